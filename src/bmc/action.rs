@@ -1,0 +1,101 @@
+//! What devices want done outside: values, handed to the simulator.
+
+use crate::ipmi::HostSignal;
+
+/// Something a device wants done outside of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Tell the host on the system interface (VM channel 15) of an MC.
+    Host {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// What to tell.
+        signal: HostSignal,
+    },
+    /// Start the start command of an MC.
+    StartProcess {
+        /// IPMB address of the MC.
+        mc: u8,
+    },
+    /// Send a signal to the start-command process of an MC.
+    SignalProcess {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// SIGKILL instead of SIGTERM.
+        kill: bool,
+    },
+    /// The content of a state file has changed and must be kept.
+    Save(StateFile),
+    /// A log line for all consoles and the log.
+    Log {
+        /// How important.
+        level: LogLevel,
+        /// One line of text.
+        text: String,
+    },
+    /// A user was disabled, renamed, got another password or privilege: its sessions end.
+    UserChanged {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// User number.
+        user: u8,
+    },
+    /// The volatile SOL bit rate changed (bits per second).
+    SolBitRate {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// Bits per second.
+        bits_per_second: u32,
+    },
+    /// A SOL instance was activated by a session (Activate Payload succeeded).
+    SolActivated {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// 1 the port, 2 the history.
+        instance: u8,
+        /// The BMC's session id.
+        session: u32,
+        /// First auxiliary byte of Activate Payload.
+        auxiliary: u8,
+    },
+    /// A SOL instance was deactivated.
+    SolDeactivated {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// 1 the port, 2 the history.
+        instance: u8,
+    },
+}
+
+/// A state file, by what it holds (`persistence.md` section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StateFile {
+    /// `users.mcXX`
+    Users(u8),
+    /// `sol.mcXX`
+    Sol(u8),
+    /// `sel.XX`
+    Sel(u8),
+    /// `sdr.XX.main`
+    Sdr(u8),
+    /// `lanparm.mc20.N` of the LAN channel N of an MC.
+    Lan {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// Channel number.
+        channel: u8,
+    },
+}
+
+/// How important a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogLevel {
+    /// Something does not work.
+    Error,
+    /// Something may not be meant so.
+    Warning,
+    /// Sessions, power, start and end.
+    Info,
+    /// Message dumps.
+    Debug,
+}

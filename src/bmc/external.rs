@@ -1,0 +1,144 @@
+//! What a device asks of the outside: helper programs (`process.md` sections 10 to 12)
+//! and files, as values.
+//!
+//! The `host` room turns a [`ProgramCall`] into a shell command line and the program's
+//! output back into [`Value`]s.
+
+use std::fmt;
+
+use super::Machine;
+use crate::ipmi::Moment;
+
+/// What is asked of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Print the values of the named parameters.
+    Get,
+    /// Take the values.
+    Set,
+    /// Say by the exit status whether the values could be taken.
+    Check,
+}
+
+/// The kinds of values parameters have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A number: `power`, `reset`, `shutdown`.
+    Integer,
+    /// `boot`: none pxe default cdrom bios; the value is the boot device selector.
+    BootDevice,
+    /// `ip_addr_src`: unknown static dhcp bios other.
+    AddressSource,
+    /// A dotted quad.
+    Ip,
+    /// A MAC address.
+    Mac,
+    /// `identify`: seconds and force in one argument; only set.
+    Identify,
+}
+
+/// A value given to or got from a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// A number.
+    Integer(i32),
+    /// Boot device selector, IPMI 2.0 table 28-14.
+    BootDevice(u8),
+    /// IP address source, IPMI 2.0 table 23-4.
+    AddressSource(u8),
+    /// IPv4 address, network order.
+    Ip([u8; 4]),
+    /// MAC address.
+    Mac([u8; 6]),
+    /// Seconds and force flag.
+    Identify {
+        /// Seconds.
+        seconds: u8,
+        /// Force on.
+        force: bool,
+    },
+}
+
+/// One parameter of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Parameter {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What kind of value it has.
+    pub kind: Kind,
+    /// The value, for set and check.
+    pub value: Option<Value>,
+}
+
+/// A call of a helper program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramCall {
+    /// The shell command prefix from the configuration.
+    pub prefix: String,
+    /// What is asked.
+    pub operation: Operation,
+    /// Of which parameters.
+    pub parameters: Vec<Parameter>,
+}
+
+/// What came of a helper program: for a get, one value per parameter; else empty.
+pub type ProgramResult = Result<Vec<Value>, ProgramFailure>;
+
+/// A helper program failed; the log line is already written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgramFailure;
+
+/// Slow work a command waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Run a helper program.
+    Program(ProgramCall),
+    /// Read exactly `length` bytes of a file at an offset.
+    ReadFile {
+        /// Path, relative to the working directory.
+        path: String,
+        /// Where to start.
+        offset: u64,
+        /// How many bytes.
+        length: usize,
+    },
+    /// Write bytes into an existing file at an offset.
+    WriteFile {
+        /// Path, relative to the working directory.
+        path: String,
+        /// Where to start.
+        offset: u64,
+        /// What to write.
+        data: Vec<u8>,
+    },
+}
+
+/// What came of a [`Job`].
+#[derive(Debug)]
+pub enum JobResult {
+    /// Of a helper program.
+    Program(ProgramResult),
+    /// Of reading: the bytes, shorter than asked at end of file; or the error's text.
+    Read(Result<Vec<u8>, String>),
+    /// Of writing: how many bytes; or the error's text.
+    Written(Result<usize, String>),
+}
+
+/// What happens with the result of a [`BackgroundJob`].
+pub type AfterJob = Box<dyn FnOnce(&mut Machine, Moment, JobResult) + Send>;
+
+/// Slow work that no request waits for: a sensor poll, a step of a power cycle.
+pub struct BackgroundJob {
+    /// IPMB address of the MC it belongs to.
+    pub mc: u8,
+    /// The work.
+    pub job: Job,
+    /// Called with the result.
+    pub then: AfterJob,
+}
+
+impl fmt::Debug for BackgroundJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackgroundJob").field("mc", &self.mc).field("job", &self.job).finish_non_exhaustive()
+    }
+}

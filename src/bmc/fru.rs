@@ -1,0 +1,5 @@
+//! FRU inventory devices.
+
+/// FRU inventory devices.
+#[derive(Debug, Default)]
+pub struct Frus;

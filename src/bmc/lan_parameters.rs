@@ -1,0 +1,1 @@
+//! LAN configuration parameters of a channel.

@@ -1,0 +1,5 @@
+//! Platform event filtering parameters.
+
+/// Platform event filtering parameters.
+#[derive(Debug, Default)]
+pub struct Pef;

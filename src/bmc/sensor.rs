@@ -1,0 +1,5 @@
+//! Sensors, thresholds, states and polling.
+
+/// Sensors, thresholds, states and polling.
+#[derive(Debug, Default)]
+pub struct Sensors;

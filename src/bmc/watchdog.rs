@@ -1,0 +1,5 @@
+//! The watchdog timer.
+
+/// The watchdog timer.
+#[derive(Debug, Default)]
+pub struct Watchdog;

@@ -1,0 +1,6 @@
+//! Chassis commands.
+
+use super::Entry;
+
+/// The Chassis commands, by number.
+pub static COMMANDS: &[Entry] = &[];

@@ -1,0 +1,151 @@
+//! IPMI commands: one file per network function, each with its table of commands.
+//!
+//! A command is one [`Entry`] in the table of its network function: number, name, gate,
+//! minimum length, handler. [`dispatch`] finds the entry, checks gate and length, and
+//! calls the handler, which decodes the request, asks [`bmc`](crate::bmc) and encodes
+//! the answer. Who may send a command is in [`privilege`].
+
+pub mod app;
+pub mod chassis;
+pub mod oem;
+pub mod privilege;
+pub mod sensor_event;
+pub mod storage;
+pub mod transport;
+
+use crate::bmc::external::{Job, JobResult};
+use crate::bmc::{Controller, Machine};
+use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, netfn};
+
+/// What a handler works with: the machine, and which of its controllers answers.
+pub struct Context<'a> {
+    /// The time.
+    pub now: Moment,
+    /// All controllers, for events and bridging.
+    pub machine: &'a mut Machine,
+    /// Address of the controller that executes the command.
+    pub mc: u8,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+impl Context<'_> {
+    /// The executing controller. It exists: the simulator looked it up before dispatch.
+    /// Should it have gone since, CEh is the answer.
+    pub fn controller(&mut self) -> Result<&mut Controller, CompletionCode> {
+        self.machine.controller_mut(self.mc).ok_or(CompletionCode::NO_RESPONSE)
+    }
+
+    /// The channel a request means by `number` when it compares the whole byte:
+    /// `0Eh` is the channel it came in on (`commands-core.md` section 6).
+    pub fn channel_number(&self, number: u8) -> u8 {
+        if number == 0x0e { self.origin.channel } else { number }
+    }
+}
+
+/// How a handler ends when it does not fail.
+pub enum Outcome {
+    /// The reply is complete.
+    Done,
+    /// Slow work comes first; the continuation writes the reply when it is done.
+    Wait(Job, Continuation),
+}
+
+/// What a waiting command does with the result of its job.
+pub type Continuation =
+    Box<dyn FnOnce(&mut Context<'_>, JobResult, &mut Reply) -> Result<Outcome, CompletionCode> + Send>;
+
+/// A command's implementation. `request.data` is at least the entry's minimum length long.
+pub type Handler = fn(&mut Context<'_>, &Request<'_>, &mut Reply) -> Result<Outcome, CompletionCode>;
+
+/// Whether a controller has a command at all; a closed gate is C1h, before any other check.
+pub type Gate = fn(&Context<'_>) -> bool;
+
+/// One command.
+pub struct Entry {
+    /// Command number.
+    pub cmd: u8,
+    /// Name in the IPMI specification.
+    pub name: &'static str,
+    /// Capability the controller must have.
+    pub gate: Gate,
+    /// Fewest data bytes; fewer are C7h, more are never an error.
+    pub min_length: usize,
+    /// The implementation.
+    pub handler: Handler,
+}
+
+/// A gate that is always open.
+pub fn always(_: &Context<'_>) -> bool {
+    true
+}
+
+/// The table of a network function, sorted by command number.
+pub fn table(netfn: u8) -> &'static [Entry] {
+    match netfn {
+        netfn::CHASSIS => chassis::COMMANDS,
+        netfn::SENSOR_EVENT => sensor_event::COMMANDS,
+        netfn::APP => app::COMMANDS,
+        netfn::STORAGE => storage::COMMANDS,
+        netfn::TRANSPORT => transport::COMMANDS,
+        netfn::OEM => oem::COMMANDS,
+        _ => &[],
+    }
+}
+
+/// Name of a command, for logs.
+pub fn name(netfn: u8, cmd: u8) -> Option<&'static str> {
+    find(netfn, cmd).map(|entry| entry.name)
+}
+
+fn find(netfn: u8, cmd: u8) -> Option<&'static Entry> {
+    let table = table(netfn);
+    table.binary_search_by_key(&cmd, |entry| entry.cmd).ok().map(|index| &table[index])
+}
+
+/// Executes a request on the controller `context.mc`. Privilege was checked before.
+///
+/// Order of checks: `commands-core.md` section 1.1.
+pub fn dispatch(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Outcome {
+    match execute(context, request, reply) {
+        Ok(outcome) => outcome,
+        Err(code) => {
+            reply.fail(code);
+            Outcome::Done
+        }
+    }
+}
+
+fn execute(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    if !context.controller()?.enabled {
+        return Err(CompletionCode::UNSPECIFIED);
+    }
+    match request.netfn {
+        netfn::GROUP_EXTENSION => return oem::group_extension(context, request, reply),
+        netfn::OEM_GROUP => return oem::oem_group(context, request, reply),
+        _ => {}
+    }
+    let entry = find(request.netfn, request.cmd).ok_or(CompletionCode::INVALID_COMMAND)?;
+    if !(entry.gate)(context) {
+        return Err(CompletionCode::INVALID_COMMAND);
+    }
+    if request.data.len() < entry.min_length {
+        return Err(CompletionCode::INVALID_LENGTH);
+    }
+    (entry.handler)(context, request, reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted_and_free_of_doubles() {
+        for netfn in (0..=0x3e).step_by(2) {
+            assert!(
+                table(netfn).windows(2).all(|pair| pair[0].cmd < pair[1].cmd),
+                "the table of network function {netfn:#04x} is not in strictly ascending order"
+            );
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The languages a user writes: lan.conf and the command language, from text to values.
+//!
+//! Knows no other room and opens no file: text comes in with its name, values come out
+//! with the place they were written at, and every fault is a [`Diagnostic`] that names
+//! file, line and column and says what was expected.
+
+pub mod command;
+pub mod diagnostic;
+pub mod lan_conf;
+pub mod model;
+
+pub use diagnostic::{Diagnostic, Severity, Span};

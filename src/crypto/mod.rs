@@ -1,0 +1,1 @@
+//! Algorithms of IPMI sessions behind small traits, and key derivation.

@@ -1,0 +1,1 @@
+//! Everything outside: helper programs, the start command, serial ports.

@@ -1,0 +1,142 @@
+//! A request and its answer, free of any transport: where all channels meet.
+
+use super::{CompletionCode, Privilege};
+
+/// What kind of channel a request came in on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Medium {
+    /// A LAN channel, inside a session.
+    Lan,
+    /// A system interface or serial channel: no session, no privilege check.
+    System,
+    /// An IPMB channel.
+    Ipmb,
+}
+
+/// The session a request belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionRef {
+    /// The BMC's session id.
+    pub id: u32,
+    /// Session handle, IPMI 2.0 section 22.20.
+    pub handle: u8,
+    /// User number, 1 to 63.
+    pub user: u8,
+    /// Whether the session is RMCP+ (IPMI 2.0) rather than IPMI 1.5.
+    pub rmcp_plus: bool,
+    /// UDP port of the BMC's LAN channel, as Activate Payload reports it.
+    pub udp_port: u16,
+}
+
+/// Where a request came from and what it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Number of the channel the request came in on; `0Eh` in a request means this one.
+    pub channel: u8,
+    /// Kind of that channel.
+    pub medium: Medium,
+    /// Current privilege level of the session; `None` on session-less channels.
+    pub privilege: Option<Privilege>,
+    /// The session, on session-based channels.
+    pub session: Option<SessionRef>,
+    /// Whether the request was carried inside a Send Message.
+    pub bridged: bool,
+}
+
+/// A request, free of its transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// Network function, even.
+    pub netfn: u8,
+    /// Command number.
+    pub cmd: u8,
+    /// Responder's LUN, 0 to 3.
+    pub lun: u8,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The data bytes behind the command.
+    pub data: &'a [u8],
+}
+
+/// An answer being written: a completion code and data, in a fixed buffer.
+///
+/// The limit is what the original answers at most: 36 bytes with the completion code
+/// for direct requests, 255 for bridged ones (`commands-core.md` section 1.2).
+#[derive(Clone)]
+pub struct Reply {
+    bytes: [u8; Self::BRIDGED_LIMIT],
+    len: usize,
+    limit: usize,
+}
+
+impl Reply {
+    /// Most bytes of an answer to a direct request, completion code included.
+    pub const DIRECT_LIMIT: usize = 36;
+    /// Most bytes of an answer to a bridged request, completion code included.
+    pub const BRIDGED_LIMIT: usize = 255;
+
+    /// An empty answer, completion code 00h, for a request from `origin`.
+    pub fn new(origin: &Origin) -> Self {
+        let limit = if origin.bridged { Self::BRIDGED_LIMIT } else { Self::DIRECT_LIMIT };
+        Self { bytes: [0; Self::BRIDGED_LIMIT], len: 1, limit }
+    }
+
+    /// An answer that is only a completion code.
+    pub fn with_code(origin: &Origin, code: CompletionCode) -> Self {
+        let mut reply = Self::new(origin);
+        reply.fail(code);
+        reply
+    }
+
+    /// How many more data bytes fit.
+    pub fn room(&self) -> usize {
+        self.limit - self.len
+    }
+
+    /// Makes the answer exactly the one byte `code`.
+    pub fn fail(&mut self, code: CompletionCode) {
+        self.bytes[0] = code.0;
+        self.len = 1;
+    }
+
+    /// Sets the completion code and keeps the data.
+    pub fn set_code(&mut self, code: CompletionCode) {
+        self.bytes[0] = code.0;
+    }
+
+    /// The completion code.
+    pub fn code(&self) -> CompletionCode {
+        CompletionCode(self.bytes[0])
+    }
+
+    /// Appends bytes; an answer that would become too long is an error (C8h).
+    pub fn put(&mut self, data: &[u8]) -> Result<(), CompletionCode> {
+        if data.len() > self.room() {
+            return Err(CompletionCode::LENGTH_LIMIT);
+        }
+        self.bytes[self.len..self.len + data.len()].copy_from_slice(data);
+        self.len += data.len();
+        Ok(())
+    }
+
+    /// Removes all data bytes, keeping the completion code.
+    pub fn clear_data(&mut self) {
+        self.len = 1;
+    }
+
+    /// Completion code and data.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// The data behind the completion code.
+    pub fn data(&self) -> &[u8] {
+        &self.bytes[1..self.len]
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reply({:02x?})", self.bytes())
+    }
+}

@@ -1,0 +1,232 @@
+//! LAN channels: from datagrams to requests and back.
+//!
+//! Owns sessions, both kinds, from the first challenge to the last datagram: keys,
+//! sequence windows, limits, timeouts, retransmissions. Knows [`wire`](crate::wire) and
+//! [`crypto`](crate::crypto); learns about users through [`Authority`]; never executes a
+//! command that is not about a session.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use crate::ipmi::{AuthTypes, Moment, Origin, Privilege, Random, Request};
+
+/// What a LAN channel must know about users and limits, asked anew for every use so
+/// that a change acts at once.
+pub trait Authority {
+    /// The user with this number (1 to 63), when valid.
+    fn user(&self, number: u8) -> Option<LanUser>;
+    /// The volatile privilege limit of the channel.
+    fn privilege_limit(&self) -> Privilege;
+    /// Authentication types allowed at a level (`allowed_auths_*`).
+    fn auth_types(&self, level: Privilege) -> AuthTypes;
+    /// LAN parameter 24: reserved byte, then a four-bit level per cipher suite entry.
+    fn cipher_privileges(&self) -> [u8; 9];
+}
+
+/// A user who may log in.
+#[derive(Clone)]
+pub struct LanUser {
+    /// Number, 1 to 63.
+    pub number: u8,
+    /// Name, zero padded; all zero for the anonymous user.
+    pub name: [u8; 16],
+    /// Password, zero padded.
+    pub password: [u8; 20],
+    /// Maximum privilege; `None` is "no access" (15).
+    pub limit: Option<Privilege>,
+    /// Authentication types listed on the user's line, when it lists any.
+    pub auths: Option<AuthTypes>,
+}
+
+/// The fixed settings of a LAN channel.
+#[derive(Clone)]
+pub struct Settings {
+    /// Channel number, 1 to 15.
+    pub channel: u8,
+    /// System GUID, in the order of the configuration.
+    pub guid: [u8; 16],
+    /// K_G, when configured.
+    pub bmc_key: Option<[u8; 20]>,
+    /// UDP port the channel is reached at.
+    pub udp_port: u16,
+}
+
+/// Datagrams and reports on their way out, in a buffer that is used again and again.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    datagrams: Vec<(SocketAddr, Range<usize>)>,
+    /// What happened to sessions, for the simulator.
+    pub events: Vec<Event>,
+}
+
+impl Outbox {
+    /// Appends one datagram; `write` fills it.
+    pub fn datagram(&mut self, to: SocketAddr, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        self.datagrams.push((to, start..self.bytes.len()));
+    }
+
+    /// The datagrams, in order.
+    pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+        self.datagrams.iter().map(|(to, range)| (*to, &self.bytes[range.clone()]))
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.datagrams.is_empty()
+    }
+
+    /// Forgets the datagrams and events and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.datagrams.clear();
+        self.events.clear();
+    }
+}
+
+/// What happened to sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A session was established.
+    Opened {
+        /// BMC's session id.
+        session: u32,
+    },
+    /// A session ended, however it did.
+    Closed {
+        /// BMC's session id.
+        session: u32,
+    },
+    /// Something for the log, already free of control characters.
+    Log(String),
+}
+
+/// Where an answer goes: kept by the simulator while a command waits for slow work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// BMC's session id.
+    pub session: u32,
+    /// Address of the datagram that is answered.
+    pub peer: SocketAddr,
+    /// Responder's address as the client wrote it.
+    pub rs_addr: u8,
+    /// Requester's address.
+    pub rq_addr: u8,
+    /// Network function of the request, even.
+    pub netfn: u8,
+    /// Responder's LUN.
+    pub rs_lun: u8,
+    /// Requester's LUN.
+    pub rq_lun: u8,
+    /// Requester's sequence number.
+    pub rq_seq: u8,
+    /// Command.
+    pub cmd: u8,
+}
+
+/// What came of a datagram.
+#[derive(Debug)]
+pub enum Received<'a> {
+    /// Dropped, or already answered in the outbox.
+    Handled,
+    /// A request in an established session; the simulator answers with
+    /// [`LanChannel::respond`].
+    Request {
+        /// Where the answer goes.
+        reply_to: ReplyTo,
+        /// The request; its privilege has not been checked.
+        request: Request<'a>,
+    },
+    /// A response message (odd network function) in an established session.
+    Response {
+        /// Who sent it, with its network function as received.
+        reply_to: ReplyTo,
+        /// Completion code and data.
+        data: &'a [u8],
+        /// The session's origin.
+        origin: Origin,
+    },
+    /// A SOL payload of an established session.
+    Sol {
+        /// BMC's session id.
+        session: u32,
+        /// The packet, header included.
+        payload: &'a [u8],
+    },
+}
+
+/// One LAN channel with its sessions.
+pub struct LanChannel {
+    settings: Settings,
+}
+
+impl LanChannel {
+    /// A channel without sessions.
+    pub fn new(settings: Settings, random: &mut dyn Random) -> Self {
+        let _ = random;
+        Self { settings }
+    }
+
+    /// The fixed settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The port became known (it was 0 in the configuration).
+    pub fn set_udp_port(&mut self, port: u16) {
+        self.settings.udp_port = port;
+    }
+
+    /// Takes one datagram. It is decrypted in place.
+    pub fn receive<'a>(
+        &mut self,
+        now: Moment,
+        from: SocketAddr,
+        datagram: &'a mut [u8],
+        authority: &dyn Authority,
+        random: &mut dyn Random,
+        out: &mut Outbox,
+    ) -> Received<'a> {
+        let _ = (now, from, datagram, authority, random, out);
+        Received::Handled
+    }
+
+    /// Sends the answer (completion code and data) to a request. A session that is gone
+    /// meanwhile gets nothing.
+    pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], random: &mut dyn Random, out: &mut Outbox) {
+        let _ = (to, answer, random, out);
+    }
+
+    /// Sends a whole IPMI message (from responder's address to second checksum) to a
+    /// session: a bridged answer.
+    pub fn send_message(&mut self, session: u32, message: &[u8], random: &mut dyn Random, out: &mut Outbox) {
+        let _ = (session, message, random, out);
+    }
+
+    /// Sends a SOL packet to a session.
+    pub fn send_sol(&mut self, session: u32, payload: &[u8], random: &mut dyn Random, out: &mut Outbox) {
+        let _ = (session, payload, random, out);
+    }
+
+    /// Ends all sessions of a user.
+    pub fn close_sessions_of_user(&mut self, user: u8, out: &mut Outbox) {
+        let _ = (user, out);
+    }
+
+    /// How many sessions are established.
+    pub fn active_sessions(&self) -> usize {
+        0
+    }
+
+    /// When [`timeout`](Self::timeout) wants to be called next.
+    pub fn deadline(&self) -> Option<Moment> {
+        None
+    }
+
+    /// Ends what has timed out.
+    pub fn timeout(&mut self, now: Moment, out: &mut Outbox) {
+        let _ = (now, out);
+    }
+}

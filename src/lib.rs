@@ -1,0 +1,25 @@
+//! A simulator of baseboard management controllers (BMCs): the rooms of the house.
+//!
+//! Doors open one way. [`ipmi`] holds the plain words every room shares. [`wire`],
+//! [`crypto`], [`config`] and [`store`] know nobody else. [`bmc`] is pure device state.
+//! [`command`] decodes requests, calls [`bmc`], encodes answers. [`lan`], [`sol`] and
+//! [`serial`] know [`wire`] and [`crypto`]. [`sim`] joins them into one simulated
+//! system without touching a socket, a file, a process, a clock or a random source.
+//! [`host`] and [`runtime`] are the outside world and the only rooms with I/O.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod bmc;
+pub mod command;
+pub mod config;
+pub mod crypto;
+pub mod host;
+pub mod ipmi;
+pub mod lan;
+pub mod runtime;
+pub mod serial;
+pub mod sim;
+pub mod sol;
+pub mod store;
+pub mod wire;

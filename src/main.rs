@@ -1,0 +1,4 @@
+//! The program `ipmi_sim`.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sockets, clocks, signals, children and consoles: the room with input and output.

@@ -1,0 +1,234 @@
+//! What the simulator wants done outside, in order.
+
+use std::net::SocketAddr;
+
+use crate::bmc::LogLevel;
+use crate::config::model::{Address, SolTarget};
+
+/// Which LAN channel: an MC's address and the channel's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LanId {
+    /// IPMB address of the MC.
+    pub mc: u8,
+    /// Channel number.
+    pub channel: u8,
+}
+
+/// Which serial channel: an MC's address and the channel's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SerialId {
+    /// IPMB address of the MC.
+    pub mc: u8,
+    /// Channel number.
+    pub channel: u8,
+}
+
+/// Which job: given back with its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// Which console: standard input, or a TCP connection. Numbers are the runtime's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConsoleId(pub u64);
+
+/// Slow work for the outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostJob {
+    /// Run `sh -c line`, standard output captured up to 2046 bytes. Jobs with the same
+    /// `lane` run one after the other, in order.
+    Shell {
+        /// The whole line.
+        line: String,
+        /// IPMB address of the MC the program belongs to.
+        lane: u8,
+    },
+    /// Read at most `length` bytes of a file.
+    ReadFile {
+        /// Path, relative to the working directory.
+        path: String,
+        /// Where to start.
+        offset: u64,
+        /// How many bytes at most.
+        length: usize,
+    },
+    /// Write bytes into an existing file.
+    WriteFile {
+        /// Path, relative to the working directory.
+        path: String,
+        /// Where to start.
+        offset: u64,
+        /// What to write.
+        data: Vec<u8>,
+    },
+    /// Replace a state file, durably.
+    SaveState {
+        /// File name in the state directory.
+        name: String,
+        /// The whole content.
+        content: Vec<u8>,
+    },
+}
+
+/// What came of a [`HostJob`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostResult {
+    /// Of a shell line.
+    Shell(ShellResult),
+    /// Of reading: the bytes, or the operating system's words.
+    Read(Result<Vec<u8>, String>),
+    /// Of writing a file.
+    Written(Result<usize, String>),
+    /// Of saving a state file.
+    Saved(Result<(), String>),
+}
+
+/// How a shell line ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShellResult {
+    /// Raw wait status as the kernel gives it (exit 1 is 100h), or `None` when it could
+    /// not be started or was ended for taking too long.
+    pub status: Option<i32>,
+    /// Standard output, at most 2047 bytes; 2047 means there was more.
+    pub output: Vec<u8>,
+    /// Why there is no status.
+    pub problem: Option<String>,
+}
+
+/// Something to be done outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Open the UDP socket of a LAN channel; failure ends the program.
+    OpenLan {
+        /// The channel.
+        lan: LanId,
+        /// Where.
+        address: Address,
+    },
+    /// Send a datagram.
+    Send {
+        /// From which channel's socket.
+        lan: LanId,
+        /// To whom.
+        to: SocketAddr,
+        /// Its bytes: a range of [`Effects::bytes`].
+        start: usize,
+        /// End of the range.
+        end: usize,
+    },
+    /// Listen for, or connect to, the peer of a serial channel.
+    OpenSerial {
+        /// The channel.
+        serial: SerialId,
+        /// Where.
+        address: Address,
+        /// Connect out.
+        connect: bool,
+    },
+    /// Write to the peer of a serial channel.
+    Serial {
+        /// The channel.
+        serial: SerialId,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Open the port of an MC's SOL, now and again every 10 s while it is not open.
+    OpenSol {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// Where it is.
+        target: SolTarget,
+        /// Bits per second, of a tty.
+        bit_rate: u32,
+        /// Hardware flow control, of a tty.
+        rts_cts: bool,
+    },
+    /// Write to the SOL port.
+    SolWrite {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Send a break on the SOL port.
+    SolBreak {
+        /// IPMB address of the MC.
+        mc: u8,
+    },
+    /// Set the modem lines of the SOL port.
+    SolModemLines {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// Request to send.
+        rts: bool,
+        /// Data terminal ready.
+        dtr: bool,
+    },
+    /// Change the speed of the SOL port.
+    SolBitRate {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// Bits per second.
+        bits_per_second: u32,
+    },
+    /// Read the SOL port, or leave it alone for now.
+    SolRead {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// Read it.
+        enabled: bool,
+    },
+    /// Do slow work and come back with its result.
+    Run {
+        /// Given back with the result.
+        job: JobId,
+        /// The work.
+        work: HostJob,
+    },
+    /// Start the VM: `/bin/sh -c "exec COMMAND"`.
+    StartProcess {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// The command.
+        command: String,
+    },
+    /// Send SIGTERM, or SIGKILL, to the VM.
+    SignalProcess {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// SIGKILL.
+        kill: bool,
+    },
+    /// Print on one console, or on standard output for command files.
+    Print {
+        /// Which; `None` is standard output.
+        console: Option<ConsoleId>,
+        /// The text; the runtime turns LF into LF CR.
+        text: String,
+    },
+    /// A log entry.
+    Log {
+        /// How important.
+        level: LogLevel,
+        /// One line or more, without a final line end.
+        text: String,
+    },
+    /// End the program in an orderly way with this exit status.
+    Exit(i32),
+}
+
+/// What one call of the simulator wants done, in a buffer that is used again and again.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// In order.
+    pub list: Vec<Effect>,
+    /// Bytes of the datagrams to send.
+    pub bytes: Vec<u8>,
+}
+
+impl Effects {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.bytes.clear();
+    }
+}

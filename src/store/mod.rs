@@ -1,0 +1,1 @@
+//! The state files: their format, and a crash-safe directory of them.
