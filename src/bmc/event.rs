@@ -1,1 +1,78 @@
-//! Events: from a sensor to the event receiver, its SEL and its event message buffer.
+//! Events: from a sensor to the event receiver, its SEL and its event message buffer
+//! (`commands-sensor-storage.md` section 4.1).
+//!
+//! There is no queue and no delay: an event is in the receiver's log when the function
+//! returns, or it is lost.
+
+use super::sel::Record;
+use super::{Machine, messaging, sel};
+use crate::ipmi::Moment;
+
+/// Record type of a system event (IPMI 2.0 section 32.1).
+pub const SYSTEM_EVENT_RECORD: u8 = 0x02;
+/// Event message format revision of IPMI 1.5 and later.
+pub const EVENT_REVISION: u8 = 0x04;
+
+/// Whether a state was entered or left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// The state was entered.
+    Assertion,
+    /// The state was left.
+    Deassertion,
+}
+
+impl Direction {
+    /// Bit 7 of byte 12 of a system event record.
+    pub const fn bit(self) -> u8 {
+        match self {
+            Self::Assertion => 0,
+            Self::Deassertion => 0x80,
+        }
+    }
+}
+
+/// Sends an event of sensor `number` on `lun` of controller `mc` to that controller's event
+/// receiver; `data` is event data 1 to 3.
+///
+/// It is dropped in silence when there is no such sensor, the sensor is not enabled or its
+/// events are not, no receiver is set, or there is no controller at the receiver's address.
+/// Scanning, the per-state enables and whether the controllers are enabled do not matter here.
+pub fn from_sensor(
+    machine: &mut Machine,
+    now: Moment,
+    mc: u8,
+    lun: u8,
+    number: u8,
+    direction: Direction,
+    data: [u8; 3],
+) {
+    let Some(controller) = machine.controller(mc) else { return };
+    let Some(sensor) = controller.sensors.get(lun, number) else { return };
+    let receiver = controller.sensors.event_receiver.address;
+    if receiver == 0 || !sensor.enabled || !sensor.events_enabled {
+        return;
+    }
+    let mut record = [0; 16];
+    record[2] = SYSTEM_EVENT_RECORD;
+    record[7] = mc;
+    record[8] = lun;
+    record[9] = EVENT_REVISION;
+    record[10] = sensor.sensor_type;
+    record[11] = number;
+    record[12] = direction.bit() | (sensor.event_reading_code & 0x7f);
+    record[13..].copy_from_slice(&data);
+    deliver(machine, now, receiver, record);
+}
+
+/// Hands a record to controller `to_mc`: into its SEL when its global enables allow event
+/// logging, with id and time filled in there, and to its event message buffer. A log that is
+/// missing or full loses it.
+pub fn deliver(machine: &mut Machine, now: Moment, to_mc: u8, mut record: Record) {
+    let Some(controller) = machine.controller(to_mc) else { return };
+    let id = if controller.messaging.event_logging() { sel::log(machine, now, to_mc, record).ok() } else { None };
+    // The buffered copy has no time (`commands-core.md` section 5.1).
+    record[..2].copy_from_slice(&id.unwrap_or(0xffff).to_le_bytes());
+    record[3..7].fill(0);
+    messaging::store_event(machine, to_mc, &record);
+}

@@ -8,12 +8,14 @@ pub mod action;
 pub mod channel;
 pub mod chassis;
 pub mod device_id;
+mod error;
 pub mod event;
 pub mod external;
 pub mod fru;
 pub mod lan_parameters;
 pub mod messaging;
 pub mod pef;
+pub mod records;
 pub mod sdr;
 pub mod sel;
 pub mod sensor;
@@ -25,6 +27,7 @@ pub mod watchdog;
 use std::collections::BTreeMap;
 
 pub use action::{Action, LogLevel, StateFile};
+pub use error::Error;
 
 /// Everything that answers on one simulated IPMB.
 #[derive(Debug, Default)]

@@ -1,5 +1,259 @@
-//! The system event log.
+//! The system event log of a controller: records, capacity, reservation, clock
+//! (`commands-sensor-storage.md` section 9, IPMI 2.0 section 31).
+//!
+//! Decides nothing about who may log: events come through [`event`](super::event),
+//! clients' records through the Storage commands, both by way of [`log`].
+
+use super::records::{Records, id_of};
+use super::{Action, Error, Machine, StateFile};
+use crate::ipmi::Moment;
+
+/// A record: id (2), type, then 13 bytes; for types below E0h the first four of them are
+/// the time.
+pub type Record = [u8; 16];
+
+/// First record type without a time stamp (IPMI 2.0 section 32.3).
+pub const FIRST_TYPE_WITHOUT_TIME: u8 = 0xe0;
+
+/// Operation flag: Get SEL Allocation Info is there.
+pub const SUPPORTS_ALLOCATION_INFO: u8 = 0x01;
+/// Operation flag: Reserve SEL is there.
+pub const SUPPORTS_RESERVE: u8 = 0x02;
+/// Operation flag: Delete SEL Entry is there.
+pub const SUPPORTS_DELETE: u8 = 0x08;
+const SETTABLE_FLAGS: u8 = SUPPORTS_ALLOCATION_INFO | SUPPORTS_RESERVE | SUPPORTS_DELETE;
+/// Operation flag: records were lost because the log was full.
+pub const OVERFLOW: u8 = 0x80;
 
 /// The system event log.
 #[derive(Debug, Default)]
-pub struct Sel;
+pub struct Sel {
+    records: Records<Record>,
+    max_records: u32,
+    flags: u8,
+    overflow: bool,
+    reservation: u16,
+    time_offset: i64,
+    last_add: u32,
+    last_erase: u32,
+}
+
+impl Sel {
+    /// `sel_enable`: an empty log for `max_records`, with the operations in `flags`
+    /// (allocation info, reserve, delete). The clock stays as it is. What the state file
+    /// holds is put back with [`Sel::restore`] afterwards.
+    pub fn enable(&mut self, max_records: u32, flags: u8) {
+        *self = Self { max_records, flags: flags & SETTABLE_FLAGS, time_offset: self.time_offset, ..Self::default() };
+    }
+
+    /// Puts back what a state file holds: records oldest first, times of the log's clock,
+    /// and the clock's offset in seconds to the machine's monotonic clock. The capacity does
+    /// not limit it. Records with an id that is doubled, 0000h or FFFFh get another one.
+    pub fn restore(&mut self, records: Vec<Record>, last_add: u32, last_erase: u32, time_offset: i64) {
+        self.records.restore(records);
+        self.last_add = last_add;
+        self.last_erase = last_erase;
+        self.time_offset = time_offset;
+    }
+
+    /// The records, oldest first.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = &Record> {
+        self.records.iter()
+    }
+
+    /// Time of the last addition, of the log's clock.
+    pub fn last_add_time(&self) -> u32 {
+        self.last_add
+    }
+
+    /// Time of the last clear, of the log's clock.
+    pub fn last_erase_time(&self) -> u32 {
+        self.last_erase
+    }
+
+    /// Seconds the log's clock is ahead of the machine's monotonic clock.
+    pub fn time_offset(&self) -> i64 {
+        self.time_offset
+    }
+
+    /// How many records `sel_enable` made room for.
+    pub fn max_records(&self) -> u32 {
+        self.max_records
+    }
+
+    /// The operation flags, [`OVERFLOW`] included.
+    pub fn flags(&self) -> u8 {
+        self.flags | if self.overflow { OVERFLOW } else { 0 }
+    }
+
+    /// The log's clock.
+    pub fn time(&self, now: Moment) -> u32 {
+        clock(now, self.time_offset)
+    }
+
+    /// Sets the log's clock.
+    pub fn set_time(&mut self, now: Moment, time: u32) {
+        self.time_offset = offset_for(now, time);
+    }
+
+    /// Makes a new reservation, which replaces the old one.
+    pub fn reserve(&mut self) -> u16 {
+        self.reservation = next_reservation(self.reservation);
+        self.reservation
+    }
+
+    /// Whether a request with this reservation id may go on. 0 always may; without the
+    /// reserve operation every value may.
+    pub fn reservation_holds(&self, id: u16) -> bool {
+        self.flags & SUPPORTS_RESERVE == 0 || id == 0 || id == self.reservation
+    }
+
+    /// The record a request means by `id` (0000h first, FFFFh last), and the id of the next.
+    pub fn find(&self, id: u16) -> Option<(&Record, u16)> {
+        let index = self.records.resolve(id)?;
+        Some((self.records.get(index)?, self.records.following(index)))
+    }
+
+    /// Adds a record. Its id bytes are replaced, and below type E0h its time. A full log is
+    /// [`Error::Full`] and remembers the overflow.
+    pub fn add(&mut self, now: Moment, mut record: Record) -> Result<u16, Error> {
+        if self.records.len() >= usize::try_from(self.max_records).unwrap_or(usize::MAX) {
+            self.overflow = true;
+            return Err(Error::Full);
+        }
+        let Some(id) = self.records.allocate() else {
+            self.overflow = true;
+            return Err(Error::Full);
+        };
+        let time = self.time(now);
+        if record[2] < FIRST_TYPE_WITHOUT_TIME {
+            record[3..7].copy_from_slice(&time.to_le_bytes());
+        }
+        self.records.push(record, id);
+        self.last_add = time;
+        Ok(id)
+    }
+
+    /// Deletes the record a request means by `id` and says its real id. The erase time stays.
+    pub fn delete(&mut self, id: u16) -> Option<u16> {
+        let index = self.records.resolve(id)?;
+        let record = self.records.remove(index)?;
+        self.overflow = false;
+        Some(id_of(&record))
+    }
+
+    /// Deletes all records. The id counter goes on.
+    pub fn clear(&mut self, now: Moment) {
+        self.records.clear();
+        self.touch_erase(now);
+    }
+
+    /// What the "get erasure status" form of Clear SEL does in the original: the erase time
+    /// is set and the overflow forgotten, the records stay.
+    pub fn touch_erase(&mut self, now: Moment) {
+        self.overflow = false;
+        self.last_erase = self.time(now);
+    }
+}
+
+/// The seconds a clock shows that is `offset` seconds ahead of the monotonic clock.
+pub(super) fn clock(now: Moment, offset: i64) -> u32 {
+    // A clock of 32 bits wraps; that is what clients see of it.
+    (now.seconds() as i64).wrapping_add(offset) as u32
+}
+
+/// The offset that makes a clock show `time` now.
+pub(super) fn offset_for(now: Moment, time: u32) -> i64 {
+    i64::from(time).wrapping_sub(now.seconds() as i64)
+}
+
+/// The reservation id after `id`; 0 is never one.
+pub(super) fn next_reservation(id: u16) -> u16 {
+    id.checked_add(1).unwrap_or(1)
+}
+
+/// Adds a record to the log of the controller `mc` and has the log saved.
+///
+/// [`Error::NotSupported`] if the controller has no SEL device, [`Error::Full`] if the log
+/// is full or was never enabled.
+pub fn log(machine: &mut Machine, now: Moment, mc: u8, record: Record) -> Result<u16, Error> {
+    let controller = machine.controller_mut(mc).ok_or(Error::NoController)?;
+    if !controller.device.has_sel() {
+        return Err(Error::NotSupported);
+    }
+    let id = controller.sel.add(now, record)?;
+    machine.actions.push(Action::Save(StateFile::Sel(mc)));
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    fn record(record_type: u8) -> Record {
+        let mut record = [0xaa; 16];
+        record[2] = record_type;
+        record
+    }
+
+    #[test]
+    fn a_log_nobody_enabled_is_full() {
+        let mut sel = Sel::default();
+        assert_eq!(sel.add(at(1), record(2)), Err(Error::Full));
+        assert_eq!(sel.flags(), OVERFLOW);
+    }
+
+    #[test]
+    fn records_get_id_and_time() {
+        let mut sel = Sel::default();
+        sel.enable(3, 0xff);
+        sel.set_time(at(10), 0x60000000);
+        assert_eq!(sel.add(at(12), record(0xdf)), Ok(1));
+        assert_eq!(sel.add(at(13), record(0xe0)), Ok(2));
+        let (first, next) = sel.find(0).unwrap();
+        assert_eq!(first[..8], [1, 0, 0xdf, 2, 0, 0, 0x60, 0xaa]);
+        assert_eq!(next, 2);
+        assert_eq!(sel.find(0xffff).unwrap().0[..8], [2, 0, 0xe0, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa]);
+        assert_eq!(sel.last_add_time(), 0x60000003);
+        assert_eq!(sel.flags(), 0x0b);
+    }
+
+    #[test]
+    fn delete_and_clear_forget_the_overflow_but_not_the_counter() {
+        let mut sel = Sel::default();
+        sel.enable(1, 0);
+        assert_eq!(sel.add(at(1), record(2)), Ok(1));
+        assert_eq!(sel.add(at(1), record(2)), Err(Error::Full));
+        assert_eq!(sel.delete(0xffff), Some(1));
+        assert_eq!((sel.flags(), sel.last_erase_time()), (0, 0));
+        assert_eq!(sel.add(at(2), record(2)), Ok(2));
+        sel.clear(at(5));
+        assert_eq!(sel.last_erase_time(), 5);
+        assert_eq!(sel.add(at(6), record(2)), Ok(3));
+    }
+
+    #[test]
+    fn more_records_than_capacity_may_be_restored() {
+        let mut sel = Sel::default();
+        sel.enable(1, 0);
+        sel.restore(vec![record(2), record(3), record(4)], 7, 8, -5);
+        assert_eq!(sel.records().len(), 3);
+        assert_eq!(sel.add(at(6), record(2)), Err(Error::Full));
+        assert_eq!((sel.last_add_time(), sel.last_erase_time(), sel.time(at(6))), (7, 8, 1));
+    }
+
+    #[test]
+    fn reservations_skip_zero() {
+        let mut sel = Sel::default();
+        sel.enable(1, SUPPORTS_RESERVE);
+        sel.reservation = 0xffff;
+        assert_eq!(sel.reserve(), 1);
+        assert!(sel.reservation_holds(0) && sel.reservation_holds(1) && !sel.reservation_holds(0xffff));
+    }
+}

@@ -41,6 +41,11 @@ pub struct Origin {
     pub session: Option<SessionRef>,
     /// Whether the request was carried inside a Send Message.
     pub bridged: bool,
+    /// Requester's address as the (innermost) message names it: 81h for LAN consoles by
+    /// custom, 0 on a system interface. The generator ID of Platform Event.
+    pub requester: u8,
+    /// Requester's LUN, 0 to 3.
+    pub requester_lun: u8,
 }
 
 /// A request, free of its transport.
