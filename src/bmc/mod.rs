@@ -12,6 +12,7 @@ mod error;
 pub mod event;
 pub mod external;
 pub mod fru;
+pub mod history;
 pub mod lan_parameters;
 pub mod messaging;
 pub mod pef;

@@ -17,6 +17,9 @@ pub struct Settings {
     pub attention: Vec<u8>,
     /// Reported IPMB address.
     pub ipmb: u8,
+    /// IPMB address of the controller the line belongs to: `RadisysAscii` passes messages
+    /// for other addresses on.
+    pub controller: u8,
 }
 
 /// Where an answer on a line goes.
@@ -36,6 +39,10 @@ pub struct ReplyTo {
     pub sequence: u8,
     /// Command.
     pub cmd: u8,
+    /// The line made a Send Message to channel 0 of a message for another controller
+    /// (`RadisysAscii`): only a failure is answered, and the other controller's answer goes
+    /// to [`Line::bridged_reply`].
+    pub forwarded: bool,
 }
 
 /// What came over the line.
@@ -52,8 +59,43 @@ pub enum Inbound {
     Capabilities(HostCapabilities),
     /// The host said that it was reset (VM protocol command 04h).
     HostReset,
+    /// Bytes to be written to the line behind the answers to the messages before: a
+    /// handshake, or the answer of an OEM handler.
+    Write(Vec<u8>),
     /// Something to be logged; nothing is answered.
-    Fault(&'static str),
+    Fault(Fault),
+}
+
+/// Why something received was dropped; its text is what the original prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Fault {
+    /// Fewer bytes than a message has.
+    #[error("Message too short")]
+    TooShort,
+    /// More bytes than a message may have.
+    #[error("Message too long")]
+    TooLong,
+    /// The bytes do not add up to zero.
+    #[error("Message checksum failure")]
+    Checksum,
+    /// The end came directly behind an escape character.
+    #[error("Message ended in escape")]
+    EndedInEscape,
+    /// An end without a message (Direct).
+    #[error("Empty message")]
+    Empty,
+    /// A start inside a message (Direct, Terminal mode).
+    #[error("Msg started in the middle of another")]
+    Restarted,
+    /// An escape character before a character that needs none (Direct).
+    #[error("Invalid escape char: {0:#04x}")]
+    InvalidEscape(u8),
+    /// No hexadecimal digits, half a byte, too few or too many bytes (ASCII framings).
+    #[error("Bad input data")]
+    BadInput,
+    /// Too many characters (ASCII framings).
+    #[error("Data overrun")]
+    Overrun,
 }
 
 /// What a VM host can do, `serial.md` section 5.
@@ -89,14 +131,20 @@ impl Line {
     /// The peer is gone.
     pub fn disconnected(&mut self) {}
 
-    /// Takes bytes; what they mean is appended to `inbound`, handshakes go to `out`.
-    pub fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>, out: &mut Vec<u8>) {
-        let _ = (bytes, inbound, out);
+    /// Takes bytes; what they mean is appended to `inbound`.
+    pub fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
+        let _ = (bytes, inbound);
     }
 
     /// Writes the answer (completion code and data) to a message.
     pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], out: &mut Vec<u8>) {
         let _ = (to, answer, out);
+    }
+
+    /// Writes the answer of another controller (a whole IPMB message) to a message that
+    /// was [`forwarded`](ReplyTo::forwarded); framings that cannot carry it write nothing.
+    pub fn bridged_reply(&mut self, message: &[u8], out: &mut Vec<u8>) {
+        let _ = (message, out);
     }
 
     /// Tells the host something; framings that cannot say it write nothing.

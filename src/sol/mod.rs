@@ -4,30 +4,13 @@
 //! (`sol.md` sections 4 to 7). Knows nothing of sessions but a number, nothing of the
 //! port but bytes; opens neither.
 
+mod outbox;
+
+use std::time::Duration;
+
 use crate::ipmi::Moment;
 
-/// What the engine wants done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send this SOL packet (header and data) to the session that holds the instance.
-    Packet {
-        /// BMC's session id.
-        session: u32,
-        /// Header and data.
-        payload: Vec<u8>,
-    },
-    /// Write these bytes to the port; [`Engine::port_written`] says when they are gone.
-    Port(Vec<u8>),
-    /// Send a break on the port.
-    Break,
-    /// Set the modem lines of the port.
-    ModemLines {
-        /// Request to send.
-        rts: bool,
-        /// Data terminal ready.
-        dtr: bool,
-    },
-}
+pub use outbox::{Outbox, Output};
 
 /// How a port is to be treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +21,26 @@ pub struct Settings {
     pub tty: bool,
     /// The port is always read, so that the history is complete.
     pub history: bool,
+}
+
+/// When packets are sent (SOL configuration parameters 3 and 4, IPMI 2.0 table 26-5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How long to wait for more before a packet that is not full is sent; zero sends at once.
+    pub accumulate: Duration,
+    /// How many bytes are enough to send at once.
+    pub threshold: u8,
+    /// How often a packet is sent again, 0 to 7.
+    pub retries: u8,
+    /// How long to wait for an acknowledgement.
+    pub retry_interval: Duration,
+}
+
+impl Default for Timing {
+    /// What the original does: sent at once, six sends one second apart.
+    fn default() -> Self {
+        Self { accumulate: Duration::ZERO, threshold: 1, retries: 5, retry_interval: Duration::from_secs(1) }
+    }
 }
 
 /// The SOL engine of one controller.
@@ -52,18 +55,23 @@ impl Engine {
         Self { settings }
     }
 
+    /// Other times than the default ones; they hold from the next packet on.
+    pub fn set_timing(&mut self, timing: Timing) {
+        let _ = timing;
+    }
+
     /// A session activated instance 1. Everything starts clean.
-    pub fn activate(&mut self, now: Moment, session: u32, auxiliary: u8, out: &mut Vec<Output>) {
+    pub fn activate(&mut self, now: Moment, session: u32, auxiliary: u8, out: &mut Outbox) {
         let _ = (now, session, auxiliary, out);
     }
 
     /// Instance 1 was deactivated, or its session ended.
-    pub fn deactivate(&mut self, out: &mut Vec<Output>) {
+    pub fn deactivate(&mut self, out: &mut Outbox) {
         let _ = out;
     }
 
     /// A session activated instance 2: `history` is sent in packets of 64 bytes.
-    pub fn activate_history(&mut self, now: Moment, session: u32, history: Vec<u8>, out: &mut Vec<Output>) {
+    pub fn activate_history(&mut self, now: Moment, session: u32, history: Vec<u8>, out: &mut Outbox) {
         let _ = (now, session, history, out);
     }
 
@@ -71,26 +79,28 @@ impl Engine {
     pub fn deactivate_history(&mut self) {}
 
     /// A SOL packet came from a session.
-    pub fn from_console(&mut self, now: Moment, session: u32, payload: &[u8], out: &mut Vec<Output>) {
+    pub fn from_console(&mut self, now: Moment, session: u32, payload: &[u8], out: &mut Outbox) {
         let _ = (now, session, payload, out);
     }
 
     /// The port was opened.
-    pub fn port_opened(&mut self, now: Moment, out: &mut Vec<Output>) {
+    pub fn port_opened(&mut self, now: Moment, out: &mut Outbox) {
         let _ = (now, out);
     }
 
     /// The port was lost.
-    pub fn port_closed(&mut self) {}
+    pub fn port_closed(&mut self, out: &mut Outbox) {
+        let _ = out;
+    }
 
     /// Bytes came from the port. What is returned is free of telnet: the history's share.
-    pub fn from_port(&mut self, now: Moment, bytes: &[u8], out: &mut Vec<Output>) -> Vec<u8> {
+    pub fn from_port<'a>(&'a mut self, now: Moment, bytes: &'a [u8], out: &mut Outbox) -> &'a [u8] {
         let _ = (now, out, self.settings);
-        bytes.to_vec()
+        bytes
     }
 
     /// The port has taken `count` of the bytes it was given.
-    pub fn port_written(&mut self, now: Moment, count: usize, out: &mut Vec<Output>) {
+    pub fn port_written(&mut self, now: Moment, count: usize, out: &mut Outbox) {
         let _ = (now, count, out);
     }
 
@@ -105,7 +115,7 @@ impl Engine {
     }
 
     /// Resends, gives up, sends what was accumulated.
-    pub fn timeout(&mut self, now: Moment, out: &mut Vec<Output>) {
+    pub fn timeout(&mut self, now: Moment, out: &mut Outbox) {
         let _ = (now, out);
     }
 }
