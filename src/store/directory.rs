@@ -1,0 +1,600 @@
+//! The directory of state files: finding, reading and replacing them
+//! (`persistence.md` sections 1, 2 and 6).
+//!
+//! Owns the folder `BASE/ipmi_sim/NAME`, the list of file names that may stand in it, and
+//! the promise that a file is either the old one or the new one, never half of one. It
+//! calls the operating system and may block, so the runtime calls it away from its loop.
+//! It does not know what the files mean.
+//!
+//! **Nothing found in the folder stops the start.** A file that cannot be read or that
+//! is no state file is renamed to say so and reported; a file with a torn end is used as
+//! far as it goes, after a copy of it was kept.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::format::Items;
+
+/// Our own file: the GUID made when the configuration has none. Same format as the
+/// others, one item `guid` of 16 bytes. The original never looks at it.
+pub const GUID_FILE: &str = "guid";
+
+/// Permissions of new folders, less the umask.
+const FOLDER_MODE: u32 = 0o755;
+/// Permissions of state files: they hold passwords.
+const FILE_MODE: u32 = 0o600;
+/// A larger file is no state file of ours: a full SEL needs less than 5 MB.
+const FILE_LIMIT: u64 = 64 << 20;
+/// Behind the name of a file that is being written.
+const TEMPORARY: &str = ".tmp";
+
+/// The folder of one simulator's state files.
+#[derive(Clone, Debug)]
+pub struct StateDirectory {
+    /// Where the original keeps them, and where everything is written.
+    path: PathBuf,
+    /// Where published instructions put them; only read, and only for what `path` lacks.
+    published: Option<PathBuf>,
+}
+
+/// What was found at start.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// The state files by name (`users.mc20`, `sel.20`, ...) with their content.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// What was odd, one line each, for the log.
+    pub notes: Vec<String>,
+}
+
+/// The folder cannot be used, which ends the start.
+#[derive(Debug, thiserror::Error)]
+#[error("Unable to initialize persistence: {}: {}", .path.display(), message(.source))]
+pub struct StateDirectoryError {
+    /// The folder that is missing or no folder.
+    pub path: PathBuf,
+    /// What the operating system said.
+    pub source: io::Error,
+}
+
+impl StateDirectory {
+    /// Opens `base/ipmi_sim/name`, making every folder of it that is missing.
+    ///
+    /// `base` is used as written: a relative path counts from the working directory at
+    /// the time of each access. `name` may hold `/` and then names nested folders.
+    pub fn open(base: impl AsRef<Path>, name: &str) -> Result<Self, StateDirectoryError> {
+        let base = base.as_ref();
+        // Not `Path::join` in one go: a leading slash would throw the base away.
+        let below = |mut path: PathBuf| {
+            path.extend(name.split('/').filter(|part| !part.is_empty()));
+            path
+        };
+        let path = below(base.join("ipmi_sim"));
+        DirBuilder::new()
+            .recursive(true)
+            .mode(FOLDER_MODE)
+            .create(&path)
+            .map_err(|source| StateDirectoryError { path: path.clone(), source })?;
+        let published = below(base.to_path_buf());
+        let published = (published != base).then_some(published);
+        Ok(Self { path, published })
+    }
+
+    /// Where the files are written.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads every state file.
+    ///
+    /// A file that only exists in `base/name` is read from there and left there. What a
+    /// crash left half written is removed.
+    pub fn load_all(&self) -> Loaded {
+        let mut loaded = Loaded::default();
+        for name in known_names(&self.path, &mut loaded.notes) {
+            if let Some(content) = self.load(&name, &mut loaded.notes) {
+                loaded.files.insert(name, content);
+            }
+        }
+        if let Some(published) = self.published.as_deref().filter(|path| path.is_dir()) {
+            for name in known_names(published, &mut loaded.notes) {
+                // Also not when it was set aside a moment ago: the published file is the
+                // next best then, and nothing has replaced it yet.
+                if loaded.files.contains_key(&name) || name.ends_with(TEMPORARY) {
+                    continue;
+                }
+                let path = published.join(&name);
+                match read(&path).and_then(|content| recognise(content, &name)) {
+                    Ok(content) => {
+                        loaded.notes.push(format!(
+                            "{} is used; changes are written to {}",
+                            path.display(),
+                            self.path.join(&name).display()
+                        ));
+                        loaded.files.insert(name, content);
+                    }
+                    Err(error) => {
+                        loaded.notes.push(format!("{}: {}; it is left alone", path.display(), message(&error)));
+                    }
+                }
+            }
+        }
+        loaded
+    }
+
+    /// Replaces a state file: after this returns the new content survives a crash, and
+    /// when it fails the old file is as it was.
+    ///
+    /// `name` must be one a state file can have, so that nothing else can be overwritten.
+    pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        if !is_state_file(name) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{name:?} is not the name of a state file"),
+            ));
+        }
+        let temporary = self.path.join(format!("{name}{TEMPORARY}"));
+        let written = self.write_temporary(&temporary, content).and_then(|()| {
+            fs::rename(&temporary, self.path.join(name))?;
+            // The rename itself is only durable once the folder is.
+            File::open(&self.path)?.sync_all()
+        });
+        if written.is_err() {
+            // If even this fails, the next start removes it.
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    fn write_temporary(&self, temporary: &Path, content: &[u8]) -> io::Result<()> {
+        // A leftover, or something planted there, must not be written through.
+        match fs::remove_file(temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(temporary)?;
+        file.write_all(content)?;
+        file.sync_all()
+    }
+
+    /// Reads one file of our own folder, sets it aside if it is no use.
+    fn load(&self, name: &str, notes: &mut Vec<String>) -> Option<Vec<u8>> {
+        let path = self.path.join(name);
+        if let Some(of) = name.strip_suffix(TEMPORARY) {
+            let what = match fs::remove_file(&path) {
+                Ok(()) => "removed".to_owned(),
+                Err(error) => format!("ignored ({})", message(&error)),
+            };
+            notes.push(format!("{}: left over from a write of {of} that did not finish; {what}", path.display()));
+            return None;
+        }
+        let content = match read(&path) {
+            Ok(content) => content,
+            Err(error) => {
+                notes.push(self.set_aside(name, "unreadable", &message(&error)));
+                return None;
+            }
+        };
+        let content = match recognise(content, name) {
+            Ok(content) => content,
+            Err(error) => {
+                notes.push(self.set_aside(name, "foreign", &message(&error)));
+                return None;
+            }
+        };
+        if is_torn(&content) {
+            notes.push(self.keep_torn(name, &content));
+        }
+        Some(content)
+    }
+
+    /// Renames a file out of the way and says so.
+    fn set_aside(&self, name: &str, why: &str, message: &str) -> String {
+        let path = self.path.join(name);
+        let aside = self.free_name(name, why);
+        match fs::rename(&path, &aside) {
+            Ok(()) => format!("{}: {message}; it is set aside as {}", path.display(), aside.display()),
+            Err(error) => format!("{}: {message}; it is ignored ({})", path.display(), self::message(&error)),
+        }
+    }
+
+    /// Keeps a copy of a file whose last line is broken, before anything replaces it.
+    fn keep_torn(&self, name: &str, content: &[u8]) -> String {
+        let path = self.path.join(name);
+        let what = format!("{}: its end is missing; what is there is used", path.display());
+        // Until something changes, every start finds the same file: one copy is enough.
+        let kept = self.path.join(format!("{name}.torn"));
+        if fs::read(&kept).is_ok_and(|old| old == content) {
+            return what;
+        }
+        let copy = self.free_name(name, "torn");
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(&copy)
+            .and_then(|mut file| file.write_all(content));
+        match written {
+            Ok(()) => format!("{what}; a copy is kept as {}", copy.display()),
+            Err(error) => format!("{what}; no copy could be kept ({})", message(&error)),
+        }
+    }
+
+    /// `NAME.WHY`, or `NAME.WHY-2` and so on when that is taken.
+    fn free_name(&self, name: &str, why: &str) -> PathBuf {
+        let first = self.path.join(format!("{name}.{why}"));
+        std::iter::once(first)
+            .chain((2u32..).map(|number| self.path.join(format!("{name}.{why}-{number}"))))
+            .find(|path| fs::symlink_metadata(path).is_err())
+            .unwrap_or_default()
+    }
+}
+
+/// The operating system's words for an error, as C's `strerror` gives them.
+pub fn message(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}
+
+/// Whether a state file can have this name.
+///
+/// `users.mcXX`, `lanparm.mcXX.N`, `sol.mcXX`, `sel.XX`, `sdr.XX.main`,
+/// `sdr.XX.device0` to `device3`, with XX two lower-case hexadecimal digits and N a
+/// channel number 0 to 15; and [`GUID_FILE`].
+pub fn is_state_file(name: &str) -> bool {
+    let mut parts = name.split('.');
+    let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
+    let controller = |text: &str| text.strip_prefix("mc").is_some_and(is_address);
+    match parts {
+        [Some(GUID_FILE), None, ..] => true,
+        [Some("users" | "sol"), Some(mc), None, _] => controller(mc),
+        [Some("lanparm"), Some(mc), Some(channel), None] => controller(mc) && is_channel(channel),
+        [Some("sel"), Some(address), None, _] => is_address(address),
+        [Some("sdr"), Some(address), Some(list), None] => {
+            is_address(address) && matches!(list, "main" | "device0" | "device1" | "device2" | "device3")
+        }
+        _ => false,
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_channel(text: &str) -> bool {
+    (0..16).any(|channel: u8| text == channel.to_string())
+}
+
+/// The names in a folder that are state files, or unfinished ones.
+fn known_names(folder: &Path, notes: &mut Vec<String>) -> Vec<String> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            notes.push(format!("{}: {}; no state is read", folder.display(), message(&error)));
+            return Vec::new();
+        }
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| is_state_file(name.strip_suffix(TEMPORARY).unwrap_or(name)))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// Reads a regular file. Others are refused before they are opened: opening a pipe
+/// would wait for its writer.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let kind = fs::metadata(path)?;
+    if kind.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if kind.len() > FILE_LIMIT {
+        return Err(io::Error::other("too large for a state file"));
+    }
+    let mut content = Vec::new();
+    File::open(path)?.take(FILE_LIMIT).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// Refuses a file that is no state file: not one line of it fits.
+fn recognise(content: Vec<u8>, name: &str) -> io::Result<Vec<u8>> {
+    let (items, dropped) = Items::parse(&content);
+    if items.is_empty() && !dropped.is_empty() {
+        return Err(io::Error::other(format!("no line of it belongs into {name}")));
+    }
+    Ok(content)
+}
+
+/// Whether the file ends in the middle of a line that cannot be read.
+fn is_torn(content: &[u8]) -> bool {
+    let tail = content.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+    let (_, dropped) = Items::parse(tail);
+    !dropped.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    struct Place {
+        base: tempfile::TempDir,
+        directory: StateDirectory,
+    }
+
+    fn place() -> Place {
+        let base = tempfile::tempdir().unwrap();
+        let directory = StateDirectory::open(base.path(), "box").unwrap();
+        Place { base, directory }
+    }
+
+    impl Place {
+        fn put(&self, name: &str, content: &[u8]) {
+            fs::write(self.directory.path().join(name), content).unwrap();
+        }
+
+        fn names(&self) -> Vec<String> {
+            let mut names: Vec<String> = fs::read_dir(self.directory.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        }
+
+        fn content(&self, name: &str) -> Vec<u8> {
+            fs::read(self.directory.path().join(name)).unwrap()
+        }
+    }
+
+    fn mode(path: impl AsRef<Path>) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn missing_folders_are_made_where_the_original_makes_them() {
+        let base = tempfile::tempdir().unwrap();
+        let deep = base.path().join("a/b");
+        let directory = StateDirectory::open(&deep, "/rack/box").unwrap();
+        assert_eq!(directory.path(), deep.join("ipmi_sim/rack/box"));
+        assert!(directory.path().is_dir());
+        assert_eq!(mode(directory.path()) & !0o755, 0);
+        assert_eq!(directory.load_all(), Loaded::default());
+    }
+
+    #[test]
+    fn something_that_is_no_folder_in_the_way_is_an_error_in_the_originals_words() {
+        let base = tempfile::tempdir().unwrap();
+        fs::write(base.path().join("ipmi_sim"), b"").unwrap();
+        let error = StateDirectory::open(base.path(), "box").unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("Unable to initialize persistence: "), "{text}");
+        assert!(text.ends_with(": Not a directory"), "{text}");
+    }
+
+    #[test]
+    fn the_names_of_state_files() {
+        for name in [
+            "users.mc20",
+            "users.mcfe",
+            "lanparm.mc20.1",
+            "lanparm.mc20.15",
+            "sol.mc20",
+            "sel.20",
+            "sdr.20.main",
+            "sdr.30.device0",
+            "sdr.20.device3",
+            "guid",
+        ] {
+            assert!(is_state_file(name), "{name}");
+        }
+        for name in [
+            "",
+            "users",
+            "users.20",
+            "users.mc2",
+            "users.mc2F",
+            "users.mc200",
+            "users.mc20.x",
+            "lanparm.mc20",
+            "lanparm.mc20.16",
+            "lanparm.mc20.01",
+            "lanparm.mc20.",
+            "sol.mc20.1",
+            "sel.mc20",
+            "sel.20.tmp",
+            "sel.20.torn",
+            "sdr.20",
+            "sdr.20.device4",
+            "sdr.20.main.x",
+            "guid.x",
+            "../sel.20",
+            "sel.20/x",
+            "README",
+        ] {
+            assert!(!is_state_file(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_written_file_is_read_back_and_is_only_for_its_owner() {
+        let place = place();
+        place.directory.write("sel.20", b"1:d:a\n").unwrap();
+        place.directory.write("sel.20", b"2:d:b\n").unwrap();
+        place.directory.write("guid", b"guid:d:0123456789abcdef\n").unwrap();
+        let loaded = place.directory.load_all();
+        assert_eq!(loaded.notes, Vec::<String>::new());
+        assert_eq!(loaded.files.keys().collect::<Vec<_>>(), ["guid", "sel.20"]);
+        assert_eq!(loaded.files["sel.20"], b"2:d:b\n");
+        assert_eq!(mode(place.directory.path().join("sel.20")), 0o600);
+        assert_eq!(place.names(), ["guid", "sel.20"]);
+    }
+
+    #[test]
+    fn only_state_files_can_be_written() {
+        let place = place();
+        for name in ["../sel.20", "/etc/passwd", "sel.20.tmp", ""] {
+            let error = place.directory.write(name, b"").unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name}");
+        }
+        assert_eq!(place.names(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_the_old_file_and_nothing_else() {
+        let place = place();
+        place.directory.write("sel.20", b"1:d:a\n").unwrap();
+        // The temporary file cannot be made: a folder is in its way.
+        fs::create_dir_all(place.directory.path().join("sel.20.tmp/x")).unwrap();
+        assert!(place.directory.write("sel.20", b"2:d:b\n").is_err());
+        assert_eq!(place.content("sel.20"), b"1:d:a\n");
+        fs::remove_dir_all(place.directory.path().join("sel.20.tmp")).unwrap();
+        // The rename cannot be done: the target is a folder.
+        fs::create_dir_all(place.directory.path().join("sel.30/x")).unwrap();
+        assert!(place.directory.write("sel.30", b"2:d:b\n").is_err());
+        assert_eq!(place.names(), ["sel.20", "sel.30"]);
+        // The whole folder is gone.
+        fs::remove_dir_all(place.directory.path()).unwrap();
+        let error = place.directory.write("sel.20", b"2:d:b\n").unwrap_err();
+        assert_eq!(message(&error), "No such file or directory");
+    }
+
+    #[test]
+    fn a_write_does_not_follow_a_link_planted_at_the_temporary_name() {
+        let place = place();
+        let victim = place.base.path().join("victim");
+        fs::write(&victim, b"precious").unwrap();
+        std::os::unix::fs::symlink(&victim, place.directory.path().join("sel.20.tmp")).unwrap();
+        place.directory.write("sel.20", b"1:d:a\n").unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        assert_eq!(place.content("sel.20"), b"1:d:a\n");
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_is_ignored_and_removed() {
+        let place = place();
+        place.put("sel.20", b"1:d:a\n");
+        place.put("sel.20.tmp", b"1:d:a\n2:d");
+        let loaded = place.directory.load_all();
+        assert_eq!(loaded.files.keys().collect::<Vec<_>>(), ["sel.20"]);
+        assert_eq!(loaded.notes.len(), 1);
+        assert!(loaded.notes[0].ends_with("did not finish; removed"), "{:?}", loaded.notes);
+        assert_eq!(place.names(), ["sel.20"]);
+    }
+
+    #[test]
+    fn other_files_in_the_folder_are_left_alone() {
+        let place = place();
+        for name in ["README", "sel.20.bak", "notes.tmp", "sel.20~"] {
+            place.put(name, b"anything");
+        }
+        assert_eq!(place.directory.load_all(), Loaded::default());
+        assert_eq!(place.names().len(), 4);
+    }
+
+    #[test]
+    fn published_instructions_place_is_read_per_file_and_never_written() {
+        let place = place();
+        let published = place.base.path().join("box");
+        fs::create_dir(&published).unwrap();
+        fs::write(published.join("sdr.20.main"), b"1:d:old\n").unwrap();
+        fs::write(published.join("sel.20"), b"1:d:published\n").unwrap();
+        fs::write(published.join("sel.20.tmp"), b"x").unwrap();
+        fs::write(published.join("users.mc20"), b"\x7fELF").unwrap();
+        place.put("sel.20", b"1:d:own\n");
+        let loaded = place.directory.load_all();
+        assert_eq!(loaded.files["sdr.20.main"], b"1:d:old\n");
+        assert_eq!(loaded.files["sel.20"], b"1:d:own\n");
+        assert_eq!(loaded.files.len(), 2);
+        assert_eq!(loaded.notes.len(), 2, "{:?}", loaded.notes);
+        assert!(loaded.notes[0].contains("box/sdr.20.main is used"), "{:?}", loaded.notes);
+        assert!(loaded.notes[1].ends_with("it is left alone"), "{:?}", loaded.notes);
+        place.directory.write("sdr.20.main", b"1:d:new\n").unwrap();
+        assert_eq!(place.directory.load_all().files["sdr.20.main"], b"1:d:new\n");
+        assert_eq!(fs::read(published.join("sdr.20.main")).unwrap(), b"1:d:old\n");
+        assert!(published.join("sel.20.tmp").exists());
+    }
+
+    #[test]
+    fn without_a_name_the_base_itself_is_not_searched() {
+        let base = tempfile::tempdir().unwrap();
+        fs::write(base.path().join("sel.20"), b"1:d:a\n").unwrap();
+        let directory = StateDirectory::open(base.path(), "").unwrap();
+        assert_eq!(directory.path(), base.path().join("ipmi_sim"));
+        assert_eq!(directory.load_all(), Loaded::default());
+    }
+
+    #[test]
+    fn what_is_no_state_file_is_set_aside_under_a_name_that_says_so() {
+        let place = place();
+        place.put("sel.20", b"\x7fELF\x02\x01\n\n");
+        place.put("sel.20.foreign", b"an earlier one");
+        fs::create_dir(place.directory.path().join("users.mc20")).unwrap();
+        std::os::unix::fs::symlink("nowhere", place.directory.path().join("sol.mc20")).unwrap();
+        let loaded = place.directory.load_all();
+        assert_eq!(loaded.files.len(), 0);
+        assert_eq!(loaded.notes.len(), 3, "{:?}", loaded.notes);
+        assert!(loaded.notes.iter().all(|note| note.contains("; it is set aside as ")), "{:?}", loaded.notes);
+        assert_eq!(
+            place.names(),
+            ["sel.20.foreign", "sel.20.foreign-2", "sol.mc20.unreadable", "users.mc20.unreadable"]
+        );
+        assert_eq!(place.content("sel.20.foreign-2"), b"\x7fELF\x02\x01\n\n");
+        // Nothing is in the way of the next writes, and the next start is quiet.
+        place.directory.write("users.mc20", b"2.valid:i:1\n").unwrap();
+        assert_eq!(place.directory.load_all().notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_pipe_does_not_make_the_start_wait() {
+        let place = place();
+        nix::unistd::mkfifo(&place.directory.path().join("sel.20"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let loaded = place.directory.load_all();
+        assert!(loaded.notes[0].contains("not a regular file"), "{:?}", loaded.notes);
+        assert_eq!(place.names(), ["sel.20.unreadable"]);
+    }
+
+    #[test]
+    fn a_file_far_too_large_is_set_aside_unread() {
+        let place = place();
+        File::create(place.directory.path().join("sel.20")).unwrap().set_len(FILE_LIMIT + 1).unwrap();
+        let loaded = place.directory.load_all();
+        assert!(loaded.notes[0].contains("too large"), "{:?}", loaded.notes);
+        assert_eq!(place.names(), ["sel.20.unreadable"]);
+    }
+
+    #[test]
+    fn a_torn_file_is_used_as_far_as_it_goes_and_one_copy_is_kept() {
+        let place = place();
+        place.put("sel.20", b"2:d:whole\n1:d:\\0");
+        for _ in 0..2 {
+            let loaded = place.directory.load_all();
+            assert_eq!(loaded.files["sel.20"], b"2:d:whole\n1:d:\\0");
+            assert_eq!(loaded.notes.len(), 1);
+            assert_eq!(place.names(), ["sel.20", "sel.20.torn"]);
+        }
+        place.directory.write("sel.20", b"2:d:whole\n").unwrap();
+        assert_eq!(place.content("sel.20.torn"), b"2:d:whole\n1:d:\\0");
+        // A good last line needs no line end.
+        place.put("sol.mc20", b"enabled:i:1");
+        assert_eq!(place.directory.load_all().notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_empty_file_is_as_good_as_none() {
+        let place = place();
+        place.put("sel.20", b"");
+        let loaded = place.directory.load_all();
+        assert_eq!(loaded.notes, Vec::<String>::new());
+        assert_eq!(loaded.files["sel.20"], b"");
+    }
+}
