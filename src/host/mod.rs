@@ -1,1 +1,3 @@
 //! Everything outside: helper programs, the start command, serial ports.
+
+pub mod program;

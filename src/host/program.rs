@@ -1,0 +1,527 @@
+//! Helper programs as text: `chassis_control` and `lan_config_program`
+//! (`process.md` sections 10 to 12).
+//!
+//! Owns the shell line a [`ProgramCall`] becomes, the reading of what the program prints,
+//! and the log lines of failures. Runs nothing: the line goes out as a job, the
+//! [`ShellResult`] comes back.
+
+use std::fmt::Write;
+
+use crate::bmc::external::{Kind, Operation, ProgramCall, ProgramFailure, ProgramResult, Value};
+use crate::sim::effect::ShellResult;
+
+/// Output of this many bytes or more is refused.
+pub const OUTPUT_LIMIT: usize = 2047;
+
+/// Names of the boot devices, by selector (IPMI 2.0 table 28-14, bits 5 to 2).
+const BOOT_DEVICES: [(u8, &str); 5] = [(0, "none"), (1, "pxe"), (2, "default"), (5, "cdrom"), (6, "bios")];
+
+/// Names of the IP address sources (IPMI 2.0 table 23-4, parameter 4).
+const ADDRESS_SOURCES: [(u8, &str); 5] = [(0, "unknown"), (1, "static"), (2, "dhcp"), (3, "bios"), (4, "other")];
+
+/// What came of a call: the values or the failure, and what to log about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// For the command that asked.
+    pub result: ProgramResult,
+    /// For the log; a refused check is no event and has none.
+    pub log: Option<String>,
+}
+
+impl Outcome {
+    fn failed(log: impl Into<Option<String>>) -> Self {
+        Self { result: Err(ProgramFailure), log: log.into() }
+    }
+}
+
+/// The line for `sh -c`: `<prefix> <op> <parm> ["<value>" <parm> "<value>" ...]`.
+///
+/// The prefix is shell text of the configuration and goes in as it is. Values hold
+/// digits, letters, dots, colons and blanks only, so the quotes need no escapes.
+///
+/// # Errors
+/// A value without a name (boot device 3, say) fails before anything runs; the error is
+/// the whole outcome.
+pub fn command_line(call: &ProgramCall) -> Result<String, Outcome> {
+    let mut line = format!("{} {}", call.prefix, operation_word(call.operation));
+    for parameter in &call.parameters {
+        line.push(' ');
+        line.push_str(parameter.name);
+        if call.operation == Operation::Get {
+            continue;
+        }
+        let Some(text) = parameter.value.and_then(value_text) else {
+            return Err(Outcome::failed(match call.operation {
+                Operation::Check => format!("Invalid value in extcmd check command for {}", parameter.name),
+                // The original's words for it, whatever the reason.
+                _ => "Out of memory in extcmd write command (22) Invalid argument".to_owned(),
+            }));
+        };
+        line.push_str(" \"");
+        line.push_str(&text);
+        line.push('"');
+    }
+    Ok(line)
+}
+
+/// What the program's end means for the call it was run for.
+///
+/// For a get the values stand in the order of the call's parameters.
+pub fn outcome(call: &ProgramCall, line: &str, ended: &ShellResult) -> Outcome {
+    let word = match call.operation {
+        Operation::Get => "read",
+        Operation::Set => "write",
+        Operation::Check => "check",
+    };
+    if ended.output.len() >= OUTPUT_LIMIT {
+        return Outcome::failed(format!("Output of extcmd config {word} command ({line}) is too big"));
+    }
+    let status = match ended.status {
+        Some(0) => None,
+        Some(_) if call.operation == Operation::Check => return Outcome::failed(None),
+        Some(status) => Some(format!("{status:x}: {}", String::from_utf8_lossy(&ended.output))),
+        None => Some(ended.problem.clone().unwrap_or_else(|| "no exit status".to_owned())),
+    };
+    if let Some(status) = status {
+        return Outcome::failed(format!("extcmd {word} command ({line}) failed: {}", status.trim_end()));
+    }
+    if call.operation != Operation::Get {
+        return Outcome { result: Ok(Vec::new()), log: None };
+    }
+    let mut values = Vec::with_capacity(call.parameters.len());
+    for parameter in &call.parameters {
+        let value = find(&ended.output, parameter.name)
+            .ok_or("File exists")
+            .and_then(|text| read_value(parameter.kind, text).ok_or("Invalid argument"));
+        match value {
+            Ok(value) => values.push(value),
+            Err(why) => {
+                return Outcome::failed(format!("Setting extern command value of {} failed: {why}", parameter.name));
+            }
+        }
+    }
+    Outcome { result: Ok(values), log: None }
+}
+
+fn operation_word(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Get => "get",
+        Operation::Set => "set",
+        Operation::Check => "check",
+    }
+}
+
+/// A value as it stands between the quotes, unless it has no name.
+fn value_text(value: Value) -> Option<String> {
+    let name = |table: &[(u8, &str)], value: u8| {
+        table.iter().find(|(number, _)| *number == value).map(|(_, name)| (*name).to_owned())
+    };
+    match value {
+        Value::Integer(number) => Some(number.to_string()),
+        Value::BootDevice(device) => name(&BOOT_DEVICES, device),
+        Value::AddressSource(source) => name(&ADDRESS_SOURCES, source),
+        Value::Ip([a, b, c, d]) => Some(format!("{a}.{b}.{c}.{d}")),
+        Value::Mac(address) => {
+            let mut text = String::with_capacity(17);
+            for (index, byte) in address.iter().enumerate() {
+                let colon = if index == 0 { "" } else { ":" };
+                // Without leading zeros, as programs written for the original expect.
+                let _ = write!(text, "{colon}{byte:x}");
+            }
+            Some(text)
+        }
+        Value::Identify { seconds, force } => Some(format!("{seconds} {}", u8::from(force))),
+    }
+}
+
+/// What stands behind the first line that begins with `name:`, blanks skipped; they may
+/// span lines. The text runs on to the end of the output, which a zero byte ends.
+fn find<'a>(output: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut rest = output.split(|&byte| byte == 0).next().unwrap_or_default();
+    loop {
+        if let Some(text) = rest.strip_prefix(name.as_bytes()).and_then(|text| text.strip_prefix(b":")) {
+            return Some(skip_blanks(text));
+        }
+        let line_end = rest.iter().position(|&byte| byte == b'\n')?;
+        rest = rest.get(line_end + 1..)?;
+    }
+}
+
+fn read_value(kind: Kind, text: &[u8]) -> Option<Value> {
+    match kind {
+        Kind::Integer => {
+            let (number, rest) = number(text)?;
+            // The original keeps the low 32 bits.
+            rest.first().is_none_or(|&byte| is_blank(byte)).then_some(Value::Integer(number as i32))
+        }
+        Kind::BootDevice => named(&BOOT_DEVICES, text).map(Value::BootDevice),
+        Kind::AddressSource => named(&ADDRESS_SOURCES, text).map(Value::AddressSource),
+        Kind::Ip => ip(text).map(Value::Ip),
+        Kind::Mac => mac(text).map(Value::Mac),
+        // Identify is only ever set.
+        Kind::Identify => None,
+    }
+}
+
+/// The first entry of the table the word up to the next blank is a beginning of.
+fn named(table: &[(u8, &str)], text: &[u8]) -> Option<u8> {
+    let word = text.split(|&byte| is_blank(byte)).next().filter(|word| !word.is_empty())?;
+    table.iter().find(|(_, name)| name.as_bytes().starts_with(word)).map(|(number, _)| *number)
+}
+
+/// An address in the forms C's `inet_aton` takes: one to four numbers, decimal, octal or
+/// hexadecimal, the last one filling what is left.
+fn ip(mut text: &[u8]) -> Option<[u8; 4]> {
+    let mut address = [0; 4];
+    for index in 0..4 {
+        text.first().filter(|byte| byte.is_ascii_digit())?;
+        let (number, rest) = number(text)?;
+        if let (Some(rest), 0..3) = (rest.strip_prefix(b"."), index) {
+            *address.get_mut(index)? = u8::try_from(number).ok()?;
+            text = rest;
+            continue;
+        }
+        rest.first().is_none_or(|&byte| is_blank(byte)).then_some(())?;
+        let bytes = u32::try_from(number).ok()?.to_be_bytes();
+        let (too_much, last) = bytes.split_at(index);
+        address.get_mut(index..)?.copy_from_slice(last);
+        return too_much.iter().all(|&byte| byte == 0).then_some(address);
+    }
+    None
+}
+
+/// Six hexadecimal numbers of one or two digits with colons between; whatever follows.
+fn mac(mut text: &[u8]) -> Option<[u8; 6]> {
+    let mut address = [0; 6];
+    for (index, byte) in address.iter_mut().enumerate() {
+        if index > 0 {
+            text = text.strip_prefix(b":")?;
+        }
+        let digit = |at: usize| text.get(at).and_then(|&byte| char::from(byte).to_digit(16));
+        let (value, digits) = match (digit(0)?, digit(1)) {
+            (high, Some(low)) => (high << 4 | low, 2),
+            (low, None) => (low, 1),
+        };
+        *byte = u8::try_from(value).ok()?;
+        text = text.get(digits..)?;
+    }
+    Some(address)
+}
+
+/// C's `strtol` with base 0: the number and what follows it, `None` without a digit.
+fn number(text: &[u8]) -> Option<(i64, &[u8])> {
+    let text = skip_blanks(text);
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let (radix, text) = match text {
+        [b'0', b'x' | b'X', digit, ..] if digit.is_ascii_hexdigit() => (16, text.get(2..)?),
+        [b'0', ..] => (8, text),
+        _ => (10, text),
+    };
+    let mut rest = text;
+    let mut number = 0i64;
+    while let Some(digit) = rest.first().and_then(|&byte| char::from(byte).to_digit(radix)) {
+        let digit = i64::from(digit);
+        number = number.saturating_mul(i64::from(radix));
+        number = if negative { number.saturating_sub(digit) } else { number.saturating_add(digit) };
+        rest = rest.get(1..)?;
+    }
+    (rest.len() < text.len()).then_some((number, rest))
+}
+
+fn skip_blanks(text: &[u8]) -> &[u8] {
+    let blanks = text.iter().take_while(|&&byte| is_blank(byte)).count();
+    text.get(blanks..).unwrap_or_default()
+}
+
+/// C's `isspace`.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bmc::external::Parameter;
+
+    fn call(operation: Operation, parameters: &[(&'static str, Kind, Option<Value>)]) -> ProgramCall {
+        ProgramCall {
+            prefix: "./control 0x20".to_owned(),
+            operation,
+            parameters: parameters.iter().map(|&(name, kind, value)| Parameter { name, kind, value }).collect(),
+        }
+    }
+
+    fn set(name: &'static str, kind: Kind, value: Value) -> ProgramCall {
+        call(Operation::Set, &[(name, kind, Some(value))])
+    }
+
+    fn ended(status: i32, output: &[u8]) -> ShellResult {
+        ShellResult { status: Some(status), output: output.to_vec(), problem: None }
+    }
+
+    /// One value got from what a program printed, or the log line.
+    fn got(name: &'static str, kind: Kind, output: impl AsRef<[u8]>) -> Result<Value, String> {
+        let call = call(Operation::Get, &[(name, kind, None)]);
+        let outcome = outcome(&call, "LINE", &ended(0, output.as_ref()));
+        match (outcome.result, outcome.log) {
+            (Ok(values), None) if values.len() == 1 => Ok(values[0]),
+            (Err(ProgramFailure), Some(log)) => Err(log),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn power(output: impl AsRef<[u8]>) -> Option<i32> {
+        match got("power", Kind::Integer, output) {
+            Ok(Value::Integer(number)) => Some(number),
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => None,
+        }
+    }
+
+    const MISSING: &str = "Setting extern command value of power failed: File exists";
+    const INVALID: &str = "Setting extern command value of power failed: Invalid argument";
+
+    #[test]
+    fn lines_are_those_of_the_original() {
+        let get = call(Operation::Get, &[("power", Kind::Integer, None)]);
+        let lines = [
+            (get, "./control 0x20 get power"),
+            (set("power", Kind::Integer, Value::Integer(1)), r#"./control 0x20 set power "1""#),
+            (set("boot", Kind::BootDevice, Value::BootDevice(5)), r#"./control 0x20 set boot "cdrom""#),
+            (
+                set("identify", Kind::Identify, Value::Identify { seconds: 15, force: false }),
+                r#"./control 0x20 set identify "15 0""#,
+            ),
+            (
+                call(Operation::Check, &[("ip_addr_src", Kind::AddressSource, Some(Value::AddressSource(2)))]),
+                r#"./control 0x20 check ip_addr_src "dhcp""#,
+            ),
+            (
+                call(
+                    Operation::Set,
+                    &[
+                        ("ip_addr", Kind::Ip, Some(Value::Ip([10, 0, 0, 1]))),
+                        ("ip_addr_src", Kind::AddressSource, Some(Value::AddressSource(1))),
+                        ("mac_addr", Kind::Mac, Some(Value::Mac([0, 0x0c, 0x29, 1, 2, 0xff]))),
+                    ],
+                ),
+                r#"./control 0x20 set ip_addr "10.0.0.1" ip_addr_src "static" mac_addr "0:c:29:1:2:ff""#,
+            ),
+        ];
+        for (call, line) in lines {
+            assert_eq!(command_line(&call).as_deref(), Ok(line));
+        }
+    }
+
+    #[test]
+    fn a_value_without_a_name_fails_before_anything_runs() {
+        for device in [3, 4, 7, 15] {
+            let outcome = command_line(&set("boot", Kind::BootDevice, Value::BootDevice(device))).unwrap_err();
+            let log = "Out of memory in extcmd write command (22) Invalid argument".to_owned();
+            assert_eq!(outcome, Outcome { result: Err(ProgramFailure), log: Some(log) });
+        }
+        let check = call(Operation::Check, &[("ip_addr_src", Kind::AddressSource, Some(Value::AddressSource(5)))]);
+        let log = "Invalid value in extcmd check command for ip_addr_src".to_owned();
+        assert_eq!(command_line(&check), Err(Outcome { result: Err(ProgramFailure), log: Some(log) }));
+    }
+
+    #[test]
+    fn output_of_a_set_means_nothing_when_it_went_well() {
+        let call = set("power", Kind::Integer, Value::Integer(1));
+        let outcome = outcome(&call, "LINE", &ended(0, b"anything\n"));
+        assert_eq!(outcome, Outcome { result: Ok(vec![]), log: None });
+    }
+
+    #[test]
+    fn a_failed_program_is_logged_with_its_raw_status_and_its_output() {
+        let get = call(Operation::Get, &[("power", Kind::Integer, None)]);
+        let failed = |call: &ProgramCall, ended: &ShellResult| {
+            let outcome = outcome(call, &command_line(call).unwrap(), ended);
+            assert_eq!(outcome.result, Err(ProgramFailure));
+            outcome.log
+        };
+        assert_eq!(
+            failed(&get, &ended(0x300, b"power:1\nmore\n")).unwrap(),
+            "extcmd read command (./control 0x20 get power) failed: 300: power:1\nmore"
+        );
+        let set = set("power", Kind::Integer, Value::Integer(0));
+        assert_eq!(
+            failed(&set, &ended(0x7f00, b"")).unwrap(),
+            r#"extcmd write command (./control 0x20 set power "0") failed: 7f00:"#
+        );
+        let check = call(Operation::Check, &[("ip_addr_src", Kind::AddressSource, Some(Value::AddressSource(2)))]);
+        assert_eq!(failed(&check, &ended(0x100, b"no")), None);
+        let stuck = ShellResult { status: None, output: vec![], problem: Some("ended after 30 s".to_owned()) };
+        assert_eq!(
+            failed(&get, &stuck).unwrap(),
+            "extcmd read command (./control 0x20 get power) failed: ended after 30 s"
+        );
+    }
+
+    #[test]
+    fn output_may_have_2046_bytes() {
+        let mut output = b"power:1\n".to_vec();
+        output.resize(2046, b'x');
+        assert_eq!(power(&output), Some(1));
+        output.push(b'x');
+        assert_eq!(
+            got("power", Kind::Integer, &output),
+            Err("Output of extcmd config read command (LINE) is too big".to_owned())
+        );
+        // Also for programs whose output is not looked at, and before the status.
+        for (operation, word) in [(Operation::Set, "write"), (Operation::Check, "check")] {
+            let call = call(operation, &[("power", Kind::Integer, Some(Value::Integer(1)))]);
+            let log = format!("Output of extcmd config {word} command (LINE) is too big");
+            let expected = Outcome { result: Err(ProgramFailure), log: Some(log) };
+            assert_eq!(outcome(&call, "LINE", &ended(0x100, &output)), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_line_that_begins_with_the_name_counts() {
+        assert_eq!(power("Power:1\npower:0\npower:1\n"), Some(0));
+        assert_eq!(power("a line before it\npowers:7\npower:1"), Some(1));
+        for output in ["", "power\n", " power:1\n", "junk power:1\n", "x\n\n"] {
+            assert_eq!(got("power", Kind::Integer, output), Err(MISSING.to_owned()), "{output:?}");
+        }
+        assert_eq!(got("power", Kind::Integer, b"pow\0x\npower:1\n"), Err(MISSING.to_owned()));
+        assert_eq!(power(b"power:1\0 0"), Some(1));
+    }
+
+    #[test]
+    fn blanks_behind_the_colon_may_span_lines() {
+        assert_eq!(power("power:\n\n \t1"), Some(1));
+        assert_eq!(got("power", Kind::Integer, "power:\nboot:1\n"), Err(INVALID.to_owned()));
+    }
+
+    #[test]
+    fn integers_are_read_by_the_rules_of_c() {
+        for (text, value) in [
+            ("1\r\n", 1),
+            ("  +1\n", 1),
+            ("0x10 z", 16),
+            ("010\n", 8),
+            ("0", 0),
+            ("-2\n", -2),
+            ("4294967296", 0),
+            ("99999999999", 0x4876_e7ff),
+            ("99999999999999999999", -1),
+        ] {
+            assert_eq!(power(format!("power:{text}")), Some(value), "{text:?}");
+        }
+        for text in ["", "\n", "1z", "08", "0x", "-", "on", "1,0"] {
+            assert_eq!(got("power", Kind::Integer, format!("power:{text}")), Err(INVALID.to_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_a_beginning_of_a_name() {
+        let boot = |text: &str| got("boot", Kind::BootDevice, format!("boot:{text}")).ok();
+        for (text, device) in
+            [("none", 0), ("pxe\n", 1), (" d\n", 2), ("default", 2), ("cdrom", 5), ("b x", 6), ("n", 0)]
+        {
+            assert_eq!(boot(text), Some(Value::BootDevice(device)), "{text:?}");
+        }
+        for text in ["", "\n", "PXE", "cdromx", "1", "disk"] {
+            assert_eq!(boot(text), None, "{text:?}");
+        }
+        let source = |text: &str| got("ip_addr_src", Kind::AddressSource, format!("ip_addr_src:{text}")).ok();
+        for (text, value) in [("u", 0), ("s", 1), ("dhcp", 2), ("b", 3), ("other", 4)] {
+            assert_eq!(source(text), Some(Value::AddressSource(value)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_take_every_form_inet_aton_takes() {
+        let ip = |text: &str| got("ip_addr", Kind::Ip, format!("ip_addr:{text}")).ok();
+        for (text, address) in [
+            ("1.2.3.4\n", [1, 2, 3, 4]),
+            (" 1.2.3.4 x", [1, 2, 3, 4]),
+            ("1.2.3.4\tx", [1, 2, 3, 4]),
+            ("10.1.2", [10, 1, 0, 2]),
+            ("1.2.65535", [1, 2, 255, 255]),
+            ("0x7f.1", [127, 0, 0, 1]),
+            ("1.16777215", [1, 255, 255, 255]),
+            ("10", [0, 0, 0, 10]),
+            ("4294967295", [255, 255, 255, 255]),
+            ("010.0x10.1.2", [8, 16, 1, 2]),
+        ] {
+            assert_eq!(ip(text), Some(Value::Ip(address)), "{text:?}");
+        }
+        for text in [
+            "",
+            "1.2.3.4.5",
+            "1.2.3.4.",
+            "1.2.3.4x",
+            "256.1.1.1",
+            "1.2.3.256",
+            "1.2.65536",
+            "1.16777216",
+            "4294967296",
+            "1.2.3.",
+            "0x",
+            "08.1.1.1",
+            "1..2",
+            "+1.2.3.4",
+            "-1",
+            "1. 2",
+            "host",
+        ] {
+            assert_eq!(ip(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_mac_is_six_short_numbers_and_whatever_follows() {
+        let mac = |text: &str| got("mac_addr", Kind::Mac, format!("mac_addr:{text}")).ok();
+        for text in [
+            "0:c:29:1:2:ff\n",
+            "00:0C:29:01:02:FF",
+            "0:c:29:1:2:ff x",
+            "0:c:29:1:2:ff:3",
+            "0:c:29:1:2:fff",
+            "0:c:29:1:2:ffx",
+        ] {
+            assert_eq!(mac(text), Some(Value::Mac([0, 0x0c, 0x29, 1, 2, 0xff])), "{text:?}");
+        }
+        for text in [
+            "",
+            "0:c:29:1:2",
+            "0:c:29:1:2:",
+            "000:c:29:1:2:ff",
+            "0-c-29-1-2-ff",
+            "0x0:1:2:3:4:5",
+            "0: c:29:1:2:ff",
+            ":1:2:3:4:5",
+            "0:c:29:1:2:g",
+            "+0:1:2:3:4:5",
+            "0::29:1:2:3",
+        ] {
+            assert_eq!(mac(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_can_be_got() {
+        for (kind, value) in [
+            (Kind::Integer, Value::Integer(-7)),
+            (Kind::BootDevice, Value::BootDevice(6)),
+            (Kind::AddressSource, Value::AddressSource(4)),
+            (Kind::Ip, Value::Ip([192, 168, 0, 255])),
+            (Kind::Mac, Value::Mac([0, 1, 0x10, 0xff, 0xa, 0])),
+        ] {
+            assert_eq!(got("x", kind, format!("x:{}\n", value_text(value).unwrap())), Ok(value));
+        }
+    }
+
+    #[test]
+    fn several_values_are_got_in_the_order_of_the_call() {
+        let call = call(Operation::Get, &[("ip_addr", Kind::Ip, None), ("power", Kind::Integer, None)]);
+        let outcome = outcome(&call, "LINE", &ended(0, b"power:1\nip_addr:1.2.3.4\n"));
+        assert_eq!(outcome.result, Ok(vec![Value::Ip([1, 2, 3, 4]), Value::Integer(1)]));
+    }
+}
