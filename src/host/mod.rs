@@ -1,3 +1,99 @@
-//! Everything outside: helper programs, the start command, serial ports.
+//! Everything outside: helper programs, the start command, files, serial ports.
+//!
+//! Owns one task per thing outside and reports what happens there as [`HostEvent`]s; never
+//! knows what a message means. A task never waits for the simulator except to hand in an
+//! event, and the simulator never waits for a task, so neither can stop the other.
 
+pub mod duplex;
+pub mod jobs;
+pub mod lock_file;
+pub mod names;
 pub mod program;
+pub mod serial_peer;
+pub mod shell;
+pub mod sol_port;
+pub mod tty;
+pub mod vm;
+
+use tokio::sync::mpsc;
+
+use crate::bmc::LogLevel;
+use crate::sim::{HostResult, JobId, SerialId};
+
+/// What happened outside.
+#[derive(Debug)]
+pub enum HostEvent {
+    /// The SOL port of an MC is open.
+    SolOpened {
+        /// IPMB address of the MC.
+        mc: u8,
+    },
+    /// The SOL port of an MC is lost.
+    SolClosed {
+        /// IPMB address of the MC.
+        mc: u8,
+    },
+    /// Bytes came from the SOL port of an MC.
+    SolData {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// The SOL port of an MC took bytes.
+    SolWritten {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// How many.
+        count: usize,
+    },
+    /// A peer connected to a serial channel.
+    SerialConnected {
+        /// The channel.
+        serial: SerialId,
+    },
+    /// The peer of a serial channel is gone.
+    SerialDisconnected {
+        /// The channel.
+        serial: SerialId,
+    },
+    /// Bytes came from the peer of a serial channel.
+    SerialData {
+        /// The channel.
+        serial: SerialId,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// A job is done.
+    JobDone {
+        /// Which.
+        job: JobId,
+        /// What came of it.
+        result: HostResult,
+    },
+    /// The start command of an MC ended.
+    ProcessExited {
+        /// IPMB address of the MC.
+        mc: u8,
+    },
+    /// Something to be logged.
+    Log {
+        /// How important.
+        level: LogLevel,
+        /// The text.
+        text: String,
+    },
+}
+
+/// Where a task hands in its events. The channel is bounded: a port that floods is read as
+/// fast as the simulator takes the bytes, not faster.
+pub type HostEvents = mpsc::Sender<HostEvent>;
+
+/// How many events may wait.
+pub const EVENT_QUEUE: usize = 128;
+
+/// Hands in an event. A simulator that is gone is no error: the task is about to be
+/// dropped.
+pub(crate) async fn report(events: &HostEvents, event: HostEvent) {
+    let _ = events.send(event).await;
+}

@@ -1,0 +1,288 @@
+//! Slow work: helper programs and files, in lanes.
+//!
+//! Jobs of one lane run one after the other, in order; lanes run side by side. Helper
+//! programs have one lane per MC, files one per path, state files one per name. Owns the
+//! lanes; knows nothing of what a job is for.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::fcntl::OFlag;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use super::{HostEvent, HostEvents, report, shell};
+use crate::bmc::LogLevel;
+use crate::sim::{HostJob, HostResult, JobId};
+
+/// Replaces a state file durably: name and content.
+pub type StateWriter = Arc<dyn Fn(&str, &[u8]) -> io::Result<()> + Send + Sync>;
+
+/// What orders a job.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum LaneKey {
+    Shell(u8),
+    File(String),
+    State(String),
+}
+
+/// All lanes.
+pub struct Jobs {
+    lanes: HashMap<LaneKey, UnboundedSender<(JobId, HostJob)>>,
+    events: HostEvents,
+    state: Option<StateWriter>,
+    limit: Duration,
+}
+
+impl Jobs {
+    /// No work yet. `limit` is how long a helper program may take; without `state`,
+    /// saving succeeds and keeps nothing.
+    pub fn new(events: HostEvents, state: Option<StateWriter>, limit: Duration) -> Self {
+        Self { lanes: HashMap::new(), events, state, limit }
+    }
+
+    /// Puts a job into its lane. Its result comes as [`HostEvent::JobDone`].
+    pub fn run(&mut self, job: JobId, work: HostJob) {
+        let key = match &work {
+            HostJob::Shell { lane, .. } => LaneKey::Shell(*lane),
+            HostJob::ReadFile { path, .. } | HostJob::WriteFile { path, .. } => LaneKey::File(path.clone()),
+            HostJob::SaveState { name, .. } => LaneKey::State(name.clone()),
+        };
+        let sender = self.lanes.entry(key).or_insert_with(|| {
+            let (sender, queue) = mpsc::unbounded_channel();
+            tokio::spawn(lane(queue, self.events.clone(), self.state.clone(), self.limit));
+            sender
+        });
+        let _ = sender.send((job, work));
+    }
+}
+
+async fn lane(
+    mut queue: UnboundedReceiver<(JobId, HostJob)>,
+    events: HostEvents,
+    state: Option<StateWriter>,
+    limit: Duration,
+) {
+    let mut waiting = None;
+    loop {
+        let next = match waiting.take() {
+            Some(next) => next,
+            None => match queue.recv().await {
+                Some(next) => next,
+                None => return,
+            },
+        };
+        let (job, result) = match next {
+            (job, HostJob::Shell { line, .. }) => (job, HostResult::Shell(run_shell(&line, limit, &events).await)),
+            (job, HostJob::ReadFile { path, offset, length }) => {
+                let bytes = blocking(move || read_file(&path, offset, length)).await;
+                (job, HostResult::Read(bytes.map_err(|e| words(&e))))
+            }
+            (job, HostJob::WriteFile { path, offset, data }) => {
+                let count = blocking(move || write_file(&path, offset, &data)).await;
+                (job, HostResult::Written(count.map_err(|e| words(&e))))
+            }
+            (mut job, HostJob::SaveState { name, mut content }) => {
+                // Only the newest content matters; the jobs it replaces are answered once it
+                // is on the disk.
+                let mut replaced = Vec::new();
+                while let Ok(next) = queue.try_recv() {
+                    match next {
+                        (newer, HostJob::SaveState { content: newest, .. }) => {
+                            replaced.push(std::mem::replace(&mut job, newer));
+                            content = newest;
+                        }
+                        other => {
+                            waiting = Some(other);
+                            break;
+                        }
+                    }
+                }
+                let saved = match state.clone() {
+                    Some(write) => blocking(move || write(&name, &content)).await.map_err(|e| words(&e)),
+                    None => Ok(()),
+                };
+                for job in replaced {
+                    report(&events, HostEvent::JobDone { job, result: HostResult::Saved(saved.clone()) }).await;
+                }
+                (job, HostResult::Saved(saved))
+            }
+        };
+        report(&events, HostEvent::JobDone { job, result }).await;
+    }
+}
+
+async fn run_shell(line: &str, limit: Duration, events: &HostEvents) -> crate::sim::ShellResult {
+    let outcome = shell::run(line, limit).await;
+    let complaints = String::from_utf8_lossy(&outcome.complaints);
+    let complaints = complaints.trim_end();
+    if !complaints.is_empty() {
+        report(events, HostEvent::Log { level: LogLevel::Warning, text: format!("({line}) wrote: {complaints}") })
+            .await;
+    }
+    outcome.result
+}
+
+/// The operating system's words without Rust's addition of the number.
+fn words(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => nix::errno::Errno::from_raw(number).desc().to_string(),
+        None => error.to_string(),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::Error::other("the file could not be handled")))
+}
+
+/// Reads at most `length` bytes at `offset`, fewer at the end of the file. A named pipe
+/// nobody writes to gives nothing instead of waiting.
+fn read_file(path: &str, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    let mut bytes = Vec::new();
+    if offset == 0 {
+        // Pipes and some files of the kernel cannot be read at an offset.
+        file.take(length as u64).read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    // Asked in pieces, so that a wild length does not ask for wild memory.
+    let mut piece = [0; 4096];
+    while bytes.len() < length {
+        let wanted = piece.len().min(length - bytes.len());
+        let place = offset.checked_add(bytes.len() as u64).ok_or(io::ErrorKind::InvalidInput)?;
+        let count = file.read_at(piece.get_mut(..wanted).unwrap_or_default(), place)?;
+        if count == 0 {
+            break;
+        }
+        bytes.extend(piece.iter().take(count));
+    }
+    Ok(bytes)
+}
+
+fn write_file(path: &str, offset: u64, data: &[u8]) -> io::Result<usize> {
+    let mut file: File = OpenOptions::new().write(true).open(path)?;
+    if offset == 0 {
+        file.write_all(data)?;
+    } else {
+        file.write_all_at(data, offset)?;
+    }
+    Ok(data.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    async fn next(queue: &mut mpsc::Receiver<HostEvent>) -> (u64, HostResult) {
+        loop {
+            match queue.recv().await {
+                Some(HostEvent::JobDone { job, result }) => return (job.0, result),
+                Some(_) => {}
+                None => panic!("no more events"),
+            }
+        }
+    }
+
+    fn shell(lane: u8, line: &str) -> HostJob {
+        HostJob::Shell { line: line.into(), lane }
+    }
+
+    #[tokio::test]
+    async fn programs_of_one_lane_run_in_order_and_lanes_side_by_side() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let (events, mut queue) = mpsc::channel(8);
+        let mut jobs = Jobs::new(events, None, LIMIT);
+        // The first of lane 20h cannot end before lane 30h has run.
+        jobs.run(JobId(1), shell(0x20, &format!("cat '{}'", fifo.display())));
+        jobs.run(JobId(2), shell(0x20, "echo two"));
+        jobs.run(JobId(3), shell(0x30, &format!("echo three; echo go > '{}'", fifo.display())));
+        let mut order = Vec::new();
+        for _ in 0..3 {
+            let (job, HostResult::Shell(result)) = next(&mut queue).await else { panic!() };
+            assert_eq!(result.status, Some(0));
+            order.push((job, String::from_utf8(result.output).unwrap()));
+        }
+        let of = |n| order.iter().position(|(job, _)| *job == n).unwrap();
+        assert!(of(1) < of(2), "{order:?}");
+        assert_eq!(order[of(1)].1, "go\n");
+        assert_eq!(order[of(3)].1, "three\n");
+    }
+
+    #[tokio::test]
+    async fn what_a_program_complains_about_is_logged() {
+        let (events, mut queue) = mpsc::channel(8);
+        Jobs::new(events, None, LIMIT).run(JobId(1), shell(0x20, "echo no such pin >&2; false"));
+        let Some(HostEvent::Log { text, .. }) = queue.recv().await else { panic!() };
+        assert!(text.ends_with("wrote: no such pin"), "{text}");
+        assert!(matches!(next(&mut queue).await, (1, HostResult::Shell(r)) if r.status == Some(0x100)));
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_and_written_at_its_offset_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fru").to_str().unwrap().to_string();
+        std::fs::write(&path, b"0123456789").unwrap();
+        let (events, mut queue) = mpsc::channel(8);
+        let mut jobs = Jobs::new(events, None, LIMIT);
+        let read = |offset, length| HostJob::ReadFile { path: path.clone(), offset, length };
+        jobs.run(JobId(1), HostJob::WriteFile { path: path.clone(), offset: 2, data: b"XY".to_vec() });
+        jobs.run(JobId(2), read(1, 4));
+        jobs.run(JobId(3), read(8, 100));
+        jobs.run(JobId(4), read(0, 3));
+        jobs.run(JobId(5), read(50, 3));
+        assert_eq!(next(&mut queue).await, (1, HostResult::Written(Ok(2))));
+        assert_eq!(next(&mut queue).await, (2, HostResult::Read(Ok(b"1XY4".to_vec()))));
+        assert_eq!(next(&mut queue).await, (3, HostResult::Read(Ok(b"89".to_vec()))));
+        assert_eq!(next(&mut queue).await, (4, HostResult::Read(Ok(b"01X".to_vec()))));
+        assert_eq!(next(&mut queue).await, (5, HostResult::Read(Ok(Vec::new()))));
+        assert_eq!(std::fs::read(&path).unwrap(), b"01XY456789");
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_and_a_silent_pipe_do_not_wait() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let (events, mut queue) = mpsc::channel(8);
+        let mut jobs = Jobs::new(events, None, LIMIT);
+        let missing = directory.path().join("missing").to_str().unwrap().to_string();
+        jobs.run(JobId(1), HostJob::ReadFile { path: missing.clone(), offset: 0, length: 1 });
+        assert_eq!(next(&mut queue).await, (1, HostResult::Read(Err("No such file or directory".into()))));
+        jobs.run(JobId(2), HostJob::WriteFile { path: missing.clone(), offset: 0, data: vec![1] });
+        assert_eq!(next(&mut queue).await, (2, HostResult::Written(Err("No such file or directory".into()))));
+        assert!(!std::path::Path::new(&missing).exists());
+        jobs.run(JobId(3), HostJob::ReadFile { path: fifo.to_str().unwrap().into(), offset: 0, length: 1 });
+        assert_eq!(next(&mut queue).await, (3, HostResult::Read(Ok(Vec::new()))));
+    }
+
+    #[tokio::test]
+    async fn the_newest_state_wins_and_every_save_is_answered() {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&written);
+        let writer: StateWriter = Arc::new(move |name, content| {
+            log.lock().unwrap().push((name.to_string(), content.to_vec()));
+            if name == "bad" { Err(io::Error::from_raw_os_error(28)) } else { Ok(()) }
+        });
+        let (events, mut queue) = mpsc::channel(8);
+        let mut jobs = Jobs::new(events, Some(writer), LIMIT);
+        let save = |name: &str, byte| HostJob::SaveState { name: name.into(), content: vec![byte] };
+        for byte in 1..=3 {
+            jobs.run(JobId(byte.into()), save("sel.20", byte));
+        }
+        for job in 1..=3 {
+            assert_eq!(next(&mut queue).await, (job, HostResult::Saved(Ok(()))));
+        }
+        // All three were in the lane before it first ran.
+        assert_eq!(*written.lock().unwrap(), [("sel.20".to_string(), vec![3])]);
+        jobs.run(JobId(4), save("bad", 0));
+        assert_eq!(next(&mut queue).await, (4, HostResult::Saved(Err("No space left on device".into()))));
+    }
+}

@@ -1,0 +1,313 @@
+//! The SOL port of one MC: a tty, or a TCP peer (`sol.md` section 8).
+//!
+//! Owns one task that opens the port, carries bytes both ways, and opens it again 10 s
+//! after it was lost or could not be opened. Bytes only: telnet is the engine's.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use super::duplex::{Reading, Step, step};
+use super::lock_file::{Held, LOCK_DIRECTORY};
+use super::names::{self, Transport};
+use super::tty::{FlowControl, Tty};
+use super::{HostEvent, HostEvents, report};
+use crate::bmc::LogLevel;
+use crate::config::model::SolTarget;
+
+/// Pause between two attempts to open a port.
+pub const RETRY: Duration = Duration::from_secs(10);
+/// How much is read at once.
+const PIECE: usize = 1024;
+
+/// What a port is told.
+#[derive(Debug)]
+pub enum SolCommand {
+    /// Write these bytes.
+    Write(Vec<u8>),
+    /// Send a break.
+    Break,
+    /// Set the modem lines.
+    ModemLines {
+        /// Request to send.
+        rts: bool,
+        /// Data terminal ready.
+        dtr: bool,
+    },
+    /// Change the speed.
+    BitRate(u32),
+    /// Read the port, or leave its bytes where they are.
+    Read(Reading),
+}
+
+/// How a port is opened.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// IPMB address of its MC.
+    pub mc: u8,
+    /// Where it is.
+    pub target: SolTarget,
+    /// Bits per second, of a tty.
+    pub bit_rate: u32,
+    /// Flow control, of a tty.
+    pub flow_control: FlowControl,
+    /// Pause between two attempts.
+    pub retry: Duration,
+    /// Where lock files are kept.
+    pub lock_directory: PathBuf,
+}
+
+impl Settings {
+    /// With the usual pause and lock directory.
+    pub fn new(mc: u8, target: SolTarget, bit_rate: u32, flow_control: FlowControl) -> Self {
+        Self { mc, target, bit_rate, flow_control, retry: RETRY, lock_directory: LOCK_DIRECTORY.into() }
+    }
+}
+
+/// Starts the task of a port.
+pub fn start(settings: Settings, held: Held, events: HostEvents) -> UnboundedSender<SolCommand> {
+    let (sender, queue) = mpsc::unbounded_channel();
+    tokio::spawn(run(Port { settings, held, events, reading: Reading::On, lines: None }, queue));
+    sender
+}
+
+/// What is remembered of a port while it is closed.
+struct Port {
+    settings: Settings,
+    held: Held,
+    events: HostEvents,
+    reading: Reading,
+    lines: Option<(bool, bool)>,
+}
+
+async fn run(mut port: Port, mut commands: UnboundedReceiver<SolCommand>) {
+    let mc = port.settings.mc;
+    let mut complaint = String::new();
+    loop {
+        match port.open(&mut commands).await {
+            None => return,
+            Some(Ok(stream)) => {
+                complaint.clear();
+                report(&port.events, HostEvent::SolOpened { mc }).await;
+                if port.serve(stream, &mut commands).await.is_none() {
+                    return;
+                }
+                report(&port.events, HostEvent::SolClosed { mc }).await;
+            }
+            // The same trouble every ten seconds is worth one line.
+            Some(Err(text)) if text == complaint => {}
+            Some(Err(text)) => {
+                report(&port.events, HostEvent::Log { level: LogLevel::Warning, text: text.clone() }).await;
+                complaint = text;
+            }
+        }
+        let pause = tokio::time::sleep(port.settings.retry);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => break,
+                command = commands.recv() => match command {
+                    Some(command) => port.remember(&command),
+                    None => return,
+                },
+            }
+        }
+    }
+}
+
+impl Port {
+    /// `None`: nobody is interested any more.
+    async fn open(&mut self, commands: &mut UnboundedReceiver<SolCommand>) -> Option<Result<Stream, String>> {
+        let (host, service) = match &self.settings.target {
+            SolTarget::Device(device) => return Some(self.open_tty(device).await),
+            SolTarget::Tcp { host, port } | SolTarget::Telnet { host, port } => (host.clone(), port.clone()),
+        };
+        let connect = connect(&host, &service);
+        tokio::pin!(connect);
+        loop {
+            tokio::select! {
+                result = &mut connect => {
+                    return Some(result.map_err(|e| format!("Error connecting SOL to {host}:{service}: {e}")));
+                }
+                command = commands.recv() => self.remember(&command?),
+            }
+        }
+    }
+
+    async fn open_tty(&self, device: &str) -> Result<Stream, String> {
+        let Settings { bit_rate, flow_control, lock_directory, .. } = &self.settings;
+        let (mut tty, remark) =
+            Tty::open(device, *bit_rate, *flow_control, lock_directory, &self.held).map_err(|e| e.to_string())?;
+        if let Some(text) = remark {
+            report(&self.events, HostEvent::Log { level: LogLevel::Warning, text }).await;
+        }
+        if let Some((rts, dtr)) = self.lines {
+            tty.set_modem_lines(rts, dtr);
+        }
+        Ok(Stream::Tty(tty))
+    }
+
+    /// Keeps what still matters when the port is opened again.
+    fn remember(&mut self, command: &SolCommand) {
+        match command {
+            SolCommand::Write(_) | SolCommand::Break => {}
+            SolCommand::ModemLines { rts, dtr } => self.lines = Some((*rts, *dtr)),
+            SolCommand::BitRate(rate) => self.settings.bit_rate = *rate,
+            SolCommand::Read(reading) => self.reading = *reading,
+        }
+    }
+
+    /// Carries bytes until the port is lost. `None`: nobody is interested any more.
+    async fn serve(&mut self, mut stream: Stream, commands: &mut UnboundedReceiver<SolCommand>) -> Option<()> {
+        let mc = self.settings.mc;
+        let mut buffer = [0; PIECE];
+        let mut outgoing = VecDeque::new();
+        loop {
+            match step(&mut stream, self.reading, &mut buffer, &mut outgoing, commands).await {
+                Step::Command(command) => {
+                    self.remember(&command);
+                    match (command, &mut stream) {
+                        (SolCommand::Write(bytes), _) => outgoing.extend(bytes),
+                        (SolCommand::Break, Stream::Tty(tty)) => tty.send_break(),
+                        (SolCommand::ModemLines { rts, dtr }, Stream::Tty(tty)) => tty.set_modem_lines(rts, dtr),
+                        (SolCommand::BitRate(rate), Stream::Tty(tty)) => {
+                            if let Err(error) = tty.set_bit_rate(rate) {
+                                let text = format!("SOL bit rate {rate} not set: {error}");
+                                report(&self.events, HostEvent::Log { level: LogLevel::Warning, text }).await;
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                Step::Abandoned => return None,
+                Step::Received(count) => {
+                    let bytes = buffer.get(..count).unwrap_or_default().to_vec();
+                    report(&self.events, HostEvent::SolData { mc, bytes }).await;
+                }
+                Step::Sent(count) => report(&self.events, HostEvent::SolWritten { mc, count }).await,
+                Step::Ended | Step::Failed(_) => return Some(()),
+            }
+        }
+    }
+}
+
+async fn connect(host: &str, service: &str) -> io::Result<Stream> {
+    let port = names::service(service, Transport::Tcp).map_err(io::Error::other)?;
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(Stream::Tcp(stream))
+}
+
+/// An open port.
+enum Stream {
+    Tty(Tty),
+    Tcp(TcpStream),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tty(tty) => Pin::new(tty).poll_read(cx, buf),
+            Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tty(tty) => Pin::new(tty).poll_write(cx, buf),
+            Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::EVENT_QUEUE;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    fn settings(target: SolTarget) -> (Settings, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = Settings::new(0x20, target, 115_200, FlowControl::None);
+        settings.retry = Duration::from_millis(10);
+        settings.lock_directory = directory.path().into();
+        (settings, directory)
+    }
+
+    #[tokio::test]
+    async fn a_tcp_port_carries_bytes_and_comes_back_after_a_loss() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let (settings, _directory) = settings(SolTarget::Tcp { host: "127.0.0.1".into(), port });
+        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let sol = start(settings, Held::default(), events);
+        for _ in 0..2 {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            assert!(matches!(queue.recv().await, Some(HostEvent::SolOpened { mc: 0x20 })));
+            peer.write_all(b"login: ").await.unwrap();
+            assert!(matches!(queue.recv().await, Some(HostEvent::SolData { bytes, .. }) if bytes == b"login: "));
+            sol.send(SolCommand::Write(b"root\r".to_vec())).unwrap();
+            assert!(matches!(queue.recv().await, Some(HostEvent::SolWritten { count: 5, .. })));
+            let mut seen = [0; 5];
+            peer.read_exact(&mut seen).await.unwrap();
+            assert_eq!(&seen, b"root\r");
+            drop(peer);
+            assert!(matches!(queue.recv().await, Some(HostEvent::SolClosed { mc: 0x20 })));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_not_read_holds_its_peer_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let (settings, _directory) = settings(SolTarget::Telnet { host: "localhost".into(), port });
+        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let sol = start(settings, Held::default(), events);
+        sol.send(SolCommand::Read(Reading::Off)).unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        assert!(matches!(queue.recv().await, Some(HostEvent::SolOpened { .. })));
+        peer.write_all(b"held").await.unwrap();
+        // An event that comes later shows that the bytes did not.
+        sol.send(SolCommand::Write(b"x".to_vec())).unwrap();
+        assert!(matches!(queue.recv().await, Some(HostEvent::SolWritten { count: 1, .. })));
+        sol.send(SolCommand::Read(Reading::On)).unwrap();
+        assert!(matches!(queue.recv().await, Some(HostEvent::SolData { bytes, .. }) if bytes == b"held"));
+    }
+
+    #[tokio::test]
+    async fn a_device_that_is_missing_is_reported_once_and_found_later() {
+        let pair = nix::pty::openpty(None, None).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let link = place.path().join("tty");
+        let (settings, _directory) = settings(SolTarget::Device(link.to_str().unwrap().into()));
+        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let sol = start(settings, Held::default(), events);
+        let Some(HostEvent::Log { text, .. }) = queue.recv().await else { panic!() };
+        assert!(text.starts_with("Error opening SOL device"), "{text}");
+        std::os::unix::fs::symlink(nix::unistd::ttyname(&pair.slave).unwrap(), &link).unwrap();
+        assert!(matches!(queue.recv().await, Some(HostEvent::SolOpened { .. })));
+        for command in [SolCommand::Break, SolCommand::ModemLines { rts: true, dtr: true }, SolCommand::BitRate(9600)] {
+            sol.send(command).unwrap();
+        }
+        sol.send(SolCommand::Write(b"ok".to_vec())).unwrap();
+        assert!(matches!(queue.recv().await, Some(HostEvent::SolWritten { count: 2, .. })));
+    }
+}

@@ -1,0 +1,247 @@
+//! A tty or pty as SOL port (`sol.md` section 8).
+//!
+//! Owns the open device and its lock file. All line settings are set, none is taken over
+//! from the device. What a pty cannot do (modem lines, a break) fails without harm.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::sys::termios::{
+    BaudRate, ControlFlags, FlushArg, InputFlags, LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices, Termios,
+    cfsetspeed, tcflush, tcgetattr, tcsendbreak, tcsetattr,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_serial::{SerialPort, SerialStream};
+
+use super::lock_file::{self, Held, LockError, LockFile};
+
+/// Hardware flow control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowControl {
+    /// RTS and CTS.
+    RtsCts,
+    /// None (`nortscts`).
+    None,
+}
+
+/// An open device.
+#[derive(Debug)]
+pub struct Tty {
+    /// For data and modem lines.
+    stream: SerialStream,
+    /// The same device once more, for settings and breaks: the stream does not lend its
+    /// descriptor.
+    control: OwnedFd,
+    _lock: Option<LockFile>,
+}
+
+/// Why a device is not open.
+#[derive(Debug, thiserror::Error)]
+pub enum TtyError {
+    /// Somebody else has it.
+    #[error("SOL device {0} is already owned by process {1}")]
+    Owned(String, i32),
+    /// The lock file is not one.
+    #[error("Error locking SOL device {0}: its lock file holds no process id")]
+    Lock(String),
+    /// It cannot be opened.
+    #[error("Error opening SOL device {0}: {1}")]
+    Open(String, String),
+    /// It takes no settings.
+    #[error("Error configuring SOL device {0}: {1}")]
+    Configure(String, String),
+}
+
+/// A device that was opened, and what is odd about it.
+pub type Opened = (Tty, Option<String>);
+
+impl Tty {
+    /// Locks, opens and sets up a device. The text beside it is worth a line in the log.
+    pub fn open(
+        device: &str,
+        bit_rate: u32,
+        flow_control: FlowControl,
+        lock_directory: &Path,
+        held: &Held,
+    ) -> Result<Opened, TtyError> {
+        let name = || device.to_string();
+        let mut remark = None;
+        let lock = match lock_file::acquire(lock_directory, device, held) {
+            Ok(lock) => lock,
+            Err(LockError::Owned(pid)) => return Err(TtyError::Owned(name(), pid)),
+            Err(LockError::Unreadable) => return Err(TtyError::Lock(name())),
+            Err(LockError::Directory(error)) => {
+                // The user may not write there, or nobody may: the device is still theirs.
+                remark = Some(format!("SOL device {device} is used without a lock file: {error}"));
+                None
+            }
+        };
+        // The link is followed once, so that both opens mean the same device.
+        let path = std::fs::canonicalize(device).map_err(|e| TtyError::Open(name(), e.to_string()))?;
+        let control =
+            open(&path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
+                .map_err(|e| TtyError::Open(name(), e.desc().to_string()))?;
+        let mut settings = tcgetattr(&control).map_err(|e| TtyError::Configure(name(), e.desc().to_string()))?;
+        let builder = tokio_serial::new(path.to_string_lossy(), bit_rate).exclusive(false);
+        let stream = SerialStream::open(&builder).map_err(|e| TtyError::Configure(name(), e.to_string()))?;
+        set_up(&mut settings, bit_rate, flow_control);
+        tcsetattr(&control, SetArg::TCSANOW, &settings)
+            .map_err(|e| TtyError::Configure(name(), e.desc().to_string()))?;
+        let tty = Self { stream, control, _lock: lock };
+        let _ = tty.stream.clear_break();
+        Ok((tty, remark))
+    }
+
+    /// Changes the speed.
+    pub fn set_bit_rate(&mut self, bits_per_second: u32) -> io::Result<()> {
+        let mut settings = tcgetattr(&self.control)?;
+        cfsetspeed(&mut settings, speed(bits_per_second))?;
+        tcsetattr(&self.control, SetArg::TCSANOW, &settings)?;
+        Ok(())
+    }
+
+    /// Sets the modem lines; a pty has none.
+    pub fn set_modem_lines(&mut self, rts: bool, dtr: bool) {
+        let _ = self.stream.write_request_to_send(rts);
+        let _ = self.stream.write_data_terminal_ready(dtr);
+    }
+
+    /// Sends a break. It takes a quarter of a second and waits for output that is under way,
+    /// so it is done aside.
+    pub fn send_break(&self) {
+        if let Ok(control) = self.control.try_clone() {
+            tokio::task::spawn_blocking(move || tcsendbreak(control, 0));
+        }
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        // Closing a device waits for its output, for half a minute if the other side holds it.
+        let _ = tcflush(&self.control, FlushArg::TCIOFLUSH);
+    }
+}
+
+impl AsyncRead for Tty {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tty {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Raw, eight bits, no parity, one stop bit, no modem control.
+fn set_up(settings: &mut Termios, bit_rate: u32, flow_control: FlowControl) {
+    settings.input_flags = InputFlags::IGNBRK;
+    settings.output_flags = OutputFlags::empty();
+    settings.local_flags = LocalFlags::empty();
+    settings.control_flags = ControlFlags::CS8 | ControlFlags::CREAD | ControlFlags::CLOCAL;
+    if flow_control == FlowControl::RtsCts {
+        settings.control_flags |= ControlFlags::CRTSCTS;
+    }
+    settings.control_chars.fill(0);
+    if let Some(least) = settings.control_chars.get_mut(SpecialCharacterIndices::VMIN as usize) {
+        *least = 1;
+    }
+    // The flags were just emptied of the speed.
+    let _ = cfsetspeed(settings, speed(bit_rate));
+}
+
+/// The speeds SOL knows; anything else is 9600.
+fn speed(bits_per_second: u32) -> BaudRate {
+    match bits_per_second {
+        19200 => BaudRate::B19200,
+        38400 => BaudRate::B38400,
+        57600 => BaudRate::B57600,
+        115_200 => BaudRate::B115200,
+        _ => BaudRate::B9600,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::pty::openpty;
+    use nix::sys::termios::cfgetospeed;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn open_pty(slave: &OwnedFd, flow_control: FlowControl) -> Result<Opened, TtyError> {
+        let device = nix::unistd::ttyname(slave).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        Tty::open(device.to_str().unwrap(), 115_200, flow_control, directory.path(), &Held::default())
+    }
+
+    #[tokio::test]
+    async fn a_pty_is_raw_and_carries_every_byte_both_ways() {
+        let pair = openpty(None, None).unwrap();
+        let (mut tty, remark) = open_pty(&pair.slave, FlowControl::None).unwrap();
+        assert_eq!(remark, None);
+        let bytes: Vec<u8> = (0..=255).collect();
+        tty.write_all(&bytes).await.unwrap();
+        let mut seen = [0; 256];
+        let mut count = 0;
+        while count < 256 {
+            count += nix::unistd::read(&pair.master, &mut seen[count..]).unwrap();
+        }
+        assert_eq!(seen[..], bytes[..]);
+        nix::unistd::write(&pair.master, &bytes).unwrap();
+        let mut seen = [0; 256];
+        tty.read_exact(&mut seen).await.unwrap();
+        assert_eq!(seen[..], bytes[..]);
+    }
+
+    #[tokio::test]
+    async fn settings_are_those_of_the_configuration_whatever_the_device_had() {
+        let pair = openpty(None, None).unwrap();
+        let (mut tty, _) = open_pty(&pair.slave, FlowControl::RtsCts).unwrap();
+        let seen = tcgetattr(&pair.slave).unwrap();
+        assert_eq!(seen.input_flags, InputFlags::IGNBRK);
+        assert!(seen.output_flags.is_empty() && seen.local_flags.is_empty());
+        assert!(seen.control_flags.contains(ControlFlags::CRTSCTS | ControlFlags::CLOCAL | ControlFlags::CS8));
+        assert!(!seen.control_flags.contains(ControlFlags::HUPCL));
+        assert_eq!(cfgetospeed(&seen), BaudRate::B115200);
+        tty.set_bit_rate(19200).unwrap();
+        let seen = tcgetattr(&pair.slave).unwrap();
+        assert_eq!(cfgetospeed(&seen), BaudRate::B19200);
+        assert!(seen.control_flags.contains(ControlFlags::CRTSCTS));
+        tty.set_modem_lines(false, true);
+        tty.send_break();
+    }
+
+    #[tokio::test]
+    async fn a_master_that_closes_is_the_end() {
+        let pair = openpty(None, None).unwrap();
+        let (mut tty, _) = open_pty(&pair.slave, FlowControl::None).unwrap();
+        drop(pair);
+        assert!(matches!(tty.read(&mut [0; 8]).await, Ok(0) | Err(_)));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_or_no_tty_says_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = |device| Tty::open(device, 9600, FlowControl::None, directory.path(), &Held::default());
+        let missing = open("/nonexistent/tty").unwrap_err().to_string();
+        assert!(missing.starts_with("Error opening SOL device /nonexistent/tty: No such file"), "{missing}");
+        let wrong = open("/dev/null").unwrap_err().to_string();
+        assert!(wrong.starts_with("Error configuring SOL device /dev/null"), "{wrong}");
+        std::fs::write(directory.path().join("LCK..null"), "1\n").unwrap();
+        assert_eq!(open("/dev/null").unwrap_err().to_string(), "SOL device /dev/null is already owned by process 1");
+    }
+}
