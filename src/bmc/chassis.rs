@@ -1,5 +1,692 @@
-//! Power, reset, identify and boot options.
+//! Power, reset, identify and boot options (`commands-core.md` section 7).
+//!
+//! A chassis has one of three back ends: the `chassis_control` program, the host on the VM
+//! channel together with the start-command process, or, when a controller has none of
+//! them, a built-in chassis that is only modelled. Owns which one it is, the power-cycle
+//! timer, and the modelled state. Runs no program: it gives the
+//! [`ProgramCall`] to make.
+
+use std::time::Duration;
+
+use super::channel::capability;
+use super::external::{BackgroundJob, Job, JobResult, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
+use super::{Action, Controller, LogLevel, Machine, vm_process};
+use crate::ipmi::{HostSignal, Moment};
+
+/// How often a power cycle looks whether the power is off.
+const CYCLE_STEP: Duration = Duration::from_secs(1);
+
+/// What does the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The `chassis_control` program.
+    Program,
+    /// The host on the VM channel, and the start-command process.
+    Host,
+    /// Nothing outside: the modelled chassis.
+    BuiltIn,
+}
+
+/// What a chassis control is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Power down.
+    PowerDown,
+    /// Power up.
+    PowerUp,
+    /// Power down, then up.
+    PowerCycle,
+    /// Hard reset.
+    Reset,
+    /// Soft shutdown by the operating system.
+    SoftShutdown,
+}
+
+/// Power restore policies, IPMI 2.0 section 28.8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestorePolicy {
+    /// Stay off.
+    #[default]
+    AlwaysOff = 0,
+    /// As it was.
+    Previous = 1,
+    /// Switch on.
+    AlwaysOn = 2,
+}
+
+/// Why the system was (re)started, IPMI 2.0 table 28-11.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestartCause {
+    /// Nobody knows.
+    #[default]
+    Unknown = 0,
+    /// Chassis Control.
+    ChassisControl = 1,
+    /// The watchdog ran out.
+    Watchdog = 4,
+}
+
+/// Boot device selectors a program knows by name: none, PXE, default (hard disk), CD-ROM,
+/// BIOS set-up.
+const NAMED_BOOT_DEVICES: [u8; 5] = [0, 1, 2, 5, 6];
+
+/// System boot options of the built-in chassis, IPMI 2.0 table 28-14.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BootOptions {
+    /// Parameter 0: set in progress, 0 to 2.
+    pub set_in_progress: u8,
+    /// Parameter 4: boot initiator acknowledge data.
+    pub acknowledge: u8,
+    /// Parameter 5: boot flags.
+    pub flags: [u8; 5],
+}
+
+/// The identify light of the built-in chassis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Identify {
+    #[default]
+    Off,
+    Until(Moment),
+    Indefinitely,
+}
+
+/// How long the power was on, as far as it was seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct OnTime {
+    sum: Duration,
+    since: Option<Moment>,
+}
+
+impl OnTime {
+    fn observe(&mut self, now: Moment, on: bool) {
+        match (self.since, on) {
+            (None, true) => self.since = Some(now),
+            (Some(since), false) => {
+                self.sum += now.since(since);
+                self.since = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn total(&self, now: Moment) -> Duration {
+        self.sum + self.since.map_or(Duration::ZERO, |since| now.since(since))
+    }
+}
 
 /// Power, reset, identify and boot options.
 #[derive(Debug, Default)]
-pub struct Chassis;
+pub struct Chassis {
+    /// `chassis_control`: shell command prefix.
+    pub program: Option<String>,
+    /// Power restore policy.
+    pub restore_policy: RestorePolicy,
+    /// Boot options of the built-in chassis.
+    pub boot: BootOptions,
+    power: bool,
+    identify: Identify,
+    restart: (RestartCause, u8),
+    on_time: OnTime,
+    cycle_due: Option<Moment>,
+    /// Counts the power commands, so that a cycle step that comes back late knows that it
+    /// has been overtaken.
+    generation: u64,
+}
+
+impl Chassis {
+    /// When the power cycle looks again.
+    pub fn deadline(&self) -> Option<Moment> {
+        self.cycle_due
+    }
+
+    /// Why and over which channel the system was last started.
+    pub fn restart_cause(&self) -> (RestartCause, u8) {
+        self.restart
+    }
+
+    /// How long the power was on, as far as it was seen.
+    pub fn power_on_time(&self, now: Moment) -> Duration {
+        self.on_time.total(now)
+    }
+
+    /// Bits 6-4 of the third status byte (IPMI 2.0 table 28-3): identify is supported and
+    /// off, timed, or on.
+    pub fn identify_bits(&self, now: Moment) -> u8 {
+        let state = match self.identify {
+            Identify::Until(end) if now < end => 0x10,
+            Identify::Off | Identify::Until(_) => 0,
+            Identify::Indefinitely => 0x20,
+        };
+        0x40 | state
+    }
+
+    /// The call that asks the program for `get NAME` or gives it `set NAME "VALUE"`.
+    pub fn call(
+        &self,
+        operation: Operation,
+        name: &'static str,
+        kind: Kind,
+        value: Option<Value>,
+    ) -> Option<ProgramCall> {
+        let prefix = self.program.clone()?;
+        Some(ProgramCall { prefix, operation, parameters: vec![Parameter { name, kind, value }] })
+    }
+
+    /// `get power`.
+    pub fn get_power_call(&self) -> Option<ProgramCall> {
+        self.call(Operation::Get, "power", Kind::Integer, None)
+    }
+
+    /// `set power`, `set reset` or `set shutdown`.
+    pub fn control_call(&self, control: Control) -> Option<ProgramCall> {
+        let (name, value) = match control {
+            Control::PowerDown | Control::PowerCycle => ("power", 0),
+            Control::PowerUp => ("power", 1),
+            Control::Reset => ("reset", 1),
+            Control::SoftShutdown => ("shutdown", 1),
+        };
+        self.call(Operation::Set, name, Kind::Integer, Some(Value::Integer(value)))
+    }
+
+    /// `set identify "SECONDS FORCE"`.
+    pub fn identify_call(&self, seconds: u8, force: bool) -> Option<ProgramCall> {
+        self.call(Operation::Set, "identify", Kind::Identify, Some(Value::Identify { seconds, force }))
+    }
+
+    /// `get boot`.
+    pub fn get_boot_call(&self) -> Option<ProgramCall> {
+        self.call(Operation::Get, "boot", Kind::BootDevice, None)
+    }
+
+    /// `set boot "NAME"`; a device without a name cannot be given to a program.
+    pub fn set_boot_call(&self, device: u8) -> Option<ProgramCall> {
+        if !NAMED_BOOT_DEVICES.contains(&device) {
+            return None;
+        }
+        self.call(Operation::Set, "boot", Kind::BootDevice, Some(Value::BootDevice(device)))
+    }
+
+    /// Lights or darkens the built-in chassis' identify light: for so many seconds, 0 is
+    /// off, or for ever.
+    pub fn identify(&mut self, now: Moment, seconds: u8, force: bool) {
+        self.identify = match (seconds, force) {
+            (_, true) => Identify::Indefinitely,
+            (0, false) => Identify::Off,
+            (seconds, false) => Identify::Until(now + Duration::from_secs(seconds.into())),
+        };
+    }
+
+    fn cancel_cycle(&mut self) -> u64 {
+        self.cycle_due = None;
+        self.generation += 1;
+        self.generation
+    }
+}
+
+/// What does the work for this controller.
+pub fn backend(controller: &Controller) -> Backend {
+    if controller.chassis.program.is_some() {
+        Backend::Program
+    } else if controller.channels.vm_host().is_some() || controller.vm.start_command.is_some() {
+        Backend::Host
+    } else {
+        Backend::BuiltIn
+    }
+}
+
+/// Whether the power is on, without a program: the start-command process exists, a VM host
+/// is connected, or the built-in chassis is on.
+fn modelled_power(controller: &Controller) -> bool {
+    match backend(controller) {
+        Backend::BuiltIn => controller.chassis.power,
+        Backend::Program | Backend::Host => {
+            controller.vm.exists() || controller.channels.host().is_some_and(|host| host.connected)
+        }
+    }
+}
+
+/// The power state, or the call that asks the program for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// On.
+    On,
+    /// Off.
+    Off,
+    /// The program must be asked; [`observed`] takes the answer.
+    Ask(ProgramCall),
+}
+
+/// The power state of a controller's chassis.
+pub fn power(machine: &mut Machine, now: Moment, mc: u8) -> Power {
+    let Some(controller) = machine.controller_mut(mc) else { return Power::Off };
+    if let Some(call) = controller.chassis.get_power_call() {
+        return Power::Ask(call);
+    }
+    let on = modelled_power(controller);
+    controller.chassis.on_time.observe(now, on);
+    if on { Power::On } else { Power::Off }
+}
+
+/// What the program answered to `get power`: any number but a negative one is on or off.
+pub fn observed(machine: &mut Machine, now: Moment, mc: u8, result: &ProgramResult) -> Option<bool> {
+    let on = match result.as_ref().ok()?.first()? {
+        Value::Integer(value) if *value >= 0 => *value != 0,
+        _ => return None,
+    };
+    machine.controller_mut(mc)?.chassis.on_time.observe(now, on);
+    Some(on)
+}
+
+/// A chassis control cannot be done (CCh).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSupported;
+
+/// What a chassis control leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Controlled {
+    /// It is done.
+    Done,
+    /// Make this call and hand its success to [`program_done`] with the token.
+    Call(ProgramCall, Token),
+}
+
+/// Which power command a program was run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    control: Control,
+    generation: u64,
+}
+
+/// Does what a Chassis Control over `channel` asks for.
+pub fn control(
+    machine: &mut Machine,
+    now: Moment,
+    mc: u8,
+    control: Control,
+    channel: u8,
+) -> Result<Controlled, NotSupported> {
+    let Some(controller) = machine.controller_mut(mc) else { return Err(NotSupported) };
+    let backend = backend(controller);
+    let reset = controller.channels.host().is_some_and(|host| host.can(capability::RESET));
+    let graceful = controller.channels.host().is_some_and(|host| host.can(capability::GRACEFUL_SHUTDOWN));
+    let chassis = &mut controller.chassis;
+    let supported = match (backend, control) {
+        (Backend::Host, Control::Reset) => reset,
+        (Backend::Host, Control::SoftShutdown) => graceful,
+        _ => true,
+    };
+    if !supported {
+        return Err(NotSupported);
+    }
+    let generation = match control {
+        Control::PowerDown | Control::PowerUp | Control::PowerCycle => chassis.cancel_cycle(),
+        Control::Reset | Control::SoftShutdown => chassis.generation,
+    };
+    if matches!(control, Control::PowerUp | Control::PowerCycle | Control::Reset) {
+        chassis.restart = (RestartCause::ChassisControl, channel);
+    }
+    if let Some(call) = chassis.control_call(control) {
+        return Ok(Controlled::Call(call, Token { control, generation }));
+    }
+    match control {
+        Control::PowerDown => power_off(machine, now, mc),
+        Control::PowerUp => power_on(machine, now, mc),
+        Control::PowerCycle => {
+            power_off(machine, now, mc);
+            arm_cycle(machine, now, mc, generation);
+        }
+        Control::Reset => reset_host(machine, mc),
+        Control::SoftShutdown => soft_shutdown(machine, now, mc),
+    }
+    Ok(Controlled::Done)
+}
+
+/// The program did what a chassis control asked for.
+pub fn program_done(machine: &mut Machine, now: Moment, mc: u8, token: Token) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    match token.control {
+        Control::PowerDown => controller.chassis.on_time.observe(now, false),
+        Control::PowerUp => controller.chassis.on_time.observe(now, true),
+        Control::PowerCycle => {
+            controller.chassis.on_time.observe(now, false);
+            arm_cycle(machine, now, mc, token.generation);
+        }
+        Control::Reset | Control::SoftShutdown => {}
+    }
+}
+
+fn log(machine: &mut Machine, mc: u8, what: &str) {
+    machine.actions.push(Action::Log { level: LogLevel::Info, text: format!("Chassis of MC {mc:#04x}: {what}") });
+}
+
+fn set_modelled_power(machine: &mut Machine, now: Moment, mc: u8, on: bool, what: &str) {
+    let Some(chassis) = machine.controller_mut(mc).map(|controller| &mut controller.chassis) else { return };
+    let changed = chassis.power != on;
+    chassis.power = on;
+    chassis.on_time.observe(now, on);
+    if changed {
+        log(machine, mc, what);
+    }
+}
+
+fn tell_vm(machine: &mut Machine, mc: u8, signal: HostSignal) {
+    let connected =
+        machine.controller(mc).and_then(|controller| controller.channels.vm_host()).is_some_and(|host| host.connected);
+    if connected {
+        machine.actions.push(Action::Host { mc, signal });
+    }
+}
+
+/// Power off without a program.
+fn power_off(machine: &mut Machine, now: Moment, mc: u8) {
+    match machine.controller(mc).map(backend) {
+        Some(Backend::BuiltIn) => set_modelled_power(machine, now, mc, false, "power off"),
+        Some(_) => {
+            tell_vm(machine, mc, HostSignal::PowerOff);
+            vm_process::power_off(machine, now, mc);
+        }
+        None => {}
+    }
+}
+
+/// Power on without a program.
+fn power_on(machine: &mut Machine, now: Moment, mc: u8) {
+    match machine.controller(mc).map(backend) {
+        Some(Backend::BuiltIn) => set_modelled_power(machine, now, mc, true, "power on"),
+        Some(_) => vm_process::power_on(machine, mc),
+        None => {}
+    }
+}
+
+/// Reset without a program; the built-in chassis keeps its power state.
+fn reset_host(machine: &mut Machine, mc: u8) {
+    match machine.controller(mc).map(backend) {
+        Some(Backend::BuiltIn) => log(machine, mc, "reset"),
+        Some(_) => tell_vm(machine, mc, HostSignal::Reset),
+        None => {}
+    }
+}
+
+/// Soft shutdown without a program; the operating system that is not there obeys at once.
+fn soft_shutdown(machine: &mut Machine, now: Moment, mc: u8) {
+    match machine.controller(mc).map(backend) {
+        Some(Backend::BuiltIn) => set_modelled_power(machine, now, mc, false, "soft shutdown"),
+        Some(_) => tell_vm(machine, mc, HostSignal::GracefulShutdown),
+        None => {}
+    }
+}
+
+/// Disables or enables the BMC interface of a VM host (chassis controls 14 and 15).
+pub fn set_interface(machine: &mut Machine, mc: u8, enabled: bool) -> Result<(), NotSupported> {
+    let vm = machine.controller(mc).is_some_and(|controller| controller.channels.vm_host().is_some());
+    if !vm {
+        return Err(NotSupported);
+    }
+    tell_vm(machine, mc, HostSignal::Interface(enabled));
+    Ok(())
+}
+
+fn arm_cycle(machine: &mut Machine, now: Moment, mc: u8, generation: u64) {
+    if let Some(controller) = machine.controller_mut(mc)
+        && controller.chassis.generation == generation
+    {
+        controller.chassis.cycle_due = Some(now + CYCLE_STEP);
+    }
+}
+
+/// Does the step of the power cycle that is due: on again once the power shows off.
+pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    if controller.chassis.cycle_due.is_none_or(|due| due > now) {
+        return;
+    }
+    controller.chassis.cycle_due = None;
+    let generation = controller.chassis.generation;
+    match power(machine, now, mc) {
+        Power::On => arm_cycle(machine, now, mc, generation),
+        Power::Off => power_on(machine, now, mc),
+        Power::Ask(call) => machine.jobs.push(BackgroundJob {
+            mc,
+            job: Job::Program(call),
+            then: Box::new(move |machine, now, result| cycle_step(machine, now, mc, generation, &result)),
+        }),
+    }
+}
+
+/// The program said whether the power is off; a failure counts as "still on".
+fn cycle_step(machine: &mut Machine, now: Moment, mc: u8, generation: u64, result: &JobResult) {
+    if machine.controller(mc).is_none_or(|controller| controller.chassis.generation != generation) {
+        return;
+    }
+    let JobResult::Program(result) = result else { return };
+    if observed(machine, now, mc, result) != Some(false) {
+        arm_cycle(machine, now, mc, generation);
+        return;
+    }
+    let call = machine.controller(mc).and_then(|controller| controller.chassis.control_call(Control::PowerUp));
+    if let Some(call) = call {
+        machine.jobs.push(BackgroundJob {
+            mc,
+            job: Job::Program(call),
+            then: Box::new(move |machine, now, result| {
+                if let JobResult::Program(Ok(_)) = result {
+                    program_done(machine, now, mc, Token { control: Control::PowerUp, generation });
+                }
+            }),
+        });
+    }
+}
+
+/// Whether the watchdog can reset: a VM host said so, or the chassis is built in. A
+/// `chassis_control` program does not count, as in the original.
+pub fn watchdog_can_reset(controller: &Controller) -> bool {
+    controller.channels.host().is_some_and(|host| host.can(capability::RESET))
+        || backend(controller) == Backend::BuiltIn
+}
+
+/// Whether the watchdog can switch the power; see [`watchdog_can_reset`].
+pub fn watchdog_can_switch(controller: &Controller) -> bool {
+    controller.channels.vm_host().is_some() || backend(controller) != Backend::Program
+}
+
+fn note_watchdog_restart(machine: &mut Machine, mc: u8) {
+    if let Some(controller) = machine.controller_mut(mc) {
+        controller.chassis.restart = (RestartCause::Watchdog, super::channel::SYSTEM_CHANNEL);
+    }
+}
+
+/// The watchdog resets.
+pub fn watchdog_reset(machine: &mut Machine, mc: u8) {
+    note_watchdog_restart(machine, mc);
+    reset_host(machine, mc);
+}
+
+/// The watchdog switches off.
+pub fn watchdog_power_down(machine: &mut Machine, now: Moment, mc: u8) {
+    power_off(machine, now, mc);
+}
+
+/// The watchdog switches off and on again; a power cycle that is under way goes on.
+pub fn watchdog_power_cycle(machine: &mut Machine, now: Moment, mc: u8) {
+    note_watchdog_restart(machine, mc);
+    power_off(machine, now, mc);
+    let Some(controller) = machine.controller(mc) else { return };
+    if controller.chassis.cycle_due.is_none() {
+        let generation = controller.chassis.generation;
+        arm_cycle(machine, now, mc, generation);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::channel::{Channel, medium, protocol};
+    use super::super::external::ProgramFailure;
+    use super::*;
+
+    const MC: u8 = 0x20;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    fn built_in() -> Machine {
+        let mut machine = Machine::default();
+        machine.ensure(MC);
+        machine
+    }
+
+    fn with_host(announced: u8, connected: bool) -> Machine {
+        let mut machine = Machine::default();
+        let channels = &mut machine.ensure(MC).channels;
+        channels.set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
+        let host = channels.host_mut().expect("channel 15");
+        host.announced = announced;
+        host.connected = connected;
+        machine
+    }
+
+    fn with_program() -> Machine {
+        let mut machine = with_host(0, false);
+        machine.ensure(MC).chassis.program = Some("prog".into());
+        machine
+    }
+
+    fn host_signals(machine: &mut Machine) -> Vec<HostSignal> {
+        let signals = machine.actions.iter().filter_map(|action| match action {
+            Action::Host { mc: MC, signal } => Some(*signal),
+            _ => None,
+        });
+        let signals = signals.collect();
+        machine.actions.clear();
+        signals
+    }
+
+    fn ask(machine: &mut Machine, now: Moment, what: Control) -> Result<Controlled, NotSupported> {
+        control(machine, now, MC, what, 1)
+    }
+
+    #[test]
+    fn the_built_in_chassis_switches_and_cycles() {
+        let mut machine = built_in();
+        assert_eq!(power(&mut machine, at(1), MC), Power::Off);
+        assert_eq!(ask(&mut machine, at(1), Control::PowerUp), Ok(Controlled::Done));
+        assert_eq!(power(&mut machine, at(2), MC), Power::On);
+        assert_eq!(ask(&mut machine, at(11), Control::PowerCycle), Ok(Controlled::Done));
+        assert_eq!(power(&mut machine, at(11), MC), Power::Off);
+        assert_eq!(machine.ensure(MC).chassis.deadline(), Some(at(12)));
+        timeout(&mut machine, at(12), MC);
+        assert_eq!(power(&mut machine, at(12), MC), Power::On);
+        assert_eq!(machine.ensure(MC).chassis.deadline(), None);
+        assert_eq!(machine.ensure(MC).chassis.power_on_time(at(20)), Duration::from_secs(18));
+        assert_eq!(ask(&mut machine, at(20), Control::SoftShutdown), Ok(Controlled::Done));
+        assert_eq!(power(&mut machine, at(20), MC), Power::Off);
+    }
+
+    #[test]
+    fn a_power_command_overtakes_a_cycle() {
+        let mut machine = built_in();
+        ask(&mut machine, at(1), Control::PowerCycle).expect("supported");
+        ask(&mut machine, at(1), Control::PowerDown).expect("supported");
+        timeout(&mut machine, at(5), MC);
+        assert_eq!(power(&mut machine, at(5), MC), Power::Off);
+    }
+
+    #[test]
+    fn a_host_can_what_it_announced() {
+        let mut machine = with_host(0, true);
+        assert_eq!(ask(&mut machine, at(1), Control::Reset), Err(NotSupported));
+        assert_eq!(ask(&mut machine, at(1), Control::SoftShutdown), Err(NotSupported));
+        assert_eq!(ask(&mut machine, at(1), Control::PowerDown), Ok(Controlled::Done));
+        assert_eq!(host_signals(&mut machine), [HostSignal::PowerOff]);
+        let mut machine = with_host(0x3f, true);
+        ask(&mut machine, at(1), Control::Reset).expect("announced");
+        ask(&mut machine, at(1), Control::SoftShutdown).expect("announced");
+        assert_eq!(host_signals(&mut machine), [HostSignal::Reset, HostSignal::GracefulShutdown]);
+        set_interface(&mut machine, MC, false).expect("a VM");
+        assert_eq!(host_signals(&mut machine), [HostSignal::Interface(false)]);
+        assert_eq!(power(&mut machine, at(1), MC), Power::On);
+    }
+
+    #[test]
+    fn a_cycle_waits_while_the_host_stays_connected() {
+        let mut machine = with_host(0, true);
+        machine.ensure(MC).vm.start_command = Some("qemu".into());
+        ask(&mut machine, at(1), Control::PowerCycle).expect("supported");
+        assert_eq!(host_signals(&mut machine), [HostSignal::PowerOff]);
+        timeout(&mut machine, at(2), MC);
+        assert_eq!(machine.ensure(MC).chassis.deadline(), Some(at(3)));
+        machine.ensure(MC).channels.host_mut().expect("channel 15").connected = false;
+        timeout(&mut machine, at(3), MC);
+        assert_eq!(machine.actions, [Action::StartProcess { mc: MC }]);
+    }
+
+    #[test]
+    fn the_program_beats_the_host_and_is_asked_until_the_power_is_off() {
+        let mut machine = with_program();
+        let Ok(Controlled::Call(call, token)) = ask(&mut machine, at(1), Control::PowerCycle) else {
+            panic!("no call");
+        };
+        assert_eq!((call.operation, call.parameters[0].name), (Operation::Set, "power"));
+        assert_eq!(call.parameters[0].value, Some(Value::Integer(0)));
+        program_done(&mut machine, at(4), MC, token);
+        assert!(machine.actions.is_empty(), "the host hears nothing");
+        assert_eq!(machine.ensure(MC).chassis.deadline(), Some(at(5)));
+        for answer in [Ok(vec![Value::Integer(1)]), Err(ProgramFailure), Ok(vec![Value::Integer(-1)])] {
+            let due = machine.ensure(MC).chassis.deadline().expect("armed again");
+            timeout(&mut machine, due, MC);
+            let job = machine.jobs.pop().expect("get power");
+            (job.then)(&mut machine, due, JobResult::Program(answer));
+        }
+        let due = machine.ensure(MC).chassis.deadline().expect("armed again");
+        timeout(&mut machine, due, MC);
+        let job = machine.jobs.pop().expect("get power");
+        (job.then)(&mut machine, due, JobResult::Program(Ok(vec![Value::Integer(0)])));
+        let Some(Job::Program(on)) = machine.jobs.pop().map(|job| job.job) else { panic!("no call") };
+        assert_eq!(on.parameters[0].value, Some(Value::Integer(1)));
+        assert_eq!(machine.ensure(MC).chassis.deadline(), None);
+    }
+
+    #[test]
+    fn a_late_step_of_an_overtaken_cycle_does_nothing() {
+        let mut machine = with_program();
+        let Ok(Controlled::Call(_, cycle)) = ask(&mut machine, at(1), Control::PowerCycle) else { panic!("no call") };
+        let Ok(Controlled::Call(..)) = ask(&mut machine, at(1), Control::PowerDown) else { panic!("no call") };
+        program_done(&mut machine, at(2), MC, cycle);
+        assert_eq!(machine.ensure(MC).chassis.deadline(), None);
+    }
+
+    #[test]
+    fn a_boot_device_without_a_name_is_no_call() {
+        let mut machine = with_program();
+        let chassis = &machine.ensure(MC).chassis;
+        let named: Vec<u8> = (0..16).filter(|device| chassis.set_boot_call(*device).is_some()).collect();
+        assert_eq!(named, NAMED_BOOT_DEVICES);
+    }
+
+    #[test]
+    fn identify_ends_by_itself() {
+        let mut machine = built_in();
+        let chassis = &mut machine.ensure(MC).chassis;
+        chassis.identify(at(10), 15, false);
+        assert_eq!(chassis.identify_bits(at(24)), 0x50);
+        assert_eq!(chassis.identify_bits(at(25)), 0x40);
+        chassis.identify(at(30), 0, true);
+        assert_eq!(chassis.identify_bits(at(9999)), 0x60);
+        chassis.identify(at(9999), 0, false);
+        assert_eq!(chassis.identify_bits(at(9999)), 0x40);
+    }
+
+    #[test]
+    fn the_watchdog_asks_the_host_never_the_program() {
+        let mut machine = with_program();
+        let controller = machine.ensure(MC);
+        assert!(!watchdog_can_reset(controller));
+        assert!(watchdog_can_switch(controller), "the VM line can always switch off");
+        controller.channels.host_mut().expect("channel 15").connected = true;
+        watchdog_power_cycle(&mut machine, at(1), MC);
+        assert_eq!(host_signals(&mut machine), [HostSignal::PowerOff]);
+        timeout(&mut machine, at(2), MC);
+        assert!(matches!(machine.jobs.pop().map(|job| job.job), Some(Job::Program(_))));
+        assert!(watchdog_can_reset(built_in().ensure(MC)));
+    }
+}

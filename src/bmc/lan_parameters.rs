@@ -1,1 +1,512 @@
-//! LAN configuration parameters of a channel.
+//! LAN configuration parameters of a channel (`lan-protocol.md` section 13, IPMI 2.0
+//! section 23.2).
+//!
+//! Owns the values and the "set in progress" lock. Eight of them can live in a
+//! `lan_config_program`: reading and writing those gives back the [`ProgramCall`] to
+//! make, and the result is handed in afterwards.
+
+use super::external::{Kind, Operation, Parameter, ProgramCall, Value};
+use crate::ipmi::AuthTypes;
+
+/// Parameter numbers, IPMI 2.0 table 23-4.
+pub mod number {
+    /// Set in progress.
+    pub const SET_IN_PROGRESS: u8 = 0;
+    /// Authentication type support.
+    pub const AUTH_SUPPORT: u8 = 1;
+    /// Authentication type enables.
+    pub const AUTH_ENABLES: u8 = 2;
+    /// IP address.
+    pub const IP_ADDRESS: u8 = 3;
+    /// IP address source.
+    pub const IP_SOURCE: u8 = 4;
+    /// MAC address.
+    pub const MAC_ADDRESS: u8 = 5;
+    /// Subnet mask.
+    pub const SUBNET_MASK: u8 = 6;
+    /// IPv4 header parameters.
+    pub const IPV4_HEADER: u8 = 7;
+    /// Default gateway address.
+    pub const GATEWAY: u8 = 12;
+    /// Default gateway MAC address.
+    pub const GATEWAY_MAC: u8 = 13;
+    /// Backup gateway address.
+    pub const BACKUP_GATEWAY: u8 = 14;
+    /// Backup gateway MAC address.
+    pub const BACKUP_GATEWAY_MAC: u8 = 15;
+    /// Community string.
+    pub const COMMUNITY: u8 = 16;
+    /// Number of destinations.
+    pub const DESTINATIONS: u8 = 17;
+    /// 802.1q VLAN id.
+    pub const VLAN_ID: u8 = 20;
+    /// 802.1q VLAN priority.
+    pub const VLAN_PRIORITY: u8 = 21;
+    /// Number of cipher suite entries.
+    pub const CIPHER_SUITE_COUNT: u8 = 22;
+    /// Cipher suite entries.
+    pub const CIPHER_SUITES: u8 = 23;
+    /// Cipher suite privilege levels.
+    pub const CIPHER_PRIVILEGES: u8 = 24;
+}
+
+/// The cipher suite entries of parameters 22 and 23; the four-bit level number i of
+/// parameter 24 belongs to entry i.
+pub const CIPHER_SUITES: [u8; 12] = [0, 1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17];
+
+/// Parameter 24 before anybody set it: administrator for every entry.
+pub const DEFAULT_CIPHER_PRIVILEGES: [u8; 9] = [0x44; 9];
+
+/// The parameters that can live in a program, in the order it is given them.
+const EXTERNAL: [(u8, &str, Kind); 8] = [
+    (number::IP_ADDRESS, "ip_addr", Kind::Ip),
+    (number::IP_SOURCE, "ip_addr_src", Kind::AddressSource),
+    (number::MAC_ADDRESS, "mac_addr", Kind::Mac),
+    (number::SUBNET_MASK, "subnet_mask", Kind::Ip),
+    (number::GATEWAY, "default_gw_ip_addr", Kind::Ip),
+    (number::GATEWAY_MAC, "default_gw_mac_addr", Kind::Mac),
+    (number::BACKUP_GATEWAY, "backup_gw_ip_addr", Kind::Ip),
+    (number::BACKUP_GATEWAY_MAC, "backup_gw_mac_addr", Kind::Mac),
+];
+
+/// Highest IP address source that has a name a program can be told.
+const HIGHEST_NAMED_SOURCE: u8 = 4;
+
+fn external_index(parameter: u8) -> Option<usize> {
+    EXTERNAL.iter().position(|(number, _, _)| *number == parameter)
+}
+
+/// The bytes of a parameter, at most 18.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParameterBytes {
+    bytes: [u8; 18],
+    length: usize,
+}
+
+impl ParameterBytes {
+    fn new(data: &[u8]) -> Self {
+        let mut bytes = [0; 18];
+        let length = data.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&data[..length]);
+        Self { bytes, length }
+    }
+
+    /// The bytes as Get LAN Configuration Parameters gives them.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+fn value_bytes(value: &Value) -> ParameterBytes {
+    match value {
+        Value::Ip(ip) => ParameterBytes::new(ip),
+        Value::Mac(mac) => ParameterBytes::new(mac),
+        Value::AddressSource(source) => ParameterBytes::new(&[*source]),
+        Value::Integer(_) | Value::BootDevice(_) | Value::Identify { .. } => ParameterBytes::new(&[]),
+    }
+}
+
+fn value_from(kind: Kind, data: &[u8]) -> Option<Value> {
+    match kind {
+        Kind::Ip => data.first_chunk().map(|bytes| Value::Ip(*bytes)),
+        Kind::Mac => data.first_chunk().map(|bytes| Value::Mac(*bytes)),
+        Kind::AddressSource => data.first().map(|byte| Value::AddressSource(*byte)),
+        Kind::Integer | Kind::BootDevice | Kind::Identify => None,
+    }
+}
+
+fn same_kind(kind: Kind, value: &Value) -> bool {
+    matches!(
+        (kind, value),
+        (Kind::Ip, Value::Ip(_)) | (Kind::Mac, Value::Mac(_)) | (Kind::AddressSource, Value::AddressSource(_))
+    )
+}
+
+/// What can be set, as one piece that a rollback brings back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Values {
+    external: [Value; 8],
+    ipv4_header: [u8; 3],
+    vlan_id: [u8; 2],
+    vlan_priority: u8,
+    cipher_privileges: [u8; 9],
+    /// Bit i: external value i was set and not yet given to the program.
+    changed: u8,
+    /// Parameter 24 was set and not yet kept.
+    cipher_changed: bool,
+}
+
+/// Who is setting parameters.
+#[derive(Clone, Debug)]
+struct Lock {
+    session: Option<u32>,
+    rollback: Values,
+}
+
+/// LAN configuration parameters of a channel.
+#[derive(Debug)]
+pub struct LanParameters {
+    program: Option<String>,
+    values: Values,
+    lock: Option<Lock>,
+}
+
+impl Default for LanParameters {
+    /// Without a program, all zero.
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+/// Why a parameter is not read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterError {
+    /// 80h: there is no such parameter.
+    Unsupported,
+    /// 81h: "set in progress" does not allow it.
+    InProgress,
+    /// 82h: it can only be read.
+    ReadOnly,
+    /// C7h: bytes are missing.
+    TooShort,
+    /// CCh: the value is not acceptable.
+    Invalid,
+}
+
+/// Where a parameter's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// Here it is.
+    Value(ParameterBytes),
+    /// Make this call and give its value to [`LanParameters::got`].
+    Ask(ProgramCall),
+}
+
+/// What a write leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is done.
+    Done,
+    /// Make this call; if it succeeds call [`LanParameters::checked`], else refuse (CCh).
+    Check(ProgramCall),
+    /// A commit.
+    Commit {
+        /// Parameter 24 changed: the state file must be kept.
+        save: bool,
+        /// Make this call; if it succeeds call [`LanParameters::committed`]. The request
+        /// succeeds either way: a failed program is tried again at the next commit.
+        call: Option<ProgramCall>,
+    },
+}
+
+impl LanParameters {
+    /// Parameters kept by a program, or in memory and all zero.
+    pub fn new(program: Option<String>) -> Self {
+        let external = EXTERNAL.map(|(_, _, kind)| match kind {
+            Kind::Mac => Value::Mac([0; 6]),
+            Kind::AddressSource => Value::AddressSource(0),
+            _ => Value::Ip([0; 4]),
+        });
+        Self {
+            program,
+            values: Values {
+                external,
+                ipv4_header: [0; 3],
+                vlan_id: [0; 2],
+                vlan_priority: 0,
+                cipher_privileges: DEFAULT_CIPHER_PRIVILEGES,
+                changed: 0,
+                cipher_changed: false,
+            },
+            lock: None,
+        }
+    }
+
+    /// Parameter 24: a reserved byte, then a four-bit level per entry of
+    /// [`CIPHER_SUITES`], low half first.
+    pub fn cipher_privileges(&self) -> [u8; 9] {
+        self.values.cipher_privileges
+    }
+
+    /// Takes parameter 24 from the state file.
+    pub fn restore_cipher_privileges(&mut self, levels: [u8; 9]) {
+        self.values.cipher_privileges = levels;
+    }
+
+    /// Reads a parameter. `auths` are the channel's `allowed_auths_*`.
+    pub fn get(&self, parameter: u8, auths: &[AuthTypes; 4]) -> Result<Read, ParameterError> {
+        if let Some(index) = external_index(parameter) {
+            let pending = self.lock.is_some() && self.values.changed & 1 << index != 0;
+            if !pending && let Some(call) = self.call(Operation::Get, index, None) {
+                return Ok(Read::Ask(call));
+            }
+            return self
+                .values
+                .external
+                .get(index)
+                .map(value_bytes)
+                .map(Read::Value)
+                .ok_or(ParameterError::Unsupported);
+        }
+        let values = &self.values;
+        let bytes = match parameter {
+            number::SET_IN_PROGRESS => ParameterBytes::new(&[u8::from(self.lock.is_some())]),
+            number::AUTH_SUPPORT => ParameterBytes::new(&[0x1f]),
+            number::AUTH_ENABLES => {
+                let [callback, user, operator, admin] = auths.map(|types| types.0);
+                ParameterBytes::new(&[callback, user, operator, admin, 0])
+            }
+            number::IPV4_HEADER => ParameterBytes::new(&values.ipv4_header),
+            number::COMMUNITY => ParameterBytes::new(b"public\0\0\0\0\0\0\0\0\0\0\0\0"),
+            number::DESTINATIONS => ParameterBytes::new(&[0]),
+            number::VLAN_ID => ParameterBytes::new(&values.vlan_id),
+            number::VLAN_PRIORITY => ParameterBytes::new(&[values.vlan_priority]),
+            number::CIPHER_SUITE_COUNT => ParameterBytes::new(&[CIPHER_SUITES.len() as u8]),
+            number::CIPHER_SUITES => {
+                let mut entries = [0; 17];
+                entries[1..=CIPHER_SUITES.len()].copy_from_slice(&CIPHER_SUITES);
+                ParameterBytes::new(&entries)
+            }
+            number::CIPHER_PRIVILEGES => ParameterBytes::new(&values.cipher_privileges),
+            _ => return Err(ParameterError::Unsupported),
+        };
+        Ok(Read::Value(bytes))
+    }
+
+    /// The program's answer to a [`Read::Ask`]: takes the value and gives its bytes, or
+    /// `None` when the program answered something else.
+    pub fn got(&mut self, parameter: u8, value: Value) -> Option<ParameterBytes> {
+        let index = external_index(parameter)?;
+        if !same_kind(EXTERNAL.get(index)?.2, &value) {
+            return None;
+        }
+        *self.values.external.get_mut(index)? = value;
+        Some(value_bytes(&value))
+    }
+
+    /// Writes a parameter; `data` is what follows the parameter number, at least one byte.
+    pub fn set(&mut self, parameter: u8, data: &[u8], session: Option<u32>) -> Result<Written, ParameterError> {
+        if let Some(index) = external_index(parameter) {
+            return self.set_external(index, data);
+        }
+        let values = &mut self.values;
+        let short = ParameterError::TooShort;
+        match parameter {
+            number::SET_IN_PROGRESS => return self.set_in_progress(*data.first().ok_or(short)?, session),
+            number::IPV4_HEADER => values.ipv4_header = *data.first_chunk().ok_or(short)?,
+            number::COMMUNITY => {}
+            number::VLAN_ID => values.vlan_id = *data.first_chunk().ok_or(short)?,
+            number::VLAN_PRIORITY => values.vlan_priority = *data.first().ok_or(short)?,
+            number::CIPHER_PRIVILEGES => {
+                values.cipher_privileges = *data.first_chunk().ok_or(short)?;
+                values.cipher_changed = true;
+            }
+            number::AUTH_SUPPORT
+            | number::AUTH_ENABLES
+            | number::DESTINATIONS
+            | number::CIPHER_SUITE_COUNT
+            | number::CIPHER_SUITES => return Err(ParameterError::ReadOnly),
+            _ => return Err(ParameterError::Unsupported),
+        }
+        Ok(Written::Done)
+    }
+
+    fn set_external(&mut self, index: usize, data: &[u8]) -> Result<Written, ParameterError> {
+        let (_, _, kind) = *EXTERNAL.get(index).ok_or(ParameterError::Unsupported)?;
+        let value = value_from(kind, data).ok_or(ParameterError::TooShort)?;
+        if let Value::AddressSource(source) = value
+            && self.program.is_some()
+        {
+            if source > HIGHEST_NAMED_SOURCE {
+                return Err(ParameterError::Invalid);
+            }
+            if let Some(call) = self.call(Operation::Check, index, Some(value)) {
+                return Ok(Written::Check(call));
+            }
+        }
+        self.take(index, value);
+        Ok(Written::Done)
+    }
+
+    fn take(&mut self, index: usize, value: Value) {
+        if let Some(slot) = self.values.external.get_mut(index) {
+            *slot = value;
+            self.values.changed |= 1 << index;
+        }
+    }
+
+    /// The program accepted an IP address source.
+    pub fn checked(&mut self, source: u8) {
+        if let Some(index) = external_index(number::IP_SOURCE) {
+            self.take(index, Value::AddressSource(source));
+        }
+    }
+
+    fn set_in_progress(&mut self, value: u8, session: Option<u32>) -> Result<Written, ParameterError> {
+        match value & 3 {
+            // Complete: what was not committed is rolled back.
+            0 => {
+                if let Some(lock) = self.lock.take() {
+                    self.values = lock.rollback;
+                }
+                Ok(Written::Done)
+            }
+            1 if self.lock.is_some() => Err(ParameterError::InProgress),
+            1 => {
+                self.lock = Some(Lock { session, rollback: self.values.clone() });
+                Ok(Written::Done)
+            }
+            2 => {
+                let Some(lock) = &mut self.lock else { return Err(ParameterError::InProgress) };
+                let save = std::mem::take(&mut self.values.cipher_changed);
+                let call = self.program.as_ref().filter(|_| self.values.changed != 0).map(|prefix| ProgramCall {
+                    prefix: prefix.clone(),
+                    operation: Operation::Set,
+                    parameters: EXTERNAL
+                        .iter()
+                        .zip(&self.values.external)
+                        .enumerate()
+                        .filter(|(index, _)| self.values.changed & 1 << index != 0)
+                        .map(|(_, ((_, name, kind), value))| Parameter { name, kind: *kind, value: Some(*value) })
+                        .collect(),
+                });
+                if call.is_none() {
+                    self.values.changed = 0;
+                }
+                lock.rollback = self.values.clone();
+                Ok(Written::Commit { save, call })
+            }
+            _ => Err(ParameterError::Invalid),
+        }
+    }
+
+    /// The program took what a commit gave it; what was set since then stays pending.
+    pub fn committed(&mut self, call: &ProgramCall) {
+        for (index, (_, name, _)) in EXTERNAL.iter().enumerate() {
+            let given = call.parameters.iter().find(|parameter| parameter.name == *name);
+            if given.is_some_and(|parameter| parameter.value.as_ref() == self.values.external.get(index)) {
+                self.values.changed &= !(1 << index);
+                if let Some(lock) = &mut self.lock {
+                    lock.rollback.changed &= !(1 << index);
+                }
+            }
+        }
+    }
+
+    /// A session ended: a lock it left behind is released and its work rolled back.
+    pub fn session_closed(&mut self, session: u32) {
+        if let Some(lock) = self.lock.take_if(|lock| lock.session == Some(session)) {
+            self.values = lock.rollback;
+        }
+    }
+
+    fn call(&self, operation: Operation, index: usize, value: Option<Value>) -> Option<ProgramCall> {
+        let (_, name, kind) = *EXTERNAL.get(index)?;
+        let prefix = self.program.clone()?;
+        Some(ProgramCall { prefix, operation, parameters: vec![Parameter { name, kind, value }] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AUTHS: [AuthTypes; 4] = [AuthTypes(0x17); 4];
+
+    fn read(parameters: &LanParameters, parameter: u8) -> Vec<u8> {
+        match parameters.get(parameter, &AUTHS).expect("supported") {
+            Read::Value(bytes) => bytes.as_slice().to_vec(),
+            Read::Ask(call) => panic!("asks {call:?}"),
+        }
+    }
+
+    fn done(written: Result<Written, ParameterError>) {
+        assert_eq!(written, Ok(Written::Done));
+    }
+
+    #[test]
+    fn the_last_bit_of_every_external_parameter_is_marked() {
+        assert_eq!(EXTERNAL.len(), u8::BITS as usize, "the mask of changed parameters has one bit for each");
+    }
+
+    #[test]
+    fn complete_without_commit_rolls_back() {
+        let mut parameters = LanParameters::default();
+        done(parameters.set(0, &[1], None));
+        assert_eq!(parameters.set(0, &[1], None), Err(ParameterError::InProgress));
+        done(parameters.set(3, &[192, 168, 1, 2], None));
+        assert_eq!(read(&parameters, 3), [192, 168, 1, 2]);
+        done(parameters.set(0, &[0], None));
+        assert_eq!(read(&parameters, 3), [0; 4]);
+        assert_eq!(read(&parameters, 0), [0]);
+    }
+
+    #[test]
+    fn commit_stays_in_progress_and_keeps() {
+        let mut parameters = LanParameters::default();
+        assert_eq!(parameters.set(0, &[2], None), Err(ParameterError::InProgress));
+        done(parameters.set(0, &[1], None));
+        done(parameters.set(24, &[0, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x33], None));
+        assert_eq!(parameters.set(0, &[2], None), Ok(Written::Commit { save: true, call: None }));
+        assert_eq!(parameters.set(0, &[2], None), Ok(Written::Commit { save: false, call: None }));
+        assert_eq!(read(&parameters, 0), [1]);
+        done(parameters.set(0, &[0], None));
+        assert_eq!(parameters.cipher_privileges()[8], 0x33);
+    }
+
+    #[test]
+    fn a_session_that_ends_takes_its_lock_along() {
+        let mut parameters = LanParameters::default();
+        done(parameters.set(0, &[1], Some(7)));
+        done(parameters.set(3, &[1, 2, 3, 4], Some(7)));
+        parameters.session_closed(8);
+        assert_eq!(read(&parameters, 0), [1]);
+        parameters.session_closed(7);
+        assert_eq!(read(&parameters, 0), [0]);
+        assert_eq!(read(&parameters, 3), [0; 4]);
+    }
+
+    /// `process.md` section 12: one call with all changed parameters, in fixed order.
+    #[test]
+    fn a_commit_is_one_call_of_the_program() {
+        let mut parameters = LanParameters::new(Some("prog".into()));
+        done(parameters.set(0, &[1], None));
+        done(parameters.set(5, &[0, 1, 2, 3, 4, 255], None));
+        done(parameters.set(3, &[1, 2, 3, 4], None));
+        assert_eq!(read(&parameters, 3), [1, 2, 3, 4], "a pending value is not asked for");
+        let Ok(Written::Commit { save: false, call: Some(call) }) = parameters.set(0, &[2], None) else {
+            panic!("no commit");
+        };
+        let names: Vec<_> = call.parameters.iter().map(|parameter| parameter.name).collect();
+        assert_eq!((call.operation, names.as_slice()), (Operation::Set, ["ip_addr", "mac_addr"].as_slice()));
+        // The program failed: the next commit tries again.
+        let again = parameters.set(0, &[2], None);
+        assert_eq!(again, Ok(Written::Commit { save: false, call: Some(call.clone()) }));
+        parameters.committed(&call);
+        assert_eq!(parameters.set(0, &[2], None), Ok(Written::Commit { save: false, call: None }));
+        done(parameters.set(0, &[0], None));
+        let Ok(Read::Ask(get)) = parameters.get(3, &AUTHS) else { panic!("the program is asked") };
+        assert_eq!((get.operation, get.parameters[0].name), (Operation::Get, "ip_addr"));
+        assert_eq!(parameters.got(3, Value::Mac([0; 6])), None);
+        let got = parameters.got(3, Value::Ip([9, 8, 7, 6])).map(|bytes| bytes.as_slice().to_vec());
+        assert_eq!(got, Some(vec![9, 8, 7, 6]));
+    }
+
+    #[test]
+    fn the_address_source_is_checked_by_the_program() {
+        let mut parameters = LanParameters::new(Some("prog".into()));
+        assert_eq!(parameters.set(4, &[5], None), Err(ParameterError::Invalid));
+        let Ok(Written::Check(call)) = parameters.set(4, &[2], None) else { panic!("no check") };
+        assert_eq!(call.parameters[0].value, Some(Value::AddressSource(2)));
+        let mut without = LanParameters::default();
+        done(without.set(4, &[200], None));
+        assert_eq!(read(&without, 4), [200]);
+    }
+
+    #[test]
+    fn the_cipher_suite_entries_are_those_that_work() {
+        let parameters = LanParameters::default();
+        assert_eq!(read(&parameters, 22), [12]);
+        assert_eq!(read(&parameters, 23), [0, 0, 1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17, 0, 0, 0, 0]);
+    }
+}

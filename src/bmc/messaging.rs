@@ -1,19 +1,418 @@
 //! Global enables, message flags, receive queue and event message buffer.
+//!
+//! Owns what the host reads through the system interface and when its attention is asked
+//! for (`commands-core.md` section 5.1, `serial.md` section 7). Knows no transport: the
+//! host is told by [`Action::Host`], and only on controllers that have a channel 15.
 
-use super::Machine;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::channel::capability;
+use super::{Action, Controller, Machine};
+use crate::ipmi::{HostSignal, Moment};
+
+/// Message flags, IPMI 2.0 section 22.3.
+pub mod flag {
+    /// A message waits in the receive queue.
+    pub const RECEIVE_MESSAGE: u8 = 0x01;
+    /// An event waits in the event message buffer.
+    pub const EVENT_BUFFER_FULL: u8 = 0x02;
+    /// The watchdog's pre-timeout has passed.
+    pub const WATCHDOG_PRETIMEOUT: u8 = 0x08;
+}
+
+/// BMC global enables, IPMI 2.0 section 22.1.
+pub mod enable {
+    /// Interrupt when a message comes in.
+    pub const MESSAGE_INTERRUPT: u8 = 0x01;
+    /// Interrupt when the event message buffer fills.
+    pub const EVENT_BUFFER_INTERRUPT: u8 = 0x02;
+    /// Keep events in the event message buffer.
+    pub const EVENT_BUFFER: u8 = 0x04;
+    /// Log events in the SEL.
+    pub const EVENT_LOGGING: u8 = 0x08;
+}
+
+/// A message that finds more than this many waiting is refused.
+const QUEUE_LIMIT: usize = 20;
+
+/// A message nobody fetched is discarded after this time.
+const MESSAGE_LIFE: Duration = Duration::from_secs(6);
+
+/// A message waiting for the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Channel it came from.
+    pub channel: u8,
+    /// What Get Message returns behind the channel byte: for IPMB from the network
+    /// function byte to the second checksum, for LAN preceded by session handle and
+    /// responder's address.
+    pub data: Vec<u8>,
+}
+
+/// The receive queue is full (C4h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueFull;
 
 /// Global enables, message flags, receive queue and event message buffer.
-#[derive(Debug, Default)]
-pub struct Messaging;
+#[derive(Debug)]
+pub struct Messaging {
+    enables: u8,
+    flags: u8,
+    queue: VecDeque<(Moment, Message)>,
+    event: Option<[u8; 16]>,
+}
 
-impl Messaging {
-    /// Whether events may be logged (global enables bit 3).
-    pub fn event_logging(&self) -> bool {
-        true
+impl Default for Messaging {
+    /// Event logging on, nothing waiting.
+    fn default() -> Self {
+        Self { enables: enable::EVENT_LOGGING, flags: 0, queue: VecDeque::new(), event: None }
     }
 }
 
-/// Puts an event into the event message buffer of `mc`, if it is on and empty.
-pub fn store_event(machine: &mut Machine, mc: u8, event: &[u8; 16]) {
-    let _ = (machine, mc, event);
+impl Messaging {
+    /// Global enables, see [`enable`].
+    pub fn enables(&self) -> u8 {
+        self.enables
+    }
+
+    /// Whether events are logged in the SEL.
+    pub fn event_logging(&self) -> bool {
+        self.enables & enable::EVENT_LOGGING != 0
+    }
+
+    /// Message flags, see [`flag`].
+    pub fn flags(&self) -> u8 {
+        self.flags
+    }
+
+    /// When the oldest message is discarded.
+    pub fn deadline(&self) -> Option<Moment> {
+        self.queue.front().map(|(expires, _)| *expires)
+    }
+
+    /// The attention state now; `interrupt` names the enable bit that asks for one.
+    fn attention(&self, interrupt: u8) -> HostSignal {
+        let on = self.flags != 0;
+        HostSignal::Attention { on, interrupt: on && self.enables & interrupt != 0 }
+    }
+}
+
+fn signal(machine: &mut Machine, mc: u8, signal: HostSignal) {
+    if machine.controller(mc).is_some_and(|controller| controller.channels.host().is_some()) {
+        machine.actions.push(Action::Host { mc, signal });
+    }
+}
+
+/// Tells the host the attention state as it is now.
+fn refresh(machine: &mut Machine, mc: u8, interrupt: u8) {
+    if let Some(attention) = machine.controller(mc).map(|controller| controller.messaging.attention(interrupt)) {
+        signal(machine, mc, attention);
+    }
+}
+
+fn messaging(machine: &mut Machine, mc: u8) -> Option<&mut Messaging> {
+    machine.controller_mut(mc).map(|controller| &mut controller.messaging)
+}
+
+/// The host connected: it is told the attention state.
+pub fn host_connected(machine: &mut Machine, mc: u8) {
+    refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+}
+
+/// Set BMC Global Enables: all eight bits are kept.
+pub fn set_enables(machine: &mut Machine, mc: u8, enables: u8) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    let tells_interrupt = controller.channels.host().is_some_and(|host| host.can(capability::INTERRUPT_ENABLE));
+    let state = &mut controller.messaging;
+    let turned_on = enables & !state.enables;
+    let turned_off = state.enables & !enables;
+    state.enables = enables;
+    // The second half of the condition is the original's: harmless, and a driver sees it.
+    let raise = turned_on & enable::EVENT_BUFFER_INTERRUPT != 0 && state.event.is_some()
+        || turned_off & enable::MESSAGE_INTERRUPT != 0 && !state.queue.is_empty();
+    if tells_interrupt && (turned_on | turned_off) & enable::MESSAGE_INTERRUPT != 0 {
+        signal(machine, mc, HostSignal::MessageInterrupt(turned_on & enable::MESSAGE_INTERRUPT != 0));
+    }
+    if raise {
+        let interrupt = enables & enable::EVENT_BUFFER_INTERRUPT != 0;
+        signal(machine, mc, HostSignal::Attention { on: true, interrupt });
+    }
+}
+
+/// Clear Message Flags: the bits of `mask` go; bit 0 takes the waiting messages along,
+/// bit 1 the waiting event. The host is told the state even when nothing changed.
+pub fn clear_flags(machine: &mut Machine, mc: u8, mask: u8) {
+    let Some(state) = messaging(machine, mc) else { return };
+    state.flags &= !mask;
+    if mask & flag::EVENT_BUFFER_FULL != 0 {
+        state.event = None;
+    }
+    if mask & flag::RECEIVE_MESSAGE != 0 && !state.queue.is_empty() {
+        state.queue.clear();
+        refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+    }
+    refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+}
+
+/// Puts a message into the receive queue.
+pub fn enqueue(machine: &mut Machine, now: Moment, mc: u8, message: Message) -> Result<(), QueueFull> {
+    let Some(state) = messaging(machine, mc) else { return Err(QueueFull) };
+    if state.queue.len() > QUEUE_LIMIT {
+        return Err(QueueFull);
+    }
+    let first = state.queue.is_empty();
+    state.queue.push_back((now + MESSAGE_LIFE, message));
+    state.flags |= flag::RECEIVE_MESSAGE;
+    if first {
+        refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+    }
+    Ok(())
+}
+
+/// Takes the oldest message out of the receive queue.
+pub fn fetch(machine: &mut Machine, mc: u8) -> Option<Message> {
+    let (_, message) = messaging(machine, mc)?.queue.pop_front()?;
+    queue_shrunk(machine, mc);
+    Some(message)
+}
+
+fn queue_shrunk(machine: &mut Machine, mc: u8) {
+    if let Some(state) = messaging(machine, mc)
+        && state.queue.is_empty()
+    {
+        state.flags &= !flag::RECEIVE_MESSAGE;
+        refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+    }
+}
+
+/// Keeps an event record (record id, type, 13 bytes) in the event message buffer, when
+/// that is on and empty. Later events are lost, as the specification wants it.
+pub fn store_event(machine: &mut Machine, mc: u8, record: &[u8; 16]) {
+    let Some(state) = messaging(machine, mc) else { return };
+    if state.enables & enable::EVENT_BUFFER == 0 || state.event.is_some() {
+        return;
+    }
+    state.event = Some(*record);
+    state.flags |= flag::EVENT_BUFFER_FULL;
+    refresh(machine, mc, enable::EVENT_BUFFER_INTERRUPT);
+}
+
+/// Read Event Message Buffer: takes the event out.
+pub fn read_event(machine: &mut Machine, mc: u8) -> Option<[u8; 16]> {
+    let state = messaging(machine, mc)?;
+    let record = state.event.take()?;
+    state.flags &= !flag::EVENT_BUFFER_FULL;
+    refresh(machine, mc, enable::EVENT_BUFFER_INTERRUPT);
+    Some(record)
+}
+
+/// How the host learns of the watchdog's pre-timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pretimeout {
+    /// By a non-maskable interrupt.
+    Nmi,
+    /// By a message interrupt.
+    MessageInterrupt,
+}
+
+/// The watchdog's pre-timeout has passed.
+pub fn watchdog_pretimeout(machine: &mut Machine, mc: u8, how: Pretimeout) {
+    let Some(state) = messaging(machine, mc) else { return };
+    state.flags |= flag::WATCHDOG_PRETIMEOUT;
+    let event_waits = state.flags & flag::EVENT_BUFFER_FULL != 0;
+    match how {
+        Pretimeout::Nmi => signal(machine, mc, HostSignal::Nmi),
+        Pretimeout::MessageInterrupt if !event_waits => refresh(machine, mc, enable::MESSAGE_INTERRUPT),
+        Pretimeout::MessageInterrupt => {}
+    }
+}
+
+/// A cold reset: everything as after the start.
+pub fn reset(machine: &mut Machine, mc: u8) {
+    let Some(state) = messaging(machine, mc) else { return };
+    let quiet = state.flags == 0;
+    *state = Messaging::default();
+    if !quiet {
+        refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+    }
+}
+
+/// Discards messages nobody fetched.
+pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
+    let Some(state) = messaging(machine, mc) else { return };
+    let before = state.queue.len();
+    while state.queue.front().is_some_and(|(expires, _)| *expires <= now) {
+        state.queue.pop_front();
+    }
+    if state.queue.len() != before {
+        queue_shrunk(machine, mc);
+    }
+}
+
+/// The zero-sum checksum of IPMB, IPMI 2.0 section 13.8.
+fn checksum(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)).wrapping_neg()
+}
+
+/// The answer to a Send Message of the host, as Get Message returns it behind the
+/// channel byte: network function and requester's LUN, checksum, responder's address,
+/// sequence and responder's LUN, command, completion code and data, checksum. The first
+/// checksum covers the requester's address, which Get Message leaves out.
+pub fn answer_for_host(request: &BridgedRequest, answer: &[u8]) -> Vec<u8> {
+    let netfn_lun = (request.netfn | 1) << 2 | request.rq_lun & 3;
+    let mut message = Vec::with_capacity(6 + answer.len());
+    message.extend([netfn_lun, checksum(&[request.rq_addr, netfn_lun])]);
+    message.extend([request.rs_addr, request.rq_seq << 2 | request.rs_lun & 3, request.cmd]);
+    message.extend_from_slice(answer);
+    let sum = checksum(message.get(2..).unwrap_or_default());
+    message.push(sum);
+    message
+}
+
+/// The header of a request carried by a Send Message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BridgedRequest {
+    /// Responder's address.
+    pub rs_addr: u8,
+    /// Network function, even.
+    pub netfn: u8,
+    /// Responder's LUN.
+    pub rs_lun: u8,
+    /// Requester's address.
+    pub rq_addr: u8,
+    /// Requester's sequence number.
+    pub rq_seq: u8,
+    /// Requester's LUN.
+    pub rq_lun: u8,
+    /// Command.
+    pub cmd: u8,
+}
+
+/// Whether the controller has a host at all (channel 15).
+pub fn has_host(controller: &Controller) -> bool {
+    controller.channels.host().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::channel::{Channel, medium, protocol};
+    use super::*;
+    use hex_literal::hex;
+
+    const MC: u8 = 0x20;
+
+    fn with_host() -> Machine {
+        let mut machine = Machine::default();
+        let channel = Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true);
+        machine.ensure(MC).channels.set(15, channel);
+        machine.ensure(MC).channels.host_mut().expect("channel 15").announced = 0x3f;
+        machine
+    }
+
+    fn told(machine: &mut Machine) -> Vec<HostSignal> {
+        machine
+            .actions
+            .drain(..)
+            .map(|action| match action {
+                Action::Host { mc: MC, signal } => signal,
+                other => panic!("unexpected {other:?}"),
+            })
+            .collect()
+    }
+
+    fn on(interrupt: bool) -> HostSignal {
+        HostSignal::Attention { on: true, interrupt }
+    }
+
+    const OFF: HostSignal = HostSignal::Attention { on: false, interrupt: false };
+
+    fn message() -> Message {
+        Message { channel: 0, data: vec![1, 2, 3] }
+    }
+
+    #[test]
+    fn attention_follows_the_queue() {
+        let mut machine = with_host();
+        let now = Moment::default();
+        enqueue(&mut machine, now, MC, message()).expect("room");
+        enqueue(&mut machine, now, MC, message()).expect("room");
+        assert_eq!(told(&mut machine), [on(false)]);
+        fetch(&mut machine, MC).expect("two waiting");
+        assert_eq!(told(&mut machine), []);
+        fetch(&mut machine, MC).expect("one waiting");
+        assert_eq!(told(&mut machine), [OFF]);
+        assert_eq!(fetch(&mut machine, MC), None);
+    }
+
+    #[test]
+    fn twenty_one_messages_fit_and_die_after_six_seconds() {
+        let mut machine = with_host();
+        let now = Moment::new(Duration::from_secs(100));
+        for _ in 0..21 {
+            enqueue(&mut machine, now, MC, message()).expect("room");
+        }
+        assert_eq!(enqueue(&mut machine, now, MC, message()), Err(QueueFull));
+        let later = now + Duration::from_secs(6);
+        assert_eq!(machine.ensure(MC).messaging.deadline(), Some(later));
+        machine.actions.clear();
+        timeout(&mut machine, now + Duration::from_millis(5999), MC);
+        assert_eq!(told(&mut machine), []);
+        timeout(&mut machine, later, MC);
+        assert_eq!(told(&mut machine), [OFF]);
+        assert_eq!(machine.ensure(MC).messaging.deadline(), None);
+    }
+
+    /// `serial.md` section 7: `05 02` for enables 0Ch to 0Fh with an event waiting.
+    #[test]
+    fn enabling_the_event_interrupt_with_an_event_waiting_asks_for_attention() {
+        let mut machine = with_host();
+        set_enables(&mut machine, MC, 0x0c);
+        store_event(&mut machine, MC, &[7; 16]);
+        assert_eq!(told(&mut machine), [on(false)]);
+        set_enables(&mut machine, MC, 0x0f);
+        assert_eq!(told(&mut machine), [HostSignal::MessageInterrupt(true), on(true)]);
+        assert_eq!(read_event(&mut machine, MC), Some([7; 16]));
+        assert_eq!(told(&mut machine), [OFF]);
+        assert_eq!(read_event(&mut machine, MC), None);
+    }
+
+    #[test]
+    fn the_event_buffer_keeps_the_first_event_and_only_when_on() {
+        let mut machine = with_host();
+        store_event(&mut machine, MC, &[1; 16]);
+        assert_eq!(machine.ensure(MC).messaging.flags(), 0);
+        set_enables(&mut machine, MC, 0x0c);
+        store_event(&mut machine, MC, &[2; 16]);
+        store_event(&mut machine, MC, &[3; 16]);
+        assert_eq!(machine.ensure(MC).messaging.flags(), flag::EVENT_BUFFER_FULL);
+        clear_flags(&mut machine, MC, 0x02);
+        store_event(&mut machine, MC, &[4; 16]);
+        assert_eq!(read_event(&mut machine, MC), Some([4; 16]));
+    }
+
+    /// A controller without channel 15 (the original dies of all of this).
+    #[test]
+    fn a_controller_without_a_host_tells_nobody() {
+        let mut machine = Machine::default();
+        machine.ensure(MC);
+        enqueue(&mut machine, Moment::default(), MC, message()).expect("room");
+        clear_flags(&mut machine, MC, 0xff);
+        set_enables(&mut machine, MC, 0xff);
+        enqueue(&mut machine, Moment::default(), MC, message()).expect("room");
+        timeout(&mut machine, Moment::new(Duration::from_secs(60)), MC);
+        store_event(&mut machine, MC, &[1; 16]);
+        assert!(machine.actions.is_empty());
+    }
+
+    /// The recorded answer of the original is `1e e2 30 04 01 00 ... 59`: its checksums
+    /// leave out bytes.
+    #[test]
+    fn a_bridged_answer_has_right_checksums() {
+        let request =
+            BridgedRequest { rs_addr: 0x30, netfn: 6, rs_lun: 0, rq_addr: 0x20, rq_seq: 1, rq_lun: 2, cmd: 1 };
+        let answer = hex!("00 02 08 10 01 02 a0 91 12 00 03 0f 00 00 00 00");
+        let message = answer_for_host(&request, &answer);
+        assert_eq!(message, hex!("1e c2 30 04 01 00 02 08 10 01 02 a0 91 12 00 03 0f 00 00 00 00 59"));
+    }
 }

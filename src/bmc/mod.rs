@@ -15,6 +15,7 @@ pub mod fru;
 pub mod history;
 pub mod lan_parameters;
 pub mod messaging;
+pub mod oem;
 pub mod pef;
 pub mod records;
 pub mod sdr;
@@ -29,6 +30,11 @@ use std::collections::BTreeMap;
 
 pub use action::{Action, LogLevel, StateFile};
 pub use error::Error;
+
+use crate::ipmi::Moment;
+
+/// ACPI power state "unknown", IPMI 2.0 tables 20-7 and 20-8.
+pub const ACPI_UNKNOWN: u8 = 0x2a;
 
 /// Everything that answers on one simulated IPMB.
 #[derive(Debug, Default)]
@@ -55,6 +61,21 @@ impl Machine {
         self.controllers.get_mut(&address).map(Box::as_mut)
     }
 
+    /// Describes the controller at `address` (`mc_add`), made if there is none. The one that
+    /// is the BMC by now gets a watchdog timer and, without a `serial` line, a channel 15.
+    pub fn describe(&mut self, address: u8, device: device_id::DeviceId) {
+        let is_bmc = self.bmc == Some(address);
+        let controller = self.ensure(address);
+        controller.device = device;
+        controller.added = true;
+        if is_bmc {
+            controller.watchdog.get_or_insert_default();
+            if controller.channels.get(channel::SYSTEM_CHANNEL).is_none() {
+                controller.channels.set(channel::SYSTEM_CHANNEL, channel::Channel::system_interface());
+            }
+        }
+    }
+
     /// The controller at `address`, made if there is none.
     pub fn ensure(&mut self, address: u8) -> &mut Controller {
         self.controllers.entry(address).or_insert_with(|| Box::new(Controller::new(address)))
@@ -73,6 +94,35 @@ impl Machine {
     /// All controllers, by address, to be changed.
     pub fn controllers_mut(&mut self) -> impl Iterator<Item = &mut Controller> {
         self.controllers.values_mut().map(Box::as_mut)
+    }
+}
+
+/// When [`timeout`] wants to be called next for any device of the machine.
+pub fn deadline(machine: &Machine) -> Option<Moment> {
+    let of = |controller: &Controller| {
+        let messaging = controller.messaging.deadline();
+        let watchdog = controller.watchdog.as_ref().and_then(watchdog::Watchdog::deadline);
+        [messaging, watchdog, controller.chassis.deadline(), controller.vm.deadline()].into_iter().flatten().min()
+    };
+    machine.controllers().filter_map(of).min()
+}
+
+/// Does whatever is due on any device of the machine.
+pub fn timeout(machine: &mut Machine, now: Moment) {
+    let addresses: Vec<u8> = machine.controllers.keys().copied().collect();
+    for mc in addresses {
+        messaging::timeout(machine, now, mc);
+        watchdog::timeout(machine, now, mc);
+        vm_process::timeout(machine, now, mc);
+        chassis::timeout(machine, now, mc);
+    }
+}
+
+/// A session of controller `mc`'s LAN channel `channel` ended: what it held is freed.
+pub fn session_closed(machine: &mut Machine, mc: u8, channel: u8, session: u32) {
+    sol_parameters::session_closed(machine, session);
+    if let Some(lan) = machine.controller_mut(mc).and_then(|controller| controller.channels.lan_mut(channel)) {
+        lan.parameters.session_closed(session);
     }
 }
 
@@ -115,6 +165,10 @@ pub struct Controller {
     pub frus: fru::Frus,
     /// Platform event filtering parameters.
     pub pef: pef::Pef,
+    /// State of the OEM commands.
+    pub oem: oem::Oem,
+    /// ACPI power states as Set ACPI Power State told them: system, device.
+    pub acpi: [u8; 2],
 }
 
 impl Controller {
@@ -139,6 +193,8 @@ impl Controller {
             sel: Default::default(),
             frus: Default::default(),
             pef: Default::default(),
+            oem: Default::default(),
+            acpi: [ACPI_UNKNOWN; 2],
         }
     }
 }

@@ -1,5 +1,233 @@
 //! Serial-over-LAN parameters and activations.
+//!
+//! Owns what Get and Set SOL Configuration Parameters speak of, and which session holds
+//! which instance (`sol.md` sections 2 and 3). The bytes on their way are the SOL
+//! engine's.
+
+use super::{Action, Machine, StateFile};
+
+/// Instance 1: the port.
+pub const INSTANCE_PORT: u8 = 1;
+/// Instance 2: the history.
+pub const INSTANCE_HISTORY: u8 = 2;
+
+/// Bits per second of a bit-rate code, IPMI 2.0 table 26-5: 6 to 10.
+pub fn bits_per_second(code: u8) -> Option<u32> {
+    match code {
+        6 => Some(9600),
+        7 => Some(19200),
+        8 => Some(38400),
+        9 => Some(57600),
+        10 => Some(115_200),
+        _ => None,
+    }
+}
 
 /// Serial-over-LAN parameters and activations.
-#[derive(Debug, Default)]
-pub struct Sol;
+#[derive(Debug)]
+pub struct Sol {
+    /// Parameter 1: SOL may be activated. Kept.
+    pub enabled: bool,
+    /// Parameter 5: non-volatile bit rate code; 0 is the rate of the configuration. Kept.
+    pub nonvolatile_rate: u8,
+    /// Parameter 6: volatile bit rate code.
+    pub volatile_rate: u8,
+    /// Parameter 0: a set is in progress.
+    pub set_in_progress: bool,
+    /// Bytes of history kept; 0 is none, and then there is no instance 2.
+    pub history: usize,
+    /// How much history is sent, in KiB; 0 is all (OEM command).
+    pub history_return: u8,
+    owners: [Option<u32>; 2],
+}
+
+impl Sol {
+    /// SOL of a controller whose port keeps `history` bytes.
+    pub fn new(history: usize) -> Self {
+        Self {
+            enabled: true,
+            nonvolatile_rate: 0,
+            volatile_rate: 0,
+            set_in_progress: false,
+            history,
+            history_return: 0,
+            owners: [None; 2],
+        }
+    }
+
+    /// The session that holds an instance.
+    pub fn owner(&self, instance: u8) -> Option<u32> {
+        *self.owners.get(usize::from(instance.checked_sub(1)?))?
+    }
+
+    /// Whether there is such an instance.
+    pub fn has_instance(&self, instance: u8) -> bool {
+        instance == INSTANCE_PORT || instance == INSTANCE_HISTORY && self.history > 0
+    }
+
+    /// Takes the OEM "history return size": what is not smaller than the history is all.
+    pub fn set_history_return(&mut self, kib: u8) {
+        let limited = usize::from(kib) * 1024 < self.history;
+        self.history_return = if limited { kib } else { 0 };
+    }
+}
+
+/// Why an instance cannot be activated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActivationError {
+    /// There is no such instance.
+    NoInstance,
+    /// Parameter 1 is off.
+    Disabled,
+    /// A session holds it already.
+    Active,
+    /// The session carries the SOL of another controller.
+    SessionBusy,
+}
+
+fn sol(machine: &mut Machine, mc: u8) -> Option<&mut Sol> {
+    machine.controller_mut(mc)?.sol.as_mut()
+}
+
+/// A session activates an instance.
+pub fn activate(
+    machine: &mut Machine,
+    mc: u8,
+    instance: u8,
+    session: u32,
+    auxiliary: u8,
+) -> Result<(), ActivationError> {
+    let elsewhere = machine
+        .controllers()
+        .filter(|controller| controller.address != mc)
+        .filter_map(|controller| controller.sol.as_ref())
+        .any(|sol| sol.owners.contains(&Some(session)));
+    let sol = sol(machine, mc).ok_or(ActivationError::NoInstance)?;
+    if !sol.enabled {
+        return Err(ActivationError::Disabled);
+    }
+    if !sol.has_instance(instance) {
+        return Err(ActivationError::NoInstance);
+    }
+    let index = usize::from(instance - 1);
+    if sol.owners[index].is_some() {
+        return Err(ActivationError::Active);
+    }
+    if elsewhere {
+        return Err(ActivationError::SessionBusy);
+    }
+    sol.owners[index] = Some(session);
+    machine.actions.push(Action::SolActivated { mc, instance, session, auxiliary });
+    Ok(())
+}
+
+/// The instance was not active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotActive;
+
+/// Frees an instance, whoever holds it.
+pub fn deactivate(machine: &mut Machine, mc: u8, instance: u8) -> Result<(), NotActive> {
+    let owner = sol(machine, mc)
+        .and_then(|sol| sol.owners.get_mut(usize::from(instance.checked_sub(1)?)))
+        .and_then(Option::take);
+    if owner.is_none() {
+        return Err(NotActive);
+    }
+    machine.actions.push(Action::SolDeactivated { mc, instance });
+    Ok(())
+}
+
+/// A session ended: it frees everything it held, on every controller.
+pub fn session_closed(machine: &mut Machine, session: u32) {
+    let held: Vec<(u8, u8)> = machine
+        .controllers()
+        .filter_map(|controller| Some((controller.address, controller.sol.as_ref()?)))
+        .flat_map(|(mc, sol)| {
+            [INSTANCE_PORT, INSTANCE_HISTORY]
+                .into_iter()
+                .filter(|instance| sol.owner(*instance) == Some(session))
+                .map(move |instance| (mc, instance))
+        })
+        .collect();
+    for (mc, instance) in held {
+        // It was found active a line ago.
+        let _ = deactivate(machine, mc, instance);
+    }
+}
+
+/// Parameter 1.
+pub fn set_enabled(machine: &mut Machine, mc: u8, enabled: bool) {
+    if let Some(sol) = sol(machine, mc) {
+        sol.enabled = enabled;
+        machine.actions.push(Action::Save(StateFile::Sol(mc)));
+    }
+}
+
+/// Parameter 5; the port keeps its speed.
+pub fn set_nonvolatile_rate(machine: &mut Machine, mc: u8, code: u8) {
+    if let Some(sol) = sol(machine, mc) {
+        sol.nonvolatile_rate = code;
+        machine.actions.push(Action::Save(StateFile::Sol(mc)));
+    }
+}
+
+/// Parameter 6; the port changes its speed at once.
+pub fn set_volatile_rate(machine: &mut Machine, mc: u8, code: u8) {
+    if let Some(sol) = sol(machine, mc) {
+        sol.volatile_rate = code;
+        if let Some(bits_per_second) = bits_per_second(code) {
+            machine.actions.push(Action::SolBitRate { mc, bits_per_second });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(history: usize) -> Machine {
+        let mut machine = Machine::default();
+        machine.ensure(0x20).sol = Some(Sol::new(history));
+        machine
+    }
+
+    #[test]
+    fn one_owner_per_instance_until_its_session_ends() {
+        let mut machine = machine(100);
+        activate(&mut machine, 0x20, 1, 77, 0).expect("free");
+        assert_eq!(activate(&mut machine, 0x20, 1, 77, 0), Err(ActivationError::Active));
+        activate(&mut machine, 0x20, 2, 77, 0).expect("free");
+        machine.actions.clear();
+        session_closed(&mut machine, 78);
+        assert!(machine.actions.is_empty());
+        session_closed(&mut machine, 77);
+        let freed = [1, 2].map(|instance| Action::SolDeactivated { mc: 0x20, instance });
+        assert_eq!(machine.actions, freed);
+        activate(&mut machine, 0x20, 1, 78, 0).expect("free again");
+    }
+
+    #[test]
+    fn a_session_carries_one_controllers_sol() {
+        let mut machine = machine(0);
+        machine.ensure(0x30).sol = Some(Sol::new(0));
+        activate(&mut machine, 0x30, 1, 77, 0).expect("free");
+        assert_eq!(activate(&mut machine, 0x20, 1, 77, 0), Err(ActivationError::SessionBusy));
+    }
+
+    #[test]
+    fn there_is_no_history_without_history() {
+        let mut machine = machine(0);
+        assert_eq!(activate(&mut machine, 0x20, 2, 77, 0), Err(ActivationError::NoInstance));
+        assert_eq!(deactivate(&mut machine, 0x20, 2), Err(NotActive));
+        assert_eq!(deactivate(&mut machine, 0x20, 0), Err(NotActive));
+    }
+
+    #[test]
+    fn a_return_size_that_limits_nothing_is_all() {
+        let mut sol = Sol::new(4096);
+        sol.set_history_return(3);
+        assert_eq!(sol.history_return, 3);
+        sol.set_history_return(4);
+        assert_eq!(sol.history_return, 0);
+    }
+}

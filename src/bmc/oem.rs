@@ -1,0 +1,41 @@
+//! State of the controller-specific OEM commands (`commands-core.md` section 10).
+//!
+//! Owns a "power" value that has nothing to do with the chassis, and the colour of the
+//! hot-swap light.
+
+use super::{Machine, event};
+use crate::ipmi::Moment;
+
+/// Record type of the event a changed power value sends.
+const POWER_RECORD: u8 = 0xc0;
+
+/// State of the OEM commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Oem {
+    /// The power value.
+    pub power: u8,
+    /// The colour of LED 0.
+    pub hot_swap_colour: u8,
+}
+
+/// Whether a change is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// By an OEM event to the event receiver.
+    Event,
+    /// Not at all.
+    Silent,
+}
+
+/// Sets the power value. A change is reported with the original's constants, whichever
+/// controller it happens on.
+pub fn set_power(machine: &mut Machine, now: Moment, mc: u8, power: u8, report: Report) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    let changed = controller.oem.power != power;
+    controller.oem.power = power;
+    let receiver = controller.sensors.event_receiver.address;
+    if changed && report == Report::Event && receiver != 0 {
+        let record = [0, 0, POWER_RECORD, 0, 0, 0, 0, 0x20, 0x00, 0x01, 0x00, 0x40, 0x00, power, 0x00, 0x00];
+        event::deliver(machine, now, receiver, record);
+    }
+}
