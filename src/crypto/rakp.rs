@@ -1,0 +1,221 @@
+//! The RAKP key exchange: codes and keys of RMCP+ session set-up.
+//! IPMI 2.0 sections 13.28 to 13.32, `lan-protocol.md` section 7.
+
+use super::Secret;
+use super::mac::{Hash, Keyed, Tag};
+use super::suite::Authentication;
+
+/// What both sides know after RAKP Message 2.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    /// The algorithm.
+    pub authentication: Authentication,
+    /// SIDm, the console's session id.
+    pub console_id: u32,
+    /// SIDc, the BMC's session id.
+    pub bmc_id: u32,
+    /// Rm, the console's random number.
+    pub console_random: &'a [u8; 16],
+    /// Rc, the BMC's random number.
+    pub bmc_random: &'a [u8; 16],
+    /// System GUID.
+    pub guid: &'a [u8; 16],
+    /// Role byte of RAKP Message 1, all eight bits.
+    pub role: u8,
+    /// User name.
+    pub name: &'a [u8],
+}
+
+/// SIK, the session integrity key.
+pub struct SessionKey {
+    hash: Hash,
+    keyed: Keyed,
+}
+
+impl Exchange<'_> {
+    /// Key exchange authentication code of RAKP Message 2; empty with RAKP-none.
+    pub fn rakp2_code(&self, password: &Secret<20>) -> Tag {
+        self.user_tag(
+            password,
+            &[
+                &self.console_id.to_le_bytes(),
+                &self.bmc_id.to_le_bytes(),
+                self.console_random,
+                self.bmc_random,
+                self.guid,
+                &[self.role, self.name_length()],
+                self.name,
+            ],
+        )
+    }
+
+    /// Key exchange authentication code of RAKP Message 3; empty with RAKP-none.
+    pub fn rakp3_code(&self, password: &Secret<20>) -> Tag {
+        self.user_tag(
+            password,
+            &[self.bmc_random, &self.console_id.to_le_bytes(), &[self.role, self.name_length()], self.name],
+        )
+    }
+
+    /// The session integrity key; none with RAKP-none. `key` is K_G, or the password
+    /// where there is no K_G.
+    pub fn session_key(&self, key: &Secret<20>) -> Option<SessionKey> {
+        let hash = self.authentication.hash()?;
+        let sik = Keyed::new(hash, cut(hash, key)).tag(&[
+            self.console_random,
+            self.bmc_random,
+            &[self.role, self.name_length()],
+            self.name,
+        ]);
+        Some(SessionKey { hash, keyed: Keyed::new(hash, sik.bytes()) })
+    }
+
+    /// Integrity check value of RAKP Message 4.
+    pub fn rakp4_check_value(&self, key: &mut SessionKey) -> Tag {
+        let length = match key.hash {
+            Hash::Sha1 => 12,
+            Hash::Md5 | Hash::Sha256 => 16,
+        };
+        key.keyed.tag(&[self.console_random, &self.bmc_id.to_le_bytes(), self.guid]).cut(length)
+    }
+
+    fn user_tag(&self, password: &Secret<20>, parts: &[&[u8]]) -> Tag {
+        match self.authentication.hash() {
+            Some(hash) => Keyed::new(hash, cut(hash, password)).tag(parts),
+            None => Tag::EMPTY,
+        }
+    }
+
+    fn name_length(&self) -> u8 {
+        u8::try_from(self.name.len()).unwrap_or(u8::MAX)
+    }
+}
+
+/// The part of a 20-byte key an algorithm takes: with MD5 only 16 bytes. SHA-256 would
+/// take 32, but zero padding does not change an HMAC.
+fn cut(hash: Hash, key: &Secret<20>) -> &[u8] {
+    let bytes = key.expose();
+    &bytes[..hash.length().min(bytes.len())]
+}
+
+/// How long the constants of K1 and K2 are. The specification says "up to the block
+/// size"; clients agree on 20 bytes, except that OpenIPMI's own takes 16 with MD5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Constants {
+    /// 20 bytes.
+    Common,
+    /// As long as the hash.
+    HashLength,
+}
+
+impl SessionKey {
+    /// K1, the key of integrity algorithms.
+    pub fn k1(&mut self, constants: Constants) -> Tag {
+        self.derive(1, constants)
+    }
+
+    /// K2, of whose first bytes confidentiality algorithms make their key.
+    pub fn k2(&mut self, constants: Constants) -> Tag {
+        self.derive(2, constants)
+    }
+
+    fn derive(&mut self, constant: u8, constants: Constants) -> Tag {
+        let length = match constants {
+            Constants::Common => 20,
+            Constants::HashLength => self.hash.length(),
+        };
+        self.keyed.tag(&[&[constant; 32][..length]])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hex_literal::hex;
+
+    const CONSOLE_RANDOM: [u8; 16] = hex!("000102030405060708090a0b0c0d0e0f");
+    const BMC_RANDOM: [u8; 16] = hex!("101112131415161718191a1b1c1d1e1f");
+    const GUID: [u8; 16] = hex!("a123456789abcdefa123456789abcdef");
+
+    fn exchange(authentication: Authentication) -> Exchange<'static> {
+        Exchange {
+            authentication,
+            console_id: 0x1122_3344,
+            bmc_id: 0x102,
+            console_random: &CONSOLE_RANDOM,
+            bmc_random: &BMC_RANDOM,
+            guid: &GUID,
+            role: 0x14,
+            name: b"ipmiusr",
+        }
+    }
+
+    fn secret(text: &[u8]) -> Secret<20> {
+        let mut bytes = [0; 20];
+        bytes[..text.len()].copy_from_slice(text);
+        Secret::new(bytes)
+    }
+
+    #[test]
+    fn suite_3_of_the_fact_sheet() {
+        let exchange = exchange(Authentication::HmacSha1);
+        let password = secret(b"test");
+        assert_eq!(exchange.rakp2_code(&password).bytes(), hex!("ca0e6d9199137b8c1c95282f2d3b24d2a62b8725"));
+        assert_eq!(exchange.rakp3_code(&password).bytes(), hex!("b3490bc2d552255488474db3415d51a405f8d20f"));
+        let mut key = exchange.session_key(&password).unwrap();
+        assert_eq!(exchange.rakp4_check_value(&mut key).bytes(), hex!("7f823e4742b366e577fb5b95"));
+        for constants in [Constants::Common, Constants::HashLength] {
+            assert_eq!(key.k1(constants).bytes(), hex!("9674fdc72e1c8433c1ae65fc4849f914c55ffe2c"));
+            assert_eq!(key.k2(constants).bytes(), hex!("b08534d7245255d3af2d63ad7c733499f2d6c5a9"));
+        }
+    }
+
+    #[test]
+    fn suite_3_with_a_bmc_key() {
+        let exchange = exchange(Authentication::HmacSha1);
+        let mut key = exchange.session_key(&secret(b"abcdefghijklmnopqrs")).unwrap();
+        assert_eq!(exchange.rakp4_check_value(&mut key).bytes(), hex!("5b6e043d7509277e2528ddc3"));
+        assert_eq!(key.k1(Constants::Common).bytes(), hex!("e6de2ec2267c846d536ed999e1749d6c6eaea3eb"));
+        assert_eq!(key.k2(Constants::Common).bytes(), hex!("7b8839954475f7123c61494ab8bc43ddef969cdd"));
+    }
+
+    #[test]
+    fn suite_12_of_the_fact_sheet() {
+        let exchange = exchange(Authentication::HmacMd5);
+        let password = secret(b"test");
+        assert_eq!(exchange.rakp2_code(&password).bytes(), hex!("ed51b2e95b7c849dfad5b15842969cd3"));
+        assert_eq!(exchange.rakp3_code(&password).bytes(), hex!("50770115717d9fd5a9c59b975ca75b0b"));
+        let mut key = exchange.session_key(&password).unwrap();
+        assert_eq!(exchange.rakp4_check_value(&mut key).bytes(), hex!("2381b753ec8d0645a2825c72320fe4d0"));
+        assert_eq!(key.k1(Constants::HashLength).bytes(), hex!("96b952539e1f79fba1a2c80183d83224"));
+        assert_eq!(key.k2(Constants::HashLength).bytes(), hex!("ccbc31a7a2dc332169329108ccdce8f5"));
+        assert_eq!(key.k1(Constants::Common).bytes(), hex!("1f11e70179345f0cdf3fb84d8565fc3c"));
+        assert_eq!(key.k2(Constants::Common).bytes(), hex!("c2edd34ba64ad9e3a74d66dd8129adb6"));
+    }
+
+    #[test]
+    fn sha256_has_its_lengths() {
+        let exchange = exchange(Authentication::HmacSha256);
+        let password = secret(b"test");
+        assert_eq!(exchange.rakp2_code(&password).bytes().len(), 32);
+        assert_eq!(exchange.rakp3_code(&password).bytes().len(), 32);
+        let mut key = exchange.session_key(&password).unwrap();
+        assert_eq!(exchange.rakp4_check_value(&mut key).bytes().len(), 16);
+        assert_eq!(key.k1(Constants::Common).bytes().len(), 32);
+    }
+
+    #[test]
+    fn rakp_none_has_no_codes_and_no_key() {
+        let exchange = exchange(Authentication::None);
+        assert!(exchange.rakp2_code(&secret(b"test")).bytes().is_empty());
+        assert!(exchange.rakp3_code(&secret(b"test")).bytes().is_empty());
+        assert!(exchange.session_key(&secret(b"test")).is_none());
+    }
+
+    #[test]
+    fn md5_takes_sixteen_bytes_of_a_key() {
+        let exchange = exchange(Authentication::HmacMd5);
+        let (long, short) = (secret(b"0123456789abcdefXYZ"), secret(b"0123456789abcdef"));
+        assert_eq!(exchange.rakp3_code(&long).bytes(), exchange.rakp3_code(&short).bytes());
+    }
+}
