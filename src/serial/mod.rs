@@ -3,8 +3,20 @@
 //! Owns the framing state of one line (`serial.md`): the VM protocol, Direct mode,
 //! Terminal mode, Radisys ASCII. Opens no socket.
 
+mod collector;
+mod direct;
+mod hex;
+mod ipmb_message;
+mod oem;
+mod radisys_ascii;
+mod terminal_mode;
+#[cfg(test)]
+mod tests;
+mod vm;
+
 use crate::config::model::{CodecKind, SerialOem};
 use crate::ipmi::HostSignal;
+use crate::wire::vm as vm_wire;
 
 /// What a line needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +47,7 @@ pub struct ReplyTo {
     pub rs_lun: u8,
     /// Requester's LUN.
     pub rq_lun: u8,
-    /// Sequence byte.
+    /// Sequence: the whole byte of the VM protocol, else six bits.
     pub sequence: u8,
     /// Command.
     pub cmd: u8,
@@ -106,16 +118,42 @@ pub struct HostCapabilities {
     pub bits: u8,
 }
 
+/// The framing of a line with its receive state.
+#[derive(Debug)]
+enum Codec {
+    Vm(vm::Decoder),
+    Direct(direct::Decoder),
+    TerminalMode(terminal_mode::Decoder),
+    RadisysAscii(radisys_ascii::Decoder),
+}
+
+impl Codec {
+    fn new(settings: &Settings) -> Self {
+        match settings.codec {
+            CodecKind::Vm => Self::Vm(vm::Decoder::default()),
+            CodecKind::Direct => Self::Direct(direct::Decoder::default()),
+            CodecKind::TerminalMode => Self::TerminalMode(terminal_mode::Decoder::default()),
+            CodecKind::RadisysAscii => Self::RadisysAscii(radisys_ascii::Decoder::new(settings.controller)),
+        }
+    }
+}
+
 /// One line.
 #[derive(Debug)]
 pub struct Line {
     settings: Settings,
+    codec: Codec,
+    connected: bool,
+    capabilities: HostCapabilities,
+    oem: oem::Handler,
 }
 
 impl Line {
     /// A line nobody is connected to.
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        let codec = Codec::new(&settings);
+        let oem = oem::Handler::new(settings.oem, settings.ipmb);
+        Self { settings, codec, connected: false, capabilities: HostCapabilities::default(), oem }
     }
 
     /// The settings.
@@ -123,32 +161,99 @@ impl Line {
         &self.settings
     }
 
-    /// A peer connected: receive state is cleared, the greeting is written to `out`.
-    pub fn connected(&mut self, out: &mut Vec<u8>) {
-        let _ = out;
+    /// Whether somebody is connected.
+    pub fn is_connected(&self) -> bool {
+        self.connected
     }
 
-    /// The peer is gone.
-    pub fn disconnected(&mut self) {}
+    /// What the connected VM host announced so far.
+    pub fn capabilities(&self) -> HostCapabilities {
+        self.capabilities
+    }
 
-    /// Takes bytes; what they mean is appended to `inbound`.
+    /// A peer connected: receive state is cleared, the greeting is written to `out`. The
+    /// VM protocol wants the attention state next ([`signal`](Self::signal)).
+    pub fn connected(&mut self, out: &mut Vec<u8>) {
+        self.disconnected();
+        self.connected = true;
+        if self.settings.codec == CodecKind::Vm {
+            vm_wire::BmcCommand::Version(vm_wire::VERSION).emit(out);
+        }
+    }
+
+    /// The peer is gone, and with it half a message and what it can do.
+    pub fn disconnected(&mut self) {
+        self.connected = false;
+        self.capabilities = HostCapabilities::default();
+        self.codec = Codec::new(&self.settings);
+    }
+
+    /// Takes bytes; what they mean is appended to `inbound`. Messages for an OEM handler
+    /// come out as the answer to be written.
     pub fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
-        let _ = (bytes, inbound);
+        let first = inbound.len();
+        match &mut self.codec {
+            Codec::Vm(decoder) => decoder.receive(bytes, inbound),
+            Codec::Direct(decoder) => decoder.receive(bytes, inbound),
+            Codec::TerminalMode(decoder) => decoder.receive(bytes, inbound),
+            Codec::RadisysAscii(decoder) => decoder.receive(bytes, inbound),
+        }
+        for item in inbound.iter_mut().skip(first) {
+            match item {
+                Inbound::Message { reply_to, data } => {
+                    if let Some(answer) = self.oem.answer(reply_to, data) {
+                        let mut written = Vec::new();
+                        encode(self.settings.codec, reply_to, &answer, &mut written);
+                        *item = Inbound::Write(written);
+                    }
+                }
+                Inbound::Capabilities(HostCapabilities { bits }) => self.capabilities.bits |= *bits,
+                Inbound::HostReset | Inbound::Write(_) | Inbound::Fault(_) => {}
+            }
+        }
     }
 
     /// Writes the answer (completion code and data) to a message.
     pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], out: &mut Vec<u8>) {
-        let _ = (to, answer, out);
+        let delivered_elsewhere = to.forwarded && answer.first() == Some(&0);
+        if self.connected && !delivered_elsewhere {
+            encode(self.settings.codec, to, answer, out);
+        }
     }
 
     /// Writes the answer of another controller (a whole IPMB message) to a message that
     /// was [`forwarded`](ReplyTo::forwarded); framings that cannot carry it write nothing.
     pub fn bridged_reply(&mut self, message: &[u8], out: &mut Vec<u8>) {
-        let _ = (message, out);
+        if self.connected && self.settings.codec == CodecKind::RadisysAscii {
+            radisys_ascii::encode(message, out);
+        }
     }
 
-    /// Tells the host something; framings that cannot say it write nothing.
+    /// Tells the host something; framings that cannot say it write nothing, and so does a
+    /// line nobody is connected to. A VM host that did not announce that it can switch its
+    /// message interrupt is not asked to.
     pub fn signal(&mut self, signal: HostSignal, out: &mut Vec<u8>) {
-        let _ = (signal, out);
+        if !self.connected {
+            return;
+        }
+        match (self.settings.codec, signal) {
+            (CodecKind::Vm, HostSignal::MessageInterrupt(_))
+                if self.capabilities.bits & vm_wire::capability::INTERRUPT == 0 => {}
+            (CodecKind::Vm, signal) => vm_wire::BmcCommand::Signal(signal).emit(out),
+            (CodecKind::Direct | CodecKind::TerminalMode, HostSignal::Attention { on: true, .. }) => {
+                out.extend_from_slice(&self.settings.attention);
+            }
+            (CodecKind::Direct | CodecKind::TerminalMode | CodecKind::RadisysAscii, _) => {}
+        }
+    }
+}
+
+/// Writes an answer in a framing.
+fn encode(codec: CodecKind, to: &ReplyTo, answer: &[u8], out: &mut Vec<u8>) {
+    match codec {
+        CodecKind::Vm => vm::encode(to, answer, out),
+        CodecKind::Direct => direct::encode(to, answer, out),
+        CodecKind::TerminalMode => terminal_mode::encode(to, answer, out),
+        CodecKind::RadisysAscii => radisys_ascii::encode(&ipmb_message::answer(to, answer), out),
     }
 }

@@ -1,16 +1,41 @@
 //! Serial over LAN: the engine between a session and a serial port.
 //!
 //! Owns packet sequence, acknowledgement, retry, accumulation and buffers of one port
-//! (`sol.md` sections 4 to 7). Knows nothing of sessions but a number, nothing of the
+//! (`sol.md` sections 4 to 7, 9). Knows nothing of sessions but a number, nothing of the
 //! port but bytes; opens neither.
 
 mod outbox;
+mod port;
+mod receiver;
+mod sender;
+mod telnet;
+#[cfg(test)]
+mod tests;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::ipmi::Moment;
+use crate::wire::sol::{MAX_DATA, MAX_LEN, Operation, Packet, Status};
+use port::{Escaping, PortQueue};
+use receiver::{Acknowledgement, Receiver, Verdict};
+use sender::{Counting, Due, Sender, Sequence};
 
 pub use outbox::{Outbox, Output};
+
+/// Payload size, header included, that Activate Payload announces for both directions of
+/// instance 1: all that one acknowledgement can count. freeipmi takes no more.
+pub const PAYLOAD_SIZE: u16 = MAX_LEN as u16;
+/// What Activate Payload announces for instance 2, the history.
+pub const HISTORY_PAYLOAD_SIZE: u16 = HISTORY_PACKET as u16;
+
+/// Data bytes in a packet of history.
+const HISTORY_PACKET: usize = 64;
+/// Bytes from the port that may wait for the console. The port is not read while so many do.
+const OUTPUT_CAPACITY: usize = 16384;
+/// The same with a history: the port is read all the same, and what is above is lost to
+/// the console.
+const OUTPUT_CAPACITY_WITH_HISTORY: usize = 65536;
 
 /// How a port is to be treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +57,7 @@ pub struct Timing {
     pub threshold: u8,
     /// How often a packet is sent again, 0 to 7.
     pub retries: u8,
-    /// How long to wait for an acknowledgement.
+    /// How long to wait for an acknowledgement; more than zero.
     pub retry_interval: Duration,
 }
 
@@ -43,79 +68,354 @@ impl Default for Timing {
     }
 }
 
+/// Modem lines of the port, seen from the BMC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ModemLines {
+    rts: bool,
+    dtr: bool,
+}
+
+impl ModemLines {
+    const RAISED: Self = Self { rts: true, dtr: true };
+    const DROPPED: Self = Self { rts: false, dtr: false };
+}
+
 /// The SOL engine of one controller.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
     settings: Settings,
+    timing: Timing,
+    /// Holder of instance 1.
+    session: Option<u32>,
+    to_console: Sender,
+    sequences: Sequence,
+    from_console: Receiver,
+    /// Bytes for the console were lost since the last packet.
+    overrun: bool,
+    to_port: PortQueue,
+    lines: ModemLines,
+    telnet: telnet::Decoder,
+    /// What the last read from a telnet port held.
+    decoded: Vec<u8>,
+    /// Holder of instance 2.
+    history_session: Option<u32>,
+    history: Sender,
+    history_sequences: Sequence,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new(Settings::default())
+    }
 }
 
 impl Engine {
     /// An engine for a port that is not open yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        let escaping = if settings.telnet { Escaping::Telnet } else { Escaping::Plain };
+        Self {
+            settings,
+            timing: Timing::default(),
+            session: None,
+            to_console: Sender::new(MAX_DATA, Counting::Exact),
+            sequences: Sequence::START,
+            from_console: Receiver::default(),
+            overrun: false,
+            to_port: PortQueue::new(escaping),
+            lines: ModemLines::RAISED,
+            telnet: telnet::Decoder::default(),
+            decoded: Vec::new(),
+            history_session: None,
+            history: Sender::new(HISTORY_PACKET, Counting::Whole),
+            history_sequences: Sequence::START,
+        }
     }
 
     /// Other times than the default ones; they hold from the next packet on.
     pub fn set_timing(&mut self, timing: Timing) {
-        let _ = timing;
+        self.timing = timing;
     }
 
-    /// A session activated instance 1. Everything starts clean.
-    pub fn activate(&mut self, now: Moment, session: u32, auxiliary: u8, out: &mut Outbox) {
-        let _ = (now, session, auxiliary, out);
+    /// A session activated instance 1. Everything between it and the BMC starts clean:
+    /// sequence numbers, what waits for the console, pauses. What the session before typed
+    /// and the port has not taken yet stays on its way: it was acknowledged.
+    ///
+    /// `auxiliary` is the first auxiliary byte of Activate Payload. Its bit 1 asks for modem
+    /// lines that start dropped (IPMI 2.0 table 24-2).
+    pub fn activate(&mut self, _now: Moment, session: u32, auxiliary: u8, out: &mut Outbox) {
+        self.start_clean();
+        self.session = Some(session);
+        if self.is_shared() {
+            self.sequences = self.history_sequences;
+        }
+        let lines = if auxiliary & 0x02 == 0 { ModemLines::RAISED } else { ModemLines::DROPPED };
+        self.set_lines(lines, out);
     }
 
     /// Instance 1 was deactivated, or its session ended.
     pub fn deactivate(&mut self, out: &mut Outbox) {
-        let _ = out;
+        if self.session.take().is_some() {
+            self.start_clean();
+            self.set_lines(ModemLines::DROPPED, out);
+        }
     }
 
-    /// A session activated instance 2: `history` is sent in packets of 64 bytes.
+    fn start_clean(&mut self) {
+        self.to_console.reset();
+        self.sequences = Sequence::START;
+        self.from_console = Receiver::default();
+        self.overrun = false;
+    }
+
+    /// Instance 2 was activated: `history`, which ends with the end message, is sent in
+    /// packets of 64 bytes.
     pub fn activate_history(&mut self, now: Moment, session: u32, history: Vec<u8>, out: &mut Outbox) {
-        let _ = (now, session, history, out);
+        self.history_session = Some(session);
+        self.history.restart(now, VecDeque::from(history));
+        self.history_sequences = Sequence::START;
+        self.send(now, None, out);
     }
 
     /// Instance 2 was deactivated, or its session ended.
-    pub fn deactivate_history(&mut self) {}
+    pub fn deactivate_history(&mut self) {
+        if self.history_session.take().is_some() {
+            self.history.restart(Moment::default(), VecDeque::new());
+        }
+    }
 
-    /// A SOL packet came from a session.
+    /// A SOL packet came from a session. Only the holder of an instance is listened to.
     pub fn from_console(&mut self, now: Moment, session: u32, payload: &[u8], out: &mut Outbox) {
-        let _ = (now, session, payload, out);
+        let Ok(packet) = Packet::parse(payload) else { return };
+        let nack = Operation(packet.control).contains(Operation::NACK);
+        if self.history_session == Some(session) {
+            self.history.acknowledge(now, &Timing::default(), packet.acknowledged, packet.accepted, nack);
+            if self.session != Some(session) {
+                self.history_input(session, &packet, out);
+                self.send(now, None, out);
+            }
+        }
+        if self.session == Some(session) {
+            self.to_console.acknowledge(now, &self.timing, packet.acknowledged, packet.accepted, nack);
+            let answer = self.input(&packet, out);
+            self.to_port.hand_over(out);
+            self.send(now, answer, out);
+        }
+    }
+
+    /// Executes operations and takes characters; the acknowledgement that is due.
+    fn input(&mut self, packet: &Packet<'_>, out: &mut Outbox) -> Option<Acknowledgement> {
+        let operation = Operation(packet.control);
+        let verdict = match packet.sequence {
+            0 => Verdict::New,
+            sequence => self.from_console.judge(sequence, packet.data),
+        };
+        let mut go_on = false;
+        match verdict {
+            Verdict::Stale => return None,
+            Verdict::Repeated => {}
+            Verdict::New => {
+                if operation.contains(Operation::FLUSH_OUTBOUND) {
+                    self.to_console.flush();
+                }
+                if operation.contains(Operation::FLUSH_INBOUND) {
+                    go_on = self.to_port.flush();
+                }
+                if operation.contains(Operation::BREAK) {
+                    self.send_break(out);
+                }
+            }
+        }
+        self.set_lines(
+            ModemLines {
+                rts: !operation.contains(Operation::CTS_PAUSE),
+                dtr: !operation.contains(Operation::DROP_DCD_DSR),
+            },
+            out,
+        );
+        if verdict == Verdict::New && packet.sequence != 0 {
+            let (data, _) = packet.data.split_at(packet.data.len().min(MAX_DATA));
+            let accepted = self.to_port.take(data).min(MAX_DATA) as u8;
+            return Some(self.from_console.answered(packet.sequence, accepted));
+        }
+        if verdict == Verdict::Repeated || go_on { self.from_console.last() } else { None }
+    }
+
+    /// A break goes ahead of what is typed and not yet under way, so that a port that takes
+    /// nothing any more can still be shaken. A plain TCP stream has no break.
+    fn send_break(&mut self, out: &mut Outbox) {
+        if self.settings.tty {
+            out.send_break();
+        } else if self.settings.telnet {
+            self.to_port.insert(telnet::BREAK);
+        }
+    }
+
+    /// Sets the modem lines of a tty, if they are not so already. With a history they stay
+    /// raised all the time.
+    fn set_lines(&mut self, lines: ModemLines, out: &mut Outbox) {
+        if self.settings.tty && !self.settings.history && self.lines != lines {
+            self.lines = lines;
+            out.modem_lines(lines.rts, lines.dtr);
+        }
+    }
+
+    /// What is typed to the history is acknowledged and thrown away.
+    fn history_input(&mut self, session: u32, packet: &Packet<'_>, out: &mut Outbox) {
+        if packet.sequence != 0 {
+            let accepted = packet.data.len().min(MAX_DATA) as u8;
+            let answer =
+                Packet { acknowledged: packet.sequence, accepted, control: HISTORY_STATUS.0, ..Packet::default() };
+            out.packet(session, |bytes| answer.emit(bytes));
+        }
     }
 
     /// The port was opened.
-    pub fn port_opened(&mut self, now: Moment, out: &mut Outbox) {
-        let _ = (now, out);
+    pub fn port_opened(&mut self, _now: Moment, out: &mut Outbox) {
+        self.to_port.open();
+        self.telnet = telnet::Decoder::default();
+        if self.settings.tty {
+            out.modem_lines(self.lines.rts, self.lines.dtr);
+        }
+        if self.settings.telnet {
+            self.to_port.insert(telnet::GREETING);
+            self.to_port.hand_over(out);
+        }
     }
 
-    /// The port was lost.
+    /// The port was lost. The session stays, and what it types is dropped meanwhile.
     pub fn port_closed(&mut self, out: &mut Outbox) {
-        let _ = out;
+        if self.to_port.close() {
+            self.let_console_go_on(out);
+        }
     }
 
     /// Bytes came from the port. What is returned is free of telnet: the history's share.
     pub fn from_port<'a>(&'a mut self, now: Moment, bytes: &'a [u8], out: &mut Outbox) -> &'a [u8] {
-        let _ = (now, out, self.settings);
-        bytes
+        if !self.settings.telnet {
+            self.output(now, bytes, out);
+            return bytes;
+        }
+        let mut decoded = std::mem::take(&mut self.decoded);
+        decoded.clear();
+        self.telnet.decode(bytes, &mut decoded);
+        self.output(now, &decoded, out);
+        self.decoded = decoded;
+        &self.decoded
+    }
+
+    fn output(&mut self, now: Moment, bytes: &[u8], out: &mut Outbox) {
+        if self.session.is_none() {
+            return;
+        }
+        let fits = if self.settings.history {
+            let room = OUTPUT_CAPACITY_WITH_HISTORY.saturating_sub(self.to_console.len());
+            bytes.split_at(bytes.len().min(room)).0
+        } else {
+            // Who reads only when asked to brings at most one read more.
+            bytes
+        };
+        self.overrun |= fits.len() < bytes.len();
+        self.to_console.push(now, fits);
+        self.send(now, None, out);
     }
 
     /// The port has taken `count` of the bytes it was given.
-    pub fn port_written(&mut self, now: Moment, count: usize, out: &mut Outbox) {
-        let _ = (now, count, out);
+    pub fn port_written(&mut self, _now: Moment, count: usize, out: &mut Outbox) {
+        if self.to_port.written(count) {
+            self.let_console_go_on(out);
+        }
+        self.to_port.hand_over(out);
+    }
+
+    /// The console was told to wait: the last acknowledgement once more, now without NACK.
+    fn let_console_go_on(&mut self, out: &mut Outbox) {
+        if let (Some(session), Some(last)) = (self.session, self.from_console.last()) {
+            let header = self.header(0, Some(last));
+            out.packet(session, |bytes| header.emit(bytes));
+        }
     }
 
     /// Whether the port should be read now.
     pub fn wants_port_data(&self) -> bool {
-        true
+        self.settings.history || self.session.is_none() || self.to_console.len() < OUTPUT_CAPACITY
     }
 
     /// When [`timeout`](Self::timeout) wants to be called next.
     pub fn deadline(&self) -> Option<Moment> {
-        None
+        let live = if self.live_waits_for_history() { None } else { self.to_console.deadline(&self.timing) };
+        let history = if self.history_waits_for_live() { None } else { self.history.deadline(&Timing::default()) };
+        live.into_iter().chain(history).min()
     }
 
     /// Resends, gives up, sends what was accumulated.
     pub fn timeout(&mut self, now: Moment, out: &mut Outbox) {
-        let _ = (now, out);
+        self.send(now, None, out);
     }
+
+    /// Whether one session holds both instances. A packet does not say for which it is, so
+    /// there they share the sequence numbers and only one has a packet outstanding.
+    fn is_shared(&self) -> bool {
+        self.session.is_some() && self.session == self.history_session
+    }
+
+    fn live_waits_for_history(&self) -> bool {
+        self.is_shared() && !self.to_console.is_outstanding() && !self.history.is_empty()
+    }
+
+    fn history_waits_for_live(&self) -> bool {
+        self.is_shared() && self.to_console.is_outstanding()
+    }
+
+    /// Sends what is due: of the history, of the port; the acknowledgement rides along or
+    /// goes alone.
+    fn send(&mut self, now: Moment, answer: Option<Acknowledgement>, out: &mut Outbox) {
+        self.send_history(now, out);
+        let Some(session) = self.session else { return };
+        let due = if self.live_waits_for_history() {
+            None
+        } else {
+            self.to_console.due(now, &self.timing, &mut self.sequences)
+        };
+        if let Some(due) = due {
+            // A packet that is sent again says anew what was said last: it may have been lost with it.
+            let answer = answer.or(if due.again { self.from_console.last() } else { None });
+            let mut header = self.header(due.sequence, answer);
+            if std::mem::take(&mut self.overrun) {
+                header.control |= Status::OVERRUN.0;
+            }
+            emit(&self.to_console, &due, header, session, out);
+        } else if let Some(answer) = answer {
+            let header = self.header(0, Some(answer));
+            out.packet(session, |bytes| header.emit(bytes));
+        }
+    }
+
+    fn send_history(&mut self, now: Moment, out: &mut Outbox) {
+        let Some(session) = self.history_session else { return };
+        if self.history_waits_for_live() {
+            return;
+        }
+        let sequences = if self.is_shared() { &mut self.sequences } else { &mut self.history_sequences };
+        if let Some(due) = self.history.due(now, &Timing::default(), sequences) {
+            let header = Packet { sequence: due.sequence, control: HISTORY_STATUS.0, ..Packet::default() };
+            emit(&self.history, &due, header, session, out);
+        }
+    }
+
+    fn header(&self, sequence: u8, answer: Option<Acknowledgement>) -> Packet<'static> {
+        let Some(answer) = answer else { return Packet { sequence, ..Packet::default() } };
+        let status = if self.to_port.is_held() { Status::NACK } else { Status::CLEAR };
+        Packet { sequence, acknowledged: answer.sequence, accepted: answer.accepted, control: status.0, data: &[] }
+    }
+}
+
+/// Instance 2 takes no input and always says so, as the original does.
+const HISTORY_STATUS: Status = Status::NACK;
+
+/// Sends what is due behind `header`.
+fn emit(sender: &Sender, due: &Due, header: Packet<'_>, session: u32, out: &mut Outbox) {
+    out.packet(session, |bytes| {
+        header.emit(bytes);
+        sender.write(due, bytes);
+    });
 }

@@ -9,6 +9,8 @@ pub mod rakp;
 pub mod rmcp;
 pub mod session15;
 pub mod session20;
+pub mod sol;
+pub mod vm;
 
 /// Why bytes are not what their format says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]

@@ -1,0 +1,78 @@
+//! Radisys ASCII; `serial.md` section 12.
+//!
+//! An IPMB message in hexadecimal, ended by CR. A message for another controller is passed
+//! on as a Send Message to the IPMB.
+
+use super::collector::Collector;
+use super::{Fault, Inbound, ReplyTo, hex, ipmb_message};
+use crate::ipmi::netfn;
+
+const END: u8 = b'\r';
+/// The address a message for the controller at the line may name besides its own, and the
+/// one it stands for itself with when it passes a message on.
+const THIS: u8 = 0x01;
+const SEND_MESSAGE: u8 = 0x34;
+const IPMB_CHANNEL: u8 = 0;
+
+/// Receive state.
+#[derive(Debug)]
+pub struct Decoder {
+    text: Collector,
+    controller: u8,
+}
+
+impl Decoder {
+    /// A line of the controller with this address.
+    pub fn new(controller: u8) -> Self {
+        Self { text: Collector::new(hex::MAX_CHARACTERS), controller }
+    }
+
+    /// Takes bytes; what they mean is appended to `inbound`.
+    pub fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
+        for &byte in bytes {
+            match byte {
+                END => {
+                    inbound.push(self.finish());
+                    self.text.clear();
+                }
+                // Of a host that ends its lines with CR LF.
+                b'\n' if self.text.is_empty() => {}
+                _ => self.text.push(byte),
+            }
+        }
+    }
+
+    fn finish(&self) -> Inbound {
+        let Some(text) = self.text.frame() else { return Inbound::Fault(Fault::Overrun) };
+        let message = hex::decode(text, hex::Blanks::Refused).unwrap_or_default();
+        match message.first() {
+            None => Inbound::Fault(Fault::BadInput),
+            Some(&address) if address == self.controller || address == THIS => match ipmb_message::parse(&message) {
+                Err(fault) => Inbound::Fault(fault),
+                Ok((reply_to, data)) => Inbound::Message { reply_to, data: data.to_vec() },
+            },
+            Some(_) if message.len() > ipmb_message::MAX_LEN => Inbound::Fault(Fault::TooLong),
+            Some(_) => {
+                let reply_to = ReplyTo {
+                    rs_addr: THIS,
+                    rq_addr: THIS,
+                    netfn: netfn::APP,
+                    rs_lun: 0,
+                    rq_lun: 0,
+                    sequence: 0,
+                    cmd: SEND_MESSAGE,
+                    forwarded: true,
+                };
+                let mut data = message;
+                data.insert(0, IPMB_CHANNEL);
+                Inbound::Message { reply_to, data }
+            }
+        }
+    }
+}
+
+/// Writes an IPMB message.
+pub fn encode(message: &[u8], out: &mut Vec<u8>) {
+    message.iter().for_each(|byte| hex::encode(*byte, out));
+    out.push(END);
+}
