@@ -48,7 +48,7 @@ fn setup(subject: Subject, conf: &str, emu: &str) -> Setup {
 fn log_in(setup: &Setup) -> Target {
     let client = RmcpClient::open(setup.lan, USER, PASSWORD, ADMINISTRATOR)
         .unwrap_or_else(|why| panic!("{why}\n{}", setup.simulator.report()));
-    Target::Lan(client)
+    Target::Lan(Box::new(client))
 }
 
 fn give_chassis_program(setup: &Setup) {

@@ -34,16 +34,16 @@ impl Ran {
         let started = Instant::now();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = process::spawn(command, debian_package);
-        let stdout = Captured::from(child.stdout.take().expect("stdout"));
-        let stderr = Captured::from(child.stderr.take().expect("stderr"));
+        let stdout = Captured::from(child.0.stdout.take().expect("stdout"));
+        let stderr = Captured::from(child.0.stderr.take().expect("stderr"));
         let status = if stdout.wait_for_end(limit) {
-            process::wait(&mut child, limit.saturating_sub(started.elapsed()))
+            process::wait(&mut child.0, limit.saturating_sub(started.elapsed()))
         } else {
             None
         };
         let elapsed = started.elapsed();
         if status.is_none() {
-            process::end(&mut child);
+            process::end(&mut child.0);
         } else {
             stderr.wait_for_end(Duration::from_secs(1));
         }

@@ -125,12 +125,12 @@ pub fn alive(pid: u32) -> bool {
     state.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
 }
 
-/// Starts a command; a program that is not installed is a failure that says how to get it.
-pub fn spawn(command: &mut Command, debian_package: &str) -> Child {
-    command.spawn().unwrap_or_else(|why| {
+/// Starts a command. A program that is not installed is a failure that says how to get it.
+pub fn spawn(command: &mut Command, debian_package: &str) -> Guarded {
+    Guarded(command.spawn().unwrap_or_else(|why| {
         let program = command.get_program().to_string_lossy().into_owned();
         panic!("{program} cannot be run ({why}): apt-get install {debian_package}")
-    })
+    }))
 }
 
 /// A child that does not outlive the test.

@@ -110,7 +110,7 @@ fn exchange(line: &str) -> Step {
 /// Whom the requests are sent to.
 pub enum Target {
     /// Over the network, as an administrator.
-    Lan(RmcpClient),
+    Lan(Box<RmcpClient>),
     /// Through the system interface, as a virtual machine.
     Vm(VmHost),
 }

@@ -2,10 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::process::{self, Captured};
+use super::process::{self, Captured, Guarded};
 use super::{Bench, Subject};
 
 /// How long anything may take before a test gives up; far more than it ever takes.
@@ -22,7 +22,7 @@ pub enum Stdin {
 
 /// A running simulator; dropping it ends it.
 pub struct Simulator {
-    child: Child,
+    child: Guarded,
     stdin: Option<ChildStdin>,
     /// Standard output.
     pub stdout: Captured,
@@ -52,9 +52,9 @@ impl Simulator {
             .stderr(Stdio::piped());
         let command_line = format!("{} {}", program.display(), arguments.join(" "));
         let mut child = process::spawn(&mut command, "openipmi");
-        let stdout = Captured::from(child.stdout.take().expect("stdout"));
-        let stderr = Captured::from(child.stderr.take().expect("stderr"));
-        let stdin = child.stdin.take();
+        let stdout = Captured::from(child.0.stdout.take().expect("stdout"));
+        let stderr = Captured::from(child.0.stderr.take().expect("stderr"));
+        let stdin = child.0.stdin.take();
         Self { child, stdin, stdout, stderr, command_line }
     }
 
@@ -79,7 +79,7 @@ impl Simulator {
             if presence_ping(port, Duration::from_millis(20)) {
                 return;
             }
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Ok(Some(status)) = self.child.0.try_wait() {
                 self.stderr.wait_for_end(Duration::from_secs(1));
                 panic!("it ended with {status} instead of serving\n{}", self.report());
             }
@@ -89,7 +89,7 @@ impl Simulator {
 
     /// The process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// Writes to its standard input.
@@ -107,7 +107,7 @@ impl Simulator {
 
     /// Waits for its end; `None` when it goes on.
     pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
-        let status = process::wait(&mut self.child, limit);
+        let status = process::wait(&mut self.child.0, limit);
         if status.is_some() {
             self.stdout.wait_for_end(Duration::from_secs(1));
             self.stderr.wait_for_end(Duration::from_secs(1));
@@ -122,12 +122,12 @@ impl Simulator {
 
     /// Ends it and waits until it is gone.
     pub fn stop(mut self) {
-        process::end(&mut self.child);
+        process::end(&mut self.child.0);
     }
 
     /// Asserts that it is still there.
     pub fn assert_alive(&mut self) {
-        if let Ok(Some(status)) = self.child.try_wait() {
+        if let Ok(Some(status)) = self.child.0.try_wait() {
             panic!("it ended with {status}\n{}", self.report());
         }
     }
@@ -145,7 +145,7 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        process::end(&mut self.child);
+        process::end(&mut self.child.0);
         if std::thread::panicking() {
             eprintln!("{}", self.report());
         }
