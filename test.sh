@@ -1,0 +1,31 @@
+#!/bin/sh
+# Everything a change has to pass: installs the missing clients, builds, tests.
+#
+#   ./test.sh [arguments for cargo test]
+#
+# Needs Rust. The clients are Debian packages; when all of them are there nothing is
+# installed and no network is used. Exit status 0 only when everything passed.
+set -eu
+cd "$(dirname "$0")"
+
+# command : package
+missing=
+for need in ipmi_sim:openipmi ipmitool:ipmitool ipmi-sensors:freeipmi-tools busybox:busybox-static socat:socat; do
+    # Administrators' folders are not in everybody's PATH.
+    PATH=$PATH:/usr/sbin:/sbin command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
+done
+if [ -n "$missing" ]; then
+    echo "test.sh: installing$missing"
+    as_root=
+    [ "$(id -u)" -eq 0 ] || as_root=sudo
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update
+    # shellcheck disable=SC2086 # words on purpose
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+fi
+
+PATH=$PATH:/usr/sbin:/sbin
+export PATH
+
+# The build says what is wrong before any test runs.
+cargo build --all-targets
+cargo test "$@"
