@@ -204,40 +204,28 @@ impl Engine {
 
     /// Executes operations and takes characters; the acknowledgement that is due.
     fn input(&mut self, packet: &Packet<'_>, out: &mut Outbox) -> Option<Acknowledgement> {
-        let operation = Operation(packet.control);
-        let verdict = match packet.sequence {
-            0 => Verdict::New,
-            sequence => self.from_console.judge(sequence, packet.data),
-        };
-        let mut go_on = false;
-        match verdict {
-            Verdict::Stale => return None,
-            Verdict::Repeated => {}
-            Verdict::New => {
-                if operation.contains(Operation::FLUSH_OUTBOUND) {
-                    self.to_console.flush();
-                }
-                if operation.contains(Operation::FLUSH_INBOUND) {
-                    go_on = self.to_port.flush();
-                }
-                if operation.contains(Operation::BREAK) {
-                    self.send_break(out);
-                }
-            }
+        if packet.sequence != 0
+            && let Verdict::Known(answer) = self.from_console.judge(packet.sequence, packet.data)
+        {
+            return Some(answer);
         }
-        self.set_lines(
-            ModemLines {
-                rts: !operation.contains(Operation::CTS_PAUSE),
-                dtr: !operation.contains(Operation::DROP_DCD_DSR),
-            },
-            out,
-        );
-        if verdict == Verdict::New && packet.sequence != 0 {
+        let operation = Operation(packet.control);
+        if operation.contains(Operation::FLUSH_OUTBOUND) {
+            self.to_console.flush();
+        }
+        let go_on = operation.contains(Operation::FLUSH_INBOUND) && self.to_port.flush();
+        if operation.contains(Operation::BREAK) {
+            self.send_break(out);
+        }
+        let rts = !operation.contains(Operation::CTS_PAUSE);
+        let dtr = !operation.contains(Operation::DROP_DCD_DSR);
+        self.set_lines(ModemLines { rts, dtr }, out);
+        if packet.sequence != 0 {
             let (data, _) = packet.data.split_at(packet.data.len().min(MAX_DATA));
             let accepted = self.to_port.take(data).min(MAX_DATA) as u8;
-            return Some(self.from_console.answered(packet.sequence, accepted));
+            return Some(self.from_console.take(packet.sequence, packet.data, accepted));
         }
-        if verdict == Verdict::Repeated || go_on { self.from_console.last() } else { None }
+        if go_on { self.from_console.last() } else { None }
     }
 
     /// A break goes ahead of what is typed and not yet under way, so that a port that takes

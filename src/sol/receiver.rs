@@ -6,22 +6,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use crate::wire::sol::MAX_SEQUENCE;
 
-/// How many packets back a late copy is still recognised. A console numbers its packets
-/// 1 to 15 in turn, so none of these numbers can be new.
-const MEMORY: u64 = 7;
-
-/// What a numbered packet is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Not seen before.
-    New,
-    /// The packet acknowledged last, once more: its acknowledgement got lost.
-    Repeated,
-    /// A late copy of an older packet: the console knows that it was acknowledged.
-    Stale,
-}
-
-/// What was said to the last packet.
+/// What was said to a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledgement {
     /// Its sequence number.
@@ -30,11 +15,21 @@ pub struct Acknowledgement {
     pub accepted: u8,
 }
 
+/// What a numbered packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not seen before.
+    New,
+    /// Seen and acknowledged so. The acknowledgement got lost, or this is a late copy the
+    /// console no longer waits for.
+    Known(Acknowledgement),
+}
+
+/// The packet that had a sequence number last.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    /// It was the how manieth packet.
-    order: u64,
     content: u64,
+    accepted: u8,
 }
 
 /// The packets of a console, as far as they must be remembered.
@@ -42,7 +37,6 @@ struct Seen {
 pub struct Receiver {
     last: Option<Acknowledgement>,
     seen: [Option<Seen>; MAX_SEQUENCE as usize + 1],
-    count: u64,
 }
 
 impl Receiver {
@@ -51,29 +45,40 @@ impl Receiver {
         self.last
     }
 
-    /// Judges a numbered packet; a new one is remembered.
-    pub fn judge(&mut self, sequence: u8, data: &[u8]) -> Verdict {
-        if self.last.is_some_and(|last| last.sequence == sequence) {
-            return Verdict::Repeated;
+    /// Judges a numbered packet.
+    ///
+    /// The number of the last packet is that packet again, and the number behind it is a new
+    /// packet. Any other number is new, too (consoles may jump), unless it is an exact copy of
+    /// the packet that had this number before: consoles count round 1 to 15, so such a copy
+    /// has been overtaken by its successors.
+    pub fn judge(&self, sequence: u8, data: &[u8]) -> Verdict {
+        let Some(last) = self.last else { return Verdict::New };
+        if last.sequence == sequence {
+            return Verdict::Known(last);
         }
-        let mut hasher = DefaultHasher::new();
-        hasher.write(data);
-        let content = hasher.finish();
-        let Some(slot) = self.seen.get_mut(usize::from(sequence)) else { return Verdict::Stale };
-        if slot.is_some_and(|seen| self.count - seen.order < MEMORY && seen.content == content) {
-            return Verdict::Stale;
+        match self.seen.get(usize::from(sequence)).copied().flatten() {
+            Some(seen) if sequence != last.sequence % MAX_SEQUENCE + 1 && seen.content == digest(data) => {
+                Verdict::Known(Acknowledgement { sequence, accepted: seen.accepted })
+            }
+            _ => Verdict::New,
         }
-        self.count += 1;
-        *slot = Some(Seen { order: self.count, content });
-        Verdict::New
     }
 
-    /// A new packet was answered.
-    pub fn answered(&mut self, sequence: u8, accepted: u8) -> Acknowledgement {
+    /// A new packet was taken as far as `accepted` says.
+    pub fn take(&mut self, sequence: u8, data: &[u8], accepted: u8) -> Acknowledgement {
+        if let Some(slot) = self.seen.get_mut(usize::from(sequence)) {
+            *slot = Some(Seen { content: digest(data), accepted });
+        }
         let acknowledgement = Acknowledgement { sequence, accepted };
         self.last = Some(acknowledgement);
         acknowledgement
     }
+}
+
+fn digest(data: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(data);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -82,30 +87,42 @@ mod tests {
 
     fn new(receiver: &mut Receiver, sequence: u8, data: &[u8]) {
         assert_eq!(receiver.judge(sequence, data), Verdict::New);
-        receiver.answered(sequence, data.len() as u8);
+        receiver.take(sequence, data, data.len() as u8);
+    }
+
+    fn known(receiver: &Receiver, sequence: u8, data: &[u8], accepted: u8) {
+        assert_eq!(receiver.judge(sequence, data), Verdict::Known(Acknowledgement { sequence, accepted }));
     }
 
     #[test]
-    fn late_copies_are_known_for_seven_packets() {
+    fn late_copies_are_known_until_their_number_is_due_again() {
         let mut receiver = Receiver::default();
-        for sequence in 1..=7 {
+        for sequence in 1..=14 {
             new(&mut receiver, sequence, b"x");
         }
-        assert_eq!(receiver.judge(7, b"x"), Verdict::Repeated);
-        for sequence in 1..=6 {
-            assert_eq!(receiver.judge(sequence, b"x"), Verdict::Stale, "{sequence}");
+        for sequence in 1..=14 {
+            known(&receiver, sequence, b"x", 1);
         }
-        new(&mut receiver, 8, b"x");
-        assert_eq!(receiver.judge(1, b"x"), Verdict::New);
+        new(&mut receiver, 15, b"x");
+        new(&mut receiver, 1, b"x");
+        known(&receiver, 3, b"x", 1);
     }
 
     #[test]
-    fn a_jump_back_with_other_characters_is_new() {
+    fn the_last_number_is_the_last_packet_whatever_it_holds() {
+        let mut receiver = Receiver::default();
+        new(&mut receiver, 4, b"abc");
+        known(&receiver, 4, b"other", 3);
+    }
+
+    #[test]
+    fn a_jump_is_new_unless_it_is_a_copy() {
         let mut receiver = Receiver::default();
         new(&mut receiver, 1, b"a");
         new(&mut receiver, 9, b"b");
         new(&mut receiver, 1, b"c");
-        assert_eq!(receiver.judge(9, b"b"), Verdict::Stale);
+        known(&receiver, 9, b"b", 1);
+        new(&mut receiver, 9, b"B");
     }
 
     #[test]

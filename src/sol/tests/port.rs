@@ -1,0 +1,288 @@
+//! What the port is told and how it is protected: `sol.md` sections 5, 7 and 8.
+
+use super::bench::*;
+use crate::sol::Settings;
+use hex_literal::hex;
+
+#[test]
+fn a_port_that_takes_nothing_holds_the_console() {
+    let mut bench = Bench::new(PLAIN);
+    bench.port = PortBehaviour::Stuck;
+    let text: Vec<u8> = (0..2000u32).map(|i| (i % 251) as u8).collect();
+    for (number, piece) in text[..765].chunks(255).enumerate() {
+        assert_eq!(bench.types(number as u8 + 1, piece), [[0, number as u8 + 1, 255, 0]]);
+    }
+    assert_eq!(bench.types(4, &text[765..865]), [[0, 4, 100, 0]]);
+    // Of the fifth packet only some fits.
+    assert_eq!(bench.types(5, &text[865..1120]), [[0, 5, 155, 0x40]]);
+    // The console tries all the same: nothing is taken.
+    assert_eq!(bench.types(6, &text[1020..1200]), [[0, 6, 0, 0x40]]);
+    // The acknowledgement got lost: the same again.
+    assert_eq!(bench.types(6, &text[1020..1200]), [[0, 6, 0, 0x40]]);
+    bench.port_takes(254);
+    assert!(bench.sent().is_empty());
+    bench.port_takes(1);
+    assert_eq!(bench.sent(), [hex!("00 06 00 00")], "go on");
+    assert_eq!(bench.types(7, &text[1020..1200]), [[0, 7, 180, 0]]);
+    bench.port = PortBehaviour::Eager;
+    bench.port_takes(765);
+    bench.sent();
+    assert_eq!(bench.types(8, &text[1200..1300]), [[0, 8, 100, 0]]);
+    assert_eq!(bench.written, text[..1300]);
+}
+
+#[test]
+fn a_hold_ends_with_the_port() {
+    let mut bench = Bench::new(PLAIN);
+    bench.port = PortBehaviour::Stuck;
+    for number in 1..=4 {
+        bench.types(number, &[b'x'; 255]);
+    }
+    assert_eq!(bench.types(5, b"y"), [hex!("00 05 00 40")]);
+    bench.close_port();
+    assert_eq!(bench.sent(), [hex!("00 05 00 00")]);
+    // Without a port everything is acknowledged and dropped.
+    let before = bench.written.len();
+    assert_eq!(bench.types(6, b"yyy"), [hex!("00 06 03 00")]);
+    assert_eq!(bench.written.len(), before);
+    bench.open_port();
+    bench.port = PortBehaviour::Eager;
+    assert_eq!(bench.types(7, b"z"), [hex!("00 07 01 00")]);
+    assert_eq!(bench.written[before..], *b"z");
+}
+
+#[test]
+fn the_session_survives_the_port() {
+    let mut bench = Bench::new(PLAIN);
+    bench.port_says(b"last words");
+    bench.close_port();
+    bench.acknowledges(1, 10);
+    bench.sent();
+    bench.open_port();
+    bench.wait_s(20);
+    assert!(bench.sent().is_empty(), "no empty packet");
+    bench.port_says(b"hello");
+    assert_eq!(bench.sent(), [packet([2, 0, 0, 0], b"hello")]);
+}
+
+#[test]
+fn what_was_acknowledged_reaches_the_port_after_the_session() {
+    let mut bench = Bench::new(PLAIN);
+    bench.port = PortBehaviour::Stuck;
+    bench.types(1, b"exit");
+    bench.types(2, b"\r");
+    bench.deactivate();
+    bench.activate(OTHER);
+    bench.port_takes(4);
+    assert_eq!(bench.written, b"exit\r");
+}
+
+#[test]
+fn nothing_is_lost_to_a_slow_console() {
+    let mut bench = Bench::new(PLAIN);
+    let text: Vec<u8> = (0..80_000u32).map(|i| (i / 7) as u8).collect();
+    let mut unread = &text[..];
+    let mut seen = Vec::new();
+    while seen.len() < text.len() {
+        while bench.engine.wants_port_data() && !unread.is_empty() {
+            let (piece, rest) = unread.split_at(unread.len().min(1000));
+            bench.port_says(piece);
+            unread = rest;
+        }
+        bench.wait_ms(10);
+        for packet in bench.sent() {
+            seen.extend_from_slice(&packet[4..]);
+            bench.acknowledges(packet[0], (packet.len() - 4) as u8);
+        }
+    }
+    assert_eq!(seen, text);
+}
+
+#[test]
+fn giving_up_does_not_leave_reading_switched_off() {
+    let mut bench = Bench::new(PLAIN);
+    while bench.engine.wants_port_data() {
+        bench.port_says(&[b'x'; 1024]);
+    }
+    assert!(!bench.engine.wants_port_data());
+    bench.wait_s(7);
+    assert!(bench.engine.wants_port_data());
+    bench.port_says(&[b'x'; 1024]);
+    assert!(!bench.engine.wants_port_data());
+    bench.deactivate();
+    assert!(bench.engine.wants_port_data(), "nobody is there: read and drop");
+}
+
+#[test]
+fn with_a_history_the_port_is_always_read_and_losses_are_reported() {
+    let mut bench = Bench::new(WITH_HISTORY);
+    let text: Vec<u8> = (0..70_000u32).map(|i| (i / 5) as u8).collect();
+    for piece in text.chunks(1000) {
+        assert!(bench.engine.wants_port_data());
+        assert_eq!(bench.port_says(piece), piece, "the history gets everything");
+    }
+    let mut seen = Vec::new();
+    let mut overruns = 0;
+    loop {
+        let sent = bench.sent();
+        if sent.is_empty() {
+            break;
+        }
+        for packet in sent {
+            overruns += usize::from(packet[3] == 0x08);
+            seen.extend_from_slice(&packet[4..]);
+            bench.acknowledges(packet[0], (packet.len() - 4) as u8);
+        }
+    }
+    assert_eq!(seen, text[..65_536]);
+    assert_eq!(overruns, 1);
+}
+
+#[test]
+fn without_a_session_the_history_gets_the_bytes_all_the_same() {
+    let mut bench = Bench::idle(WITH_HISTORY);
+    assert_eq!(bench.port_says(b"boot"), b"boot");
+    bench.activate(SESSION);
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
+fn flushes() {
+    let mut bench = Bench::new(PLAIN);
+    bench.port_says(b"long output");
+    bench.port_says(b" and more");
+    bench.sent();
+    // Flush outbound.
+    bench.console(&hex!("00 00 00 01"));
+    bench.wait_s(10);
+    assert!(bench.sent().is_empty());
+    bench.port_says(b"new");
+    assert_eq!(bench.sent(), [packet([2, 0, 0, 0], b"new")]);
+
+    // Flush inbound: what is under way cannot be called back.
+    bench.acknowledges(2, 3);
+    bench.port = PortBehaviour::Stuck;
+    bench.types(1, &[b'a'; 255]);
+    for number in 2..=4 {
+        bench.types(number, &[b'b'; 255]);
+    }
+    assert_eq!(bench.types(5, b"c"), [hex!("00 05 00 40")]);
+    bench.console(&hex!("00 00 00 02"));
+    assert_eq!(bench.sent(), [hex!("00 05 00 00")], "it was full: go on");
+    bench.types(6, b"d");
+    bench.port_takes(255);
+    assert_eq!(bench.written, [&[b'a'; 255][..], b"d"].concat());
+}
+
+#[test]
+fn a_repeated_packet_does_not_repeat_its_operations() {
+    let mut bench = Bench::new(TTY);
+    bench.lines.clear();
+    bench.console(&hex!("01 00 00 10 61"));
+    bench.console(&hex!("01 00 00 10 61"));
+    assert_eq!(bench.lines, [Line::Break]);
+    // Without a number each one counts, also before any data came.
+    bench.activate(SESSION);
+    bench.console(&hex!("00 00 00 10"));
+    bench.console(&hex!("00 00 00 10"));
+    assert_eq!(bench.lines, [Line::Break; 3]);
+}
+
+#[test]
+fn a_break_is_real_on_a_tty_a_command_in_telnet_and_nothing_on_tcp() {
+    for (settings, lines, written) in
+        [(TTY, &[Line::Break][..], &b""[..]), (TELNET, &[], &[0xff, 0xf3]), (PLAIN, &[], b"")]
+    {
+        let mut bench = Bench::new(settings);
+        bench.lines.clear();
+        bench.written.clear();
+        bench.console(&hex!("00 00 00 10"));
+        assert_eq!(bench.lines, lines, "{settings:?}");
+        assert_eq!(bench.written, written, "{settings:?}");
+        assert!(bench.sent().is_empty());
+    }
+}
+
+#[test]
+fn modem_lines_follow_the_console() {
+    let mut bench = Bench::idle(TTY);
+    assert_eq!(bench.lines, [Line::Modem { rts: true, dtr: true }], "set when the port is open");
+    bench.lines.clear();
+    bench.activate(SESSION);
+    assert!(bench.lines.is_empty(), "they are raised already");
+    bench.console(&hex!("00 00 00 08"));
+    bench.console(&hex!("00 00 00 0c"));
+    bench.console(&hex!("00 00 00 0c"));
+    bench.console(&hex!("00 00 00 00"));
+    bench.deactivate();
+    bench.activate_with(SESSION, 0x02);
+    bench.console(&hex!("00 00 00 00"));
+    assert_eq!(
+        bench.lines,
+        [
+            Line::Modem { rts: false, dtr: true },
+            Line::Modem { rts: false, dtr: false },
+            Line::Modem { rts: true, dtr: true },
+            Line::Modem { rts: false, dtr: false },
+            Line::Modem { rts: true, dtr: true },
+        ]
+    );
+    // A port that comes back is set as it should be.
+    bench.deactivate();
+    bench.lines.clear();
+    bench.close_port();
+    bench.open_port();
+    assert_eq!(bench.lines, [Line::Modem { rts: false, dtr: false }]);
+}
+
+#[test]
+fn with_a_history_modem_lines_stay_raised() {
+    let mut bench = Bench::new(Settings { tty: true, history: true, telnet: false });
+    bench.console(&hex!("00 00 00 0c"));
+    bench.deactivate();
+    assert_eq!(bench.lines, [Line::Modem { rts: true, dtr: true }]);
+}
+
+#[test]
+fn telnet_greets_hides_and_doubles() {
+    let mut bench = Bench::new(TELNET);
+    assert_eq!(bench.written, hex!("ff fd 00 ff fb 00 ff fe 01 ff fc 01"));
+    bench.written.clear();
+    assert_eq!(bench.port_says(&hex!("63 ff fb 01 64 ff fd 03 65 ff f9 66 ff fa 18 00 66 6f 6f ff f0 67")), b"cdefg");
+    assert_eq!(bench.sent(), [packet([1, 0, 0, 0], b"cdefg")]);
+    bench.acknowledges(1, 5);
+    // Nothing but negotiation makes no packet.
+    assert!(bench.port_says(&hex!("ff fb 01")).is_empty());
+    assert!(bench.sent().is_empty());
+    assert_eq!(bench.types(1, &hex!("61 ff 62")), [hex!("00 01 03 00")]);
+    assert_eq!(bench.written, hex!("61 ff ff 62"));
+}
+
+#[test]
+fn telnet_state_starts_anew_with_each_connection() {
+    let mut bench = Bench::new(TELNET);
+    bench.port_says(&hex!("ff fa 18"));
+    bench.close_port();
+    bench.open_port();
+    assert_eq!(bench.port_says(b"login:"), b"login:");
+}
+
+#[test]
+fn telnet_counts_what_was_taken() {
+    let mut bench = Bench::new(TELNET);
+    bench.written.clear();
+    bench.port = PortBehaviour::Stuck;
+    // 1020 bytes fit; 255 times FF needs 510 of them.
+    assert_eq!(bench.types(1, &[0xff; 255]), [[0, 1, 255, 0]]);
+    assert_eq!(bench.types(2, &[b'a'; 255]), [[0, 2, 255, 0]]);
+    assert_eq!(bench.types(3, &[0xff; 200]), [[0, 3, 127, 0x40]]);
+    assert_eq!(bench.types(4, &[0xff; 73]), [[0, 4, 0, 0x40]]);
+    // A break gets through all the same.
+    bench.console(&hex!("00 00 00 10"));
+    bench.port = PortBehaviour::Eager;
+    bench.port_takes(510);
+    assert_eq!(bench.sent(), [[0, 4, 0, 0]]);
+    bench.types(5, &[0xff; 73]);
+    let expected = [vec![0xff; 510], vec![b'a'; 255], vec![0xff; 254], vec![0xff, 0xf3], vec![0xff; 146]].concat();
+    assert_eq!(bench.written, expected);
+}
