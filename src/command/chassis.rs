@@ -1,6 +1,549 @@
-//! Chassis commands.
+//! Chassis commands, IPMI 2.0 chapter 28.
 
-use super::Entry;
+use super::{Context, Entry, Outcome};
+use crate::bmc::chassis::{self, Backend, Control, Controlled, Power, RestorePolicy};
+use crate::bmc::device_id::support;
+use crate::bmc::external::{Job, JobResult, ProgramCall, Value};
+use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// The Chassis commands, by number.
-pub static COMMANDS: &[Entry] = &[];
+pub static COMMANDS: &[Entry] = &[
+    Entry { cmd: 0x00, name: "Get Chassis Capabilities", gate: is_chassis, min_length: 0, handler: get_capabilities },
+    Entry { cmd: 0x01, name: "Get Chassis Status", gate: is_chassis, min_length: 0, handler: get_status },
+    Entry { cmd: 0x02, name: "Chassis Control", gate: is_chassis, min_length: 1, handler: control },
+    Entry { cmd: 0x04, name: "Chassis Identify", gate: is_chassis, min_length: 0, handler: identify },
+    Entry { cmd: 0x06, name: "Set Power Restore Policy", gate: is_chassis, min_length: 1, handler: set_restore_policy },
+    Entry { cmd: 0x07, name: "Get System Restart Cause", gate: is_chassis, min_length: 0, handler: get_restart_cause },
+    Entry { cmd: 0x08, name: "Set System Boot Options", gate: is_chassis, min_length: 1, handler: set_boot_options },
+    Entry { cmd: 0x09, name: "Get System Boot Options", gate: is_chassis, min_length: 3, handler: get_boot_options },
+    Entry { cmd: 0x0f, name: "Get POH Counter", gate: is_chassis, min_length: 0, handler: get_power_on_hours },
+];
+
+/// Boot option parameters, IPMI 2.0 table 28-14.
+mod boot {
+    pub const SET_IN_PROGRESS: u8 = 0;
+    /// The original answers this one as if it were "set in progress".
+    pub const SERVICE_PARTITION: u8 = 1;
+    pub const VALID_BIT_CLEARING: u8 = 3;
+    pub const INFO_ACKNOWLEDGE: u8 = 4;
+    pub const FLAGS: u8 = 5;
+}
+
+/// Parameter version of Get System Boot Options.
+const BOOT_OPTIONS_VERSION: u8 = 0x01;
+/// How long the identify light is on when nobody says.
+const IDENTIFY_SECONDS: u8 = 15;
+/// Power restore policies that can be set: always off, previous, always on.
+const SUPPORTED_POLICIES: u8 = 0x07;
+/// Minutes per count of the power-on-hours counter.
+const MINUTES_PER_COUNT: u8 = 60;
+
+fn is_chassis(context: &Context<'_>) -> bool {
+    context.executing().is_some_and(|controller| controller.device.supports(support::CHASSIS))
+}
+
+/// Runs a program and answers with what `then` writes when it succeeded, else with FFh.
+fn run(
+    call: ProgramCall,
+    then: impl FnOnce(&mut Context<'_>, Vec<Value>, &mut Reply) -> Result<(), CompletionCode> + Send + 'static,
+) -> Result<Outcome, CompletionCode> {
+    let continuation = move |context: &mut Context<'_>, result: JobResult, reply: &mut Reply| {
+        let JobResult::Program(Ok(values)) = result else { return Err(CompletionCode::UNSPECIFIED) };
+        then(context, values, reply)?;
+        Ok(Outcome::Done)
+    };
+    Ok(Outcome::Wait(Job::Program(call), Box::new(continuation)))
+}
+
+/// Answer: capabilities, then the addresses of FRU, SDR, SEL and system management device:
+/// all the BMC's.
+fn get_capabilities(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let bmc = context.machine.bmc.unwrap_or(0);
+    reply.put(&[0, bmc, bmc, bmc, bmc])?;
+    Ok(Outcome::Done)
+}
+
+/// Answer: power state (bit 0) and restore policy (bits 6-5), last power event, other
+/// state (bits 6-4: identify light of a built-in chassis).
+fn get_status(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    match chassis::power(context.machine, context.now, context.mc) {
+        Power::On => put_status(context, true, reply)?,
+        Power::Off => put_status(context, false, reply)?,
+        Power::Ask(call) => {
+            return run(call, |context, values, reply| {
+                let on = chassis::observed(context.machine, context.now, context.mc, &Ok(values));
+                put_status(context, on.ok_or(CompletionCode::UNSPECIFIED)?, reply)
+            });
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn put_status(context: &mut Context<'_>, on: bool, reply: &mut Reply) -> Result<(), CompletionCode> {
+    let now = context.now;
+    let controller = context.controller()?;
+    let built_in = chassis::backend(controller) == Backend::BuiltIn;
+    let other = if built_in { controller.chassis.identify_bits(now) } else { 0 };
+    reply.put(&[u8::from(on) | (controller.chassis.restore_policy as u8) << 5, 0, other])
+}
+
+/// Request: control (bits 3-0). 4, the diagnostic interrupt, is CCh; 6 to 13 do nothing,
+/// as in the original; 14 and 15 disable and enable the interface of a VM host.
+fn control(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let what = match request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x0f {
+        0 => Control::PowerDown,
+        1 => Control::PowerUp,
+        2 => Control::PowerCycle,
+        3 => Control::Reset,
+        4 => return Err(CompletionCode::INVALID_FIELD),
+        5 => Control::SoftShutdown,
+        number @ (14 | 15) => {
+            chassis::set_interface(context.machine, context.mc, number == 15)
+                .map_err(|_| CompletionCode::INVALID_FIELD)?;
+            return Ok(Outcome::Done);
+        }
+        _ => return Ok(Outcome::Done),
+    };
+    let channel = context.origin.channel;
+    match chassis::control(context.machine, context.now, context.mc, what, channel) {
+        Ok(Controlled::Done) => Ok(Outcome::Done),
+        Ok(Controlled::Call(call, token)) => run(call, move |context, _, _| {
+            chassis::program_done(context.machine, context.now, context.mc, token);
+            Ok(())
+        }),
+        Err(chassis::NotSupported) => Err(CompletionCode::INVALID_FIELD),
+    }
+}
+
+/// Request: seconds (15 when absent), force (bit 0).
+fn identify(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let seconds = request.data.first().copied().unwrap_or(IDENTIFY_SECONDS);
+    let force = request.data.get(1).is_some_and(|byte| byte & 1 != 0);
+    let now = context.now;
+    let controller = context.controller()?;
+    if let Some(call) = controller.chassis.identify_call(seconds, force) {
+        return run(call, |_, _, _| Ok(()));
+    }
+    if chassis::backend(controller) != Backend::BuiltIn {
+        return Err(CompletionCode::INVALID_FIELD);
+    }
+    controller.chassis.identify(now, seconds, force);
+    Ok(Outcome::Done)
+}
+
+/// Request: policy (bits 2-0; 3 changes nothing). Answer: supported policies.
+fn set_restore_policy(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let policy = match request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x07 {
+        0 => Some(RestorePolicy::AlwaysOff),
+        1 => Some(RestorePolicy::Previous),
+        2 => Some(RestorePolicy::AlwaysOn),
+        3 => None,
+        _ => return Err(CompletionCode::INVALID_FIELD),
+    };
+    if let Some(policy) = policy {
+        context.controller()?.chassis.restore_policy = policy;
+    }
+    reply.put(&[SUPPORTED_POLICIES])?;
+    Ok(Outcome::Done)
+}
+
+/// Answer: restart cause, channel it came over.
+fn get_restart_cause(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let (cause, channel) = context.controller()?.chassis.restart_cause();
+    reply.put(&[cause as u8, channel])?;
+    Ok(Outcome::Done)
+}
+
+/// Answer: minutes per count, count (4).
+fn get_power_on_hours(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let now = context.now;
+    // Looks at the power, so that it is counted up to now; a program is not asked for this.
+    chassis::power(context.machine, now, context.mc);
+    let minutes = context.controller()?.chassis.power_on_time(now).as_secs() / 60;
+    let count = u32::try_from(minutes / u64::from(MINUTES_PER_COUNT)).unwrap_or(u32::MAX);
+    reply.put(&[MINUTES_PER_COUNT])?;
+    reply.put(&count.to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// The device selector of boot flags byte 2.
+fn boot_device(flags: &[u8; 5]) -> u8 {
+    flags[1] >> 2 & 0x0f
+}
+
+/// Request: parameter (bits 5-0), data. An unknown parameter is CCh, as in the original.
+fn set_boot_options(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let (parameter, data) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let controller = context.controller()?;
+    let backend = chassis::backend(controller);
+    let chassis = &mut controller.chassis;
+    match parameter & 0x3f {
+        boot::SET_IN_PROGRESS if backend == Backend::BuiltIn => {
+            let value = data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x03;
+            if value == 3 {
+                return Err(CompletionCode::INVALID_FIELD);
+            }
+            chassis.boot.set_in_progress = value;
+        }
+        boot::SERVICE_PARTITION => {
+            data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
+            // The original tests the byte behind the value, which a normal request does
+            // not have.
+            if data.get(1).is_some_and(|byte| byte & 0x03 > 1) {
+                return Err(CompletionCode::INVALID_FIELD);
+            }
+        }
+        boot::VALID_BIT_CLEARING => {}
+        boot::INFO_ACKNOWLEDGE => {
+            let [mask, acknowledge] = *data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+            match backend {
+                // Scripts see `get boot` before every `set boot`: ipmitool sends both.
+                Backend::Program => {
+                    return run(chassis.get_boot_call().ok_or(CompletionCode::UNSPECIFIED)?, |_, _, _| Ok(()));
+                }
+                Backend::Host => return Err(CompletionCode::INVALID_FIELD),
+                Backend::BuiltIn => {
+                    chassis.boot.acknowledge = chassis.boot.acknowledge & !mask | acknowledge & mask;
+                }
+            }
+        }
+        boot::FLAGS => {
+            let flags: &[u8; 5] = data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+            match backend {
+                Backend::Program => {
+                    let call = chassis.set_boot_call(boot_device(flags)).ok_or(CompletionCode::UNSPECIFIED)?;
+                    return run(call, |_, _, _| Ok(()));
+                }
+                Backend::Host => return Err(CompletionCode::INVALID_FIELD),
+                Backend::BuiltIn => chassis.boot.flags = *flags,
+            }
+        }
+        _ => return Err(CompletionCode::INVALID_FIELD),
+    }
+    Ok(Outcome::Done)
+}
+
+/// Request: parameter (bits 5-0), set, block. Answer: version, parameter, data.
+fn get_boot_options(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let parameter = request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x3f;
+    let controller = context.controller()?;
+    let backend = chassis::backend(controller);
+    let chassis = &controller.chassis;
+    if (parameter, backend) == (boot::FLAGS, Backend::Program) {
+        return run(chassis.get_boot_call().ok_or(CompletionCode::UNSPECIFIED)?, |_, values, reply| {
+            let Some(Value::BootDevice(device)) = values.first() else {
+                return Err(CompletionCode::UNSPECIFIED);
+            };
+            reply.put(&[BOOT_OPTIONS_VERSION, boot::FLAGS, 0, device << 2, 0, 0, 0])
+        });
+    }
+    reply.put(&[BOOT_OPTIONS_VERSION, parameter])?;
+    match (parameter, backend) {
+        (boot::SET_IN_PROGRESS, Backend::BuiltIn) => reply.put(&[chassis.boot.set_in_progress])?,
+        (boot::SERVICE_PARTITION, _) => reply.put(&[0])?,
+        (boot::INFO_ACKNOWLEDGE, Backend::BuiltIn) => reply.put(&[0, chassis.boot.acknowledge])?,
+        // The original has no data for this one.
+        (boot::INFO_ACKNOWLEDGE, _) => {}
+        (boot::FLAGS, Backend::BuiltIn) => reply.put(&chassis.boot.flags)?,
+        _ => return Err(CompletionCode::INVALID_FIELD),
+    }
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use crate::bmc::Action;
+    use crate::bmc::channel::Channel;
+    use crate::bmc::external::{ProgramFailure, Value};
+    use crate::command::testing::{BMC, Rig, SATELLITE};
+    use crate::ipmi::HostSignal;
+
+    /// A `chassis_control` program that keeps its parameters, as the one of the recording.
+    fn with_program() -> Rig {
+        let mut rig = Rig::new();
+        rig.machine.ensure(BMC).chassis.program = Some("prog".into());
+        let state = Rc::new(RefCell::new(HashMap::from([("power".to_string(), 0), ("boot".to_string(), 2)])));
+        rig.script = Box::new(move |line| {
+            let mut state = state.borrow_mut();
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["get", "power"] => Ok(vec![Value::Integer(state["power"])]),
+                ["get", "boot"] => Ok(vec![Value::BootDevice(state["boot"] as u8)]),
+                ["set", name, value, ..] => {
+                    state.insert(name.into(), value.parse().expect("a number"));
+                    Ok(Vec::new())
+                }
+                _ => Err(ProgramFailure),
+            }
+        });
+        rig
+    }
+
+    fn built_in() -> Rig {
+        let mut rig = Rig::new();
+        rig.machine.ensure(BMC).channels.set(15, Channel::system_interface());
+        rig
+    }
+
+    fn host_signals(rig: &mut Rig) -> Vec<HostSignal> {
+        let signals = rig.machine.actions.drain(..).map(|action| match action {
+            Action::Host { mc: BMC, signal } => signal,
+            other => panic!("unexpected {other:?}"),
+        });
+        signals.collect()
+    }
+
+    /// Recorded: `core-chassis`.
+    #[test]
+    fn a_program_is_called_as_recorded() {
+        let mut rig = with_program();
+        rig.expect(
+            "00 01 -> 00 00 00 00
+             00 02 01 -> 00
+             00 01 -> 00 01 00 00
+             00 02 00 -> 00
+             00 01 -> 00 00 00 00
+             00 02 02 -> 00
+             00 01 -> 00 00 00 00",
+        );
+        rig.wait(Duration::from_millis(2200));
+        rig.expect("00 01 -> 00 01 00 00");
+        let power = ["get power", "set power 1", "get power", "set power 0", "get power", "set power 0", "get power"];
+        let cycle = ["get power", "set power 1", "get power"];
+        assert_eq!(rig.calls, [&power[..], &cycle[..]].concat());
+        rig.calls.clear();
+        rig.expect(
+            "00 02 03 -> 00
+             00 02 04 -> cc
+             00 02 05 -> 00
+             00 02 06 -> 00
+             00 02 0d -> 00
+             00 02 11 -> 00
+             00 02 f0 -> 00
+             00 04 -> 00
+             00 04 14 ff -> 00
+             00 04 05 00 00 -> 00",
+        );
+        let wanted = [
+            "set reset 1",
+            "set shutdown 1",
+            "set power 1",
+            "set power 0",
+            "set identify 15 0",
+            "set identify 20 1",
+            "set identify 5 0",
+        ];
+        assert_eq!(rig.calls, wanted);
+    }
+
+    #[test]
+    fn boot_options_of_a_program_are_as_recorded() {
+        let mut rig = with_program();
+        rig.expect(
+            "00 09 05 00 00 -> 00 01 05 00 08 00 00 00
+             00 08 05 80 00 00 00 00 -> 00
+             00 09 05 00 00 -> 00 01 05 00 00 00 00 00
+             00 08 05 80 04 00 00 00 -> 00
+             00 08 05 80 0c 00 00 00 -> ff
+             00 09 05 00 00 -> 00 01 05 00 04 00 00 00
+             00 08 05 e0 ff ff ff ff -> ff
+             00 08 05 80 04 00 00 -> c7
+             00 08 45 80 14 00 00 00 -> 00
+             00 09 85 00 00 -> 00 01 05 00 14 00 00 00
+             00 08 85 80 18 00 00 00 -> 00
+             00 09 45 00 00 -> 00 01 05 00 18 00 00 00",
+        );
+        rig.calls.clear();
+        // What ipmitool sends for `chassis bootdev pxe`.
+        rig.expect("00 08 00 01 -> cc\n 00 08 04 01 01 -> 00\n 00 08 05 80 04 00 00 00 -> 00");
+        assert_eq!(rig.calls, ["get boot", "set boot 1"]);
+        rig.expect(
+            "00 08 04 01 -> c7
+             00 08 03 -> 00
+             00 08 02 01 -> cc
+             00 08 06 00 -> cc
+             00 09 04 00 00 -> 00 01 04
+             00 09 00 00 00 -> cc
+             00 09 01 00 00 -> 00 01 01 00
+             00 09 03 00 00 -> cc
+             00 09 07 00 00 -> cc",
+        );
+    }
+
+    #[test]
+    fn a_failing_program_is_ff() {
+        let mut rig = Rig::new();
+        rig.machine.ensure(BMC).chassis.program = Some("prog".into());
+        rig.expect(
+            "00 01 -> ff
+             00 02 01 -> ff
+             00 02 02 -> ff
+             00 04 -> ff
+             00 08 04 01 01 -> ff
+             00 08 05 80 04 00 00 00 -> ff
+             00 09 05 00 00 -> ff",
+        );
+        rig.calls.clear();
+        rig.wait(Duration::from_secs(5));
+        assert!(rig.calls.is_empty(), "a cycle that did not switch off does not switch on: {:?}", rig.calls);
+        rig.script = Box::new(|_| Ok(vec![Value::Integer(-1)]));
+        rig.expect("00 01 -> ff");
+    }
+
+    /// Recorded: `core`, VM channel there but nobody connected.
+    #[test]
+    fn without_a_program_the_vm_channel_answers_as_recorded() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "00 00 -> 00 00 20 20 20 20
+             00 01 -> 00 00 00 00
+             00 02 -> c7
+             00 02 01 -> 00
+             00 01 -> 00 00 00 00
+             00 02 03 -> cc
+             00 02 04 -> cc
+             00 02 05 -> cc
+             00 02 13 -> cc
+             00 02 06 -> 00
+             00 02 0a -> 00
+             00 04 05 01 -> cc
+             00 09 01 00 -> c7
+             00 09 41 00 00 -> 00 01 01 00
+             00 09 05 00 00 -> cc
+             00 09 00 00 00 -> cc
+             00 08 -> c7
+             00 08 01 -> c7
+             00 08 00 00 -> cc
+             00 08 03 -> 00
+             00 08 04 00 -> c7
+             00 08 04 00 00 -> cc
+             00 08 05 80 00 00 00 -> c7
+             00 08 05 80 04 00 00 00 -> cc
+             00 08 01 00 01 -> 00
+             00 08 01 00 02 -> cc
+             00 08 01 02 00 -> 00
+             00 03 -> c1
+             00 05 -> c1
+             00 0a -> c1",
+        );
+    }
+
+    /// Recorded: `core-vm`.
+    #[test]
+    fn a_connected_host_is_told_as_recorded() {
+        let mut rig = Rig::host();
+        rig.expect(
+            "00 01 -> 00 01 00 00
+             00 02 00 -> 00
+             00 02 01 -> 00
+             00 02 03 -> 00
+             00 02 04 -> cc
+             00 02 05 -> 00
+             00 02 06 -> 00
+             00 02 0e -> 00
+             00 02 0f -> 00
+             00 02 02 -> 00",
+        );
+        let wanted = [
+            HostSignal::PowerOff,
+            HostSignal::Reset,
+            HostSignal::GracefulShutdown,
+            HostSignal::Interface(false),
+            HostSignal::Interface(true),
+            HostSignal::PowerOff,
+        ];
+        assert_eq!(host_signals(&mut rig), wanted);
+        rig.wait(Duration::from_millis(1500));
+        rig.expect("00 01 -> 00 01 00 00");
+    }
+
+    #[test]
+    fn the_built_in_chassis_works_and_remembers() {
+        let mut rig = built_in();
+        rig.expect(
+            "00 01 -> 00 00 00 40
+             00 02 01 -> 00
+             00 01 -> 00 01 00 40
+             00 02 03 -> 00
+             00 07 -> 00 01 01
+             00 02 0e -> cc
+             00 02 04 -> cc
+             00 04 0f -> 00
+             00 01 -> 00 01 00 50",
+        );
+        rig.wait(Duration::from_secs(2 * 3600));
+        rig.expect(
+            "00 0f -> 00 3c 02 00 00 00
+             00 02 05 -> 00
+             00 01 -> 00 00 00 40
+             00 06 02 -> 00 07
+             00 01 -> 00 40 00 40
+             00 06 03 -> 00 07
+             00 06 04 -> cc
+             00 02 02 -> 00
+             00 01 -> 00 40 00 40",
+        );
+        rig.wait(Duration::from_secs(1));
+        rig.expect("00 01 -> 00 41 00 40");
+    }
+
+    #[test]
+    fn the_built_in_chassis_keeps_its_boot_options() {
+        let mut rig = built_in();
+        rig.expect(
+            "00 08 00 01 -> 00
+             00 09 00 00 00 -> 00 01 00 01
+             00 08 04 01 01 -> 00
+             00 08 05 80 04 00 00 00 -> 00
+             00 08 00 02 -> 00
+             00 08 00 00 -> 00
+             00 09 05 00 00 -> 00 01 05 80 04 00 00 00
+             00 09 04 00 00 -> 00 01 04 00 01
+             00 08 05 e0 3c 00 00 00 -> 00
+             00 09 05 00 00 -> 00 01 05 e0 3c 00 00 00
+             00 08 00 03 -> cc
+             00 08 00 -> c7",
+        );
+    }
+
+    /// Requests that kill the original: a chassis without channel 15 and program.
+    #[test]
+    fn a_satellite_without_a_host_has_a_built_in_chassis() {
+        let mut rig = Rig::new();
+        let satellite = rig.machine.ensure(0x40);
+        satellite.enabled = true;
+        satellite.device.device_support = 0xa0;
+        rig.mc = 0x40;
+        rig.expect("00 01 -> 00 00 00 40\n 00 02 0e -> cc\n 00 02 01 -> 00");
+        rig.mc = SATELLITE;
+        rig.expect("00 00 -> 00 00 20 20 20 20\n 00 01 -> 00 00 00 00\n 00 09 05 00 00 -> cc\n 00 04 -> cc");
+    }
+
+    #[test]
+    fn a_controller_that_is_no_chassis_has_no_chassis_commands() {
+        let mut rig = Rig::new();
+        rig.machine.ensure(BMC).device.device_support = 0x1f;
+        rig.expect("00 00 -> c1\n 00 01 -> c1\n 00 02 -> c1\n 00 09 -> c1");
+    }
+}

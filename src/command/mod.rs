@@ -11,6 +11,8 @@ pub mod oem;
 pub mod privilege;
 pub mod sensor_event;
 pub mod storage;
+#[cfg(test)]
+mod testing;
 pub mod transport;
 
 use crate::bmc::external::{Job, JobResult};
@@ -34,6 +36,11 @@ impl Context<'_> {
     /// Should it have gone since, CEh is the answer.
     pub fn controller(&mut self) -> Result<&mut Controller, CompletionCode> {
         self.machine.controller_mut(self.mc).ok_or(CompletionCode::NO_RESPONSE)
+    }
+
+    /// The executing controller, only to be looked at: what gates ask.
+    pub fn executing(&self) -> Option<&Controller> {
+        self.machine.controller(self.mc)
     }
 
     /// The channel a request means by `number` when it compares the whole byte:

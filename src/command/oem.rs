@@ -1,12 +1,24 @@
-//! OEM commands, group extensions and OEM/Group (IANA) commands.
+//! OEM commands, group extensions and OEM/Group (IANA) commands
+//! (`commands-core.md` section 10).
 
-use super::{Context, Entry, Outcome};
+use super::{Context, Entry, Outcome, always};
+use crate::bmc::oem::{self, Report};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// Controller-specific OEM commands (network function 30h), by number.
-pub static COMMANDS: &[Entry] = &[];
+pub static COMMANDS: &[Entry] = &[
+    Entry { cmd: 0x01, name: "OEM Set Power", gate: always, min_length: 1, handler: set_power },
+    Entry { cmd: 0x02, name: "OEM Get Power", gate: always, min_length: 0, handler: get_power },
+    Entry { cmd: 0x03, name: "OEM Set Hot Swap LED", gate: always, min_length: 1, handler: set_hot_swap_led },
+    Entry { cmd: 0x04, name: "OEM Get Hot Swap LED", gate: always, min_length: 0, handler: get_hot_swap_led },
+];
 
-/// Network function 2Ch.
+/// IANA enterprise number 40820, the original's author's, as it stands in a request.
+const IANA_HISTORY: [u8; 3] = [0x74, 0x9f, 0x00];
+const SET_HISTORY_RETURN_SIZE: u8 = 0x01;
+const GET_HISTORY_RETURN_SIZE: u8 = 0x02;
+
+/// Network function 2Ch; the first byte names the group, and there is none.
 pub fn group_extension(
     _context: &mut Context<'_>,
     request: &Request<'_>,
@@ -18,14 +30,100 @@ pub fn group_extension(
     Err(CompletionCode::INVALID_COMMAND)
 }
 
-/// Network function 2Eh.
+/// Network function 2Eh: the IANA number comes first, in the request and, behind the
+/// completion code, in every answer.
 pub fn oem_group(
-    _context: &mut Context<'_>,
+    context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    if request.data.len() < 3 {
-        return Err(CompletionCode::INVALID_LENGTH);
+    let (iana, data) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    reply.put(iana)?;
+    let result = match *iana {
+        IANA_HISTORY => history_return_size(context, request.cmd, data, reply),
+        _ => Err(CompletionCode::INVALID_COMMAND),
+    };
+    if let Err(code) = result {
+        reply.set_code(code);
     }
-    Err(CompletionCode::INVALID_COMMAND)
+    Ok(Outcome::Done)
+}
+
+/// Set: KiB. Get: answers KiB; 0 is all. CBh without SOL.
+fn history_return_size(
+    context: &mut Context<'_>,
+    cmd: u8,
+    data: &[u8],
+    reply: &mut Reply,
+) -> Result<(), CompletionCode> {
+    let sol = context.controller()?.sol.as_mut();
+    match cmd {
+        SET_HISTORY_RETURN_SIZE => {
+            let kib = *data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
+            sol.ok_or(CompletionCode::NOT_PRESENT)?.set_history_return(kib);
+            Ok(())
+        }
+        GET_HISTORY_RETURN_SIZE => reply.put(&[sol.ok_or(CompletionCode::NOT_PRESENT)?.history_return]),
+        _ => Err(CompletionCode::INVALID_COMMAND),
+    }
+}
+
+/// Request: value.
+fn set_power(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let power = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
+    oem::set_power(context.machine, context.now, context.mc, power, Report::Event);
+    Ok(Outcome::Done)
+}
+
+/// Answer: value.
+fn get_power(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    reply.put(&[context.controller()?.oem.power])?;
+    Ok(Outcome::Done)
+}
+
+/// Request: colour.
+fn set_hot_swap_led(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    context.controller()?.oem.hot_swap_colour = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
+    Ok(Outcome::Done)
+}
+
+/// Answer: colour.
+fn get_hot_swap_led(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    reply.put(&[context.controller()?.oem.hot_swap_colour])?;
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Rig;
+
+    #[test]
+    fn oem_commands_are_as_recorded() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "2c 00 -> c7
+             2c 00 00 -> c1
+             2c 00 dc -> c1
+             2e 01 74 9f -> c7
+             2e 01 74 9f 00 -> c7 74 9f 00
+             2e 01 74 9f 00 02 -> 00 74 9f 00
+             2e 01 91 12 00 -> c1 91 12 00
+             2e 02 74 9f 00 -> 00 74 9f 00 00
+             2e 03 74 9f 00 -> c1 74 9f 00
+             30 01 -> c7
+             30 02 -> 00 00
+             30 01 05 00 -> 00
+             30 02 -> 00 05
+             30 03 07 -> 00
+             30 04 -> 00 07
+             30 00 -> c1
+             30 05 -> c1",
+        );
+        rig.machine.ensure(0x20).sol = None;
+        rig.expect("2e 02 74 9f 00 -> cb 74 9f 00\n 2e 01 74 9f 00 01 -> cb 74 9f 00");
+    }
 }

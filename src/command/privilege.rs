@@ -1,6 +1,9 @@
 //! Which privilege level a command needs over a session (`lan-protocol.md` section 9).
+//!
+//! Owns one table per network function. A command outside the tables needs an
+//! administrator.
 
-use crate::ipmi::Privilege;
+use crate::ipmi::{Privilege, netfn};
 
 /// What a command needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,12 +14,56 @@ pub enum Required {
     Level(Privilege),
     /// Never over a session: system interface only.
     SystemInterface,
+    /// Every level but user. Only Callback (0C 19) is like that.
+    NotUser,
 }
 
-/// What (netfn, cmd) needs; odd network functions count as their request value.
+// Rows of sixteen commands: `*` any level, `u` user, `o` operator, `a` administrator, `s`
+// system interface only, `n` every level but user.
+
+const CHASSIS: &[&[u8]] = &[b"uuoooaouooaaaaau"];
+const BRIDGE: &[&[u8]] = &[b"uouoouuaouuuuaaa", b"ououoaaaaaaaaaaa", b"ooaaaaaaaaaaaaaa", b"uooouu"];
+const SENSOR_EVENT: &[&[u8]] = &[b"auoaaaaaaaaaaaaa", b"uaaoaaa*aaaaaaaa", b"uuuuououououauou"];
+const APP: &[&[u8]] = &[
+    b"auaauaauuaaaaaaa",
+    b"aaaaaaaaaaaaaaaa",
+    b"aaoaouaaaaaaaasu",
+    b"ssssusu****u*uao",
+    b"auuaoaoa**uuaouu",
+    b"uaoa*uau",
+];
+const STORAGE: &[&[u8]] =
+    &[b"aaaaaaaaaaaaaaaa", b"uuoaaaaaaaaaaaaa", b"uuuuoooouooooaaa", b"aaaaaaaaaaaaaaaa", b"uuuuoooououo"];
+const TRANSPORT: &[&[u8]] = &[b"aaoouaaaaaaaaaaa", b"aaaasssssnauaaaa", b"sau"];
+
+fn rows(netfn: u8) -> &'static [&'static [u8]] {
+    // 0Dh, the response of 0Ch, is beyond the original's tables.
+    if netfn > netfn::TRANSPORT {
+        return &[];
+    }
+    match netfn & !1 {
+        netfn::CHASSIS => CHASSIS,
+        netfn::BRIDGE => BRIDGE,
+        netfn::SENSOR_EVENT => SENSOR_EVENT,
+        netfn::APP => APP,
+        netfn::STORAGE => STORAGE,
+        netfn::TRANSPORT => TRANSPORT,
+        _ => &[],
+    }
+}
+
+/// What (netfn, cmd) needs. Odd network functions count as their request value, but for
+/// 0Dh, which needs an administrator.
 pub fn required(netfn: u8, cmd: u8) -> Required {
-    let _ = (netfn, cmd);
-    Required::Level(Privilege::Administrator)
+    let row = rows(netfn).get(usize::from(cmd >> 4));
+    match row.and_then(|row| row.get(usize::from(cmd & 0x0f))) {
+        Some(b'*') => Required::Any,
+        Some(b'u') => Required::Level(Privilege::User),
+        Some(b'o') => Required::Level(Privilege::Operator),
+        Some(b's') => Required::SystemInterface,
+        Some(b'n') => Required::NotUser,
+        _ => Required::Level(Privilege::Administrator),
+    }
 }
 
 /// Whether a session at `level` may send (netfn, cmd). Send Message (06 34) is permitted
@@ -26,5 +73,63 @@ pub fn permitted(netfn: u8, cmd: u8, level: Privilege) -> bool {
         Required::Any => true,
         Required::Level(needed) => level >= needed,
         Required::SystemInterface => false,
+        Required::NotUser => level != Privilege::User,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sheet's table: network function, last command, commands of a user, commands of
+    /// an operator. Everything else in range is an administrator's.
+    const SHEET: [(u8, u8, &str, &str); 7] = [
+        (0x00, 0x0f, "00 01 07 0f", "02 03 04 06 08 09"),
+        (0x02, 0x35, "00 02 05 06 09 0a 0b 0c 11 13 30 34 35", "01 03 04 08 10 12 14 20 21 31 32 33"),
+        (0x04, 0x2f, "01 10 20 21 22 23 25 27 29 2b 2d 2f", "02 13 24 26 28 2a 2e"),
+        (0x06, 0x57, "01 04 07 08 25 2f 36 3b 3d 41 42 4a 4b 4e 4f 50 55 57", "22 24 3f 44 46 4d 52"),
+        (0x08, 0x00, "", ""),
+        (0x0a, 0x4b, "10 11 20 21 22 23 28 40 41 42 43 48 4a", "12 24 25 26 27 29 2a 2b 2c 44 45 46 47 49 4b"),
+        (0x0c, 0x22, "04 1b 22", "02 03"),
+    ];
+
+    /// Network function, commands, the levels that may send them.
+    const EXCEPTIONS: [(u8, &str, &[u8]); 6] = [
+        (0x04, "17", &[1, 2, 3, 4]),
+        (0x06, "37 38 39 3a 54 3c 48 49", &[1, 2, 3, 4]),
+        (0x06, "2e 30 31 32 33 35", &[]),
+        (0x06, "34", &[2, 3, 4]),
+        (0x0c, "14 15 16 17 18 20", &[]),
+        (0x0c, "19", &[1, 3, 4]),
+    ];
+
+    fn numbers(list: &str) -> Vec<u8> {
+        list.split_whitespace().map(|word| u8::from_str_radix(word, 16).expect("hexadecimal")).collect()
+    }
+
+    fn expected(netfn: u8, cmd: u8) -> Vec<u8> {
+        let exception = EXCEPTIONS.iter().find(|(n, list, _)| *n == netfn && numbers(list).contains(&cmd));
+        if let Some((_, _, levels)) = exception {
+            return levels.to_vec();
+        }
+        let lowest = match SHEET.iter().find(|(n, last, _, _)| *n == netfn && cmd <= *last) {
+            Some((_, _, user, _)) if numbers(user).contains(&cmd) => 2,
+            Some((_, _, _, operator)) if numbers(operator).contains(&cmd) => 3,
+            _ => 4,
+        };
+        (lowest..=4).collect()
+    }
+
+    #[test]
+    fn every_command_of_every_network_function_is_as_in_the_sheet() {
+        for netfn in 0..=0x3f {
+            for cmd in 0..=0xff {
+                let levels: Vec<u8> = (1..=4)
+                    .filter(|level| permitted(netfn, cmd, Privilege::from_wire(*level).expect("1 to 4")))
+                    .collect();
+                let request = if netfn == 0x0d { netfn } else { netfn & !1 };
+                assert_eq!(levels, expected(request, cmd), "{netfn:02x} {cmd:02x}");
+            }
+        }
     }
 }

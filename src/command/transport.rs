@@ -1,6 +1,387 @@
-//! Transport commands.
+//! Transport commands: LAN and SOL configuration parameters, IPMI 2.0 chapters 23 and 26.
 
-use super::Entry;
+use super::{Context, Entry, Outcome, always};
+use crate::bmc::channel::Lan;
+use crate::bmc::external::{Job, JobResult, ProgramCall};
+use crate::bmc::lan_parameters::{ParameterError, Read, Written};
+use crate::bmc::{Action, StateFile, sol_parameters};
+use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// The Transport commands, by number.
-pub static COMMANDS: &[Entry] = &[];
+pub static COMMANDS: &[Entry] = &[
+    Entry {
+        cmd: 0x01,
+        name: "Set LAN Configuration Parameters",
+        gate: always,
+        min_length: 3,
+        handler: set_lan_parameters,
+    },
+    Entry {
+        cmd: 0x02,
+        name: "Get LAN Configuration Parameters",
+        gate: always,
+        min_length: 4,
+        handler: get_lan_parameters,
+    },
+    Entry {
+        cmd: 0x21,
+        name: "Set SOL Configuration Parameters",
+        gate: has_sol,
+        min_length: 3,
+        handler: set_sol_parameters,
+    },
+    Entry {
+        cmd: 0x22,
+        name: "Get SOL Configuration Parameters",
+        gate: has_sol,
+        min_length: 4,
+        handler: get_sol_parameters,
+    },
+];
+
+/// Parameter revision 1.1.
+const REVISION: u8 = 0x11;
+
+/// SOL configuration parameters, IPMI 2.0 table 26-5.
+mod sol {
+    pub const SET_IN_PROGRESS: u8 = 0;
+    pub const ENABLE: u8 = 1;
+    pub const NON_VOLATILE_BIT_RATE: u8 = 5;
+    pub const VOLATILE_BIT_RATE: u8 = 6;
+}
+
+fn code(error: ParameterError) -> CompletionCode {
+    match error {
+        ParameterError::Unsupported => CompletionCode::COMMAND_SPECIFIC_80,
+        ParameterError::InProgress => CompletionCode::COMMAND_SPECIFIC_81,
+        ParameterError::ReadOnly => CompletionCode::COMMAND_SPECIFIC_82,
+        ParameterError::TooShort => CompletionCode::INVALID_LENGTH,
+        ParameterError::Invalid => CompletionCode::INVALID_FIELD,
+    }
+}
+
+/// The number of the LAN channel a request means. The whole byte is compared, so bit 7,
+/// "revision only", makes it CCh as in the original.
+fn lan_number(context: &mut Context<'_>, byte: u8) -> Result<u8, CompletionCode> {
+    if byte >= 0x10 {
+        return Err(CompletionCode::INVALID_FIELD);
+    }
+    let number = context.channel_number(byte);
+    let channels = &context.controller()?.channels;
+    channels.get(number).ok_or(CompletionCode::NOT_PRESENT)?;
+    channels.lan(number).ok_or(CompletionCode::INVALID_COMMAND)?;
+    Ok(number)
+}
+
+fn lan<'a>(context: &'a mut Context<'_>, number: u8) -> Result<&'a mut Lan, CompletionCode> {
+    context.controller()?.channels.lan_mut(number).ok_or(CompletionCode::NOT_PRESENT)
+}
+
+/// Request: channel, parameter, set, block. Answer: revision, data.
+fn get_lan_parameters(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let [channel, parameter] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let number = lan_number(context, channel)?;
+    let lan = self::lan(context, number)?;
+    match lan.parameters.get(parameter, &lan.allowed_auths).map_err(code)? {
+        Read::Value(bytes) => {
+            reply.put(&[REVISION])?;
+            reply.put(bytes.as_slice())?;
+            Ok(Outcome::Done)
+        }
+        Read::Ask(call) => Ok(Outcome::Wait(
+            Job::Program(call),
+            Box::new(move |context, result, reply| {
+                let JobResult::Program(Ok(values)) = result else { return Err(CompletionCode::UNSPECIFIED) };
+                let value = *values.first().ok_or(CompletionCode::UNSPECIFIED)?;
+                let parameters = &mut self::lan(context, number)?.parameters;
+                let bytes = parameters.got(parameter, value).ok_or(CompletionCode::UNSPECIFIED)?;
+                reply.put(&[REVISION])?;
+                reply.put(bytes.as_slice())?;
+                Ok(Outcome::Done)
+            }),
+        )),
+    }
+}
+
+/// Request: channel, parameter, data.
+fn set_lan_parameters(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let ([channel, parameter], data) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let number = lan_number(context, *channel)?;
+    let session = context.origin.session.map(|session| session.id);
+    match lan(context, number)?.parameters.set(*parameter, data, session).map_err(code)? {
+        Written::Done => Ok(Outcome::Done),
+        Written::Check(call) => {
+            let source = data.first().copied().unwrap_or_default();
+            Ok(Outcome::Wait(
+                Job::Program(call),
+                Box::new(move |context, result, _| {
+                    let JobResult::Program(Ok(_)) = result else { return Err(CompletionCode::INVALID_FIELD) };
+                    self::lan(context, number)?.parameters.checked(source);
+                    Ok(Outcome::Done)
+                }),
+            ))
+        }
+        Written::Commit { save, call } => {
+            if save {
+                context.machine.actions.push(Action::Save(StateFile::Lan { mc: context.mc, channel: number }));
+            }
+            Ok(call.map_or(Outcome::Done, |call| commit(number, call)))
+        }
+    }
+}
+
+/// Gives a program what changed. A failure is in the log and the values stay pending; the
+/// client has its 00h either way, as from the original.
+fn commit(number: u8, call: ProgramCall) -> Outcome {
+    let given = call.clone();
+    Outcome::Wait(
+        Job::Program(call),
+        Box::new(move |context, result, _| {
+            if let JobResult::Program(Ok(_)) = result {
+                lan(context, number)?.parameters.committed(&given);
+            }
+            Ok(Outcome::Done)
+        }),
+    )
+}
+
+fn has_sol(context: &Context<'_>) -> bool {
+    context.executing().is_some_and(|controller| controller.sol.is_some())
+}
+
+/// Request: channel (ignored), parameter, set, block. Answer: revision, one byte.
+fn get_sol_parameters(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let [_, parameter] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let state = context.controller()?.sol.as_ref().ok_or(CompletionCode::INVALID_COMMAND)?;
+    let value = match parameter {
+        sol::SET_IN_PROGRESS => u8::from(state.set_in_progress),
+        sol::ENABLE => u8::from(state.enabled),
+        sol::NON_VOLATILE_BIT_RATE => state.nonvolatile_rate,
+        sol::VOLATILE_BIT_RATE => state.volatile_rate,
+        _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
+    };
+    reply.put(&[REVISION, value])?;
+    Ok(Outcome::Done)
+}
+
+/// Request: channel (ignored), parameter, data.
+fn set_sol_parameters(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let [_, parameter, value] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let rate = value & 0x0f;
+    let known_rate = sol_parameters::bits_per_second(rate).ok_or(CompletionCode::INVALID_FIELD);
+    match parameter {
+        sol::SET_IN_PROGRESS => {
+            let state = context.controller()?.sol.as_mut().ok_or(CompletionCode::INVALID_COMMAND)?;
+            match value & 0x03 {
+                1 if state.set_in_progress => return Err(CompletionCode::COMMAND_SPECIFIC_81),
+                1 => state.set_in_progress = true,
+                3 => return Err(CompletionCode::INVALID_FIELD),
+                // Complete, or commit: what was set is set. The original rolls back at
+                // "complete" and stays in progress for ever.
+                _ => state.set_in_progress = false,
+            }
+        }
+        sol::ENABLE => sol_parameters::set_enabled(context.machine, context.mc, value & 1 != 0),
+        sol::NON_VOLATILE_BIT_RATE => {
+            known_rate?;
+            sol_parameters::set_nonvolatile_rate(context.machine, context.mc, rate);
+        }
+        sol::VOLATILE_BIT_RATE => {
+            known_rate?;
+            sol_parameters::set_volatile_rate(context.machine, context.mc, rate);
+        }
+        _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
+    }
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bmc::external::{ProgramFailure, Value};
+    use crate::bmc::lan_parameters::LanParameters;
+    use crate::bmc::{Action, StateFile};
+    use crate::command::testing::{BMC, Rig};
+
+    #[test]
+    fn lan_parameters_are_read_as_recorded() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "0c 02 0e 00 00 -> c7
+             0c 02 02 00 00 00 -> cb
+             0c 02 10 00 00 00 -> cc
+             0c 02 00 00 00 00 -> c1
+             0c 02 0f 00 00 00 -> c1
+             0c 02 8e 00 00 00 -> cc
+             0c 02 81 03 00 00 -> cc
+             0c 02 0e 00 00 00 -> 00 11 00
+             0c 02 0e 01 00 00 -> 00 11 1f
+             0c 02 0e 02 00 00 -> 00 11 17 17 17 17 00
+             0c 02 0e 03 00 00 -> 00 11 00 00 00 00
+             0c 02 0e 04 00 00 -> 00 11 00
+             0c 02 0e 05 00 00 -> 00 11 00 00 00 00 00 00
+             0c 02 0e 07 00 00 -> 00 11 00 00 00
+             0c 02 0e 08 00 00 -> 80
+             0c 02 0e 0f 00 00 -> 00 11 00 00 00 00 00 00
+             0c 02 0e 10 01 01 -> 00 11 70 75 62 6c 69 63 00 00 00 00 00 00 00 00 00 00 00 00
+             0c 02 0e 11 00 00 -> 00 11 00
+             0c 02 0e 14 00 00 -> 00 11 00 00
+             0c 02 0e 15 00 00 -> 00 11 00
+             0c 02 0e 18 00 00 -> 00 11 44 44 44 44 44 44 44 44 44
+             0c 02 0e 19 00 00 -> 80
+             0c 02 0e ff 00 00 -> 80",
+        );
+    }
+
+    #[test]
+    fn lan_parameters_are_written_as_recorded() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "0c 01 0e 00 -> c7
+             0c 01 02 00 00 -> cb
+             0c 01 00 00 00 -> c1
+             0c 01 0e 01 00 -> 82
+             0c 01 0e 17 00 -> 82
+             0c 01 0e 03 00 -> c7
+             0c 01 0e 05 00 -> c7
+             0c 01 0e 07 00 -> c7
+             0c 01 0e 14 00 -> c7
+             0c 01 0e 18 00 -> c7
+             0c 01 0e 08 00 -> 80
+             0c 01 0e 00 02 -> 81
+             0c 01 0e 00 03 -> cc
+             0c 01 0e 00 01 -> 00
+             0c 01 0e 00 01 -> 81
+             0c 02 0e 00 00 00 -> 00 11 01
+             0c 01 0e 03 c0 a8 01 02 00 -> 00
+             0c 02 0e 03 00 00 -> 00 11 c0 a8 01 02
+             0c 01 0e 00 00 -> 00
+             0c 02 0e 03 00 00 -> 00 11 00 00 00 00
+             0c 01 0e 00 01 -> 00
+             0c 01 0e 03 0a 00 00 01 -> 00
+             0c 01 0e 00 02 -> 00
+             0c 02 0e 00 00 00 -> 00 11 01
+             0c 01 0e 00 00 -> 00
+             0c 02 0e 03 00 00 -> 00 11 0a 00 00 01
+             0c 01 0e 04 02 -> 00
+             0c 02 0e 04 00 00 -> 00 11 02
+             0c 01 0e 10 70 -> 00
+             0c 01 0e 14 64 80 -> 00
+             0c 02 0e 14 00 00 -> 00 11 64 80
+             0c 01 0e 15 05 -> 00
+             0c 02 0e 15 00 00 -> 00 11 05",
+        );
+        assert!(rig.machine.actions.is_empty());
+        rig.expect("0c 01 0e 18 00 44 44 44 44 44 44 44 44 -> 00\n 0c 01 0e 00 01 -> 00\n 0c 01 0e 00 02 -> 00");
+        assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })]);
+    }
+
+    fn with_program() -> Rig {
+        let mut rig = Rig::new();
+        let lan = rig.machine.ensure(BMC).channels.lan_mut(1).expect("channel 1");
+        lan.parameters = LanParameters::new(Some("prog".into()));
+        rig
+    }
+
+    #[test]
+    fn a_program_is_asked_told_and_its_failures_are_answered() {
+        let mut rig = with_program();
+        rig.script = Box::new(|line| match line {
+            "get ip_addr" => Ok(vec![Value::Ip([10, 1, 2, 3])]),
+            "get mac_addr" => Ok(Vec::new()),
+            "check ip_addr_src 2" | "set ip_addr [1, 2, 3, 4] ip_addr_src 2" => Ok(Vec::new()),
+            _ => Err(ProgramFailure),
+        });
+        rig.expect(
+            "0c 02 0e 03 00 00 -> 00 11 0a 01 02 03
+             0c 02 0e 05 00 00 -> ff
+             0c 02 0e 06 00 00 -> ff
+             0c 01 0e 00 01 -> 00
+             0c 01 0e 04 02 -> 00
+             0c 01 0e 04 01 -> cc
+             0c 01 0e 04 05 -> cc
+             0c 01 0e 03 01 02 03 04 -> 00
+             0c 01 0e 00 02 -> 00
+             0c 01 0e 00 02 -> 00
+             0c 01 0e 00 00 -> 00",
+        );
+        let wanted = [
+            "get ip_addr",
+            "get mac_addr",
+            "get subnet_mask",
+            "check ip_addr_src 2",
+            "check ip_addr_src 1",
+            "set ip_addr [1, 2, 3, 4] ip_addr_src 2",
+        ];
+        assert_eq!(rig.calls, wanted);
+    }
+
+    #[test]
+    fn a_failed_commit_is_answered_00_and_tried_again() {
+        let mut rig = with_program();
+        rig.expect(
+            "0c 01 0e 00 01 -> 00\n 0c 01 0e 03 01 02 03 04 -> 00\n 0c 01 0e 00 02 -> 00\n 0c 01 0e 00 02 -> 00",
+        );
+        assert_eq!(rig.calls, ["set ip_addr [1, 2, 3, 4]"; 2]);
+    }
+
+    #[test]
+    fn sol_parameters_are_as_recorded() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "0c 22 0e 00 00 -> c7
+             0c 22 0e 00 00 00 -> 00 11 00
+             0c 22 ff 01 00 00 -> 00 11 01
+             0c 22 0e 02 00 00 -> 80
+             0c 22 0e 05 00 00 -> 00 11 00
+             0c 22 0e 08 00 00 -> 80
+             0c 21 0e 00 -> c7
+             0c 21 0e 05 05 -> cc
+             0c 21 0e 06 0b -> cc
+             0c 21 0e 02 00 -> 80
+             0c 21 0e 00 03 -> cc
+             0c 21 0e 00 01 -> 00
+             0c 21 0e 00 01 -> 81
+             0c 22 0e 00 00 00 -> 00 11 01
+             0c 21 0e 05 07 -> 00
+             0c 22 0e 05 00 00 -> 00 11 07
+             0c 21 0e 00 02 -> 00
+             0c 22 0e 00 00 00 -> 00 11 00
+             0c 21 0e 06 f8 -> 00
+             0c 22 0e 06 00 00 -> 00 11 08
+             0c 21 0e 01 03 -> 00
+             0c 22 0e 01 00 00 -> 00 11 01",
+        );
+        let save = Action::Save(StateFile::Sol(BMC));
+        let rate = Action::SolBitRate { mc: BMC, bits_per_second: 38400 };
+        assert_eq!(rig.machine.actions, [save.clone(), rate, save]);
+    }
+
+    /// The original rolls back and stays in progress.
+    #[test]
+    fn sol_set_complete_completes() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "0c 21 0e 00 01 -> 00
+             0c 21 0e 05 07 -> 00
+             0c 21 0e 00 00 -> 00
+             0c 22 0e 05 00 00 -> 00 11 07
+             0c 22 0e 00 00 00 -> 00 11 00",
+        );
+    }
+}

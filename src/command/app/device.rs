@@ -1,0 +1,174 @@
+//! App commands about the controller itself, IPMI 2.0 chapter 20.
+
+use crate::bmc::messaging;
+use crate::bmc::watchdog::Watchdog;
+use crate::command::{Context, Outcome};
+use crate::ipmi::{CompletionCode, Reply, Request};
+
+/// Get Self Test Results: no error.
+const SELF_TEST_PASSED: [u8; 2] = [0x55, 0x00];
+
+/// Bit 7 of either byte of Set ACPI Power State: the state is to be set.
+const ACPI_SET: u8 = 0x80;
+
+/// Answer: see [`DeviceId::bytes`](crate::bmc::device_id::DeviceId::bytes).
+pub fn get_device_id(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    reply.put(&context.controller()?.device.bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// The messaging state and the watchdog are as after the start; configuration stays.
+pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let controller = context.controller()?;
+    if let Some(watchdog) = &mut controller.watchdog {
+        *watchdog = Watchdog::default();
+    }
+    messaging::reset(context.machine, context.mc);
+    Ok(Outcome::Done)
+}
+
+/// Accepted; a warm reset keeps everything that is simulated.
+pub fn warm_reset(_: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+    Ok(Outcome::Done)
+}
+
+/// Answer: 55 00, no error.
+pub fn get_self_test(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    reply.put(&SELF_TEST_PASSED)?;
+    Ok(Outcome::Done)
+}
+
+/// Request: system state, device state; each is taken when its bit 7 is set.
+pub fn set_acpi_state(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    for (state, told) in context.controller()?.acpi.iter_mut().zip(request.data) {
+        if told & ACPI_SET != 0 {
+            *state = told & !ACPI_SET;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Answer: system state, device state, 2Ah while nobody has told them.
+pub fn get_acpi_state(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    reply.put(&context.controller()?.acpi)?;
+    Ok(Outcome::Done)
+}
+
+/// Whether the controller has a device GUID.
+pub fn has_guid(context: &Context<'_>) -> bool {
+    context.executing().is_some_and(|controller| controller.guid.is_some())
+}
+
+/// Answer: the controller's GUID, 16 bytes as configured.
+pub fn get_guid(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let guid = context.controller()?.guid.ok_or(CompletionCode::INVALID_COMMAND)?;
+    reply.put(&guid)?;
+    Ok(Outcome::Done)
+}
+
+fn system_guid(context: &Context<'_>) -> Option<[u8; 16]> {
+    let controller = context.executing()?;
+    controller.channels.lans().find_map(|(_, lan)| lan.guid).or(controller.guid)
+}
+
+/// Whether there is a system GUID.
+pub fn has_system_guid(context: &Context<'_>) -> bool {
+    system_guid(context).is_some()
+}
+
+/// Answer: the GUID of the first LAN channel that has one, else the controller's.
+pub fn get_system_guid(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    reply.put(&system_guid(context).ok_or(CompletionCode::INVALID_COMMAND)?)?;
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bmc::watchdog::Watchdog;
+    use crate::command::testing::{Rig, SATELLITE, SYSTEM};
+
+    #[test]
+    fn device_id_is_as_recorded_and_surplus_bytes_are_ignored() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "06 01 -> 00 00 03 09 08 02 9f 91 12 00 02 0f 00 00 00 00
+             06 01 00 01 02 -> 00 00 03 09 08 02 9f 91 12 00 02 0f 00 00 00 00",
+        );
+        rig.mc = SATELLITE;
+        rig.expect("06 01 -> 00 02 08 10 01 02 a0 91 12 00 03 0f 00 00 00 00");
+    }
+
+    #[test]
+    fn what_the_original_lacks_is_answered() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "06 04 -> 00 55 00
+             06 07 -> 00 2a 2a
+             06 06 -> c7
+             06 06 85 00 -> 00
+             06 07 -> 00 05 2a
+             06 03 -> 00
+             06 08 -> c1",
+        );
+        rig.machine.ensure(0x20).guid = Some([0x11; 16]);
+        rig.expect("06 08 -> 00 11 11 11 11 11 11 11 11 11 11 11 11 11 11 11 11");
+    }
+
+    #[test]
+    fn what_nobody_has_stays_unsupported() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "06 05 -> c1
+             06 36 -> c1
+             06 3f -> c1
+             06 50 -> c1
+             06 52 00 00 00 -> c1
+             06 57 00 -> c1
+             02 00 -> c1
+             08 00 -> c1
+             3e 12 -> c1",
+        );
+    }
+
+    #[test]
+    fn the_host_can_read_the_system_guid() {
+        let mut rig = Rig::new();
+        rig.origin = SYSTEM;
+        rig.expect("06 37 -> 00 a1 23 45 67 89 ab cd ef a1 23 45 67 89 ab cd ef");
+        rig.mc = SATELLITE;
+        rig.expect("06 37 -> c1");
+    }
+
+    #[test]
+    fn a_cold_reset_stops_the_watchdog_and_resets_the_enables() {
+        let mut rig = Rig::host();
+        rig.expect(
+            "06 2e 0f -> 00
+             06 24 04 01 00 00 0a 00 -> 00
+             06 22 -> 00
+             06 02 -> 00
+             06 2f -> 00 08
+             06 22 -> 80",
+        );
+        assert_eq!(rig.machine.ensure(0x20).watchdog.as_ref().and_then(Watchdog::deadline), None);
+    }
+
+    #[test]
+    fn a_disabled_controller_answers_ff() {
+        let mut rig = Rig::new();
+        rig.machine.ensure(0x20).enabled = false;
+        rig.expect("06 01 -> ff\n 06 99 -> ff");
+    }
+}

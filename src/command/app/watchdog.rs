@@ -1,0 +1,31 @@
+//! Watchdog timer commands, IPMI 2.0 chapter 27.
+
+use crate::bmc::watchdog;
+use crate::command::{Context, Outcome};
+use crate::ipmi::{CompletionCode, Reply, Request};
+
+/// Whether the controller has a watchdog timer: only the BMC does.
+pub fn exists(context: &Context<'_>) -> bool {
+    context.executing().is_some_and(|controller| controller.watchdog.is_some())
+}
+
+/// Starts the countdown; 80h before the first Set Watchdog Timer.
+pub fn reset_timer(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+    watchdog::reset(context.machine, context.now, context.mc).map_err(|_| CompletionCode::COMMAND_SPECIFIC_80)?;
+    Ok(Outcome::Done)
+}
+
+/// Request: use, actions, pre-timeout, expired flags to clear, countdown (2).
+pub fn set_timer(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let data = request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    watchdog::set(context.machine, context.now, context.mc, data).map_err(|_| CompletionCode::INVALID_FIELD)?;
+    Ok(Outcome::Done)
+}
+
+/// Answer: see [`Watchdog::bytes`](watchdog::Watchdog::bytes).
+pub fn get_timer(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let now = context.now;
+    let timer = context.controller()?.watchdog.as_ref().ok_or(CompletionCode::INVALID_COMMAND)?;
+    reply.put(&timer.bytes(now))?;
+    Ok(Outcome::Done)
+}
