@@ -1,9 +1,446 @@
-//! SDR repository and device SDRs.
+//! The SDR repository of a controller and its device SDRs
+//! (`commands-sensor-storage.md` sections 3 and 8, IPMI 2.0 sections 33 and 35).
+//!
+//! Owns records, ids, reservations and the repository's clock. Looks into a record only for
+//! its length; what a record means for a sensor is in [`sensor`](super::sensor).
+
+use super::records::{FIRST, Records, id_of};
+use super::sel::{clock, next_reservation, offset_for};
+use super::{Action, Error, Machine, StateFile};
+use crate::ipmi::Moment;
+
+/// A record: id (2), version, type, length of the body, body.
+pub type Record = Box<[u8]>;
+
+/// Bytes in front of a record's body.
+pub const HEADER_LENGTH: usize = 5;
+/// Most bytes of a record.
+pub const MAX_RECORD_LENGTH: usize = HEADER_LENGTH + u8::MAX as usize;
+/// Operation support as Get SDR Repository Info says it: modal and non-modal update,
+/// delete, partial add, reserve, allocation info.
+pub const OPERATIONS: u8 = 0x6f;
+/// How many records the repository says it has room for.
+pub const CAPACITY: u16 = 1024;
+/// Size of the unit in which it counts its room, in bytes.
+pub const ALLOCATION_UNIT: u16 = 261;
+
+/// How many bytes the record has by its own length byte; `None` without a whole header.
+fn declared_length(record: &[u8]) -> Option<usize> {
+    record.get(HEADER_LENGTH - 1).map(|&body| HEADER_LENGTH + usize::from(body))
+}
+
+/// A stored record as it should be: without the bytes behind its declared end, which the
+/// original adds 6 of at each load. `None`: it has no whole header, or it is one of the
+/// blank ones that the original stores before it has their bytes.
+fn cleaned(record: &[u8]) -> Option<Record> {
+    let length = declared_length(record)?;
+    let blank = record.iter().skip(2).all(|&byte| byte == 0);
+    (!blank).then(|| record[..length.min(record.len())].into())
+}
+
+/// A Partial Add SDR under way.
+#[derive(Debug)]
+struct PartialAdd {
+    id: u16,
+    bytes: Vec<u8>,
+}
+
+/// Why a record or a part of one was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddError {
+    /// Its length byte and the bytes there are do not fit together.
+    LengthMismatch,
+    /// The part does not belong to an addition under way, or not at this offset.
+    OutOfOrder,
+    /// No record id is free.
+    Full,
+}
+
+/// Whether more parts of a record follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More follow.
+    Partial,
+    /// This is the last one.
+    Last,
+}
 
 /// The SDR repository.
 #[derive(Debug, Default)]
-pub struct Repository;
+pub struct Repository {
+    records: Records<Record>,
+    /// Records put back from the state file that no `main_sdr_add` has named yet.
+    unclaimed: Vec<u16>,
+    partial: Option<PartialAdd>,
+    reservation: u16,
+    time_offset: i64,
+    last_add: u32,
+    last_erase: u32,
+}
+
+impl Repository {
+    /// The records, oldest first.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.records.iter().map(|record| &**record)
+    }
+
+    /// Time of the last addition, of the repository's clock.
+    pub fn last_add_time(&self) -> u32 {
+        self.last_add
+    }
+
+    /// Time of the last deletion or clear, of the repository's clock.
+    pub fn last_erase_time(&self) -> u32 {
+        self.last_erase
+    }
+
+    /// Puts back what a state file holds, oldest first, and says how many records were left
+    /// out because they are not whole. Bytes behind a record's declared end are cut off.
+    /// Ids are those in the data where they are good, so look-up, "next id" and data agree.
+    pub fn restore<R: AsRef<[u8]>>(
+        &mut self,
+        records: impl IntoIterator<Item = R>,
+        last_add: u32,
+        last_erase: u32,
+    ) -> usize {
+        let mut left_out = 0;
+        let records = records.into_iter().filter_map(|record| {
+            let record = cleaned(record.as_ref());
+            left_out += usize::from(record.is_none());
+            record
+        });
+        self.records.restore(records.collect());
+        self.records.continue_behind_highest();
+        self.unclaimed = self.records.iter().map(|record| id_of(record)).collect();
+        self.partial = None;
+        self.last_add = last_add;
+        self.last_erase = last_erase;
+        left_out
+    }
+
+    /// The repository's clock.
+    pub fn time(&self, now: Moment) -> u32 {
+        clock(now, self.time_offset)
+    }
+
+    /// Sets the repository's clock.
+    pub fn set_time(&mut self, now: Moment, time: u32) {
+        self.time_offset = offset_for(now, time);
+    }
+
+    /// Makes a new reservation, which replaces the old one and ends a partial addition.
+    pub fn reserve(&mut self) -> u16 {
+        self.partial = None;
+        self.reservation = next_reservation(self.reservation);
+        self.reservation
+    }
+
+    /// Whether a request with this reservation id may go on; 0 always may.
+    pub fn reservation_holds(&self, id: u16) -> bool {
+        id == 0 || id == self.reservation
+    }
+
+    /// The record a request means by `id` (0000h first, FFFFh last), and the id of the next.
+    pub fn find(&self, id: u16) -> Option<(&[u8], u16)> {
+        let index = self.records.resolve(id)?;
+        Some((self.records.get(index)?, self.records.following(index)))
+    }
+
+    /// Adds a whole record; its id bytes are replaced. Its length byte must be right.
+    pub fn add(&mut self, now: Moment, record: &[u8]) -> Result<u16, AddError> {
+        if declared_length(record) != Some(record.len()) {
+            return Err(AddError::LengthMismatch);
+        }
+        let id = self.records.allocate().ok_or(AddError::Full)?;
+        self.records.push(record.into(), id);
+        self.last_add = self.time(now);
+        Ok(id)
+    }
+
+    /// Adds a part of a record (IPMI 2.0 section 33.12). The first part has id 0000h and
+    /// offset 0 and gets the record's id; the others carry that id and follow without gaps.
+    /// With the last part the record appears; if its length byte is wrong it is dropped.
+    pub fn add_part(
+        &mut self,
+        now: Moment,
+        id: u16,
+        offset: u8,
+        progress: Progress,
+        bytes: &[u8],
+    ) -> Result<u16, AddError> {
+        let mut partial = if id == FIRST {
+            if offset != 0 {
+                return Err(AddError::OutOfOrder);
+            }
+            PartialAdd { id: self.records.allocate().ok_or(AddError::Full)?, bytes: Vec::new() }
+        } else {
+            match self.partial.take() {
+                Some(partial) if partial.id == id && partial.bytes.len() == usize::from(offset) => partial,
+                other => {
+                    self.partial = other;
+                    return Err(AddError::OutOfOrder);
+                }
+            }
+        };
+        let id = partial.id;
+        if partial.bytes.len() + bytes.len() > MAX_RECORD_LENGTH {
+            return Err(AddError::LengthMismatch);
+        }
+        partial.bytes.extend_from_slice(bytes);
+        match progress {
+            Progress::Partial => self.partial = Some(partial),
+            Progress::Last => {
+                if declared_length(&partial.bytes) != Some(partial.bytes.len()) {
+                    return Err(AddError::LengthMismatch);
+                }
+                self.partial = None;
+                self.records.push(partial.bytes.into(), id);
+                self.last_add = self.time(now);
+            }
+        }
+        Ok(id)
+    }
+
+    /// Deletes the record a request means by `id` and says its real id.
+    pub fn delete(&mut self, now: Moment, id: u16) -> Option<u16> {
+        let index = self.records.resolve(id)?;
+        let id = id_of(&self.records.remove(index)?);
+        self.unclaimed.retain(|&other| other != id);
+        self.last_erase = self.time(now);
+        Some(id)
+    }
+
+    /// Deletes all records and says whether there were any. The id counter goes on.
+    pub fn clear(&mut self, now: Moment) -> bool {
+        let had_records = !self.records.is_empty();
+        self.records.clear();
+        self.unclaimed.clear();
+        self.last_erase = self.time(now);
+        had_records
+    }
+
+    /// Takes a record put back from the state file that has the same bytes as `record`
+    /// apart from the id, if there is one that was not taken before.
+    fn claim(&mut self, record: &[u8]) -> Option<u16> {
+        let same = |id: u16| {
+            let index = self.records.position(id)?;
+            (self.records.get(index)?.get(2..) == record.get(2..)).then_some(())
+        };
+        let place = self.unclaimed.iter().position(|&id| same(id).is_some())?;
+        Some(self.unclaimed.remove(place))
+    }
+}
+
+/// `main_sdr_add`: adds a record to the repository of `mc` and has it saved. A record that
+/// came back from the state file and is the same, apart from its id, stands for it: a command
+/// file that adds its records at every start does not double them.
+///
+/// [`Error::NoDevice`]: the controller has no SDR repository; [`Error::Invalid`]: the length
+/// byte does not fit.
+pub fn add_main(machine: &mut Machine, now: Moment, mc: u8, record: &[u8]) -> Result<u16, Error> {
+    let controller = machine.controller_mut(mc).ok_or(Error::NoController)?;
+    if !controller.device.supports(super::device_id::support::SDR_REPOSITORY) {
+        return Err(Error::NoDevice);
+    }
+    if let Some(id) = controller.sdr.claim(record) {
+        return Ok(id);
+    }
+    let id = controller.sdr.add(now, record).map_err(|problem| match problem {
+        AddError::LengthMismatch | AddError::OutOfOrder => Error::Invalid,
+        AddError::Full => Error::Full,
+    })?;
+    machine.actions.push(Action::Save(StateFile::Sdr(mc)));
+    Ok(id)
+}
+
+/// `device_sdr_add`: adds a device SDR for `lun` of `mc`. They are never saved.
+///
+/// [`Error::Invalid`]: LUN above 3, or not even an id; [`Error::NoDevice`]: the controller
+/// has no device SDRs.
+pub fn add_device(machine: &mut Machine, now: Moment, mc: u8, lun: u8, record: &[u8]) -> Result<u16, Error> {
+    let controller = machine.controller_mut(mc).ok_or(Error::NoController)?;
+    let list = controller.device_sdrs.luns.get_mut(usize::from(lun)).ok_or(Error::Invalid)?;
+    if !controller.device.has_device_sdrs {
+        return Err(Error::NoDevice);
+    }
+    if record.len() < 2 {
+        return Err(Error::Invalid);
+    }
+    let length = declared_length(record).unwrap_or(record.len()).min(record.len());
+    let id = list.records.allocate().ok_or(Error::Full)?;
+    list.records.push(record[..length].into(), id);
+    // The original uses the repository's clock for these too.
+    controller.device_sdrs.change_time = controller.sdr.time(now);
+    Ok(id)
+}
+
+/// Device SDRs of one LUN.
+#[derive(Debug, Default)]
+pub struct DeviceSdrList {
+    records: Records<Record>,
+    reservation: u16,
+}
+
+impl DeviceSdrList {
+    /// The records, oldest first.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.records.iter().map(|record| &**record)
+    }
+
+    /// The record a request means by `id` (0000h first, FFFFh last), and the id of the next.
+    pub fn find(&self, id: u16) -> Option<(&[u8], u16)> {
+        let index = self.records.resolve(id)?;
+        Some((self.records.get(index)?, self.records.following(index)))
+    }
+
+    /// Makes a new reservation, which replaces the old one.
+    pub fn reserve(&mut self) -> u16 {
+        self.reservation = next_reservation(self.reservation);
+        self.reservation
+    }
+
+    /// Whether a request with this reservation id may go on; 0 always may.
+    pub fn reservation_holds(&self, id: u16) -> bool {
+        id == 0 || id == self.reservation
+    }
+}
 
 /// Device SDRs by LUN.
 #[derive(Debug, Default)]
-pub struct DeviceSdrs;
+pub struct DeviceSdrs {
+    luns: [DeviceSdrList; 4],
+    change_time: u32,
+}
+
+impl DeviceSdrs {
+    /// Those of one LUN, 0 to 3.
+    pub fn lun(&self, lun: u8) -> Option<&DeviceSdrList> {
+        self.luns.get(usize::from(lun))
+    }
+
+    /// Those of one LUN, 0 to 3, to be changed.
+    pub fn lun_mut(&mut self, lun: u8) -> Option<&mut DeviceSdrList> {
+        self.luns.get_mut(usize::from(lun))
+    }
+
+    /// Time of the last addition, of the repository's clock; 0 if there was none.
+    pub fn change_time(&self) -> u32 {
+        self.change_time
+    }
+
+    /// A bit per LUN that has records.
+    pub fn populated_luns(&self) -> u8 {
+        (0..).zip(&self.luns).map(|(lun, list)| u8::from(!list.records.is_empty()) << lun).sum()
+    }
+
+    /// Puts back what the state file of a LUN holds, oldest first, and says how many records
+    /// were left out because they are not whole.
+    pub fn restore<R: AsRef<[u8]>>(&mut self, lun: u8, records: impl IntoIterator<Item = R>) -> usize {
+        let Some(list) = self.luns.get_mut(usize::from(lun)) else { return 0 };
+        let mut left_out = 0;
+        let records = records.into_iter().filter_map(|record| {
+            let record = cleaned(record.as_ref());
+            left_out += usize::from(record.is_none());
+            record
+        });
+        list.records.restore(records.collect());
+        list.records.continue_behind_highest();
+        left_out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: Moment = Moment::new(Duration::from_secs(100));
+
+    fn machine() -> Machine {
+        let mut machine = Machine::default();
+        let controller = machine.ensure(0x20);
+        controller.device.device_support = 0x02;
+        controller.device.has_device_sdrs = true;
+        machine
+    }
+
+    fn repository(machine: &mut Machine) -> &mut Repository {
+        &mut machine.controller_mut(0x20).unwrap().sdr
+    }
+
+    #[test]
+    fn the_length_byte_must_be_right() {
+        let mut machine = machine();
+        for record in [&[0, 0, 0x51, 0xc0][..], &[0, 0, 0x51, 0xc0, 1], &[0, 0, 0x51, 0xc0, 0, 1]] {
+            assert_eq!(add_main(&mut machine, NOW, 0x20, record), Err(Error::Invalid));
+        }
+        assert!(machine.actions.is_empty());
+        assert_eq!(add_main(&mut machine, NOW, 0x20, &[9, 9, 0x51, 0xc0, 1, 7]), Ok(1));
+        assert_eq!(repository(&mut machine).find(0), Some((&[1, 0, 0x51, 0xc0, 1, 7][..], 0xffff)));
+        assert_eq!(repository(&mut machine).last_add_time(), 100);
+        assert_eq!(machine.actions, [Action::Save(StateFile::Sdr(0x20))]);
+        machine.controller_mut(0x20).unwrap().device.device_support = 0;
+        assert_eq!(add_main(&mut machine, NOW, 0x20, &[9, 9, 0x51, 0xc0, 1, 7]), Err(Error::NoDevice));
+    }
+
+    #[test]
+    fn restored_records_lose_the_extra_bytes_and_keep_good_ids() {
+        let mut machine = machine();
+        let stored: [&[u8]; 5] = [
+            &[0x2c, 1, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0],
+            &[6, 0, 0x51, 0xc0, 0],
+            &[6, 0, 0x51, 0xc0, 9, 1, 2],
+            &[7, 0, 0, 0, 0, 0, 0],
+            &[8, 0, 0x51],
+        ];
+        assert_eq!(repository(&mut machine).restore(stored, 5, 6), 2);
+        let records: Vec<&[u8]> = repository(&mut machine).records().collect();
+        assert_eq!(records, [&[0x2c, 1, 0x51, 0xc0, 1, 7][..], &[6, 0, 0x51, 0xc0, 0], &[1, 0, 0x51, 0xc0, 9, 1, 2]]);
+        assert_eq!(repository(&mut machine).find(300).unwrap().1, 6);
+        assert_eq!(repository(&mut machine).find(6).unwrap().1, 1);
+        assert_eq!(add_main(&mut machine, NOW, 0x20, &[0, 0, 0x51, 0xc0, 0]), Ok(6), "the same record is there");
+        assert_eq!(add_main(&mut machine, NOW, 0x20, &[0, 0, 0x51, 0xc0, 0]), Ok(301), "once");
+    }
+
+    #[test]
+    fn parts_make_a_record() {
+        let mut machine = machine();
+        let sdr = repository(&mut machine);
+        let id = sdr.add_part(NOW, 0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 3]).unwrap();
+        assert_eq!(sdr.records().len(), 0);
+        assert_eq!(sdr.add_part(NOW, id, 4, Progress::Partial, &[1]), Err(AddError::OutOfOrder));
+        assert_eq!(sdr.add_part(NOW, id + 1, 5, Progress::Partial, &[1]), Err(AddError::OutOfOrder));
+        assert_eq!(sdr.add_part(NOW, id, 5, Progress::Partial, &[1]), Ok(id));
+        assert_eq!(sdr.add_part(NOW, id, 6, Progress::Last, &[2, 3]), Ok(id));
+        assert_eq!(sdr.find(id), Some((&[1, 0, 0x51, 0xc0, 3, 1, 2, 3][..], 0xffff)));
+        assert_eq!(sdr.add_part(NOW, id, 8, Progress::Last, &[2]), Err(AddError::OutOfOrder));
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_dropped() {
+        let mut machine = machine();
+        let sdr = repository(&mut machine);
+        let id = sdr.add_part(NOW, 0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 3]).unwrap();
+        assert_eq!(sdr.add_part(NOW, id, 5, Progress::Last, &[1]), Err(AddError::LengthMismatch));
+        assert_eq!(sdr.add_part(NOW, id, 5, Progress::Last, &[1, 2, 3]), Err(AddError::OutOfOrder));
+        let id = sdr.add_part(NOW, 0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 1]).unwrap();
+        sdr.reserve();
+        assert_eq!(sdr.add_part(NOW, id, 5, Progress::Last, &[1]), Err(AddError::OutOfOrder));
+        assert_eq!(sdr.records().len(), 0);
+    }
+
+    #[test]
+    fn device_lists_are_separate() {
+        let mut machine = machine();
+        let record = [0, 0, 0x51, 0xc0, 1, 7, 0xee];
+        assert_eq!(add_device(&mut machine, NOW, 0x20, 1, &record), Ok(1));
+        assert_eq!(add_device(&mut machine, NOW, 0x20, 3, &record), Ok(1));
+        assert_eq!(add_device(&mut machine, NOW, 0x20, 4, &record), Err(Error::Invalid));
+        assert_eq!(add_device(&mut machine, NOW, 0x20, 0, &[]), Err(Error::Invalid));
+        assert!(machine.actions.is_empty(), "device SDRs are never saved");
+        let sdrs = &machine.controller(0x20).unwrap().device_sdrs;
+        assert_eq!((sdrs.populated_luns(), sdrs.change_time()), (0x0a, 100));
+        assert_eq!(sdrs.lun(1).unwrap().find(1), Some((&[1, 0, 0x51, 0xc0, 1, 7][..], 0xffff)));
+    }
+}

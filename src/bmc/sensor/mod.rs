@@ -1,6 +1,113 @@
-//! Sensors, thresholds, states and polling.
+//! The sensors of a controller: what they read, which thresholds and states they have, and
+//! which events that gives (`commands-sensor-storage.md` sections 2 to 6, IPMI 2.0
+//! section 35).
+//!
+//! Owns the sensors' state and the event receiver's address. Opens no file: a poll is a
+//! [`Job`](super::external::Job) that comes back with its bytes. Converts no reading:
+//! values are raw bytes, compared unsigned, whatever an SDR says about them.
 
-use std::collections::BTreeMap;
+mod poll;
+mod setup;
+mod state;
+mod threshold;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use poll::{Content, Dependency, PollSpec, begin_poll, deadline, finish_poll, timeout};
+pub use threshold::Threshold;
+
+use super::event::{self, Direction};
+use super::{Error, Machine};
+use crate::ipmi::Moment;
+
+/// Event/reading type code of threshold sensors, IPMI 2.0 table 42-1.
+pub const THRESHOLD_CODE: u8 = 0x01;
+/// Sensor number that no sensor has.
+pub const RESERVED_NUMBER: u8 = 0xff;
+/// The state bits of a discrete sensor, 0 to 14.
+pub const STATES: u16 = 0x7fff;
+
+/// Which sensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SensorId {
+    /// IPMB address of its controller.
+    pub mc: u8,
+    /// LUN, 0 to 3.
+    pub lun: u8,
+    /// Sensor number, 0 to 254.
+    pub number: u8,
+}
+
+/// Whether a change sends the events that belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reporting {
+    /// Send them.
+    Events,
+    /// The state changes in silence.
+    Silent,
+}
+
+/// How thresholds or hysteresis can be accessed, IPMI 2.0 table 43-1 byte 12.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Support {
+    /// There are none.
+    #[default]
+    None,
+    /// They can be read.
+    Readable,
+    /// They can be read and set.
+    Settable,
+    /// They are fixed and cannot even be read.
+    Fixed,
+}
+
+impl Support {
+    /// From its number; a number without a meaning is no access.
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Readable,
+            2 => Self::Settable,
+            3 => Self::Fixed,
+            _ => Self::None,
+        }
+    }
+
+    /// Whether a client may read them.
+    pub const fn readable(self) -> bool {
+        matches!(self, Self::Readable | Self::Settable)
+    }
+}
+
+/// How finely events can be enabled, IPMI 2.0 table 43-1 byte 12 bits 1:0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventSupport {
+    /// State by state.
+    #[default]
+    PerState,
+    /// Only for the sensor as a whole.
+    EntireSensor,
+    /// Only with all others by a global switch.
+    Global,
+    /// Not at all.
+    None,
+}
+
+impl EventSupport {
+    /// From its number; a number without a meaning is per state.
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::EntireSensor,
+            2 => Self::Global,
+            3 => Self::None,
+            _ => Self::PerState,
+        }
+    }
+
+    /// Whether Get and Set Sensor Event Enable work.
+    pub const fn switchable(self) -> bool {
+        matches!(self, Self::PerState | Self::EntireSensor)
+    }
+}
 
 /// Where a controller sends its events (Set Event Receiver).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,12 +118,56 @@ pub struct EventReceiver {
     pub lun: u8,
 }
 
-/// The sensors of a controller and its event receiver.
-#[derive(Debug, Default)]
-pub struct Sensors {
-    /// Where events go.
-    pub event_receiver: EventReceiver,
-    luns: [BTreeMap<u8, Box<Sensor>>; 4],
+/// Hysteresis of a threshold sensor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hysteresis {
+    /// Who may read and set it.
+    pub support: Support,
+    /// Counts below an upper threshold at which it is left.
+    pub positive: u8,
+    /// Counts above a lower threshold at which it is left.
+    pub negative: u8,
+}
+
+/// Thresholds of a sensor, each indexed by [`Threshold`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Who may read and set them.
+    pub support: Support,
+    /// Bit per threshold that exists.
+    pub supported: u8,
+    /// Raw values.
+    pub values: [u8; 6],
+}
+
+/// Which states or threshold events of one direction exist and are enabled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventMask {
+    /// Bit per event that exists.
+    pub supported: u16,
+    /// Bit per event that is sent.
+    pub enabled: u16,
+}
+
+impl EventMask {
+    /// Enables those of `mask` that exist.
+    pub fn enable(&mut self, mask: u16) {
+        self.enabled |= mask & self.supported & STATES;
+    }
+
+    /// Disables those of `mask` that exist.
+    pub fn disable(&mut self, mask: u16) {
+        self.enabled &= !(mask & self.supported & STATES);
+    }
+}
+
+/// An event of a sensor: direction and event data 1 to 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// State entered or left.
+    pub direction: Direction,
+    /// Event data 1 to 3.
+    pub data: [u8; 3],
 }
 
 /// One sensor.
@@ -26,10 +177,42 @@ pub struct Sensor {
     pub sensor_type: u8,
     /// Event/reading type code, IPMI 2.0 table 42-1.
     pub event_reading_code: u8,
+    /// Whether it has no reading and sends an event at every call.
+    pub event_only: bool,
+    /// Raw reading.
+    pub value: u8,
+    /// Whether it ever got a reading.
+    pub has_value: bool,
     /// Whether it sends events.
     pub events_enabled: bool,
+    /// Whether it is scanned.
+    pub scanning_enabled: bool,
     /// Whether it is there; only a dependency of a polled sensor clears it.
     pub enabled: bool,
+    /// Hysteresis.
+    pub hysteresis: Hysteresis,
+    /// Thresholds.
+    pub thresholds: Thresholds,
+    /// How finely its events can be enabled.
+    pub event_support: EventSupport,
+    /// Assertion events. For a threshold sensor bit 2n is "going low" and bit 2n+1 "going
+    /// high" of threshold n.
+    pub assertions: EventMask,
+    /// Deassertion events, same bits.
+    pub deassertions: EventMask,
+    /// States that hold now: bit per state, or per [`Threshold`] that is crossed.
+    pub status: u16,
+    poll: Option<Box<poll::Poll>>,
+}
+
+/// The sensors of a controller and its event receiver.
+#[derive(Debug, Default)]
+pub struct Sensors {
+    /// Where events go.
+    pub event_receiver: EventReceiver,
+    luns: [BTreeMap<u8, Box<Sensor>>; 4],
+    /// When which polled sensor (LUN, number) is due.
+    timers: BTreeSet<(Moment, u8, u8)>,
 }
 
 impl Sensors {
@@ -37,4 +220,243 @@ impl Sensors {
     pub fn get(&self, lun: u8, number: u8) -> Option<&Sensor> {
         self.luns.get(usize::from(lun))?.get(&number).map(Box::as_ref)
     }
+
+    /// The sensor `number` on `lun`, to be changed.
+    pub fn get_mut(&mut self, lun: u8, number: u8) -> Option<&mut Sensor> {
+        self.luns.get_mut(usize::from(lun))?.get_mut(&number).map(Box::as_mut)
+    }
 }
+
+/// What `sensor_add` says.
+#[derive(Clone, Debug, Default)]
+pub struct Description {
+    /// Sensor type.
+    pub sensor_type: u8,
+    /// Event/reading type code.
+    pub event_reading_code: u8,
+    /// `event-only`
+    pub event_only: bool,
+    /// `poll`
+    pub poll: Option<PollSpec>,
+}
+
+/// What `sensor_set_event_support` says; masks have 15 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventSettings {
+    /// Whether the sensor sends events.
+    pub events_enabled: bool,
+    /// Whether the sensor is scanned.
+    pub scanning_enabled: bool,
+    /// How finely events can be enabled.
+    pub support: EventSupport,
+    /// Assertion events that exist.
+    pub assert_supported: u16,
+    /// Deassertion events that exist.
+    pub deassert_supported: u16,
+    /// Assertion events that are sent; those that do not exist are ignored.
+    pub assert_enabled: u16,
+    /// Deassertion events that are sent; those that do not exist are ignored.
+    pub deassert_enabled: u16,
+}
+
+fn find(machine: &mut Machine, id: SensorId) -> Result<&mut Sensor, Error> {
+    machine.controller_mut(id.mc).ok_or(Error::Invalid)?.sensors.get_mut(id.lun, id.number).ok_or(Error::Invalid)
+}
+
+fn report(
+    machine: &mut Machine,
+    now: Moment,
+    id: SensorId,
+    reporting: Reporting,
+    notices: impl IntoIterator<Item = Notice>,
+) {
+    if reporting == Reporting::Silent {
+        return;
+    }
+    for notice in notices {
+        event::from_sensor(machine, now, id.mc, id.lun, id.number, notice.direction, notice.data);
+    }
+}
+
+/// `sensor_add`: makes a sensor and sets it up from the matching records of the BMC's SDR
+/// repository. The timer of a polled one starts now.
+///
+/// [`Error::Invalid`]: LUN above 3, number FFh, or there is such a sensor already.
+pub fn add(machine: &mut Machine, now: Moment, id: SensorId, description: Description) -> Result<(), Error> {
+    if id.number == RESERVED_NUMBER {
+        return Err(Error::Invalid);
+    }
+    let Description { sensor_type, event_reading_code, event_only, poll } = description;
+    let mut sensor = Sensor { sensor_type, event_reading_code, event_only, enabled: true, ..Sensor::default() };
+    if let Some(spec) = poll {
+        sensor.status = spec.initial_state & STATES;
+        sensor.poll = Some(Box::new(poll::Poll::new(spec)));
+    }
+    if let Some(bmc) = machine.bmc.and_then(|address| machine.controller(address)) {
+        for record in bmc.sdr.records() {
+            if setup::describes(record, id) {
+                setup::apply(&mut sensor, record);
+            }
+        }
+    }
+    let sensors = &mut machine.controller_mut(id.mc).ok_or(Error::Invalid)?.sensors;
+    let list = sensors.luns.get_mut(usize::from(id.lun)).ok_or(Error::Invalid)?;
+    if list.contains_key(&id.number) {
+        return Err(Error::Invalid);
+    }
+    list.insert(id.number, Box::new(sensor));
+    sensors.arm(now, id.lun, id.number);
+    Ok(())
+}
+
+/// `sensor_set_value`: gives a sensor a reading and compares it with the thresholds,
+/// whatever kind of sensor it is. On a polled sensor it holds until the next poll.
+pub fn set_value(
+    machine: &mut Machine,
+    now: Moment,
+    id: SensorId,
+    value: u8,
+    reporting: Reporting,
+) -> Result<(), Error> {
+    let sensor = find(machine, id)?;
+    sensor.value = value;
+    sensor.has_value = true;
+    let notices = sensor.compare();
+    report(machine, now, id, reporting, notices.into_iter().flatten());
+    Ok(())
+}
+
+/// `sensor_set_bit`: sets state `bit` (0 to 14) if `value` is not 0, else clears it. A value
+/// above 1 counts as a change each time.
+pub fn set_bit(
+    machine: &mut Machine,
+    now: Moment,
+    id: SensorId,
+    bit: u8,
+    value: u8,
+    reporting: Reporting,
+) -> Result<(), Error> {
+    let sensor = find(machine, id)?;
+    if bit > 14 {
+        return Err(Error::Invalid);
+    }
+    sensor.has_value = true;
+    let notice = sensor.set_state(bit, value);
+    report(machine, now, id, reporting, notice);
+    Ok(())
+}
+
+/// `sensor_set_bit_clr_rest`: clears all other states in ascending order, makes `bit` (0 to
+/// 14) the reading, and sets it.
+pub fn set_bit_clear_rest(
+    machine: &mut Machine,
+    now: Moment,
+    id: SensorId,
+    bit: u8,
+    reporting: Reporting,
+) -> Result<(), Error> {
+    let sensor = find(machine, id)?;
+    if bit > 14 {
+        return Err(Error::Invalid);
+    }
+    let mut notices = [None; 16];
+    for (other, notice) in (0..15).zip(&mut notices) {
+        if other != bit && sensor.status & (1 << other) != 0 {
+            *notice = sensor.set_state(other, 0);
+        }
+    }
+    sensor.value = bit;
+    sensor.has_value = true;
+    notices[15] = sensor.set_state(bit, 1);
+    report(machine, now, id, reporting, notices.into_iter().flatten());
+    Ok(())
+}
+
+/// `sensor_set_hysteresis`. Nothing is compared anew.
+pub fn set_hysteresis(machine: &mut Machine, id: SensorId, hysteresis: Hysteresis) -> Result<(), Error> {
+    find(machine, id)?.hysteresis = hysteresis;
+    Ok(())
+}
+
+/// `sensor_set_threshold`. Nothing is compared anew.
+pub fn set_thresholds(machine: &mut Machine, id: SensorId, thresholds: Thresholds) -> Result<(), Error> {
+    find(machine, id)?.thresholds = thresholds;
+    Ok(())
+}
+
+/// `sensor_set_event_support`. A polled sensor that is scanned is polled at once: the job is
+/// in [`Machine::jobs`] when this returns.
+pub fn set_event_support(
+    machine: &mut Machine,
+    now: Moment,
+    id: SensorId,
+    settings: EventSettings,
+) -> Result<(), Error> {
+    let sensor = find(machine, id)?;
+    sensor.events_enabled = settings.events_enabled;
+    sensor.scanning_enabled = settings.scanning_enabled;
+    sensor.event_support = settings.support;
+    let mask = |supported: u16, enabled: u16| EventMask {
+        supported: supported & STATES,
+        enabled: enabled & supported & STATES,
+    };
+    sensor.assertions = mask(settings.assert_supported, settings.assert_enabled);
+    sensor.deassertions = mask(settings.deassert_supported, settings.deassert_enabled);
+    if settings.scanning_enabled {
+        poll::in_background(machine, now, id);
+    }
+    Ok(())
+}
+
+/// Set Sensor Thresholds: takes the values of the thresholds named in `mask` (bits 0 to 5)
+/// and compares the reading with all of them at once. The caller has checked that they are
+/// supported.
+pub fn change_thresholds(
+    machine: &mut Machine,
+    now: Moment,
+    id: SensorId,
+    mask: u8,
+    values: [u8; 6],
+) -> Result<(), Error> {
+    let sensor = find(machine, id)?;
+    for threshold in Threshold::ALL {
+        if mask & threshold.bit() != 0 {
+            sensor.thresholds.values[threshold.index()] = values[threshold.index()];
+        }
+    }
+    let notices = sensor.compare();
+    report(machine, now, id, Reporting::Events, notices.into_iter().flatten());
+    Ok(())
+}
+
+/// Rearm Sensor Events: sends an assertion for every state in `assertions` that is enabled
+/// and holds, else a deassertion for every state in `deassertions` that is enabled and does
+/// not hold. The states stay as they are. As in the original the events do not say which
+/// state they mean (event data `00 FF FF`), and for threshold sensors threshold n is matched
+/// with event bit n.
+pub fn rearm(
+    machine: &mut Machine,
+    now: Moment,
+    id: SensorId,
+    assertions: u16,
+    deassertions: u16,
+) -> Result<(), Error> {
+    let sensor = find(machine, id)?;
+    let asserted = assertions & sensor.assertions.enabled & sensor.status;
+    let deasserted = deassertions & sensor.deassertions.enabled & !sensor.status;
+    let notices = (0..15).filter_map(|bit| {
+        let direction = if asserted & (1 << bit) != 0 {
+            Direction::Assertion
+        } else if deasserted & (1 << bit) != 0 {
+            Direction::Deassertion
+        } else {
+            return None;
+        };
+        Some(Notice { direction, data: [0x00, 0xff, 0xff] })
+    });
+    report(machine, now, id, Reporting::Events, notices);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,365 @@
+//! Polled sensors: when a file is due to be read, and what its content means
+//! (`commands-sensor-storage.md` section 6).
+//!
+//! Reads nothing itself: a poll begins as a [`Job`] and ends with the job's result.
+
+use std::time::Duration;
+
+use super::{Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, report};
+use crate::bmc::external::{BackgroundJob, Job, JobResult};
+use crate::bmc::{Action, Error, LogLevel, Machine};
+use crate::ipmi::Moment;
+
+/// Most bytes that are read for a number in ASCII.
+const ASCII_LENGTH: usize = 99;
+/// Most bytes of a raw value.
+const RAW_LENGTH: u32 = 4;
+/// The shortest time between two polls: `poll 0` of the original means without a pause,
+/// which would keep a small machine from everything else.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What is in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// A number in ASCII; `base` as C's `strtol` takes it, 0 for its conventions.
+    #[default]
+    Ascii,
+    /// Bytes, least significant first.
+    Raw,
+}
+
+/// `depends=`: the sensor is there only while a state of another one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// The other sensor; controller 0 is no dependency.
+    pub sensor: SensorId,
+    /// State bit, 0 to 14.
+    pub bit: u8,
+}
+
+/// `poll MS file NAME [option...]` (`emu.md` section 7). The number read is masked, then
+/// `subtract` is taken off, then it is multiplied and divided with rounding, in 32 bits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PollSpec {
+    /// Time between polls.
+    pub interval: Duration,
+    /// Path, relative to the working directory.
+    pub path: String,
+    /// Kind of content.
+    pub content: Content,
+    /// Where in the file it begins.
+    pub offset: u32,
+    /// How many bytes it has, at most 4; raw content only.
+    pub length: u32,
+    /// Number base, 0 or 2 to 36; ASCII only.
+    pub base: i32,
+    /// Bits that are kept; 0 keeps all.
+    pub mask: i32,
+    /// Taken off.
+    pub subtract: i32,
+    /// Factor; 0 is none.
+    pub multiplier: i32,
+    /// Divisor; 0 is none.
+    pub divisor: i32,
+    /// Another sensor's state this one depends on.
+    pub depends: Option<Dependency>,
+    /// States that hold at the start.
+    pub initial_state: u16,
+}
+
+/// The polling side of a sensor.
+#[derive(Debug)]
+pub(super) struct Poll {
+    spec: PollSpec,
+    /// When the timer fires, if it runs.
+    next: Option<Moment>,
+    /// Number of the latest poll; results of earlier ones are dropped.
+    ticket: u64,
+    in_flight: bool,
+}
+
+impl Poll {
+    pub(super) fn new(spec: PollSpec) -> Self {
+        Self { spec, next: None, ticket: 0, in_flight: false }
+    }
+}
+
+/// A poll that has begun; hand it to [`finish_poll`] with the result of its job.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket(u64);
+
+impl Sensors {
+    /// Starts the timer of a polled sensor anew.
+    pub(super) fn arm(&mut self, now: Moment, lun: u8, number: u8) {
+        let Some(list) = self.luns.get_mut(usize::from(lun)) else { return };
+        let Some(poll) = list.get_mut(&number).and_then(|sensor| sensor.poll.as_mut()) else { return };
+        let next = now + poll.spec.interval.max(MIN_INTERVAL);
+        if let Some(old) = poll.next.replace(next) {
+            self.timers.remove(&(old, lun, number));
+        }
+        self.timers.insert((next, lun, number));
+    }
+
+    /// Takes out the sensors whose timer has fired.
+    fn take_due(&mut self, now: Moment) -> Vec<(u8, u8)> {
+        let mut due = Vec::new();
+        while let Some(&(when, lun, number)) = self.timers.first() {
+            if when > now {
+                break;
+            }
+            self.timers.pop_first();
+            if let Some(poll) = self.get_mut(lun, number).and_then(|sensor| sensor.poll.as_mut()) {
+                poll.next = None;
+                due.push((lun, number));
+            }
+        }
+        due
+    }
+}
+
+/// When [`timeout`] must be called next.
+pub fn deadline(machine: &Machine) -> Option<Moment> {
+    machine.controllers().filter_map(|controller| controller.sensors.timers.first()).map(|timer| timer.0).min()
+}
+
+/// Begins the polls that are due. The timer of a sensor that is not scanned is not started
+/// again: enabling scanning does that.
+pub fn timeout(machine: &mut Machine, now: Moment) {
+    let mut due = Vec::new();
+    for controller in machine.controllers_mut() {
+        let mc = controller.address;
+        due.extend(controller.sensors.take_due(now).into_iter().map(|(lun, number)| SensorId { mc, lun, number }));
+    }
+    for id in due {
+        let Ok(sensor) = find(machine, id) else { continue };
+        if !sensor.scanning_enabled {
+            continue;
+        }
+        if sensor.poll.as_ref().is_some_and(|poll| poll.in_flight) {
+            // Reading takes longer than the interval: let it end.
+            if let Some(controller) = machine.controller_mut(id.mc) {
+                controller.sensors.arm(now, id.lun, id.number);
+            }
+            continue;
+        }
+        in_background(machine, now, id);
+    }
+}
+
+/// Polls a sensor at once, without anybody waiting for it. Does nothing if it is not polled.
+pub(super) fn in_background(machine: &mut Machine, now: Moment, id: SensorId) {
+    if let Some((job, ticket)) = begin_poll(machine, now, id) {
+        let then = Box::new(move |machine: &mut Machine, now: Moment, result: JobResult| {
+            finish_poll(machine, now, id, ticket, result);
+        });
+        machine.jobs.push(BackgroundJob { mc: id.mc, job, then });
+    }
+}
+
+/// Begins a poll and starts the timer anew. `None`: the sensor is not polled, or its
+/// dependency says that there is nothing to read.
+pub fn begin_poll(machine: &mut Machine, now: Moment, id: SensorId) -> Option<(Job, Ticket)> {
+    let sensors = &mut machine.controller_mut(id.mc)?.sensors;
+    sensors.arm(now, id.lun, id.number);
+    let depends = sensors.get(id.lun, id.number)?.poll.as_ref()?.spec.depends;
+    if let Some(Dependency { sensor: other, bit }) = depends.filter(|depends| depends.sensor.mc != 0) {
+        let Ok(other) = find(machine, other) else {
+            failed(machine, id, "Invalid argument", "Invalid depends sensor");
+            return None;
+        };
+        let there = other.status & 1u16.checked_shl(u32::from(bit)).unwrap_or(0) != 0;
+        let sensor = find(machine, id).ok()?;
+        sensor.enabled = there;
+        if !there {
+            // Counts as a poll that succeeded; the reading is the last one.
+            sensor.has_value = true;
+            return None;
+        }
+    }
+    let sensor = find(machine, id).ok()?;
+    let poll = sensor.poll.as_mut()?;
+    poll.ticket += 1;
+    poll.in_flight = true;
+    let length = match poll.spec.content {
+        Content::Ascii => ASCII_LENGTH,
+        Content::Raw => poll.spec.length.min(RAW_LENGTH) as usize,
+    };
+    let job = Job::ReadFile { path: poll.spec.path.clone(), offset: u64::from(poll.spec.offset), length };
+    Some((job, Ticket(poll.ticket)))
+}
+
+/// Ends a poll: the number in the file becomes the reading or the states, with the events
+/// that gives; or the failure is logged and everything stays as it is.
+pub fn finish_poll(machine: &mut Machine, now: Moment, id: SensorId, ticket: Ticket, result: JobResult) {
+    let Ok(sensor) = find(machine, id) else { return };
+    let Some(poll) = sensor.poll.as_mut() else { return };
+    if poll.ticket != ticket.0 || !poll.in_flight {
+        return;
+    }
+    poll.in_flight = false;
+    let bytes = match result {
+        JobResult::Read(Ok(bytes)) => bytes,
+        JobResult::Read(Err(problem)) => return failed(machine, id, &problem, "Unable to open sensor file"),
+        JobResult::Program(_) | JobResult::Written(_) => return,
+    };
+    match interpret(&poll.spec, &bytes) {
+        Ok(number) => take_number(machine, now, id, number),
+        Err(reason) => failed(machine, id, "Invalid argument", reason),
+    }
+}
+
+fn take_number(machine: &mut Machine, now: Moment, id: SensorId, number: i32) {
+    let Ok(sensor) = find(machine, id) else { return };
+    sensor.has_value = true;
+    if sensor.event_reading_code == THRESHOLD_CODE {
+        // Unsigned, so a negative number is beyond the end too.
+        sensor.value = u8::try_from(number).unwrap_or(u8::MAX);
+        let notices = sensor.compare();
+        report(machine, now, id, Reporting::Events, notices.into_iter().flatten());
+    } else {
+        sensor.value = number as u8;
+        let notices = states(sensor, number);
+        report(machine, now, id, Reporting::Events, notices.into_iter().flatten());
+    }
+}
+
+fn states(sensor: &mut Sensor, number: i32) -> [Option<super::Notice>; 15] {
+    std::array::from_fn(|bit| sensor.set_state(bit as u8, (number >> bit & 1) as u8))
+}
+
+fn failed(machine: &mut Machine, id: SensorId, problem: &str, reason: &str) {
+    let SensorId { mc, lun, number } = id;
+    let text = format!("Error getting sensor value ({mc:x},{lun},{number}): {problem}, {reason}");
+    machine.actions.push(Action::Log { level: LogLevel::Error, text });
+}
+
+/// What the bytes read mean.
+fn interpret(spec: &PollSpec, bytes: &[u8]) -> Result<i32, &'static str> {
+    let number = match spec.content {
+        Content::Ascii => strtol(bytes, spec.base).map_err(|_| "Invalid data read from file")?,
+        Content::Raw => {
+            let length = spec.length.min(RAW_LENGTH) as usize;
+            let bytes = bytes.get(..length).ok_or("Short data read from file")?;
+            let mut word = [0; RAW_LENGTH as usize];
+            word[..length].copy_from_slice(bytes);
+            i32::from_le_bytes(word)
+        }
+    };
+    Ok(convert(spec, number))
+}
+
+fn convert(spec: &PollSpec, mut number: i32) -> i32 {
+    if spec.mask != 0 {
+        number &= spec.mask;
+    }
+    number = number.wrapping_sub(spec.subtract);
+    if spec.multiplier != 0 {
+        number = number.wrapping_mul(spec.multiplier);
+    }
+    if spec.divisor != 0 {
+        number = number.wrapping_add(spec.divisor / 2).wrapping_div(spec.divisor);
+    }
+    number
+}
+
+/// C's `strtol` on the front of `text`, cut to 32 bits; what follows the number must be
+/// white space or nothing.
+fn strtol(text: &[u8], base: i32) -> Result<i32, Error> {
+    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+    let start = text.iter().position(|byte| !is_space(byte)).unwrap_or(text.len());
+    let (negative, digits) = match &text[start..] {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    let base = match base {
+        0 | 2..=36 => base as u32,
+        _ => return Err(Error::Invalid),
+    };
+    let digit = |byte: u8, base: u32| char::from(byte).to_digit(base);
+    let (base, digits) = match digits {
+        [b'0', b'x' | b'X', rest @ ..]
+            if matches!(base, 0 | 16) && rest.first().is_some_and(|&byte| digit(byte, 16).is_some()) =>
+        {
+            (16, rest)
+        }
+        [b'0', ..] if base == 0 => (8, digits),
+        _ if base == 0 => (10, digits),
+        _ => (base, digits),
+    };
+    let count = digits.iter().take_while(|&&byte| digit(byte, base).is_some()).count();
+    let (number, rest) = digits.split_at(count);
+    // A NUL ends the text, as it ends a C string.
+    if number.is_empty() || rest.first().is_some_and(|byte| *byte != 0 && !is_space(byte)) {
+        return Err(Error::Invalid);
+    }
+    let magnitude = number.iter().fold(0i64, |sum, &byte| {
+        sum.saturating_mul(i64::from(base)).saturating_add(i64::from(digit(byte, base).unwrap_or(0)))
+    });
+    // `long` saturates; the assignment to `int` then keeps the low 32 bits.
+    let value = match (negative, magnitude) {
+        (true, i64::MAX) => i64::MIN,
+        (true, magnitude) => -magnitude,
+        (false, magnitude) => magnitude,
+    };
+    Ok(value as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ascii(text: &str, spec: PollSpec) -> Result<i32, &'static str> {
+        interpret(&spec, text.as_bytes())
+    }
+
+    fn spec() -> PollSpec {
+        PollSpec::default()
+    }
+
+    #[test]
+    fn observed_numbers() {
+        for (text, spec, expected) in [
+            ("100", PollSpec { divisor: 3, ..spec() }, 33),
+            ("101", PollSpec { divisor: 2, ..spec() }, 51),
+            ("10", PollSpec { subtract: 3, multiplier: 2, divisor: 4, ..spec() }, 4),
+            ("50", PollSpec { mask: 0x3f, subtract: 10, multiplier: 3, divisor: 2, ..spec() }, 60),
+            ("010", spec(), 8),
+            ("30 foo", spec(), 30),
+            ("-5\n", spec(), -5),
+            ("7f\n", PollSpec { base: 16, ..spec() }, 0x7f),
+            ("0x7f", PollSpec { base: 16, ..spec() }, 0x7f),
+            ("0x7F\r\n", spec(), 0x7f),
+            ("+7\n", spec(), 7),
+            ("99999999999", spec(), 0x4876e7ff),
+            ("99999999999999999999999", spec(), -1),
+        ] {
+            assert_eq!(ascii(text, spec), Ok(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number() {
+        for text in ["", "   \n", "12x", "30foo", "0x", "- 7", "09", "x"] {
+            assert_eq!(ascii(text, spec()), Err("Invalid data read from file"), "{text:?}");
+        }
+        for base in [1, 37, -10] {
+            assert!(ascii("7", PollSpec { base, ..spec() }).is_err(), "base {base}");
+        }
+    }
+
+    #[test]
+    fn raw_bytes() {
+        let raw = |length, bytes: &[u8]| interpret(&PollSpec { content: Content::Raw, length, ..spec() }, bytes);
+        assert_eq!(raw(2, &[0x10, 0x11]), Ok(0x1110));
+        assert_eq!(raw(9, &[1, 2, 3, 4, 5]), Ok(0x04030201));
+        assert_eq!(raw(0, &[]), Ok(0));
+        assert_eq!(raw(2, &[0x55]), Err("Short data read from file"));
+    }
+
+    #[test]
+    fn arithmetic_never_panics() {
+        let extreme = PollSpec { subtract: i32::MIN, multiplier: i32::MIN, divisor: -1, ..spec() };
+        assert!(ascii("-2147483648", extreme).is_ok());
+    }
+}

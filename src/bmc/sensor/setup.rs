@@ -1,0 +1,98 @@
+//! Setting a sensor up from an SDR (`commands-sensor-storage.md` section 5, IPMI 2.0
+//! tables 43-1 and 43-2).
+
+use super::{EventMask, EventSupport, Sensor, SensorId, Support};
+
+/// Record type of a full sensor record.
+const FULL_SENSOR: u8 = 0x01;
+/// Record type of a compact sensor record.
+const COMPACT_SENSOR: u8 = 0x02;
+/// Shortest record body that is looked at.
+const MIN_BODY: u8 = 20;
+
+/// Offsets into a record, from its id; those behind 17 hold for full records unless said.
+mod field {
+    pub const TYPE: usize = 3;
+    pub const LENGTH: usize = 4;
+    pub const OWNER: usize = 5;
+    pub const OWNER_LUN: usize = 6;
+    pub const NUMBER: usize = 7;
+    pub const INITIALIZATION: usize = 10;
+    pub const CAPABILITIES: usize = 11;
+    pub const SENSOR_TYPE: usize = 12;
+    pub const EVENT_READING_CODE: usize = 13;
+    pub const ASSERTIONS: usize = 14;
+    pub const DEASSERTIONS: usize = 16;
+    /// Upper non-recoverable first, lower non-critical last.
+    pub const THRESHOLDS: usize = 36;
+    pub const FULL_HYSTERESIS: usize = 42;
+    pub const COMPACT_HYSTERESIS: usize = 25;
+}
+
+/// Sensor initialization bits, byte 10.
+mod init {
+    pub const SCANNING_ON: u8 = 1 << 0;
+    pub const EVENTS_ON: u8 = 1 << 1;
+    pub const SENSOR_TYPE: u8 = 1 << 2;
+    pub const HYSTERESIS: u8 = 1 << 3;
+    pub const THRESHOLDS: u8 = 1 << 4;
+    pub const EVENTS: u8 = 1 << 5;
+    pub const SCANNING: u8 = 1 << 6;
+}
+
+fn byte(record: &[u8], offset: usize) -> u8 {
+    record.get(offset).copied().unwrap_or(0)
+}
+
+fn word(record: &[u8], offset: usize) -> u16 {
+    u16::from_le_bytes([byte(record, offset), byte(record, offset + 1)])
+}
+
+/// Whether a record is the full or compact record of this sensor.
+pub(super) fn describes(record: &[u8], id: SensorId) -> bool {
+    matches!(byte(record, field::TYPE), FULL_SENSOR | COMPACT_SENSOR)
+        && byte(record, field::LENGTH) >= MIN_BODY
+        && byte(record, field::OWNER) == id.mc
+        && byte(record, field::OWNER_LUN) & 0x03 == id.lun
+        && byte(record, field::NUMBER) == id.number
+}
+
+/// Sets the sensor up. Bytes a short record does not have count as 0.
+pub(super) fn apply(sensor: &mut Sensor, record: &[u8]) {
+    let initialization = byte(record, field::INITIALIZATION);
+    let capabilities = byte(record, field::CAPABILITIES);
+    let assertions = word(record, field::ASSERTIONS);
+    let deassertions = word(record, field::DEASSERTIONS);
+    let full = byte(record, field::TYPE) == FULL_SENSOR;
+
+    if initialization & init::SENSOR_TYPE != 0 {
+        sensor.sensor_type = byte(record, field::SENSOR_TYPE);
+        sensor.event_reading_code = byte(record, field::EVENT_READING_CODE);
+    }
+    if initialization & init::EVENTS != 0 {
+        sensor.events_enabled = initialization & init::EVENTS_ON != 0;
+    }
+    if initialization & init::SCANNING != 0 {
+        sensor.scanning_enabled = initialization & init::SCANNING_ON != 0;
+    }
+    sensor.event_support = EventSupport::from_number(capabilities & 0x03);
+    sensor.assertions = EventMask { supported: assertions, enabled: assertions };
+    sensor.deassertions = EventMask { supported: deassertions, enabled: deassertions };
+    if initialization & init::THRESHOLDS != 0 {
+        sensor.thresholds.support = Support::from_number(capabilities >> 2 & 0x03);
+        // Bits 12 to 14 of the two words say which lower and upper thresholds are compared.
+        sensor.thresholds.supported = (assertions >> 12 & 0x07) as u8 | ((deassertions >> 12 & 0x07) << 3) as u8;
+        // Thresholds that are only readable keep the value 0, as in the original.
+        if full && sensor.thresholds.support == Support::Settable {
+            for (index, value) in sensor.thresholds.values.iter_mut().rev().enumerate() {
+                *value = byte(record, field::THRESHOLDS + index);
+            }
+        }
+    }
+    if initialization & init::HYSTERESIS != 0 {
+        sensor.hysteresis.support = Support::from_number(capabilities >> 4 & 0x03);
+        let offset = if full { field::FULL_HYSTERESIS } else { field::COMPACT_HYSTERESIS };
+        sensor.hysteresis.positive = byte(record, offset);
+        sensor.hysteresis.negative = byte(record, offset + 1);
+    }
+}

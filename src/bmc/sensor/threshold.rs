@@ -1,0 +1,161 @@
+//! Comparing a reading with thresholds (`commands-sensor-storage.md` section 4.2).
+
+use super::{Notice, Sensor};
+use crate::bmc::event::Direction;
+
+/// The six thresholds, in the order of status bits, masks and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threshold {
+    /// LNC
+    LowerNonCritical,
+    /// LC
+    LowerCritical,
+    /// LNR
+    LowerNonRecoverable,
+    /// UNC
+    UpperNonCritical,
+    /// UC
+    UpperCritical,
+    /// UNR
+    UpperNonRecoverable,
+}
+
+impl Threshold {
+    /// All of them, in the order in which they are compared and reported.
+    pub const ALL: [Self; 6] = [
+        Self::LowerNonCritical,
+        Self::LowerCritical,
+        Self::LowerNonRecoverable,
+        Self::UpperNonCritical,
+        Self::UpperCritical,
+        Self::UpperNonRecoverable,
+    ];
+
+    /// 0 to 5.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Its bit in masks and in the comparison status.
+    pub const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    /// Whether it is crossed from above.
+    const fn is_lower(self) -> bool {
+        (self as u8) < Self::UpperNonCritical as u8
+    }
+
+    /// Event offset: "going low" of a lower, "going high" of an upper threshold, for
+    /// assertion and deassertion alike.
+    const fn offset(self) -> u8 {
+        2 * self as u8 + if self.is_lower() { 0 } else { 1 }
+    }
+}
+
+/// Event data 1 with a trigger reading in byte 2 and a threshold in byte 3.
+const READING_AND_THRESHOLD: u8 = 0x50;
+
+impl Sensor {
+    /// Compares the reading with every supported threshold, keeps the status and says which
+    /// enabled events that gives, in order.
+    ///
+    /// A threshold is left only when the reading is more than the hysteresis away from it,
+    /// in integers without limit.
+    pub(super) fn compare(&mut self) -> [Option<Notice>; 6] {
+        let value = i32::from(self.value);
+        Threshold::ALL.map(|threshold| {
+            if self.thresholds.supported & threshold.bit() == 0 {
+                return None;
+            }
+            let limit = i32::from(self.thresholds.values[threshold.index()]);
+            let (entered, left) = if threshold.is_lower() {
+                (value <= limit, value - i32::from(self.hysteresis.negative) > limit)
+            } else {
+                (value >= limit, value + i32::from(self.hysteresis.positive) < limit)
+            };
+            let bit = u16::from(threshold.bit());
+            let held = self.status & bit != 0;
+            let (direction, enabled) = if entered && !held {
+                self.status |= bit;
+                (Direction::Assertion, self.assertions.enabled)
+            } else if left && held {
+                self.status &= !bit;
+                (Direction::Deassertion, self.deassertions.enabled)
+            } else {
+                return None;
+            };
+            let offset = threshold.offset();
+            (enabled & (1 << offset) != 0).then_some(Notice {
+                direction,
+                data: [READING_AND_THRESHOLD | offset, self.value, self.thresholds.values[threshold.index()]],
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bmc::sensor::{EventMask, Hysteresis, Support, Thresholds};
+
+    fn sensor() -> Sensor {
+        let all = EventMask { supported: 0x0fff, enabled: 0x0fff };
+        Sensor {
+            assertions: all,
+            deassertions: all,
+            hysteresis: Hysteresis { support: Support::Settable, positive: 3, negative: 2 },
+            thresholds: Thresholds { support: Support::Settable, supported: 0x3f, values: [0; 6] },
+            ..Sensor::default()
+        }
+    }
+
+    fn only(sensor: &mut Sensor, threshold: Threshold, limit: u8) -> Option<(Direction, [u8; 3])> {
+        sensor.value = 0x60;
+        sensor.thresholds.supported = threshold.bit();
+        sensor.thresholds.values[threshold.index()] = limit;
+        sensor.compare().into_iter().flatten().next().map(|notice| (notice.direction, notice.data))
+    }
+
+    #[test]
+    fn seen_examples() {
+        let mut upper = sensor();
+        let unc = Threshold::UpperNonCritical;
+        assert_eq!(only(&mut upper, unc, 0x61), None);
+        assert_eq!(only(&mut upper, unc, 0x60), Some((Direction::Assertion, [0x57, 0x60, 0x60])));
+        assert_eq!(only(&mut upper, unc, 0x63), None);
+        assert_eq!(only(&mut upper, unc, 0x64), Some((Direction::Deassertion, [0x57, 0x60, 0x64])));
+        let mut lower = sensor();
+        let lnc = Threshold::LowerNonCritical;
+        assert_eq!(only(&mut lower, lnc, 0x60), Some((Direction::Assertion, [0x50, 0x60, 0x60])));
+        assert_eq!(only(&mut lower, lnc, 0x5e), None);
+        assert_eq!(only(&mut lower, lnc, 0x5d), Some((Direction::Deassertion, [0x50, 0x60, 0x5d])));
+    }
+
+    #[test]
+    fn all_six_offsets_in_order() {
+        let mut sensor = sensor();
+        sensor.value = 0x60;
+        sensor.thresholds.values = [0x90, 0x91, 0x92, 0x10, 0x11, 0x12];
+        let offsets = sensor.compare().map(|notice| notice.unwrap().data[0]);
+        assert_eq!(offsets, [0x50, 0x52, 0x54, 0x57, 0x59, 0x5b]);
+        assert_eq!(sensor.status, 0x3f);
+    }
+
+    #[test]
+    fn status_follows_without_enabled_events() {
+        let mut sensor = sensor();
+        sensor.assertions.enabled = 0;
+        assert_eq!(only(&mut sensor, Threshold::UpperCritical, 0x10), None);
+        assert_eq!(sensor.status, 0x10);
+    }
+
+    #[test]
+    fn hysteresis_reaches_beyond_a_byte() {
+        let mut sensor = sensor();
+        sensor.hysteresis = Hysteresis { support: Support::Settable, positive: 0xff, negative: 0xff };
+        assert!(only(&mut sensor, Threshold::UpperNonCritical, 0x60).is_some());
+        assert_eq!(only(&mut sensor, Threshold::UpperNonCritical, 0xff), None);
+        assert_eq!(sensor.status, 0x08);
+    }
+}
