@@ -16,7 +16,6 @@
 folder=${1:?usage: bench-machine.sh FOLDER [on|off]}
 : "${FORCE_OFF:=4000}"
 : "${SHUTDOWN:=1000}"
-step=20
 
 power=$folder/gpio503/value
 led=$folder/gpio504/value
@@ -27,6 +26,13 @@ done
 : >"$folder/events"
 
 event() { echo "$1" >>"$folder/events"; }
+
+# Sets now to the time in milliseconds. Reading it starts no process, so that the looks at
+# the buttons follow each other closely.
+clock() {
+    read -r now _ </proc/uptime || exit 1
+    now=$(((${now%.*} * 100 + 1${now#*.} - 100) * 10))
+}
 
 # The lamp is lit while its file reads 0. The new value appears in one step.
 lamp() {
@@ -41,46 +47,41 @@ look() {
 on=0
 [ "${2:-off}" != on ] || on=1
 lamp $((1 - on))
-held=0
+since=0
 was_reset=0
 ending=0
 down=0
-while sleep 0.0$step; do
+while sleep 0.02; do
+    clock
     look "$power" "$down"
     if [ "$value" = 1 ]; then
         if [ "$down" = 0 ]; then
             down=1
-            held=0
+            since=$now
             pressed_while=$on
             if [ "$on" = 0 ]; then
                 on=1
                 lamp 0
                 event on
             fi
-        else
-            held=$((held + step))
-            if [ "$on" = 1 ] && [ "$pressed_while" = 1 ] && [ "$held" -ge "$FORCE_OFF" ]; then
-                on=0
-                ending=0
-                lamp 1
-                event forced-off
-            fi
+        elif [ "$on" = 1 ] && [ "$pressed_while" = 1 ] && [ $((now - since)) -ge "$FORCE_OFF" ]; then
+            on=0
+            ending=0
+            lamp 1
+            event forced-off
         fi
     elif [ "$down" = 1 ]; then
         down=0
         if [ "$on" = 1 ] && [ "$pressed_while" = 1 ] && [ "$ending" = 0 ]; then
-            ending=$SHUTDOWN
+            ending=$((now + SHUTDOWN))
             event shutdown
         fi
     fi
-    if [ "$ending" -gt 0 ]; then
-        ending=$((ending - step))
-        if [ "$ending" -le 0 ]; then
-            ending=0
-            on=0
-            lamp 1
-            event off
-        fi
+    if [ "$ending" != 0 ] && [ "$now" -ge "$ending" ]; then
+        ending=0
+        on=0
+        lamp 1
+        event off
     fi
     reset=0
     for pin in 505 507; do

@@ -90,10 +90,16 @@ press() {
     }
 }
 
+# Releases it and lets it be seen released before anything presses it again.
+let_go() {
+    release
+    pause 100
+}
+
 press_shortly() {
     press "$1"
     pause "$SHORT_PRESS"
-    release
+    let_go
 }
 
 # Waits until a condition holds, at most so many milliseconds.
@@ -112,7 +118,7 @@ set_power() {
         lamp_lit || return 0
         press "$POWER_BUTTON"
         await lamp_out "$LONG_PRESS" || :
-        release
+        let_go
         await lamp_out "$LED_WAIT" || fail "the machine is still on"
         ;;
     *)
