@@ -3,10 +3,19 @@
 //! Knows no other room and opens no file: text comes in with its name, values come out
 //! with the place they were written at, and every fault is a [`Diagnostic`] that names
 //! file, line and column and says what was expected.
+//!
+//! Text is bytes. How bytes that are not UTF-8 survive is told in [`text`].
 
+mod arguments;
 pub mod command;
 pub mod diagnostic;
+mod grammar;
+pub mod help;
 pub mod lan_conf;
 pub mod model;
+mod number;
+mod script;
+mod suggest;
+pub mod text;
 
 pub use diagnostic::{Diagnostic, Severity, Span};

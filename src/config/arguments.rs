@@ -1,0 +1,329 @@
+//! The arguments of one statement, with its variables replaced.
+//!
+//! The grammar has already sorted the words of a statement into kinds; this takes them in
+//! order and keeps, for each, the place it was written at. A word that is a variable is
+//! replaced by the value and sorted again; the place stays that of the `$`.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use pest::Parser;
+use pest::iterators::{Pair, Pairs};
+
+use super::grammar::{Grammar, Rule};
+use super::number;
+use super::text::{encode, quote};
+
+/// What cannot be read, at which bytes of the statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub range: Range<usize>,
+    pub message: String,
+}
+
+impl Fault {
+    pub fn new(range: Range<usize>, message: impl Into<String>) -> Self {
+        Self { range, message: message.into() }
+    }
+
+    /// The same fault as part of a larger one.
+    pub fn inside(self, outer: &str) -> Self {
+        Self { range: self.range, message: format!("{outer}: {}", self.message) }
+    }
+}
+
+/// A word of the statement, sorted into a kind.
+#[derive(Clone, Debug)]
+pub(super) struct Found<'a> {
+    /// Which kind: the innermost rule.
+    pub rule: Rule,
+    /// The word, variables replaced.
+    pub text: &'a str,
+    /// Where it stands.
+    pub range: Range<usize>,
+    /// Name of the variable it came from.
+    pub variable: Option<&'a str>,
+}
+
+impl<'a> Found<'a> {
+    /// The word, or the variable and its value, for a message.
+    pub fn quoted(&self) -> String {
+        match self.variable {
+            Some(name) => format!("{} (value of {})", quote(self.text), quote(&format!("${name}"))),
+            None => quote(self.text),
+        }
+    }
+
+    /// What is wrong with this word.
+    pub fn fault(&self, message: impl Into<String>) -> Fault {
+        Fault::new(self.range.clone(), message)
+    }
+
+    /// What is wrong with the part of this word at the bytes `part`.
+    pub fn fault_at(&self, part: Range<usize>, message: impl Into<String>) -> Fault {
+        // Inside the value of a variable there is no place to point at.
+        match self.variable {
+            Some(_) => self.fault(message),
+            None => Fault::new(self.range.start + part.start..self.range.start + part.end, message),
+        }
+    }
+
+    /// That this word, introduced by `lead`, is no number.
+    pub fn not_a_number(&self, lead: &str) -> Fault {
+        let value = match self.variable {
+            Some(name) => format!(" (value of {})", quote(&format!("${name}"))),
+            None => String::new(),
+        };
+        self.fault(format!("{lead}: {}{value}", number::complaint(self.text)))
+    }
+
+    /// The word as an unsigned number. The value of a variable may be empty, which is 0.
+    pub fn number(&self) -> Option<u64> {
+        match self.variable {
+            Some(_) if self.text.is_empty() => Some(0),
+            _ if self.rule == Rule::number => number::unsigned(self.text),
+            _ => None,
+        }
+    }
+
+    /// This word sorted into the kinds of the rule `kind`.
+    pub fn sorted_as(&self, kind: Rule) -> Self {
+        let (rule, text) = sort(kind, self.text);
+        Self { rule, text, ..self.clone() }
+    }
+
+    /// The rules inside this word when read as `kind`, their places relative to the word.
+    pub fn parts(&self, kind: Rule) -> Vec<Pair<'a, Rule>> {
+        Grammar::parse(kind, self.text)
+            .ok()
+            .and_then(|mut pairs| pairs.next())
+            .map(|pair| pair.into_inner().collect())
+            .unwrap_or_default()
+    }
+}
+
+/// Sorts `text`, a whole word however many blanks it has, into the kinds of the rule `kind`.
+fn sort(kind: Rule, text: &str) -> (Rule, &str) {
+    let inner = Grammar::parse(kind, text).ok().and_then(|mut pairs| pairs.next()?.into_inner().next());
+    match inner {
+        // A character is the one after the quote, whatever follows.
+        Some(pair) if pair.as_rule() == Rule::character => (Rule::character, text),
+        // The value of a variable is not replaced again.
+        Some(pair) if pair.as_rule() != Rule::variable && pair.as_span().end() == text.len() => (pair.as_rule(), text),
+        _ => (Rule::other, text),
+    }
+}
+
+/// That a word is not there.
+#[derive(Clone, Debug)]
+pub(super) struct Missing<'a> {
+    range: Range<usize>,
+    variable: Option<&'a str>,
+}
+
+impl Missing<'_> {
+    /// Whether it is missing because a variable does not exist.
+    pub fn is_variable(&self) -> bool {
+        self.variable.is_some()
+    }
+
+    /// The fault, introduced by `message`.
+    pub fn fault(&self, message: impl Into<String>) -> Fault {
+        let message = message.into();
+        match self.variable {
+            Some(name) => Fault::new(self.range.clone(), format!("{message}: there is no variable {}", quote(name))),
+            None => Fault::new(self.range.clone(), message),
+        }
+    }
+}
+
+/// Name and value of what a delimited string's error is called, in the original's words.
+const STRING_MISSING: &str = "missing string value";
+const STRING_START: &str = "string value must start with '\"' or '''";
+const STRING_END: &str = "End of line in string";
+const STRING_VARIABLE: &str = "unable to find variable";
+
+/// The first word of a statement.
+pub(super) enum Head<'a> {
+    /// Nothing to do: empty, a comment, or a variable that does not exist.
+    Nothing { unknown_variable: Option<(&'a str, Range<usize>)> },
+    /// A keyword.
+    Keyword(Found<'a>),
+}
+
+/// Reads the first word of `text`.
+pub(super) fn head<'a>(text: &'a str, variables: &'a HashMap<String, String>) -> Head<'a> {
+    let nothing = Head::Nothing { unknown_variable: None };
+    let pair = Grammar::parse(Rule::head, text).ok().and_then(|mut pairs| pairs.next()?.into_inner().next());
+    let Some(pair) = pair else { return nothing };
+    let range = pair.as_span().start()..pair.as_span().end();
+    match pair.as_rule() {
+        Rule::word => Head::Keyword(Found { rule: Rule::word, text: pair.as_str(), range, variable: None }),
+        Rule::variable => {
+            let name = name_of(pair.as_str());
+            match variables.get(name) {
+                Some(value) => Head::Keyword(Found { rule: Rule::word, text: value, range, variable: Some(name) }),
+                None => Head::Nothing { unknown_variable: Some((name, range)) },
+            }
+        }
+        _ => nothing,
+    }
+}
+
+/// The name of the variable `$name`.
+fn name_of(word: &str) -> &str {
+    word.strip_prefix('$').unwrap_or(word)
+}
+
+/// The arguments of a statement, one after the other.
+pub(super) struct Arguments<'a> {
+    text: &'a str,
+    base: usize,
+    pairs: Pairs<'a, Rule>,
+    variables: &'a HashMap<String, String>,
+}
+
+impl<'a> Arguments<'a> {
+    /// The arguments that begin at byte `base` of `text`, in the form `rule`.
+    pub fn new(rule: Rule, text: &'a str, base: usize, variables: &'a HashMap<String, String>) -> Result<Self, Fault> {
+        // The grammar takes anything, so only a slip in the grammar itself comes here.
+        let unreadable = || Fault::new(base.min(text.len())..text.len(), "unreadable arguments");
+        let rest = text.get(base..).ok_or_else(unreadable)?;
+        let pair = Grammar::parse(rule, rest).ok().and_then(|mut pairs| pairs.next()).ok_or_else(unreadable)?;
+        Ok(Self { text, base, pairs: pair.into_inner(), variables })
+    }
+
+    /// The arguments that begin at byte `base` of the same statement.
+    pub fn again(&self, rule: Rule, base: usize) -> Result<Self, Fault> {
+        Self::new(rule, self.text, base, self.variables)
+    }
+
+    /// One past the last word.
+    pub fn end(&self) -> Range<usize> {
+        let end = self.text.trim_end_matches([' ', '\t', '\n']).len();
+        end..end
+    }
+
+    fn place(&self, pair: &Pair<'a, Rule>) -> Range<usize> {
+        let span = pair.as_span();
+        self.base + span.start()..self.base + span.end()
+    }
+
+    /// Where the next argument, or the blanks before it, begins.
+    pub fn position(&self) -> usize {
+        self.pairs.peek().map_or(self.text.len(), |pair| self.place(&pair).start)
+    }
+
+    /// The next argument. A variable that does not exist is a missing argument.
+    pub fn next(&mut self) -> Result<Found<'a>, Missing<'a>> {
+        let missing = Missing { range: self.end(), variable: None };
+        let Some(kind) = self.pairs.next() else { return Err(missing) };
+        let rule = kind.as_rule();
+        if rule == Rule::missing {
+            return Err(missing);
+        }
+        // A rule without kinds inside is found as itself.
+        let pair = kind.clone().into_inner().next().unwrap_or(kind);
+        let range = self.place(&pair);
+        if pair.as_rule() != Rule::variable {
+            return Ok(Found { rule: pair.as_rule(), text: pair.as_str(), range, variable: None });
+        }
+        let name = name_of(pair.as_str());
+        let Some(value) = self.variables.get(name) else { return Err(Missing { range, variable: Some(name) }) };
+        let (rule, text) = sort(rule, value);
+        Ok(Found { rule, text, range, variable: Some(name) })
+    }
+
+    /// The next of a list of arguments that ends with the line, or with a variable that does
+    /// not exist.
+    pub fn next_if_any(&mut self) -> Option<Found<'a>> {
+        self.next().ok()
+    }
+
+    /// The arguments inside the next one: `words`, `data`.
+    pub fn inner(&mut self) -> Self {
+        let pairs = self.pairs.next().map_or_else(|| self.pairs.clone(), |pair| pair.into_inner());
+        Self { text: self.text, base: self.base, pairs, variables: self.variables }
+    }
+
+    /// The next argument as a delimited string, and its place.
+    pub fn string(&mut self) -> Result<(String, Range<usize>), Fault> {
+        let end = self.end();
+        let Some(string) = self.pairs.next() else { return Err(Fault::new(end, STRING_MISSING)) };
+        let mut value = String::new();
+        let mut place: Option<Range<usize>> = None;
+        for piece in string.into_inner() {
+            let range = self.place(&piece);
+            let text = piece.as_str();
+            match piece.as_rule() {
+                Rule::double_quoted | Rule::single_quoted => {
+                    value.push_str(text.get(1..text.len().saturating_sub(1)).unwrap_or_default());
+                }
+                Rule::string_variable => match self.variables.get(name_of(text)) {
+                    Some(text) => value.push_str(text),
+                    None => return Err(Fault::new(range, format!("{STRING_VARIABLE} {}", quote(name_of(text))))),
+                },
+                Rule::unclosed => {
+                    return Err(Fault::new(
+                        range.start..range.start + 1,
+                        format!("{STRING_END}: this quote is not closed"),
+                    ));
+                }
+                _ if place.is_some() => {
+                    return Err(Fault::new(
+                        range,
+                        format!("{STRING_START}: {} follows the string without a blank", quote(text)),
+                    ));
+                }
+                _ => return Err(Fault::new(range, format!("{STRING_START}: found {}", quote(text)))),
+            }
+            place = Some(place.map_or(range.start, |place| place.start)..range.end);
+        }
+        match place {
+            Some(place) => Ok((value, place)),
+            None => Err(Fault::new(end, STRING_MISSING)),
+        }
+    }
+}
+
+/// Why a word is not 16 or 20 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BytesFault {
+    /// No closing quote.
+    Unclosed,
+    /// Hexadecimal form of the wrong length.
+    Length,
+    /// Not hexadecimal, at this byte of the word.
+    Digit(usize),
+}
+
+/// Bytes given by characters in quotes or by hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ByteString {
+    /// The characters between the quotes, of any length.
+    Quoted(Vec<u8>),
+    /// 16 bytes, or 20 where those are allowed.
+    Hex(Vec<u8>),
+}
+
+/// Reads a word of the kind `bytes`; `digits` are the allowed numbers of hexadecimal digits.
+pub(super) fn byte_string(found: &Found<'_>, digits: &[usize]) -> Result<ByteString, BytesFault> {
+    let text = found.text;
+    match found.rule {
+        Rule::quoted => Ok(ByteString::Quoted(encode(text.get(1..text.len() - 1).unwrap_or_default()).into_owned())),
+        _ if text.starts_with('"') => Err(BytesFault::Unclosed),
+        _ if !digits.contains(&text.chars().count()) => Err(BytesFault::Length),
+        _ => {
+            if let Some((at, _)) = text.char_indices().find(|(_, c)| !c.is_ascii_hexdigit()) {
+                return Err(BytesFault::Digit(at));
+            }
+            let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default() as u8;
+            Ok(ByteString::Hex(
+                text.as_bytes()
+                    .chunks(2)
+                    .map(|pair| pair.iter().fold(0, |all, &byte| all << 4 | digit(byte)))
+                    .collect(),
+            ))
+        }
+    }
+}

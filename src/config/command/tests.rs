@@ -1,0 +1,411 @@
+use super::*;
+use crate::config::{Severity, Span};
+
+fn resolve_with(line: &str, variables: &[(&str, &str)]) -> Result<Option<Command>, crate::config::Diagnostic> {
+    let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    Statement::single("t.emu", line).resolve(&variables)
+}
+
+fn resolve(line: &str) -> Command {
+    match resolve_with(line, &[]) {
+        Ok(Some(command)) => command,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn fails(line: &str, message: &str, column: u32, length: u32) {
+    match resolve_with(line, &[]) {
+        Err(found) => {
+            assert!(found.message.starts_with(message), "{line}: {}", found.message);
+            assert_eq!(found.span, Span { line: 1, column, length }, "{line}: {found}");
+            assert_eq!((found.severity, found.source_line.as_str()), (Severity::Error, line));
+        }
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+const S: SensorAddress = SensorAddress { mc: 0x20, lun: 0, number: 5 };
+
+fn value_of(word: &str, variables: &[(&str, &str)]) -> Option<u8> {
+    match resolve_with(&format!("sensor_set_value 0x20 0 5 {word} 1"), variables) {
+        Ok(Some(Command::SensorSetValue { value, .. })) => Some(value),
+        _ => None,
+    }
+}
+
+/// `emu.md` section 4.
+#[test]
+fn small_numbers() {
+    for (word, value) in [
+        ("256", 0),
+        ("-1", 255),
+        ("0x141", 0x41),
+        ("00", 0),
+        ("010", 8),
+        ("'A", 0x41),
+        ("'AB", 0x41),
+        ("'0x20", 0x30),
+        ("'", 0),
+        ("''", 0x27),
+        ("'$", 0x24),
+        ("'\u{e4}", 0xc3),
+    ] {
+        assert_eq!(value_of(word, &[]), Some(value), "{word}");
+    }
+    for word in ["08", "09", "1f", "0x", "0b1", "1e3", "\"1\"", "1\r"] {
+        fails(&format!("sensor_set_value 0x20 0 5 {word} 1"), "Invalid value given", 27, word.len() as u32);
+    }
+    fails(
+        "mc_add 0x20 0 1 23 9 8 1f",
+        "Invalid Device Support given: '1f' is not a number (C conventions: 0x1f, 31, 037); did you mean 0x1f?",
+        24,
+        2,
+    );
+}
+
+/// Section 3.
+#[test]
+fn variables() {
+    let v: &[(&str, &str)] = &[
+        ("N", "0x31"),
+        ("E", ""),
+        ("SP", " 5"),
+        ("TWO", "1 2"),
+        ("Q", "' x"),
+        ("C", "sensor_set_value"),
+        ("A$B", "7"),
+        ("IND", "$N"),
+        ("{x}", "9"),
+    ];
+    for (word, value) in [
+        ("$N", Some(0x31)),
+        ("$E", Some(0)),
+        ("$SP", Some(5)),
+        ("$TWO", None),
+        ("$Q", Some(0x20)),
+        ("$A$B", Some(7)),
+        ("$IND", None),
+        ("${x}", Some(9)),
+        ("$n", None),
+    ] {
+        assert_eq!(value_of(word, v), value, "{word}");
+    }
+    let expected = Command::SensorSetValue { sensor: S, value: 1, event: true };
+    assert_eq!(resolve_with("$C 0x20 0 5 1 1", v), Ok(Some(expected)));
+    assert_eq!(resolve_with("$UNKNOWN 1 2 3", v), Ok(None));
+    let error = resolve_with("mc_enable $NOPE", v).expect_err("unknown");
+    assert_eq!(error.message, "No MC address given: there is no variable 'NOPE'");
+    assert_eq!((error.span.column, error.span.length), (11, 5));
+    let error = resolve_with("$IND 1", v).expect_err("not a command");
+    assert_eq!(error.message, "Unknown command: $N (value of '$IND')");
+    let error = resolve_with("mc_enable $TWO", v).expect_err("two words are no number");
+    assert!(error.message.starts_with("Invalid MC address given: '1 2' is not a number"), "{error}");
+    assert!(error.message.ends_with("(value of '$TWO')"), "{error}");
+    // The end of a list, without a word.
+    let expected = Command::MainSdrAdd { mc: 0x20, data: vec![1, 2] };
+    assert_eq!(resolve_with("main_sdr_add 0x20 1 2 $NOPE 3", v), Ok(Some(expected)));
+    let named = [("ON", "enable"), ("M", "000000000000001"), ("POLL", "poll"), ("F", "file")];
+    let command = resolve_with("sensor_set_event_support 1 2 3 $ON scanning none $M $M $M $M", &named);
+    assert!(matches!(command, Ok(Some(Command::SensorSetEventSupport { assert_support: 1, .. }))), "{command:?}");
+    let command = resolve_with("sensor_add 1 2 3 4 5 $POLL 6 $F \"x\"", &named);
+    assert!(matches!(command, Ok(Some(Command::SensorAdd { poll: Some(_), .. }))), "{command:?}");
+}
+
+#[test]
+fn delimited_strings() {
+    let v: &[(&str, &str)] = &[("N", "3"), ("P", "/a b"), ("E", "")];
+    let path = |line: &str| match resolve_with(line, v) {
+        Ok(Some(Command::Include { path })) => path,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(path("include \"/sys/dev-\"$N\"-\"$N\"/x\""), "/sys/dev-3-3/x");
+    assert_eq!(path("read_cmds  'a \"b\"'"), "a \"b\"");
+    assert_eq!(path("include $P$N"), "/a b3");
+    assert_eq!(path("include $E\"\"''$E junk"), "");
+    assert_eq!(path("include \r\"x\\\" junk"), "x\\");
+    for (line, reason, column, length) in [
+        ("include", "missing string value", 8, 1),
+        ("include   ", "missing string value", 8, 1),
+        ("include x y", "string value must start with '\"' or '''", 9, 1),
+        ("include \"x\"y z", "string value must start with '\"' or '''", 12, 1),
+        ("include \"x\"'y z", "End of line in string", 12, 1),
+        ("include \"x\"$NO\"y\"", "unable to find variable", 12, 3),
+    ] {
+        fails(line, &format!("Could not get include filename: {reason}"), column, length);
+    }
+    let define = |name: &str, value: &str| Command::Define { name: name.into(), value: value.into() };
+    assert_eq!(resolve("define Q \"a\" junk here"), define("Q", "a"));
+    assert_eq!(resolve("define A-b.c$ ''"), define("A-b.c$", ""));
+    assert_eq!(resolve_with("define $P \"v\"", v), Ok(Some(define("/a b", "v"))));
+    fails("define", "No variable name given for define", 7, 1);
+    fails("define X y", "Could not get variable X value: string value must start with", 10, 1);
+    fails("define X", "Could not get variable X value: missing string value", 9, 1);
+}
+
+#[test]
+fn words() {
+    for line in ["", "   ", "\t", "# x", "   # hi", "#"] {
+        assert_eq!(resolve_with(line, &[]), Ok(None), "{line:?}");
+    }
+    fails("  mc_enabel 0x20", "Unknown command: mc_enabel, did you mean 'mc_enable'?", 3, 9);
+    fails("MC_ENABLE 0x20", "Unknown command: MC_ENABLE, did you mean 'mc_enable'?", 1, 9);
+    fails("bogus", "Unknown command: bogus", 1, 5);
+    fails("set_working_mc 0x20", "Unknown command: set_working_mc (it belongs into lan.conf)", 1, 14);
+    assert_eq!(resolve("mc_enable\t0x20 # ignored"), Command::McEnable { mc: 0x20 });
+    assert_eq!(resolve("mc_enable 0x20\n"), Command::McEnable { mc: 0x20 });
+    assert_eq!(resolve("quit now"), Command::Quit);
+    assert_eq!(resolve("help"), Command::Help);
+    assert_eq!(resolve("noecho"), Command::NoEcho);
+}
+
+#[test]
+fn switches() {
+    let debug = |raw, messages, sol| Command::Debug { raw, messages, sol };
+    assert_eq!(resolve("debug"), debug(false, false, false));
+    assert_eq!(resolve("debug sol raw"), debug(true, false, true));
+    assert_eq!(resolve("debug msg msg"), debug(false, true, false));
+    fails("debug raw foo", "Invalid debug level 'foo', options are 'raw'", 11, 3);
+    assert_eq!(resolve("persist"), Command::Persist { on: None });
+    assert_eq!(resolve("persist on off"), Command::Persist { on: Some(false) });
+    assert_eq!(resolve("persist on"), Command::Persist { on: Some(true) });
+    fails("persist maybe", "Invalid persist vale 'maybe', options are 'on' and 'off'", 9, 5);
+    assert_eq!(resolve("sleep 1500"), Command::Sleep { milliseconds: 1500 });
+    fails("sleep", "No timeout given", 6, 1);
+    fails("sleep 1s", "Invalid timeout given", 7, 2);
+}
+
+#[test]
+fn controllers() {
+    assert_eq!(
+        resolve("mc_add 0x120 1 has-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr dynsens persist_sdr"),
+        Command::McAdd {
+            mc: 0x20,
+            device_id: 1,
+            has_device_sdrs: 1,
+            device_revision: 0x23,
+            major: 9,
+            minor: 8,
+            device_support: 0x9f,
+            manufacturer: 0x1291,
+            product: 0xf02,
+            dynamic_sensors: true,
+            persist_sdr: true,
+        }
+    );
+    let line = "mc_add 0x30 0 no-device-sdrs 0 0 0 0 0 0";
+    assert!(matches!(resolve(line), Command::McAdd { has_device_sdrs: 0, dynamic_sensors: false, .. }));
+    assert!(matches!(resolve("mc_add 0x30 0 2 0 0 0 0 0 0"), Command::McAdd { has_device_sdrs: 2, .. }));
+    fails("mc_add 0x22 0 maybe", "Invalid Has Device SDRs given: found 'maybe'", 15, 5);
+    fails(&format!("{line} # x"), "Invalid MC flag: '#'", 42, 1);
+    fails("mc_add 0x22 0 1 1", "No Major FW Rev given", 18, 1);
+    assert_eq!(resolve("mc_setbmc 32"), Command::McSetBmc { mc: 0x20 });
+    fails("mc_setbmc 0x21", "Invalid IPMB address: 0x21 is odd", 11, 4);
+    fails("mc_setbmc zz", "Invalid IPMB address of BMC given", 11, 2);
+    assert_eq!(resolve("mc_delete 1"), Command::McDelete { mc: 1 });
+    assert_eq!(resolve("mc_disable 1"), Command::McDisable { mc: 1 });
+    fails("mc_enable", "No MC address given", 10, 1);
+    fails("mc_enable zz", "Invalid MC address given", 11, 2);
+    assert_eq!(resolve("mc_set_num_leds 1 300"), Command::McSetNumLeds { mc: 1, count: 44 });
+    assert_eq!(resolve("mc_set_power 1 2 -1"), Command::McSetPower { mc: 1, power: 2, event: true });
+    fails("mc_set_power 0x20 1", "No Gen int given", 20, 1);
+    assert_eq!(resolve("atca_enable x"), Command::AtcaEnable);
+    let site = Command::AtcaSetSite { hardware_address: 0x41, site_type: 2, site_number: 3 };
+    assert_eq!(resolve("atca_set_site 0x41 2 3"), site);
+    fails("atca_set_site 1", "No site type given", 16, 1);
+}
+
+#[test]
+fn guids() {
+    let guid = |line: &str| match resolve(line) {
+        Command::McSetGuid { guid, .. } => guid,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(guid("mc_set_guid 0x20 \"abcdefghijklmnop\""), *b"abcdefghijklmno\0");
+    assert_eq!(guid("mc_set_guid 0x20 \"a b\""), *b"a b\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    assert_eq!(guid("mc_set_guid 0x20 000102030405060708090a0b0c0d0e0F"), std::array::from_fn(|i| i as u8));
+    fails("mc_set_guid 0x20", "No GUID given", 17, 1);
+    fails("mc_set_guid 0x20 \"abc", "ASCII GUID doesn't end in '\"'", 18, 4);
+    fails("mc_set_guid 0x20 \"", "ASCII GUID doesn't end in '\"'", 18, 1);
+    fails("mc_set_guid 0x20 'abc'", "HEX GUID not 32 HEX characters long", 18, 5);
+    fails("mc_set_guid 0x20 00112233445566778899aabbccddeegf", "Invalid HEX character in GUID", 48, 1);
+}
+
+#[test]
+fn frus() {
+    let data = |size, data: &[u8]| Command::McAddFruData { mc: 0x20, device: 1, size, data: data.to_vec() };
+    assert_eq!(resolve("mc_add_fru_data 0x20 1 10 data 1 'a 0x3"), data(10, &[1, b'a', 3]));
+    assert_eq!(resolve("mc_add_fru_data 0x20 1 0 data"), data(0, &[]));
+    let file = Command::McAddFruFile { mc: 0x20, device: 1, size: 8192, offset: 16, path: "/a b".into() };
+    assert_eq!(resolve("mc_add_fru_data 0x20 1 8192 file 0x10 \"/a b\" junk"), file);
+    fails("mc_add_fru_data 0x20 1 8193 data", "FRU physical size 8193 is too large, at most 8192", 24, 4);
+    fails("mc_add_fru_data 0x20 1 -1 data", "FRU physical size 4294967295 is too large", 24, 2);
+    fails("mc_add_fru_data 0x20 1 2 data 1 2 3", "Error: input data too long for FRU", 35, 1);
+    fails("mc_add_fru_data 0x20 1 9 data 1 2 zz", "Invalid data byte given: 'zz'", 35, 2);
+    fails("mc_add_fru_data 0x20 1 2 data 1 # x", "Invalid data byte given", 33, 1);
+    fails("mc_add_fru_data 0x20 1 2", "No FRU data type given", 25, 1);
+    fails("mc_add_fru_data 0x20 1 2 00 00", "FRU type not given, need file or data: found '00'", 26, 2);
+    fails("mc_add_fru_data 0x20 1 2 file", "No file offset given", 30, 1);
+    fails("mc_add_fru_data 0x20 1 2 file 0", "Error with FRU filename: missing string value", 32, 1);
+    fails("mc_add_fru_data 0x20 1 2 file 0 x", "Error with FRU filename: string value must start", 33, 1);
+    assert_eq!(resolve("mc_dump_fru_data 0x20 255"), Command::McDumpFruData { mc: 0x20, device: 255 });
+    fails("mc_dump_fru_data 0x20", "No Device ID given", 22, 1);
+}
+
+#[test]
+fn records() {
+    let enable = Command::SelEnable { mc: 0x20, max_records: 1000, flags: 10 };
+    assert_eq!(resolve("sel_enable 0x20 1000 0x0a x"), enable);
+    fails("sel_enable 0x20 1.5 0", "Invalid max records given", 17, 3);
+    fails("sel_enable 0x20 1", "No flags given", 18, 1);
+    let add = Command::SelAdd { mc: 0x20, record_type: 2, data: std::array::from_fn(|i| i as u8 + 1) };
+    assert_eq!(resolve("sel_add 0x20 2 1 2 3 4 5 6 7 8 9 10 11 12 13 14 zz"), add);
+    fails("sel_add 0x20 2 1 2 3", "No data byte given", 21, 1);
+    assert_eq!(resolve("main_sdr_add 0x20"), Command::MainSdrAdd { mc: 0x20, data: vec![] });
+    fails("main_sdr_add 0x20 1 2 zz", "Invalid data byte given: 'zz' is not a number", 23, 2);
+    fails("main_sdr_add 0x20 1 # x", "Invalid data byte given", 21, 1);
+    let many = format!("device_sdr_add 0x20 3{} zz", " 7".repeat(256));
+    assert_eq!(resolve(&many), Command::DeviceSdrAdd { mc: 0x20, lun: 3, data: vec![7; 256] });
+    fails("device_sdr_add 0x20", "No LUN given", 20, 1);
+    let error = resolve_with("device_sdr_add 0x20 0 1 zz", &[]).expect_err("zz");
+    assert!(error.message.ends_with("(data byte 1)"), "{error}");
+}
+
+#[test]
+fn sensors() {
+    let add =
+        |event_only, poll| Command::SensorAdd { sensor: S, sensor_type: 1, event_reading_code: 0x6f, event_only, poll };
+    assert_eq!(resolve("sensor_add 0x20 0 5 1 0x6f"), add(false, None));
+    assert_eq!(resolve("sensor_add 0x20 0 5 1 0x6f event-only event-only"), add(true, None));
+    fails("sensor_add 0x20 0 5 1 0x6f event_only", "Unknown sensor option: 'event_only'", 28, 10);
+    fails("sensor_add 0x20 0 5 1 0x6f # x", "Unknown sensor option: '#'", 28, 1);
+    fails("sensor_add 0x20 0 5 1", "No event reading code given", 22, 1);
+    let bit = Command::SensorSetBit { sensor: S, bit: 1, value: 2, event: true };
+    assert_eq!(resolve("sensor_set_bit 0x20 0 5 1 2 3"), bit);
+    fails("sensor_set_bit 0x20 0 5 1 2", "No generate event given", 28, 1);
+    let bit = Command::SensorSetBitClearRest { sensor: S, bit: 1, event: false };
+    assert_eq!(resolve("sensor_set_bit_clr_rest 0x20 0 5 1 0"), bit);
+    let hysteresis = |support| Command::SensorSetHysteresis { sensor: S, support, positive: 1, negative: 2 };
+    for (word, support) in [("none", 0), ("readable", 1), ("settable", 2), ("fixed", 3), ("7", 7), ("'a", 0x61)] {
+        assert_eq!(resolve(&format!("sensor_set_hysteresis 0x20 0 5 {word} 1 2")), hysteresis(support));
+    }
+    fails("sensor_set_hysteresis 0x20 0 5 Fixed 1 2", "Invalid hysteresis support given: found 'Fixed'", 32, 5);
+}
+
+#[test]
+fn thresholds_and_masks() {
+    assert_eq!(
+        resolve("sensor_set_threshold 0x20 0 5 settable 110001 0xa0 0x90 0x70 3 2 1"),
+        Command::SensorSetThreshold { sensor: S, support: 2, enabled: 0b11_0001, values: [1, 2, 3, 0x70, 0x90, 0xa0] }
+    );
+    fails("sensor_set_threshold 0x20 0 5 settable 111000 1 2 3", "No threshold value given", 52, 1);
+    fails("sensor_set_threshold 0x20 0 5 2 11100 1", "invalid number of bits in threshold enabled", 33, 5);
+    fails("sensor_set_threshold 0x20 0 5 2 11x000 1", "Invalid bit value 'x' in threshold enabled", 35, 1);
+    fails("sensor_set_threshold 0x20 0 5 2 0x1000 1", "Invalid bit value 'x'", 34, 1);
+    fails("sensor_set_threshold 0x20 0 5 2", "No threshold enabled given", 32, 1);
+    let masks = "000000000001111 100000000000000 000000000000001 000000000000000";
+    assert_eq!(
+        resolve(&format!("sensor_set_event_support 0x20 0 5 enable no-scanning per-state {masks}")),
+        Command::SensorSetEventSupport {
+            sensor: S,
+            events_enabled: true,
+            scanning: false,
+            support: 0,
+            assert_support: 0xf,
+            deassert_support: 0x4000,
+            assert_enabled: 1,
+            deassert_enabled: 0,
+        }
+    );
+    for (words, expected) in [
+        ("true true none", (true, true, 3)),
+        ("disable false global", (false, false, 2)),
+        ("2 3 entire-sensor", (false, true, 1)),
+    ] {
+        match resolve(&format!("sensor_set_event_support 0x20 0 5 {words} {masks}")) {
+            Command::SensorSetEventSupport { events_enabled, scanning, support, .. } => {
+                assert_eq!((events_enabled, scanning, support), expected, "{words}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    fails("sensor_set_event_support 0x20 0 5 enabled", "Invalid events enable given", 35, 7);
+}
+
+fn poll(options: &str) -> SensorPoll {
+    match resolve(&format!("sensor_add 0x20 0 5 1 1 poll 1000 file \"/x y\" {options}")) {
+        Command::SensorAdd { poll: Some(poll), .. } => poll,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn polled_sensors() {
+    let found =
+        poll("raw div=-3 mult=0x10 sub=010 base=16 mask=0xff offset=-1 length=4 initstate=0x7fff depends=0x30,1,2,14");
+    assert_eq!((found.interval, found.path.as_str(), found.raw), (1000, "/x y", true));
+    assert_eq!((found.divisor, found.multiplier, found.subtract, found.base), (-3, 16, 8, 16));
+    assert_eq!((found.mask, found.offset, found.length, found.initial_state), (0xff, u32::MAX, 4, 0x7fff));
+    let other = SensorAddress { mc: 0x30, lun: 1, number: 2 };
+    assert_eq!(found.depends, Some(SensorDependency { sensor: other, bit: 14 }));
+    let found = poll("");
+    assert_eq!((found.divisor, found.raw, found.depends, found.initial_state), (0, false, None, 0));
+    // As the original has it: an empty number, the short name, items beyond the fourth.
+    assert_eq!(poll("div=5 div=").divisor, 0);
+    assert_eq!(poll("inits5").initial_state, 5);
+    assert!(poll("raw ascii depends=0x20,,0,1,3,zz").depends.is_some());
+
+    let start = "sensor_add 0x20 0 5 1 1 poll 1000 ";
+    let at = |offset: u32| start.len() as u32 + offset;
+    let file = |line: &str, message: &str, column, length| {
+        fails(&format!("{start}{line}"), &format!("Error initializing sensor handler: {message}"), column, length);
+    };
+    file("file", "missing string value", at(5), 1);
+    file("file x", "string value must start with '\"' or '''", at(6), 1);
+    file("file \"x\" rawfoo", "Invalid file option, options are div= and base=", at(10), 6);
+    file("file \"x\" event-only", "Invalid file option", at(10), 10);
+    file("file \"x\" div=1.5", "Invalid div value: '1.5' is not a number", at(14), 3);
+    file("file \"x\" offset=z", "Invalid offset value", at(17), 1);
+    file("file \"x\" depends=", "No mc address for sensor depends", at(10), 8);
+    file("file \"x\" depends=1,2,3", "No sensor bit for sensor depends", at(10), 13);
+    file("file \"x\" depends=1,4,3,1", "Invalid depends lun: '4' is not in 0 to 3", at(20), 1);
+    file("file \"x\" depends=1,1,3,15", "Invalid depends sensor bit", at(24), 2);
+    file("file \"x\" depends='a,1,3,1", "Invalid depends mc addr", at(18), 2);
+    fails(start, "No polled sensor handler given", at(0), 1);
+    fails("sensor_add 0x20 0 5 1 1 poll", "No poll rate given", 29, 1);
+    fails("sensor_add 0x20 0 5 1 1 poll x", "Invalid poll rate given", 30, 1);
+    fails(&format!("{start}foo"), "Invalid sensor handler: 'foo'", at(1), 3);
+    fails("sensor_add 0x20 0 5 1 1 event-only poll 9 file \"x\"", "An event-only sensor cannot be polled", 36, 4);
+}
+
+/// A fraction in `div=` silently ended a published command file.
+#[test]
+fn fractions_say_what_to_write() {
+    let error =
+        resolve_with("sensor_add 0x20 0 5 1 1 poll 9 file \"x\" div=0.2701149425", &[]).expect_err("a fraction");
+    assert!(error.message.contains("it must be a whole number, for example mult=10000 div=2701"), "{error}");
+    assert_eq!((error.span.column, error.span.length), (45, 12));
+}
+
+#[test]
+fn controllers_that_must_exist() {
+    for entry in HELP {
+        let line = match entry.name {
+            "mc_add" => "mc_add 0x42 0 0 0 0 0 0 0 0".to_string(),
+            "mc_set_guid" => "mc_set_guid 0x42 \"x\"".to_string(),
+            "mc_add_fru_data" => "mc_add_fru_data 0x42 0 1 data".to_string(),
+            "sensor_set_threshold" => "sensor_set_threshold 0x42 1 1 1 000000 1 1 1 1 1 1".to_string(),
+            "sensor_set_event_support" => {
+                format!("sensor_set_event_support 0x42 1 1 1 1 1{}", " 000000000000000".repeat(4))
+            }
+            "define" | "include" | "read_cmds" => format!("{} 'x' 'x'", entry.name),
+            "debug" | "persist" | "quit" => entry.name.to_string(),
+            "sensor_add" => "sensor_add 0x42 1 1 1 1".to_string(),
+            name => format!("{name} 0x42{}", " 1".repeat(14)),
+        };
+        let with_mc = !["mc_add", "mc_setbmc"].contains(&entry.name)
+            && ["mc_", "sel_", "main_sdr_", "device_sdr_", "sensor_"].iter().any(|start| entry.name.starts_with(start));
+        assert_eq!(resolve(&line).required_mc(), with_mc.then_some(0x42), "{line}");
+    }
+    // 30 of the original, `help`, `noecho`.
+    assert_eq!(HELP.len(), 32);
+}

@@ -1,0 +1,136 @@
+//! The keywords of both languages with their arguments and one line each: for `help`, for
+//! the documents, and for "did you mean".
+
+/// One keyword.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The keyword.
+    pub name: &'static str,
+    /// Its arguments: `UPPER` stands for a value, `[..]` may be left out, `|` is a choice.
+    pub arguments: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+}
+
+const fn entry(name: &'static str, arguments: &'static str, summary: &'static str) -> Entry {
+    Entry { name, arguments, summary }
+}
+
+/// The commands of command files and consoles (`emu.md` section 6), and `help`.
+pub const COMMANDS: &[Entry] = &[
+    entry("atca_enable", "", "turn on ATCA mode; before mc_add"),
+    entry("atca_set_site", "HWADDR TYPE NUMBER", "set the site of a hardware address"),
+    entry("debug", "[raw] [msg] [sol]", "log raw LAN bytes, messages, serial over LAN; nothing: log none"),
+    entry("define", "NAME \"VALUE\"", "set a variable, used as $NAME"),
+    entry("device_sdr_add", "MC LUN BYTE...", "add a record to the device SDRs"),
+    entry("help", "", "list the commands"),
+    entry("include", "\"FILE\"", "read commands from a file"),
+    entry("main_sdr_add", "MC BYTE...", "add a record to the main SDR repository; its record id is replaced"),
+    entry(
+        "mc_add",
+        "MC DEVICE_ID has-device-sdrs|no-device-sdrs REVISION MAJOR MINOR SUPPORT MANUFACTURER PRODUCT [dynsens] [persist_sdr]",
+        "configure a management controller",
+    ),
+    entry("mc_add_fru_data", "MC DEVICE SIZE data BYTE...|file OFFSET \"FILE\"", "give a FRU device its content"),
+    entry("mc_delete", "MC", "remove a management controller"),
+    entry("mc_disable", "MC", "stop a management controller from answering"),
+    entry("mc_dump_fru_data", "MC DEVICE", "print the content of a FRU device"),
+    entry("mc_enable", "MC", "start a management controller and open its channels"),
+    entry("mc_set_guid", "MC \"TEXT\"|HEX", "set the GUID of a management controller"),
+    entry("mc_set_num_leds", "MC COUNT", "set the number of ATCA LEDs"),
+    entry("mc_set_power", "MC POWER EVENT", "set the ATCA power level; EVENT 1 logs it"),
+    entry("mc_setbmc", "MC", "say which management controller is the BMC; before its mc_add"),
+    entry("noecho", "", "stop the echo of this console"),
+    entry("persist", "[on|off]", "read and write state files from now on, or do not"),
+    entry("quit", "", "end the program"),
+    entry("read_cmds", "\"FILE\"", "the same as include"),
+    entry("sel_add", "MC TYPE BYTE1 ... BYTE13", "add a record to the event log"),
+    entry("sel_enable", "MC MAX_RECORDS FLAGS", "empty the event log and load the saved one"),
+    entry(
+        "sensor_add",
+        "MC LUN SENSOR TYPE CODE [event-only] [poll MILLISECONDS file \"FILE\" [OPTION...]]",
+        "add a sensor; poll options: div= mult= sub= base= mask= offset= length= raw ascii depends=MC,LUN,SENSOR,BIT initstate=",
+    ),
+    entry("sensor_set_bit", "MC LUN SENSOR BIT VALUE EVENT", "set or clear a state bit; EVENT 1 makes an event"),
+    entry("sensor_set_bit_clr_rest", "MC LUN SENSOR BIT EVENT", "set a state bit and clear all others"),
+    entry(
+        "sensor_set_event_support",
+        "MC LUN SENSOR enable|disable scanning|no-scanning per-state|entire-sensor|global|none ASSERT DEASSERT ASSERT_ENABLED DEASSERT_ENABLED",
+        "set which events a sensor makes; four masks of 15 bits",
+    ),
+    entry(
+        "sensor_set_hysteresis",
+        "MC LUN SENSOR none|readable|settable|fixed POSITIVE NEGATIVE",
+        "set the hysteresis of a sensor",
+    ),
+    entry(
+        "sensor_set_threshold",
+        "MC LUN SENSOR none|readable|settable|fixed MASK UNR UC UNC LNR LC LNC",
+        "set the thresholds of a sensor; a mask of 6 bits and six values, upper non-recoverable first",
+    ),
+    entry("sensor_set_value", "MC LUN SENSOR VALUE EVENT", "set the raw reading of a sensor"),
+    entry("sleep", "MILLISECONDS", "wait before the next command"),
+];
+
+/// The statements of lan.conf outside of a LAN block (`lan-conf.md` section 3).
+pub const STATEMENTS: &[Entry] = &[
+    entry("name", "\"NAME\"", "name of the instance; required"),
+    entry("set_working_mc", "MC", "the management controller that what follows is about; 0x20 at first"),
+    entry("startlan", "CHANNEL", "begin a LAN channel, up to endlan"),
+    entry(
+        "user",
+        "NUMBER ENABLED NAME PASSWORD callback|user|operator|admin MAX_SESSIONS [none] [md2] [md5] [straight]",
+        "a user, and the authentication types the user may log in with",
+    ),
+    entry(
+        "serial",
+        "15|kcs|bt|smic|ssif[-CHANNEL] HOST PORT codec VM|Direct|TerminalMode|RadisysAscii [oem PigeonPoint|Radisys] [attn BYTE,...] [ipmb ADDRESS] [connect]",
+        "a system interface or serial channel over TCP",
+    ),
+    entry(
+        "sol",
+        "\"DEVICE\"|\"tcp:HOST:PORT\"|\"telnet:HOST:PORT\" BITRATE [history=BYTES[,backupfile=FILE]] [historyfru=DEVICE] [nortscts] [readclear]",
+        "where the serial console is that serial over LAN leads to",
+    ),
+    entry("ipmb", "CHANNEL ipmb_dev_int DEVICE", "bridge a channel to an IPMB device"),
+    entry("chassis_control", "\"COMMAND\"", "program that switches the power"),
+    entry("startcmd", "\"COMMAND\"", "command that starts the virtual machine"),
+    entry("startnow", "BOOLEAN", "start the virtual machine with its management controller"),
+    entry("poweroff_wait", "SECONDS", "how long a power-off waits for the virtual machine; 60 at first"),
+    entry("kill_wait", "SECONDS", "how long until the virtual machine is killed; 20 at first"),
+    entry("console", "HOST PORT", "a command console on TCP"),
+    entry("loadlib", "\"FILE\" \"INIT\"", "a C plug-in of the original; it cannot be loaded and is ignored"),
+    entry("define", "NAME \"VALUE\"", "set a variable, used as $NAME"),
+];
+
+/// The statements of a LAN block (`lan-conf.md` section 4).
+pub const LAN_STATEMENTS: &[Entry] = &[
+    entry("addr", "HOST [PORT]", "address of the UDP socket; port 623 if not given"),
+    entry("priv_limit", "callback|user|operator|admin", "highest privilege on the channel"),
+    entry("allowed_auths_callback", "[none] [md2] [md5] [straight]", "IPMI 1.5 authentication types for callback"),
+    entry("allowed_auths_user", "[none] [md2] [md5] [straight]", "IPMI 1.5 authentication types for users"),
+    entry("allowed_auths_operator", "[none] [md2] [md5] [straight]", "IPMI 1.5 authentication types for operators"),
+    entry("allowed_auths_admin", "[none] [md2] [md5] [straight]", "IPMI 1.5 authentication types for administrators"),
+    entry("guid", "\"TEXT\"|HEX", "GUID of the system, 16 bytes"),
+    entry("bmc_key", "\"TEXT\"|HEX", "the key K_G of RMCP+, 20 bytes"),
+    entry("lan_config_program", "\"COMMAND\"", "program that keeps the LAN parameters"),
+    entry("PEF_alerting", "BOOLEAN", "the alerting bit of the channel access"),
+    entry("per_msg_auth", "BOOLEAN", "the per-message authentication bit of the channel access"),
+    entry("endlan", "", "end of the LAN channel"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_texts_are_there() {
+        for list in [COMMANDS, STATEMENTS, LAN_STATEMENTS] {
+            for (i, entry) in list.iter().enumerate() {
+                assert!(!entry.summary.is_empty() && !entry.summary.ends_with('.'), "{}", entry.name);
+                assert!(list.iter().skip(i + 1).all(|other| other.name != entry.name), "{} twice", entry.name);
+            }
+        }
+        assert!(COMMANDS.windows(2).all(|pair| pair[0].name < pair[1].name), "in alphabetical order");
+    }
+}
