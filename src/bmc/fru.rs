@@ -1,5 +1,231 @@
-//! FRU inventory devices.
+//! FRU inventory devices of a controller (`commands-sensor-storage.md` section 10, IPMI 2.0
+//! section 34): in memory, in a file, or the history of the console.
+//!
+//! Opens no file: what is in one is read and written by [`Job`]s.
 
-/// FRU inventory devices.
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::Error;
+use super::external::Job;
+
+/// Most bytes a FRU may have.
+pub const MAX_SIZE: u32 = 8192;
+/// Most bytes of a console history as a FRU.
+pub const MAX_HISTORY: usize = 0xffff;
+/// What stands behind the console history.
+pub const END_OF_HISTORY: &[u8] = b"\r\n<End Of History>\r\n";
+
+/// A FRU inventory device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FruKind {
+    /// Bytes in memory; changes are lost at the end.
+    Inline(Vec<u8>),
+    /// A part of a file; changes go straight into it.
+    File {
+        /// Bytes of the file that belong to it.
+        size: u32,
+        /// Where in the file they begin.
+        offset: u32,
+        /// Path, relative to the working directory.
+        path: String,
+    },
+    /// The console history, as it was when a session asked for its size: a snapshot per
+    /// session id.
+    History(BTreeMap<u32, Vec<u8>>),
+}
+
+impl FruKind {
+    /// The read of `length` bytes of a file-backed one, `at` bytes behind its beginning.
+    pub fn read_job(&self, at: u16, length: usize) -> Option<Job> {
+        match self {
+            Self::File { offset, path, .. } => {
+                Some(Job::ReadFile { path: path.clone(), offset: u64::from(*offset) + u64::from(at), length })
+            }
+            Self::Inline(_) | Self::History(_) => None,
+        }
+    }
+
+    /// The write of `data` into a file-backed one, `at` bytes behind its beginning.
+    pub fn write_job(&self, at: u16, data: &[u8]) -> Option<Job> {
+        match self {
+            Self::File { offset, path, .. } => Some(Job::WriteFile {
+                path: path.clone(),
+                offset: u64::from(*offset) + u64::from(at),
+                data: data.to_vec(),
+            }),
+            Self::Inline(_) | Self::History(_) => None,
+        }
+    }
+}
+
+/// What `mc_dump_fru_data` prints, or the job that gets it; see [`dump_text`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dump<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// What this job reads.
+    File(Job),
+}
+
+/// The FRU inventory devices of a controller.
 #[derive(Debug, Default)]
-pub struct Frus;
+pub struct Frus {
+    devices: BTreeMap<u8, FruKind>,
+    /// Most KiB of a history snapshot, 0 for all of it (OEM commands of IANA 40820).
+    pub history_limit: u8,
+}
+
+impl Frus {
+    /// `mc_add_fru_data ... data`: `size` bytes in memory, the first from `data`, the others
+    /// 0. Replaces what had the number. [`Error::Invalid`]: more than 8192 bytes, or more
+    /// data than that.
+    pub fn add_inline(&mut self, device: u8, size: u32, data: &[u8]) -> Result<(), Error> {
+        let size = checked_size(size)?;
+        if data.len() > size as usize {
+            return Err(Error::Invalid);
+        }
+        let mut bytes = data.to_vec();
+        bytes.resize(size as usize, 0);
+        self.devices.insert(device, FruKind::Inline(bytes));
+        Ok(())
+    }
+
+    /// `mc_add_fru_data ... file`: `size` bytes of a file from `offset` on. Replaces what had
+    /// the number. [`Error::Invalid`]: more than 8192 bytes.
+    pub fn add_file(&mut self, device: u8, size: u32, offset: u32, path: String) -> Result<(), Error> {
+        let size = checked_size(size)?;
+        self.devices.insert(device, FruKind::File { size, offset, path });
+        Ok(())
+    }
+
+    /// `historyfru=` of a `sol` line.
+    pub fn add_history(&mut self, device: u8) {
+        self.devices.insert(device, FruKind::History(BTreeMap::new()));
+    }
+
+    /// The device with this number.
+    pub fn get(&self, device: u8) -> Option<&FruKind> {
+        self.devices.get(&device)
+    }
+
+    /// The device with this number, to be changed.
+    pub fn get_mut(&mut self, device: u8) -> Option<&mut FruKind> {
+        self.devices.get_mut(&device)
+    }
+
+    /// Whether a request with this network function, command and data asks for the size of
+    /// the console history. Whoever has the history then calls [`Frus::take_snapshot`]
+    /// before the command is executed.
+    pub fn wants_history(&self, netfn: u8, cmd: u8, data: &[u8]) -> bool {
+        const GET_FRU_INVENTORY_AREA_INFO: (u8, u8) = (0x0a, 0x10);
+        (netfn, cmd) == GET_FRU_INVENTORY_AREA_INFO
+            && data.first().is_some_and(|&device| matches!(self.get(device), Some(FruKind::History(_))))
+    }
+
+    /// Keeps the console history as it is now for `session`, in place of what it had.
+    pub fn take_snapshot(&mut self, session: u32, history: &[u8]) {
+        let limit = match self.history_limit {
+            0 => MAX_HISTORY,
+            kib => (usize::from(kib) * 1024).min(MAX_HISTORY),
+        };
+        let start = history.len().saturating_sub(limit - END_OF_HISTORY.len());
+        for device in self.devices.values_mut() {
+            if let FruKind::History(snapshots) = device {
+                let mut text = history[start..].to_vec();
+                text.extend_from_slice(END_OF_HISTORY);
+                snapshots.insert(session, text);
+            }
+        }
+    }
+
+    /// Forgets the history snapshot of a session that has ended.
+    pub fn session_closed(&mut self, session: u32) {
+        for device in self.devices.values_mut() {
+            if let FruKind::History(snapshots) = device {
+                snapshots.remove(&session);
+            }
+        }
+    }
+
+    /// `mc_dump_fru_data`. [`Error::Invalid`]: no such device, or one without data, or 255.
+    /// That the controller has a FRU device at all (device support bit 3, else
+    /// [`Error::NoDevice`]) is for the caller to check.
+    pub fn dump(&self, device: u8) -> Result<Dump<'_>, Error> {
+        match self.get(device).filter(|_| device != 0xff).ok_or(Error::Invalid)? {
+            FruKind::Inline(bytes) if !bytes.is_empty() => Ok(Dump::Bytes(bytes)),
+            file @ FruKind::File { size, .. } if *size != 0 => {
+                file.read_job(0, *size as usize).map(Dump::File).ok_or(Error::Invalid)
+            }
+            _ => Err(Error::Invalid),
+        }
+    }
+}
+
+fn checked_size(size: u32) -> Result<u32, Error> {
+    if size > MAX_SIZE { Err(Error::Invalid) } else { Ok(size) }
+}
+
+/// Bytes as `mc_dump_fru_data` prints them: ` 0xNN` each, eight on a line.
+pub fn dump_text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 5 + bytes.len() / 8 + 1);
+    for line in bytes.chunks(8) {
+        for byte in line {
+            // Writing to a string cannot fail.
+            let _ = write!(text, " {byte:#04x}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_bytes_are_zero_and_a_second_definition_replaces() {
+        let mut frus = Frus::default();
+        frus.add_file(1, 8192, 4, "fru.bin".into()).unwrap();
+        frus.add_inline(1, 4, &[0xaa, 0xbb]).unwrap();
+        assert_eq!(frus.get(1), Some(&FruKind::Inline(vec![0xaa, 0xbb, 0, 0])));
+        assert_eq!(frus.add_inline(1, 1, &[1, 2]), Err(Error::Invalid));
+        assert_eq!(frus.add_inline(1, 8193, &[]), Err(Error::Invalid));
+        assert_eq!(frus.add_file(1, 8193, 0, "fru.bin".into()), Err(Error::Invalid));
+    }
+
+    #[test]
+    fn dumps() {
+        let mut frus = Frus::default();
+        frus.add_inline(8, 9, &[1, 2, 3]).unwrap();
+        frus.add_inline(6, 0, &[]).unwrap();
+        frus.add_inline(255, 1, &[]).unwrap();
+        frus.add_file(2, 16, 4, "fru.bin".into()).unwrap();
+        let Ok(Dump::Bytes(bytes)) = frus.dump(8) else { panic!("device 8 has bytes") };
+        assert_eq!(dump_text(bytes), " 0x01 0x02 0x03 0x00 0x00 0x00 0x00 0x00\n 0x00\n");
+        assert_eq!(dump_text(&[0xff; 8]), " 0xff 0xff 0xff 0xff 0xff 0xff 0xff 0xff\n");
+        let job = Job::ReadFile { path: "fru.bin".into(), offset: 4, length: 16 };
+        assert_eq!(frus.dump(2), Ok(Dump::File(job)));
+        for device in [6, 66, 255] {
+            assert_eq!(frus.dump(device), Err(Error::Invalid));
+        }
+    }
+
+    #[test]
+    fn snapshots_belong_to_sessions_and_keep_the_end() {
+        let mut frus = Frus::default();
+        frus.add_history(10);
+        assert!(frus.wants_history(0x0a, 0x10, &[10]));
+        assert!(!frus.wants_history(0x0a, 0x10, &[9]) && !frus.wants_history(0x0a, 0x11, &[10]));
+        assert!(!frus.wants_history(0x0a, 0x10, &[]));
+        frus.history_limit = 1;
+        frus.take_snapshot(1, &[b'x'; 5000]);
+        frus.take_snapshot(2, b"hello");
+        let Some(FruKind::History(snapshots)) = frus.get(10) else { panic!("device 10 is the history") };
+        assert_eq!(snapshots[&1].len(), 1024);
+        assert_eq!(snapshots[&2], b"hello\r\n<End Of History>\r\n");
+        frus.session_closed(1);
+        let Some(FruKind::History(snapshots)) = frus.get(10) else { panic!("device 10 is the history") };
+        assert_eq!(snapshots.keys().collect::<Vec<_>>(), [&2]);
+    }
+}

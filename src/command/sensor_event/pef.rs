@@ -1,0 +1,62 @@
+//! PEF configuration (IPMI 2.0 section 30).
+
+use super::super::{Context, Outcome};
+use crate::bmc::pef::{ENTRIES, PefError, REVISION};
+use crate::ipmi::{CompletionCode, Reply, Request};
+
+/// PEF version 1.5.
+const VERSION: u8 = 0x51;
+/// All actions but OEM ones.
+const ACTIONS: u8 = 0x3f;
+/// Selector bit: only the parameter revision is wanted.
+const REVISION_ONLY: u8 = 0x80;
+
+impl From<PefError> for CompletionCode {
+    fn from(problem: PefError) -> Self {
+        match problem {
+            PefError::Unknown => Self::COMMAND_SPECIFIC_80,
+            PefError::InProgress => Self::COMMAND_SPECIFIC_81,
+            PefError::ReadOnly => Self::COMMAND_SPECIFIC_82,
+            PefError::TooShort => Self::INVALID_LENGTH,
+            PefError::InvalidField => Self::INVALID_FIELD,
+            PefError::OutOfRange => Self::OUT_OF_RANGE,
+        }
+    }
+}
+
+/// Answer `[version][actions][filters]`.
+pub(super) fn get_capabilities(
+    _context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    reply.put(&[VERSION, ACTIONS, ENTRIES])?;
+    Ok(Outcome::Done)
+}
+
+/// `[parameter][data...]`
+pub(super) fn set_parameter(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let (selector, data) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
+    context.controller()?.pef.set(selector & !REVISION_ONLY, data)?;
+    Ok(Outcome::Done)
+}
+
+/// `[parameter][set][block]`; answer `[revision][data...]`. Set and block are checked even
+/// when only the revision is wanted.
+pub(super) fn get_parameter(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let (selector, set, block) = (request.data[0], request.data[1], request.data[2]);
+    reply.put(&[REVISION])?;
+    let pef = &context.controller()?.pef;
+    pef.get(selector & !REVISION_ONLY, set, block, |data| {
+        if selector & REVISION_ONLY == 0 { reply.put(data) } else { Ok(()) }
+    })??;
+    Ok(Outcome::Done)
+}

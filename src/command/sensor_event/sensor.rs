@@ -1,0 +1,239 @@
+//! Sensors of the LUN a request is for (IPMI 2.0 sections 35.5 to 35.17). The first data
+//! byte is always the sensor number; a sensor that is not there is CCh.
+
+use super::super::{Context, Outcome};
+use crate::bmc::sensor::{self, EventSupport, Sensor, SensorId, Support, THRESHOLD_CODE, Threshold};
+use crate::ipmi::{CompletionCode, Reply, Request};
+
+/// Events enabled, in the flags of event enable commands and of a reading.
+const EVENTS_ENABLED: u8 = 0x80;
+/// Scanning enabled, same places.
+const SCANNING_ENABLED: u8 = 0x40;
+/// Thresholds a mask can name.
+const THRESHOLD_MASK: u8 = 0x3f;
+/// Rearm all events.
+const REARM_ALL: u8 = 0x80;
+
+fn id(context: &Context<'_>, request: &Request<'_>) -> Result<SensorId, CompletionCode> {
+    let number = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
+    Ok(SensorId { mc: context.mc, lun: request.lun, number })
+}
+
+fn find<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a mut Sensor, CompletionCode> {
+    let SensorId { lun, number, .. } = id(context, request)?;
+    context.controller()?.sensors.get_mut(lun, number).ok_or(CompletionCode::INVALID_FIELD)
+}
+
+/// Assertion and deassertion masks from `[assert 2][deassert 2]`; missing bytes count as 0.
+fn masks(data: &[u8]) -> (u16, u16) {
+    let byte = |index: usize| data.get(index).copied().unwrap_or(0);
+    (u16::from_le_bytes([byte(0), byte(1)]), u16::from_le_bytes([byte(2), byte(3)]))
+}
+
+fn flags(sensor: &Sensor) -> u8 {
+    let events = if sensor.events_enabled { EVENTS_ENABLED } else { 0 };
+    let scanning = if sensor.scanning_enabled && sensor.enabled { SCANNING_ENABLED } else { 0 };
+    events | scanning
+}
+
+/// `[number][mask][positive][negative]`; the mask is ignored.
+pub(super) fn set_hysteresis(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sensor = find(context, request)?;
+    if sensor.hysteresis.support != Support::Settable {
+        return Err(CompletionCode::INVALID_COMMAND);
+    }
+    sensor.hysteresis.positive = request.data[2];
+    sensor.hysteresis.negative = request.data[3];
+    Ok(Outcome::Done)
+}
+
+/// `[number]`; answer `[positive][negative]`.
+pub(super) fn get_hysteresis(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let hysteresis = find(context, request)?.hysteresis;
+    if !hysteresis.support.readable() {
+        return Err(CompletionCode::INVALID_COMMAND);
+    }
+    reply.put(&[hysteresis.positive, hysteresis.negative])?;
+    Ok(Outcome::Done)
+}
+
+/// `[number][mask][LNC LC LNR UNC UC UNR]`: nothing changes when one in the mask is not
+/// supported. The reading is compared at once.
+pub(super) fn set_thresholds(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sensor = find(context, request)?;
+    if sensor.event_reading_code != THRESHOLD_CODE || sensor.thresholds.support != Support::Settable {
+        return Err(CompletionCode::INVALID_COMMAND);
+    }
+    let mask = request.data[1] & THRESHOLD_MASK;
+    if mask & !sensor.thresholds.supported != 0 {
+        return Err(CompletionCode::INVALID_FIELD);
+    }
+    let values: &[u8; 6] = request.data[2..].first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let id = id(context, request)?;
+    sensor::change_thresholds(context.machine, context.now, id, mask, *values)
+        .map_err(|_| CompletionCode::INVALID_FIELD)?;
+    Ok(Outcome::Done)
+}
+
+/// `[number]`; answer `[mask][LNC LC LNR UNC UC UNR]`, 0 for those not supported.
+pub(super) fn get_thresholds(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sensor = find(context, request)?;
+    let thresholds = &sensor.thresholds;
+    if sensor.event_reading_code != THRESHOLD_CODE || !thresholds.support.readable() {
+        return Err(CompletionCode::INVALID_COMMAND);
+    }
+    reply.put(&[thresholds.supported & THRESHOLD_MASK])?;
+    reply.put(&Threshold::ALL.map(|threshold| match thresholds.supported & threshold.bit() {
+        0 => 0,
+        _ => thresholds.values[threshold.index()],
+    }))?;
+    Ok(Outcome::Done)
+}
+
+/// What Set Sensor Event Enable does with the masks.
+#[derive(Clone, Copy)]
+enum MaskOperation {
+    Nothing,
+    Enable,
+    Disable,
+}
+
+/// `[number][flags][assert 2][deassert 2]`. A polled sensor whose scanning is enabled is
+/// polled before the masks take effect and before the answer.
+pub(super) fn set_event_enable(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let flags = request.data[1];
+    let sensor = find(context, request)?;
+    if !sensor.event_support.switchable() {
+        return Err(CompletionCode::INVALID_COMMAND);
+    }
+    let operation = match flags >> 4 & 0x03 {
+        0 => MaskOperation::Nothing,
+        _ if sensor.event_support == EventSupport::EntireSensor => return Err(CompletionCode::INVALID_FIELD),
+        1 => MaskOperation::Enable,
+        2 => MaskOperation::Disable,
+        _ => return Err(CompletionCode::INVALID_FIELD),
+    };
+    sensor.events_enabled = flags & EVENTS_ENABLED != 0;
+    sensor.scanning_enabled = flags & SCANNING_ENABLED != 0;
+    let scanning = sensor.scanning_enabled;
+    let masks = masks(&request.data[2..]);
+    let id = id(context, request)?;
+    if scanning {
+        if let Some((job, ticket)) = sensor::begin_poll(context.machine, context.now, id) {
+            return Ok(Outcome::Wait(
+                job,
+                Box::new(move |context, result, _reply| {
+                    sensor::finish_poll(context.machine, context.now, id, ticket, result);
+                    change_masks(context, id, operation, masks)
+                }),
+            ));
+        }
+    }
+    change_masks(context, id, operation, masks)
+}
+
+fn change_masks(
+    context: &mut Context<'_>,
+    id: SensorId,
+    operation: MaskOperation,
+    (assertions, deassertions): (u16, u16),
+) -> Result<Outcome, CompletionCode> {
+    let sensor = context.controller()?.sensors.get_mut(id.lun, id.number).ok_or(CompletionCode::INVALID_FIELD)?;
+    match operation {
+        MaskOperation::Nothing => {}
+        MaskOperation::Enable => {
+            sensor.assertions.enable(assertions);
+            sensor.deassertions.enable(deassertions);
+        }
+        MaskOperation::Disable => {
+            sensor.assertions.disable(assertions);
+            sensor.deassertions.disable(deassertions);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// `[number]`; answer `[flags][assert 2][deassert 2]`, only the flags if events can be
+/// enabled only for the sensor as a whole.
+pub(super) fn get_event_enable(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sensor = find(context, request)?;
+    if !sensor.event_support.switchable() {
+        return Err(CompletionCode::INVALID_COMMAND);
+    }
+    reply.put(&[flags(sensor)])?;
+    if sensor.event_support != EventSupport::EntireSensor {
+        reply.put(&sensor.assertions.enabled.to_le_bytes())?;
+        reply.put(&sensor.deassertions.enabled.to_le_bytes())?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// `[number][flags][assert 2][deassert 2]`
+pub(super) fn rearm(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let id = id(context, request)?;
+    let (assertions, deassertions) = match request.data[1] & REARM_ALL {
+        0 => masks(&request.data[2..]),
+        _ => (sensor::STATES, sensor::STATES),
+    };
+    sensor::rearm(context.machine, context.now, id, assertions, deassertions)
+        .map_err(|_| CompletionCode::INVALID_FIELD)?;
+    Ok(Outcome::Done)
+}
+
+/// `[number]`; answer `[value][flags][states 7:0][states 14:8]`. CCh without a reading by
+/// nature, CEh while there is none yet.
+pub(super) fn get_reading(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sensor = find(context, request)?;
+    if sensor.event_only {
+        return Err(CompletionCode::INVALID_FIELD);
+    }
+    if !sensor.has_value {
+        return Err(CompletionCode::NO_RESPONSE);
+    }
+    let [low, high] = (sensor.status & sensor::STATES).to_le_bytes();
+    reply.put(&[sensor.value, flags(sensor), low, high])?;
+    Ok(Outcome::Done)
+}
+
+/// `[number]`; answer `[type][event/reading code]`.
+pub(super) fn get_type(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sensor = find(context, request)?;
+    reply.put(&[sensor.sensor_type, sensor.event_reading_code])?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,226 @@
+//! SDR repository (IPMI 2.0 section 33).
+
+use super::super::{Context, Outcome};
+use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
+use crate::bmc::sdr::{ALLOCATION_UNIT, AddError, CAPACITY, OPERATIONS, Progress, Repository};
+use crate::bmc::{Action, StateFile};
+use crate::ipmi::{CompletionCode, Reply, Request};
+
+/// SDR version of IPMI 1.5 and later.
+const VERSION: u8 = 0x51;
+/// The most free bytes Get SDR Repository Info can say; one more would mean "unspecified".
+const MAX_FREE: u32 = 0xfffe;
+
+/// The data of Get SDR and Get Device SDR:
+/// `[reservation 2][record id 2][offset][count]`.
+pub(in crate::command) struct RecordRequest {
+    /// Reservation id.
+    pub reservation: u16,
+    /// Record id, 0000h first, FFFFh last.
+    pub id: u16,
+    offset: u8,
+    count: u8,
+}
+
+impl RecordRequest {
+    /// Reads it; too few bytes are C7h.
+    pub(in crate::command) fn parse(request: &Request<'_>) -> Result<Self, CompletionCode> {
+        match *request.data {
+            [_, _, _, _, offset, count, ..] => {
+                Ok(Self { reservation: word(request, 0)?, id: word(request, 2)?, offset, count })
+            }
+            _ => Err(CompletionCode::INVALID_LENGTH),
+        }
+    }
+}
+
+/// Answers `[next id 2][data...]`. The count is cut at the record's end; one that is still
+/// more than fits is `too_long`.
+pub(in crate::command) fn put_record(
+    reply: &mut Reply,
+    record: &[u8],
+    next: u16,
+    wanted: &RecordRequest,
+    too_long: CompletionCode,
+) -> Result<(), CompletionCode> {
+    let left = record.get(usize::from(wanted.offset)..).filter(|left| !left.is_empty());
+    let left = left.ok_or(CompletionCode::OUT_OF_RANGE)?;
+    let data = &left[..left.len().min(usize::from(wanted.count))];
+    if data.len() + 2 > reply.room() {
+        return Err(too_long);
+    }
+    reply.put(&next.to_le_bytes())?;
+    reply.put(data)
+}
+
+/// The repository, if the reservation at the front of the request holds.
+fn reserved<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a mut Repository, CompletionCode> {
+    let reservation = word(request, 0)?;
+    let sdr = &mut context.controller()?.sdr;
+    if sdr.reservation_holds(reservation) { Ok(sdr) } else { Err(CompletionCode::INVALID_RESERVATION) }
+}
+
+fn save(context: &mut Context<'_>) {
+    context.machine.actions.push(Action::Save(StateFile::Sdr(context.mc)));
+}
+
+fn code(problem: AddError) -> CompletionCode {
+    match problem {
+        // "Record rejected due to mismatch between record length in header and bytes written".
+        AddError::LengthMismatch => CompletionCode::COMMAND_SPECIFIC_80,
+        AddError::OutOfOrder => CompletionCode::INVALID_FIELD,
+        AddError::Full => CompletionCode::OUT_OF_SPACE,
+    }
+}
+
+/// Answer `[version][records 2][free bytes 2][last add 4][last erase 4][operations]`.
+pub(super) fn get_info(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sdr = &context.controller()?.sdr;
+    let count = sdr.records().len() as u16;
+    let free = u32::from(CAPACITY.saturating_sub(count)) * u32::from(ALLOCATION_UNIT);
+    reply.put(&[VERSION])?;
+    reply.put(&count.to_le_bytes())?;
+    reply.put(&(free.min(MAX_FREE) as u16).to_le_bytes())?;
+    reply.put(&sdr.last_add_time().to_le_bytes())?;
+    reply.put(&sdr.last_erase_time().to_le_bytes())?;
+    reply.put(&[OPERATIONS])?;
+    Ok(Outcome::Done)
+}
+
+/// Answer `[units 2][unit size 2][free units 2][largest free block 2][largest record]`.
+pub(super) fn get_allocation_info(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let free = CAPACITY.saturating_sub(context.controller()?.sdr.records().len() as u16);
+    for number in [CAPACITY, ALLOCATION_UNIT, free, free] {
+        reply.put(&number.to_le_bytes())?;
+    }
+    reply.put(&[1])?;
+    Ok(Outcome::Done)
+}
+
+/// Answer `[reservation 2]`.
+pub(super) fn reserve(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    reply.put(&context.controller()?.sdr.reserve().to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[reservation 2][record id 2][offset][count]`; answer `[next id 2][data...]`.
+pub(super) fn get(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let wanted = RecordRequest::parse(request)?;
+    let (record, next) = reserved(context, request)?.find(wanted.id).ok_or(CompletionCode::NOT_PRESENT)?;
+    put_record(reply, record, next, &wanted, CompletionCode::CANNOT_RETURN_LENGTH)?;
+    Ok(Outcome::Done)
+}
+
+/// `[record...]`; answer `[new id 2]`. The record's id bytes are replaced.
+pub(super) fn add(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let now = context.now;
+    let id = context.controller()?.sdr.add(now, request.data).map_err(code)?;
+    save(context);
+    reply.put(&id.to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[reservation 2][record id 2][offset][progress][data...]`; answer `[record id 2]`.
+pub(super) fn add_part(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let (id, offset, now) = (word(request, 2)?, request.data[4], context.now);
+    let progress = if request.data[5] & 0x0f == 1 { Progress::Last } else { Progress::Partial };
+    let sdr = reserved(context, request)?;
+    let id = sdr.add_part(now, id, offset, progress, &request.data[6..]).map_err(code)?;
+    if progress == Progress::Last {
+        save(context);
+    }
+    reply.put(&id.to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[reservation 2][record id 2]`; answer `[deleted id 2]`.
+pub(super) fn delete(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let (id, now) = (word(request, 2)?, context.now);
+    let id = reserved(context, request)?.delete(now, id).ok_or(CompletionCode::NOT_PRESENT)?;
+    save(context);
+    reply.put(&id.to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[reservation 2]['C' 'L' 'R'][operation]`; answer `[progress]`.
+///
+/// Clearing an empty repository leaves the state file alone: `ipmitool sdr` does it by
+/// itself when it finds no records, because it wants to rebuild the repository from device
+/// SDRs, and the file may hold records that were not loaded.
+pub(super) fn clear(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let now = context.now;
+    let sdr = reserved(context, request)?;
+    match erase_operation(request)? {
+        Erase::Initiate => {
+            if sdr.clear(now) {
+                save(context);
+            }
+        }
+        Erase::Status => {}
+    }
+    reply.put(&[ERASURE_COMPLETE])?;
+    Ok(Outcome::Done)
+}
+
+/// Answer `[time 4]`.
+pub(super) fn get_time(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let now = context.now;
+    reply.put(&context.controller()?.sdr.time(now).to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[time 4]`
+pub(super) fn set_time(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let (time, now) = (time(request)?, context.now);
+    context.controller()?.sdr.set_time(now, time);
+    Ok(Outcome::Done)
+}
+
+/// Records can be added at any time, so update mode has no effect.
+pub(super) fn enter_or_exit_update(
+    _context: &mut Context<'_>,
+    _request: &Request<'_>,
+    _reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,161 @@
+//! System event log (IPMI 2.0 section 31).
+
+use super::super::{Context, Outcome};
+use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
+use crate::bmc::sel::{self, Record, Sel};
+use crate::bmc::{Action, Error, StateFile};
+use crate::ipmi::{CompletionCode, Reply, Request};
+
+/// SEL version of IPMI 1.5 and later.
+const VERSION: u8 = 0x51;
+/// Bytes of a record, and the unit the log counts its room in.
+const RECORD_LENGTH: u16 = 16;
+
+/// The log, if the reservation at the front of the request holds.
+fn reserved<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a mut Sel, CompletionCode> {
+    let reservation = word(request, 0)?;
+    let sel = &mut context.controller()?.sel;
+    if sel.reservation_holds(reservation) { Ok(sel) } else { Err(CompletionCode::INVALID_RESERVATION) }
+}
+
+fn save(context: &mut Context<'_>) {
+    context.machine.actions.push(Action::Save(StateFile::Sel(context.mc)));
+}
+
+/// Free bytes as the original counts them: modulo 65536, also when there are more records
+/// than there is room for.
+fn free_bytes(sel: &Sel) -> u16 {
+    let free = sel.max_records().wrapping_sub(sel.records().len() as u32);
+    free.wrapping_mul(u32::from(RECORD_LENGTH)) as u16
+}
+
+/// Answer `[version][records 2][free bytes 2][last add 4][last erase 4][operations]`.
+pub(super) fn get_info(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sel = &context.controller()?.sel;
+    reply.put(&[VERSION])?;
+    reply.put(&(sel.records().len() as u16).to_le_bytes())?;
+    reply.put(&free_bytes(sel).to_le_bytes())?;
+    reply.put(&sel.last_add_time().to_le_bytes())?;
+    reply.put(&sel.last_erase_time().to_le_bytes())?;
+    reply.put(&[sel.flags()])?;
+    Ok(Outcome::Done)
+}
+
+/// Answer `[size 2][unit size 2][free 2][largest free block 2][largest record]`, bytes where
+/// the specification wants units, as the original has it.
+pub(super) fn get_allocation_info(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sel = &context.controller()?.sel;
+    let size = sel.max_records().wrapping_mul(u32::from(RECORD_LENGTH)) as u16;
+    let free = free_bytes(sel);
+    for number in [size, RECORD_LENGTH, free, free] {
+        reply.put(&number.to_le_bytes())?;
+    }
+    reply.put(&[1])?;
+    Ok(Outcome::Done)
+}
+
+/// Answer `[reservation 2]`.
+pub(super) fn reserve(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    reply.put(&context.controller()?.sel.reserve().to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[reservation 2][record id 2][offset][count]`; answer `[next id 2][data...]`. The offset
+/// is checked before the record is looked for.
+pub(super) fn get(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let (id, offset, count) = (word(request, 2)?, usize::from(request.data[4]), usize::from(request.data[5]));
+    let sel = reserved(context, request)?;
+    if offset >= usize::from(RECORD_LENGTH) {
+        return Err(CompletionCode::INVALID_FIELD);
+    }
+    let (record, next) = sel.find(id).ok_or(CompletionCode::NOT_PRESENT)?;
+    let left = &record[offset..];
+    reply.put(&next.to_le_bytes())?;
+    reply.put(&left[..count.min(left.len())])?;
+    Ok(Outcome::Done)
+}
+
+/// `[record 16]`; answer `[new id 2]`. No reservation is needed.
+pub(super) fn add(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let record: &Record = request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let id = sel::log(context.machine, context.now, context.mc, *record).map_err(|problem| match problem {
+        Error::Full => CompletionCode::OUT_OF_SPACE,
+        _ => CompletionCode::INVALID_COMMAND,
+    })?;
+    reply.put(&id.to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[reservation 2][record id 2]`; answer `[deleted id 2]`.
+pub(super) fn delete(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let id = word(request, 2)?;
+    let id = reserved(context, request)?.delete(id).ok_or(CompletionCode::NOT_PRESENT)?;
+    save(context);
+    reply.put(&id.to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[reservation 2]['C' 'L' 'R'][operation]`; answer `[progress]`. As in the original also
+/// asking for the status sets the erase time and forgets the overflow.
+pub(super) fn clear(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let now = context.now;
+    let sel = reserved(context, request)?;
+    match erase_operation(request)? {
+        Erase::Initiate => sel.clear(now),
+        Erase::Status => sel.touch_erase(now),
+    }
+    save(context);
+    reply.put(&[ERASURE_COMPLETE])?;
+    Ok(Outcome::Done)
+}
+
+/// Answer `[time 4]`.
+pub(super) fn get_time(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let now = context.now;
+    reply.put(&context.controller()?.sel.time(now).to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[time 4]`; records and times there are stay as they are.
+pub(super) fn set_time(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let (time, now) = (time(request)?, context.now);
+    context.controller()?.sel.set_time(now, time);
+    save(context);
+    Ok(Outcome::Done)
+}
