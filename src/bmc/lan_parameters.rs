@@ -50,8 +50,9 @@ pub mod number {
     pub const CIPHER_PRIVILEGES: u8 = 24;
 }
 
-/// The cipher suite entries of parameters 22 and 23; the four-bit level number i of
-/// parameter 24 belongs to entry i.
+/// The cipher suite entries of parameters 22 and 23: the suites that work. The levels of
+/// parameter 24 go by suite number, not by entry, as `ipmitool lan set cipher_privs` has
+/// it: number i is suite i, suites 15 to 17 share the last.
 pub const CIPHER_SUITES: [u8; 12] = [0, 1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17];
 
 /// Parameter 24 before anybody set it: administrator for every entry.
@@ -222,8 +223,8 @@ impl LanParameters {
         }
     }
 
-    /// Parameter 24: a reserved byte, then a four-bit level per entry of
-    /// [`CIPHER_SUITES`], low half first.
+    /// Parameter 24: a reserved byte, then sixteen four-bit levels, low half first; see
+    /// [`CIPHER_SUITES`].
     pub fn cipher_privileges(&self) -> [u8; 9] {
         self.values.cipher_privileges
     }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::channel::capability;
-use super::{Action, Controller, Machine};
+use super::{Action, Machine};
 use crate::ipmi::{HostSignal, Moment};
 
 /// Message flags, IPMI 2.0 section 22.3.
@@ -115,8 +115,8 @@ fn messaging(machine: &mut Machine, mc: u8) -> Option<&mut Messaging> {
     machine.controller_mut(mc).map(|controller| &mut controller.messaging)
 }
 
-/// The host connected: it is told the attention state.
-pub fn host_connected(machine: &mut Machine, mc: u8) {
+/// Tells the host the attention state as it is now: what a host hears when it connects.
+pub fn refresh_attention(machine: &mut Machine, mc: u8) {
     refresh(machine, mc, enable::MESSAGE_INTERRUPT);
 }
 
@@ -287,11 +287,6 @@ pub struct BridgedRequest {
     pub rq_lun: u8,
     /// Command.
     pub cmd: u8,
-}
-
-/// Whether the controller has a host at all (channel 15).
-pub fn has_host(controller: &Controller) -> bool {
-    controller.channels.host().is_some()
 }
 
 #[cfg(test)]

@@ -61,13 +61,19 @@ impl Machine {
         self.controllers.get_mut(&address).map(Box::as_mut)
     }
 
-    /// Describes the controller at `address` (`mc_add`), made if there is none. The one that
-    /// is the BMC by now gets a watchdog timer and, without a `serial` line, a channel 15.
+    /// Describes the controller at `address` (`mc_add`), made if there is none
+    /// (`commands-core.md` section 2.2). Its events go to the BMC, if that is known by now.
+    /// The one that is the BMC by now gets a watchdog timer and, without a `serial` line, a
+    /// channel 15.
     pub fn describe(&mut self, address: u8, device: device_id::DeviceId) {
         let is_bmc = self.bmc == Some(address);
+        let receiver = self.bmc.unwrap_or(0);
+        let hot_swap_colour = if self.atca { oem::ATCA_COLOUR } else { 0 };
         let controller = self.ensure(address);
         controller.device = device;
         controller.added = true;
+        controller.sensors.event_receiver = sensor::EventReceiver { address: receiver, lun: 0 };
+        controller.oem.hot_swap_colour = hot_swap_colour;
         if is_bmc {
             controller.watchdog.get_or_insert_default();
             if controller.channels.get(channel::SYSTEM_CHANNEL).is_none() {
@@ -104,7 +110,7 @@ pub fn deadline(machine: &Machine) -> Option<Moment> {
         let watchdog = controller.watchdog.as_ref().and_then(watchdog::Watchdog::deadline);
         [messaging, watchdog, controller.chassis.deadline(), controller.vm.deadline()].into_iter().flatten().min()
     };
-    machine.controllers().filter_map(of).min()
+    machine.controllers().filter_map(of).chain(sensor::deadline(machine)).min()
 }
 
 /// Does whatever is due on any device of the machine.
@@ -115,6 +121,35 @@ pub fn timeout(machine: &mut Machine, now: Moment) {
         watchdog::timeout(machine, now, mc);
         vm_process::timeout(machine, now, mc);
         chassis::timeout(machine, now, mc);
+    }
+    sensor::timeout(machine, now);
+}
+
+/// A host connected to channel 15 of controller `mc`: it counts as powered, if it speaks the
+/// VM protocol, and is told the attention state.
+pub fn host_connected(machine: &mut Machine, now: Moment, mc: u8) {
+    set_connected(machine, now, mc, true);
+    messaging::refresh_attention(machine, mc);
+}
+
+/// The host of channel 15 of controller `mc` is gone; what it announced stays known.
+pub fn host_disconnected(machine: &mut Machine, now: Moment, mc: u8) {
+    set_connected(machine, now, mc, false);
+}
+
+fn set_connected(machine: &mut Machine, now: Moment, mc: u8, connected: bool) {
+    if let Some(host) = machine.controller_mut(mc).and_then(|controller| controller.channels.host_mut()) {
+        host.connected = connected && host.vm;
+    }
+    // Looked at so that the hours are counted; a program is not asked for this.
+    chassis::power(machine, now, mc);
+}
+
+/// The VM host of controller `mc` announced what it can do, see [`channel::capability`];
+/// capabilities are added to what is known.
+pub fn host_announced(machine: &mut Machine, mc: u8, capabilities: u8) {
+    if let Some(host) = machine.controller_mut(mc).and_then(|controller| controller.channels.host_mut()) {
+        host.announced |= capabilities;
     }
 }
 
@@ -196,5 +231,92 @@ impl Controller {
             oem: Default::default(),
             acpi: [ACPI_UNKNOWN; 2],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::channel::{Channel, medium, protocol};
+    use super::device_id::DeviceId;
+    use super::*;
+    use crate::ipmi::HostSignal;
+
+    fn bmc() -> Machine {
+        Machine { bmc: Some(0x20), ..Machine::default() }
+    }
+
+    #[test]
+    fn the_bmc_gets_a_watchdog_and_a_channel_15() {
+        let mut machine = bmc();
+        machine.describe(0x20, DeviceId::default());
+        machine.describe(0x30, DeviceId::default());
+        let made: Vec<_> = machine
+            .controllers()
+            .map(|mc| (mc.watchdog.is_some(), mc.channels.host().is_some(), mc.sensors.event_receiver.address))
+            .collect();
+        assert_eq!(made, [(true, true, 0x20), (false, false, 0x20)]);
+    }
+
+    #[test]
+    fn a_described_bmc_keeps_its_serial_line() {
+        let mut machine = bmc();
+        let line = Channel::serial(15, medium::SYSTEM_INTERFACE, protocol::BT_1_5, true);
+        machine.ensure(0x20).channels.set(15, line);
+        machine.describe(0x20, DeviceId::default());
+        assert_eq!(machine.ensure(0x20).channels.get(15).map(|channel| channel.protocol), Some(protocol::BT_1_5));
+    }
+
+    #[test]
+    fn a_vm_host_that_connects_is_power_and_hears_of_waiting_messages() {
+        let mut machine = bmc();
+        let now = Moment::new(Duration::from_secs(5));
+        machine.ensure(0x20).channels.set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
+        let waiting = messaging::Message { channel: 1, data: vec![1] };
+        messaging::enqueue(&mut machine, now, 0x20, waiting).expect("room");
+        machine.actions.clear();
+        host_announced(&mut machine, 0x20, channel::capability::RESET);
+        host_connected(&mut machine, now, 0x20);
+        let on = HostSignal::Attention { on: true, interrupt: false };
+        assert_eq!(machine.actions, [Action::Host { mc: 0x20, signal: on }]);
+        assert_eq!(chassis::power(&mut machine, now, 0x20), chassis::Power::On);
+        host_disconnected(&mut machine, now, 0x20);
+        assert_eq!(chassis::power(&mut machine, now, 0x20), chassis::Power::Off);
+        let host = machine.controller(0x20).and_then(|mc| mc.channels.host());
+        assert!(host.is_some_and(|host| host.can(channel::capability::RESET)), "what was announced stays");
+    }
+
+    #[test]
+    fn the_earliest_deadline_of_all_controllers_counts() {
+        let mut machine = bmc();
+        let at = |seconds| Moment::new(Duration::from_secs(seconds));
+        assert_eq!(deadline(&machine), None);
+        for (mc, seconds) in [(0x20, 10), (0x30, 5)] {
+            machine.ensure(mc);
+            chassis::control(&mut machine, at(seconds), mc, chassis::Control::PowerCycle, 1).expect("built in");
+        }
+        assert_eq!(deadline(&machine), Some(at(6)));
+        timeout(&mut machine, at(6));
+        assert_eq!(deadline(&machine), Some(at(11)));
+        timeout(&mut machine, at(11));
+        assert_eq!(deadline(&machine), None);
+    }
+
+    #[test]
+    fn a_session_that_ends_frees_what_it_held() {
+        let mut machine = bmc();
+        let auths = Default::default();
+        let lan = channel::Lan::new(crate::ipmi::Privilege::Administrator, auths, Default::default());
+        let controller = machine.ensure(0x20);
+        controller.channels.set(1, Channel::lan(lan));
+        controller.sol = Some(sol_parameters::Sol::new(0));
+        let parameters = &mut controller.channels.lan_mut(1).expect("channel 1").parameters;
+        parameters.set(0, &[1], Some(7)).expect("free");
+        sol_parameters::activate(&mut machine, 0x20, 1, 7, 0).expect("free");
+        session_closed(&mut machine, 0x20, 1, 7);
+        assert_eq!(machine.ensure(0x20).sol.as_ref().and_then(|sol| sol.owner(1)), None);
+        let parameters = &mut machine.ensure(0x20).channels.lan_mut(1).expect("channel 1").parameters;
+        parameters.set(0, &[1], Some(8)).expect("free again");
     }
 }

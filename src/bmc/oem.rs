@@ -9,6 +9,9 @@ use crate::ipmi::Moment;
 /// Record type of the event a changed power value sends.
 const POWER_RECORD: u8 = 0xc0;
 
+/// Colour of LED 0 in ATCA mode.
+pub const ATCA_COLOUR: u8 = 1;
+
 /// State of the OEM commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Oem {
@@ -37,5 +40,25 @@ pub fn set_power(machine: &mut Machine, now: Moment, mc: u8, power: u8, report: 
     if changed && report == Report::Event && receiver != 0 {
         let record = [0, 0, POWER_RECORD, 0, 0, 0, 0, 0x20, 0x00, 0x01, 0x00, 0x40, 0x00, power, 0x00, 0x00];
         event::deliver(machine, now, receiver, record);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::device_id::DeviceId;
+    use super::*;
+
+    /// Recorded: `30 01 05`, then `30 01 05` again, then `30 01 00`.
+    #[test]
+    fn only_a_change_is_reported() {
+        let mut machine = Machine { bmc: Some(0x20), ..Machine::default() };
+        machine.describe(0x20, DeviceId { device_support: 0x9f, ..DeviceId::default() });
+        machine.ensure(0x20).sel.enable(10, 0);
+        for (power, report) in [(5, Report::Event), (5, Report::Event), (9, Report::Silent), (0, Report::Event)] {
+            set_power(&mut machine, Moment::default(), 0x20, power, report);
+        }
+        let records: Vec<_> = machine.ensure(0x20).sel.records().map(|record| record[7..].to_vec()).collect();
+        assert_eq!(records, [[0x20, 0, 1, 0, 0x40, 0, 5, 0, 0], [0x20, 0, 1, 0, 0x40, 0, 0, 0, 0]]);
+        assert_eq!(machine.ensure(0x20).sel.records().next().map(|record| record[2]), Some(0xc0));
     }
 }

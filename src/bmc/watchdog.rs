@@ -219,3 +219,182 @@ pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::channel::{Channel, medium, protocol};
+    use super::super::device_id::DeviceId;
+    use super::super::sensor::{self, Description, EventSettings, SensorId};
+    use super::*;
+    use crate::ipmi::HostSignal;
+
+    const MC: u8 = 0x20;
+    const START: Moment = Moment::new(Duration::from_secs(1000));
+
+    /// The recorded system: a VM host that can do everything, the watchdog sensor, a log.
+    fn machine() -> Machine {
+        let mut machine = Machine { bmc: Some(MC), ..Machine::default() };
+        machine.describe(MC, DeviceId { device_support: 0x9f, ..DeviceId::default() });
+        let channels = &mut machine.ensure(MC).channels;
+        channels.set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
+        let host = channels.host_mut().expect("channel 15");
+        host.connected = true;
+        host.announced = 0x3f;
+        machine.ensure(MC).sensors.event_receiver.address = MC;
+        machine.ensure(MC).sel.enable(100, 0);
+        let id = SensorId { mc: MC, lun: 0, number: 0 };
+        let description =
+            Description { sensor_type: 0x23, event_reading_code: 0x6f, event_only: true, ..Description::default() };
+        sensor::add(&mut machine, START, id, description).expect("a new sensor");
+        let settings = EventSettings { events_enabled: true, assert_supported: 0x0f, ..EventSettings::default() };
+        sensor::set_event_support(&mut machine, START, id, settings).expect("it exists");
+        machine
+    }
+
+    fn armed(machine: &mut Machine, data: [u8; 6]) {
+        set(machine, START, MC, &data).expect("supported");
+        reset(machine, START, MC).expect("it was set");
+    }
+
+    /// Lets `milliseconds` since START pass and gives what the host was told and the last
+    /// seven bytes of the logged records.
+    fn run(machine: &mut Machine, milliseconds: u64) -> (Vec<(u128, HostSignal)>, Vec<Vec<u8>>) {
+        let end = START + Duration::from_millis(milliseconds);
+        let mut told = Vec::new();
+        machine.actions.clear();
+        while let Some(due) =
+            machine.ensure(MC).watchdog.as_ref().and_then(Watchdog::deadline).filter(|due| *due <= end)
+        {
+            timeout(machine, due, MC);
+            told.extend(machine.actions.drain(..).filter_map(|action| match action {
+                Action::Host { mc: MC, signal } => Some((due.since(START).as_millis(), signal)),
+                _ => None,
+            }));
+        }
+        let events = machine.ensure(MC).sel.records().map(|record| record[9..].to_vec()).collect();
+        (told, events)
+    }
+
+    fn state(machine: &mut Machine, milliseconds: u64) -> [u8; 8] {
+        let now = START + Duration::from_millis(milliseconds);
+        machine.ensure(MC).watchdog.as_ref().map(|timer| timer.bytes(now)).expect("the BMC has one")
+    }
+
+    fn event(data: [u8; 3]) -> Vec<u8> {
+        let mut bytes = vec![0x04, 0x23, 0x00, 0x6f];
+        bytes.extend(data);
+        bytes
+    }
+
+    #[test]
+    fn only_the_bmc_has_one_and_it_must_be_set_first() {
+        let mut machine = machine();
+        machine.describe(0x30, DeviceId::default());
+        assert!(machine.ensure(0x30).watchdog.is_none());
+        assert_eq!(reset(&mut machine, START, MC), Err(NotInitialised));
+        assert_eq!(state(&mut machine, 0), [0; 8]);
+    }
+
+    /// Recorded: `06 24 44 01 00 00 05 00` and its end.
+    #[test]
+    fn reset_at_the_end_with_its_event() {
+        let mut machine = machine();
+        armed(&mut machine, [0x44, 0x01, 0, 0, 5, 0]);
+        assert_eq!(state(&mut machine, 120), [0x44, 0x01, 0, 0, 5, 0, 4, 0]);
+        let (told, events) = run(&mut machine, 1000);
+        assert_eq!(told, [(500, HostSignal::Reset)]);
+        assert_eq!(events, [event([0xc1, 0x04, 0xff])]);
+        assert_eq!(state(&mut machine, 1000), [0x44, 0x01, 0, 0x10, 5, 0, 0, 0]);
+    }
+
+    /// Recorded: `06 24 43 31 02 10 14 00`: attention, event C8 3F, then the reset.
+    #[test]
+    fn a_message_interrupt_comes_before_the_end() {
+        let mut machine = machine();
+        armed(&mut machine, [0x43, 0x31, 1, 0x10, 20, 0]);
+        let (told, events) = run(&mut machine, 3000);
+        let attention = HostSignal::Attention { on: true, interrupt: false };
+        assert_eq!(told, [(1000, attention), (2000, HostSignal::Reset)]);
+        assert_eq!(events, [event([0xc8, 0x3f, 0xff]), event([0xc1, 0x03, 0xff])]);
+        assert_eq!(machine.ensure(MC).messaging.flags(), messaging::flag::WATCHDOG_PRETIMEOUT);
+    }
+
+    #[test]
+    fn a_pretimeout_longer_than_the_countdown_comes_at_once() {
+        let mut machine = machine();
+        armed(&mut machine, [0x01, 0x21, 9, 0, 20, 0]);
+        let (told, _) = run(&mut machine, 3000);
+        assert_eq!(told, [(0, HostSignal::Nmi), (2000, HostSignal::Reset)]);
+    }
+
+    #[test]
+    fn power_down_and_cycle_switch_the_host_off() {
+        for (action, offset) in [(2, 0xc2), (3, 0xc3)] {
+            let mut machine = machine();
+            armed(&mut machine, [0x05, action, 0, 0, 5, 0]);
+            let (told, events) = run(&mut machine, 1000);
+            assert_eq!(told, [(500, HostSignal::PowerOff)]);
+            assert_eq!(events, [event([offset, 0x05, 0xff])]);
+            assert_eq!(machine.ensure(MC).chassis.deadline().is_some(), action == 3);
+        }
+    }
+
+    #[test]
+    fn a_kick_moves_the_end() {
+        let mut machine = machine();
+        armed(&mut machine, [0x04, 0x01, 0, 0, 10, 0]);
+        reset(&mut machine, START + Duration::from_millis(900), MC).expect("it was set");
+        assert_eq!(run(&mut machine, 1899).0, []);
+        assert_eq!(run(&mut machine, 1900).0, [(1900, HostSignal::Reset)]);
+    }
+
+    #[test]
+    fn set_stops_a_running_timer_unless_it_says_not_to_and_never_starts_one() {
+        let mut machine = machine();
+        set(&mut machine, START, MC, &[0x44, 0x01, 0, 0, 5, 0]).expect("supported");
+        assert_eq!(run(&mut machine, 9000).0, []);
+        reset(&mut machine, START, MC).expect("it was set");
+        set(&mut machine, START, MC, &[0x44, 0x01, 0, 0, 7, 0]).expect("supported");
+        assert_eq!(run(&mut machine, 9000).0, [(700, HostSignal::Reset)]);
+        armed(&mut machine, [0x04, 0x01, 0, 0, 5, 0]);
+        set(&mut machine, START, MC, &[0x04, 0x01, 0, 0, 6, 0]).expect("supported");
+        assert_eq!(run(&mut machine, 9000).0, []);
+        assert_eq!(state(&mut machine, 9000), [0x04, 0x01, 0, 0x10, 6, 0, 6, 0]);
+    }
+
+    #[test]
+    fn without_an_action_it_never_counts() {
+        let mut machine = machine();
+        armed(&mut machine, [0x01, 0x00, 0, 0, 3, 0]);
+        assert_eq!(run(&mut machine, 9000), (vec![], vec![]));
+        assert_eq!(state(&mut machine, 9000), [0x01, 0, 0, 0, 3, 0, 3, 0]);
+    }
+
+    #[test]
+    fn without_its_sensor_it_does_nothing_but_say_so() {
+        let mut machine = machine();
+        let sensors = std::mem::take(&mut machine.ensure(MC).sensors);
+        assert!(sensors.get(0, 0).is_some());
+        armed(&mut machine, [0x04, 0x01, 0, 0, 5, 0]);
+        timeout(&mut machine, START + Duration::from_secs(1), MC);
+        assert!(matches!(machine.actions[..], [Action::Log { level: LogLevel::Warning, .. }]), "{:?}", machine.actions);
+        assert_eq!(machine.ensure(MC).watchdog.as_ref().and_then(Watchdog::deadline), None);
+        assert_eq!(state(&mut machine, 1000)[3], 0);
+    }
+
+    #[test]
+    fn what_the_host_cannot_do_is_refused() {
+        let mut machine = machine();
+        machine.ensure(MC).channels.host_mut().expect("channel 15").announced = 0;
+        let mut ask = |timer_use: u8, actions: u8| set(&mut machine, START, MC, &[timer_use, actions, 0, 0, 10, 0]);
+        for timer_use in [0, 6, 7] {
+            assert_eq!(ask(timer_use, 0), Err(NotSupported), "use {timer_use}");
+        }
+        for actions in [0x01, 0x04, 0x07, 0x10, 0x20, 0x40, 0x70] {
+            assert_eq!(ask(4, actions), Err(NotSupported), "actions {actions:02x}");
+        }
+        for actions in [0x00, 0x02, 0x03, 0x08, 0x30, 0x80] {
+            assert_eq!(ask(4, actions), Ok(()), "actions {actions:02x}");
+        }
+    }
+}
