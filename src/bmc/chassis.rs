@@ -216,6 +216,12 @@ impl Chassis {
         };
     }
 
+    fn note_restart(&mut self, control: Control, channel: u8) {
+        if matches!(control, Control::PowerUp | Control::PowerCycle | Control::Reset) {
+            self.restart = (RestartCause::ChassisControl, channel);
+        }
+    }
+
     fn cancel_cycle(&mut self) -> u64 {
         self.cycle_due = None;
         self.generation += 1;
@@ -295,6 +301,7 @@ pub enum Controlled {
 pub struct Token {
     control: Control,
     generation: u64,
+    channel: u8,
 }
 
 /// Does what a Chassis Control over `channel` asks for.
@@ -322,12 +329,10 @@ pub fn control(
         Control::PowerDown | Control::PowerUp | Control::PowerCycle => chassis.cancel_cycle(),
         Control::Reset | Control::SoftShutdown => chassis.generation,
     };
-    if matches!(control, Control::PowerUp | Control::PowerCycle | Control::Reset) {
-        chassis.restart = (RestartCause::ChassisControl, channel);
-    }
     if let Some(call) = chassis.control_call(control) {
-        return Ok(Controlled::Call(call, Token { control, generation }));
+        return Ok(Controlled::Call(call, Token { control, generation, channel }));
     }
+    chassis.note_restart(control, channel);
     match control {
         Control::PowerDown => power_off(machine, now, mc),
         Control::PowerUp => power_on(machine, now, mc),
@@ -344,6 +349,7 @@ pub fn control(
 /// The program did what a chassis control asked for.
 pub fn program_done(machine: &mut Machine, now: Moment, mc: u8, token: Token) {
     let Some(controller) = machine.controller_mut(mc) else { return };
+    controller.chassis.note_restart(token.control, token.channel);
     match token.control {
         Control::PowerDown => controller.chassis.on_time.observe(now, false),
         Control::PowerUp => controller.chassis.on_time.observe(now, true),
@@ -469,8 +475,9 @@ fn cycle_step(machine: &mut Machine, now: Moment, mc: u8, generation: u64, resul
             mc,
             job: Job::Program(call),
             then: Box::new(move |machine, now, result| {
-                if let JobResult::Program(Ok(_)) = result {
-                    program_done(machine, now, mc, Token { control: Control::PowerUp, generation });
+                let done = matches!(result, JobResult::Program(Ok(_)));
+                if let Some(controller) = machine.controller_mut(mc).filter(|_| done) {
+                    controller.chassis.on_time.observe(now, true);
                 }
             }),
         });

@@ -328,7 +328,7 @@ mod tests {
              00 01 -> 00 00 00 00",
         );
         rig.wait(Duration::from_millis(2200));
-        rig.expect("00 01 -> 00 01 00 00");
+        rig.expect("00 01 -> 00 01 00 00\n 00 07 -> 00 01 01");
         let power = ["get power", "set power 1", "get power", "set power 0", "get power", "set power 0", "get power"];
         let cycle = ["get power", "set power 1", "get power"];
         assert_eq!(rig.calls, [&power[..], &cycle[..]].concat());
@@ -404,6 +404,7 @@ mod tests {
              00 08 05 80 04 00 00 00 -> ff
              00 09 05 00 00 -> ff",
         );
+        rig.expect("00 07 -> 00 00 00");
         rig.calls.clear();
         rig.wait(Duration::from_secs(5));
         assert!(rig.calls.is_empty(), "a cycle that did not switch off does not switch on: {:?}", rig.calls);
