@@ -162,7 +162,8 @@ mod vm_protocol {
             (&hex!("77 a1"), None),
         ] {
             assert_eq!(faults(&mut line, bytes), expected.into_iter().collect::<Vec<_>>(), "{bytes:02x?}");
-            assert_eq!(exchange(&mut line, &hex!("a6 18 ee 54 a0")), hex!("a6 1c ee c1 8f a0"));
+            // A sequence that an escape left over from the frame before would change.
+            assert_eq!(exchange(&mut line, &hex!("16 18 ee e4 a0")), hex!("16 1c ee c1 1f a0"));
         }
         let texts = [
             (Fault::TooShort, "Message too short"),

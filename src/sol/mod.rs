@@ -37,6 +37,13 @@ const OUTPUT_CAPACITY: usize = 16384;
 /// the console.
 const OUTPUT_CAPACITY_WITH_HISTORY: usize = 65536;
 
+/// How long a packet that came while the port took nothing is kept, to be taken and
+/// acknowledged when the port goes on. It is not answered meanwhile: consoles lose what is
+/// refused, or send it again without a pause, but all of them wait for an answer. ipmitool
+/// waits a second and then sends the characters under a new number, so an answer must not
+/// come later.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// How a port is to be treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -80,6 +87,13 @@ impl ModemLines {
     const DROPPED: Self = Self { rts: false, dtr: false };
 }
 
+/// A packet with characters that came while the port took nothing.
+#[derive(Debug)]
+struct Parked {
+    since: Moment,
+    packet: Vec<u8>,
+}
+
 /// The SOL engine of one controller.
 #[derive(Debug)]
 pub struct Engine {
@@ -93,6 +107,8 @@ pub struct Engine {
     /// Bytes for the console were lost since the last packet.
     overrun: bool,
     to_port: PortQueue,
+    /// The packet that waits for the port.
+    parked: Option<Parked>,
     lines: ModemLines,
     telnet: telnet::Decoder,
     /// What the last read from a telnet port held.
@@ -122,6 +138,7 @@ impl Engine {
             from_console: Receiver::default(),
             overrun: false,
             to_port: PortQueue::new(escaping),
+            parked: None,
             lines: ModemLines::RAISED,
             telnet: telnet::Decoder::default(),
             decoded: Vec::new(),
@@ -140,15 +157,17 @@ impl Engine {
     /// sequence numbers, what waits for the console, pauses. What the session before typed
     /// and the port has not taken yet stays on its way: it was acknowledged.
     ///
-    /// `auxiliary` is the first auxiliary byte of Activate Payload. Its bit 1 asks for modem
-    /// lines that start dropped (IPMI 2.0 table 24-2).
+    /// `auxiliary` is the first auxiliary byte of Activate Payload. With its bit 0 modem lines
+    /// start dropped. The specification (table 24-2) has this in bit 1, which ipmitool and
+    /// freeipmi always set without meaning it; who would follow it silences a host with
+    /// hardware flow control until a key is pressed.
     pub fn activate(&mut self, _now: Moment, session: u32, auxiliary: u8, out: &mut Outbox) {
         self.start_clean();
         self.session = Some(session);
         if self.is_shared() {
             self.sequences = self.history_sequences;
         }
-        let lines = if auxiliary & 0x02 == 0 { ModemLines::RAISED } else { ModemLines::DROPPED };
+        let lines = if auxiliary & 0x01 == 0 { ModemLines::RAISED } else { ModemLines::DROPPED };
         self.set_lines(lines, out);
     }
 
@@ -164,7 +183,24 @@ impl Engine {
         self.to_console.reset();
         self.sequences = Sequence::START;
         self.from_console = Receiver::default();
+        self.parked = None;
         self.overrun = false;
+    }
+
+    /// The session that holds instance 1.
+    pub fn session(&self) -> Option<u32> {
+        self.session
+    }
+
+    /// Tells the holder of instance 1 that somebody else deactivates it, so that it does not
+    /// wait in vain; to be called before [`deactivate`](Self::deactivate). freeipmi ends with
+    /// "SOL session stolen". A session that deactivates its own must not get this: ipmitool
+    /// would take it for the response.
+    pub fn announce_deactivation(&mut self, out: &mut Outbox) {
+        if let Some(session) = self.session {
+            let header = Packet { control: Status::DEACTIVATING.0, ..Packet::default() };
+            out.packet(session, |bytes| header.emit(bytes));
+        }
     }
 
     /// Instance 2 was activated: `history`, which ends with the end message, is sent in
@@ -196,24 +232,32 @@ impl Engine {
         }
         if self.session == Some(session) {
             self.to_console.acknowledge(now, &self.timing, packet.acknowledged, packet.accepted, nack);
-            let answer = self.input(&packet, out);
+            let answer = self.input(now, &packet, out);
             self.to_port.hand_over(out);
             self.send(now, answer, out);
         }
     }
 
     /// Executes operations and takes characters; the acknowledgement that is due.
-    fn input(&mut self, packet: &Packet<'_>, out: &mut Outbox) -> Option<Acknowledgement> {
+    fn input(&mut self, now: Moment, packet: &Packet<'_>, out: &mut Outbox) -> Option<Acknowledgement> {
         if packet.sequence != 0
             && let Verdict::Known(answer) = self.from_console.judge(packet.sequence, packet.data)
         {
             return Some(answer);
         }
         let operation = Operation(packet.control);
+        let mut go_on = false;
+        if operation.contains(Operation::FLUSH_INBOUND) {
+            self.parked = None;
+            go_on = self.to_port.flush();
+        }
+        if packet.sequence != 0 && !packet.data.is_empty() && self.to_port.is_held() {
+            self.park(now, packet);
+            return None;
+        }
         if operation.contains(Operation::FLUSH_OUTBOUND) {
             self.to_console.flush();
         }
-        let go_on = operation.contains(Operation::FLUSH_INBOUND) && self.to_port.flush();
         if operation.contains(Operation::BREAK) {
             self.send_break(out);
         }
@@ -222,10 +266,17 @@ impl Engine {
         self.set_lines(ModemLines { rts, dtr }, out);
         if packet.sequence != 0 {
             let (data, _) = packet.data.split_at(packet.data.len().min(MAX_DATA));
-            let accepted = self.to_port.take(data).min(MAX_DATA) as u8;
-            return Some(self.from_console.take(packet.sequence, packet.data, accepted));
+            self.to_port.take(data);
+            return Some(self.from_console.take(packet.sequence, packet.data, data.len() as u8));
         }
         if go_on { self.from_console.last() } else { None }
+    }
+
+    fn park(&mut self, now: Moment, packet: &Packet<'_>) {
+        let mut bytes = self.parked.take().map(|parked| parked.packet).unwrap_or_default();
+        bytes.clear();
+        packet.emit(&mut bytes);
+        self.parked = Some(Parked { since: now, packet: bytes });
     }
 
     /// A break goes ahead of what is typed and not yet under way, so that a port that takes
@@ -272,6 +323,7 @@ impl Engine {
 
     /// The port was lost. The session stays, and what it types is dropped meanwhile.
     pub fn port_closed(&mut self, out: &mut Outbox) {
+        self.parked = None;
         if self.to_port.close() {
             self.let_console_go_on(out);
         }
@@ -308,9 +360,17 @@ impl Engine {
     }
 
     /// The port has taken `count` of the bytes it was given.
-    pub fn port_written(&mut self, _now: Moment, count: usize, out: &mut Outbox) {
+    pub fn port_written(&mut self, now: Moment, count: usize, out: &mut Outbox) {
         if self.to_port.written(count) {
-            self.let_console_go_on(out);
+            match self.parked.take().filter(|parked| now.since(parked.since) <= PATIENCE) {
+                Some(parked) => {
+                    if let Ok(packet) = Packet::parse(&parked.packet) {
+                        let answer = self.input(now, &packet, out);
+                        self.send(now, answer, out);
+                    }
+                }
+                None => self.let_console_go_on(out),
+            }
         }
         self.to_port.hand_over(out);
     }

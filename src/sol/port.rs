@@ -2,15 +2,20 @@
 //!
 //! Owns the characters the port has not taken yet and the hold on the console that
 //! keeps them few. At most one write is under way, so that a flush finds the rest.
+//!
+//! A packet is taken whole or not at all: ipmitool forgets what was left over of a packet
+//! that was accepted in part.
 
 use super::outbox::Outbox;
 use super::telnet;
 use crate::wire::sol::MAX_DATA;
 
-/// Most bytes kept for the port: four full packets.
-pub const CAPACITY: usize = 4 * MAX_DATA;
-/// Bytes the engine itself may add on top (telnet's break and negotiation).
-const RESERVE: usize = 64;
+/// With so many bytes waiting the console is held.
+pub const HOLD: usize = 4 * MAX_DATA;
+/// With so few the hold ends.
+pub const RELEASE: usize = 3 * MAX_DATA;
+/// Most bytes ever waiting: one more packet of doubled bytes, and some breaks.
+const LIMIT: usize = HOLD + 2 * MAX_DATA + 64;
 
 /// Whether the port is telnet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +48,7 @@ impl PortQueue {
         self.open = true;
     }
 
-    /// The port was lost, with everything on its way. Whether the console was held.
+    /// The port was lost, with everything on its way. Whether that ended a hold.
     pub fn close(&mut self) -> bool {
         self.open = false;
         self.pending.clear();
@@ -51,40 +56,30 @@ impl PortQueue {
         std::mem::take(&mut self.held)
     }
 
-    /// Whether the console was told to wait.
+    /// Whether characters are not taken at present.
     pub fn is_held(&self) -> bool {
         self.held
     }
 
-    fn room(&self) -> usize {
-        CAPACITY.saturating_sub(self.pending.len() + self.under_way)
+    fn waiting(&self) -> usize {
+        self.pending.len() + self.under_way
     }
 
-    /// Takes characters and says how many. A port that is not open takes all and drops
-    /// them. What does not fit must come again, and the console is held.
-    pub fn take(&mut self, data: &[u8]) -> usize {
-        if !self.open {
-            return data.len();
-        }
-        let room = self.room();
-        let taken = match self.escaping {
-            Escaping::Plain => {
-                let (fits, _) = data.split_at(data.len().min(room));
-                self.pending.extend_from_slice(fits);
-                fits.len()
+    /// Takes characters. A port that is not open takes them and drops them.
+    pub fn take(&mut self, data: &[u8]) {
+        if self.open {
+            match self.escaping {
+                Escaping::Plain => self.pending.extend_from_slice(data),
+                Escaping::Telnet => telnet::escape(data, &mut self.pending),
             }
-            Escaping::Telnet => telnet::escape(data, room, &mut self.pending),
-        };
-        if taken < data.len() || self.room() == 0 {
-            self.held = true;
+            self.held |= self.waiting() >= HOLD;
         }
-        taken
     }
 
     /// Adds bytes that are not typed characters (they are not escaped); without room they
     /// are dropped.
     pub fn insert(&mut self, bytes: &[u8]) {
-        if self.open && self.pending.len() + self.under_way + bytes.len() <= CAPACITY + RESERVE {
+        if self.open && self.waiting() + bytes.len() <= LIMIT {
             self.pending.extend_from_slice(bytes);
         }
     }
@@ -101,16 +96,9 @@ impl PortQueue {
         self.end_hold()
     }
 
-    /// A hold ends when a full packet fits, so that the console does not creep on byte by byte.
     fn end_hold(&mut self) -> bool {
-        let packet = match self.escaping {
-            Escaping::Plain => MAX_DATA,
-            Escaping::Telnet => 2 * MAX_DATA,
-        };
-        let ended = self.held && self.room() >= packet;
-        if ended {
-            self.held = false;
-        }
+        let ended = self.held && self.waiting() <= RELEASE;
+        self.held &= !ended;
         ended
     }
 

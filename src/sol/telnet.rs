@@ -73,21 +73,14 @@ impl Decoder {
     }
 }
 
-/// Appends `data` to `out` with `FF` doubled, at most `room` bytes of it; how many bytes
-/// of `data` were taken.
-pub fn escape(data: &[u8], room: usize, out: &mut Vec<u8>) -> usize {
-    let limit = out.len() + room;
-    for (taken, &byte) in data.iter().enumerate() {
-        let needed = if byte == IAC { 2 } else { 1 };
-        if out.len() + needed > limit {
-            return taken;
-        }
-        if byte == IAC {
+/// Appends `data` to `out` with `FF` doubled.
+pub fn escape(data: &[u8], out: &mut Vec<u8>) {
+    for run in data.split_inclusive(|&byte| byte == IAC) {
+        out.extend_from_slice(run);
+        if run.last() == Some(&IAC) {
             out.push(IAC);
         }
-        out.push(byte);
     }
-    data.len()
 }
 
 #[cfg(test)]
@@ -128,21 +121,19 @@ mod tests {
     }
 
     #[test]
-    fn ff_is_doubled_and_counted_exactly() {
+    fn ff_is_doubled() {
         let mut out = Vec::new();
-        assert_eq!(escape(&hex!("61 ff 62"), 100, &mut out), 3);
-        assert_eq!(out, hex!("61 ff ff 62"));
-        assert_eq!(escape(&[0xff; 20], 33, &mut out), 16);
-        assert_eq!(out.len(), 4 + 32);
-        assert_eq!(escape(b"x", 0, &mut out), 0);
-        assert_eq!(escape(&[0xff], 1, &mut out), 0);
+        escape(&hex!("61 ff 62 ff ff"), &mut out);
+        escape(b"", &mut out);
+        escape(b"c", &mut out);
+        assert_eq!(out, hex!("61 ffff 62 ffff ffff 63"));
     }
 
     #[test]
     fn every_byte_comes_back() {
         let all: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
         let mut sent = Vec::new();
-        assert_eq!(escape(&all, usize::MAX / 2, &mut sent), all.len());
+        escape(&all, &mut sent);
         assert_eq!(decoded(&sent), all);
     }
 }

@@ -110,6 +110,10 @@ impl Bench {
         self.run(|engine, _, out| engine.deactivate(out));
     }
 
+    pub fn announce_deactivation(&mut self) {
+        self.run(|engine, _, out| engine.announce_deactivation(out));
+    }
+
     pub fn activate_history(&mut self, session: u32, history: &[u8]) {
         self.run(|engine, now, out| engine.activate_history(now, session, history.to_vec(), out));
     }

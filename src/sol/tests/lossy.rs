@@ -49,10 +49,22 @@ struct Console {
     said: (u8, u8),
     /// How often, in percent, only a part of a packet is accepted.
     picky: u64,
+    /// What a NACK means to it.
+    manners: Manners,
+    /// How often it was told to wait.
+    nacks: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manners {
+    /// Waits after a NACK.
+    Polite,
+    /// Sends on, as ipmitool and ipmiconsole do.
+    Rude,
 }
 
 impl Console {
-    fn new(text: &[u8], size: usize, picky: u64) -> Self {
+    fn new(text: &[u8], size: usize, picky: u64, manners: Manners) -> Self {
         Self {
             to_send: text.iter().copied().collect(),
             sequence: 1,
@@ -63,6 +75,8 @@ impl Console {
             expected: 1,
             said: (0, 0),
             picky,
+            manners,
+            nacks: 0,
         }
     }
 
@@ -83,7 +97,8 @@ impl Console {
             self.outstanding = None;
             self.to_send.drain(..usize::from(packet.accepted));
             self.sequence = self.sequence % 15 + 1;
-            self.held = nack.then_some(now + Duration::from_secs(5));
+            self.nacks += usize::from(nack);
+            self.held = (nack && self.manners == Manners::Polite).then_some(now + Duration::from_secs(5));
         } else if packet.acknowledged != 0 && packet.acknowledged % 15 + 1 == self.sequence && !nack {
             self.held = None;
         }
@@ -159,6 +174,7 @@ impl World {
         world
     }
 
+    /// Something arrives later.
     fn at(&mut self, milliseconds: u64, arrival: Arrival) {
         self.order += 1;
         self.arrivals.insert((self.now + Duration::from_millis(milliseconds), self.order), arrival);
@@ -197,7 +213,7 @@ impl World {
         }
         self.out.clear();
         if written > 0 {
-            let slow = if self.dice.percent(2) { 300 } else { 2 };
+            let slow = if self.dice.percent(20) { 400 } else { 2 };
             let time = self.dice.roll(slow);
             self.at(time, Arrival::PortWrote(written));
         }
@@ -275,21 +291,25 @@ fn check(world: &World, typed: &[u8], printed: &[u8]) {
 
 #[test]
 fn every_byte_once_and_in_order_through_a_bad_network() {
+    let mut nacks = 0;
     for seed in 0..40 {
-        let typed = text(6_000, seed, |_| true);
+        let manners = if seed % 8 < 4 { Manners::Polite } else { Manners::Rude };
+        let typed = text(12_000, seed, |_| true);
         let printed = text(20_000, seed + 1000, |_| true);
         let size = [1 + seed as usize % 7, 28, 32, 255][seed as usize % 4].max(4);
-        let mut world = World::new(PLAIN, seed, BAD, Console::new(&typed, size, 20));
+        let mut world = World::new(PLAIN, seed, BAD, Console::new(&typed, size, 20, manners));
         world.run(&printed);
         check(&world, &typed, &printed);
+        nacks += world.console.nacks;
     }
+    assert!(nacks > 10, "the port was slow {nacks} times");
 }
 
 #[test]
 fn telnet_through_a_bad_network() {
     let typed = text(5_000, 7, |_| true);
     let printed = text(5_000, 8, |byte| byte != 0xff);
-    let mut world = World::new(TELNET, 9, BAD, Console::new(&typed, 255, 20));
+    let mut world = World::new(TELNET, 9, BAD, Console::new(&typed, 255, 20, Manners::Rude));
     world.written.clear();
     world.run(&printed);
     let doubled: Vec<u8> =
@@ -301,7 +321,7 @@ fn telnet_through_a_bad_network() {
 fn a_megabyte_both_ways() {
     let typed = text(1 << 20, 1, |_| true);
     let printed = text(1 << 20, 2, |_| true);
-    let mut world = World::new(PLAIN, 3, FINE, Console::new(&typed, 255, 0));
+    let mut world = World::new(PLAIN, 3, FINE, Console::new(&typed, 255, 0, Manners::Polite));
     world.run(&printed);
     check(&world, &typed, &printed);
     // Full packets and one answer each, nothing twice.

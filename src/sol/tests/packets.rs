@@ -172,3 +172,15 @@ fn an_acknowledged_packet_that_comes_late_once_more_is_not_typed_again() {
     assert_eq!(bench.written, b"ab");
     assert_eq!(bench.types(3, b"c"), [hex!("00 03 01 00")]);
 }
+
+#[test]
+fn the_holder_can_be_told_that_it_loses_the_port() {
+    let mut bench = Bench::new(PLAIN);
+    assert_eq!(bench.engine.session(), Some(SESSION));
+    bench.announce_deactivation();
+    bench.deactivate();
+    assert_eq!(bench.sent(), [hex!("00 00 00 10")]);
+    assert_eq!(bench.engine.session(), None);
+    bench.announce_deactivation();
+    assert!(bench.sent().is_empty());
+}

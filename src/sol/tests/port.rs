@@ -4,51 +4,106 @@ use super::bench::*;
 use crate::sol::Settings;
 use hex_literal::hex;
 
-#[test]
-fn a_port_that_takes_nothing_holds_the_console() {
+/// A bench whose port takes nothing and whose console is held, by packets 1 to 4; 255
+/// bytes are under way.
+fn held() -> Bench {
     let mut bench = Bench::new(PLAIN);
     bench.port = PortBehaviour::Stuck;
-    let text: Vec<u8> = (0..2000u32).map(|i| (i % 251) as u8).collect();
-    for (number, piece) in text[..765].chunks(255).enumerate() {
-        assert_eq!(bench.types(number as u8 + 1, piece), [[0, number as u8 + 1, 255, 0]]);
+    for number in 1..=3 {
+        assert_eq!(bench.types(number, &[b'0' + number; 255]), [[0, number, 255, 0]]);
     }
-    assert_eq!(bench.types(4, &text[765..865]), [[0, 4, 100, 0]]);
-    // Of the fifth packet only some fits.
-    assert_eq!(bench.types(5, &text[865..1120]), [[0, 5, 155, 0x40]]);
-    // The console tries all the same: nothing is taken.
-    assert_eq!(bench.types(6, &text[1020..1200]), [[0, 6, 0, 0x40]]);
-    // The acknowledgement got lost: the same again.
-    assert_eq!(bench.types(6, &text[1020..1200]), [[0, 6, 0, 0x40]]);
+    assert_eq!(bench.types(4, &[b'4'; 255]), [[0, 4, 255, 0x40]], "taken, but enough for now");
+    bench
+}
+
+#[test]
+fn a_port_that_takes_nothing_holds_the_console() {
+    let mut bench = held();
     bench.port_takes(254);
     assert!(bench.sent().is_empty());
     bench.port_takes(1);
-    assert_eq!(bench.sent(), [hex!("00 06 00 00")], "go on");
-    assert_eq!(bench.types(7, &text[1020..1200]), [[0, 7, 180, 0]]);
+    assert_eq!(bench.sent(), [hex!("00 04 ff 00")], "go on");
+    assert_eq!(bench.types(5, b"five"), [hex!("00 05 04 00")]);
     bench.port = PortBehaviour::Eager;
     bench.port_takes(765);
-    bench.sent();
-    assert_eq!(bench.types(8, &text[1200..1300]), [[0, 8, 100, 0]]);
-    assert_eq!(bench.written, text[..1300]);
+    assert!(bench.sent().is_empty());
+    let expected = [&[b'1'; 255][..], &[b'2'; 255], &[b'3'; 255], &[b'4'; 255], b"five"].concat();
+    assert_eq!(bench.written, expected);
+}
+
+#[test]
+fn what_comes_during_a_hold_is_answered_when_the_port_goes_on() {
+    let mut bench = held();
+    assert!(bench.types(5, b"five").is_empty());
+    bench.wait_ms(500);
+    bench.port_takes(255);
+    assert_eq!(bench.sent(), [hex!("00 05 04 00")]);
+    assert_eq!(bench.types(5, b"five"), [hex!("00 05 04 00")], "that was it");
+    bench.port = PortBehaviour::Eager;
+    bench.port_takes(765);
+    assert!(bench.written.ends_with(b"4five"));
+}
+
+#[test]
+fn what_a_console_has_given_up_is_not_typed() {
+    let mut bench = held();
+    assert!(bench.types(5, b"five").is_empty());
+    bench.wait_ms(501);
+    bench.port_takes(255);
+    assert_eq!(bench.sent(), [hex!("00 04 ff 00")]);
+    // ipmitool sends it under the next number.
+    assert_eq!(bench.types(6, b"five"), [hex!("00 06 04 00")]);
+    bench.port = PortBehaviour::Eager;
+    bench.port_takes(765);
+    assert!(bench.written.ends_with(b"4five"));
+}
+
+#[test]
+fn a_console_that_repeats_itself_during_a_hold_is_answered_once() {
+    let mut bench = held();
+    for _ in 0..4 {
+        assert!(bench.types(5, b"five").is_empty());
+        bench.wait_ms(400);
+    }
+    bench.port_takes(255);
+    assert_eq!(bench.sent(), [hex!("00 05 04 00")]);
+}
+
+#[test]
+fn packets_without_characters_are_answered_during_a_hold() {
+    let mut bench = held();
+    assert_eq!(bench.types(5, b""), [hex!("00 05 00 40")]);
+    assert_eq!(bench.types(4, &[b'4'; 255]), [hex!("00 04 ff 40")], "its answer got lost");
 }
 
 #[test]
 fn a_hold_ends_with_the_port() {
-    let mut bench = Bench::new(PLAIN);
-    bench.port = PortBehaviour::Stuck;
-    for number in 1..=4 {
-        bench.types(number, &[b'x'; 255]);
-    }
-    assert_eq!(bench.types(5, b"y"), [hex!("00 05 00 40")]);
+    let mut bench = held();
+    assert!(bench.types(5, b"y").is_empty());
     bench.close_port();
-    assert_eq!(bench.sent(), [hex!("00 05 00 00")]);
+    assert_eq!(bench.sent(), [hex!("00 04 ff 00")]);
     // Without a port everything is acknowledged and dropped.
     let before = bench.written.len();
+    assert_eq!(bench.types(5, b"y"), [hex!("00 05 01 00")]);
     assert_eq!(bench.types(6, b"yyy"), [hex!("00 06 03 00")]);
     assert_eq!(bench.written.len(), before);
     bench.open_port();
     bench.port = PortBehaviour::Eager;
     assert_eq!(bench.types(7, b"z"), [hex!("00 07 01 00")]);
     assert_eq!(bench.written[before..], *b"z");
+}
+
+#[test]
+fn a_parked_packet_does_not_outlive_its_session() {
+    let mut bench = held();
+    bench.types(5, b"five");
+    bench.deactivate();
+    bench.activate(SESSION);
+    bench.port_takes(255);
+    assert!(bench.sent().is_empty());
+    bench.port = PortBehaviour::Eager;
+    bench.port_takes(765);
+    assert!(bench.written.ends_with(b"4"));
 }
 
 #[test]
@@ -166,12 +221,16 @@ fn flushes() {
     for number in 2..=4 {
         bench.types(number, &[b'b'; 255]);
     }
-    assert_eq!(bench.types(5, b"c"), [hex!("00 05 00 40")]);
+    assert!(bench.types(5, b"c").is_empty());
     bench.console(&hex!("00 00 00 02"));
-    assert_eq!(bench.sent(), [hex!("00 05 00 00")], "it was full: go on");
+    assert_eq!(bench.sent(), [hex!("00 04 ff 00")], "it was full: go on");
     bench.types(6, b"d");
+    for number in 7..=9 {
+        bench.types(number, &[b'e'; 255]);
+    }
+    bench.port = PortBehaviour::Eager;
     bench.port_takes(255);
-    assert_eq!(bench.written, [&[b'a'; 255][..], b"d"].concat());
+    assert_eq!(bench.written, [&[b'a'; 255][..], b"d", &[b'e'; 765]].concat(), "neither b nor c");
 }
 
 #[test]
@@ -210,12 +269,15 @@ fn modem_lines_follow_the_console() {
     bench.lines.clear();
     bench.activate(SESSION);
     assert!(bench.lines.is_empty(), "they are raised already");
+    // What ipmitool and freeipmi always ask for.
+    bench.activate_with(SESSION, 0xc6);
+    assert!(bench.lines.is_empty());
     bench.console(&hex!("00 00 00 08"));
     bench.console(&hex!("00 00 00 0c"));
     bench.console(&hex!("00 00 00 0c"));
     bench.console(&hex!("00 00 00 00"));
     bench.deactivate();
-    bench.activate_with(SESSION, 0x02);
+    bench.activate_with(SESSION, 0x01);
     bench.console(&hex!("00 00 00 00"));
     assert_eq!(
         bench.lines,
@@ -268,21 +330,32 @@ fn telnet_state_starts_anew_with_each_connection() {
 }
 
 #[test]
-fn telnet_counts_what_was_taken() {
+fn telnet_takes_packets_whole() {
     let mut bench = Bench::new(TELNET);
     bench.written.clear();
     bench.port = PortBehaviour::Stuck;
-    // 1020 bytes fit; 255 times FF needs 510 of them.
     assert_eq!(bench.types(1, &[0xff; 255]), [[0, 1, 255, 0]]);
     assert_eq!(bench.types(2, &[b'a'; 255]), [[0, 2, 255, 0]]);
-    assert_eq!(bench.types(3, &[0xff; 200]), [[0, 3, 127, 0x40]]);
-    assert_eq!(bench.types(4, &[0xff; 73]), [[0, 4, 0, 0x40]]);
+    assert_eq!(bench.types(3, &[0xff; 200]), [[0, 3, 200, 0x40]]);
     // A break gets through all the same.
     bench.console(&hex!("00 00 00 10"));
+    assert!(bench.types(4, &[0xff; 55]).is_empty());
     bench.port = PortBehaviour::Eager;
     bench.port_takes(510);
-    assert_eq!(bench.sent(), [[0, 4, 0, 0]]);
-    bench.types(5, &[0xff; 73]);
-    let expected = [vec![0xff; 510], vec![b'a'; 255], vec![0xff; 254], vec![0xff, 0xf3], vec![0xff; 146]].concat();
+    assert_eq!(bench.sent(), [[0, 4, 55, 0]]);
+    let expected = [vec![0xff; 510], vec![b'a'; 255], vec![0xff; 400], vec![0xff, 0xf3], vec![0xff; 110]].concat();
     assert_eq!(bench.written, expected);
+}
+
+#[test]
+fn endless_breaks_do_not_fill_the_memory() {
+    let mut bench = Bench::new(TELNET);
+    bench.port = PortBehaviour::Stuck;
+    bench.types(1, b"x");
+    bench.written.clear();
+    for _ in 0..10_000 {
+        bench.console(&hex!("00 00 00 10"));
+    }
+    bench.port_takes(1);
+    assert!(bench.written.len() < 2_000);
 }
