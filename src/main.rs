@@ -1,4 +1,33 @@
-//! The program `ipmi_sim`.
+//! The program `ipmi_sim`: options, logging, and how it ends. Everything else is in the
+//! library.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+use ipmi_sim::runtime::options::Options;
+use ipmi_sim::runtime::{Ending, start};
+use log::LevelFilter;
+
+fn main() -> ExitCode {
+    let options = Options::from_command_line();
+    start_log(&options);
+    match start::run(&options) {
+        Ending::Status(status) => ExitCode::from(status),
+        Ending::Signal(signal) => {
+            // Comes back only if the signal cannot be sent.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The log on standard error. With a console on standard output the log is shown there,
+/// so that it is only written here on demand.
+fn start_log(options: &Options) {
+    let level = match (options.debug, options.nostdio) {
+        (1.., _) => LevelFilter::Debug,
+        (0, 1..) => LevelFilter::Warn,
+        (0, 0) => LevelFilter::Off,
+    };
+    env_logger::Builder::new().filter_level(level).parse_default_env().init();
+}

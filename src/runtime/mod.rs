@@ -1,1 +1,29 @@
 //! Sockets, clocks, signals, children and consoles: the room with input and output.
+//!
+//! One task owns the simulator and carries out what it wants ([`driver`]); everything
+//! slow or unbounded is a task of its own that talks to it through channels. All of them
+//! share one thread. [`start`] is the way from the command line to the driver.
+
+pub mod clock;
+pub mod console;
+pub mod console_port;
+pub mod driver;
+pub mod dry_run;
+pub mod lan;
+pub mod options;
+pub mod places;
+pub mod script;
+pub mod start;
+pub mod syslog;
+pub mod system;
+pub mod terminal;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With this exit status.
+    Status(u8),
+    /// By this signal, as the original does after its shutdown work: a shell shows
+    /// 128 plus the number.
+    Signal(i32),
+}

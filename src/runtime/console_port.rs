@@ -1,0 +1,204 @@
+//! Byte streams of consoles: TCP connections (`process.md` section 5).
+//!
+//! Owns the listening socket and one task per connection. Input is handed over piece by
+//! piece, the next only when the last was used up, so a client that types faster than its
+//! commands run is held back; one that does not read is closed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use super::console::GREETING;
+use crate::host::duplex::{Reading, Step, step};
+use crate::sim::ConsoleId;
+
+/// The console on standard input and output.
+pub const STANDARD: ConsoleId = ConsoleId(0);
+/// How many events may wait.
+pub const EVENT_QUEUE: usize = 32;
+/// Most bytes queued for a console that does not read.
+pub(super) const QUEUE: usize = 1 << 20;
+/// How much is read at once.
+pub(super) const PIECE: usize = 1024;
+
+/// What happened on the consoles.
+#[derive(Debug)]
+pub enum ConsoleEvent {
+    /// A client connected; the greeting is sent.
+    Opened(ConsoleId, ConsoleWriter),
+    /// Input. The next comes after [`ConsoleWriter::more`].
+    Input(ConsoleId, Vec<u8>),
+    /// End of input, or the connection is lost.
+    Ended(ConsoleId),
+}
+
+/// What a console is told.
+#[derive(Debug)]
+pub(super) enum Command {
+    Write(Vec<u8>),
+    More,
+    /// Write what is queued, then close.
+    Close,
+}
+
+/// The way to a console.
+#[derive(Clone, Debug)]
+pub struct ConsoleWriter {
+    commands: UnboundedSender<Command>,
+    queued: Arc<AtomicUsize>,
+}
+
+impl ConsoleWriter {
+    pub(super) fn new() -> (Self, UnboundedReceiver<Command>) {
+        let (commands, queue) = mpsc::unbounded_channel();
+        (Self { commands, queued: Arc::default() }, queue)
+    }
+
+    /// The count of bytes on their way, for the task that writes them.
+    pub(super) fn queued(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.queued)
+    }
+
+    /// Writes bytes, sometime. Says whether there was room for them.
+    pub fn write(&self, bytes: Vec<u8>) -> bool {
+        if bytes.is_empty() {
+            return true;
+        }
+        if self.queued.load(Ordering::Relaxed) > QUEUE {
+            return false;
+        }
+        self.queued.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.commands.send(Command::Write(bytes)).is_ok()
+    }
+
+    /// Asks for the next piece of input.
+    pub fn more(&self) {
+        let _ = self.commands.send(Command::More);
+    }
+
+    /// Closes the console when everything is written.
+    pub fn close(&self) {
+        let _ = self.commands.send(Command::Close);
+    }
+
+    /// Waits until everything is written and the console is closed.
+    pub async fn closed(&self) {
+        self.commands.closed().await;
+    }
+}
+
+/// Accepts clients. Their numbers begin with 1.
+pub fn serve(listener: TcpListener, events: mpsc::Sender<ConsoleEvent>) {
+    tokio::spawn(async move {
+        let mut number = STANDARD.0;
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    number += 1;
+                    tokio::spawn(connection(ConsoleId(number), stream, events.clone()));
+                }
+                // Out of descriptors, most likely: it stays in the backlog meanwhile.
+                Err(_) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+            }
+        }
+    });
+}
+
+async fn connection(id: ConsoleId, mut stream: TcpStream, events: mpsc::Sender<ConsoleEvent>) {
+    let _ = stream.set_nodelay(true);
+    let (writer, mut commands) = ConsoleWriter::new();
+    let queued = writer.queued();
+    let mut outgoing = VecDeque::from(GREETING.to_vec());
+    queued.fetch_add(outgoing.len(), Ordering::Relaxed);
+    if events.send(ConsoleEvent::Opened(id, writer)).await.is_err() {
+        return;
+    }
+    let mut buffer = [0; PIECE];
+    let mut reading = Reading::On;
+    let mut closing = false;
+    while !(closing && outgoing.is_empty()) {
+        match step(&mut stream, reading, &mut buffer, &mut outgoing, &mut commands).await {
+            Step::Command(Command::Write(bytes)) => outgoing.extend(bytes),
+            Step::Command(Command::More) if !closing => reading = Reading::On,
+            Step::Command(Command::More) => {}
+            Step::Command(Command::Close) => {
+                closing = true;
+                reading = Reading::Off;
+            }
+            Step::Received(count) => {
+                reading = Reading::Off;
+                let bytes = buffer.get(..count).unwrap_or_default().to_vec();
+                if events.send(ConsoleEvent::Input(id, bytes)).await.is_err() {
+                    return;
+                }
+            }
+            Step::Sent(count) => {
+                queued.fetch_sub(count, Ordering::Relaxed);
+            }
+            Step::Abandoned | Step::Ended | Step::Failed(_) => break,
+        }
+    }
+    let _ = stream.shutdown().await;
+    let _ = events.send(ConsoleEvent::Ended(id)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    async fn open() -> (TcpStream, mpsc::Receiver<ConsoleEvent>, ConsoleWriter) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        serve(listener, events);
+        let client = TcpStream::connect(address).await.unwrap();
+        let Some(ConsoleEvent::Opened(ConsoleId(1), writer)) = queue.recv().await else { panic!() };
+        (client, queue, writer)
+    }
+
+    #[tokio::test]
+    async fn a_client_is_greeted_and_its_input_comes_when_asked_for() {
+        let (mut client, mut events, writer) = open().await;
+        let mut greeting = [0; 9];
+        client.read_exact(&mut greeting).await.unwrap();
+        assert_eq!(greeting, GREETING);
+        client.write_all(b"one").await.unwrap();
+        assert!(matches!(events.recv().await, Some(ConsoleEvent::Input(ConsoleId(1), bytes)) if bytes == b"one"));
+        client.write_all(b"two").await.unwrap();
+        assert!(writer.write(b"reply".to_vec()));
+        let mut reply = [0; 5];
+        client.read_exact(&mut reply).await.unwrap();
+        assert!(events.try_recv().is_err(), "nobody asked for more");
+        writer.more();
+        assert!(matches!(events.recv().await, Some(ConsoleEvent::Input(_, bytes)) if bytes == b"two"));
+        drop(client);
+        writer.more();
+        assert!(matches!(events.recv().await, Some(ConsoleEvent::Ended(ConsoleId(1)))));
+    }
+
+    #[tokio::test]
+    async fn closing_comes_after_the_last_byte() {
+        let (mut client, _events, writer) = open().await;
+        writer.write(vec![b'x'; 100_000]);
+        writer.close();
+        let mut all = Vec::new();
+        client.read_to_end(&mut all).await.unwrap();
+        assert_eq!(all.len(), GREETING.len() + 100_000);
+        writer.closed().await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_noticed() {
+        let (_client, _events, writer) = open().await;
+        let mut room = true;
+        for _ in 0..100 {
+            room &= writer.write(vec![b'x'; 100_000]);
+        }
+        assert!(!room);
+    }
+}

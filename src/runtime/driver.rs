@@ -1,0 +1,825 @@
+//! The event loop: one task that owns the simulator.
+//!
+//! Waits for whatever happens next, hands it to the simulator with the time, and carries
+//! out what the simulator wants, in order. Nothing here waits for anything else: opening,
+//! reading and running are tasks of the `host` room or of the consoles, which answer through
+//! channels. A datagram's way allocates nothing.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::future::poll_fn;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::Ending;
+use super::clock::{self, Alarm};
+use super::console::{Editor, Kind, PROMPT, Typed, with_carriage_returns};
+use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
+use super::lan::{BATCH, Batch, Lan, bind_failure};
+use super::script::{Script, echo};
+use super::syslog::Syslog;
+use super::system::System;
+use super::terminal::{self, Input, RawTerminal};
+use crate::bmc::LogLevel;
+use crate::config::Diagnostic;
+use crate::config::model::Address;
+use crate::host::duplex::Reading;
+use crate::host::jobs::{Jobs, StateWriter};
+use crate::host::lock_file::Held;
+use crate::host::sol_port::{self, SolCommand};
+use crate::host::tty::FlowControl;
+use crate::host::vm::{self, Vm};
+use crate::host::{self, HostEvent, HostEvents, serial_peer};
+use crate::ipmi::Moment;
+use crate::sim::{ConsoleId, Effect, Effects, HostJob, JobId, LanId, SerialId, StatementOutcome};
+use crate::store::directory::message;
+
+/// How long state that is still being written may take at the end.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+/// How long consoles may take to read what was said last.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What the driver does beside driving.
+pub struct Plan {
+    /// Whether there is a console on standard input and output, and what the former is.
+    pub standard: Option<Input>,
+    /// Where the TCP console listens.
+    pub console: Option<SocketAddr>,
+    /// What is executed at start.
+    pub script: Script,
+    /// Where included files are looked for.
+    pub directories: Vec<PathBuf>,
+    /// How long a helper program may take.
+    pub program_limit: Duration,
+    /// How state files are written, if they are.
+    pub state: Option<StateWriter>,
+    /// What happens when a statement of the script fails.
+    pub failures: Failures,
+    /// The system log, if it is written.
+    pub syslog: Option<Syslog>,
+    /// What is worth a line in the log before anything happens.
+    pub notes: Vec<String>,
+}
+
+/// What a failing statement at start means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failures {
+    /// It is reported; the others are executed.
+    Reported,
+    /// The program ends with status 1.
+    Fatal,
+}
+
+/// Drives a system to its end.
+pub async fn run<S: System>(system: S, plan: Plan) -> Ending {
+    match Driver::new(system, plan) {
+        Ok(mut driver) => {
+            let ending = driver.drive().await;
+            driver.finish(ending).await
+        }
+        Err(error) => {
+            complain(&format!("Unable to start: {}", message(&error)));
+            Ending::Status(1)
+        }
+    }
+}
+
+/// Standard error may be closed, which is no reason to end.
+pub(super) fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// What happened next.
+enum Wake {
+    Signal(Signal),
+    Alarm,
+    Host(HostEvent),
+    Console(ConsoleEvent),
+    /// The LAN channel with this index may have datagrams.
+    Lan(usize),
+    /// Nothing; a statement can be executed.
+    Statement,
+}
+
+/// What the simulator is told once the present effects are carried out.
+enum Answer {
+    LanOpened(LanId, SocketAddr),
+    ProcessStarted(u8),
+    ProcessExited(u8),
+}
+
+/// Statements being executed for somebody.
+struct Run {
+    script: Script,
+    /// `sleep` lasts until then.
+    until: Option<Moment>,
+}
+
+impl Run {
+    fn new(script: Script) -> Self {
+        Self { script, until: None }
+    }
+
+    fn is_due(&self, now: Moment) -> bool {
+        self.until.is_none_or(|until| until <= now)
+    }
+}
+
+struct Console {
+    writer: ConsoleWriter,
+    editor: Editor,
+    /// Input not yet looked at.
+    input: VecDeque<u8>,
+    /// The command being executed.
+    run: Option<Run>,
+    /// There is no more input.
+    ended: bool,
+}
+
+struct Driver<S> {
+    system: S,
+    effects: Effects,
+    batch: Batch,
+    lans: Vec<Lan>,
+    /// Datagrams to be sent together, all from one channel.
+    outgoing: Vec<(SocketAddr, usize, usize)>,
+    answers: VecDeque<Answer>,
+    alarm: Alarm,
+    /// Every second wake-up looks at the LAN first, so that neither side starves the other.
+    lan_first: bool,
+
+    signals: mpsc::Receiver<Signal>,
+    host_events: mpsc::Receiver<HostEvent>,
+    to_host_events: HostEvents,
+    console_events: mpsc::Receiver<ConsoleEvent>,
+    to_console_events: mpsc::Sender<ConsoleEvent>,
+
+    jobs: Jobs,
+    /// Jobs that must be done before the program may end.
+    writes: HashSet<JobId>,
+    serials: HashMap<SerialId, mpsc::UnboundedSender<Vec<u8>>>,
+    sols: HashMap<u8, mpsc::UnboundedSender<SolCommand>>,
+    locks: Held,
+    vms: HashMap<u8, Vm>,
+
+    standard: Option<Input>,
+    output: ConsoleWriter,
+    raw: Option<RawTerminal>,
+    consoles: BTreeMap<ConsoleId, Console>,
+    console_address: Option<SocketAddr>,
+    directories: Vec<PathBuf>,
+    failures: Failures,
+    syslog: Option<Syslog>,
+    /// The command file and `-x`, until they are done.
+    start: Option<Run>,
+    /// How many [`Run`]s there are, so that the datagrams' way need not look for them.
+    runs: usize,
+    ending: Option<Ending>,
+}
+
+impl<S: System> Driver<S> {
+    fn new(system: S, plan: Plan) -> std::io::Result<Self> {
+        let (to_host_events, host_events) = mpsc::channel(host::EVENT_QUEUE);
+        let (to_console_events, console_events) = mpsc::channel(console_port::EVENT_QUEUE);
+        let output = terminal::start(to_console_events.clone())?;
+        let mut driver = Self {
+            system,
+            effects: Effects::default(),
+            batch: Batch::default(),
+            lans: Vec::new(),
+            outgoing: Vec::with_capacity(BATCH),
+            answers: VecDeque::new(),
+            alarm: Alarm::new(),
+            lan_first: false,
+            signals: watch_signals()?,
+            host_events,
+            jobs: Jobs::new(to_host_events.clone(), plan.state, plan.program_limit),
+            to_host_events,
+            console_events,
+            to_console_events,
+            writes: HashSet::new(),
+            serials: HashMap::new(),
+            sols: HashMap::new(),
+            locks: Held::default(),
+            vms: HashMap::new(),
+            standard: plan.standard,
+            output,
+            raw: None,
+            consoles: BTreeMap::new(),
+            console_address: plan.console,
+            directories: plan.directories,
+            failures: plan.failures,
+            syslog: plan.syslog,
+            start: Some(Run::new(plan.script)),
+            runs: 1,
+            ending: None,
+        };
+        for note in plan.notes {
+            driver.log(LogLevel::Warning, &note);
+        }
+        Ok(driver)
+    }
+
+    async fn drive(&mut self) -> Ending {
+        self.system.begin(clock::now(), &mut self.effects);
+        self.carry_out();
+        loop {
+            self.give_answers();
+            if let Some(ending) = self.ending.take() {
+                return ending;
+            }
+            let now = clock::now();
+            self.alarm.arm(now, self.system.deadline());
+            let due = self.runs > 0 && self.due_run(now);
+            match poll_fn(|cx| self.poll(cx, due)).await {
+                Wake::Signal(signal) => self.signal(signal),
+                Wake::Alarm => {
+                    let now = clock::now();
+                    if self.system.deadline().is_some_and(|deadline| deadline <= now) {
+                        self.system.timeout(now, &mut self.effects);
+                        self.carry_out();
+                    }
+                }
+                Wake::Host(event) => self.host_event(event),
+                Wake::Console(event) => self.console_event(event),
+                Wake::Lan(index) => self.datagrams(index),
+                Wake::Statement => self.execute(),
+            }
+            // Other tasks get their turn even while there is always something to do here.
+            tokio::task::coop::consume_budget().await;
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, statement: bool) -> Poll<Wake> {
+        self.lan_first = !self.lan_first;
+        if self.lan_first
+            && let Some(index) = self.poll_lans(cx)
+        {
+            return Poll::Ready(Wake::Lan(index));
+        }
+        if let Poll::Ready(Some(signal)) = self.signals.poll_recv(cx) {
+            return Poll::Ready(Wake::Signal(signal));
+        }
+        if self.alarm.poll(cx).is_ready() {
+            return Poll::Ready(Wake::Alarm);
+        }
+        if let Poll::Ready(Some(event)) = self.host_events.poll_recv(cx) {
+            return Poll::Ready(Wake::Host(event));
+        }
+        if let Poll::Ready(Some(event)) = self.console_events.poll_recv(cx) {
+            return Poll::Ready(Wake::Console(event));
+        }
+        if !self.lan_first
+            && let Some(index) = self.poll_lans(cx)
+        {
+            return Poll::Ready(Wake::Lan(index));
+        }
+        if statement { Poll::Ready(Wake::Statement) } else { Poll::Pending }
+    }
+
+    /// All sockets are asked, so that each can wake the loop. The last one that is ready
+    /// is moved to the front of the list for being asked last.
+    fn poll_lans(&mut self, cx: &mut Context<'_>) -> Option<usize> {
+        let ready = self.lans.iter().position(|lan| lan.poll_readable(cx).is_ready())?;
+        if self.lans.len() > 1 {
+            // Turn the list, so that the next search begins behind this one.
+            self.lans.rotate_left(ready + 1);
+            return Some(self.lans.len() - 1);
+        }
+        Some(ready)
+    }
+
+    // --- what comes in ---
+
+    fn datagrams(&mut self, index: usize) {
+        let Some(lan) = self.lans.get_mut(index) else { return };
+        let id = lan.id;
+        if let Err(error) = lan.receive(&mut self.batch) {
+            // An error belongs to one datagram, sent or received; the next may be fine.
+            log::debug!("LAN channel {} of MC {:#04x}: {error}", id.channel, id.mc);
+            return;
+        }
+        let now = clock::now();
+        for (from, bytes) in self.batch.datagrams() {
+            if !bytes.is_empty() {
+                self.system.datagram(now, id, from, bytes, &mut self.effects);
+            }
+        }
+        self.carry_out();
+    }
+
+    fn host_event(&mut self, event: HostEvent) {
+        let now = clock::now();
+        let (system, effects) = (&mut self.system, &mut self.effects);
+        match event {
+            HostEvent::SolOpened { mc } => system.sol_opened(now, mc, effects),
+            HostEvent::SolClosed { mc } => system.sol_closed(now, mc, effects),
+            HostEvent::SolData { mc, bytes } => system.sol_data(now, mc, &bytes, effects),
+            HostEvent::SolWritten { mc, count } => system.sol_written(now, mc, count, effects),
+            HostEvent::SerialConnected { serial } => system.serial_connected(now, serial, effects),
+            HostEvent::SerialDisconnected { serial } => system.serial_disconnected(now, serial, effects),
+            HostEvent::SerialData { serial, bytes } => system.serial_data(now, serial, &bytes, effects),
+            HostEvent::JobDone { job, result } => {
+                self.writes.remove(&job);
+                system.job_done(now, job, result, effects);
+            }
+            HostEvent::ProcessExited { mc } => {
+                self.vms.remove(&mc);
+                system.process_exited(now, mc, effects);
+            }
+            HostEvent::Log { level, text } => self.log(level, &text),
+        }
+        self.carry_out();
+    }
+
+    fn give_answers(&mut self) {
+        while let Some(answer) = self.answers.pop_front() {
+            let now = clock::now();
+            match answer {
+                Answer::LanOpened(lan, local) => self.system.lan_opened(now, lan, local, &mut self.effects),
+                Answer::ProcessStarted(mc) => self.system.process_started(now, mc, &mut self.effects),
+                Answer::ProcessExited(mc) => self.system.process_exited(now, mc, &mut self.effects),
+            }
+            self.carry_out();
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        if signal == Signal::SIGHUP {
+            self.log(LogLevel::Warning, "SIGHUP is ignored: the configuration is read at start only");
+            return;
+        }
+        self.ending = Some(Ending::Signal(signal as i32));
+    }
+
+    // --- what goes out ---
+
+    fn carry_out(&mut self) {
+        if self.effects.list.is_empty() {
+            return;
+        }
+        // Taken out so that carrying out may use the rest of the driver; both keep their
+        // memory.
+        let mut effects = std::mem::take(&mut self.effects);
+        let mut sender = None;
+        for effect in effects.list.drain(..) {
+            match effect {
+                Effect::Send { lan, to, start, end } => {
+                    if sender != Some(lan) || self.outgoing.len() == BATCH {
+                        self.send(sender, &effects.bytes);
+                        sender = Some(lan);
+                    }
+                    self.outgoing.push((to, start, end));
+                }
+                other => {
+                    self.send(sender, &effects.bytes);
+                    self.effect(other);
+                }
+            }
+        }
+        self.send(sender, &effects.bytes);
+        effects.clear();
+        self.effects = effects;
+    }
+
+    fn send(&mut self, sender: Option<LanId>, bytes: &[u8]) {
+        if self.outgoing.is_empty() {
+            return;
+        }
+        if let Some(lan) = self.lans.iter_mut().find(|lan| Some(lan.id) == sender)
+            && let Err(error) = lan.send(bytes, &self.outgoing)
+        {
+            log::debug!("LAN channel {} of MC {:#04x}: a datagram is lost: {error}", lan.id.channel, lan.id.mc);
+        }
+        self.outgoing.clear();
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        match effect {
+            // Sent in batches by `carry_out`.
+            Effect::Send { .. } => {}
+            Effect::OpenLan { lan, address } => self.open_lan(lan, &address),
+            Effect::OpenSerial { serial, address, connect } => self.open_serial(serial, &address, connect),
+            Effect::Serial { serial, bytes } => {
+                if let Some(peer) = self.serials.get(&serial) {
+                    let _ = peer.send(bytes);
+                }
+            }
+            Effect::OpenSol { mc, target, bit_rate, rts_cts } => {
+                let flow_control = if rts_cts { FlowControl::RtsCts } else { FlowControl::None };
+                let (locks, events) = (&self.locks, &self.to_host_events);
+                self.sols.entry(mc).or_insert_with(|| {
+                    let settings = sol_port::Settings::new(mc, target, bit_rate, flow_control);
+                    sol_port::start(settings, Held::clone(locks), events.clone())
+                });
+            }
+            Effect::SolWrite { mc, bytes } => self.sol(mc, SolCommand::Write(bytes)),
+            Effect::SolBreak { mc } => self.sol(mc, SolCommand::Break),
+            Effect::SolModemLines { mc, rts, dtr } => self.sol(mc, SolCommand::ModemLines { rts, dtr }),
+            Effect::SolBitRate { mc, bits_per_second } => self.sol(mc, SolCommand::BitRate(bits_per_second)),
+            Effect::SolRead { mc, enabled } => {
+                self.sol(mc, SolCommand::Read(if enabled { Reading::On } else { Reading::Off }));
+            }
+            Effect::Run { job, work } => {
+                if matches!(work, HostJob::SaveState { .. } | HostJob::WriteFile { .. }) {
+                    self.writes.insert(job);
+                }
+                self.jobs.run(job, work);
+            }
+            Effect::StartProcess { mc, command } => self.start_process(mc, &command),
+            Effect::SignalProcess { mc, kill } => {
+                if let Some(vm) = self.vms.get(&mc) {
+                    vm.signal(if kill { Signal::SIGKILL } else { Signal::SIGTERM });
+                }
+            }
+            Effect::Print { console, text } => match console {
+                Some(id) => self.print(id, &text),
+                None => self.print_standard(&text),
+            },
+            Effect::Log { level, text } => self.log(level, &text),
+            Effect::Exit(status) => self.end(u8::try_from(status).unwrap_or(1)),
+        }
+    }
+
+    fn open_lan(&mut self, id: LanId, address: &Address) {
+        if let Some(lan) = self.lans.iter().find(|lan| lan.id == id) {
+            // The MC was disabled meanwhile; its socket is still here.
+            self.answers.push_back(Answer::LanOpened(id, lan.local));
+            return;
+        }
+        let Some(address) = address.literal() else {
+            return self.fatal(&format!("Unable to bind to LAN port: {} is not an address", address.host));
+        };
+        let output = &self.output;
+        match Lan::open(id, address, |port| {
+            say(output, &format!("Trying port {port}\n"));
+        }) {
+            Ok(lan) => {
+                say(&self.output, &format!("Opened UDP port {}\n", lan.local.port()));
+                self.answers.push_back(Answer::LanOpened(id, lan.local));
+                self.lans.push(lan);
+            }
+            Err(error) => self.fatal(&bind_failure(address, &error)),
+        }
+    }
+
+    fn open_serial(&mut self, serial: SerialId, address: &Address, connect: bool) {
+        if self.serials.contains_key(&serial) {
+            return;
+        }
+        let Some(address) = address.literal() else {
+            return self.fatal(&format!("Unable to bind to serial TCP port: {} is not an address", address.host));
+        };
+        let events = self.to_host_events.clone();
+        let peer = if connect {
+            serial_peer::connect(serial, address, events)
+        } else {
+            match serial_peer::listen(address) {
+                Ok(listener) => serial_peer::serve(serial, listener, events),
+                Err(error) => {
+                    let text = format!("Unable to bind to serial TCP port: {}: {address}", message(&error));
+                    return self.fatal(&text);
+                }
+            }
+        };
+        self.serials.insert(serial, peer);
+    }
+
+    fn sol(&self, mc: u8, command: SolCommand) {
+        if let Some(port) = self.sols.get(&mc) {
+            let _ = port.send(command);
+        }
+    }
+
+    fn start_process(&mut self, mc: u8, command: &str) {
+        if self.vms.contains_key(&mc) {
+            return;
+        }
+        let input = if self.standard.is_some() { vm::Input::Nothing } else { vm::Input::Inherited };
+        match Vm::start(mc, command, input, self.to_host_events.clone()) {
+            Ok(vm) => {
+                self.vms.insert(mc, vm);
+                self.answers.push_back(Answer::ProcessStarted(mc));
+            }
+            Err(error) => {
+                self.log(LogLevel::Error, &format!("Unable to start ({command}): {}", message(&error)));
+                self.answers.push_back(Answer::ProcessExited(mc));
+            }
+        }
+    }
+
+    /// The first reason to end counts.
+    fn end(&mut self, status: u8) {
+        self.ending.get_or_insert(Ending::Status(status));
+    }
+
+    fn fatal(&mut self, text: &str) {
+        complain(text);
+        if let Some(syslog) = &self.syslog {
+            syslog.write(LogLevel::Error, text);
+        }
+        self.end(1);
+    }
+
+    // --- texts ---
+
+    fn print_standard(&self, text: &str) {
+        if self.standard.is_some() {
+            say(&self.output, text);
+        }
+    }
+
+    fn print(&mut self, id: ConsoleId, text: &str) {
+        if let Some(console) = self.consoles.get(&id)
+            && !say(&console.writer, text)
+            && id != STANDARD
+        {
+            self.close_console(id);
+        }
+    }
+
+    /// Tells consoles and logs.
+    fn log(&mut self, level: LogLevel, text: &str) {
+        let severity = match level {
+            LogLevel::Error => log::Level::Error,
+            LogLevel::Warning => log::Level::Warn,
+            LogLevel::Info => log::Level::Info,
+            LogLevel::Debug => log::Level::Debug,
+        };
+        log::log!(severity, "{text}");
+        if let Some(syslog) = &self.syslog {
+            syslog.write(level, text);
+        }
+        self.tell_consoles(text);
+    }
+
+    fn tell_consoles(&mut self, text: &str) {
+        let mut line = text.to_string();
+        line.push('\n');
+        self.print_standard(&line);
+        if self.consoles.len() > usize::from(self.consoles.contains_key(&STANDARD)) {
+            let others: Vec<_> = self.consoles.keys().copied().filter(|id| *id != STANDARD).collect();
+            for id in others {
+                self.print(id, &line);
+            }
+        }
+    }
+
+    // --- statements ---
+
+    fn due_run(&mut self, now: Moment) -> bool {
+        let mut due = false;
+        let runs = self.start.iter().chain(self.consoles.values().filter_map(|console| console.run.as_ref()));
+        for run in runs {
+            if run.is_due(now) {
+                due = true;
+            } else {
+                self.alarm.arm(now, run.until);
+            }
+        }
+        due
+    }
+
+    /// Executes one statement of whoever is due.
+    fn execute(&mut self) {
+        let now = clock::now();
+        if let Some(mut run) = self.start.take_if(|run| run.is_due(now)) {
+            if self.statement(now, None, &mut run) {
+                self.start = Some(run);
+            } else {
+                self.runs -= 1;
+                self.started(now);
+            }
+            return;
+        }
+        let due = self.consoles.iter_mut().find_map(|(id, console)| {
+            let run = console.run.take_if(|run| run.is_due(now))?;
+            Some((*id, run))
+        });
+        let Some((id, mut run)) = due else { return };
+        let more = self.statement(now, Some(id), &mut run);
+        // The console may be gone.
+        let Some(console) = self.consoles.get_mut(&id) else {
+            self.runs -= 1;
+            return;
+        };
+        if more {
+            console.run = Some(run);
+        } else {
+            self.runs -= 1;
+            console.writer.write(PROMPT.to_vec());
+            self.advance(id);
+        }
+    }
+
+    /// Executes the next statement; false when there is none.
+    fn statement(&mut self, now: Moment, console: Option<ConsoleId>, run: &mut Run) -> bool {
+        run.until = None;
+        let Some(statement) = run.script.next_statement() else { return false };
+        let typed = statement.file == CONSOLE || statement.file == COMMAND_STRING;
+        if !typed {
+            match console {
+                Some(id) => self.print(id, &echo(&statement)),
+                None => self.print_standard(&echo(&statement)),
+            }
+        }
+        let outcome = self.system.statement(now, console, &statement, &mut self.effects);
+        self.carry_out();
+        // What the next statement needs may be among the answers.
+        self.give_answers();
+        match outcome {
+            StatementOutcome::Done => {}
+            StatementOutcome::Failed(fault) => self.failed(console, &fault),
+            StatementOutcome::Include(path) => {
+                if let Err(fault) = run.script.include(&path, &statement, &self.directories) {
+                    self.failed(console, &fault);
+                }
+            }
+            StatementOutcome::Sleep(milliseconds) => {
+                run.until = Some(now + Duration::from_millis(milliseconds.into()));
+            }
+            StatementOutcome::NoEcho => {
+                if let Some(console) = console.and_then(|id| self.consoles.get_mut(&id)) {
+                    console.editor.stop_echo();
+                }
+            }
+            StatementOutcome::Quit => self.end(0),
+        }
+        self.ending.is_none()
+    }
+
+    fn failed(&mut self, console: Option<ConsoleId>, fault: &Diagnostic) {
+        let place = format!("{}:{}:{}", fault.file, fault.span.line, fault.span.column);
+        let Some(id) = console else {
+            complain(&fault.to_string());
+            if let Some(syslog) = &self.syslog {
+                syslog.write(LogLevel::Error, &format!("{place}: {}", fault.message));
+            }
+            self.print_standard(&format!("**{}\n", fault.message));
+            if self.failures == Failures::Fatal {
+                self.end(1);
+            }
+            return;
+        };
+        if fault.file == CONSOLE {
+            self.print(id, &format!("**{}\n", fault.message));
+        } else {
+            self.print(id, &format!("**{place}: {}\n", fault.message));
+        }
+    }
+
+    /// The command file and `-x` are done.
+    fn started(&mut self, now: Moment) {
+        if self.ending.is_some() {
+            return;
+        }
+        let outcome = self.system.started(now, &mut self.effects);
+        self.carry_out();
+        if let Err(text) = outcome {
+            return self.fatal(&text);
+        }
+        if let Some(address) = self.console_address {
+            match serial_peer::listen(address) {
+                Ok(listener) => console_port::serve(listener, self.to_console_events.clone()),
+                Err(error) => {
+                    return self.fatal(&format!("bind to console socket: {}: {address}", message(&error)));
+                }
+            }
+        }
+        if let Some(input) = self.standard {
+            if input == Input::Terminal {
+                match RawTerminal::enter() {
+                    Ok(raw) => self.raw = Some(raw),
+                    Err(error) => complain(&format!("The terminal stays in line mode: {}", message(&error))),
+                }
+            }
+            self.open_console(STANDARD, self.output.clone(), Kind::Terminal);
+        }
+    }
+
+    // --- consoles ---
+
+    fn open_console(&mut self, id: ConsoleId, writer: ConsoleWriter, kind: Kind) {
+        writer.write(PROMPT.to_vec());
+        writer.more();
+        let console = Console { writer, editor: Editor::new(kind), input: VecDeque::new(), run: None, ended: false };
+        self.consoles.insert(id, console);
+    }
+
+    fn close_console(&mut self, id: ConsoleId) {
+        if let Some(console) = self.consoles.remove(&id) {
+            self.runs -= usize::from(console.run.is_some());
+            console.writer.close();
+        }
+    }
+
+    fn console_event(&mut self, event: ConsoleEvent) {
+        match event {
+            ConsoleEvent::Opened(id, writer) => self.open_console(id, writer, Kind::Telnet),
+            ConsoleEvent::Input(id, bytes) => {
+                if let Some(console) = self.consoles.get_mut(&id) {
+                    console.input.extend(bytes);
+                    self.advance(id);
+                }
+            }
+            ConsoleEvent::Ended(id) => {
+                if let Some(console) = self.consoles.get_mut(&id) {
+                    console.ended = true;
+                    self.advance(id);
+                }
+            }
+        }
+    }
+
+    /// Looks at a console's input up to the next command.
+    fn advance(&mut self, id: ConsoleId) {
+        let Some(console) = self.consoles.get_mut(&id) else { return };
+        if console.run.is_some() {
+            return;
+        }
+        let mut echo = Vec::new();
+        let (taken, typed) = console.editor.feed(console.input.make_contiguous(), &mut echo);
+        console.input.drain(..taken);
+        console.writer.write(echo);
+        match typed {
+            Some(Typed::Line(line)) => {
+                let mut script = Script::default();
+                script.push_line(CONSOLE, &line);
+                console.run = Some(Run::new(script));
+                self.runs += 1;
+            }
+            None if !console.ended => console.writer.more(),
+            Some(Typed::End) | None if id == STANDARD => self.end(0),
+            Some(Typed::End) | None => self.close_console(id),
+        }
+    }
+
+    // --- the end ---
+
+    /// Waits for what must not be lost, gives everything back, and says how to end.
+    async fn finish(mut self, ending: Ending) -> Ending {
+        self.ending = None;
+        let wait = async {
+            while !self.writes.is_empty() {
+                tokio::select! {
+                    Some(event) = self.host_events.recv() => {
+                        if let HostEvent::JobDone { .. } = event {
+                            self.host_event(event);
+                        }
+                    }
+                    Some(signal) = self.signals.recv() => {
+                        // Asked twice.
+                        if signal != Signal::SIGHUP {
+                            break;
+                        }
+                    }
+                }
+            }
+        };
+        if tokio::time::timeout(LAST_WRITES, wait).await.is_err() {
+            complain("Some state could not be written in time and is lost");
+        }
+        drop(self.raw.take());
+        let mut writers = vec![self.output];
+        writers.extend(self.consoles.into_iter().filter(|(id, _)| *id != STANDARD).map(|(_, console)| console.writer));
+        for writer in &writers {
+            writer.close();
+        }
+        let said = async {
+            for writer in &writers {
+                writer.closed().await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, said).await;
+        ending
+    }
+}
+
+/// Name of the text a console's lines come from.
+pub const CONSOLE: &str = "<console>";
+/// Name of the text of `-x`.
+pub const COMMAND_STRING: &str = "<-x>";
+
+/// Writes text with its carriage returns. Says whether there was room for it.
+fn say(writer: &ConsoleWriter, text: &str) -> bool {
+    let mut bytes = Vec::with_capacity(text.len() + 8);
+    with_carriage_returns(text.as_bytes(), &mut bytes);
+    writer.write(bytes)
+}
+
+/// The signals that end the program in an orderly way, and SIGHUP.
+fn watch_signals() -> std::io::Result<mpsc::Receiver<Signal>> {
+    let (sender, receiver) = mpsc::channel(4);
+    for which in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+        let mut signals = signal(SignalKind::from_raw(which as i32))?;
+        let sender = sender.clone();
+        tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(which).await.is_ok() {} });
+    }
+    Ok(receiver)
+}

@@ -1,0 +1,48 @@
+//! `--check` and `--strict`: the command file carried out on a simulator nobody is
+//! connected to, so that every fault is found that a start would find.
+
+use super::script::Script;
+use super::{clock, system::System};
+use crate::config::Diagnostic;
+use crate::sim::{Effects, StatementOutcome};
+
+use std::path::PathBuf;
+
+/// What a check found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Failed statements, in order.
+    pub faults: Vec<Diagnostic>,
+    /// Why the system would not start at all.
+    pub problem: Option<String>,
+}
+
+impl Report {
+    /// Nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.faults.is_empty() && self.problem.is_none()
+    }
+}
+
+/// Executes a script on `system` and throws away everything it wants done outside.
+pub fn check<S: System>(system: &mut S, mut script: Script, directories: &[PathBuf]) -> Report {
+    let mut effects = Effects::default();
+    let mut report = Report::default();
+    system.begin(clock::now(), &mut effects);
+    while let Some(statement) = script.next_statement() {
+        effects.clear();
+        match system.statement(clock::now(), None, &statement, &mut effects) {
+            StatementOutcome::Done | StatementOutcome::Sleep(_) | StatementOutcome::NoEcho => {}
+            StatementOutcome::Failed(fault) => report.faults.push(fault),
+            StatementOutcome::Include(path) => {
+                if let Err(fault) = script.include(&path, &statement, directories) {
+                    report.faults.push(*fault);
+                }
+            }
+            // What comes after it is never executed.
+            StatementOutcome::Quit => return report,
+        }
+    }
+    report.problem = system.started(clock::now(), &mut effects).err();
+    report
+}

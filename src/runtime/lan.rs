@@ -1,0 +1,300 @@
+//! The UDP socket of a LAN channel (`lan-protocol.md` chapter 1).
+//!
+//! Owns the socket and how datagrams get in and out of it in batches. Looks at no byte.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+use std::os::fd::AsRawFd;
+use std::task::{Context, Poll};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockType, SockaddrStorage, bind, recvmmsg, sendmmsg, sendto,
+    setsockopt, socket, sockopt,
+};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use crate::sim::LanId;
+
+/// Most datagrams taken or sent with one system call.
+pub const BATCH: usize = 32;
+/// Room for a datagram. The largest there is, a full SOL packet with all its headers,
+/// has less than 400 bytes; what does not fit is dropped.
+const DATAGRAM: usize = 1024;
+/// What the socket shall hold: a burst of a thousand clients. The system may allow less.
+const RECEIVE_BUFFER: usize = 2 << 20;
+/// The first port tried when the configuration says 0.
+const FIRST_FREE: u16 = 49152;
+
+/// Buffers for one batch, used again and again by all sockets.
+pub struct Batch {
+    buffers: Box<[[u8; DATAGRAM]; BATCH]>,
+    /// Length and sender of each datagram; `None` for what is to be left alone.
+    arrived: Vec<Option<(usize, SocketAddr)>>,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { buffers: Box::new([[0; DATAGRAM]; BATCH]), arrived: Vec::with_capacity(BATCH) }
+    }
+}
+
+impl Batch {
+    /// The datagrams, in the order of their arrival.
+    pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+        self.arrived.iter().zip(self.buffers.iter_mut()).filter_map(|(arrived, buffer)| {
+            let (length, from) = (*arrived)?;
+            Some((from, buffer.get_mut(..length)?))
+        })
+    }
+}
+
+/// An open LAN channel.
+pub struct Lan {
+    /// Which channel.
+    pub id: LanId,
+    /// Where it was opened.
+    pub local: SocketAddr,
+    socket: UdpSocket,
+    // One each per socket and direction: the kernel leaves address lengths in them.
+    receive: MultiHeaders<SockaddrStorage>,
+    send: MultiHeaders<SockaddrStorage>,
+}
+
+impl Lan {
+    /// Opens the socket. Port 0 is the first free one from 49152 on; `trying` is called
+    /// with each that is tried. Must be called inside the runtime.
+    pub fn open(id: LanId, address: SocketAddr, mut trying: impl FnMut(u16)) -> io::Result<Self> {
+        let bound = if address.port() == 0 {
+            let mut port = FIRST_FREE;
+            loop {
+                trying(port);
+                match open_socket(SocketAddr::new(address.ip(), port)) {
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse && port < u16::MAX => port += 1,
+                    other => break other?,
+                }
+            }
+        } else {
+            open_socket(address)?
+        };
+        let local = bound.local_addr()?;
+        let headers = || MultiHeaders::preallocate(BATCH, None);
+        Ok(Self { id, local, socket: UdpSocket::from_std(bound)?, receive: headers(), send: headers() })
+    }
+
+    /// Ready when there may be datagrams.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(cx)
+    }
+
+    /// Takes what has arrived, at most a batch. An empty batch is no error.
+    pub fn receive(&mut self, batch: &mut Batch) -> io::Result<()> {
+        batch.arrived.clear();
+        let (socket, headers) = (&self.socket, &mut self.receive);
+        let Batch { buffers, arrived } = batch;
+        let result = socket.try_io(Interest::READABLE, || {
+            let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+            let results = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
+            arrived.extend(results.map(|message| {
+                if message.flags.contains(MsgFlags::MSG_TRUNC) {
+                    return None;
+                }
+                Some((message.bytes, socket_address(message.address.as_ref()?)?))
+            }));
+            // Fewer than asked for means that the socket is empty: saying so saves the call
+            // that would find out.
+            if arrived.len() < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends datagrams, in order, each from a range of `bytes`. What the network does not
+    /// take is lost, as datagrams are; the last trouble is returned.
+    pub fn send(&mut self, bytes: &[u8], datagrams: &[(SocketAddr, usize, usize)]) -> io::Result<()> {
+        let mut trouble = Ok(());
+        for some in datagrams.chunks(BATCH) {
+            let mut some = some;
+            while !some.is_empty() {
+                let sent = if let [(to, start, end)] = some {
+                    let bytes = bytes.get(*start..*end).unwrap_or_default();
+                    let fd = self.socket.as_raw_fd();
+                    sendto(fd, bytes, &SockaddrStorage::from(*to), MsgFlags::MSG_DONTWAIT).map(|_| 1)
+                } else {
+                    self.send_batch(bytes, some)
+                };
+                // The one that failed is left out.
+                let done = match sent {
+                    Ok(sent) => sent.max(1),
+                    Err(error) => {
+                        trouble = Err(error.into());
+                        1
+                    }
+                };
+                some = some.get(done..).unwrap_or_default();
+            }
+        }
+        trouble
+    }
+
+    // Not through the runtime's readiness: a socket that was opened a moment ago counts as
+    // not ready there.
+    fn send_batch(&mut self, bytes: &[u8], datagrams: &[(SocketAddr, usize, usize)]) -> nix::Result<usize> {
+        let at = |index: usize| datagrams.get(index);
+        let slices: [[IoSlice<'_>; 1]; BATCH] = std::array::from_fn(|index| {
+            let range = at(index).map_or(0..0, |(_, start, end)| *start..*end);
+            [IoSlice::new(bytes.get(range).unwrap_or_default())]
+        });
+        let addresses: [Option<SockaddrStorage>; BATCH] =
+            std::array::from_fn(|index| at(index).map(|(to, _, _)| (*to).into()));
+        let some = slices.iter().take(datagrams.len());
+        let fd = self.socket.as_raw_fd();
+        let sent = sendmmsg(fd, &mut self.send, some, addresses, [], MsgFlags::MSG_DONTWAIT)?;
+        Ok(sent.count())
+    }
+}
+
+fn open_socket(address: SocketAddr) -> io::Result<StdSocket> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(family, SockType::Datagram, flags, None)?;
+    if address.is_ipv6() {
+        // `::` means everything, whatever the system's default is.
+        setsockopt(&fd, sockopt::Ipv6V6Only, &false)?;
+    }
+    if setsockopt(&fd, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        let _ = setsockopt(&fd, sockopt::RcvBuf, &RECEIVE_BUFFER);
+    }
+    bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
+    Ok(fd.into())
+}
+
+fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = address.as_sockaddr_in() {
+        return Some(SocketAddr::V4((*v4).into()));
+    }
+    address.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into()))
+}
+
+/// Why a LAN port could not be opened, in the original's words and with the place.
+pub fn bind_failure(address: SocketAddr, error: &io::Error) -> String {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => "* (every IPv4 address)".to_string(),
+        ip => ip.to_string(),
+    };
+    let words = error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().into());
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => " (ports below 1024 need privileges)",
+        io::ErrorKind::AddrInUse => " (another program has it)",
+        _ => "",
+    };
+    format!("Unable to bind to LAN port: {words}: {host} port {}{hint}", address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    const ID: LanId = LanId { mc: 0x20, channel: 1 };
+
+    fn open(address: &str) -> (Lan, Vec<u16>) {
+        let mut tried = Vec::new();
+        let lan = Lan::open(ID, address.parse().unwrap(), |port| tried.push(port)).unwrap();
+        (lan, tried)
+    }
+
+    async fn receive(lan: &mut Lan, batch: &mut Batch) -> Vec<(SocketAddr, Vec<u8>)> {
+        poll_fn(|cx| lan.poll_readable(cx)).await.unwrap();
+        lan.receive(batch).unwrap();
+        batch.datagrams().map(|(from, bytes)| (from, bytes.to_vec())).collect()
+    }
+
+    #[tokio::test]
+    async fn a_burst_comes_in_batches_and_answers_go_back_to_each_sender() {
+        let (mut lan, _) = open("127.0.0.1:0");
+        let clients: Vec<_> = (0..3).map(|_| StdSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let total = BATCH + 5;
+        for number in 0..total {
+            clients[number % 3].send_to(&[number as u8; 40], lan.local).unwrap();
+        }
+        let mut batch = Batch::default();
+        let mut seen = Vec::new();
+        while seen.len() < total {
+            seen.extend(receive(&mut lan, &mut batch).await);
+        }
+        for (number, (from, bytes)) in seen.iter().enumerate() {
+            assert_eq!(*from, clients[number % 3].local_addr().unwrap());
+            assert_eq!(*bytes, [number as u8; 40]);
+        }
+        let bytes: Vec<u8> = (0..total as u8).collect();
+        let answers: Vec<_> = seen.iter().enumerate().map(|(n, (from, _))| (*from, n, n + 1)).collect();
+        lan.send(&bytes, &answers).unwrap();
+        for number in 0..total {
+            let mut answer = [0; 8];
+            assert_eq!(clients[number % 3].recv(&mut answer).unwrap(), 1);
+            assert_eq!(answer[0], number as u8);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_is_left_out() {
+        let (mut lan, _) = open("127.0.0.1:0");
+        let client = StdSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(&[1; DATAGRAM + 1], lan.local).unwrap();
+        client.send_to(&[2; DATAGRAM], lan.local).unwrap();
+        let mut batch = Batch::default();
+        let mut seen = receive(&mut lan, &mut batch).await;
+        if seen.is_empty() {
+            seen = receive(&mut lan, &mut batch).await;
+        }
+        assert_eq!(seen, [(client.local_addr().unwrap(), vec![2; DATAGRAM])]);
+    }
+
+    #[tokio::test]
+    async fn any_ipv6_address_also_takes_ipv4() {
+        let (mut lan, _) = open("[::]:0");
+        let client = StdSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(b"hello", ("127.0.0.1", lan.local.port())).unwrap();
+        let seen = receive(&mut lan, &mut Batch::default()).await;
+        lan.send(b"answer", &[(seen[0].0, 0, 6)]).unwrap();
+        let mut answer = [0; 8];
+        assert_eq!(client.recv(&mut answer).unwrap(), 6);
+    }
+
+    #[tokio::test]
+    async fn port_zero_is_the_first_free_one_and_each_try_is_told() {
+        let (first, tried) = open("127.0.0.1:0");
+        assert_eq!(tried.last(), Some(&first.local.port()));
+        assert_eq!(tried[0], FIRST_FREE);
+        let (second, _) = open("127.0.0.1:0");
+        assert!(second.local.port() > first.local.port());
+    }
+
+    #[tokio::test]
+    async fn a_port_is_not_shared_and_the_failure_names_it() {
+        let (lan, _) = open("127.0.0.1:0");
+        let Err(error) = Lan::open(ID, lan.local, |_| {}) else { panic!() };
+        let text = bind_failure(lan.local, &error);
+        let expected =
+            format!("Unable to bind to LAN port: Address already in use: 127.0.0.1 port {}", lan.local.port());
+        assert!(text.starts_with(&expected), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_datagram_that_cannot_be_sent_does_not_hold_up_the_others() {
+        let (mut lan, _) = open("127.0.0.1:0");
+        let client = StdSocket::bind("127.0.0.1:0").unwrap();
+        let good = client.local_addr().unwrap();
+        // An IPv4 socket cannot reach an IPv6 address.
+        let bad: SocketAddr = "[::1]:9".parse().unwrap();
+        assert!(lan.send(b"ab", &[(good, 0, 1), (bad, 0, 1), (good, 1, 2)]).is_err());
+        let mut seen = [0; 2];
+        client.recv(&mut seen[..1]).unwrap();
+        client.recv(&mut seen[1..]).unwrap();
+        assert_eq!(&seen, b"ab");
+    }
+}

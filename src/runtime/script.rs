@@ -1,0 +1,167 @@
+//! Command files on their way through the simulator: which statement is next, and where
+//! included files are (`emu.md` sections 2 and 7).
+//!
+//! Executes nothing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::config::command::{Statement, statements};
+use crate::config::{Diagnostic, Severity, Span};
+use crate::store::directory::message;
+
+/// How deep files may include each other; the original recurses until it crashes.
+const DEPTH: usize = 64;
+
+/// Statements waiting to be executed: a stack of texts, the innermost included file on top.
+#[derive(Debug, Default)]
+pub struct Script {
+    texts: Vec<std::vec::IntoIter<Statement>>,
+}
+
+impl Script {
+    /// Puts a file's statements before all others.
+    pub fn push_file(&mut self, name: &str, text: &[u8]) {
+        self.texts.push(statements(name, text).into_iter());
+    }
+
+    /// Puts one line, which is not assembled from several, before all others.
+    pub fn push_line(&mut self, name: &str, line: &str) {
+        let statement = Statement { file: name.into(), lines: vec![(1, line.into())] };
+        self.texts.push(vec![statement].into_iter());
+    }
+
+    /// The next statement.
+    pub fn next_statement(&mut self) -> Option<Statement> {
+        loop {
+            match self.texts.last_mut()?.next() {
+                Some(statement) => return Some(statement),
+                None => {
+                    self.texts.pop();
+                }
+            }
+        }
+    }
+
+    /// Puts the statements of an included file before all others.
+    pub fn include(&mut self, path: &str, by: &Statement, directories: &[PathBuf]) -> Result<(), Box<Diagnostic>> {
+        let fault = |why: String| Box::new(fault(by, path, format!("Could not read include file {path}: {why}")));
+        if self.texts.len() >= DEPTH {
+            return Err(fault(format!("more than {DEPTH} files include each other")));
+        }
+        let (name, text) = read_included(path, directories).map_err(|error| fault(message(&error)))?;
+        self.push_file(&name, &text);
+        Ok(())
+    }
+}
+
+/// A file is looked for as named, from the working directory; then, unless the name
+/// begins with `/`, `./` or `../`, in the configuration directories.
+fn read_included(path: &str, directories: &[PathBuf]) -> io::Result<(String, Vec<u8>)> {
+    let first = match std::fs::read(path) {
+        Ok(text) => return Ok((path.to_string(), text)),
+        Err(error) => error,
+    };
+    if !["/", "./", "../"].iter().any(|start| path.starts_with(start)) {
+        for candidate in directories.iter().map(|directory| directory.join(path)) {
+            if let Ok(text) = std::fs::read(&candidate) {
+                return Ok((candidate.display().to_string(), text));
+            }
+        }
+    }
+    Err(first)
+}
+
+/// A fault of a statement, at the first place where `what` is written in it.
+fn fault(statement: &Statement, what: &str, message: String) -> Diagnostic {
+    let found = statement.lines.iter().find_map(|(number, line)| {
+        let start = line.find(what).filter(|_| !what.is_empty())?;
+        let column = line.get(..start)?.chars().count() + 1;
+        Some((*number, column, what.chars().count(), line))
+    });
+    let first = statement.lines.first();
+    let (line, column, length, source_line) = match found {
+        Some((line, column, length, text)) => (line, column, length, text.clone()),
+        None => (first.map_or(1, |(number, _)| *number), 1, 1, first.map(|(_, text)| text.clone()).unwrap_or_default()),
+    };
+    let span = Span { line, column: column as u32, length: length as u32 };
+    Diagnostic { severity: Severity::Error, file: statement.file.clone(), span, message, source_line }
+}
+
+/// The physical lines of a statement, for the echo.
+pub fn echo(statement: &Statement) -> String {
+    statement.lines.iter().fold(String::new(), |mut text, (_, line)| {
+        text.push_str(line.trim_end_matches(['\r', '\n']));
+        text.push('\n');
+        text
+    })
+}
+
+/// Reads the file named by `-f`, or the default one.
+pub fn read_command_file(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path)
+        .map_err(|error| format!("Unable to open command file '{}': {}", path.display(), message(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(statement: &Statement) -> &str {
+        &statement.lines[0].1
+    }
+
+    #[test]
+    fn what_is_pushed_last_comes_first() {
+        let mut script = Script::default();
+        script.push_line("<-x>", "second");
+        script.push_line("<-x>", "first");
+        assert_eq!(line(&script.next_statement().unwrap()), "first");
+        assert_eq!(line(&script.next_statement().unwrap()), "second");
+        assert_eq!(script.next_statement(), None);
+    }
+
+    #[test]
+    fn an_included_file_is_found_in_the_configuration_directory() {
+        let root = tempfile::tempdir().unwrap();
+        let directories = [root.path().join("none"), root.path().to_path_buf()];
+        std::fs::write(root.path().join("more.emu"), "# text\n").unwrap();
+        let (name, text) = read_included("more.emu", &directories).unwrap();
+        assert_eq!((name, text), (root.path().join("more.emu").display().to_string(), b"# text\n".to_vec()));
+        assert!(read_included("./more.emu", &directories).is_err());
+        let absolute = root.path().join("more.emu").display().to_string();
+        assert_eq!(read_included(&absolute, &[]).unwrap().0, absolute);
+    }
+
+    #[test]
+    fn a_missing_file_is_pointed_at() {
+        let by =
+            Statement { file: "a.emu".into(), lines: vec![(7, "  include \\".into()), (8, "\t\"no.emu\"".into())] };
+        let diagnostic = Script::default().include("no.emu", &by, &[]).unwrap_err();
+        assert_eq!(diagnostic.span, Span { line: 8, column: 3, length: 6 });
+        assert_eq!(diagnostic.message, "Could not read include file no.emu: No such file or directory");
+        assert_eq!(diagnostic.source_line, "\t\"no.emu\"");
+        // The name came out of a variable.
+        let by = Statement { file: "a.emu".into(), lines: vec![(7, "include $X".into())] };
+        let diagnostic = Script::default().include("no.emu", &by, &[]).unwrap_err();
+        assert_eq!(diagnostic.span, Span { line: 7, column: 1, length: 1 });
+    }
+
+    #[test]
+    fn a_file_that_includes_itself_ends() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("self.emu");
+        std::fs::write(&path, "x\n").unwrap();
+        let name = path.display().to_string();
+        let by = Statement { file: name.clone(), lines: vec![(1, "x".into())] };
+        let mut script = Script::default();
+        let depth = (0..1000).take_while(|_| script.include(&name, &by, &[]).is_ok()).count();
+        assert_eq!(depth, DEPTH);
+    }
+
+    #[test]
+    fn the_echo_has_every_physical_line() {
+        let statement = Statement { file: String::new(), lines: vec![(1, "a \\".into()), (2, "b\r".into())] };
+        assert_eq!(echo(&statement), "a \\\nb\n");
+    }
+}

@@ -1,0 +1,214 @@
+//! From the command line to a running system (`process.md` section 3).
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
+
+use super::driver::{self, COMMAND_STRING, Failures, Plan, complain};
+use super::options::Options;
+use super::places::Places;
+use super::script::{Script, read_command_file};
+use super::syslog::Syslog;
+use super::terminal::{Input, kind_of_input};
+use super::{Ending, dry_run};
+use crate::config::model::{Address, Config, Port};
+use crate::config::{Diagnostic, Severity, lan_conf};
+use crate::host::jobs::StateWriter;
+use crate::host::names::{Transport, resolve};
+use crate::ipmi::Random;
+use crate::sim::{Persistence, Simulator};
+use crate::store::directory::{StateDirectory, message};
+
+/// The first line of standard output; the number has been the original's for ten years,
+/// and programs wait for it.
+pub const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n\r";
+
+/// A generator seeded by the operating system.
+struct SystemRandom(StdRng);
+
+impl Random for SystemRandom {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+}
+
+fn random() -> Box<dyn Random + Send> {
+    Box::new(SystemRandom(StdRng::from_os_rng()))
+}
+
+/// Why there is nothing to run; already reported.
+struct Stop(u8);
+
+/// Runs the program.
+pub fn run(options: &Options) -> Ending {
+    let mut stdout = std::io::stdout();
+    let _ = stdout.write_all(VERSION_LINE.as_bytes()).and_then(|()| stdout.flush());
+    match start(options, &Places::of_system()) {
+        Ok(ending) => ending,
+        Err(Stop(status)) => Ending::Status(status),
+    }
+}
+
+fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
+    let path = options.configuration().cloned().unwrap_or_else(|| places.configuration_file());
+    let config = read_configuration(&path, options.strict > 0 || options.check > 0)?;
+    if options.version > 0 {
+        return Ok(Ending::Status(0));
+    }
+    let (script, unreadable) = read_script(options, places, &config.name);
+    if let Some(text) = &unreadable {
+        complain(text);
+    }
+    if options.check > 0 || options.strict > 0 {
+        let (script, _) = read_script(options, places, &config.name);
+        let mut system = Simulator::new(config.clone(), BTreeMap::new(), Persistence::Off, random());
+        let report = dry_run::check(&mut system, script, &places.configuration);
+        if !report.is_clean() || unreadable.is_some() {
+            report.faults.iter().for_each(|fault| complain(&fault.to_string()));
+            report.problem.iter().for_each(|problem| complain(problem));
+            return Err(Stop(1));
+        }
+        if options.check > 0 {
+            return Ok(Ending::Status(0));
+        }
+    }
+    let mut notes = Vec::new();
+    let (persistence, files, state) = open_state(options, places, &config.name, &mut notes)?;
+    // Descriptor 0 without anybody behind it is no console: the original aborts.
+    let input = kind_of_input();
+    let standard = (options.nostdio == 0 && input != Input::Nothing).then_some(input);
+    let plan = Plan {
+        standard,
+        console: config.console.as_ref().and_then(Address::literal),
+        script,
+        directories: places.configuration.clone(),
+        program_limit: Duration::from_secs(options.program_timeout.into()),
+        state,
+        failures: if options.strict > 0 { Failures::Fatal } else { Failures::Reported },
+        syslog: Some(Syslog::default()),
+        notes,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .build()
+        .map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
+    let system = Simulator::new(config, files, persistence, random());
+    let ending = runtime.block_on(driver::run(system, plan));
+    // Helper programs that still run are left to finish: one of them may be holding a power
+    // button.
+    runtime.shutdown_timeout(Duration::from_millis(50));
+    Ok(ending)
+}
+
+fn stop(text: &str) -> Stop {
+    complain(text);
+    Stop(1)
+}
+
+/// Reads lan.conf, reports everything about it, and looks its names up.
+fn read_configuration(path: &Path, strict: bool) -> Result<Config, Stop> {
+    let name = path.display().to_string();
+    let text = std::fs::read(path)
+        .map_err(|error| stop(&format!("Unable to open configuration file '{name}': {}", message(&error))))?;
+    let (config, mut diagnostics) = lan_conf::parse(&name, &text);
+    let config = config.map(|mut config| {
+        let text = String::from_utf8_lossy(&text);
+        diagnostics.extend(look_up_names(&mut config, &name, &text));
+        diagnostics.extend(refuse_libraries(&config, &name, &text, strict));
+        config
+    });
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.line, diagnostic.span.column));
+    for diagnostic in &diagnostics {
+        complain(&diagnostic.to_string());
+    }
+    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    config.filter(|_| !failed).ok_or(Stop(1))
+}
+
+fn source_line(text: &str, line: u32) -> String {
+    let index = (line as usize).saturating_sub(1);
+    text.split('\n').nth(index).unwrap_or_default().to_string()
+}
+
+/// Replaces every name in the configuration by the address it stands for.
+fn look_up_names(config: &mut Config, file: &str, text: &str) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    let mut look_up = |address: &mut Address, transport| match resolve(address, transport) {
+        Ok(found) => {
+            address.host = found.ip().to_string();
+            address.port = Port::Number(found.port());
+        }
+        Err(message) => faults.push(Diagnostic {
+            severity: Severity::Error,
+            file: file.to_string(),
+            span: address.span,
+            message,
+            source_line: source_line(text, address.span.line),
+        }),
+    };
+    if let Some(address) = &mut config.console {
+        look_up(address, Transport::Tcp);
+    }
+    for controller in &mut config.controllers {
+        for address in controller.lans.iter_mut().filter_map(|lan| lan.address.as_mut()) {
+            look_up(address, Transport::Udp);
+        }
+        for serial in &mut controller.serials {
+            look_up(&mut serial.address, Transport::Tcp);
+        }
+    }
+    faults
+}
+
+/// C plug-ins cannot be loaded; it is never passed over in silence.
+fn refuse_libraries(config: &Config, file: &str, text: &str, strict: bool) -> Vec<Diagnostic> {
+    let severity = if strict { Severity::Error } else { Severity::Warning };
+    let refuse = |library: &crate::config::model::Library| Diagnostic {
+        severity,
+        file: file.to_string(),
+        span: library.span,
+        message: format!("loadlib: C plug-ins cannot be loaded, {} is left out", library.file),
+        source_line: source_line(text, library.span.line),
+    };
+    config.libraries.iter().map(refuse).collect()
+}
+
+/// The command file, `-x`, and the switches of `-d`. The text says why the file is missing.
+fn read_script(options: &Options, places: &Places, name: &str) -> (Script, Option<String>) {
+    let mut script = Script::default();
+    if let Some(command) = &options.command_string {
+        script.push_line(COMMAND_STRING, &command.to_string_lossy());
+    }
+    let mut unreadable = None;
+    if let Some(path) = options.command_file.clone().or_else(|| places.command_file(name)) {
+        match read_command_file(&path) {
+            Ok(text) => script.push_file(&path.display().to_string(), &text),
+            Err(text) => unreadable = Some(text),
+        }
+    }
+    let debug = options.debug_words();
+    if !debug.is_empty() {
+        script.push_line(COMMAND_STRING, &format!("debug {debug}"));
+    }
+    (script, unreadable)
+}
+
+type State = (Persistence, BTreeMap<String, Vec<u8>>, Option<StateWriter>);
+
+fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<String>) -> Result<State, Stop> {
+    if options.nopersist > 0 {
+        return Ok((Persistence::Off, BTreeMap::new(), None));
+    }
+    let base = options.state_dir.clone().unwrap_or_else(|| places.state_base(name));
+    let directory = StateDirectory::open(base, name).map_err(|error| stop(&error.to_string()))?;
+    let loaded = directory.load_all();
+    notes.extend(loaded.notes);
+    let writer: StateWriter = Arc::new(move |name, content| directory.write(name, content));
+    Ok((Persistence::On, loaded.files, Some(writer)))
+}

@@ -1,0 +1,64 @@
+//! The simulator as the driver sees it, so that the driver can be tested with another.
+
+use std::net::SocketAddr;
+
+use crate::config::command::Statement;
+use crate::ipmi::Moment;
+use crate::sim::{ConsoleId, Effects, HostResult, JobId, LanId, SerialId, Simulator, StatementOutcome};
+
+macro_rules! system {
+    ($($(#[$doc:meta])* fn $name:ident(&mut self, $($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        /// One simulated system. See [`Simulator`] for what the calls mean.
+        pub trait System {
+            $($(#[$doc])* fn $name(&mut self, $($argument: $type),*) $(-> $result)?;)*
+
+            /// When [`timeout`](Self::timeout) wants to be called next.
+            fn deadline(&self) -> Option<Moment>;
+        }
+
+        impl System for Simulator {
+            $(fn $name(&mut self, $($argument: $type),*) $(-> $result)? {
+                Simulator::$name(self, $($argument),*)
+            })*
+
+            fn deadline(&self) -> Option<Moment> {
+                Simulator::deadline(self)
+            }
+        }
+    };
+}
+
+system! {
+    /// Start of life, before the command file.
+    fn begin(&mut self, now: Moment, out: &mut Effects);
+    /// Executes one statement.
+    fn statement(&mut self, now: Moment, console: Option<ConsoleId>, statement: &Statement, out: &mut Effects) -> StatementOutcome;
+    /// Command file and `-x` are done.
+    fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String>;
+    /// A LAN channel has its socket.
+    fn lan_opened(&mut self, now: Moment, lan: LanId, local: SocketAddr, out: &mut Effects);
+    /// A datagram came in.
+    fn datagram(&mut self, now: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects);
+    /// The peer of a serial channel connected.
+    fn serial_connected(&mut self, now: Moment, serial: SerialId, out: &mut Effects);
+    /// The peer of a serial channel is gone.
+    fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects);
+    /// Bytes from the peer of a serial channel.
+    fn serial_data(&mut self, now: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects);
+    /// A SOL port is open.
+    fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects);
+    /// A SOL port is lost.
+    fn sol_closed(&mut self, now: Moment, mc: u8, out: &mut Effects);
+    /// Bytes from a SOL port.
+    fn sol_data(&mut self, now: Moment, mc: u8, bytes: &[u8], out: &mut Effects);
+    /// A SOL port took bytes.
+    fn sol_written(&mut self, now: Moment, mc: u8, count: usize, out: &mut Effects);
+    /// A job is done.
+    fn job_done(&mut self, now: Moment, job: JobId, result: HostResult, out: &mut Effects);
+    /// A start command runs.
+    fn process_started(&mut self, now: Moment, mc: u8, out: &mut Effects);
+    /// A start command ended.
+    fn process_exited(&mut self, now: Moment, mc: u8, out: &mut Effects);
+    /// Something is due.
+    fn timeout(&mut self, now: Moment, out: &mut Effects);
+}

@@ -1,0 +1,346 @@
+//! Standard input and output as a console (`process.md` section 4).
+//!
+//! Owns the task that reads and writes them and the terminal's raw mode. Neither waits in
+//! a system call, and the descriptors' own flags stay as they are: they belong to the shell
+//! as well.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{SFlag, fstat, major, minor};
+use nix::sys::termios::{InputFlags, LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use nix::unistd::{isatty, read, write};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::sync::mpsc;
+
+use super::console_port::{Command, ConsoleEvent, ConsoleWriter, PIECE, STANDARD};
+use crate::host::duplex::{Reading, Step, step};
+
+/// Most bytes written at once: what a pipe that is ready for anything takes without
+/// waiting.
+const AT_ONCE: usize = 512;
+
+/// What standard input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A terminal.
+    Terminal,
+    /// A pipe, a socket or a file: commands up to its end.
+    Stream,
+    /// Closed, `/dev/null` or a directory: there is nobody to talk to.
+    Nothing,
+}
+
+/// Looks at standard input.
+pub fn kind_of_input() -> Input {
+    kind_of(std::io::stdin())
+}
+
+fn kind_of(input: impl AsFd) -> Input {
+    let Ok(status) = fstat(&input) else { return Input::Nothing };
+    let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
+    // Descriptor 0 is opened on the null device when the program is started without one.
+    let null = kind == SFlag::S_IFCHR && (major(status.st_rdev), minor(status.st_rdev)) == (1, 3);
+    match kind {
+        _ if isatty(&input) == Ok(true) => Input::Terminal,
+        SFlag::S_IFDIR => Input::Nothing,
+        _ if null => Input::Nothing,
+        _ => Input::Stream,
+    }
+}
+
+/// The terminal in raw mode, until dropped.
+#[derive(Debug)]
+pub struct RawTerminal {
+    terminal: Arc<OwnedFd>,
+    before: Termios,
+}
+
+impl RawTerminal {
+    /// Puts the terminal on standard input into raw mode: no echo, no line editing, no
+    /// signals from keys, CR as it is. Output keeps its processing.
+    pub fn enter() -> io::Result<Self> {
+        Self::on(std::io::stdin().as_fd().try_clone_to_owned()?)
+    }
+
+    fn on(terminal: OwnedFd) -> io::Result<Self> {
+        let before = tcgetattr(&terminal)?;
+        let mut raw = before.clone();
+        raw.input_flags.remove(
+            InputFlags::BRKINT
+                | InputFlags::PARMRK
+                | InputFlags::ISTRIP
+                | InputFlags::INLCR
+                | InputFlags::IGNCR
+                | InputFlags::ICRNL
+                | InputFlags::IXON,
+        );
+        raw.local_flags
+            .remove(LocalFlags::ECHO | LocalFlags::ECHONL | LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::IEXTEN);
+        for (index, value) in [(SpecialCharacterIndices::VMIN, 1), (SpecialCharacterIndices::VTIME, 0)] {
+            if let Some(character) = raw.control_chars.get_mut(index as usize) {
+                *character = value;
+            }
+        }
+        tcsetattr(&terminal, SetArg::TCSANOW, &raw)?;
+        let terminal = Arc::new(terminal);
+        // A panic ends the program without dropping anything.
+        let (again, settings, hook) = (Arc::clone(&terminal), Mutex::new(before.clone()), std::panic::take_hook());
+        std::panic::set_hook(Box::new(move |info| {
+            let settings = settings.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = tcsetattr(&*again, SetArg::TCSANOW, &settings);
+            hook(info);
+        }));
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for RawTerminal {
+    fn drop(&mut self) {
+        let _ = tcsetattr(&*self.terminal, SetArg::TCSANOW, &self.before);
+    }
+}
+
+/// Starts the task of standard input and output. Input is read after the first
+/// [`ConsoleWriter::more`].
+pub fn start(events: mpsc::Sender<ConsoleEvent>) -> io::Result<ConsoleWriter> {
+    let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let output = std::io::stdout().as_fd().try_clone_to_owned()?;
+    start_on(input, output, events)
+}
+
+fn start_on(input: OwnedFd, output: OwnedFd, events: mpsc::Sender<ConsoleEvent>) -> io::Result<ConsoleWriter> {
+    let mut stream = Standard { input: Descriptor::new(input)?, output: Descriptor::new(output)? };
+    let (writer, mut commands) = ConsoleWriter::new();
+    let queued = writer.queued();
+    tokio::spawn(async move {
+        let mut outgoing = VecDeque::new();
+        let mut buffer = [0; PIECE];
+        let mut reading = Reading::Off;
+        let mut closing = false;
+        let mut heard = true;
+        while !(closing && outgoing.is_empty()) {
+            match step(&mut stream, reading, &mut buffer, &mut outgoing, &mut commands).await {
+                Step::Command(Command::Write(bytes)) if heard => outgoing.extend(bytes),
+                Step::Command(Command::Write(bytes)) => {
+                    queued.fetch_sub(bytes.len(), Ordering::Relaxed);
+                }
+                Step::Command(Command::More) => reading = Reading::On,
+                Step::Command(Command::Close) => {
+                    closing = true;
+                    reading = Reading::Off;
+                }
+                Step::Received(count) => {
+                    reading = Reading::Off;
+                    let bytes = buffer.get(..count).unwrap_or_default().to_vec();
+                    let _ = events.send(ConsoleEvent::Input(STANDARD, bytes)).await;
+                }
+                Step::Ended => {
+                    reading = Reading::Off;
+                    let _ = events.send(ConsoleEvent::Ended(STANDARD)).await;
+                }
+                Step::Sent(count) => {
+                    queued.fetch_sub(count, Ordering::Relaxed);
+                }
+                // Nobody listens any more, which is no reason to end.
+                Step::Failed(_) if !outgoing.is_empty() => {
+                    heard = false;
+                    queued.fetch_sub(outgoing.len(), Ordering::Relaxed);
+                    outgoing.clear();
+                }
+                Step::Failed(_) => {
+                    reading = Reading::Off;
+                    let _ = events.send(ConsoleEvent::Ended(STANDARD)).await;
+                }
+                Step::Abandoned => break,
+            }
+        }
+    });
+    Ok(writer)
+}
+
+struct Standard {
+    input: Descriptor,
+    output: Descriptor,
+}
+
+/// A descriptor somebody else may use as well, so it stays in blocking mode: it is asked
+/// whether it is ready before each use.
+enum Descriptor {
+    Polled(AsyncFd<OwnedFd>),
+    /// A file, which is always ready.
+    Plain(OwnedFd),
+}
+
+impl Descriptor {
+    fn new(fd: OwnedFd) -> io::Result<Self> {
+        // What cannot be watched is a file; the attempt takes the descriptor with it.
+        let spare = fd.try_clone()?;
+        // Deprecated because a type may lie about its descriptor; an owned descriptor is the
+        // descriptor. The replacement is an unsafe function.
+        #[allow(deprecated)]
+        let watched = AsyncFd::with_interest(fd, Interest::READABLE | Interest::WRITABLE);
+        Ok(watched.map_or_else(|_| Self::Plain(spare), Self::Polled))
+    }
+}
+
+fn is_ready(fd: &OwnedFd, for_what: PollFlags) -> bool {
+    let mut question = [PollFd::new(fd.as_fd(), for_what)];
+    matches!(poll(&mut question, PollTimeout::ZERO), Ok(1..))
+}
+
+impl AsyncRead for Standard {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let count = loop {
+            match &self.input {
+                Descriptor::Plain(fd) => break read(fd, buf.initialize_unfilled())?,
+                Descriptor::Polled(fd) => {
+                    let mut guard = ready!(fd.poll_read_ready(cx))?;
+                    if is_ready(fd.get_ref(), PollFlags::POLLIN) {
+                        match read(fd.get_ref(), buf.initialize_unfilled()) {
+                            Err(Errno::EAGAIN | Errno::EINTR) => {}
+                            result => break result?,
+                        }
+                    }
+                    guard.clear_ready();
+                }
+            }
+        };
+        buf.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Standard {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let some = bytes.get(..AT_ONCE).unwrap_or(bytes);
+        loop {
+            match &self.output {
+                Descriptor::Plain(fd) => return Poll::Ready(Ok(write(fd, some)?)),
+                Descriptor::Polled(fd) => {
+                    let mut guard = ready!(fd.poll_write_ready(cx))?;
+                    if is_ready(fd.get_ref(), PollFlags::POLLOUT) {
+                        match write(fd.get_ref(), some) {
+                            Err(Errno::EAGAIN | Errno::EINTR) => {}
+                            result => return Poll::Ready(Ok(result?)),
+                        }
+                    }
+                    guard.clear_ready();
+                }
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::{Read, Write};
+
+    fn null() -> OwnedFd {
+        File::options().read(true).write(true).open("/dev/null").unwrap().into()
+    }
+
+    #[test]
+    fn kinds_of_input_are_told_apart() {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let (pipe, _writer) = std::io::pipe().unwrap();
+        assert_eq!(kind_of(&pty.slave), Input::Terminal);
+        assert_eq!(kind_of(&pipe), Input::Stream);
+        assert_eq!(kind_of(tempfile::tempfile().unwrap()), Input::Stream);
+        assert_eq!(kind_of(null()), Input::Nothing);
+        assert_eq!(kind_of(File::open("/").unwrap()), Input::Nothing);
+    }
+
+    #[test]
+    fn raw_mode_ends_with_its_guard() {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let before = tcgetattr(&pty.slave).unwrap();
+        let raw = RawTerminal::on(pty.slave.try_clone().unwrap()).unwrap();
+        let during = tcgetattr(&pty.slave).unwrap();
+        assert!(!during.local_flags.intersects(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG));
+        assert_eq!(during.output_flags, before.output_flags);
+        drop(raw);
+        assert_eq!(tcgetattr(&pty.slave).unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_pipe_is_read_piece_by_piece_up_to_its_end() {
+        let (input, mut typist) = std::io::pipe().unwrap();
+        let (mut screen, output) = std::io::pipe().unwrap();
+        let (events, mut queue) = mpsc::channel(4);
+        let writer = start_on(input.into(), output.into(), events).unwrap();
+        typist.write_all(b"help\n").unwrap();
+        writer.write(b"> ".to_vec());
+        let mut prompt = [0; 2];
+        let (screen_read, prompt) = tokio::task::spawn_blocking(move || {
+            screen.read_exact(&mut prompt).unwrap();
+            (screen, prompt)
+        })
+        .await
+        .unwrap();
+        assert_eq!(&prompt, b"> ");
+        assert!(queue.try_recv().is_err(), "nobody asked for input");
+        writer.more();
+        assert!(matches!(queue.recv().await, Some(ConsoleEvent::Input(STANDARD, bytes)) if bytes == b"help\n"));
+        drop(typist);
+        writer.more();
+        assert!(matches!(queue.recv().await, Some(ConsoleEvent::Ended(STANDARD))));
+        drop(screen_read);
+        // Writing into the void does no harm and does not fill the queue.
+        for _ in 0..100 {
+            assert!(writer.write(vec![b'x'; 100_000]));
+            tokio::task::yield_now().await;
+        }
+        writer.close();
+        writer.closed().await;
+    }
+
+    #[tokio::test]
+    async fn a_file_is_input_and_output_as_well() {
+        let mut input = tempfile::tempfile().unwrap();
+        input.write_all(b"quit\n").unwrap();
+        std::io::Seek::rewind(&mut input).unwrap();
+        let output = tempfile::NamedTempFile::new().unwrap();
+        let (events, mut queue) = mpsc::channel(4);
+        let writer = start_on(input.into(), output.reopen().unwrap().into(), events).unwrap();
+        writer.write(b"ready\n".to_vec());
+        writer.more();
+        assert!(matches!(queue.recv().await, Some(ConsoleEvent::Input(_, bytes)) if bytes == b"quit\n"));
+        writer.more();
+        assert!(matches!(queue.recv().await, Some(ConsoleEvent::Ended(_))));
+        writer.close();
+        writer.closed().await;
+        assert_eq!(std::fs::read(output.path()).unwrap(), b"ready\n");
+    }
+
+    #[tokio::test]
+    async fn a_screen_that_stands_still_stops_nobody() {
+        let (_screen, output) = std::io::pipe().unwrap();
+        let (events, _queue) = mpsc::channel(4);
+        let writer = start_on(null(), output.into(), events).unwrap();
+        let mut room = true;
+        for _ in 0..100 {
+            room &= writer.write(vec![b'x'; 100_000]);
+            tokio::task::yield_now().await;
+        }
+        assert!(!room);
+    }
+}
