@@ -16,7 +16,9 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{HostEvent, HostEvents, report, shell};
 use crate::bmc::LogLevel;
+use crate::config::text::os_string;
 use crate::sim::{HostJob, HostResult, JobId};
+use crate::store::directory::message;
 
 /// Replaces a state file durably: name and content.
 pub type StateWriter = Arc<dyn Fn(&str, &[u8]) -> io::Result<()> + Send + Sync>;
@@ -79,11 +81,11 @@ async fn lane(
             (job, HostJob::Shell { line, .. }) => (job, HostResult::Shell(run_shell(&line, limit, &events).await)),
             (job, HostJob::ReadFile { path, offset, length }) => {
                 let bytes = blocking(move || read_file(&path, offset, length)).await;
-                (job, HostResult::Read(bytes.map_err(|e| words(&e))))
+                (job, HostResult::Read(bytes.map_err(|e| message(&e))))
             }
             (job, HostJob::WriteFile { path, offset, data }) => {
                 let count = blocking(move || write_file(&path, offset, &data)).await;
-                (job, HostResult::Written(count.map_err(|e| words(&e))))
+                (job, HostResult::Written(count.map_err(|e| message(&e))))
             }
             (mut job, HostJob::SaveState { name, mut content }) => {
                 // Only the newest content matters; the jobs it replaces are answered once it
@@ -102,7 +104,7 @@ async fn lane(
                     }
                 }
                 let saved = match state.clone() {
-                    Some(write) => blocking(move || write(&name, &content)).await.map_err(|e| words(&e)),
+                    Some(write) => blocking(move || write(&name, &content)).await.map_err(|e| message(&e)),
                     None => Ok(()),
                 };
                 for job in replaced {
@@ -126,14 +128,6 @@ async fn run_shell(line: &str, limit: Duration, events: &HostEvents) -> crate::s
     outcome.result
 }
 
-/// The operating system's words without Rust's addition of the number.
-fn words(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => nix::errno::Errno::from_raw(number).desc().to_string(),
-        None => error.to_string(),
-    }
-}
-
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::Error::other("the file could not be handled")))
 }
@@ -141,7 +135,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 /// Reads at most `length` bytes at `offset`, fewer at the end of the file. A named pipe
 /// nobody writes to gives nothing instead of waiting.
 fn read_file(path: &str, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(os_string(path))?;
     let mut bytes = Vec::new();
     if offset == 0 {
         // Pipes and some files of the kernel cannot be read at an offset.
@@ -163,7 +157,7 @@ fn read_file(path: &str, offset: u64, length: usize) -> io::Result<Vec<u8>> {
 }
 
 fn write_file(path: &str, offset: u64, data: &[u8]) -> io::Result<usize> {
-    let mut file: File = OpenOptions::new().write(true).open(path)?;
+    let mut file: File = OpenOptions::new().write(true).open(os_string(path))?;
     if offset == 0 {
         file.write_all(data)?;
     } else {

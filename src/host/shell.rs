@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
+use crate::config::text::os_string;
 use crate::sim::ShellResult;
 
 /// Output kept: one byte more than a helper program may print.
@@ -35,7 +36,7 @@ pub struct Outcome {
 pub async fn run(line: &str, limit: Duration) -> Outcome {
     let child = Command::new("/bin/sh")
         .arg("-c")
-        .arg(line)
+        .arg(os_string(line))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

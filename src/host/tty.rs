@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_serial::{SerialPort, SerialStream};
 
 use super::lock_file::{self, Held, LockError, LockFile};
+use crate::config::text::os_string;
 
 /// Hardware flow control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl Tty {
             }
         };
         // The link is followed once, so that both opens mean the same device.
-        let path = std::fs::canonicalize(device).map_err(|e| TtyError::Open(name(), e.to_string()))?;
+        let path = std::fs::canonicalize(os_string(device)).map_err(|e| TtyError::Open(name(), e.to_string()))?;
         let control =
             open(&path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
                 .map_err(|e| TtyError::Open(name(), e.desc().to_string()))?;

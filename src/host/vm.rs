@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{HostEvent, HostEvents, report};
+use crate::config::text::os_string;
 
 /// Which standard input a virtual machine gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl Vm {
     pub fn start(mc: u8, command: &str, input: Input, events: HostEvents) -> std::io::Result<Self> {
         let child = Command::new("/bin/sh")
             .arg("-c")
-            .arg(format!("exec {command}"))
+            .arg(os_string(&format!("exec {command}")))
             .stdin(match input {
                 Input::Inherited => Stdio::inherit(),
                 Input::Nothing => Stdio::null(),

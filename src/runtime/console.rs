@@ -40,8 +40,8 @@ pub enum Kind {
 /// What the user has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// A command.
-    Line(String),
+    /// A command, in whatever encoding the user's terminal has.
+    Line(Vec<u8>),
     /// The end of input: byte 4 on an empty line.
     End,
 }
@@ -126,8 +126,7 @@ impl Editor {
                 if self.echo {
                     self.write(b"\n", out);
                 }
-                let line = std::mem::take(&mut self.line);
-                Some(Typed::Line(String::from_utf8_lossy(&line).into_owned()))
+                Some(Typed::Line(std::mem::take(&mut self.line)))
             }
             BACKSPACE | DELETE => {
                 if self.line.pop().is_some() && self.echo {
@@ -205,7 +204,7 @@ mod tests {
     }
 
     fn line(text: &str) -> Typed {
-        Typed::Line(text.into())
+        Typed::Line(text.as_bytes().to_vec())
     }
 
     #[test]
@@ -269,7 +268,7 @@ mod tests {
         let input = [&[b'a', IAC, SB, 24, 0, b'x', IAC, IAC, SE, b'y', IAC, SE, b'b'][..], b"\n"].concat();
         assert_eq!(telnet(&input).0, [line("ab")]);
         let (typed, out) = telnet(&[IAC, IAC, b'\r', 0]);
-        assert_eq!(typed, [line("\u{fffd}")]);
+        assert_eq!(typed, [Typed::Line(vec![IAC])]);
         assert_eq!(out, [IAC, IAC, b'\n', b'\r']);
     }
 

@@ -27,8 +27,9 @@ use super::syslog::Syslog;
 use super::system::System;
 use super::terminal::{self, Input, RawTerminal};
 use crate::bmc::LogLevel;
-use crate::config::Diagnostic;
 use crate::config::model::Address;
+use crate::config::text::encode;
+use crate::config::{Diagnostic, Severity};
 use crate::host::duplex::Reading;
 use crate::host::jobs::{Jobs, StateWriter};
 use crate::host::lock_file::Held;
@@ -92,7 +93,9 @@ pub async fn run<S: System>(system: S, plan: Plan) -> Ending {
 
 /// Standard error may be closed, which is no reason to end.
 pub(super) fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let mut bytes = encode(text).into_owned();
+    bytes.push(b'\n');
+    let _ = std::io::stderr().write_all(&bytes);
 }
 
 /// What happened next.
@@ -662,7 +665,7 @@ impl<S: System> Driver<S> {
                 syslog.write(LogLevel::Error, &format!("{place}: {}", fault.message));
             }
             self.print_standard(&format!("**{}\n", fault.message));
-            if self.failures == Failures::Fatal {
+            if self.failures == Failures::Fatal && fault.severity == Severity::Error {
                 self.end(1);
             }
             return;
@@ -809,7 +812,7 @@ pub const COMMAND_STRING: &str = "<-x>";
 /// Writes text with its carriage returns. Says whether there was room for it.
 fn say(writer: &ConsoleWriter, text: &str) -> bool {
     let mut bytes = Vec::with_capacity(text.len() + 8);
-    with_carriage_returns(text.as_bytes(), &mut bytes);
+    with_carriage_returns(&encode(text), &mut bytes);
     writer.write(bytes)
 }
 

@@ -3,7 +3,7 @@
 
 use super::script::Script;
 use super::{clock, system::System};
-use crate::config::Diagnostic;
+use crate::config::{Diagnostic, Severity};
 use crate::sim::{Effects, StatementOutcome};
 
 use std::path::PathBuf;
@@ -18,9 +18,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing was found.
+    /// Nothing was found but warnings.
     pub fn is_clean(&self) -> bool {
-        self.faults.is_empty() && self.problem.is_none()
+        self.problem.is_none() && self.faults.iter().all(|fault| fault.severity < Severity::Error)
     }
 }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::command::{Statement, statements};
+use crate::config::text::os_string;
 use crate::config::{Diagnostic, Severity, Span};
 use crate::store::directory::message;
 
@@ -26,9 +27,8 @@ impl Script {
     }
 
     /// Puts one line, which is not assembled from several, before all others.
-    pub fn push_line(&mut self, name: &str, line: &str) {
-        let statement = Statement { file: name.into(), lines: vec![(1, line.into())] };
-        self.texts.push(vec![statement].into_iter());
+    pub fn push_line(&mut self, name: &str, line: &[u8]) {
+        self.texts.push(vec![Statement::single(name, line)].into_iter());
     }
 
     /// The next statement.
@@ -58,12 +58,12 @@ impl Script {
 /// A file is looked for as named, from the working directory; then, unless the name
 /// begins with `/`, `./` or `../`, in the configuration directories.
 fn read_included(path: &str, directories: &[PathBuf]) -> io::Result<(String, Vec<u8>)> {
-    let first = match std::fs::read(path) {
+    let first = match std::fs::read(os_string(path)) {
         Ok(text) => return Ok((path.to_string(), text)),
         Err(error) => error,
     };
     if !["/", "./", "../"].iter().any(|start| path.starts_with(start)) {
-        for candidate in directories.iter().map(|directory| directory.join(path)) {
+        for candidate in directories.iter().map(|directory| directory.join(os_string(path))) {
             if let Ok(text) = std::fs::read(&candidate) {
                 return Ok((candidate.display().to_string(), text));
             }
@@ -107,6 +107,11 @@ pub fn read_command_file(path: &Path) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
+    /// The last statement of a text.
+    fn statement(text: &[u8]) -> Statement {
+        statements("a.emu", text).pop().unwrap()
+    }
+
     fn line(statement: &Statement) -> &str {
         &statement.lines[0].1
     }
@@ -114,8 +119,8 @@ mod tests {
     #[test]
     fn what_is_pushed_last_comes_first() {
         let mut script = Script::default();
-        script.push_line("<-x>", "second");
-        script.push_line("<-x>", "first");
+        script.push_line("<-x>", b"second");
+        script.push_line("<-x>", b"first");
         assert_eq!(line(&script.next_statement().unwrap()), "first");
         assert_eq!(line(&script.next_statement().unwrap()), "second");
         assert_eq!(script.next_statement(), None);
@@ -135,16 +140,15 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_pointed_at() {
-        let by =
-            Statement { file: "a.emu".into(), lines: vec![(7, "  include \\".into()), (8, "\t\"no.emu\"".into())] };
+        let by = statement(b"\n  include \\\n\t\"no.emu\"\n");
         let diagnostic = Script::default().include("no.emu", &by, &[]).unwrap_err();
-        assert_eq!(diagnostic.span, Span { line: 8, column: 3, length: 6 });
+        assert_eq!(diagnostic.span, Span { line: 3, column: 3, length: 6 });
         assert_eq!(diagnostic.message, "Could not read include file no.emu: No such file or directory");
         assert_eq!(diagnostic.source_line, "\t\"no.emu\"");
         // The name came out of a variable.
-        let by = Statement { file: "a.emu".into(), lines: vec![(7, "include $X".into())] };
+        let by = statement(b"\ninclude $X\n");
         let diagnostic = Script::default().include("no.emu", &by, &[]).unwrap_err();
-        assert_eq!(diagnostic.span, Span { line: 7, column: 1, length: 1 });
+        assert_eq!(diagnostic.span, Span { line: 2, column: 1, length: 1 });
     }
 
     #[test]
@@ -153,7 +157,7 @@ mod tests {
         let path = root.path().join("self.emu");
         std::fs::write(&path, "x\n").unwrap();
         let name = path.display().to_string();
-        let by = Statement { file: name.clone(), lines: vec![(1, "x".into())] };
+        let by = Statement::single(&name, b"x");
         let mut script = Script::default();
         let depth = (0..1000).take_while(|_| script.include(&name, &by, &[]).is_ok()).count();
         assert_eq!(depth, DEPTH);
@@ -161,7 +165,6 @@ mod tests {
 
     #[test]
     fn the_echo_has_every_physical_line() {
-        let statement = Statement { file: String::new(), lines: vec![(1, "a \\".into()), (2, "b\r".into())] };
-        assert_eq!(echo(&statement), "a \\\nb\n");
+        assert_eq!(echo(&statement(b"a \\\n# c\nb\n")), "a \\\n# c\nb\n");
     }
 }

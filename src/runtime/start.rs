@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub fn run(options: &Options) -> Ending {
 
 fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     let path = options.configuration().cloned().unwrap_or_else(|| places.configuration_file());
-    let config = read_configuration(&path, options.strict > 0 || options.check > 0)?;
+    let config = read_configuration(&path, options.strict > 0)?;
     if options.version > 0 {
         return Ok(Ending::Status(0));
     }
@@ -68,9 +69,9 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         let (script, _) = read_script(options, places, &config.name);
         let mut system = Simulator::new(config.clone(), BTreeMap::new(), Persistence::Off, random());
         let report = dry_run::check(&mut system, script, &places.configuration);
+        report.faults.iter().for_each(|fault| complain(&fault.to_string()));
+        report.problem.iter().for_each(|problem| complain(problem));
         if !report.is_clean() || unreadable.is_some() {
-            report.faults.iter().for_each(|fault| complain(&fault.to_string()));
-            report.problem.iter().for_each(|problem| complain(problem));
             return Err(Stop(1));
         }
         if options.check > 0 {
@@ -120,7 +121,13 @@ fn read_configuration(path: &Path, strict: bool) -> Result<Config, Stop> {
     let config = config.map(|mut config| {
         let text = String::from_utf8_lossy(&text);
         diagnostics.extend(look_up_names(&mut config, &name, &text));
-        diagnostics.extend(refuse_libraries(&config, &name, &text, strict));
+        if strict {
+            // C plug-ins cannot be loaded, which otherwise is a warning.
+            for library in &config.libraries {
+                let lines = diagnostics.iter_mut().filter(|found| found.span.line == library.span.line);
+                lines.for_each(|found| found.severity = Severity::Error);
+            }
+        }
         config
     });
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.line, diagnostic.span.column));
@@ -166,24 +173,11 @@ fn look_up_names(config: &mut Config, file: &str, text: &str) -> Vec<Diagnostic>
     faults
 }
 
-/// C plug-ins cannot be loaded; it is never passed over in silence.
-fn refuse_libraries(config: &Config, file: &str, text: &str, strict: bool) -> Vec<Diagnostic> {
-    let severity = if strict { Severity::Error } else { Severity::Warning };
-    let refuse = |library: &crate::config::model::Library| Diagnostic {
-        severity,
-        file: file.to_string(),
-        span: library.span,
-        message: format!("loadlib: C plug-ins cannot be loaded, {} is left out", library.file),
-        source_line: source_line(text, library.span.line),
-    };
-    config.libraries.iter().map(refuse).collect()
-}
-
 /// The command file, `-x`, and the switches of `-d`. The text says why the file is missing.
 fn read_script(options: &Options, places: &Places, name: &str) -> (Script, Option<String>) {
     let mut script = Script::default();
     if let Some(command) = &options.command_string {
-        script.push_line(COMMAND_STRING, &command.to_string_lossy());
+        script.push_line(COMMAND_STRING, command.as_bytes());
     }
     let mut unreadable = None;
     if let Some(path) = options.command_file.clone().or_else(|| places.command_file(name)) {
@@ -194,7 +188,7 @@ fn read_script(options: &Options, places: &Places, name: &str) -> (Script, Optio
     }
     let debug = options.debug_words();
     if !debug.is_empty() {
-        script.push_line(COMMAND_STRING, &format!("debug {debug}"));
+        script.push_line(COMMAND_STRING, format!("debug {debug}").as_bytes());
     }
     (script, unreadable)
 }
