@@ -156,6 +156,9 @@ pub fn host_announced(machine: &mut Machine, mc: u8, capabilities: u8) {
 /// A session of controller `mc`'s LAN channel `channel` ended: what it held is freed.
 pub fn session_closed(machine: &mut Machine, mc: u8, channel: u8, session: u32) {
     sol_parameters::session_closed(machine, session);
+    for controller in machine.controllers_mut() {
+        controller.frus.session_closed(session);
+    }
     if let Some(lan) = machine.controller_mut(mc).and_then(|controller| controller.channels.lan_mut(channel)) {
         lan.parameters.session_closed(session);
     }

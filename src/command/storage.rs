@@ -2,6 +2,8 @@
 //! (`commands-sensor-storage.md` sections 8 to 10, IPMI 2.0 sections 31, 33 and 34).
 
 mod fru;
+#[cfg(test)]
+mod replay;
 pub(super) mod sdr;
 mod sel;
 
@@ -12,7 +14,7 @@ use crate::bmc::sel::{SUPPORTS_ALLOCATION_INFO, SUPPORTS_DELETE, SUPPORTS_RESERV
 use crate::ipmi::{CompletionCode, Request};
 
 fn controller_is(context: &Context<'_>, test: impl FnOnce(&Controller) -> bool) -> bool {
-    context.machine.controller(context.mc).is_some_and(test)
+    context.executing().is_some_and(test)
 }
 
 fn has_sdrs(context: &Context<'_>) -> bool {
