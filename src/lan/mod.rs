@@ -5,10 +5,29 @@
 //! [`crypto`](crate::crypto); learns about users through [`Authority`]; never executes a
 //! command that is not about a session.
 
+mod channel;
+mod duplicate;
+mod half_open;
+mod ipmi15;
+mod policy;
+mod rmcp_plus;
+mod session;
+mod session_commands;
+mod sessionless;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod window;
+
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use crate::ipmi::{AuthTypes, Moment, Origin, Privilege, Random, Request};
+pub use channel::{LanChannel, SessionInfo};
+
+use crate::ipmi::{AuthTypes, Origin, Privilege, Request};
+use zeroize::Zeroize;
 
 /// What a LAN channel must know about users and limits, asked anew for every use so
 /// that a change acts at once.
@@ -36,6 +55,12 @@ pub struct LanUser {
     pub limit: Option<Privilege>,
     /// Authentication types listed on the user's line, when it lists any.
     pub auths: Option<AuthTypes>,
+}
+
+impl Drop for LanUser {
+    fn drop(&mut self) {
+        self.password.zeroize();
+    }
 }
 
 /// The fixed settings of a LAN channel.
@@ -155,78 +180,4 @@ pub enum Received<'a> {
         /// The packet, header included.
         payload: &'a [u8],
     },
-}
-
-/// One LAN channel with its sessions.
-pub struct LanChannel {
-    settings: Settings,
-}
-
-impl LanChannel {
-    /// A channel without sessions.
-    pub fn new(settings: Settings, random: &mut dyn Random) -> Self {
-        let _ = random;
-        Self { settings }
-    }
-
-    /// The fixed settings.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// The port became known (it was 0 in the configuration).
-    pub fn set_udp_port(&mut self, port: u16) {
-        self.settings.udp_port = port;
-    }
-
-    /// Takes one datagram. It is decrypted in place.
-    pub fn receive<'a>(
-        &mut self,
-        now: Moment,
-        from: SocketAddr,
-        datagram: &'a mut [u8],
-        authority: &dyn Authority,
-        random: &mut dyn Random,
-        out: &mut Outbox,
-    ) -> Received<'a> {
-        let _ = (now, from, datagram, authority, random, out);
-        Received::Handled
-    }
-
-    /// Sends the answer (completion code and data) to a request. A session that is gone
-    /// meanwhile gets nothing.
-    pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], random: &mut dyn Random, out: &mut Outbox) {
-        let _ = (to, answer, random, out);
-    }
-
-    /// Sends a whole IPMI message (from responder's address to second checksum) to a
-    /// session: a bridged answer.
-    pub fn send_message(&mut self, session: u32, message: &[u8], random: &mut dyn Random, out: &mut Outbox) {
-        let _ = (session, message, random, out);
-    }
-
-    /// Sends a SOL packet to a session.
-    pub fn send_sol(&mut self, session: u32, payload: &[u8], random: &mut dyn Random, out: &mut Outbox) {
-        let _ = (session, payload, random, out);
-    }
-
-    /// Ends all sessions of a user.
-    pub fn close_sessions_of_user(&mut self, user: u8, out: &mut Outbox) {
-        let _ = (user, out);
-    }
-
-    /// How many sessions are established.
-    pub fn active_sessions(&self) -> usize {
-        0
-    }
-
-    /// When [`timeout`](Self::timeout) wants to be called next.
-    pub fn deadline(&self) -> Option<Moment> {
-        None
-    }
-
-    /// Ends what has timed out.
-    pub fn timeout(&mut self, now: Moment, out: &mut Outbox) {
-        let _ = (now, out);
-    }
 }

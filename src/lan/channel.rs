@@ -1,0 +1,504 @@
+//! The channel: which datagram goes where, the table of sessions, their time, their end.
+
+use std::collections::HashMap;
+use std::fmt::Arguments;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::net::SocketAddr;
+
+use super::duplicate::{Again, Finding, reply_to};
+use super::half_open::Logins;
+use super::session::{RMCP, Session};
+use super::throttle::{LogLimit, Throttle};
+use super::window::Verdict;
+use super::{Authority, Event, Outbox, Received, ReplyTo, Settings};
+use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Privilege, Random, Reply, Request, SessionRef, netfn};
+use crate::wire::ipmb::{self, Message};
+use crate::wire::session20::PayloadType;
+use crate::wire::{asf, rmcp, session20};
+
+/// Longest datagram that is looked at. The original cuts at 256; an IPMI message with
+/// the largest possible data and every header around it stays below this.
+const MAX_DATAGRAM: usize = 1024;
+/// Most established sessions.
+pub(super) const MAX_SESSIONS: usize = 256;
+
+/// One LAN channel with its sessions.
+pub struct LanChannel {
+    pub(super) settings: Settings,
+    pub(super) sessions: HashMap<u32, Box<Session>, BuildHasherDefault<IdHasher>>,
+    pub(super) logins: Logins,
+    pub(super) throttle: Throttle,
+    /// The last time the outside told.
+    now: Moment,
+    /// Nothing ends before this; something may end then. Sessions that are in use push
+    /// their end away without touching this, so it is looked at again when it is reached.
+    next_end: Option<Moment>,
+    /// The message that is being sent.
+    message: Vec<u8>,
+    failed_logins: LogLimit,
+    dropped_datagrams: LogLimit,
+}
+
+/// What every step of handling a datagram needs.
+pub(super) struct Call<'c> {
+    pub(super) now: Moment,
+    pub(super) from: SocketAddr,
+    pub(super) authority: &'c dyn Authority,
+    pub(super) random: &'c mut dyn Random,
+    pub(super) out: &'c mut Outbox,
+}
+
+/// A datagram gets no answer, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dropped(pub(super) &'static str);
+
+impl From<crate::wire::Error> for Dropped {
+    fn from(error: crate::wire::Error) -> Self {
+        Self(match error {
+            crate::wire::Error::Truncated => "it is too short",
+            crate::wire::Error::Checksum => "a checksum is wrong",
+            crate::wire::Error::Unknown => "a header has an unknown value",
+        })
+    }
+}
+
+/// What there is to know about a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// BMC's session id.
+    pub id: u32,
+    /// Session handle, 1 to 255; 0 if all were taken.
+    pub handle: u8,
+    /// User number.
+    pub user: u8,
+    /// Where the last new packet came from.
+    pub peer: SocketAddr,
+    /// Current privilege level.
+    pub privilege: Privilege,
+    /// Maximum privilege.
+    pub limit: Privilege,
+    /// RMCP+ rather than IPMI 1.5.
+    pub rmcp_plus: bool,
+}
+
+/// Session ids are random numbers of our own making, so spreading them is all it takes.
+#[derive(Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.0 = (self.0 ^ u64::from(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl LanChannel {
+    /// A channel without sessions.
+    pub fn new(settings: Settings, random: &mut dyn Random) -> Self {
+        // Everything random is drawn when it is needed.
+        let _ = random;
+        Self {
+            settings,
+            sessions: HashMap::default(),
+            logins: Logins::default(),
+            throttle: Throttle::default(),
+            now: Moment::default(),
+            next_end: None,
+            message: Vec::new(),
+            failed_logins: LogLimit::default(),
+            dropped_datagrams: LogLimit::default(),
+        }
+    }
+
+    /// The fixed settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The port became known (it was 0 in the configuration).
+    pub fn set_udp_port(&mut self, port: u16) {
+        self.settings.udp_port = port;
+    }
+
+    /// Takes one datagram. It is decrypted in place. The runtime's buffer should hold
+    /// 1025 bytes, so that a datagram that is too long can be told from one that fits.
+    pub fn receive<'a>(
+        &mut self,
+        now: Moment,
+        from: SocketAddr,
+        datagram: &'a mut [u8],
+        authority: &dyn Authority,
+        random: &mut dyn Random,
+        out: &mut Outbox,
+    ) -> Received<'a> {
+        self.now = now;
+        let mut call = Call { now, from, authority, random, out };
+        self.dispatch(&mut call, datagram).unwrap_or_else(|Dropped(why)| {
+            self.log_dropped(&mut call, why);
+            Received::Handled
+        })
+    }
+
+    fn dispatch<'a>(&mut self, call: &mut Call<'_>, datagram: &'a mut [u8]) -> Result<Received<'a>, Dropped> {
+        if datagram.len() > MAX_DATAGRAM {
+            return Err(Dropped("it is too long"));
+        }
+        let header = rmcp::Repr::parse(datagram)?;
+        let packet = datagram.get_mut(rmcp::HEADER_LENGTH..).ok_or(Dropped("it is too short"))?;
+        match header.class {
+            rmcp::Class::Asf => {
+                let ping = asf::Ping::parse(packet)?;
+                call.out.datagram(call.from, |out| {
+                    rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: rmcp::Class::Asf }.emit(out);
+                    asf::Pong { tag: ping.tag }.emit(out);
+                });
+                Ok(Received::Handled)
+            }
+            rmcp::Class::Ipmi if header.sequence != RMCP.sequence => Err(Dropped("it wants an RMCP acknowledge")),
+            rmcp::Class::Ipmi if packet.first() == Some(&session20::FORMAT) => self.rmcp_plus(call, packet),
+            rmcp::Class::Ipmi => self.ipmi15(call, packet),
+        }
+    }
+
+    /// Takes a message of an established session whose protection, number and source were
+    /// checked.
+    pub(super) fn deliver<'a>(
+        &mut self,
+        call: &mut Call<'_>,
+        session: u32,
+        (verdict, received): (Verdict, u32),
+        bytes: &'a [u8],
+    ) -> Result<Received<'a>, Dropped> {
+        let message = Message::parse(bytes)?;
+        let to = reply_to(session, call.from, &message);
+        let Some(session) = self.sessions.get_mut(&session) else { return Err(Dropped("its session is gone")) };
+        if message.is_response() {
+            return match verdict {
+                Verdict::Fresh => {
+                    let origin = self.origin_of(to.session, &message)?;
+                    Ok(Received::Response { reply_to: to, data: message.data, origin })
+                }
+                _ => Err(Dropped("its sequence number was used before")),
+            };
+        }
+        match session.recent.judge(call.now, verdict, received, &to, message.data) {
+            Finding::New => {}
+            Finding::InWork | Finding::Stale => return Ok(Received::Handled),
+            Finding::Again(index) => {
+                self.send_again(call, &to, verdict, index);
+                return Ok(Received::Handled);
+            }
+        }
+        let origin = self.origin_of(to.session, &message)?;
+        if message.netfn == netfn::APP && self.session_command(call, &to, &origin, &message) {
+            return Ok(Received::Handled);
+        }
+        let request =
+            Request { netfn: message.netfn, cmd: message.cmd, lun: message.to_lun, origin, data: message.data };
+        Ok(Received::Request { reply_to: to, request })
+    }
+
+    /// Sends an answer again: under a new number to a client that asked under a new
+    /// number, else under the number it had.
+    fn send_again(&mut self, call: &mut Call<'_>, to: &ReplyTo, verdict: Verdict, index: usize) {
+        let Some(session) = self.sessions.get_mut(&to.session) else { return };
+        let recent = std::mem::take(&mut session.recent);
+        for (again, sent) in recent.again(index, to) {
+            let message = match again {
+                Again::Message(message) => message,
+                Again::Answer(answer) => {
+                    emit_answer(to, answer, session.max_message(), &mut self.message);
+                    &self.message
+                }
+            };
+            let sequence = if verdict == Verdict::Fresh { session.next_sequence() } else { sent };
+            session.send(call.from, sequence, PayloadType::Ipmi, message, call.random, call.out);
+        }
+        session.recent = recent;
+    }
+
+    /// Marks a session as used by a new packet from `from`.
+    pub(super) fn used(session: &mut Session, now: Moment, from: SocketAddr) {
+        session.last_used = now;
+        session.peer = from;
+        session.login_answer = None;
+    }
+
+    /// The session with this id, unless it is over.
+    pub(super) fn live(&mut self, call: &mut Call<'_>, id: u32) -> Result<&mut Session, Dropped> {
+        let over = self.sessions.get(&id).ok_or(Dropped("there is no such session"))?.deadline() <= call.now;
+        if over {
+            self.close(id, call.out);
+        }
+        self.sessions.get_mut(&id).map(Box::as_mut).ok_or(Dropped("its session has timed out"))
+    }
+
+    /// Sends the answer (completion code and data) to a request, and to the copies of it
+    /// that came meanwhile. A session that is gone gets nothing.
+    pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], random: &mut dyn Random, out: &mut Outbox) {
+        let Some(session) = self.sessions.get_mut(&to.session) else { return };
+        let mut recent = std::mem::take(&mut session.recent);
+        let mut send = |to: &ReplyTo| {
+            emit_answer(to, answer, session.max_message(), &mut self.message);
+            let sequence = session.next_sequence();
+            session.send(to.peer, sequence, PayloadType::Ipmi, &self.message, random, out);
+            sequence
+        };
+        if !recent.answered(self.now, to, answer, &mut send) {
+            send(to);
+        }
+        session.recent = recent;
+    }
+
+    /// Sends a whole IPMI message (from responder's address to second checksum) to a
+    /// session: a bridged answer, or the host's answer to a request for it. It is kept with
+    /// the request it belongs to and sent again when that comes again.
+    pub fn send_message(&mut self, session: u32, message: &[u8], random: &mut dyn Random, out: &mut Outbox) {
+        let Some(session) = self.sessions.get_mut(&session) else { return };
+        let Ok(parsed) = Message::parse_unchecked(message) else { return };
+        let message = if message.len() <= session.max_message() {
+            message
+        } else {
+            self.message.clear();
+            Message { data: &[CompletionCode::CANNOT_RETURN_LENGTH.0], ..parsed }.emit(&mut self.message);
+            &self.message
+        };
+        let sequence = session.next_sequence();
+        session.send(session.peer, sequence, PayloadType::Ipmi, message, random, out);
+        if let Ok(parsed) = Message::parse_unchecked(message) {
+            session.recent.follow_up(self.now, &parsed, message, sequence);
+        }
+    }
+
+    /// Sends a SOL packet to a session. IPMI 1.5 sessions have none.
+    pub fn send_sol(&mut self, session: u32, payload: &[u8], random: &mut dyn Random, out: &mut Outbox) {
+        if let Some(session) = self.sessions.get_mut(&session)
+            && session.is_rmcp_plus()
+        {
+            let sequence = session.next_sequence();
+            session.send(session.peer, sequence, PayloadType::Sol, payload, random, out);
+        }
+    }
+
+    /// Ends all sessions and logins of a user.
+    pub fn close_sessions_of_user(&mut self, user: u8, out: &mut Outbox) {
+        self.logins.remove_user(user);
+        let ids: Vec<u32> = self.sessions.values().filter(|session| session.user == user).map(|it| it.id).collect();
+        for id in ids {
+            self.close(id, out);
+        }
+    }
+
+    /// Ends a session, as Close Session does.
+    pub fn close_session(&mut self, session: u32, out: &mut Outbox) {
+        self.close(session, out);
+    }
+
+    pub(super) fn close(&mut self, session: u32, out: &mut Outbox) {
+        if self.sessions.remove(&session).is_some() {
+            out.events.push(Event::Closed { session });
+        }
+    }
+
+    /// Takes a session whose login succeeded into the table, which must have room.
+    pub(super) fn establish(&mut self, session: Session, out: &mut Outbox) {
+        let id = session.id;
+        self.ends_at(session.deadline());
+        self.sessions.insert(id, Box::new(session));
+        out.events.push(Event::Opened { session: id });
+    }
+
+    /// Whether the table of sessions has room for another.
+    pub(super) fn has_room(&self) -> bool {
+        self.sessions.len() < MAX_SESSIONS
+    }
+
+    /// The lowest session handle that is free.
+    pub(super) fn free_handle(&self) -> u8 {
+        let mut taken = [false; 256];
+        self.sessions.values().for_each(|session| taken[usize::from(session.handle)] = true);
+        (1..=u8::MAX).find(|handle| !taken[usize::from(*handle)]).unwrap_or(0)
+    }
+
+    /// A random id nobody has. Those of sessions are even and not 0, those of IPMI 1.5
+    /// logins odd.
+    pub(super) fn new_id(&self, random: &mut dyn Random, lowest_bit: u32) -> u32 {
+        loop {
+            let mut bytes = [0; 4];
+            random.fill(&mut bytes);
+            let id = u32::from_le_bytes(bytes) & !1 | lowest_bit;
+            if id != 0 && !self.sessions.contains_key(&id) && !self.logins.has_id(id) {
+                return id;
+            }
+        }
+    }
+
+    /// Something ends at `moment`.
+    pub(super) fn ends_at(&mut self, moment: Moment) {
+        self.next_end = Some(self.next_end.map_or(moment, |next| next.min(moment)));
+    }
+
+    /// How many sessions are established.
+    pub fn active_sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// What there is to know about a session.
+    pub fn session(&self, session: u32) -> Option<SessionInfo> {
+        self.sessions.get(&session).map(|session| SessionInfo {
+            id: session.id,
+            handle: session.handle,
+            user: session.user,
+            peer: session.peer,
+            privilege: session.privilege,
+            limit: session.limit,
+            rmcp_plus: session.is_rmcp_plus(),
+        })
+    }
+
+    /// All established sessions, in no order.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionInfo> {
+        self.sessions.keys().filter_map(|id| self.session(*id))
+    }
+
+    /// The session with this handle (1 to 255).
+    pub fn session_with_handle(&self, handle: u8) -> Option<u32> {
+        self.sessions.values().find(|session| handle != 0 && session.handle == handle).map(|session| session.id)
+    }
+
+    /// Where the last new packet of a session came from.
+    pub fn session_peer(&self, session: u32) -> Option<SocketAddr> {
+        self.sessions.get(&session).map(|session| session.peer)
+    }
+
+    /// Where a request of this session comes from and what it may do, as of now: for
+    /// commands that waited. The requester is the remote console.
+    pub fn origin(&self, session: u32) -> Option<Origin> {
+        self.sessions.get(&session).map(|session| self.origin_in(session, ipmb::REMOTE_CONSOLE, 0))
+    }
+
+    fn origin_of(&self, session: u32, message: &Message<'_>) -> Result<Origin, Dropped> {
+        let session = self.sessions.get(&session).ok_or(Dropped("its session is gone"))?;
+        Ok(self.origin_in(session, message.from, message.from_lun))
+    }
+
+    fn origin_in(&self, session: &Session, requester: u8, requester_lun: u8) -> Origin {
+        Origin {
+            channel: self.settings.channel,
+            medium: Medium::Lan,
+            privilege: Some(session.privilege),
+            session: Some(SessionRef {
+                id: session.id,
+                handle: session.handle,
+                user: session.user,
+                rmcp_plus: session.is_rmcp_plus(),
+                udp_port: self.settings.udp_port,
+            }),
+            bridged: false,
+            requester,
+            requester_lun,
+        }
+    }
+
+    /// When [`timeout`](Self::timeout) wants to be called next. Never later than the end
+    /// of a session or login, and at most one session life too early.
+    pub fn deadline(&self) -> Option<Moment> {
+        self.next_end
+    }
+
+    /// Ends what has timed out.
+    pub fn timeout(&mut self, now: Moment, out: &mut Outbox) {
+        self.now = now;
+        if self.next_end.is_none_or(|next| next > now) {
+            return;
+        }
+        self.logins.expire(now);
+        self.sessions.retain(|id, session| {
+            let alive = session.deadline() > now;
+            if !alive {
+                out.events.push(Event::Closed { session: *id });
+            }
+            alive
+        });
+        self.next_end = self.sessions.values().map(|session| session.deadline()).chain(self.logins.next_expiry()).min();
+    }
+
+    /// A login failed: makes its source wait, and says so in the log.
+    pub(super) fn login_failed(&mut self, call: &mut Call<'_>, name: &[u8], why: &str) {
+        self.throttle.failed(call.now, call.from.ip());
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        let name = name[..end].escape_ascii();
+        let from = call.from;
+        let channel = self.settings.channel;
+        write_log(
+            &mut self.failed_logins,
+            call,
+            format_args!("LAN channel {channel}: login of user \"{name}\" from {from} failed: {why}"),
+        );
+    }
+
+    /// Whether login attempts of the caller are looked at.
+    pub(super) fn admit(&self, call: &Call<'_>) -> Result<(), Dropped> {
+        match self.throttle.is_open(call.now, call.from.ip()) {
+            true => Ok(()),
+            false => Err(Dropped("too many logins from there have failed")),
+        }
+    }
+
+    fn log_dropped(&mut self, call: &mut Call<'_>, why: &str) {
+        let from = call.from;
+        let channel = self.settings.channel;
+        write_log(
+            &mut self.dropped_datagrams,
+            call,
+            format_args!("LAN channel {channel}: a datagram from {from} was dropped: {why}"),
+        );
+    }
+}
+
+fn write_log(limit: &mut LogLimit, call: &mut Call<'_>, line: Arguments<'_>) {
+    if let Some(held_back) = limit.permit(call.now) {
+        call.out.events.push(Event::Log(match held_back {
+            0 => line.to_string(),
+            _ => format!("{line} ({held_back} such lines were left out before)"),
+        }));
+    }
+}
+
+/// Writes the answer to a request into `message`; one that does not fit into a packet
+/// becomes CAh.
+fn emit_answer(to: &ReplyTo, answer: &[u8], limit: usize, message: &mut Vec<u8>) {
+    let fits = answer.len() + ipmb::OVERHEAD <= limit;
+    message.clear();
+    Message {
+        to: to.rq_addr,
+        to_lun: to.rq_lun,
+        netfn: to.netfn | 1,
+        from: to.rs_addr,
+        from_lun: to.rs_lun,
+        seq: to.rq_seq,
+        cmd: to.cmd,
+        data: if fits { answer } else { &[CompletionCode::CANNOT_RETURN_LENGTH.0] },
+    }
+    .emit(message);
+}
+
+/// An answer to a request outside sessions, with room for what such commands say.
+pub(super) fn empty_reply(channel: u8) -> Reply {
+    Reply::new(&Origin {
+        channel,
+        medium: Medium::Lan,
+        privilege: None,
+        session: None,
+        bridged: false,
+        requester: ipmb::REMOTE_CONSOLE,
+        requester_lun: 0,
+    })
+}

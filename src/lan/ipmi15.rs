@@ -1,0 +1,204 @@
+//! IPMI 1.5 sessions: Activate Session and the packets of a session.
+//! `lan-protocol.md` section 4.
+
+use super::channel::{Call, Dropped, LanChannel};
+use super::half_open::{Challenge, Login, Step};
+use super::session::{LoginAnswer, Protection, Session, send_ipmi15, verify_ipmi15};
+use super::window::{Verdict, Window};
+use super::{LanUser, Received, policy};
+use crate::crypto::{Secret, equal};
+use crate::ipmi::{AuthTypes, CompletionCode, Privilege, netfn};
+use crate::wire::ipmb::Message;
+use crate::wire::session15::{AuthType, Header, Packet};
+
+/// Activate Session.
+pub(super) const ACTIVATE_SESSION: u8 = 0x3a;
+
+impl LanChannel {
+    /// Takes a packet in IPMI 1.5 format, from its authentication type on.
+    pub(super) fn ipmi15<'a>(&mut self, call: &mut Call<'_>, packet: &'a [u8]) -> Result<Received<'a>, Dropped> {
+        let packet = Packet::parse(packet)?;
+        match packet.header.session_id {
+            0 => self.sessionless15(call, &packet).map(|()| Received::Handled),
+            id if id & 1 == 1 => self.activate(call, &packet).map(|()| Received::Handled),
+            _ => self.packet15(call, &packet),
+        }
+    }
+
+    fn packet15<'a>(&mut self, call: &mut Call<'_>, packet: &Packet<'a>) -> Result<Received<'a>, Dropped> {
+        let Header { auth_type: used, sequence, session_id } = packet.header;
+        let from = call.from;
+        let now = call.now;
+        let session = self.live(call, session_id)?;
+        let bound = session.is_bound();
+        let Protection::Ipmi15 { auth_type, password } = &session.protection else {
+            return Err(Dropped("its session is an RMCP+ session"));
+        };
+        if used != *auth_type {
+            return Err(Dropped("its authentication type is not the session's"));
+        }
+        if bound && session.peer != from {
+            return Err(Dropped("its session has no authentication and another source"));
+        }
+        if !verify_ipmi15(packet, password) {
+            return Err(Dropped("its authentication code is wrong"));
+        }
+        let verdict = match session.inbound.accept(sequence) {
+            Verdict::Outside => return Err(Dropped("its sequence number is out of range")),
+            verdict => verdict,
+        };
+        if verdict == Verdict::Fresh {
+            Self::used(session, now, from);
+        }
+        self.deliver(call, session_id, (verdict, sequence), packet.message)
+    }
+
+    /// Activate Session under the temporary id that came with a challenge.
+    fn activate(&mut self, call: &mut Call<'_>, packet: &Packet<'_>) -> Result<(), Dropped> {
+        self.admit(call)?;
+        let message = Message::parse(packet.message)?;
+        if (message.netfn, message.cmd) != (netfn::APP, ACTIVATE_SESSION) {
+            return Err(Dropped("it is not Activate Session but has a temporary session id"));
+        }
+        let data: &[u8; 22] = message.data.first_chunk().ok_or(Dropped("its Activate Session is too short"))?;
+        let id = packet.header.session_id;
+        let Some(Login { step: Step::Challenged(challenge), .. }) = self.logins.find(call.now, id, call.from.ip())
+        else {
+            return Err(Dropped("there is no such temporary session id"));
+        };
+        if !equal(&data[2..18], &challenge.string) {
+            return Err(Dropped("its challenge string is wrong"));
+        }
+        let (number, used) = (challenge.user, challenge.used);
+        let auth_type = packet.header.auth_type;
+        if AuthType::from_wire(data[0] & 0x0f) != Some(auth_type) {
+            return Err(Dropped("the authentication types of its header and of its Activate Session differ"));
+        }
+        let user = call.authority.user(number).ok_or(Dropped("its user is gone"))?;
+        let password = short_password(&user);
+        if !verify_ipmi15(packet, &password) {
+            self.login_failed(call, &user.name, "wrong authentication code");
+            return Ok(());
+        }
+        let outcome = match used {
+            Some((session, first)) => self.activated_before(session, first == *data)?,
+            None => self.activated_now(call, auth_type, data, &user, &password),
+        };
+        let mut reply = super::channel::empty_reply(self.settings.channel);
+        match outcome {
+            Err(code) => {
+                self.login_failed(call, &user.name, refusal(code));
+                reply.fail(code);
+            }
+            Ok(session) => {
+                if let Some(Login { step: Step::Challenged(Challenge { used, .. }), .. }) =
+                    self.logins.find(call.now, id, call.from.ip())
+                {
+                    *used = Some((session, *data));
+                }
+                let session = self.sessions.get(&session).ok_or(Dropped("its session is gone"))?;
+                let Some(LoginAnswer::Activation { inbound, .. }) = &session.login_answer else {
+                    return Err(Dropped("its session is in use already"));
+                };
+                // Always fits: 10 bytes.
+                let _ = reply
+                    .put(&[auth_type as u8])
+                    .and_then(|()| reply.put(&session.id.to_le_bytes()))
+                    .and_then(|()| reply.put(&inbound.to_le_bytes()))
+                    .and_then(|()| reply.put(&[session.limit.wire()]));
+            }
+        }
+        let outbound = outbound_sequence(data);
+        let mut bytes = Vec::new();
+        message.response(reply.bytes()).emit(&mut bytes);
+        let header = Header { auth_type, sequence: outbound, session_id: id };
+        send_ipmi15(call.from, header, &password, &bytes, call.out);
+        Ok(())
+    }
+
+    /// A challenge is good for one session. Its Activate Session sent again, unchanged and
+    /// before anything came in the session, is answered again.
+    fn activated_before(&self, session: u32, same: bool) -> Result<Result<u32, CompletionCode>, Dropped> {
+        match self.sessions.contains_key(&session) && same {
+            true => Ok(Ok(session)),
+            false => Err(Dropped("its challenge was used before")),
+        }
+    }
+
+    /// Opens the session of an authenticated Activate Session.
+    fn activated_now(
+        &mut self,
+        call: &mut Call<'_>,
+        auth_type: AuthType,
+        data: &[u8; 22],
+        user: &LanUser,
+        password: &Secret<16>,
+    ) -> Result<u32, CompletionCode> {
+        let outbound = outbound_sequence(data);
+        if outbound == 0 {
+            return Err(CompletionCode(0x85));
+        }
+        let asked = match data[1] & 0x0f {
+            0 => return Err(CompletionCode::INVALID_FIELD),
+            level => Privilege::from_wire(level),
+        };
+        let limit = user.limit.map(|limit| limit.min(call.authority.privilege_limit()));
+        let level = match (asked, limit) {
+            (Some(asked), Some(limit)) if asked <= limit => asked,
+            _ => return Err(CompletionCode(0x86)),
+        };
+        let types = AuthTypes(1 << auth_type as u8);
+        if !call.authority.auth_types(level).contains(types) || !policy::user_allows(user, types) {
+            return Err(CompletionCode::INVALID_FIELD);
+        }
+        if !self.has_room() {
+            return Err(CompletionCode::COMMAND_SPECIFIC_81);
+        }
+        let mut bytes = [0; 4];
+        call.random.fill(&mut bytes);
+        // Even as with the original, so never 0 after the last number; not 0 itself.
+        let inbound = match u32::from_le_bytes(bytes) & !1 {
+            0 => 2,
+            inbound => inbound,
+        };
+        let id = self.new_id(call.random, 0);
+        let mut session = Session {
+            id,
+            handle: self.free_handle(),
+            user: user.number,
+            peer: call.from,
+            privilege: level.min(Privilege::User),
+            limit: level,
+            last_used: call.now,
+            inbound: Window::ipmi15(inbound),
+            outbound,
+            recent: Default::default(),
+            login_answer: Some(LoginAnswer::Activation { inbound }),
+            protection: Protection::Ipmi15 { auth_type, password: password.clone() },
+        };
+        // The answer to Activate Session takes the client's initial number.
+        session.next_sequence();
+        self.establish(session, call.out);
+        Ok(id)
+    }
+}
+
+/// The first 16 bytes of a password: all that IPMI 1.5 knows.
+fn short_password(user: &LanUser) -> Secret<16> {
+    let mut short = [0; 16];
+    short.copy_from_slice(&user.password[..16]);
+    Secret::new(short)
+}
+
+fn outbound_sequence(data: &[u8; 22]) -> u32 {
+    u32::from_le_bytes([data[18], data[19], data[20], data[21]])
+}
+
+fn refusal(code: CompletionCode) -> &'static str {
+    match code.0 {
+        0x81 => "all sessions are in use",
+        0x85 => "its initial sequence number is 0",
+        0x86 => "the requested privilege is above the user's or the channel's",
+        _ => "its authentication type is not allowed at that privilege level, or not for the user",
+    }
+}

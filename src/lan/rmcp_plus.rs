@@ -1,0 +1,338 @@
+//! RMCP+ sessions: Open Session, RAKP Messages 1 to 4, and the packets of a session.
+//! `lan-protocol.md` sections 5 and 6.
+//!
+//! Set-up is a strict state machine: opened, exchanged, established. A message that does
+//! not belong to the state is dropped, except one that was sent before and comes again:
+//! it gets the answer it got. No payload but those of the set-up is looked at before RAKP
+//! Message 3 was right.
+
+use super::channel::{Call, Dropped, LanChannel};
+use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Step};
+use super::session::{LoginAnswer, Protection, RMCP, RmcpPlus, Session};
+use super::window::{Verdict, Window};
+use super::{Received, policy};
+use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
+use crate::crypto::{Secret, Suite, equal};
+use crate::ipmi::Privilege;
+use crate::wire::rakp::{
+    Algorithms, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, Status, emit_error,
+};
+use crate::wire::session20::{HEADER_LENGTH, Header, PayloadType, set_payload_length};
+
+/// Header of a SOL packet: shorter payloads are none.
+const SOL_HEADER: usize = 4;
+
+impl LanChannel {
+    /// Takes a packet in RMCP+ format, from its format byte on.
+    pub(super) fn rmcp_plus<'a>(&mut self, call: &mut Call<'_>, packet: &'a mut [u8]) -> Result<Received<'a>, Dropped> {
+        let header = Header::parse(packet)?;
+        if header.session_id != 0 {
+            return self.packet20(call, header, packet);
+        }
+        if header.encrypted || header.authenticated {
+            return Err(Dropped("it is protected but has no session id"));
+        }
+        let payload = packet.get(HEADER_LENGTH..header.payload_end()).ok_or(Dropped("it is too short"))?;
+        match header.payload_type {
+            PayloadType::Ipmi => self.sessionless20(call, header.sequence, payload)?,
+            PayloadType::OpenSessionRequest => self.open_session(call, payload)?,
+            PayloadType::Rakp1 => self.rakp1(call, payload)?,
+            PayloadType::Rakp3 => self.rakp3(call, payload)?,
+            _ => return Err(Dropped("its payload type is unknown, or needs a session")),
+        }
+        Ok(Received::Handled)
+    }
+
+    fn packet20<'a>(
+        &mut self,
+        call: &mut Call<'_>,
+        header: Header,
+        packet: &'a mut [u8],
+    ) -> Result<Received<'a>, Dropped> {
+        let (now, from) = (call.now, call.from);
+        let session = self.live(call, header.session_id)?;
+        if session.is_bound() && session.peer != from {
+            return Err(Dropped("its session has no integrity and another source"));
+        }
+        let Protection::RmcpPlus(plus) = &mut session.protection else {
+            return Err(Dropped("its session is an IPMI 1.5 session"));
+        };
+        if header.authenticated != plus.keys.signer.is_some() || header.encrypted != plus.keys.cipher.is_some() {
+            return Err(Dropped("its protection is not the session's"));
+        }
+        if header.authenticated && !plus.verify(packet, header.payload_end()) {
+            return Err(Dropped("its integrity check value is wrong"));
+        }
+        let verdict = match session.inbound.accept(header.sequence) {
+            Verdict::Outside => return Err(Dropped("its sequence number is out of range")),
+            verdict => verdict,
+        };
+        let payload = packet.get_mut(HEADER_LENGTH..header.payload_end()).ok_or(Dropped("it is too short"))?;
+        let payload: &'a [u8] = plus.decrypt(payload).ok_or(Dropped("it cannot be decrypted"))?;
+        if verdict == Verdict::Fresh {
+            Self::used(session, now, from);
+        }
+        match header.payload_type {
+            PayloadType::Ipmi => self.deliver(call, header.session_id, (verdict, header.sequence), payload),
+            PayloadType::Sol if payload.len() < SOL_HEADER => Err(Dropped("its SOL packet is too short")),
+            PayloadType::Sol if verdict == Verdict::Seen => Err(Dropped("its sequence number was used before")),
+            PayloadType::Sol => Ok(Received::Sol { session: header.session_id, payload }),
+            _ => Err(Dropped("its payload type is unknown, or has no place in a session")),
+        }
+    }
+
+    fn open_session(&mut self, call: &mut Call<'_>, payload: &[u8]) -> Result<(), Dropped> {
+        self.admit(call)?;
+        let request = OpenSessionRequest::parse(payload)?;
+        let OpenSessionRequest { tag, console_id, .. } = request;
+        let (bmc_id, opened) = match self.logins.find_opened(call.now, call.from, &request) {
+            Some((id, opened)) => (id, opened.clone()),
+            None => match self.negotiate(call, request) {
+                Ok(opened) => {
+                    let id = self.new_id(call.random, 0);
+                    let expires = call.now + SETUP_LIFE;
+                    self.ends_at(expires);
+                    self.logins.add(Login { id, peer: call.from, expires, step: Step::Opened(opened.clone()) });
+                    (id, opened)
+                }
+                Err(status) => {
+                    send(call, PayloadType::OpenSessionResponse, |out| emit_error(tag, status, console_id, out));
+                    return Ok(());
+                }
+            },
+        };
+        let suite = opened.suite;
+        let response = OpenSessionResponse {
+            tag,
+            privilege: opened.privilege.wire(),
+            console_id,
+            bmc_id,
+            algorithms: Algorithms {
+                authentication: Some(suite.authentication as u8),
+                integrity: Some(suite.integrity as u8),
+                confidentiality: Some(suite.confidentiality as u8),
+            },
+        };
+        send(call, PayloadType::OpenSessionResponse, |out| response.emit(out));
+        Ok(())
+    }
+
+    /// What a request for a session can have.
+    fn negotiate(&self, call: &Call<'_>, request: OpenSessionRequest) -> Result<Opened, Status> {
+        let asked = match request.privilege {
+            0 => None,
+            level => Some(Privilege::from_wire(level).ok_or(Status::ILLEGAL_PARAMETER)?),
+        };
+        if request.console_id == 0 {
+            return Err(Status::INVALID_SESSION_ID);
+        }
+        let Algorithms { authentication, integrity, confidentiality } = request.algorithms?;
+        let authentication = known(authentication, Authentication::from_wire, Status::INVALID_AUTHENTICATION)?;
+        let integrity = known(integrity, Integrity::from_wire, Status::INVALID_INTEGRITY)?;
+        let confidentiality = known(confidentiality, Confidentiality::from_wire, Status::INVALID_CONFIDENTIALITY)?;
+        let suite = Suite::choose(authentication, integrity, confidentiality, |suite| {
+            policy::suite_privilege(call.authority, suite).is_some()
+        })
+        .ok_or(Status::NO_SUITE_MATCH)?;
+        let limit = policy::suite_privilege(call.authority, suite).ok_or(Status::NO_SUITE_MATCH)?;
+        let privilege = match asked {
+            None => limit,
+            Some(asked) if asked <= limit => asked,
+            Some(_) => return Err(Status::UNAUTHORIZED_ROLE),
+        };
+        if !self.has_room() {
+            return Err(Status::INSUFFICIENT_RESOURCES);
+        }
+        Ok(Opened { request, privilege, suite })
+    }
+
+    fn rakp1(&mut self, call: &mut Call<'_>, payload: &[u8]) -> Result<(), Dropped> {
+        self.admit(call)?;
+        let message = Rakp1::parse(payload)?;
+        let login = self
+            .logins
+            .find(call.now, message.bmc_id, call.from.ip())
+            .ok_or(Dropped("its RAKP message 1 is for no session that was opened"))?;
+        let outcome = match &login.step {
+            Step::Challenged(_) => return Err(Dropped("its RAKP message 1 is for an IPMI 1.5 login")),
+            // The same again gets the same answer; anything else has come too late.
+            Step::Exchanged(before) => {
+                let name = &before.name[..before.name_length];
+                let same =
+                    (message.random, message.role, message.name) == (&before.console_random, before.role, Ok(name));
+                if !same {
+                    return Err(Dropped("its RAKP message 1 is not the first of its session"));
+                }
+                Ok(())
+            }
+            Step::Opened(opened) => match exchange(call, opened, &message) {
+                Ok(exchanged) => {
+                    login.step = Step::Exchanged(Box::new(exchanged));
+                    Ok(())
+                }
+                Err(status) => Err((opened.request.console_id, status)),
+            },
+        };
+        if let Err((console_id, status)) = outcome {
+            self.logins.remove(message.bmc_id);
+            self.login_failed(call, message.name.unwrap_or_default(), refusal(status));
+            send(call, PayloadType::Rakp2, |out| emit_error(message.tag, status, console_id, out));
+            return Ok(());
+        }
+        if let Step::Exchanged(exchanged) = &login.step {
+            let code = exchanged.exchange(message.bmc_id, &self.settings.guid).rakp2_code(&exchanged.password);
+            let rakp2 = Rakp2 {
+                tag: message.tag,
+                console_id: exchanged.opened.request.console_id,
+                random: &exchanged.bmc_random,
+                guid: &self.settings.guid,
+                code: code.bytes(),
+            };
+            send(call, PayloadType::Rakp2, |out| rakp2.emit(out));
+        }
+        Ok(())
+    }
+
+    fn rakp3(&mut self, call: &mut Call<'_>, payload: &[u8]) -> Result<(), Dropped> {
+        let message = Rakp3::parse(payload)?;
+        if self.sessions.contains_key(&message.bmc_id) {
+            return self.rakp3_again(call, &message);
+        }
+        self.admit(call)?;
+        const NO_LOGIN: Dropped = Dropped("its RAKP message 3 is for no session that was opened");
+        let login = self.logins.find(call.now, message.bmc_id, call.from.ip()).ok_or(NO_LOGIN)?;
+        if !matches!(login.step, Step::Exchanged(_)) {
+            return Err(Dropped("its RAKP message 3 comes before RAKP message 1"));
+        }
+        // One attempt per exchange: whatever comes out, this login is over.
+        let login = self.logins.remove(message.bmc_id).map(|login| login.step);
+        let Some(Step::Exchanged(exchanged)) = login else { return Err(NO_LOGIN) };
+        if message.status != Status::OK {
+            self.login_failed(call, &exchanged.name, "the client refuses RAKP message 2: wrong password?");
+            return Ok(());
+        }
+        let console_id = exchanged.opened.request.console_id;
+        match self.finish(call, &exchanged, &message) {
+            Ok(session) => {
+                if let Some(LoginAnswer::Rakp4 { check_value, .. }) = &session.login_answer {
+                    let rakp4 = Rakp4 { tag: message.tag, console_id, check_value: check_value.bytes() };
+                    send(call, PayloadType::Rakp4, |out| rakp4.emit(out));
+                }
+                self.establish(session, call.out);
+            }
+            Err(status) => {
+                self.login_failed(call, &exchanged.name, refusal(status));
+                send(call, PayloadType::Rakp4, |out| emit_error(message.tag, status, console_id, out));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the session of an exchange whose RAKP Message 3 is right.
+    fn finish(&self, call: &Call<'_>, exchanged: &Exchanged, message: &Rakp3<'_>) -> Result<Session, Status> {
+        let suite = exchanged.opened.suite;
+        let exchange = exchanged.exchange(message.bmc_id, &self.settings.guid);
+        let expected = exchange.rakp3_code(&exchanged.password);
+        // Bytes before the code are ignored, as the original does.
+        let length = expected.bytes().len();
+        let code = message.code.len().checked_sub(length).and_then(|start| message.code.get(start..));
+        if !code.is_some_and(|code| equal(code, expected.bytes())) {
+            return Err(Status::INVALID_CHECK_VALUE);
+        }
+        if call.authority.user(exchanged.user).is_none() {
+            return Err(Status::UNAUTHORIZED_NAME);
+        }
+        if !self.has_room() {
+            return Err(Status::INSUFFICIENT_RESOURCES);
+        }
+        let bmc_key = self.settings.bmc_key.map_or_else(|| exchanged.password.clone(), Secret::new);
+        let mut key = exchange.session_key(&bmc_key);
+        let check_value = key.as_mut().map_or(crate::crypto::mac::Tag::EMPTY, |key| exchange.rakp4_check_value(key));
+        let protection = RmcpPlus::new(exchanged.opened.request.console_id, suite, key, &exchanged.password)
+            .ok_or(Status::NO_SUITE_MATCH)?;
+        Ok(Session {
+            id: message.bmc_id,
+            handle: self.free_handle(),
+            user: exchanged.user,
+            peer: call.from,
+            privilege: exchanged.privilege.min(Privilege::User),
+            limit: exchanged.privilege,
+            last_used: call.now,
+            inbound: Window::rmcp_plus(),
+            outbound: 1,
+            recent: Default::default(),
+            login_answer: Some(LoginAnswer::Rakp4 { rakp3_code: expected, check_value }),
+            protection: Protection::RmcpPlus(Box::new(protection)),
+        })
+    }
+
+    /// RAKP Message 3 once more, because RAKP Message 4 was lost.
+    fn rakp3_again(&mut self, call: &mut Call<'_>, message: &Rakp3<'_>) -> Result<(), Dropped> {
+        const STRANGE: Dropped = Dropped("its RAKP message 3 is for an established session");
+        let from = call.from;
+        let session = self.live(call, message.bmc_id)?;
+        let (Some(LoginAnswer::Rakp4 { rakp3_code, check_value }), Protection::RmcpPlus(plus)) =
+            (&session.login_answer, &session.protection)
+        else {
+            return Err(STRANGE);
+        };
+        if session.peer.ip() != from.ip() || !message.code.ends_with(rakp3_code.bytes()) {
+            return Err(STRANGE);
+        }
+        let rakp4 = Rakp4 { tag: message.tag, console_id: plus.console_id, check_value: check_value.bytes() };
+        send(call, PayloadType::Rakp4, |out| rakp4.emit(out));
+        Ok(())
+    }
+}
+
+/// Judges RAKP Message 1 and draws the BMC's random number.
+fn exchange(call: &mut Call<'_>, opened: &Opened, message: &Rakp1<'_>) -> Result<Exchanged, Status> {
+    if message.role & 0x0f > Privilege::Administrator.wire() {
+        return Err(Status::ILLEGAL_PARAMETER);
+    }
+    let sent = message.name?;
+    let mut name = [0; 16];
+    name.get_mut(..sent.len()).ok_or(Status::ILLEGAL_PARAMETER)?.copy_from_slice(sent);
+    let user = policy::rakp_user(call.authority, &name, message.role).ok_or(Status::UNAUTHORIZED_NAME)?;
+    let privilege = policy::rmcp_plus_privilege(call.authority, opened.suite, &user, message.role)?;
+    let mut bmc_random = [0; 16];
+    call.random.fill(&mut bmc_random);
+    Ok(Exchanged {
+        opened: opened.clone(),
+        console_random: *message.random,
+        bmc_random,
+        role: message.role,
+        name,
+        name_length: sent.len(),
+        user: user.number,
+        password: Secret::new(user.password),
+        privilege,
+    })
+}
+
+/// An algorithm number, if named, must be known.
+fn known<A>(value: Option<u8>, from_wire: impl Fn(u8) -> Option<A>, unknown: Status) -> Result<Option<A>, Status> {
+    value.map(|value| from_wire(value).ok_or(unknown)).transpose()
+}
+
+/// Sends a payload outside sessions.
+pub(super) fn send(call: &mut Call<'_>, payload_type: PayloadType, payload: impl FnOnce(&mut Vec<u8>)) {
+    call.out.datagram(call.from, |out| {
+        RMCP.emit(out);
+        let packet = out.len();
+        Header::sessionless(payload_type).emit(out);
+        payload(out);
+        set_payload_length(&mut out[packet..]);
+    });
+}
+
+fn refusal(status: Status) -> &'static str {
+    match status {
+        Status::INSUFFICIENT_RESOURCES => "all sessions are in use",
+        Status::UNAUTHORIZED_ROLE => "the requested privilege is not to be had",
+        Status::UNAUTHORIZED_NAME => "no such user, or one who may not log in this way",
+        Status::INVALID_CHECK_VALUE => "wrong password",
+        Status::NO_SUITE_MATCH => "the cipher suite is closed",
+        _ => "RAKP message 1 is malformed",
+    }
+}

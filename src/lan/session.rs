@@ -1,0 +1,302 @@
+//! An established session: who, how far, and how its packets are protected.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::duplicate::Recent;
+use super::window::Window;
+use crate::crypto::auth_code::Algorithm;
+use crate::crypto::mac::Tag;
+use crate::crypto::rakp::{Constants, SessionKey};
+use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
+use crate::crypto::{Cipher, Secret, Signer, Suite};
+use crate::ipmi::{Moment, Privilege, Random};
+use crate::lan::Outbox;
+use crate::wire::session15::{self, AuthType};
+use crate::wire::session20::{self, PayloadType};
+use crate::wire::{ipmb, rmcp};
+
+/// How long a session lives without an authenticated packet. `lan-protocol.md` section 4.4.
+pub(super) const SESSION_LIFE: Duration = Duration::from_secs(30);
+
+/// An established session.
+pub(super) struct Session {
+    /// The BMC's id: even, not 0, random.
+    pub(super) id: u32,
+    /// Session handle, 1 to 255; 0 when all are taken.
+    pub(super) handle: u8,
+    /// User number.
+    pub(super) user: u8,
+    /// Where the last new packet came from.
+    pub(super) peer: SocketAddr,
+    /// Current privilege level.
+    pub(super) privilege: Privilege,
+    /// Maximum privilege.
+    pub(super) limit: Privilege,
+    /// When the last new packet came.
+    pub(super) last_used: Moment,
+    /// Inbound sequence numbers.
+    pub(super) inbound: Window,
+    /// Next outbound sequence number.
+    pub(super) outbound: u32,
+    /// The last requests.
+    pub(super) recent: Recent,
+    /// The last answer of the login, until the first packet shows that it arrived.
+    pub(super) login_answer: Option<LoginAnswer>,
+    /// How packets are protected.
+    pub(super) protection: Protection,
+}
+
+/// The last answer of a login, should it be asked for again.
+pub(super) enum LoginAnswer {
+    /// To Activate Session.
+    Activation {
+        /// The initial inbound sequence number it was told.
+        inbound: u32,
+    },
+    /// RAKP Message 4.
+    Rakp4 {
+        /// Authentication code of RAKP Message 3.
+        rakp3_code: Tag,
+        /// Integrity check value of the answer.
+        check_value: Tag,
+    },
+}
+
+/// How packets are protected.
+pub(super) enum Protection {
+    /// IPMI 1.5.
+    Ipmi15 {
+        /// Authentication type of every packet.
+        auth_type: AuthType,
+        /// First 16 bytes of the password.
+        password: Secret<16>,
+    },
+    /// RMCP+.
+    RmcpPlus(Box<RmcpPlus>),
+}
+
+/// Protection of an RMCP+ session.
+pub(super) struct RmcpPlus {
+    /// The console's session id.
+    pub(super) console_id: u32,
+    /// Keys in use.
+    pub(super) keys: Keys,
+    /// Keys from constants of the other length, until the first packet shows which the
+    /// client uses ([`Constants`]).
+    pub(super) alternative: Option<Keys>,
+}
+
+/// Keyed algorithms of an RMCP+ session.
+pub(super) struct Keys {
+    /// Integrity.
+    pub(super) signer: Option<Signer>,
+    /// Confidentiality.
+    pub(super) cipher: Option<Cipher>,
+}
+
+impl Keys {
+    /// Keys for a suite; `None` if an algorithm of the suite could not be keyed, which
+    /// must end the login rather than leave the session without it.
+    pub(super) fn new(
+        suite: &Suite,
+        mut key: Option<&mut SessionKey>,
+        constants: Constants,
+        password: &Secret<20>,
+    ) -> Option<Self> {
+        let signer = Signer::new(suite.integrity, key.as_deref_mut(), constants, password);
+        let cipher = Cipher::new(suite.confidentiality, key, constants);
+        let complete = signer.is_some() == (suite.integrity != Integrity::None)
+            && cipher.is_some() == (suite.confidentiality != Confidentiality::None);
+        complete.then_some(Self { signer, cipher })
+    }
+}
+
+impl RmcpPlus {
+    /// Protection of a session with this suite.
+    pub(super) fn new(
+        console_id: u32,
+        suite: &Suite,
+        mut key: Option<SessionKey>,
+        password: &Secret<20>,
+    ) -> Option<Self> {
+        let keys = Keys::new(suite, key.as_mut(), Constants::Common, password)?;
+        let ambiguous = suite.authentication == Authentication::HmacMd5
+            && (suite.integrity == Integrity::HmacMd5_128 || suite.confidentiality != Confidentiality::None);
+        let alternative = match ambiguous {
+            true => Some(Keys::new(suite, key.as_mut(), Constants::HashLength, password)?),
+            false => None,
+        };
+        Some(Self { console_id, keys, alternative })
+    }
+
+    /// Checks the code of an authenticated packet, from format byte to end, and where it
+    /// settles the question takes the right keys.
+    pub(super) fn verify(&mut self, packet: &[u8], payload_end: usize) -> bool {
+        fn fits(keys: &mut Keys, packet: &[u8], payload_end: usize) -> bool {
+            let Some(signer) = &mut keys.signer else { return false };
+            let Some(split) = packet.len().checked_sub(signer.length()).filter(|split| *split >= payload_end) else {
+                return false;
+            };
+            let (signed, code) = packet.split_at(split);
+            signer.verify(signed, code)
+        }
+        let settles = matches!(self.keys.signer, Some(Signer::Hmac { .. }));
+        if fits(&mut self.keys, packet, payload_end) {
+            if settles {
+                self.alternative = None;
+            }
+            return true;
+        }
+        if !self.alternative.as_mut().is_some_and(|keys| settles && fits(keys, packet, payload_end)) {
+            return false;
+        }
+        if let Some(keys) = self.alternative.take() {
+            self.keys = keys;
+        }
+        true
+    }
+
+    /// Decrypts the payload of a packet whose code was checked. While two sets of keys
+    /// are possible, those are the right ones that give an IPMI message.
+    pub(super) fn decrypt<'a>(&mut self, payload: &'a mut [u8]) -> Option<&'a mut [u8]> {
+        if let Some(alternative) = self.alternative.take() {
+            let gives_message = |keys: &Keys| {
+                let mut copy = payload.to_vec();
+                let plain = keys.cipher.as_ref().and_then(|cipher| cipher.decrypt(&mut copy));
+                plain.is_some_and(|plain| ipmb::Message::parse(plain).is_ok())
+            };
+            if !gives_message(&self.keys) {
+                if !gives_message(&alternative) {
+                    self.alternative = Some(alternative);
+                    return None;
+                }
+                self.keys = alternative;
+            }
+        }
+        match &self.keys.cipher {
+            Some(cipher) => cipher.decrypt(payload),
+            None => Some(payload),
+        }
+    }
+}
+
+impl Session {
+    /// When the session ends if nothing comes.
+    pub(super) fn deadline(&self) -> Moment {
+        self.last_used + SESSION_LIFE
+    }
+
+    /// Whether the session is an RMCP+ session.
+    pub(super) fn is_rmcp_plus(&self) -> bool {
+        matches!(self.protection, Protection::RmcpPlus(_))
+    }
+
+    /// Whether nothing but the source address protects the session's packets.
+    pub(super) fn is_bound(&self) -> bool {
+        match &self.protection {
+            Protection::Ipmi15 { auth_type, .. } => *auth_type == AuthType::None,
+            Protection::RmcpPlus(plus) => plus.keys.signer.is_none(),
+        }
+    }
+
+    /// The longest message that fits into a packet.
+    pub(super) fn max_message(&self) -> usize {
+        match &self.protection {
+            Protection::Ipmi15 { .. } => session15::MAX_MESSAGE,
+            Protection::RmcpPlus(_) => usize::from(u16::MAX) - 64,
+        }
+    }
+
+    /// Takes the next outbound sequence number; 0 is left out.
+    pub(super) fn next_sequence(&mut self) -> u32 {
+        let sequence = self.outbound;
+        self.outbound = sequence.checked_add(1).unwrap_or(1);
+        sequence
+    }
+
+    /// Sends a payload under a sequence number. SOL has no form in IPMI 1.5 and is left out.
+    pub(super) fn send(
+        &mut self,
+        to: SocketAddr,
+        sequence: u32,
+        payload_type: PayloadType,
+        payload: &[u8],
+        random: &mut dyn Random,
+        out: &mut Outbox,
+    ) {
+        match &mut self.protection {
+            Protection::Ipmi15 { auth_type, password } => {
+                if payload_type == PayloadType::Ipmi {
+                    let header = session15::Header { auth_type: *auth_type, sequence, session_id: self.id };
+                    send_ipmi15(to, header, password, payload, out);
+                }
+            }
+            Protection::RmcpPlus(plus) => {
+                let RmcpPlus { console_id, keys, .. } = &mut **plus;
+                let header = session20::Header {
+                    encrypted: keys.cipher.is_some(),
+                    authenticated: keys.signer.is_some(),
+                    session_id: *console_id,
+                    sequence,
+                    ..session20::Header::sessionless(payload_type)
+                };
+                out.datagram(to, |out| {
+                    RMCP.emit(out);
+                    let packet = out.len();
+                    header.emit(out);
+                    let start = out.len();
+                    out.extend_from_slice(payload);
+                    if let Some(cipher) = &keys.cipher {
+                        cipher.encrypt(start, random, out);
+                    }
+                    session20::set_payload_length(&mut out[packet..]);
+                    if let Some(signer) = &mut keys.signer {
+                        session20::emit_trailer(out.len() - start, out);
+                        let code = signer.code(&out[packet..]);
+                        out.extend_from_slice(code.bytes());
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// The RMCP header of everything that is not ASF.
+pub(super) const RMCP: rmcp::Repr = rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: rmcp::Class::Ipmi };
+
+/// How an authentication type makes codes.
+pub(super) fn code_algorithm(auth_type: AuthType) -> Option<Algorithm> {
+    match auth_type {
+        AuthType::None => None,
+        AuthType::Md2 => Some(Algorithm::Md2),
+        AuthType::Md5 => Some(Algorithm::Md5),
+        AuthType::Straight => Some(Algorithm::Straight),
+    }
+}
+
+/// Whether the code of an IPMI 1.5 packet is right; without an algorithm there is none.
+pub(super) fn verify_ipmi15(packet: &session15::Packet<'_>, password: &Secret<16>) -> bool {
+    let session15::Header { auth_type, sequence, session_id } = packet.header;
+    match (code_algorithm(auth_type), packet.code) {
+        (None, None) => true,
+        (Some(algorithm), Some(code)) => algorithm.verify(password, session_id, sequence, packet.message, code),
+        _ => false,
+    }
+}
+
+/// Sends a message in an IPMI 1.5 packet.
+pub(super) fn send_ipmi15(
+    to: SocketAddr,
+    header: session15::Header,
+    password: &Secret<16>,
+    message: &[u8],
+    out: &mut Outbox,
+) {
+    let code = code_algorithm(header.auth_type)
+        .map(|algorithm| algorithm.code(password, header.session_id, header.sequence, message));
+    out.datagram(to, |out| {
+        RMCP.emit(out);
+        session15::Packet { header, code: code.as_ref(), message }.emit(out);
+    });
+}

@@ -1,0 +1,147 @@
+//! Commands about sessions, inside a session. `lan-protocol.md` section 8.
+
+use super::ReplyTo;
+use super::channel::{Call, LanChannel, empty_reply};
+use super::ipmi15::ACTIVATE_SESSION;
+use super::session::{Protection, Session};
+use super::sessionless::{
+    GET_CHANNEL_AUTHENTICATION_CAPABILITIES, GET_CHANNEL_CIPHER_SUITES, GET_SESSION_CHALLENGE, GET_SYSTEM_GUID,
+};
+use crate::ipmi::{CompletionCode, Origin, Privilege, Reply};
+use crate::wire::ipmb::Message;
+use crate::wire::session20;
+
+/// Set Session Privilege Level.
+const SET_SESSION_PRIVILEGE: u8 = 0x3b;
+/// Close Session.
+const CLOSE_SESSION: u8 = 0x3c;
+/// Get Session Info.
+const GET_SESSION_INFO: u8 = 0x3d;
+/// Sessions Get Session Info can count: the field has six bits.
+const COUNTABLE: u8 = 0x3f;
+
+impl LanChannel {
+    /// Answers a request of network function App if it is about sessions; false if it is
+    /// not.
+    pub(super) fn session_command(
+        &mut self,
+        call: &mut Call<'_>,
+        to: &ReplyTo,
+        origin: &Origin,
+        message: &Message<'_>,
+    ) -> bool {
+        let mut reply = empty_reply(self.settings.channel);
+        let mut close = None;
+        let data = message.data;
+        let outcome = match message.cmd {
+            GET_SYSTEM_GUID => reply.put(&self.settings.guid),
+            GET_CHANNEL_AUTHENTICATION_CAPABILITIES => {
+                self.authentication_capabilities(call.authority, data, &mut reply)
+            }
+            GET_SESSION_CHALLENGE => Err(CompletionCode::NOT_IN_PRESENT_STATE),
+            GET_CHANNEL_CIPHER_SUITES => self.cipher_suites(call.authority, data, &mut reply),
+            ACTIVATE_SESSION => self.activate_again(to.session, data, &mut reply),
+            SET_SESSION_PRIVILEGE => {
+                allowed(origin, Privilege::User).and_then(|()| self.set_privilege(to.session, data, &mut reply))
+            }
+            CLOSE_SESSION => self.session_to_close(to.session, origin, data).map(|session| close = Some(session)),
+            GET_SESSION_INFO => {
+                allowed(origin, Privilege::User).and_then(|()| self.session_info(to.session, data, &mut reply))
+            }
+            _ => return false,
+        };
+        if let Err(code) = outcome {
+            reply.fail(code);
+        }
+        self.respond(to, reply.bytes(), call.random, call.out);
+        if let Some(session) = close {
+            self.close(session, call.out);
+        }
+        true
+    }
+
+    /// Activate Session inside a session gives its outbound packets a new number, and
+    /// changes nothing else.
+    fn activate_again(&mut self, id: u32, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+        let data: &[u8; 22] = data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+        let session = self.sessions.get_mut(&id).ok_or(CompletionCode::UNSPECIFIED)?;
+        session.outbound = match u32::from_le_bytes([data[18], data[19], data[20], data[21]]) {
+            0 => return Err(CompletionCode(0x85)),
+            outbound => outbound,
+        };
+        let auth_type = match &session.protection {
+            Protection::Ipmi15 { auth_type, .. } => *auth_type as u8,
+            Protection::RmcpPlus(_) => session20::FORMAT,
+        };
+        reply.put(&[auth_type])?;
+        reply.put(&session.id.to_le_bytes())?;
+        reply.put(&session.inbound.highest().to_le_bytes())?;
+        reply.put(&[session.limit.wire()])
+    }
+
+    /// Set Session Privilege Level, IPMI 2.0 section 22.18.
+    fn set_privilege(&mut self, id: u32, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+        let &[level, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
+        let session = self.sessions.get_mut(&id).ok_or(CompletionCode::UNSPECIFIED)?;
+        let level = match level & 0x0f {
+            0 => session.privilege,
+            1 => return Err(CompletionCode::COMMAND_SPECIFIC_80),
+            level => Privilege::from_wire(level).ok_or(CompletionCode::COMMAND_SPECIFIC_81)?,
+        };
+        if level > session.limit {
+            return Err(CompletionCode::COMMAND_SPECIFIC_81);
+        }
+        session.privilege = level;
+        reply.put(&[level.wire()])
+    }
+
+    /// Close Session, IPMI 2.0 section 22.19: one's own, or as an administrator any.
+    fn session_to_close(&self, own: u32, origin: &Origin, data: &[u8]) -> Result<u32, CompletionCode> {
+        let id = u32::from_le_bytes(*data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?);
+        if id == own {
+            return Ok(id);
+        }
+        allowed(origin, Privilege::Administrator)?;
+        let handle = data.get(4).filter(|_| id == 0);
+        let id = handle.and_then(|handle| self.session_with_handle(*handle)).unwrap_or(id);
+        self.sessions.contains_key(&id).then_some(id).ok_or(CompletionCode::INVALID_SESSION_ID)
+    }
+
+    /// Get Session Info, IPMI 2.0 section 22.20, without the optional address bytes.
+    fn session_info(&self, own: u32, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+        let session = |id| self.sessions.get(&id).map(Box::as_ref);
+        let found = match data {
+            [] => return Err(CompletionCode::INVALID_LENGTH),
+            [0x00, ..] => session(own),
+            [0xfe, handle, ..] => self.session_with_handle(*handle).and_then(session),
+            [0xff, rest @ ..] => {
+                let id = rest.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+                session(u32::from_le_bytes(*id))
+            }
+            [0xfe] => return Err(CompletionCode::INVALID_LENGTH),
+            [number, ..] => self.numbered(*number),
+        };
+        let count = u8::try_from(self.sessions.len()).unwrap_or(COUNTABLE).min(COUNTABLE);
+        let handle = found.map_or(0, |session| session.handle);
+        reply.put(&[handle, COUNTABLE, count])?;
+        let Some(session) = found else { return Ok(()) };
+        // The original tells the protocol of the session that asks.
+        let rmcp_plus = self.sessions.get(&own).is_some_and(|session| session.is_rmcp_plus());
+        let protocol = if rmcp_plus { 0x10 } else { 0 };
+        reply.put(&[session.user, session.privilege.wire(), self.settings.channel | protocol])
+    }
+
+    /// The N-th session in the order of handles, from 1.
+    fn numbered(&self, number: u8) -> Option<&Session> {
+        let mut sessions: Vec<&Session> = self.sessions.values().map(Box::as_ref).collect();
+        sessions.sort_unstable_by_key(|session| (session.handle == 0, session.handle));
+        sessions.get(usize::from(number).checked_sub(1)?).copied()
+    }
+}
+
+fn allowed(origin: &Origin, level: Privilege) -> Result<(), CompletionCode> {
+    match origin.privilege >= Some(level) {
+        true => Ok(()),
+        false => Err(CompletionCode::INSUFFICIENT_PRIVILEGE),
+    }
+}

@@ -1,0 +1,185 @@
+//! Requests outside sessions: what a client asks before it logs in.
+//! `lan-protocol.md` section 3.
+//!
+//! Anybody can send these, so answers are short and change nothing, save for a challenge
+//! that is forgotten soon. The answer has the format of the request.
+
+use super::channel::{Call, Dropped, LanChannel, empty_reply};
+use super::half_open::{CHALLENGE_LIFE, Challenge, Login, Step};
+use super::rmcp_plus::send;
+use super::session::RMCP;
+use super::{Authority, policy};
+use crate::crypto::suite::{Authentication, Confidentiality, Integrity, SUITES};
+use crate::ipmi::{CompletionCode, Privilege, Reply, netfn};
+use crate::wire::ipmb::Message;
+use crate::wire::session15::{AuthType, Header, Packet};
+use crate::wire::session20::PayloadType;
+
+/// Get System GUID.
+pub(super) const GET_SYSTEM_GUID: u8 = 0x37;
+/// Get Channel Authentication Capabilities.
+pub(super) const GET_CHANNEL_AUTHENTICATION_CAPABILITIES: u8 = 0x38;
+/// Get Session Challenge.
+pub(super) const GET_SESSION_CHALLENGE: u8 = 0x39;
+/// Get Channel Cipher Suites.
+pub(super) const GET_CHANNEL_CIPHER_SUITES: u8 = 0x54;
+/// The channel a request came in on.
+const THIS_CHANNEL: u8 = 0x0e;
+/// Bytes of the cipher suite list in one answer.
+const LIST_CHUNK: usize = 16;
+
+impl LanChannel {
+    /// A request outside sessions in IPMI 1.5 format.
+    pub(super) fn sessionless15(&mut self, call: &mut Call<'_>, packet: &Packet<'_>) -> Result<(), Dropped> {
+        if packet.header.sequence != 0 || packet.header.auth_type != AuthType::None {
+            return Err(Dropped("it has a sequence number or authentication but no session id"));
+        }
+        let message = Message::parse(packet.message)?;
+        let reply = self.sessionless(call, &message)?;
+        let mut bytes = Vec::new();
+        message.response(reply.bytes()).emit(&mut bytes);
+        let header = Header { auth_type: AuthType::None, sequence: 0, session_id: 0 };
+        call.out.datagram(call.from, |out| {
+            RMCP.emit(out);
+            Packet { header, code: None, message: &bytes }.emit(out);
+        });
+        Ok(())
+    }
+
+    /// A request outside sessions in RMCP+ format.
+    pub(super) fn sessionless20(&mut self, call: &mut Call<'_>, sequence: u32, payload: &[u8]) -> Result<(), Dropped> {
+        if sequence != 0 {
+            return Err(Dropped("it has a sequence number but no session id"));
+        }
+        let message = Message::parse(payload)?;
+        let reply = self.sessionless(call, &message)?;
+        send(call, PayloadType::Ipmi, |out| message.response(reply.bytes()).emit(out));
+        Ok(())
+    }
+
+    fn sessionless(&mut self, call: &mut Call<'_>, message: &Message<'_>) -> Result<Reply, Dropped> {
+        if message.is_response() {
+            return Err(Dropped("it is a response outside a session"));
+        }
+        let mut reply = empty_reply(self.settings.channel);
+        let outcome = match (message.netfn, message.cmd) {
+            (netfn::APP, GET_SYSTEM_GUID) => reply.put(&self.settings.guid),
+            (netfn::APP, GET_CHANNEL_AUTHENTICATION_CAPABILITIES) => {
+                self.authentication_capabilities(call.authority, message.data, &mut reply)
+            }
+            (netfn::APP, GET_SESSION_CHALLENGE) => self.session_challenge(call, message.data, &mut reply),
+            (netfn::APP, GET_CHANNEL_CIPHER_SUITES) => self.cipher_suites(call.authority, message.data, &mut reply),
+            _ => Err(CompletionCode::NOT_IN_PRESENT_STATE),
+        };
+        if let Err(code) = outcome {
+            reply.fail(code);
+        }
+        Ok(reply)
+    }
+
+    /// Get Channel Authentication Capabilities, IPMI 2.0 section 22.13.
+    pub(super) fn authentication_capabilities(
+        &self,
+        authority: &dyn Authority,
+        data: &[u8],
+        reply: &mut Reply,
+    ) -> Result<(), CompletionCode> {
+        let &[channel, level, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
+        self.is_this_channel(channel & 0x0f).then_some(()).ok_or(CompletionCode::INVALID_FIELD)?;
+        let level = Privilege::from_wire(level & 0x0f)
+            .filter(|level| *level <= authority.privilege_limit())
+            .ok_or(CompletionCode::INVALID_FIELD)?;
+        let extended = channel & 0x80 != 0;
+        let mut types = authority.auth_types(level).0;
+        // Bit 2: there are users with names.
+        let mut logins = 0x04;
+        if let Some(anonymous) = authority.user(1) {
+            logins |= if anonymous.password[..16] == [0; 16] { 0x01 } else { 0x02 };
+        }
+        if self.settings.bmc_key.is_some() {
+            logins |= 0x20;
+        }
+        if extended {
+            types |= 0x80;
+        }
+        let versions = if extended { 0x03 } else { 0x00 };
+        reply.put(&[self.settings.channel, types, logins, versions, 0, 0, 0, 0])
+    }
+
+    /// Get Session Challenge, IPMI 2.0 section 22.16.
+    fn session_challenge(&mut self, call: &mut Call<'_>, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+        let [_auth_type, rest @ ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
+        let name: &[u8; 16] = rest.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+        let user = (1..=63).filter_map(|number| call.authority.user(number)).find(|user| user.name == *name);
+        let user = user.ok_or(match name {
+            [0, ..] if *name == [0; 16] => CompletionCode::COMMAND_SPECIFIC_82,
+            _ => CompletionCode::COMMAND_SPECIFIC_81,
+        })?;
+        if !self.has_room() {
+            return Err(CompletionCode::OUT_OF_SPACE);
+        }
+        let id = self.new_id(call.random, 1);
+        let mut string = [0; 16];
+        call.random.fill(&mut string);
+        let expires = call.now + CHALLENGE_LIFE;
+        self.ends_at(expires);
+        let challenge = Challenge { string, user: user.number, used: None };
+        self.logins.add(Login { id, peer: call.from, expires, step: Step::Challenged(challenge) });
+        reply.put(&id.to_le_bytes())?;
+        reply.put(&string)
+    }
+
+    /// Get Channel Cipher Suites, IPMI 2.0 section 22.15. Lists what works and is open.
+    pub(super) fn cipher_suites(
+        &self,
+        authority: &dyn Authority,
+        data: &[u8],
+        reply: &mut Reply,
+    ) -> Result<(), CompletionCode> {
+        let &[channel, _payload_type, selector, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
+        match channel & 0x0f {
+            channel if self.is_this_channel(channel) => {}
+            // IPMB and system interface exist but have no sessions.
+            0x00 | 0x0f => return Err(CompletionCode::INVALID_FIELD),
+            _ => return Err(CompletionCode::NOT_PRESENT),
+        }
+        let open = SUITES.iter().filter(|suite| policy::suite_privilege(authority, suite).is_some());
+        let mut list = [0; 5 * SUITES.len()];
+        let mut length = 0;
+        let mut put = |bytes: &[u8]| {
+            list[length..length + bytes.len()].copy_from_slice(bytes);
+            length += bytes.len();
+        };
+        if selector & 0x80 != 0 {
+            for suite in open {
+                let (a, i, c) = (suite.authentication as u8, suite.integrity as u8, suite.confidentiality as u8);
+                put(&[0xc0, suite.id, a, 0x40 | i, 0x80 | c]);
+            }
+        } else {
+            let has = |algorithm: &dyn Fn(&crate::crypto::Suite) -> bool| open.clone().any(algorithm);
+            for number in 0..=0x3f {
+                if Authentication::from_wire(number).is_some_and(|it| has(&|suite| suite.authentication == it)) {
+                    put(&[number]);
+                }
+            }
+            for number in 0..=0x3f {
+                if Integrity::from_wire(number).is_some_and(|it| has(&|suite| suite.integrity == it)) {
+                    put(&[0x40 | number]);
+                }
+            }
+            for number in 0..=0x3f {
+                if Confidentiality::from_wire(number).is_some_and(|it| has(&|suite| suite.confidentiality == it)) {
+                    put(&[0x80 | number]);
+                }
+            }
+        }
+        let start = usize::from(selector & 0x1f) * LIST_CHUNK;
+        let rest = list[..length].get(start..).unwrap_or_default();
+        reply.put(&[self.settings.channel])?;
+        reply.put(&rest[..rest.len().min(LIST_CHUNK)])
+    }
+
+    fn is_this_channel(&self, channel: u8) -> bool {
+        channel == THIS_CHANNEL || channel == self.settings.channel
+    }
+}
