@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +23,8 @@ pub const STANDARD: ConsoleId = ConsoleId(0);
 pub const EVENT_QUEUE: usize = 32;
 /// Most bytes queued for a console that does not read.
 pub(super) const QUEUE: usize = 1 << 20;
+/// How long a client may take to read what is left when its console is closed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How much is read at once.
 pub(super) const PIECE: usize = 1024;
 
@@ -102,7 +105,7 @@ pub fn serve(listener: TcpListener, events: mpsc::Sender<ConsoleEvent>) {
                     tokio::spawn(connection(ConsoleId(number), stream, events.clone()));
                 }
                 // Out of descriptors, most likely: it stays in the backlog meanwhile.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }
     });
@@ -119,15 +122,15 @@ async fn connection(id: ConsoleId, mut stream: TcpStream, events: mpsc::Sender<C
     }
     let mut buffer = [0; PIECE];
     let mut reading = Reading::On;
-    let mut closing = false;
-    while !(closing && outgoing.is_empty()) {
+    loop {
         match step(&mut stream, reading, &mut buffer, &mut outgoing, &mut commands).await {
             Step::Command(Command::Write(bytes)) => outgoing.extend(bytes),
-            Step::Command(Command::More) if !closing => reading = Reading::On,
-            Step::Command(Command::More) => {}
+            Step::Command(Command::More) => reading = Reading::On,
             Step::Command(Command::Close) => {
-                closing = true;
-                reading = Reading::Off;
+                // A client that does not read loses the rest.
+                let rest = outgoing.make_contiguous();
+                let _ = tokio::time::timeout(LAST_WORDS, stream.write_all(rest)).await;
+                break;
             }
             Step::Received(count) => {
                 reading = Reading::Off;

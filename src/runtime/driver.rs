@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use super::lan::{BATCH, Batch, Lan, bind_failure};
 use super::script::{Script, echo};
 use super::syslog::Syslog;
 use super::system::System;
-use super::terminal::{self, Input, RawTerminal};
+use super::terminal::{self, Input, RawTerminal, Streams};
 use crate::bmc::LogLevel;
 use crate::config::model::Address;
 use crate::config::text::encode;
@@ -48,7 +49,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What the driver does beside driving.
 pub struct Plan {
-    /// Whether there is a console on standard input and output, and what the former is.
+    /// Standard input and output.
+    pub streams: Streams,
+    /// Whether there is a console on them, and what the input is.
     pub standard: Option<Input>,
     /// Where the TCP console listens.
     pub console: Option<SocketAddr>,
@@ -173,6 +176,8 @@ struct Driver<S> {
 
     standard: Option<Input>,
     output: ConsoleWriter,
+    /// The terminal, until it is in raw mode.
+    terminal: Option<OwnedFd>,
     raw: Option<RawTerminal>,
     consoles: BTreeMap<ConsoleId, Console>,
     console_address: Option<SocketAddr>,
@@ -190,7 +195,11 @@ impl<S: System> Driver<S> {
     fn new(system: S, plan: Plan) -> std::io::Result<Self> {
         let (to_host_events, host_events) = mpsc::channel(host::EVENT_QUEUE);
         let (to_console_events, console_events) = mpsc::channel(console_port::EVENT_QUEUE);
-        let output = terminal::start(to_console_events.clone())?;
+        let terminal = match plan.standard {
+            Some(Input::Terminal) => Some(plan.streams.input.try_clone()?),
+            _ => None,
+        };
+        let output = terminal::start(plan.streams, to_console_events.clone())?;
         let mut driver = Self {
             system,
             effects: Effects::default(),
@@ -213,6 +222,7 @@ impl<S: System> Driver<S> {
             vms: HashMap::new(),
             standard: plan.standard,
             output,
+            terminal,
             raw: None,
             consoles: BTreeMap::new(),
             console_address: plan.console,
@@ -614,8 +624,10 @@ impl<S: System> Driver<S> {
         };
         if more {
             console.run = Some(run);
-        } else {
-            self.runs -= 1;
+            return;
+        }
+        self.runs -= 1;
+        if self.ending.is_none() {
             console.writer.write(PROMPT.to_vec());
             self.advance(id);
         }
@@ -695,12 +707,11 @@ impl<S: System> Driver<S> {
                 }
             }
         }
-        if let Some(input) = self.standard {
-            if input == Input::Terminal {
-                match RawTerminal::enter() {
-                    Ok(raw) => self.raw = Some(raw),
-                    Err(error) => complain(&format!("The terminal stays in line mode: {}", message(&error))),
-                }
+        if self.standard.is_some() {
+            match self.terminal.take().map(RawTerminal::enter) {
+                Some(Ok(raw)) => self.raw = Some(raw),
+                Some(Err(error)) => complain(&format!("The terminal stays in line mode: {}", message(&error))),
+                None => {}
             }
             self.open_console(STANDARD, self.output.clone(), Kind::Terminal);
         }
@@ -826,3 +837,6 @@ fn watch_signals() -> std::io::Result<mpsc::Receiver<Signal>> {
     }
     Ok(receiver)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use super::options::Options;
 use super::places::Places;
 use super::script::{Script, read_command_file};
 use super::syslog::Syslog;
-use super::terminal::{Input, kind_of_input};
+use super::terminal::{Input, Streams};
 use super::{Ending, dry_run};
 use crate::config::model::{Address, Config, Port};
 use crate::config::{Diagnostic, Severity, lan_conf};
@@ -81,9 +81,11 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     let mut notes = Vec::new();
     let (persistence, files, state) = open_state(options, places, &config.name, &mut notes)?;
     // Descriptor 0 without anybody behind it is no console: the original aborts.
-    let input = kind_of_input();
+    let streams = Streams::standard().map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
+    let input = streams.kind();
     let standard = (options.nostdio == 0 && input != Input::Nothing).then_some(input);
     let plan = Plan {
+        streams,
         standard,
         console: config.console.as_ref().and_then(Address::literal),
         script,

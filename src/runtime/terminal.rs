@@ -39,11 +39,6 @@ pub enum Input {
     Nothing,
 }
 
-/// Looks at standard input.
-pub fn kind_of_input() -> Input {
-    kind_of(std::io::stdin())
-}
-
 fn kind_of(input: impl AsFd) -> Input {
     let Ok(status) = fstat(&input) else { return Input::Nothing };
     let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
@@ -65,13 +60,9 @@ pub struct RawTerminal {
 }
 
 impl RawTerminal {
-    /// Puts the terminal on standard input into raw mode: no echo, no line editing, no
-    /// signals from keys, CR as it is. Output keeps its processing.
-    pub fn enter() -> io::Result<Self> {
-        Self::on(std::io::stdin().as_fd().try_clone_to_owned()?)
-    }
-
-    fn on(terminal: OwnedFd) -> io::Result<Self> {
+    /// Puts a terminal into raw mode: no echo, no line editing, no signals from keys, CR as it
+    /// is. Output keeps its processing.
+    pub fn enter(terminal: OwnedFd) -> io::Result<Self> {
         let before = tcgetattr(&terminal)?;
         let mut raw = before.clone();
         raw.input_flags.remove(
@@ -109,15 +100,34 @@ impl Drop for RawTerminal {
     }
 }
 
-/// Starts the task of standard input and output. Input is read after the first
-/// [`ConsoleWriter::more`].
-pub fn start(events: mpsc::Sender<ConsoleEvent>) -> io::Result<ConsoleWriter> {
-    let input = std::io::stdin().as_fd().try_clone_to_owned()?;
-    let output = std::io::stdout().as_fd().try_clone_to_owned()?;
-    start_on(input, output, events)
+/// The two ends of a console that is not on the network.
+#[derive(Debug)]
+pub struct Streams {
+    /// What is typed.
+    pub input: OwnedFd,
+    /// What is shown.
+    pub output: OwnedFd,
 }
 
-fn start_on(input: OwnedFd, output: OwnedFd, events: mpsc::Sender<ConsoleEvent>) -> io::Result<ConsoleWriter> {
+impl Streams {
+    /// Standard input and output.
+    pub fn standard() -> io::Result<Self> {
+        Ok(Self {
+            input: std::io::stdin().as_fd().try_clone_to_owned()?,
+            output: std::io::stdout().as_fd().try_clone_to_owned()?,
+        })
+    }
+
+    /// What the input is.
+    pub fn kind(&self) -> Input {
+        kind_of(&self.input)
+    }
+}
+
+/// Starts the task of standard input and output. Input is read after the first
+/// [`ConsoleWriter::more`].
+pub fn start(streams: Streams, events: mpsc::Sender<ConsoleEvent>) -> io::Result<ConsoleWriter> {
+    let Streams { input, output } = streams;
     let mut stream = Standard { input: Descriptor::new(input)?, output: Descriptor::new(output)? };
     let (writer, mut commands) = ConsoleWriter::new();
     let queued = writer.queued();
@@ -273,7 +283,7 @@ mod tests {
     fn raw_mode_ends_with_its_guard() {
         let pty = nix::pty::openpty(None, None).unwrap();
         let before = tcgetattr(&pty.slave).unwrap();
-        let raw = RawTerminal::on(pty.slave.try_clone().unwrap()).unwrap();
+        let raw = RawTerminal::enter(pty.slave.try_clone().unwrap()).unwrap();
         let during = tcgetattr(&pty.slave).unwrap();
         assert!(!during.local_flags.intersects(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG));
         assert_eq!(during.output_flags, before.output_flags);
@@ -286,7 +296,7 @@ mod tests {
         let (input, mut typist) = std::io::pipe().unwrap();
         let (mut screen, output) = std::io::pipe().unwrap();
         let (events, mut queue) = mpsc::channel(4);
-        let writer = start_on(input.into(), output.into(), events).unwrap();
+        let writer = start(Streams { input: input.into(), output: output.into() }, events).unwrap();
         typist.write_all(b"help\n").unwrap();
         writer.write(b"> ".to_vec());
         let mut prompt = [0; 2];
@@ -320,7 +330,7 @@ mod tests {
         std::io::Seek::rewind(&mut input).unwrap();
         let output = tempfile::NamedTempFile::new().unwrap();
         let (events, mut queue) = mpsc::channel(4);
-        let writer = start_on(input.into(), output.reopen().unwrap().into(), events).unwrap();
+        let writer = start(Streams { input: input.into(), output: output.reopen().unwrap().into() }, events).unwrap();
         writer.write(b"ready\n".to_vec());
         writer.more();
         assert!(matches!(queue.recv().await, Some(ConsoleEvent::Input(_, bytes)) if bytes == b"quit\n"));
@@ -335,7 +345,7 @@ mod tests {
     async fn a_screen_that_stands_still_stops_nobody() {
         let (_screen, output) = std::io::pipe().unwrap();
         let (events, _queue) = mpsc::channel(4);
-        let writer = start_on(null(), output.into(), events).unwrap();
+        let writer = start(Streams { input: null(), output: output.into() }, events).unwrap();
         let mut room = true;
         for _ in 0..100 {
             room &= writer.write(vec![b'x'; 100_000]);

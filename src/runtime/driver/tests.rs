@@ -1,0 +1,452 @@
+//! The loop around a system that does what the statements of this test say.
+
+use super::*;
+use crate::config::Span;
+use crate::config::command::Statement;
+use crate::config::model::Port;
+use crate::runtime::console::GREETING;
+use crate::sim::HostResult;
+use std::io::{PipeReader, PipeWriter, Read};
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+const LAN: LanId = LanId { mc: 0x20, channel: 1 };
+const SERIAL: SerialId = SerialId { mc: 0x20, channel: 15 };
+
+/// What happened to the system, in order.
+type Diary = Arc<Mutex<Vec<String>>>;
+
+#[derive(Default)]
+struct Fake {
+    diary: Diary,
+    deadline: Option<Moment>,
+    jobs: u64,
+}
+
+impl Fake {
+    fn note(&self, text: impl Into<String>) {
+        self.diary.lock().unwrap().push(text.into());
+    }
+
+    fn job(&mut self, work: HostJob, out: &mut Effects) {
+        self.jobs += 1;
+        out.list.push(Effect::Run { job: JobId(self.jobs), work });
+    }
+}
+
+fn local(port: &str) -> Address {
+    Address { host: "127.0.0.1".into(), port: Port::Number(port.parse().unwrap()), span: Span::default() }
+}
+
+impl System for Fake {
+    fn begin(&mut self, _: Moment, _: &mut Effects) {
+        self.note("begin");
+    }
+
+    fn statement(
+        &mut self,
+        now: Moment,
+        console: Option<ConsoleId>,
+        statement: &Statement,
+        out: &mut Effects,
+    ) -> StatementOutcome {
+        let line = statement.lines.last().unwrap().1.clone();
+        let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        let text = rest.to_string();
+        match word {
+            "lan" => out.list.push(Effect::OpenLan { lan: LAN, address: local(rest) }),
+            "serial" => out.list.push(Effect::OpenSerial { serial: SERIAL, address: local(rest), connect: false }),
+            "run" => self.job(HostJob::Shell { line: text, lane: 0x20 }, out),
+            "save" => self.job(HostJob::SaveState { name: text, content: b"content".to_vec() }, out),
+            "vm" => out.list.push(Effect::StartProcess { mc: 0x20, command: text }),
+            "kill" => out.list.push(Effect::SignalProcess { mc: 0x20, kill: true }),
+            "print" => out.list.push(Effect::Print { console, text: format!("{text}\n") }),
+            "log" => out.list.push(Effect::Log { level: LogLevel::Info, text }),
+            "exit" => out.list.push(Effect::Exit(rest.parse().unwrap())),
+            "timer" => self.deadline = Some(now + Duration::from_millis(rest.parse().unwrap())),
+            "sleep" => return StatementOutcome::Sleep(rest.parse().unwrap()),
+            "include" => return StatementOutcome::Include(text),
+            "noecho" => return StatementOutcome::NoEcho,
+            "quit" => return StatementOutcome::Quit,
+            "" => return StatementOutcome::Done,
+            word if word.starts_with('#') => return StatementOutcome::Done,
+            word => {
+                let span = Span { line: statement.lines[0].0, column: 1, length: 1 };
+                return StatementOutcome::Failed(Diagnostic {
+                    severity: Severity::Error,
+                    file: statement.file.clone(),
+                    span,
+                    message: format!("Unknown command: {word}"),
+                    source_line: line.clone(),
+                });
+            }
+        }
+        self.note(line);
+        StatementOutcome::Done
+    }
+
+    fn started(&mut self, _: Moment, _: &mut Effects) -> Result<(), String> {
+        self.note("started");
+        if self.diary.lock().unwrap().iter().any(|line| line == "print no bmc") { Err("no BMC".into()) } else { Ok(()) }
+    }
+
+    fn lan_opened(&mut self, _: Moment, _: LanId, local: SocketAddr, _: &mut Effects) {
+        self.note(format!("lan opened {}", local.ip()));
+    }
+
+    fn datagram(&mut self, _: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects) {
+        bytes.reverse();
+        let start = out.bytes.len();
+        out.bytes.extend_from_slice(bytes);
+        out.list.push(Effect::Send { lan, to: from, start, end: out.bytes.len() });
+    }
+
+    fn serial_connected(&mut self, _: Moment, serial: SerialId, out: &mut Effects) {
+        out.list.push(Effect::Serial { serial, bytes: b"hello".to_vec() });
+    }
+
+    fn serial_disconnected(&mut self, _: Moment, _: SerialId, _: &mut Effects) {
+        self.note("serial gone");
+    }
+
+    fn serial_data(&mut self, _: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects) {
+        out.list.push(Effect::Serial { serial, bytes: bytes.to_vec() });
+    }
+
+    fn sol_opened(&mut self, _: Moment, _: u8, _: &mut Effects) {}
+    fn sol_closed(&mut self, _: Moment, _: u8, _: &mut Effects) {}
+    fn sol_data(&mut self, _: Moment, _: u8, _: &[u8], _: &mut Effects) {}
+    fn sol_written(&mut self, _: Moment, _: u8, _: usize, _: &mut Effects) {}
+
+    fn job_done(&mut self, _: Moment, job: JobId, result: HostResult, _: &mut Effects) {
+        let what = match result {
+            HostResult::Shell(shell) => String::from_utf8(shell.output).unwrap().trim().to_string(),
+            other => format!("{other:?}"),
+        };
+        self.note(format!("job {} {what}", job.0));
+    }
+
+    fn process_started(&mut self, _: Moment, _: u8, _: &mut Effects) {
+        self.note("vm started");
+    }
+
+    fn process_exited(&mut self, _: Moment, _: u8, out: &mut Effects) {
+        self.note("vm exited");
+        out.list.push(Effect::Exit(7));
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        self.deadline
+    }
+
+    fn timeout(&mut self, now: Moment, out: &mut Effects) {
+        assert!(self.deadline.take().unwrap() <= now);
+        self.note("timeout");
+        out.list.push(Effect::Exit(9));
+    }
+}
+
+/// A driver about to run: the plan, both ends of its terminal, and its diary.
+struct Bench {
+    plan: Plan,
+    keyboard: Option<PipeWriter>,
+    screen: PipeReader,
+    diary: Diary,
+}
+
+fn bench(script: &str, standard: Option<Input>) -> Bench {
+    let (input, keyboard) = std::io::pipe().unwrap();
+    let (screen, output) = std::io::pipe().unwrap();
+    let mut plan = Plan {
+        streams: Streams { input: input.into(), output: output.into() },
+        standard,
+        console: None,
+        script: Script::default(),
+        directories: Vec::new(),
+        program_limit: Duration::from_secs(30),
+        state: None,
+        failures: Failures::Reported,
+        syslog: None,
+        notes: Vec::new(),
+    };
+    plan.script.push_file("test.emu", script.as_bytes());
+    Bench { plan, keyboard: Some(keyboard), screen, diary: Diary::default() }
+}
+
+impl Bench {
+    /// Types something before it starts; the end of input follows.
+    fn typed(mut self, text: &str) -> Self {
+        self.keyboard.take().unwrap().write_all(text.as_bytes()).unwrap();
+        self
+    }
+
+    /// Runs to the end beside `user`; what was shown, and how it ended.
+    async fn run(self, user: impl AsyncFnOnce(&mut PipeReader)) -> (String, Ending, Vec<String>) {
+        let Bench { plan, keyboard, mut screen, diary } = self;
+        let fake = Fake { diary: Arc::clone(&diary), ..Fake::default() };
+        let (ending, ()) = tokio::join!(run(fake, plan), user(&mut screen));
+        drop(keyboard);
+        let mut shown = String::new();
+        screen.read_to_string(&mut shown).unwrap();
+        let diary = diary.lock().unwrap().clone();
+        (shown, ending, diary)
+    }
+
+    async fn run_alone(self) -> (String, Ending, Vec<String>) {
+        self.run(async |_| {}).await
+    }
+}
+
+/// Reads the screen until `enough` has been shown, without standing in the driver's way.
+async fn wait_for(screen: &mut PipeReader, enough: impl Fn(&str) -> bool + Send + 'static) -> String {
+    let mut screen = screen.try_clone().unwrap();
+    let reader = tokio::task::spawn_blocking(move || {
+        let mut seen = String::new();
+        while !enough(&seen) {
+            let mut byte = [0];
+            screen.read_exact(&mut byte).unwrap();
+            seen.push(byte[0].into());
+        }
+        seen
+    });
+    reader.await.unwrap()
+}
+
+/// The port of the LAN channel, when its socket is open.
+async fn lan_port(screen: &mut PipeReader) -> u16 {
+    let opened = "Opened UDP port ";
+    let shown = wait_for(screen, move |seen| seen.contains(opened) && seen.ends_with("\n\r")).await;
+    shown.rsplit(opened).next().unwrap().trim().parse().unwrap()
+}
+
+async fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+/// Tries until the driver listens.
+async fn connect(port: u16) -> TcpStream {
+    loop {
+        match TcpStream::connect(("127.0.0.1", port)).await {
+            Ok(stream) => return stream,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+}
+
+async fn read_text(stream: &mut TcpStream, text: &str) {
+    let mut seen = vec![0; text.len()];
+    stream.read_exact(&mut seen).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&seen), text);
+}
+
+#[tokio::test]
+async fn a_dialogue_looks_like_the_originals() {
+    let (shown, ending, _) =
+        bench("# hello\nprint a\nbogus\n", Some(Input::Stream)).typed("foo\rprint b\n\r\nquit\n").run_alone().await;
+    assert_eq!(ending, Ending::Status(0));
+    let start = "# hello\n\rprint a\n\ra\n\rbogus\n\r**Unknown command: bogus\n\r";
+    let dialogue = "> foo\n**Unknown command: foo\n\r> print b\nb\n\r> \n> \n> quit\n";
+    assert_eq!(shown, format!("{start}{dialogue}"));
+}
+
+#[tokio::test]
+async fn the_end_of_input_ends_the_program_after_the_last_command() {
+    let (shown, ending, diary) =
+        bench("print a\n", Some(Input::Stream)).typed("run sleep 0.05; echo x\nprint b").run_alone().await;
+    assert_eq!(ending, Ending::Status(0));
+    assert!(shown.ends_with("> print b"), "{shown:?}");
+    assert_eq!(diary, ["begin", "print a", "started", "run sleep 0.05; echo x"]);
+}
+
+#[tokio::test]
+async fn byte_4_ends_it_as_well_and_input_waits_for_a_sleeping_command() {
+    let (shown, ending, diary) =
+        bench("", Some(Input::Stream)).typed("sleep 30\nprint b\n\x04print c\n").run_alone().await;
+    assert_eq!(ending, Ending::Status(0));
+    assert_eq!(shown, "> sleep 30\n> print b\nb\n\r> \n");
+    assert_eq!(diary, ["begin", "started", "print b"]);
+}
+
+#[tokio::test]
+async fn datagrams_are_answered_while_the_command_file_sleeps() {
+    let bench = bench("lan 0\nsleep 300\nexit 3\n", None);
+    let (shown, ending, diary) = bench
+        .run(async |screen| {
+            let port = lan_port(screen).await;
+            let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            client.connect(("127.0.0.1", port)).await.unwrap();
+            for round in 0..100u8 {
+                client.send(&[round, 2, 3]).await.unwrap();
+                let mut answer = [0; 8];
+                assert_eq!(client.recv(&mut answer).await.unwrap(), 3);
+                assert_eq!(answer[..3], [3, 2, round]);
+            }
+        })
+        .await;
+    assert_eq!((shown.as_str(), ending), ("", Ending::Status(3)));
+    assert_eq!(diary, ["begin", "lan 0", "lan opened 127.0.0.1", "exit 3"]);
+}
+
+#[tokio::test]
+async fn a_burst_is_answered_completely_and_in_order() {
+    let bench = bench("lan 0\n", Some(Input::Stream));
+    let mut keyboard = bench.keyboard.as_ref().unwrap().try_clone().unwrap();
+    let (_, ending, _) = bench
+        .run(async |screen| {
+            let port = lan_port(screen).await;
+            let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            for number in 0..150u8 {
+                client.send_to(&[0, number], ("127.0.0.1", port)).unwrap();
+            }
+            let client = UdpSocket::from_std({
+                client.set_nonblocking(true).unwrap();
+                client
+            })
+            .unwrap();
+            for number in 0..150u8 {
+                let mut answer = [0; 8];
+                client.recv(&mut answer).await.unwrap();
+                assert_eq!(answer[..2], [number, 0]);
+            }
+            keyboard.write_all(b"quit\n").unwrap();
+        })
+        .await;
+    assert_eq!(ending, Ending::Status(0));
+}
+
+#[tokio::test]
+async fn a_lan_port_that_is_taken_ends_the_program_and_opening_twice_does_not() {
+    let taken = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (shown, ending, diary) = bench(&format!("lan {port}\nprint a\n"), None).run_alone().await;
+    assert_eq!((shown.as_str(), ending), ("", Ending::Status(1)));
+    assert_eq!(diary, ["begin", &format!("lan {port}")]);
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (shown, ending, diary) = bench(&format!("lan {free}\nlan {free}\nexit 0\n"), None).run_alone().await;
+    assert_eq!((shown, ending), (format!("Opened UDP port {free}\n\r"), Ending::Status(0)));
+    assert_eq!(diary.iter().filter(|line| *line == "lan opened 127.0.0.1").count(), 2);
+}
+
+#[tokio::test]
+async fn a_failing_statement_is_left_out_unless_it_shall_be_fatal() {
+    let (_, ending, diary) = bench("print a\nbogus\nprint b\nexit 4\n", None).run_alone().await;
+    assert_eq!(ending, Ending::Status(4));
+    assert_eq!(diary, ["begin", "print a", "print b", "exit 4"]);
+    let mut strict = bench("print a\nbogus\nprint b\nexit 4\n", None);
+    strict.plan.failures = Failures::Fatal;
+    let (_, ending, diary) = strict.run_alone().await;
+    assert_eq!(ending, Ending::Status(1));
+    assert_eq!(diary, ["begin", "print a"]);
+}
+
+#[tokio::test]
+async fn without_a_bmc_there_is_no_program() {
+    let (shown, ending, _) = bench("print no bmc\n", Some(Input::Stream)).run_alone().await;
+    assert_eq!(ending, Ending::Status(1));
+    assert!(!shown.contains("> "), "{shown:?}");
+}
+
+#[tokio::test]
+async fn included_files_are_echoed_and_run_in_their_place() {
+    let root = tempfile::tempdir().unwrap();
+    let inner = root.path().join("inner.emu");
+    std::fs::write(&inner, "print inner\n").unwrap();
+    let mut bench = bench("include inner.emu\nprint outer\ninclude missing.emu\n", Some(Input::Stream));
+    bench.plan.directories = vec![root.path().into()];
+    let (shown, ending, diary) = bench.typed("include inner.emu\nquit\n").run_alone().await;
+    assert_eq!(ending, Ending::Status(0));
+    assert_eq!(diary, ["begin", "print inner", "print outer", "started", "print inner"]);
+    assert!(shown.contains("**Could not read include file missing.emu: No such file or directory\n\r"), "{shown:?}");
+    assert!(shown.ends_with("> include inner.emu\nprint inner\n\rinner\n\r> quit\n"), "{shown:?}");
+}
+
+#[tokio::test]
+async fn state_is_written_before_the_end() {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let mut bench = bench("save sel.20\nquit\n", None);
+    let log = Arc::clone(&written);
+    bench.plan.state = Some(Arc::new(move |name, content| {
+        // Slower than the way to the end.
+        std::thread::sleep(Duration::from_millis(50));
+        log.lock().unwrap().push((name.to_string(), content.to_vec()));
+        Ok(())
+    }));
+    let (_, ending, diary) = bench.run_alone().await;
+    assert_eq!(ending, Ending::Status(0));
+    assert_eq!(*written.lock().unwrap(), [("sel.20".to_string(), b"content".to_vec())]);
+    assert_eq!(diary.last().unwrap(), "job 1 Saved(Ok(()))");
+}
+
+#[tokio::test]
+async fn a_program_comes_back_and_a_timer_rings() {
+    let (_, ending, diary) = bench("run echo hi\nsleep 200\ntimer 10\n", None).run_alone().await;
+    assert_eq!(ending, Ending::Status(9));
+    assert_eq!(diary, ["begin", "run echo hi", "job 1 hi", "timer 10", "started", "timeout"]);
+}
+
+#[tokio::test]
+async fn a_virtual_machine_is_started_once_and_its_end_is_noticed() {
+    let (_, ending, diary) = bench("vm sleep 600\nvm sleep 600\nkill\n", None).run_alone().await;
+    assert_eq!(ending, Ending::Status(7));
+    assert_eq!(diary, ["begin", "vm sleep 600", "vm started", "vm sleep 600", "kill", "started", "vm exited"]);
+}
+
+#[tokio::test]
+async fn a_serial_peer_talks_to_the_system() {
+    let port = free_port().await;
+    let (_, ending, diary) = bench(&format!("serial {port}\nsleep 300\nvm true\n"), None)
+        .run(async |_| {
+            let mut peer = connect(port).await;
+            read_text(&mut peer, "hello").await;
+            peer.write_all(b"echo").await.unwrap();
+            read_text(&mut peer, "echo").await;
+        })
+        .await;
+    assert_eq!(ending, Ending::Status(7));
+    assert!(diary.iter().any(|line| line == "serial gone"), "{diary:?}");
+}
+
+#[tokio::test]
+async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
+    let port = free_port().await;
+    let mut bench = bench("log early\n", Some(Input::Stream));
+    bench.plan.console = Some(SocketAddr::from(([127, 0, 0, 1], port)));
+    let (shown, ending, _) = bench
+        .run(async |_| {
+            let (mut first, mut second) = (connect(port).await, connect(port).await);
+            for client in [&mut first, &mut second] {
+                let mut greeting = [0; 11];
+                client.read_exact(&mut greeting).await.unwrap();
+                assert_eq!(greeting[..9], GREETING);
+                assert_eq!(&greeting[9..], b"> ");
+            }
+            first.write_all(b"noecho\r").await.unwrap();
+            read_text(&mut first, "noecho\n\r> ").await;
+            first.write_all(b"log hi\r").await.unwrap();
+            read_text(&mut first, "hi\n\r> ").await;
+            read_text(&mut second, "hi\n\r").await;
+            second.write_all(b"\x04").await.unwrap();
+            read_text(&mut second, "\n\r").await;
+            assert_eq!(second.read(&mut [0; 8]).await.unwrap(), 0);
+            first.write_all(b"quit\r").await.unwrap();
+            assert_eq!(first.read(&mut [0; 8]).await.unwrap(), 0);
+        })
+        .await;
+    assert_eq!(ending, Ending::Status(0));
+    assert_eq!(shown, "log early\n\rearly\n\r> hi\n\r");
+}
+
+#[tokio::test]
+async fn a_console_port_that_is_taken_ends_the_program() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut bench = bench("print a\n", None);
+    bench.plan.console = Some(taken.local_addr().unwrap());
+    assert_eq!(bench.run_alone().await.1, Ending::Status(1));
+}
+
+#[tokio::test]
+async fn without_standard_console_only_the_ready_line_is_shown() {
+    let (shown, ending, _) = bench("print a\nlog b\nbogus\nexit 0\n", None).typed("print c\n").run_alone().await;
+    assert_eq!((shown.as_str(), ending), ("", Ending::Status(0)));
+}
