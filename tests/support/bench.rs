@@ -48,9 +48,13 @@ impl Bench {
 
     /// What a file holds; an absent one is a failure of the test.
     pub fn read(&self, name: &str) -> String {
+        String::from_utf8_lossy(&self.read_bytes(name)).into_owned()
+    }
+
+    /// The same for a file that is not text.
+    pub fn read_bytes(&self, name: &str) -> Vec<u8> {
         let path = self.path(name);
-        let bytes = fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-        String::from_utf8_lossy(&bytes).into_owned()
+        fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
     }
 
     /// Copies a folder of the project (`examples/minimal`) with everything in it.

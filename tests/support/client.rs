@@ -1,6 +1,7 @@
 //! Real clients: ipmitool and the freeipmi tools, run as a user would run them.
 
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::process::{self, Captured};
@@ -223,12 +224,21 @@ pub struct Freeipmi {
     pub driver: &'static str,
     /// Options such as `-I 17`.
     pub options: Vec<String>,
+    /// What the tools remember of the SDR repository, private to the test.
+    cache: Arc<tempfile::TempDir>,
 }
 
 impl Freeipmi {
     /// By IPMI 1.5 (`LAN`) or RMCP+ (`LAN_2_0`).
     pub fn new(port: u16, user: &str, password: &str, driver: &'static str) -> Self {
-        Self { port, user: user.to_owned(), password: password.to_owned(), driver, options: Vec::new() }
+        Self {
+            port,
+            user: user.to_owned(),
+            password: password.to_owned(),
+            driver,
+            options: Vec::new(),
+            cache: Arc::new(tempfile::tempdir().expect("a temporary folder")),
+        }
     }
 
     /// The same with more options.
@@ -246,6 +256,10 @@ impl Freeipmi {
         if tool != "ipmiconsole" {
             command.args(["-D", self.driver]);
         }
+        if matches!(tool, "ipmi-sensors" | "ipmi-sel" | "ipmi-fru") {
+            let cache = format!("--sdr-cache-directory={}", self.cache.path().display());
+            command.args(["--quiet-cache", &cache]);
+        }
         command.args(&self.options).args(words).env("TZ", "UTC").env("LC_ALL", "C");
         command
     }
@@ -253,7 +267,7 @@ impl Freeipmi {
     /// Runs one of the tools.
     pub fn run(&self, tool: &str, words: &str) -> Ran {
         let words: Vec<_> = words.split_whitespace().collect();
-        Ran::run(&mut self.command(tool, &words), freeipmi_package(tool), CLIENT_LIMIT)
+        Ran::run(&mut self.command(tool, &words), FREEIPMI_PACKAGE, CLIENT_LIMIT)
     }
 
     /// Runs one of the tools and fails the test unless it succeeds.
@@ -271,6 +285,5 @@ fn freeipmi_path(tool: &str) -> String {
     if std::path::Path::new(&installed).exists() { installed } else { tool.to_owned() }
 }
 
-fn freeipmi_package(_tool: &str) -> &'static str {
-    "freeipmi-tools"
-}
+/// The Debian package they come in.
+pub const FREEIPMI_PACKAGE: &str = "freeipmi-tools";

@@ -1,7 +1,6 @@
 //! The simulator as a child process.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,15 +33,23 @@ pub struct Simulator {
 impl Simulator {
     /// Starts it in the bench's folder and does not wait for anything.
     pub fn spawn(subject: Subject, bench: &Bench, arguments: &[&str], stdin: Stdin) -> Self {
-        Self::spawn_program(&subject.program(), bench.folder(), arguments, stdin)
+        Self::spawn_with(subject, bench, arguments, stdin, &[])
     }
 
-    /// Starts any program as if it were the simulator.
-    pub fn spawn_program(program: &Path, folder: &Path, arguments: &[&str], stdin: Stdin) -> Self {
-        let mut command = Command::new(program);
+    /// The same with more in its environment, which its helper programs inherit.
+    pub fn spawn_with(
+        subject: Subject,
+        bench: &Bench,
+        arguments: &[&str],
+        stdin: Stdin,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let program = subject.program();
+        let mut command = Command::new(&program);
         command
             .args(arguments)
-            .current_dir(folder)
+            .current_dir(bench.folder())
+            .envs(environment.iter().copied())
             .env_remove("RUST_LOG")
             .stdin(match stdin {
                 Stdin::Null => Stdio::null(),

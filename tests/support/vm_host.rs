@@ -61,6 +61,13 @@ impl VmHost {
         self.stream.write_all(bytes).expect("the simulator reads");
     }
 
+    /// Sends as much as the other side takes within a time, and reads nothing.
+    pub fn send_until_refused(&mut self, bytes: &[u8], limit: Duration) {
+        self.stream.set_write_timeout(Some(limit)).expect("a time limit");
+        // A full connection is what this is for.
+        let _ = self.stream.write_all(bytes);
+    }
+
     fn send(&mut self, bytes: &[u8], end: u8) {
         let mut out = Vec::with_capacity(bytes.len() + 8);
         for &byte in bytes {

@@ -1,0 +1,511 @@
+//! Every client command the manuals name, by ipmitool and freeipmi, against the minimal
+//! example: each has to work, and to say what the example holds.
+
+mod support;
+
+use std::time::Duration;
+
+use support::bench::free_port;
+use support::client::{CLIENT_LIMIT, FREEIPMI_PACKAGE, Ran, Transport};
+use support::config::{Places, SMALL_EMU, adapt, small_lan_conf};
+use support::process::{self, eventually};
+use support::pty::Pty;
+use support::{Bench, Freeipmi, Ipmitool, Simulator, Subject};
+
+/// A running example.
+struct Running {
+    bench: Bench,
+    port: u16,
+    _simulator: Simulator,
+}
+
+impl Running {
+    fn client(&self) -> Ipmitool {
+        Ipmitool::new(self.port, "admin", "admin")
+    }
+
+    fn freeipmi(&self, driver: &'static str) -> Freeipmi {
+        Freeipmi::new(self.port, "admin", "admin", driver)
+    }
+}
+
+/// The minimal example as it is, on a port of its own.
+fn minimal() -> Running {
+    minimal_with(|conf| conf)
+}
+
+/// The minimal example with its `lan.conf` changed.
+fn minimal_with(change: impl FnOnce(String) -> String) -> Running {
+    let bench = Bench::new();
+    bench.copy_tree("examples/minimal", ".");
+    let port = free_port();
+    let conf = adapt(&bench.read("lan.conf"), &Places { lan: vec![port], ..Places::default() });
+    bench.write("lan.conf", change(conf));
+    let files = ["-p", "-c", "lan.conf", "-f", "sim.emu"];
+    let simulator = Simulator::start(Subject::under_test(), &bench, port, &files);
+    Running { bench, port, _simulator: simulator }
+}
+
+/// Opens the example to every authentication type of IPMI 1.5, for the channel and the user.
+fn every_type(conf: String) -> String {
+    conf.replace(" md5", " none md2 md5 straight")
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn controller() {
+    let running = minimal();
+    let client = running.client();
+    client
+        .ok("mc info")
+        .assert_says("Device ID : 0")
+        .assert_says("Firmware Revision : 1.00")
+        .assert_says("IPMI Version : 2.0")
+        .assert_says("Provides Device SDRs : no")
+        .assert_says("SDR Repository Device\n SEL Device\n FRU Inventory Device");
+    client.ok("mc guid").assert_says("696e696d-616d-2d6c-6578-616d706c6500");
+    client.ok("mc getenables").assert_says("System Event Logging : enabled");
+    client.ok("raw 6 1").assert_says("00 01 01 00 02 9f 00 00 00 01 00 00 00 00 00");
+    client.run("raw 6 0xee").assert_failed().assert_says("rsp=0xc1");
+    client.ok("session info active").assert_says("active sessions : 1").assert_says("IPMIv2/RMCP+");
+    let watchdog = client.ok("mc watchdog get");
+    watchdog.assert_says("Watchdog Timer Is: Stopped").assert_says("Initial Countdown: 0.0");
+    // The original leaves the countdown out, and ipmitool shows what it finds in memory.
+    watchdog.assert_says("Present Countdown: 0.0");
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn chassis() {
+    let running = minimal();
+    let client = running.client();
+    client.ok("chassis status").assert_says("System Power : off").assert_says("Power Overload : false");
+    client.ok("power on").assert_says("Chassis Power Control: Up/On");
+    client.ok("power status").assert_says("Chassis Power is on");
+    client.ok("power reset").assert_says("Chassis Power Control: Reset");
+    client.ok("power status").assert_says("Chassis Power is on");
+    client.ok("power cycle").assert_says("Chassis Power Control: Cycle");
+    let on = eventually(Duration::from_secs(6), || client.ok("power status").stdout.contains("is on").then_some(()));
+    assert!(on.is_some(), "power comes back after a cycle");
+    client.ok("power soft").assert_says("Chassis Power Control: Soft");
+    let off = eventually(Duration::from_secs(6), || client.ok("power status").stdout.contains("is off").then_some(()));
+    assert!(off.is_some(), "a soft shutdown ends in off");
+    client.ok("power on");
+    client.ok("power off").assert_says("Chassis Power Control: Down/Off");
+    client.ok("power status").assert_says("Chassis Power is off");
+
+    client.ok("chassis bootdev pxe").assert_says("Set Boot Device to pxe");
+    client.ok("chassis bootparam get 5").assert_says("Force PXE");
+    client.ok("chassis bootdev cdrom");
+    client.ok("chassis bootparam get 5").assert_says("Force Boot from CD/DVD");
+    client.ok("chassis bootdev none");
+    client.ok("chassis identify").assert_says("Chassis identify interval");
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn sensors_and_their_records() {
+    let running = minimal();
+    let client = running.client();
+    client
+        .ok("sdr list")
+        .assert_says("CPU Temp | 45 degrees C | ok")
+        .assert_says("Inlet Temp | 23 degrees C | ok")
+        .assert_says("Fan 1 | 5400 RPM | ok")
+        .assert_says("+12V | 12 Volts | ok");
+    client
+        .ok("sdr elist all")
+        .assert_says("Minimal BMC | 00h | ok | 7.1 | Dynamic MC @ 20h")
+        .assert_says("Watchdog | 00h | ns | 7.1 | Event-Only")
+        .assert_says("PSU 1 | 05h | ok | 10.1 | Presence detected");
+    client.ok("sdr info").assert_says("Record Count : 7").assert_says("SDR Version : 0x51");
+    client
+        .ok("sensor list")
+        .assert_says("CPU Temp | 45.000 | degrees C | ok | na | na | na | 80.000 | 90.000 | 95.000")
+        .assert_says("Fan 1 | 5400.000 | RPM | ok | 600.000 | 900.000 | 1200.000 | na | na | na")
+        .assert_says("PSU 1 | 0x1 | discrete | 0x0100");
+    let one = client.run_words(&["sdr", "get", "CPU Temp"]);
+    one.assert_ok().assert_says("Entity ID : 3.1 (Processor)").assert_says("Upper critical : 90.000");
+    let one = client.run_words(&["sensor", "get", "Fan 1"]);
+    one.assert_ok().assert_says("Lower Critical : 900.000");
+    client.run_words(&["sensor", "thresh", "CPU Temp", "unc", "40"]).assert_ok();
+    client
+        .ok("sensor list")
+        .assert_says("CPU Temp | 45.000 | degrees C | nc | na | na | na | 40.000 | 90.000 | 95.000");
+    // Going above a threshold is an event.
+    client.ok("sel list").assert_says("Temperature #0x01 | Upper Non-critical going high");
+    client.ok(&format!("sdr dump {}", running.bench.path("sdr.dump").display()));
+    client
+        .ok(&format!("-S {} sdr list", running.bench.path("sdr.dump").display()))
+        .assert_says("CPU Temp | 45 degrees C | nc");
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn event_log() {
+    let running = minimal();
+    let client = running.client();
+    client
+        .ok("sel list")
+        .assert_says("Power Supply #0x05 | Presence detected | Asserted")
+        .assert_says("Fan #0x03 | Lower Non-critical going low | Deasserted");
+    client
+        .ok("sel elist")
+        .assert_says("Fan Fan 1 | Lower Non-critical going low | Asserted | Reading 1080 < Threshold 1200 RPM");
+    client.ok("sel info").assert_says("Entries : 3").assert_says("Supported Cmds : 'Delete' 'Reserve'");
+    client.ok("sel get 1").assert_says("SEL Record ID : 0001").assert_says("Sensor Number : 05");
+    let more = running.bench.write(
+        "events",
+        "0x04 0x0c 0x53 0x6f 0x00 0xff 0xff # DIMM 3, correctable\n0x04 0x07 0x77 0x6f 0x01 0xff 0xff # too hot\n",
+    );
+    client.ok(&format!("sel add {}", more.display()));
+    client.ok("sel list").assert_says("Memory #0x53 | Correctable ECC | Asserted");
+    client.ok("sel info").assert_says("Entries : 5");
+    client.ok("sel delete 2").assert_says("Deleted entry 2");
+    client.ok("sel info").assert_says("Entries : 4");
+    client.run_words(&["sel", "time", "set", "01/02/30 03:04:05"]).assert_ok();
+    client.ok("sel time get").assert_says("01/02/30 03:04:0");
+    let event = client.run("event 1");
+    event.assert_says("Temperature #0x30 | Upper Critical going high | Asserted");
+    client.ok("sel clear").assert_says("Clearing SEL");
+    client.run("sel list").assert_says("SEL has no entries");
+    client.ok("sel info").assert_says("Entries : 0");
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn inventory() {
+    let running = minimal();
+    running
+        .client()
+        .ok("fru print")
+        .assert_says("Board Mfg : Example Works")
+        .assert_says("Board Product : Minimal Board")
+        .assert_says("Board Mfg Date : Sun Feb 1 00:00:00 2026")
+        .assert_says("Product Name : Minimal Server")
+        .assert_says("Product Serial : MS-0001")
+        .assert_says("Product Asset Tag : example");
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn users_channels_and_network() {
+    let running = minimal();
+    let client = running.client();
+    client.ok("user list 1").assert_says("2 admin true false true ADMINISTRATOR");
+    client.ok("user summary 1").assert_says("Enabled User Count : 1");
+    client
+        .ok("lan print 1")
+        .assert_says("Set in Progress : Set Complete")
+        .assert_says("Admin : MD5")
+        .assert_says("IP Address : 0.0.0.0");
+    client.ok("lan set 1 ipsrc static");
+    client.ok("lan set 1 ipaddr 192.0.2.17");
+    client.ok("lan print 1").assert_says("IP Address : 192.0.2.17").assert_says("IP Address Source : Static Address");
+    client
+        .ok("channel info")
+        .assert_says("Channel 0x1 info:")
+        .assert_says("Channel Medium Type : 802.3 LAN")
+        .assert_says("Session Support : multi-session");
+    client.ok("channel getaccess 1 2").assert_says("Privilege Level : ADMINISTRATOR");
+    let suites = client.ok("channel getciphers ipmi 1");
+    suites
+        .assert_says("3 N/A hmac_sha1 hmac_sha1_96 aes_cbc_128")
+        .assert_says("17 N/A hmac_sha256 sha256_128 aes_cbc_128")
+        .assert_not_says("xrc4");
+}
+
+/// `sol info` on a BMC with a serial port.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn serial_over_lan_parameters() {
+    let serial = Pty::with_echo();
+    let line = format!("  sol \"{}\" 115200 nortscts\n", serial.path().display());
+    let running = minimal_with(|conf| format!("{conf}{line}"));
+    running
+        .client()
+        .ok("sol info 1")
+        .assert_says("Enabled : true")
+        .assert_says("Non-Volatile Bit Rate (kbps) : 115.2")
+        .assert_says("Payload Port");
+}
+
+/// A second user: made, used, limited, disabled.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn users_are_made_and_used() {
+    let running = minimal();
+    let client = running.client();
+    for words in [
+        "user set name 3 operator",
+        "user set password 3 secret",
+        "user priv 3 3 1",
+        "channel setaccess 1 3 ipmi=on privilege=3",
+        "user enable 3",
+    ] {
+        client.ok(words);
+    }
+    client.ok("user list 1").assert_says("3 operator true false true OPERATOR");
+    client.ok("user test 3 16 secret").assert_says("Success");
+    client.run("user test 3 16 wrong").assert_failed();
+    let operator = Ipmitool::new(running.port, "operator", "secret").with(&["-L", "OPERATOR"]);
+    operator.ok("mc info");
+    operator.ok("power on");
+    operator.by(Transport::Suite(17)).ok("mc info");
+    operator.by(Transport::Lan).ok("mc info");
+    operator.run("user set name 4 intruder").assert_failed();
+    client.ok("user list 1").assert_not_says("intruder");
+    operator.with(&["-L", "ADMINISTRATOR"]).run("mc info").assert_failed();
+    client.ok("user disable 3");
+    operator.run("mc info").assert_failed();
+}
+
+/// A password of 20 bytes, the most RMCP+ knows.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn long_passwords() {
+    let running = minimal();
+    let client = running.client();
+    let long = "abcdefghijklmnopqrst";
+    client.ok(&format!("user set password 2 {long} 20"));
+    Ipmitool::new(running.port, "admin", long).ok("mc info");
+    Ipmitool::new(running.port, "admin", long).by(Transport::Suite(17)).ok("mc info");
+    let cut = Ipmitool::new(running.port, "admin", &long[..19]);
+    cut.run("mc info").assert_failed();
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn cipher_suites() {
+    let running = minimal();
+    for suite in [1, 2, 3, 17] {
+        let client = running.client().by(Transport::Suite(suite));
+        client.ok("mc info").assert_says("Device ID : 0");
+        client.ok("sdr elist all").assert_says("Inlet Temp");
+        client.ok("power status");
+    }
+    let choice = running.client().by(Transport::Lanplus).ok("mc info");
+    choice.assert_not_says("Unable to Get Channel Cipher Suites");
+    // Nobody comes in without a key unless the configuration says so.
+    let started = std::time::Instant::now();
+    running.client().by(Transport::Suite(0)).run("mc info").assert_failed();
+    assert!(started.elapsed() < Duration::from_secs(15), "the refusal is told, not a silence");
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn cipher_suite_0_where_the_configuration_says_none() {
+    let running = minimal_with(every_type);
+    running.client().by(Transport::Suite(0)).ok("mc info");
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn authentication_types() {
+    let running = minimal_with(every_type);
+    // Debian's ipmitool has no MD2; freeipmi has.
+    for kind in ["NONE", "MD5", "PASSWORD"] {
+        let client = running.client().by(Transport::LanAuth(kind));
+        client.ok("mc info").assert_says("Device ID : 0");
+        client.ok("sdr elist all").assert_says("Inlet Temp");
+    }
+    running.client().by(Transport::Lan).ok("mc info");
+    for kind in ["NONE", "MD2", "MD5", "STRAIGHT_PASSWORD_KEY"] {
+        running.freeipmi("LAN").with(&["-a", kind]).ok("bmc-info", "--get-device-id");
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn authentication_types_not_allowed_are_refused() {
+    let running = minimal();
+    for kind in ["NONE", "PASSWORD"] {
+        let client = running.client().by(Transport::LanAuth(kind)).with(&["-N", "1", "-R", "1"]);
+        client.run("mc info").assert_failed();
+    }
+    for kind in ["NONE", "MD2", "STRAIGHT_PASSWORD_KEY"] {
+        let tools = running.freeipmi("LAN").with(&["-a", kind]);
+        tools.run("bmc-info", "--get-device-id").assert_failed();
+    }
+    running.client().by(Transport::LanAuth("MD5")).ok("mc info");
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn wrong_names_and_passwords_are_refused() {
+    let running = minimal();
+    for way in [Transport::Suite(3), Transport::Suite(17), Transport::Suite(1), Transport::Lan] {
+        let wrong = Ipmitool::new(running.port, "admin", "wrong").by(way);
+        wrong.with(&["-N", "1", "-R", "1"]).run("mc info").assert_failed();
+        let nobody = Ipmitool::new(running.port, "nobody", "admin").by(way);
+        nobody.with(&["-N", "1", "-R", "1"]).run("mc info").assert_failed();
+        running.client().by(way).ok("mc info");
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn freeipmi_over_lan() {
+    freeipmi(&minimal(), "LAN", &[]);
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn freeipmi_over_lan_2_0() {
+    freeipmi(&minimal(), "LAN_2_0", &[]);
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn freeipmi_with_suite_17() {
+    freeipmi(&minimal(), "LAN_2_0", &["-I", "17"]);
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn freeipmi_cipher_suites() {
+    let running = minimal_with(every_type);
+    for suite in ["0", "1", "2", "3", "17"] {
+        running.freeipmi("LAN_2_0").with(&["-I", suite]).ok("bmc-info", "--get-device-id");
+    }
+}
+
+/// The freeipmi tools without a single workaround option.
+fn freeipmi(running: &Running, driver: &'static str, options: &[&str]) {
+    let tools = running.freeipmi(driver).with(options);
+    tools
+        .ok("bmc-info", "")
+        .assert_says("Device ID : 0")
+        .assert_says("IPMI Version : 2.0")
+        .assert_says("System GUID : 00656c70-6d61-7865-2d6c-616d696e696d");
+    tools
+        .ok("ipmi-sensors", "")
+        .assert_says("CPU Temp | Temperature | 45.00 | C | 'OK'")
+        .assert_says("Fan 1 | Fan | 5400.00 | RPM | 'OK'")
+        .assert_says("PSU 1 | Power Supply | N/A | N/A | 'Presence detected'");
+    tools
+        .ok("ipmi-sel", "")
+        .assert_says("Power Supply | Presence detected")
+        .assert_says("Fan 1 | Fan | Lower Non-critical - going low");
+    tools.ok("ipmi-sel", "--info").assert_says("Number of log entries : 3");
+    tools.ok("ipmi-fru", "").assert_says("FRU Board Product Name: Minimal Board");
+    tools.ok("ipmi-chassis", "--get-chassis-status").assert_says("System Power : off");
+    tools.ok("ipmi-chassis", "--chassis-control=POWER-UP");
+    power(&tools, "--stat").assert_says(": on");
+    power(&tools, "--off").assert_says(": ok");
+    power(&tools, "--stat").assert_says(": off");
+    tools.ok("ipmi-sel", "--clear");
+    tools.ok("ipmi-sel", "--info").assert_says("Number of log entries : 0");
+}
+
+fn power(tools: &Freeipmi, word: &str) -> Ran {
+    tools.ok("ipmipower", word)
+}
+
+/// `ipmiconsole` without workarounds: the original needs three of them.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn freeipmi_console() {
+    let serial = Pty::with_echo();
+    let line = format!("  sol \"{}\" 115200 nortscts\n", serial.path().display());
+    let running = minimal_with(|conf| format!("{conf}{line}"));
+    for options in [&[][..], &["-I", "17"]] {
+        let tools = running.freeipmi("LAN_2_0").with(options);
+        let mut terminal = Pty::new();
+        let mut command = tools.command("ipmiconsole", &[]);
+        command.stdin(terminal.stdio()).stdout(terminal.stdio()).stderr(terminal.stdio());
+        let mut console = process::spawn(&mut command, FREEIPMI_PACKAGE);
+        assert!(terminal.wait_for("[SOL established]", Duration::from_secs(10)), "{}", terminal.received.text());
+        terminal.write("hello\r");
+        assert!(terminal.wait_for("echo: hello", Duration::from_secs(10)), "{}", terminal.received.text());
+        terminal.write("&.");
+        let ended = process::wait(&mut console.0, Duration::from_secs(10));
+        assert!(ended.is_some(), "{}", terminal.received.text());
+    }
+}
+
+/// Scanners find it: presence pong and authentication capabilities without a session.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn scanners() {
+    let running = minimal();
+    assert!(support::simulator::presence_ping(running.port, Duration::from_secs(2)));
+    let mut command = std::process::Command::new("ipmipower");
+    command.args(["-h", &format!("127.0.0.1:{}", running.port), "-u", "admin", "-p", "admin", "-s"]);
+    Ran::run(&mut command, FREEIPMI_PACKAGE, CLIENT_LIMIT).assert_ok().assert_says(": off");
+}
+
+/// What is changed through a client is there after a restart, even one that follows at once.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn state_is_kept_across_a_restart() {
+    let bench = Bench::new();
+    let port = free_port();
+    bench.write("lan.conf", small_lan_conf(port, ""));
+    bench.write("sim.emu", SMALL_EMU);
+    let simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    let client = Ipmitool::new(port, "admin", "admin");
+    for words in [
+        "user set name 5 keeper",
+        "user set password 5 kept",
+        "user priv 5 4 1",
+        "channel setaccess 1 5 ipmi=on privilege=4",
+        "user enable 5",
+    ] {
+        client.ok(words);
+    }
+    let events = bench.write("events", "0x04 0x0c 0x53 0x6f 0x00 0xff 0xff # DIMM 3\n");
+    client.ok(&format!("sel add {}", events.display()));
+    client.ok("raw 0x0a 0x24 0 0 0x51 0x12 0x0f 0x20 0 0 0x8f 0 0 0 7 1 0 0xc4 0x6b 0x65 0x70 0x74");
+    simulator.stop();
+
+    let _simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    let client = Ipmitool::new(port, "keeper", "kept");
+    client.ok("user list 1").assert_says("5 keeper true false true ADMINISTRATOR");
+    client.ok("sel list").assert_says("Memory #0x53 | Correctable ECC");
+    client.ok("sdr elist all").assert_says("kept | 00h | ok | 7.1 | Dynamic MC @ 20h");
+    client.ok("sel clear");
+}
+
+/// What ours keeps the original finds, and the other way round.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn state_is_kept_when_the_program_is_swapped() {
+    let bench = Bench::new();
+    let port = free_port();
+    bench.write("lan.conf", small_lan_conf(port, ""));
+    bench.write("sim.emu", SMALL_EMU);
+    let other = "raw 0x0a 0x24 0 0 0x51 0x12 0x0f 0x20 0 0 0x8f 0 0 0 7 1 0 0xc4 0x6e 0x65 0x77 0x32";
+    let users = bench.path("state/ipmi_sim/small/users.mc20");
+
+    let simulator = Simulator::start_default(Subject::Original, &bench, port);
+    let client = Ipmitool::new(port, "admin", "admin");
+    client.ok("user set name 5 first");
+    client.ok("user set password 5 one");
+    client.ok("user priv 5 4 1");
+    client.ok("user enable 5");
+    let events = bench.write("events", "0x04 0x0c 0x53 0x6f 0x00 0xff 0xff # DIMM 3\n");
+    client.ok(&format!("sel add {}", events.display()));
+    // The original writes users at its next tick only.
+    let kept = eventually(Duration::from_secs(5), || {
+        std::fs::read_to_string(&users).is_ok_and(|text| text.contains("first")).then_some(())
+    });
+    assert!(kept.is_some(), "the original keeps its users");
+    std::thread::sleep(Duration::from_millis(1100));
+    simulator.stop();
+
+    let simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    let first = Ipmitool::new(port, "first", "one");
+    first.ok("sel list").assert_says("Memory #0x53 | Correctable ECC");
+    client.ok("user set name 5 second");
+    client.ok("user set password 5 two");
+    let second = Ipmitool::new(port, "second", "two");
+    second.ok(other);
+    second.ok(&format!("sel add {}", events.display()));
+    simulator.stop();
+
+    let _simulator = Simulator::start_default(Subject::Original, &bench, port);
+    second.ok("sdr elist all").assert_says("new2");
+    second.ok("sel info").assert_says("Entries : 2");
+    second.ok("user list 1").assert_says("5 second");
+}

@@ -1,0 +1,184 @@
+//! Every configuration the project hands out: clean, and running as its text says, with
+//! ours and with the original.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use support::bench::{free_port, project};
+use support::config::{Places, adapt};
+use support::process::{self, eventually};
+use support::pty::Pty;
+use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
+
+/// A configuration of the project, in a folder of its own with places of its own.
+struct Example {
+    bench: Bench,
+    emu: &'static str,
+    port: u16,
+    user: (&'static str, &'static str),
+    _serial: Pty,
+}
+
+fn example(folder: &str, emu: &'static str, user: (&'static str, &'static str)) -> Example {
+    let bench = Bench::new();
+    bench.copy_tree(folder, ".");
+    let port = free_port();
+    let serial = Pty::with_echo();
+    let conf = bench.read("lan.conf");
+    let places = Places {
+        lan: vec![port],
+        serial: vec![free_port()],
+        sol: Some(serial.path().display().to_string()),
+        chassis_control: Some("./chassis_control.sh 0x20".to_owned()),
+        ..Places::default()
+    };
+    bench.write("lan.conf", adapt(&conf, &places));
+    Example { bench, emu, port, user, _serial: serial }
+}
+
+impl Example {
+    fn start(&self, subject: Subject) -> Simulator {
+        let files = ["-c", "lan.conf", "-f", self.emu, "-s", "state"];
+        Simulator::start(subject, &self.bench, self.port, &files)
+    }
+
+    fn client(&self) -> Ipmitool {
+        Ipmitool::new(self.port, self.user.0, self.user.1)
+    }
+}
+
+/// What every one of them does.
+fn runs(folder: &str, emu: &'static str, user: (&'static str, &'static str), says: &[(&str, &str)]) {
+    for subject in [Subject::Original, Subject::under_test()] {
+        println!("{folder} with {subject:?}");
+        let example = example(folder, emu, user);
+        if subject == Subject::Ours {
+            let arguments = ["--check", "-c", "lan.conf", "-f", emu];
+            let mut check = Simulator::spawn(subject, &example.bench, &arguments, Stdin::Null);
+            let status = check.wait(Duration::from_secs(5)).expect("an end");
+            assert!(status.success(), "{}", check.report());
+            assert_eq!(check.stderr.text(), "");
+        }
+        let mut simulator = example.start(subject);
+        for (words, text) in says {
+            example.client().ok(words).assert_says(text);
+        }
+        simulator.assert_alive();
+        assert!(!simulator.stderr.text().contains("error"), "{}", simulator.report());
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn minimal() {
+    runs(
+        "examples/minimal",
+        "sim.emu",
+        ("admin", "admin"),
+        &[
+            ("mc info", "IPMI Version : 2.0"),
+            ("sdr elist all", "CPU Temp | 01h | ok | 3.1 | 45 degrees C"),
+            ("sensor list", "+12V | 12.000 | Volts | ok"),
+            ("fru print", "Product Name : Minimal Server"),
+            ("sel elist", "Fan Fan 1 | Lower Non-critical going low"),
+        ],
+    );
+}
+
+/// What the text beside the example says to try on its console.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn minimal_console() {
+    let example = example("examples/minimal", "sim.emu", ("admin", "admin"));
+    let files = ["-p", "-c", "lan.conf", "-f", "sim.emu"];
+    let mut simulator = Simulator::spawn(Subject::under_test(), &example.bench, &files, Stdin::Pipe);
+    simulator.wait_until_ready(example.port);
+    simulator.type_in("sensor_set_value 0x20 0 1 85 1\n");
+    let hot = eventually(Duration::from_secs(5), || {
+        example.client().ok("sdr list").stdout.contains("85 degrees C").then_some(())
+    });
+    assert!(hot.is_some(), "{}", simulator.report());
+    example.client().ok("sel elist").assert_says("Temperature CPU Temp | Upper Non-critical going high");
+    simulator.type_in("quit\n");
+    assert!(simulator.wait(Duration::from_secs(5)).is_some_and(|status| status.success()));
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn qemu() {
+    let files = "compat/qemu";
+    runs(
+        files,
+        "ipmisim1.emu",
+        ("ipmiusr", "test"),
+        &[
+            ("mc info", "IPMI Version : 2.0"),
+            ("power status", "Chassis Power is off"),
+            ("-t 0x30 mc info", "Device ID : 2"),
+        ],
+    );
+}
+
+/// The recipe for trying the NanoKVM tree without hardware, with its own stand-in machine.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn nanokvm_with_its_bench_machine() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        for shell in [&["sh"][..], &["busybox", "sh"]] {
+            let example = example("compat/nanokvm", "sim.emu", ("admin", "admin"));
+            let machine = example.bench.path("bench-machine.sh");
+            let gpio = example.bench.path("gpio");
+            let mut command = Command::new(shell[0]);
+            command
+                .args(&shell[1..])
+                .args([&machine, &gpio])
+                .env("FORCE_OFF", "400")
+                .env("SHUTDOWN", "100")
+                .stdin(Stdio::null());
+            let _machine = process::spawn(&mut command, "busybox");
+            let events = || fs::read_to_string(gpio.join("events")).unwrap_or_default();
+            let up = eventually(Duration::from_secs(5), || gpio.join("gpio504/value").exists().then_some(()));
+            assert!(up.is_some(), "the machine keeps its files");
+
+            let files = ["-n", "-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
+            let mut simulator = Simulator::spawn_with(
+                subject,
+                &example.bench,
+                &files,
+                Stdin::Null,
+                &[("GPIO_DIR", gpio.to_str().expect("a path")), ("SHORT_PRESS", "100")],
+            );
+            simulator.wait_until_ready(example.port);
+            let client = example.client();
+            client.ok("power status").assert_says("Chassis Power is off");
+            client.ok("power on");
+            client.ok("power status").assert_says("Chassis Power is on");
+            client.ok("power reset");
+            client.ok("power off");
+            client.ok("power status").assert_says("Chassis Power is off");
+            client.ok("power on");
+            client.ok("power soft");
+            let off = eventually(Duration::from_secs(5), || events().ends_with("off\n").then_some(()));
+            assert!(off.is_some(), "{}", events());
+            assert_eq!(events(), "on\nreset\nforced-off\non\nshutdown\noff\n", "{shell:?}");
+        }
+    }
+}
+
+/// A new example has to come here too.
+#[test]
+fn every_example_is_tested() {
+    let folders: BTreeSet<_> = fs::read_dir(project("examples"))
+        .expect("examples")
+        .filter_map(|entry| {
+            let entry = entry.expect("an entry");
+            entry.file_type().expect("a type").is_dir().then(|| entry.file_name().into_string())
+        })
+        .map(|name| name.expect("a name"))
+        .collect();
+    assert_eq!(folders, BTreeSet::from(["minimal".to_owned()]));
+}

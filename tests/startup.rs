@@ -1,0 +1,446 @@
+//! The program as a process: options, faults in its files, its consoles, its end.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use support::bench::free_port;
+use support::config::{SMALL_EMU, small_lan_conf};
+use support::process::{contains, eventually};
+use support::replay::Console;
+use support::simulator::{PATIENCE, presence_ping};
+use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
+
+const FILES: [&str; 6] = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
+
+/// A folder with the small configuration on a free port.
+fn small(more: &str) -> (Bench, u16) {
+    let bench = Bench::new();
+    let port = free_port();
+    bench.write("lan.conf", small_lan_conf(port, more));
+    bench.write("sim.emu", SMALL_EMU);
+    (bench, port)
+}
+
+fn client(port: u16) -> Ipmitool {
+    Ipmitool::new(port, "admin", "admin")
+}
+
+fn ours(bench: &Bench, arguments: &[&str], stdin: Stdin) -> Simulator {
+    Simulator::spawn(Subject::under_test(), bench, arguments, stdin)
+}
+
+/// Runs it to its end, which has to come by itself, and returns the exit status.
+#[track_caller]
+fn status_of(simulator: &mut Simulator) -> i32 {
+    let Some(status) = simulator.wait(PATIENCE) else { panic!("it does not end\n{}", simulator.report()) };
+    status.code().unwrap_or_else(|| panic!("{status}\n{}", simulator.report()))
+}
+
+#[track_caller]
+fn assert_complains(simulator: &Simulator, text: &str) {
+    assert!(simulator.stderr.text().contains(text), "`{text}` is missing\n{}", simulator.report());
+}
+
+// ---- options
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn help_and_usage() {
+    let bench = Bench::new();
+    for option in ["--help", "-?", "--usage"] {
+        for subject in [Subject::Original, Subject::under_test()] {
+            let mut simulator = Simulator::spawn(subject, &bench, &[option], Stdin::Null);
+            assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+            let text = simulator.stdout.text();
+            for name in ["--config-file", "--command-file", "--state-dir", "--nostdio"] {
+                assert!(text.contains(name), "{option}: no {name}\n{}", simulator.report());
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn version_checks_the_configuration() {
+    let (bench, _) = small("");
+    for subject in [Subject::Original, Subject::under_test()] {
+        for option in ["-v", "--version"] {
+            let arguments = [option, "-c", "lan.conf"];
+            let mut simulator = Simulator::spawn(subject, &bench, &arguments, Stdin::Null);
+            assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+            let text = simulator.stdout.text();
+            assert!(text.starts_with("IPMI Simulator version 1.0.13\n"), "{}", simulator.report());
+        }
+        let arguments = ["-v", "-c", "nowhere.conf"];
+        let mut simulator = Simulator::spawn(subject, &bench, &arguments, Stdin::Null);
+        assert_eq!(status_of(&mut simulator), 1);
+        assert_complains(&simulator, "Unable to open configuration file 'nowhere.conf'");
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn spellings_of_options() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        for arguments in [
+            &["-np", "-clan.conf", "-fsim.emu"][..],
+            &["--nostdio", "--nopersist", "--config-file=lan.conf", "--command-file=sim.emu"],
+            &["-n", "-p", "--config-file", "lan.conf", "--command-file", "sim.emu"],
+            // The last one counts, and words that are no options do no harm.
+            &["-n", "-p", "-c", "nowhere.conf", "word", "-c", "lan.conf", "-f", "sim.emu"],
+        ] {
+            let (bench, port) = small("");
+            let mut simulator = Simulator::spawn(subject, &bench, arguments, Stdin::Null);
+            simulator.wait_until_ready(port);
+        }
+    }
+}
+
+/// The original stops reading its options there and says nothing.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn unknown_options_are_an_error() {
+    let (bench, _) = small("");
+    let mut simulator = ours(&bench, &["-n", "--foo", "-c", "lan.conf"], Stdin::Null);
+    assert_ne!(status_of(&mut simulator), 0);
+    assert_complains(&simulator, "--foo");
+    let mut simulator = ours(&bench, &["-n", "-c"], Stdin::Null);
+    assert_ne!(status_of(&mut simulator), 0);
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn command_string_runs_after_the_command_file() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let (bench, port) = small("");
+        let files =
+            ["-p", "-c", "lan.conf", "-f", "sim.emu", "-x", "sel_add 0x20 2 0 0 0 0 0x20 0 4 8 5 0x6f 0 0xff 0xff"];
+        let _simulator = Simulator::start(subject, &bench, port, &files);
+        client(port).ok("sel list").assert_says("Power Supply #0x05 | Presence detected");
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn state_is_made_where_it_belongs_or_not_at_all() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let (bench, port) = small("");
+        let simulator = Simulator::start(subject, &bench, port, &["-c", "lan.conf", "-f", "sim.emu", "-s", "a/b"]);
+        assert!(bench.path("a/b/ipmi_sim/small").is_dir());
+        simulator.stop();
+        let simulator =
+            Simulator::start(subject, &bench, port, &["-p", "-c", "lan.conf", "-f", "sim.emu", "-s", "none"]);
+        client(port).ok("user set name 5 nobody");
+        simulator.stop();
+        assert!(!bench.path("none").exists());
+    }
+}
+
+// ---- faults
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn every_fault_of_a_configuration_is_told_with_its_place() {
+    let (bench, port) = small("");
+    let conf = bench.read("lan.conf");
+    let broken = conf.replace("priv_limit admin", "priv_limit king").replace("user 2 true", "user 2 perhaps");
+    bench.write("lan.conf", broken);
+    let mut simulator = ours(&bench, &["-n", "-p", "-c", "lan.conf", "-f", "sim.emu"], Stdin::Null);
+    assert_eq!(status_of(&mut simulator), 1);
+    // name, set_working_mc, startlan, addr, then the fifth line; and the last.
+    assert_complains(&simulator, "lan.conf:5:16: error:");
+    assert_complains(&simulator, "5 |     priv_limit king\n  |                ^^^^");
+    assert_complains(&simulator, "lan.conf:13:10: error:");
+    assert_complains(&simulator, "^^^^^^^");
+    assert!(!presence_ping(port, Duration::from_millis(50)));
+    assert!(!bench.path("state").exists());
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn a_missing_configuration_is_told() {
+    let bench = Bench::new();
+    for subject in [Subject::Original, Subject::under_test()] {
+        let mut simulator = Simulator::spawn(subject, &bench, &["-n", "-c", "nowhere.conf"], Stdin::Null);
+        assert_eq!(status_of(&mut simulator), 1);
+        assert_complains(&simulator, "Unable to open configuration file 'nowhere.conf'");
+    }
+}
+
+/// The original stops at the first failing line, so the BMC never comes up.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn a_faulty_command_is_told_and_the_bmc_comes_up() {
+    let (bench, port) = small("");
+    let emu =
+        bench.read("sim.emu").replace("sel_enable", "sel_enabel 0x20 10 0\nsensor_add 0x20 0 nine 1 1\nsel_enable");
+    bench.write("sim.emu", emu);
+    let mut simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    client(port).ok("sel info").assert_says("Entries : 0");
+    assert_complains(&simulator, "sim.emu:3:1: error:");
+    assert_complains(&simulator, "3 | sel_enabel 0x20 10 0\n  | ^^^^^^^^^^");
+    assert_complains(&simulator, "sim.emu:4:19: error:");
+    simulator.assert_alive();
+    simulator.stop();
+
+    for option in ["--strict", "--check"] {
+        let mut simulator = ours(&bench, &["-n", "-p", option, "-c", "lan.conf", "-f", "sim.emu"], Stdin::Null);
+        assert_eq!(status_of(&mut simulator), 1, "{option}");
+        assert_complains(&simulator, "sim.emu:3:1: error:");
+        assert_complains(&simulator, "sim.emu:4:19: error:");
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn a_missing_command_file_is_told() {
+    let (bench, _) = small("");
+    let mut simulator = ours(&bench, &["-n", "-p", "-c", "lan.conf", "-f", "nowhere.emu"], Stdin::Null);
+    // Without it there is no BMC.
+    assert_eq!(status_of(&mut simulator), 1);
+    assert_complains(&simulator, "nowhere.emu");
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn a_command_file_without_a_bmc_is_told() {
+    let (bench, _) = small("");
+    bench.write("sim.emu", "# nothing\n");
+    for subject in [Subject::Original, Subject::under_test()] {
+        let mut simulator =
+            Simulator::spawn(subject, &bench, &["-n", "-p", "-c", "lan.conf", "-f", "sim.emu"], Stdin::Null);
+        assert_eq!(status_of(&mut simulator), 1);
+        if subject == Subject::Ours {
+            // The original says so to syslog only.
+            assert_complains(&simulator, "No bmc_ipmb specified or configured");
+        }
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn check_opens_nothing_and_keeps_nothing() {
+    let (bench, port) = small("");
+    // The port is taken, and that does not matter.
+    let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("the port");
+    let mut simulator = ours(&bench, &["--check", "-c", "lan.conf", "-f", "sim.emu", "-s", "state"], Stdin::Null);
+    assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+    assert!(!bench.path("state").exists());
+    // All of the project's configurations are clean.
+    for folder in ["examples/minimal", "compat/nanokvm"] {
+        let bench = Bench::new();
+        bench.copy_tree(folder, ".");
+        let mut simulator = ours(&bench, &["--check", "-c", "lan.conf", "-f", "sim.emu"], Stdin::Null);
+        assert_eq!(status_of(&mut simulator), 0, "{folder}\n{}", simulator.report());
+        assert_eq!(simulator.stderr.text(), "", "{folder}");
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn a_port_in_use_is_told() {
+    let (bench, port) = small("");
+    let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("the port");
+    for subject in [Subject::Original, Subject::under_test()] {
+        let mut simulator = Simulator::spawn(subject, &bench, &[&["-n"][..], &FILES].concat(), Stdin::Null);
+        assert_eq!(status_of(&mut simulator), 1);
+        assert_complains(&simulator, "Unable to bind to LAN port");
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn a_blank_line_end_of_another_system_is_no_fault() {
+    let (bench, port) = small("");
+    for file in ["lan.conf", "sim.emu"] {
+        let text = bench.read(file).replace('\n', "\r\n");
+        bench.write(file, text);
+    }
+    let simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    client(port).ok("mc info");
+    assert!(!simulator.stderr.text().contains("error"), "{}", simulator.report());
+}
+
+// ---- readiness
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn it_says_when_it_is_ready() {
+    let (bench, port) = small("");
+    let simulator = ours(&bench, &[&["-n"][..], &FILES].concat(), Stdin::Null);
+    let line = format!("Opened UDP port {port}\n\r");
+    assert!(simulator.stdout.wait_for(&line, PATIENCE), "{}", simulator.report());
+    assert!(presence_ping(port, Duration::from_secs(2)), "said and true");
+    assert!(simulator.stdout.text().starts_with("IPMI Simulator version 1.0.13\n"));
+}
+
+// ---- standard input
+
+/// `echo quit | ipmi_sim ...` is how people make a state directory.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn quit_on_a_pipe() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let (bench, _) = small("");
+        let mut simulator = Simulator::spawn(subject, &bench, &FILES, Stdin::Pipe);
+        simulator.type_in("quit\n");
+        assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+        assert!(bench.path("state/ipmi_sim/small").is_dir());
+    }
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn end_of_input_on_a_pipe() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let (bench, _) = small("");
+        let mut simulator = Simulator::spawn(subject, &bench, &FILES, Stdin::Pipe);
+        simulator.close_stdin();
+        assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+    }
+}
+
+/// The original aborts.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn without_standard_input_it_serves() {
+    let (bench, port) = small("");
+    let mut simulator = ours(&bench, &FILES, Stdin::Null);
+    simulator.wait_until_ready(port);
+    client(port).ok("mc info");
+    simulator.assert_alive();
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn console_on_a_pipe() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let (bench, port) = small("");
+        let mut simulator = Simulator::spawn(subject, &bench, &FILES, Stdin::Pipe);
+        simulator.wait_until_ready(port);
+        simulator.type_in("sel_add 0x20 2 0 0 0 0 0x20 0 4 8 5 0x6f 0 0xff 0xff\n");
+        simulator.type_in("dance\n");
+        assert!(simulator.stdout.wait_for("**Unknown command: dance", PATIENCE), "{}", simulator.report());
+        let text = simulator.stdout.text();
+        assert!(text.contains("> sel_add 0x20 2"), "prompt and echo\n{}", simulator.report());
+        client(port).ok("sel list").assert_says("Power Supply #0x05");
+        // Erased characters are gone: quix, two steps back, it.
+        simulator.type_in("quix\u{8}\u{7f}it\n");
+        assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+    }
+}
+
+// ---- console over TCP
+
+const GREETING: &[u8] = b"\xff\xfb\x03\xff\xfb\x01\xff\xfe\x01> ";
+
+fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    let mut all = Vec::new();
+    let mut byte = [0];
+    while !all.ends_with(end) {
+        match stream.read(&mut byte) {
+            Ok(1) => all.push(byte[0]),
+            other => panic!("{other:?} after {}", String::from_utf8_lossy(&all)),
+        }
+    }
+    all
+}
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn console_over_tcp() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let console = free_port();
+        let (bench, port) = small(&format!("console 127.0.0.1 {console}"));
+        let mut simulator = Simulator::start_default(subject, &bench, port);
+
+        let mut first = TcpStream::connect((Ipv4Addr::LOCALHOST, console)).expect("a console");
+        assert_eq!(read_until(&mut first, b"> "), GREETING);
+        first.write_all(b"dance\n").expect("it reads");
+        let text = read_until(&mut first, b"> ");
+        assert!(text.starts_with(b"dance\n\r"), "echo: {:?}", String::from_utf8_lossy(&text));
+        assert!(contains(&text, b"**Unknown command: dance\n\r"), "{:?}", String::from_utf8_lossy(&text));
+        // An empty line is a prompt and nothing else; a comment does nothing.
+        first.write_all(b"\r").expect("it reads");
+        assert_eq!(read_until(&mut first, b"> "), b"\n\r> ");
+        first.write_all(b"# a comment\n").expect("it reads");
+        assert_eq!(read_until(&mut first, b"> "), b"# a comment\n\r> ");
+
+        // A program's console, at the same time.
+        let mut second = Console::connect(console);
+        assert_eq!(second.type_in("sel_add 0x20 2 0 0 0 0 0x20 0 4 8 5 0x6f 0 0xff 0xff"), "Added record 1\n");
+        client(port).ok("sel list").assert_says("Power Supply #0x05");
+
+        // Ctrl-D ends this connection only.
+        first.write_all(&[4]).expect("it reads");
+        first.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        let mut rest = Vec::new();
+        first.read_to_end(&mut rest).expect("the end");
+        // The log of the client above may come first; there is a prompt again in any case.
+        second.type_in("# still there");
+        simulator.assert_alive();
+    }
+}
+
+/// The original aborts when that happens with `-n`, and after it cannot open the port again
+/// for a minute.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn quit_over_tcp_ends_the_program_and_frees_its_ports() {
+    let console = free_port();
+    let (bench, port) = small(&format!("console 127.0.0.1 {console}"));
+    for _ in 0..2 {
+        let mut simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, console)).expect("a console");
+        read_until(&mut stream, b"> ");
+        stream.write_all(b"quit\n").expect("it reads");
+        assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+    }
+}
+
+// ---- signals
+
+#[test]
+#[ignore = "the program does not serve yet"]
+fn termination_is_prompt_and_frees_the_port() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        for signal in [Signal::SIGTERM, Signal::SIGINT] {
+            let (bench, port) = small("");
+            let mut simulator = Simulator::start_default(subject, &bench, port);
+            simulator.signal(signal);
+            let status = simulator.wait(Duration::from_secs(3)).expect("a prompt end");
+            assert_eq!(status.signal(), Some(signal as i32), "{}", simulator.report());
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free");
+        }
+    }
+}
+
+/// Whoever read its output is gone: no reason to end.
+#[test]
+#[ignore = "the program does not serve yet"]
+fn nobody_reads_its_output() {
+    let (bench, port) = small("");
+    let mut command = Command::new(Subject::under_test().program());
+    command
+        .args(["-n", "-ddd", "-p", "-c", "lan.conf", "-f", "sim.emu"])
+        .current_dir(bench.folder())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut simulator = support::process::spawn(&mut command, "openipmi");
+    drop(simulator.0.stdout.take());
+    drop(simulator.0.stderr.take());
+    let up = eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
+    assert!(up.is_some(), "it serves with nobody listening");
+    for _ in 0..3 {
+        client(port).ok("mc info");
+    }
+    assert!(matches!(simulator.0.try_wait(), Ok(None)));
+}
