@@ -64,6 +64,8 @@ pub enum Action {
         mc: u8,
         /// 1 the port, 2 the history.
         instance: u8,
+        /// The session that asked for it; the holder's own when it ended.
+        by: Option<u32>,
     },
 }
 

@@ -13,8 +13,6 @@ use super::external::Job;
 pub const MAX_SIZE: u32 = 8192;
 /// Most bytes of a console history as a FRU.
 pub const MAX_HISTORY: usize = 0xffff;
-/// What stands behind the console history.
-pub const END_OF_HISTORY: &[u8] = b"\r\n<End Of History>\r\n";
 
 /// A FRU inventory device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +70,6 @@ pub enum Dump<'a> {
 #[derive(Debug, Default)]
 pub struct Frus {
     devices: BTreeMap<u8, FruKind>,
-    /// Most KiB of a history snapshot, 0 for all of it (OEM commands of IANA 40820).
-    pub history_limit: u8,
 }
 
 impl Frus {
@@ -115,7 +111,7 @@ impl Frus {
     }
 
     /// Whether a request with this network function, command and data asks for the size of
-    /// the console history. Whoever has the history then calls [`Frus::take_snapshot`]
+    /// the console history. Whoever has the history then calls [`Frus::keep_history`]
     /// before the command is executed.
     pub fn wants_history(&self, netfn: u8, cmd: u8, data: &[u8]) -> bool {
         const GET_FRU_INVENTORY_AREA_INFO: (u8, u8) = (0x0a, 0x10);
@@ -123,18 +119,13 @@ impl Frus {
             && data.first().is_some_and(|&device| matches!(self.get(device), Some(FruKind::History(_))))
     }
 
-    /// Keeps the console history as it is now for `session`, in place of what it had.
-    pub fn take_snapshot(&mut self, session: u32, history: &[u8]) {
-        let limit = match self.history_limit {
-            0 => MAX_HISTORY,
-            kib => (usize::from(kib) * 1024).min(MAX_HISTORY),
-        };
-        let start = history.len().saturating_sub(limit - END_OF_HISTORY.len());
+    /// Keeps a copy of the console history for `session`, in place of what it had: the
+    /// newest bytes that [`MAX_HISTORY`] leaves room for.
+    pub fn keep_history(&mut self, session: u32, mut history: Vec<u8>) {
+        history.drain(..history.len().saturating_sub(MAX_HISTORY));
         for device in self.devices.values_mut() {
             if let FruKind::History(snapshots) = device {
-                let mut text = history[start..].to_vec();
-                text.extend_from_slice(END_OF_HISTORY);
-                snapshots.insert(session, text);
+                snapshots.insert(session, history.clone());
             }
         }
     }
@@ -218,12 +209,11 @@ mod tests {
         assert!(frus.wants_history(0x0a, 0x10, &[10]));
         assert!(!frus.wants_history(0x0a, 0x10, &[9]) && !frus.wants_history(0x0a, 0x11, &[10]));
         assert!(!frus.wants_history(0x0a, 0x10, &[]));
-        frus.history_limit = 1;
-        frus.take_snapshot(1, &[b'x'; 5000]);
-        frus.take_snapshot(2, b"hello");
+        frus.keep_history(1, vec![b'x'; 70_000]);
+        frus.keep_history(2, b"hello".to_vec());
         let Some(FruKind::History(snapshots)) = frus.get(10) else { panic!("device 10 is the history") };
-        assert_eq!(snapshots[&1].len(), 1024);
-        assert_eq!(snapshots[&2], b"hello\r\n<End Of History>\r\n");
+        assert_eq!(snapshots[&1].len(), MAX_HISTORY);
+        assert_eq!(snapshots[&2], b"hello");
         frus.session_closed(1);
         let Some(FruKind::History(snapshots)) = frus.get(10) else { panic!("device 10 is the history") };
         assert_eq!(snapshots.keys().collect::<Vec<_>>(), [&2]);

@@ -250,50 +250,10 @@ pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
     }
 }
 
-/// The zero-sum checksum of IPMB, IPMI 2.0 section 13.8.
-fn checksum(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)).wrapping_neg()
-}
-
-/// The answer to a Send Message of the host, as Get Message returns it behind the
-/// channel byte: network function and requester's LUN, checksum, responder's address,
-/// sequence and responder's LUN, command, completion code and data, checksum. The first
-/// checksum covers the requester's address, which Get Message leaves out.
-pub fn answer_for_host(request: &BridgedRequest, answer: &[u8]) -> Vec<u8> {
-    let netfn_lun = (request.netfn | 1) << 2 | request.rq_lun & 3;
-    let mut message = Vec::with_capacity(6 + answer.len());
-    message.extend([netfn_lun, checksum(&[request.rq_addr, netfn_lun])]);
-    message.extend([request.rs_addr, request.rq_seq << 2 | request.rs_lun & 3, request.cmd]);
-    message.extend_from_slice(answer);
-    let sum = checksum(message.get(2..).unwrap_or_default());
-    message.push(sum);
-    message
-}
-
-/// The header of a request carried by a Send Message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BridgedRequest {
-    /// Responder's address.
-    pub rs_addr: u8,
-    /// Network function, even.
-    pub netfn: u8,
-    /// Responder's LUN.
-    pub rs_lun: u8,
-    /// Requester's address.
-    pub rq_addr: u8,
-    /// Requester's sequence number.
-    pub rq_seq: u8,
-    /// Requester's LUN.
-    pub rq_lun: u8,
-    /// Command.
-    pub cmd: u8,
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::channel::{Channel, medium, protocol};
     use super::*;
-    use hex_literal::hex;
 
     const MC: u8 = 0x20;
 
@@ -398,16 +358,5 @@ mod tests {
         timeout(&mut machine, Moment::new(Duration::from_secs(60)), MC);
         store_event(&mut machine, MC, &[1; 16]);
         assert!(machine.actions.is_empty());
-    }
-
-    /// The recorded answer of the original is `1e e2 30 04 01 00 ... 59`: its checksums
-    /// leave out bytes.
-    #[test]
-    fn a_bridged_answer_has_right_checksums() {
-        let request =
-            BridgedRequest { rs_addr: 0x30, netfn: 6, rs_lun: 0, rq_addr: 0x20, rq_seq: 1, rq_lun: 2, cmd: 1 };
-        let answer = hex!("00 02 08 10 01 02 a0 91 12 00 03 0f 00 00 00 00");
-        let message = answer_for_host(&request, &answer);
-        assert_eq!(message, hex!("1e c2 30 04 01 00 02 08 10 01 02 a0 91 12 00 03 0f 00 00 00 00 59"));
     }
 }

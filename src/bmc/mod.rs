@@ -191,6 +191,8 @@ pub struct Controller {
     pub vm: vm_process::VmProcess,
     /// Serial-over-LAN parameters and activations, with a `sol` line.
     pub sol: Option<sol_parameters::Sol>,
+    /// What came from the SOL port last.
+    pub history: history::History,
     /// Sensors by LUN and number, and the event receiver.
     pub sensors: sensor::Sensors,
     /// The SDR repository.
@@ -210,6 +212,13 @@ pub struct Controller {
 }
 
 impl Controller {
+    /// What a reader of the console history gets: the newest bytes, at most as many as the
+    /// OEM command "set history return size" allows, and the end message.
+    pub fn history_copy(&self) -> Vec<u8> {
+        let limit = self.sol.as_ref().map_or(0, |sol| usize::from(sol.history_return) * 1024);
+        self.history.snapshot((limit != 0).then_some(limit))
+    }
+
     /// A controller nobody has described yet.
     pub fn new(address: u8) -> Self {
         Self {
@@ -225,6 +234,7 @@ impl Controller {
             chassis: Default::default(),
             vm: Default::default(),
             sol: None,
+            history: Default::default(),
             sensors: Default::default(),
             sdr: Default::default(),
             device_sdrs: Default::default(),

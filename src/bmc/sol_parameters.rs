@@ -125,15 +125,15 @@ pub fn activate(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotActive;
 
-/// Frees an instance, whoever holds it.
-pub fn deactivate(machine: &mut Machine, mc: u8, instance: u8) -> Result<(), NotActive> {
+/// Frees an instance, whoever holds it; `by` is the session that asks.
+pub fn deactivate(machine: &mut Machine, mc: u8, instance: u8, by: Option<u32>) -> Result<(), NotActive> {
     let owner = sol(machine, mc)
         .and_then(|sol| sol.owners.get_mut(usize::from(instance.checked_sub(1)?)))
         .and_then(Option::take);
     if owner.is_none() {
         return Err(NotActive);
     }
-    machine.actions.push(Action::SolDeactivated { mc, instance });
+    machine.actions.push(Action::SolDeactivated { mc, instance, by });
     Ok(())
 }
 
@@ -151,7 +151,7 @@ pub fn session_closed(machine: &mut Machine, session: u32) {
         .collect();
     for (mc, instance) in held {
         // It was found active a line ago.
-        let _ = deactivate(machine, mc, instance);
+        let _ = deactivate(machine, mc, instance, Some(session));
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
         session_closed(&mut machine, 78);
         assert!(machine.actions.is_empty());
         session_closed(&mut machine, 77);
-        let freed = [1, 2].map(|instance| Action::SolDeactivated { mc: 0x20, instance });
+        let freed = [1, 2].map(|instance| Action::SolDeactivated { mc: 0x20, instance, by: Some(77) });
         assert_eq!(machine.actions, freed);
         activate(&mut machine, 0x20, 1, 78, 0).expect("free again");
     }
@@ -218,8 +218,8 @@ mod tests {
     fn there_is_no_history_without_history() {
         let mut machine = machine(0);
         assert_eq!(activate(&mut machine, 0x20, 2, 77, 0), Err(ActivationError::NoInstance));
-        assert_eq!(deactivate(&mut machine, 0x20, 2), Err(NotActive));
-        assert_eq!(deactivate(&mut machine, 0x20, 0), Err(NotActive));
+        assert_eq!(deactivate(&mut machine, 0x20, 2, None), Err(NotActive));
+        assert_eq!(deactivate(&mut machine, 0x20, 0, None), Err(NotActive));
     }
 
     #[test]

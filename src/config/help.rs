@@ -12,6 +12,11 @@ pub struct Entry {
     pub summary: &'static str,
 }
 
+/// What the command `help` prints: a line for each command.
+pub fn command_list() -> String {
+    COMMANDS.iter().map(|entry| format!("{} {}\n    {}\n", entry.name, entry.arguments, entry.summary)).collect()
+}
+
 const fn entry(name: &'static str, arguments: &'static str, summary: &'static str) -> Entry {
     Entry { name, arguments, summary }
 }

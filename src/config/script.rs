@@ -95,6 +95,14 @@ impl Statement {
         }
     }
 
+    /// A finding about the command as a whole: it was read, and could not be carried out.
+    pub fn refused(&self, severity: Severity, message: impl Into<String>) -> Diagnostic {
+        let joined = self.join();
+        let start = joined.text.len() - joined.text.trim_start().len();
+        let end = joined.text.trim_end().len();
+        self.diagnostic(&joined, Fault::new(start..end.max(start), message), severity)
+    }
+
     /// The physical lines as one text.
     fn join(&self) -> Joined<'_> {
         if let ([(_, text)], true) = (self.lines.as_slice(), self.assembly != Assembly::Unfinished) {

@@ -8,7 +8,6 @@ pub mod duplex;
 pub mod jobs;
 pub mod lock_file;
 pub mod names;
-pub mod program;
 pub mod serial_peer;
 pub mod shell;
 pub mod sol_port;

@@ -3,17 +3,32 @@
 //! Everything comes in as a call with a time, everything goes out as an [`Effects`]
 //! entry, to be carried out in order. Opens nothing, reads no clock.
 
+mod authority;
+mod bridge;
 pub mod effect;
+mod emulator;
+mod host_queue;
+mod persist;
+mod ports;
+mod program;
+mod route;
+mod setup;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 pub use effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, SerialId, ShellResult};
+pub use emulator::StatementOutcome;
 
-use crate::config::Diagnostic;
-use crate::config::command::Statement;
-use crate::config::model::Config;
+use crate::bmc::{self, LogLevel, Machine};
+use crate::config::command::Variables;
+use crate::config::model::{Config, ControllerConfig, LanConfig};
 use crate::ipmi::{Moment, Random};
+use crate::lan::{self, LanChannel};
+use crate::sol;
+use authority::LanAuthority;
+use ports::{SerialSlot, SolSlot};
+use route::{Held, Pending, ReturnPath};
 
 /// Whether the simulator keeps its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,26 +39,56 @@ pub enum Persistence {
     Off,
 }
 
-/// What the caller of [`Simulator::statement`] does next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StatementOutcome {
-    /// Go on.
-    Done,
-    /// Report this, and go on with the next statement.
-    Failed(Diagnostic),
-    /// Run this file's statements, then go on.
-    Include(String),
-    /// Go on after so many milliseconds.
-    Sleep(u32),
-    /// Stop the echo of this console.
-    NoEcho,
-    /// End the program in an orderly way with status 0.
-    Quit,
+/// One LAN channel.
+struct LanSlot {
+    id: LanId,
+    config: LanConfig,
+    channel: LanChannel,
+    /// Whether its socket was asked for.
+    open: bool,
 }
 
 /// One simulated system.
 pub struct Simulator {
+    machine: Machine,
+    controllers: Vec<ControllerConfig>,
+    /// State files of the last run, by name; taken when their owner appears.
+    state: BTreeMap<String, Vec<u8>>,
+    persistence: Persistence,
+    variables: Variables,
     random: Box<dyn Random + Send>,
+    lans: Vec<LanSlot>,
+    serials: Vec<SerialSlot>,
+    sols: Vec<SolSlot>,
+    host_messages: host_queue::Tracker,
+    pending: HashMap<JobId, Pending>,
+    held: Vec<Held>,
+    next_job: u64,
+    /// GUIDs were made that are not in their file yet.
+    new_guids: bool,
+    debug: Debug,
+    /// Buffers that are used again and again.
+    outbox: lan::Outbox,
+    sol_outputs: sol::Outbox,
+    message: Vec<u8>,
+}
+
+/// What `debug` and `-d` show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Debug {
+    /// Raw LAN bytes.
+    pub raw: bool,
+    /// Decoded messages.
+    pub messages: bool,
+    /// SOL connections.
+    pub sol: bool,
+}
+
+impl Debug {
+    /// The mask that `-d` counts up: bit 0 raw, bit 1 messages, bit 2 SOL.
+    pub fn from_mask(mask: u8) -> Self {
+        Self { raw: mask & 1 != 0, messages: mask & 2 != 0, sol: mask & 4 != 0 }
+    }
 }
 
 impl Simulator {
@@ -54,100 +99,207 @@ impl Simulator {
         persistence: Persistence,
         random: Box<dyn Random + Send>,
     ) -> Self {
-        let _ = (config, state, persistence);
-        Self { random }
+        let mut simulator = Self {
+            machine: Machine::default(),
+            controllers: config.controllers,
+            state,
+            persistence,
+            variables: config.variables.into_iter().collect(),
+            random,
+            lans: Vec::new(),
+            serials: Vec::new(),
+            sols: Vec::new(),
+            host_messages: Default::default(),
+            pending: HashMap::new(),
+            held: Vec::new(),
+            next_job: 0,
+            new_guids: false,
+            debug: Debug::default(),
+            outbox: Default::default(),
+            sol_outputs: Default::default(),
+            message: Vec::new(),
+        };
+        simulator.configure();
+        simulator
+    }
+
+    /// What is shown of messages.
+    pub fn set_debug(&mut self, debug: Debug) {
+        self.debug = debug;
     }
 
     /// Start of life, before the command file: SOL ports are opened.
     pub fn begin(&mut self, now: Moment, out: &mut Effects) {
-        let _ = (now, out, &self.random);
-    }
-
-    /// Executes one statement of a command file (`console` is `None`) or console line.
-    pub fn statement(
-        &mut self,
-        now: Moment,
-        console: Option<ConsoleId>,
-        statement: &Statement,
-        out: &mut Effects,
-    ) -> StatementOutcome {
-        let _ = (now, console, statement, out);
-        StatementOutcome::Done
+        if let Some((name, content)) = self.guid_file() {
+            self.run(HostJob::SaveState { name, content }, out);
+        }
+        for slot in &self.sols {
+            let bit_rate = self
+                .machine
+                .controller(slot.mc)
+                .and_then(|controller| controller.sol.as_ref())
+                .and_then(|sol| bmc::sol_parameters::bits_per_second(sol.volatile_rate))
+                .unwrap_or(slot.config.bit_rate);
+            out.list.push(Effect::OpenSol {
+                mc: slot.mc,
+                target: slot.config.target.clone(),
+                bit_rate,
+                rts_cts: slot.config.rts_cts,
+            });
+        }
+        self.carry_out_actions(now, out);
     }
 
     /// The command file and `-x` are done: is there a BMC?
     pub fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String> {
-        let _ = (now, out);
-        Ok(())
+        self.carry_out_actions(now, out);
+        match self.machine.bmc {
+            Some(address) if self.machine.controller(address).is_some() => Ok(()),
+            _ => Err("No bmc_ipmb specified or configured.".into()),
+        }
     }
 
     /// The socket of a LAN channel is open.
-    pub fn lan_opened(&mut self, now: Moment, lan: LanId, local: SocketAddr, out: &mut Effects) {
-        let _ = (now, lan, local, out);
+    pub fn lan_opened(&mut self, _now: Moment, lan: LanId, local: SocketAddr, _out: &mut Effects) {
+        if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
+            slot.channel.set_udp_port(local.port());
+        }
     }
 
     /// A datagram came in. It is decrypted in place.
     pub fn datagram(&mut self, now: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects) {
-        let _ = (now, lan, from, bytes, out);
+        let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) else { return };
+        let Some(authority) = LanAuthority::new(&self.machine, lan) else { return };
+        if self.debug.raw {
+            out.list.push(Effect::Log {
+                level: LogLevel::Debug,
+                text: format!("Raw LAN receive from {from}: {bytes:02x?}"),
+            });
+        }
+        let received = slot.channel.receive(now, from, bytes, &authority, self.random.as_mut(), &mut self.outbox);
+        // Answers given by the channel itself go first: they belong to what came before.
+        if !self.outbox.is_empty() || !self.outbox.events.is_empty() {
+            self.flush_outbox(now, lan, out);
+        }
+        match received {
+            lan::Received::Handled => {}
+            lan::Received::Request { reply_to, request } => {
+                let path = ReturnPath::Lan(lan, reply_to);
+                if request.lun == 2 {
+                    self.request_for_host(now, lan, &reply_to, &request, out);
+                } else {
+                    self.session_request(now, &request, path, out);
+                }
+            }
+            lan::Received::Response { reply_to, data: _, origin } => {
+                self.unexpected_response(now, lan, reply_to, origin, out)
+            }
+            lan::Received::Sol { session, payload } => self.sol_payload(now, lan, session, payload, out),
+        }
     }
 
-    /// The peer of a serial channel connected.
-    pub fn serial_connected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
-        let _ = (now, serial, out);
+    /// Moves what a LAN channel wants to send into the effects.
+    fn flush_outbox(&mut self, now: Moment, lan: LanId, out: &mut Effects) {
+        for (to, datagram) in self.outbox.datagrams() {
+            let start = out.bytes.len();
+            out.bytes.extend_from_slice(datagram);
+            out.list.push(Effect::Send { lan, to, start, end: out.bytes.len() });
+        }
+        let events = std::mem::take(&mut self.outbox.events);
+        self.outbox.clear();
+        for event in events {
+            self.lan_event(now, lan, event, out);
+        }
     }
 
-    /// The peer of a serial channel is gone.
-    pub fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
-        let _ = (now, serial, out);
+    fn lan_event(&mut self, now: Moment, lan: LanId, event: lan::Event, out: &mut Effects) {
+        match event {
+            lan::Event::Opened { .. } => self.count_sessions(lan),
+            lan::Event::Closed { session } => {
+                self.count_sessions(lan);
+                self.session_ended(now, lan, session, out);
+            }
+            lan::Event::Log(text) => out.list.push(Effect::Log { level: LogLevel::Info, text }),
+        }
     }
 
-    /// Bytes came from the peer of a serial channel.
-    pub fn serial_data(&mut self, now: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects) {
-        let _ = (now, serial, bytes, out);
+    /// Get Channel Info reports how many sessions a channel has.
+    fn count_sessions(&mut self, lan: LanId) {
+        if let Some(slot) = self.lans.iter().find(|slot| slot.id == lan)
+            && let Some(controller) = self.machine.controller_mut(lan.mc)
+        {
+            if let Some(access) = controller.channels.lan_mut(lan.channel) {
+                access.active_sessions = u8::try_from(slot.channel.active_sessions()).unwrap_or(u8::MAX);
+            }
+        }
     }
 
-    /// The SOL port of an MC is open.
-    pub fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects) {
-        let _ = (now, mc, out);
+    /// What a session held is freed.
+    fn session_ended(&mut self, now: Moment, lan: LanId, session: u32, out: &mut Effects) {
+        bmc::session_closed(&mut self.machine, lan.mc, lan.channel, session);
+        self.carry_out_actions(now, out);
     }
 
-    /// The SOL port of an MC is lost.
-    pub fn sol_closed(&mut self, now: Moment, mc: u8, out: &mut Effects) {
-        let _ = (now, mc, out);
-    }
-
-    /// Bytes came from the SOL port of an MC.
-    pub fn sol_data(&mut self, now: Moment, mc: u8, bytes: &[u8], out: &mut Effects) {
-        let _ = (now, mc, bytes, out);
-    }
-
-    /// The SOL port of an MC has taken `count` bytes of what it was given.
-    pub fn sol_written(&mut self, now: Moment, mc: u8, count: usize, out: &mut Effects) {
-        let _ = (now, mc, count, out);
+    /// The sessions of a user whose name, password or rights changed end.
+    fn end_sessions_of_user(&mut self, now: Moment, mc: u8, user: u8, out: &mut Effects) {
+        for index in 0..self.lans.len() {
+            if self.lans[index].id.mc == mc {
+                let lan = self.lans[index].id;
+                self.lans[index].channel.close_sessions_of_user(user, &mut self.outbox);
+                self.flush_outbox(now, lan, out);
+            }
+        }
     }
 
     /// A job is done.
     pub fn job_done(&mut self, now: Moment, job: JobId, result: HostResult, out: &mut Effects) {
-        let _ = (now, job, result, out);
+        self.continue_after(now, job, result, out);
     }
 
     /// The start command of an MC runs.
     pub fn process_started(&mut self, now: Moment, mc: u8, out: &mut Effects) {
-        let _ = (now, mc, out);
+        if let Some(controller) = self.machine.controller_mut(mc) {
+            controller.vm.started();
+        }
+        self.carry_out_actions(now, out);
     }
 
     /// The start command of an MC ended, or could not be started.
     pub fn process_exited(&mut self, now: Moment, mc: u8, out: &mut Effects) {
-        let _ = (now, mc, out);
+        if let Some(controller) = self.machine.controller_mut(mc) {
+            controller.vm.exited();
+        }
+        self.carry_out_actions(now, out);
     }
 
     /// When [`timeout`](Self::timeout) wants to be called next.
     pub fn deadline(&self) -> Option<Moment> {
-        None
+        let lans = self.lans.iter().filter_map(|slot| slot.channel.deadline());
+        let sols = self.sols.iter().filter_map(SolSlot::deadline);
+        lans.chain(sols).chain(bmc::deadline(&self.machine)).chain(self.host_messages.deadline()).min()
     }
 
     /// Does what is due.
     pub fn timeout(&mut self, now: Moment, out: &mut Effects) {
-        let _ = (now, out);
+        for index in 0..self.lans.len() {
+            if self.lans[index].channel.deadline().is_some_and(|deadline| deadline <= now) {
+                let lan = self.lans[index].id;
+                self.lans[index].channel.timeout(now, &mut self.outbox);
+                self.flush_outbox(now, lan, out);
+            }
+        }
+        self.sol_timeout(now, out);
+        self.host_messages.expire(now);
+        bmc::timeout(&mut self.machine, now);
+        self.carry_out_actions(now, out);
+    }
+
+    /// The start command of a controller.
+    fn start_command(&self, mc: u8) -> Option<String> {
+        self.controller_config(mc).and_then(|config| config.start_command.clone())
+    }
+
+    fn controller_config(&self, mc: u8) -> Option<&ControllerConfig> {
+        self.controllers.iter().find(|config| config.address == mc)
     }
 }

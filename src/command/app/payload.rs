@@ -101,7 +101,8 @@ pub fn deactivate(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
     if !matches!(instance, INSTANCE_PORT | INSTANCE_HISTORY) {
         return Err(CompletionCode::INVALID_FIELD);
     }
-    sol_parameters::deactivate(context.machine, context.mc, instance)
+    let by = context.origin.session.map(|session| session.id);
+    sol_parameters::deactivate(context.machine, context.mc, instance, by)
         .map_err(|_| CompletionCode::COMMAND_SPECIFIC_80)?;
     Ok(Outcome::Done)
 }

@@ -7,8 +7,8 @@
 
 use std::fmt::Write;
 
+use super::effect::ShellResult;
 use crate::bmc::external::{Kind, Operation, ProgramCall, ProgramFailure, ProgramResult, Value};
-use crate::sim::effect::ShellResult;
 
 /// Output of this many bytes or more is refused.
 pub const OUTPUT_LIMIT: usize = 2047;

@@ -1,0 +1,170 @@
+//! Bridging: Send Message, and the answers of the controllers it leads to
+//! (`commands-core.md` section 5, `lan-protocol.md` section 10).
+//!
+//! A request carried by Send Message is held against the privilege table like a direct
+//! one, and its answer travels as a message of its own behind the answer of Send Message.
+
+use super::Simulator;
+use super::effect::{Effects, LanId, SerialId};
+use super::route::ReturnPath;
+use crate::command;
+use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Reply, Request};
+use crate::wire::ipmb;
+
+/// How deep Send Message may lie inside Send Message.
+const DEPTH: u8 = 4;
+
+/// Where the answer to a bridged request goes, and its header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BridgedTo {
+    /// The controller whose channel it goes out on.
+    mc: u8,
+    target: Target,
+    /// The request, without its data.
+    request: ipmb::Message<'static>,
+    depth: u8,
+}
+
+/// Who gets the answer.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    /// A session.
+    Session(LanId, u32),
+    /// The receive queue of the controller's system interface.
+    HostQueue,
+    /// A line that forwards messages for other controllers by itself.
+    Line(SerialId),
+}
+
+impl BridgedTo {
+    /// The controller whose channel the request came in on.
+    pub(super) fn home(&self) -> u8 {
+        self.mc
+    }
+}
+
+/// Tracking of the outer request, IPMI 2.0 table 22-9, byte 1 bits 7:6.
+#[derive(PartialEq, Eq)]
+enum Tracking {
+    None,
+    Request,
+}
+
+impl Simulator {
+    /// Send Message on the controller `mc`.
+    pub(super) fn send_message(
+        &mut self,
+        now: Moment,
+        mc: u8,
+        request: &Request<'_>,
+        path: ReturnPath,
+        out: &mut Effects,
+    ) {
+        let code = match self.bridge(now, mc, request, path, out) {
+            Ok(()) => return,
+            Err(code) => code,
+        };
+        self.answer(now, path, &Reply::with_code(&request.origin, code), out);
+    }
+
+    fn bridge(
+        &mut self,
+        now: Moment,
+        mc: u8,
+        request: &Request<'_>,
+        path: ReturnPath,
+        out: &mut Effects,
+    ) -> Result<(), CompletionCode> {
+        match self.machine.controller(mc) {
+            Some(controller) if controller.enabled => {}
+            _ => return Err(CompletionCode::UNSPECIFIED),
+        }
+        let (&first, message) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
+        let tracking = match first >> 6 {
+            0 => Tracking::None,
+            1 => Tracking::Request,
+            _ => return Err(CompletionCode::INVALID_FIELD),
+        };
+        let needed = match request.origin.medium {
+            Medium::Lan => Tracking::Request,
+            Medium::System | Medium::Ipmb => Tracking::None,
+        };
+        if tracking != needed {
+            return Err(CompletionCode::INVALID_FIELD);
+        }
+        match first & 0x0f {
+            0 => self.bridge_to_ipmb(now, mc, request, message, path, out),
+            channel => self.send_to_lan(now, LanId { mc, channel }, message, path, &request.origin, out),
+        }
+    }
+
+    /// To a controller on the simulated IPMB (channel 0).
+    fn bridge_to_ipmb(
+        &mut self,
+        now: Moment,
+        mc: u8,
+        request: &Request<'_>,
+        message: &[u8],
+        path: ReturnPath,
+        out: &mut Effects,
+    ) -> Result<(), CompletionCode> {
+        // The broadcast form has a zero byte in front of the responder's address.
+        let message = match message {
+            [0, rest @ ..] => rest,
+            whole => whole,
+        };
+        // Neither checksum is looked at: the original never did, and clients differ.
+        let carried = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
+        let address = carried.to;
+        if !self.machine.controller(address).is_some_and(|controller| controller.enabled) {
+            return Err(CompletionCode::COMMAND_SPECIFIC_83);
+        }
+        if carried.is_response() {
+            return Err(CompletionCode::UNSPECIFIED);
+        }
+        if let Some(level) = request.origin.privilege
+            && !command::privilege::permitted(carried.netfn, carried.cmd, level)
+        {
+            return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
+        }
+        let (target, depth) = match path {
+            ReturnPath::Lan(lan, to) => (Target::Session(lan, to.session), 0),
+            ReturnPath::Serial(serial, to) if to.forwarded => (Target::Line(serial), 0),
+            ReturnPath::Serial(..) => (Target::HostQueue, 0),
+            ReturnPath::Bridged(to) => (to.target, to.depth + 1),
+        };
+        if depth >= DEPTH {
+            return Err(CompletionCode::OUT_OF_SPACE);
+        }
+        self.answer(now, path, &Reply::new(&request.origin), out);
+        let origin =
+            Origin { bridged: true, requester: carried.from, requester_lun: carried.from_lun, ..request.origin };
+        let inner = Request { netfn: carried.netfn, cmd: carried.cmd, lun: carried.to_lun, origin, data: carried.data };
+        let home = match path {
+            ReturnPath::Bridged(to) => to.mc,
+            _ => mc,
+        };
+        let back =
+            ReturnPath::Bridged(BridgedTo { mc: home, target, request: ipmb::Message { data: &[], ..carried }, depth });
+        self.request(now, address, &inner, back, out);
+        Ok(())
+    }
+
+    /// The answer of a bridged request, as a message of its own.
+    pub(super) fn bridged_answer(&mut self, now: Moment, to: &BridgedTo, reply: &Reply, out: &mut Effects) {
+        self.message.clear();
+        to.request.response(reply.bytes()).emit(&mut self.message);
+        match to.target {
+            Target::Session(lan, session) => {
+                if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
+                    slot.channel.send_message(session, &self.message, self.random.as_mut(), &mut self.outbox);
+                    self.flush_outbox(now, lan, out);
+                }
+            }
+            // The host gets an answer where it asked for one: at its own LUN 2.
+            Target::HostQueue if to.request.from_lun == 2 => self.queue_answer(now, to.mc, out),
+            Target::HostQueue => {}
+            Target::Line(serial) => self.line_bridged_answer(serial, out),
+        }
+    }
+}

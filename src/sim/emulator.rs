@@ -1,0 +1,319 @@
+//! The command language carried out: what each command does to the machine
+//! (`emu.md` section 7).
+
+use std::time::Duration;
+
+use super::effect::{ConsoleId, Effect, Effects, HostJob};
+use super::route::Pending;
+use super::{Debug, Persistence, Simulator};
+use crate::bmc::device_id::{DeviceId, support};
+use crate::bmc::external::Job;
+use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
+use crate::bmc::{Controller, Error, fru, oem, sdr, sel};
+use crate::config::command::{Command, SensorAddress, SensorPoll, Statement};
+use crate::config::{Diagnostic, Severity, help};
+use crate::ipmi::Moment;
+
+/// What the caller of [`Simulator::statement`] does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatementOutcome {
+    /// Go on.
+    Done,
+    /// Report this, and go on with the next statement.
+    Failed(Diagnostic),
+    /// Run this file's statements, then go on.
+    Include(String),
+    /// Go on after so many milliseconds.
+    Sleep(u32),
+    /// Stop the echo of this console.
+    NoEcho,
+    /// End the program in an orderly way with status 0.
+    Quit,
+}
+
+/// Why a command was not carried out.
+struct Refusal {
+    severity: Severity,
+    message: String,
+}
+
+impl Refusal {
+    fn error(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, message: message.into() }
+    }
+
+    /// What the original prints when a device refuses: `Unable to ..., error 0x16`.
+    fn unable(what: &str, error: Error) -> Self {
+        Self::error(format!("Unable to {what}, error {:#x}: {error}", error.errno()))
+    }
+
+    /// The command is understood and has no effect yet.
+    fn no_effect(command: &str, missing: &str) -> Self {
+        let message = format!("{command} has no effect in this version: {missing}");
+        Self { severity: Severity::Warning, message }
+    }
+}
+
+impl Simulator {
+    /// Executes one statement of a command file (`console` is `None`) or console line.
+    pub fn statement(
+        &mut self,
+        now: Moment,
+        console: Option<ConsoleId>,
+        statement: &Statement,
+        out: &mut Effects,
+    ) -> StatementOutcome {
+        let command = match statement.resolve(&self.variables) {
+            Ok(Some(command)) => command,
+            Ok(None) => return StatementOutcome::Done,
+            Err(diagnostic) => return StatementOutcome::Failed(diagnostic),
+        };
+        let outcome = match command {
+            Command::Include { path } => return StatementOutcome::Include(path),
+            Command::Sleep { milliseconds } => return StatementOutcome::Sleep(milliseconds),
+            Command::NoEcho => return StatementOutcome::NoEcho,
+            Command::Quit => return StatementOutcome::Quit,
+            command => self.execute(now, console, command, out),
+        };
+        self.carry_out_actions(now, out);
+        match outcome {
+            Ok(()) => StatementOutcome::Done,
+            Err(refusal) => StatementOutcome::Failed(statement.refused(refusal.severity, refusal.message)),
+        }
+    }
+
+    fn execute(
+        &mut self,
+        now: Moment,
+        console: Option<ConsoleId>,
+        command: Command,
+        out: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if let Some(mc) = command.required_mc() {
+            self.named(mc)?;
+        }
+        let mut print = |text: String| out.list.push(Effect::Print { console, text });
+        match command {
+            Command::Include { .. } | Command::Sleep { .. } | Command::NoEcho | Command::Quit => {}
+            Command::Help => print(help::command_list()),
+            Command::Define { name, value } => {
+                self.variables.insert(name, value);
+            }
+            Command::Debug { raw, messages, sol } => self.debug = Debug { raw, messages, sol },
+            Command::Persist { on: None } => {}
+            Command::Persist { on: Some(true) } => self.persistence = Persistence::On,
+            Command::Persist { on: Some(false) } => self.persistence = Persistence::Off,
+            Command::McAdd {
+                mc,
+                device_id,
+                has_device_sdrs,
+                device_revision,
+                major,
+                minor,
+                device_support,
+                manufacturer,
+                product,
+                dynamic_sensors,
+                persist_sdr,
+            } => {
+                let device = DeviceId {
+                    id: device_id,
+                    has_device_sdrs: has_device_sdrs != 0,
+                    revision: device_revision,
+                    major,
+                    minor,
+                    device_support,
+                    manufacturer,
+                    // The low 16 bits, as the answer has no room for more.
+                    product: product as u16,
+                    dynamic_sensors,
+                    persist_sdr,
+                    ..DeviceId::default()
+                };
+                self.mc_add(mc, device).map_err(Refusal::error)?;
+            }
+            Command::McSetBmc { mc } => self.set_bmc(mc),
+            Command::McDelete { mc } => self.mc_delete(now, mc, out),
+            Command::McDisable { mc } => self.named(mc)?.enabled = false,
+            Command::McEnable { mc } => self.mc_enable(now, mc, out),
+            Command::McSetGuid { mc, guid } => self.named(mc)?.guid = Some(guid),
+            Command::McAddFruData { mc, device, size, data } => {
+                let add = self.named(mc)?.frus.add_inline(device, size, &data);
+                add.map_err(|error| Refusal::unable("add FRU data", error))?;
+            }
+            Command::McAddFruFile { mc, device, size, offset, path } => {
+                let add = self.named(mc)?.frus.add_file(device, size, offset, path);
+                add.map_err(|error| Refusal::unable("add FRU data", error))?;
+            }
+            Command::McDumpFruData { mc, device } => self.dump_fru(mc, device, console, out)?,
+            Command::McSetNumLeds { .. } => {
+                return Err(Refusal::no_effect("mc_set_num_leds", "PICMG LEDs are missing"));
+            }
+            Command::McSetPower { mc, power, event } => {
+                let report = if event { oem::Report::Event } else { oem::Report::Silent };
+                oem::set_power(&mut self.machine, now, mc, power, report);
+            }
+            Command::SelEnable { mc, max_records, flags } => {
+                self.named(mc)?.sel.enable(max_records, flags);
+                self.load_sel(mc);
+            }
+            Command::SelAdd { mc, record_type, data } => {
+                let mut record = [0; 16];
+                record[2] = record_type;
+                record[3..].copy_from_slice(&data);
+                let id = sel::log(&mut self.machine, now, mc, record).map_err(|e| Refusal::unable("add to sel", e))?;
+                print(format!("Added record {id}\n"));
+            }
+            Command::MainSdrAdd { mc, data } => {
+                sdr::add_main(&mut self.machine, now, mc, &data).map_err(|e| Refusal::unable("add to sdr", e))?;
+            }
+            Command::DeviceSdrAdd { mc, lun, data } => {
+                let added = sdr::add_device(&mut self.machine, now, mc, lun, &data);
+                added.map_err(|e| Refusal::unable("add to sdr", e))?;
+            }
+            Command::SensorAdd { .. }
+            | Command::SensorSetBit { .. }
+            | Command::SensorSetBitClearRest { .. }
+            | Command::SensorSetValue { .. }
+            | Command::SensorSetHysteresis { .. }
+            | Command::SensorSetThreshold { .. }
+            | Command::SensorSetEventSupport { .. } => self.execute_on_sensor(now, command)?,
+            Command::AtcaEnable => {
+                self.machine.atca = true;
+                return Err(Refusal::no_effect("atca_enable", "PICMG commands are missing"));
+            }
+            Command::AtcaSetSite { .. } => {
+                return Err(Refusal::no_effect("atca_set_site", "PICMG commands are missing"));
+            }
+        }
+        Ok(())
+    }
+
+    fn execute_on_sensor(&mut self, now: Moment, command: Command) -> Result<(), Refusal> {
+        let machine = &mut self.machine;
+        match command {
+            Command::SensorAdd { sensor, sensor_type, event_reading_code, event_only, poll } => {
+                let description =
+                    sensor::Description { sensor_type, event_reading_code, event_only, poll: poll.map(poll_spec) };
+                sensor::add(machine, now, id(sensor), description).map_err(|e| Refusal::unable("add to sensor", e))
+            }
+            Command::SensorSetBit { sensor, bit, value, event } => {
+                sensor::set_bit(machine, now, id(sensor), bit, value, reporting(event))
+                    .map_err(|e| Refusal::unable("set sensor bit", e))
+            }
+            Command::SensorSetBitClearRest { sensor, bit, event } => {
+                sensor::set_bit_clear_rest(machine, now, id(sensor), bit, reporting(event))
+                    .map_err(|e| Refusal::unable("set sensor bit", e))
+            }
+            Command::SensorSetValue { sensor, value, event } => {
+                sensor::set_value(machine, now, id(sensor), value, reporting(event))
+                    .map_err(|e| Refusal::unable("set sensor value", e))
+            }
+            Command::SensorSetHysteresis { sensor, support, positive, negative } => {
+                let hysteresis = Hysteresis { support: Support::from_number(support), positive, negative };
+                sensor::set_hysteresis(machine, id(sensor), hysteresis)
+                    .map_err(|e| Refusal::unable("set sensor hysteresis", e))
+            }
+            Command::SensorSetThreshold { sensor, support, enabled, values } => {
+                let thresholds = Thresholds { support: Support::from_number(support), supported: enabled, values };
+                sensor::set_thresholds(machine, id(sensor), thresholds)
+                    .map_err(|e| Refusal::unable("set sensor thresholds", e))
+            }
+            Command::SensorSetEventSupport {
+                sensor,
+                events_enabled,
+                scanning,
+                support,
+                assert_support,
+                deassert_support,
+                assert_enabled,
+                deassert_enabled,
+            } => {
+                let settings = EventSettings {
+                    events_enabled,
+                    scanning_enabled: scanning,
+                    support: EventSupport::from_number(support),
+                    assert_supported: assert_support,
+                    deassert_supported: deassert_support,
+                    assert_enabled,
+                    deassert_enabled,
+                };
+                // The original's words, although no threshold is touched.
+                sensor::set_event_support(machine, now, id(sensor), settings)
+                    .map_err(|e| Refusal::unable("set sensor thresholds", e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `mc_dump_fru_data`: a device in a file is printed when the file has been read.
+    fn dump_fru(&mut self, mc: u8, device: u8, console: Option<ConsoleId>, out: &mut Effects) -> Result<(), Refusal> {
+        let unable = |error| Refusal::unable("dump FRU data", error);
+        let controller = self.named(mc)?;
+        if !controller.device.supports(support::FRU_INVENTORY) {
+            return Err(unable(Error::NoDevice));
+        }
+        match controller.frus.dump(device).map_err(unable)? {
+            fru::Dump::Bytes(bytes) => out.list.push(Effect::Print { console, text: fru::dump_text(bytes) }),
+            fru::Dump::File(Job::ReadFile { path, offset, length }) => {
+                let id = self.run(HostJob::ReadFile { path, offset, length }, out);
+                self.pending.insert(id, Pending::Dump { console });
+            }
+            fru::Dump::File(_) => return Err(unable(Error::Invalid)),
+        }
+        Ok(())
+    }
+
+    /// The controller a command is about. Those that lan.conf names exist before `mc_add`.
+    fn named(&mut self, mc: u8) -> Result<&mut Controller, Refusal> {
+        self.machine.controller_mut(mc).ok_or_else(|| {
+            Refusal::error(format!(
+                "Invalid MC address {mc:#04x}: neither mc_add nor lan.conf's set_working_mc names it"
+            ))
+        })
+    }
+
+    /// `mc_delete`: what `mc_add` and later commands made is gone; what lan.conf says of the
+    /// address stays, as before `mc_add`.
+    fn mc_delete(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+        for index in 0..self.lans.len() {
+            let lan = self.lans[index].id;
+            if lan.mc == mc {
+                let sessions: Vec<u32> = self.lans[index].channel.sessions().map(|session| session.id).collect();
+                for session in sessions {
+                    self.lans[index].channel.close_session(session, &mut self.outbox);
+                }
+                self.flush_outbox(now, lan, out);
+            }
+        }
+        self.machine.remove(mc);
+        if let Some(config) = self.controller_config(mc).cloned() {
+            self.configure_controller(&config);
+        }
+    }
+}
+
+fn id(sensor: SensorAddress) -> SensorId {
+    SensorId { mc: sensor.mc, lun: sensor.lun, number: sensor.number }
+}
+
+fn reporting(event: bool) -> Reporting {
+    if event { Reporting::Events } else { Reporting::Silent }
+}
+
+fn poll_spec(poll: SensorPoll) -> sensor::PollSpec {
+    sensor::PollSpec {
+        interval: Duration::from_millis(poll.interval.into()),
+        path: poll.path,
+        content: if poll.raw { sensor::Content::Raw } else { sensor::Content::Ascii },
+        offset: poll.offset,
+        length: poll.length,
+        base: poll.base,
+        mask: poll.mask,
+        subtract: poll.subtract,
+        multiplier: poll.multiplier,
+        divisor: poll.divisor,
+        depends: poll.depends.map(|other| sensor::Dependency { sensor: id(other.sensor), bit: other.bit }),
+        initial_state: poll.initial_state,
+    }
+}

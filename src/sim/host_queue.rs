@@ -1,0 +1,194 @@
+//! Requests for the host: LUN 2 of the BMC (`commands-core.md` section 5.5).
+//!
+//! A request over LAN with responder's LUN 2 is put into the receive queue of the system
+//! interface under a sequence number of ours; the host answers with Send Message to the
+//! LAN channel, and the answer goes back under the client's own number.
+
+use std::time::Duration;
+
+use super::Simulator;
+use super::effect::{Effects, LanId};
+use super::route::ReturnPath;
+use crate::bmc::messaging;
+use crate::command;
+use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request};
+use crate::lan;
+use crate::wire::ipmb;
+
+/// How long the host has to answer.
+const LIFETIME: Duration = Duration::from_secs(5);
+
+/// The requests the host has not answered; the index is the sequence number it sees.
+#[derive(Debug)]
+pub(super) struct Tracker {
+    slots: [Option<Waiting>; 64],
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self { slots: [None; 64] }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    lan: LanId,
+    to: lan::ReplyTo,
+    until: Moment,
+}
+
+impl Tracker {
+    fn take_slot(&mut self, waiting: Waiting) -> Option<u8> {
+        let index = self.slots.iter().position(Option::is_none)?;
+        self.slots[index] = Some(waiting);
+        u8::try_from(index).ok()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.slots.iter().flatten().map(|waiting| waiting.until).min()
+    }
+
+    pub(super) fn expire(&mut self, now: Moment) {
+        for slot in &mut self.slots {
+            if slot.is_some_and(|waiting| waiting.until <= now) {
+                *slot = None;
+            }
+        }
+    }
+}
+
+impl Simulator {
+    /// A request for the host came in a session.
+    pub(super) fn request_for_host(
+        &mut self,
+        now: Moment,
+        lan: LanId,
+        to: &lan::ReplyTo,
+        request: &Request<'_>,
+        out: &mut Effects,
+    ) {
+        if let Err(code) = self.forward_to_host(now, lan, to, request, out) {
+            self.answer(now, ReturnPath::Lan(lan, *to), &Reply::with_code(&request.origin, code), out);
+        }
+    }
+
+    fn forward_to_host(
+        &mut self,
+        now: Moment,
+        lan: LanId,
+        to: &lan::ReplyTo,
+        request: &Request<'_>,
+        out: &mut Effects,
+    ) -> Result<(), CompletionCode> {
+        let level = request.origin.privilege.ok_or(CompletionCode::INSUFFICIENT_PRIVILEGE)?;
+        if !command::privilege::permitted(request.netfn, request.cmd, level) {
+            return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
+        }
+        let controller = self.machine.controller(lan.mc).filter(|controller| controller.enabled);
+        if controller.and_then(|controller| controller.channels.host()).is_none() {
+            return Err(CompletionCode::UNSPECIFIED);
+        }
+        let waiting = Waiting { lan, to: *to, until: now + LIFETIME };
+        let slot = self.host_messages.take_slot(waiting).ok_or(CompletionCode::OUT_OF_SPACE)?;
+        // [session handle] in front of the message, IPMI 2.0 table 22-10 for LAN.
+        let handle = request.origin.session.map_or(0, |session| session.handle);
+        let mut data = vec![handle];
+        ipmb::Message {
+            to: to.rs_addr,
+            to_lun: to.rs_lun,
+            netfn: to.netfn,
+            from: to.rq_addr,
+            from_lun: to.rq_lun,
+            seq: slot,
+            cmd: to.cmd,
+            data: request.data,
+        }
+        .emit(&mut data);
+        let message = messaging::Message { channel: lan.channel, data };
+        let queued = messaging::enqueue(&mut self.machine, now, lan.mc, message);
+        self.carry_out_actions(now, out);
+        if queued.is_err() {
+            self.host_messages.slots[usize::from(slot)] = None;
+        }
+        queued.map_err(|_| CompletionCode::OUT_OF_SPACE)
+    }
+
+    /// Puts the answer in the message buffer into the receive queue of `mc`: everything
+    /// behind the requester's address.
+    pub(super) fn queue_answer(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+        let data = self.message.get(1..).unwrap_or_default().to_vec();
+        // A full queue loses the answer, as a full queue on a board does.
+        let _ = messaging::enqueue(&mut self.machine, now, mc, messaging::Message { channel: 0, data });
+        self.carry_out_actions(now, out);
+    }
+
+    /// Send Message to a LAN channel: the host's answer to a forwarded request, or a
+    /// request of its own to a session.
+    pub(super) fn send_to_lan(
+        &mut self,
+        now: Moment,
+        lan: LanId,
+        message: &[u8],
+        path: ReturnPath,
+        origin: &Origin,
+        out: &mut Effects,
+    ) -> Result<(), CompletionCode> {
+        if !self.lans.iter().any(|slot| slot.id == lan) {
+            return Err(CompletionCode::INVALID_FIELD);
+        }
+        let (&handle, message) = message.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
+        let answer = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
+        if !answer.is_response() {
+            return self.host_request_to_session(now, lan, handle, message, path, origin, out);
+        }
+        if answer.data.is_empty() {
+            return Err(CompletionCode::INVALID_LENGTH);
+        }
+        let slot = usize::from(answer.seq);
+        let waiting = self.host_messages.slots.get(slot).copied().flatten();
+        let Some(waiting) =
+            waiting.filter(|w| w.lan == lan && w.to.netfn | 1 == answer.netfn && w.to.cmd == answer.cmd)
+        else {
+            return Err(CompletionCode::NOT_PRESENT);
+        };
+        self.host_messages.slots[slot] = None;
+        self.answer(now, path, &Reply::new(origin), out);
+        if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
+            slot.channel.respond(&waiting.to, answer.data, self.random.as_mut(), &mut self.outbox);
+            self.flush_outbox(now, lan, out);
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn host_request_to_session(
+        &mut self,
+        now: Moment,
+        lan: LanId,
+        handle: u8,
+        message: &[u8],
+        path: ReturnPath,
+        origin: &Origin,
+        out: &mut Effects,
+    ) -> Result<(), CompletionCode> {
+        let slot = self.lans.iter_mut().find(|slot| slot.id == lan).ok_or(CompletionCode::INVALID_FIELD)?;
+        let session = slot.channel.session_with_handle(handle).ok_or(CompletionCode::NOT_PRESENT)?;
+        slot.channel.send_message(session, message, self.random.as_mut(), &mut self.outbox);
+        self.answer(now, path, &Reply::new(origin), out);
+        self.flush_outbox(now, lan, out);
+        Ok(())
+    }
+
+    /// A response message in a session that answers nothing we asked.
+    pub(super) fn unexpected_response(
+        &mut self,
+        now: Moment,
+        lan: LanId,
+        to: lan::ReplyTo,
+        origin: Origin,
+        out: &mut Effects,
+    ) {
+        let reply = Reply::with_code(&origin, CompletionCode::NOT_PRESENT);
+        self.answer(now, ReturnPath::Lan(lan, to), &reply, out);
+    }
+}

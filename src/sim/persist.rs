@@ -1,0 +1,254 @@
+//! State files: which device's state stands in which file, item by item
+//! (`persistence.md` section 4).
+//!
+//! Loading takes what is there and usable, item by item; nothing in a file can stop the
+//! start. The order of items is the original's, so that both programs read each other.
+
+use super::Simulator;
+use crate::bmc::sel::Record;
+use crate::bmc::{Action, LogLevel, StateFile};
+use crate::ipmi::Privilege;
+use crate::store::directory::GUID_FILE;
+use crate::store::format::Items;
+
+impl Simulator {
+    /// The name of a state file.
+    fn file_name(&self, file: StateFile) -> String {
+        match file {
+            StateFile::Users(mc) => format!("users.mc{mc:02x}"),
+            StateFile::Sol(mc) => format!("sol.mc{mc:02x}"),
+            StateFile::Sel(mc) => format!("sel.{mc:02x}"),
+            StateFile::Sdr(mc) => format!("sdr.{mc:02x}.main"),
+            StateFile::Lan { mc, channel } => {
+                let owner = if self.owns_lan_file(mc, channel) { 0x20 } else { mc };
+                format!("lanparm.mc{owner:02x}.{channel}")
+            }
+        }
+    }
+
+    /// The original names the file `mc20` whatever the MC is, so that LAN channels of the
+    /// same number on two MCs overwrite each other. Here one of them has that name, the
+    /// one at 20h or else the first, and every other a file of its own.
+    fn owns_lan_file(&self, mc: u8, channel: u8) -> bool {
+        let mut owners = self
+            .controllers
+            .iter()
+            .filter(|config| config.lans.iter().any(|lan| lan.channel == channel))
+            .map(|config| config.address);
+        let first = owners.clone().next();
+        owners.find(|address| *address == 0x20).or(first) == Some(mc)
+    }
+
+    /// The items of a state file of the last run, when there is one. Lines that are left
+    /// out are logged.
+    fn items(&mut self, name: &str) -> Option<Items> {
+        if self.persistence == super::Persistence::Off {
+            return None;
+        }
+        let (items, dropped) = Items::parse(self.state.get(name)?);
+        for line in dropped {
+            self.machine.actions.push(Action::Log {
+                level: LogLevel::Warning,
+                text: format!("{name}:{}:{}: line left out, expected {}", line.line, line.column, line.reason),
+            });
+        }
+        Some(items)
+    }
+
+    /// `users.mcXX` on top of lan.conf: each usable item replaces that field.
+    pub(super) fn load_users(&mut self, mc: u8) {
+        let Some(items) = self.items(&self.file_name(StateFile::Users(mc))) else { return };
+        let Some(controller) = self.machine.controller_mut(mc) else { return };
+        for number in 1..64u8 {
+            let Some(user) = controller.users.get_mut(number) else { continue };
+            // Small numbers are stored as the low 8 bits of the integer.
+            let byte = |field: &str| items.integer(&format!("{number}.{field}")).map(|value| value as u8);
+            if let Some(valid) = byte("valid") {
+                user.valid = valid != 0;
+            }
+            if let Some(link_auth) = byte("link_auth") {
+                user.link_auth = link_auth != 0;
+            }
+            if let Some(callback_only) = byte("cb_only") {
+                user.callback_only = callback_only != 0;
+            }
+            if let Some(name) = items.bytes(&format!("{number}.username")).and_then(|name| name.try_into().ok()) {
+                user.name = name;
+            }
+            if let Some(password) = items.bytes(&format!("{number}.passwd")).and_then(|word| word.try_into().ok()) {
+                user.password = password;
+            }
+            if let Some(privilege) = byte("privilege") {
+                user.privilege = privilege;
+            }
+            if let Some(max_sessions) = byte("max_sessions") {
+                user.max_sessions = max_sessions;
+            }
+        }
+    }
+
+    /// `sol.mcXX` on top of the `sol` line.
+    pub(super) fn load_sol(&mut self, mc: u8) {
+        let Some(items) = self.items(&self.file_name(StateFile::Sol(mc))) else { return };
+        let Some(sol) = self.machine.controller_mut(mc).and_then(|controller| controller.sol.as_mut()) else { return };
+        if let Some(enabled) = items.integer("enabled") {
+            sol.enabled = enabled != 0;
+        }
+        if let Some(rate) = items.integer("bitrate") {
+            sol.nonvolatile_rate = rate as u8;
+            sol.volatile_rate = rate as u8;
+        }
+    }
+
+    /// `lanparm.mcXX.N`. A limit that is no privilege level is left as lan.conf has it.
+    pub(super) fn load_lan(&mut self, mc: u8, channel: u8) {
+        let Some(items) = self.items(&self.file_name(StateFile::Lan { mc, channel })) else { return };
+        let Some(lan) = self.machine.controller_mut(mc).and_then(|c| c.channels.lan_mut(channel)) else { return };
+        let limit = items.integer("privilege_limit").and_then(|value| u8::try_from(value).ok());
+        if let Some(limit) = limit.and_then(Privilege::from_wire) {
+            lan.volatile_limit = limit;
+            lan.nonvolatile_limit = limit;
+        }
+        if let Some(stored) = items.bytes("max_priv_for_cipher") {
+            let mut levels = [0; 9];
+            let length = stored.len().min(levels.len());
+            levels[..length].copy_from_slice(&stored[..length]);
+            lan.parameters.restore_cipher_privileges(levels);
+        }
+    }
+
+    /// `sel.XX`.
+    pub(super) fn load_sel(&mut self, mc: u8) {
+        let Some(items) = self.items(&self.file_name(StateFile::Sel(mc))) else { return };
+        let mut records: Vec<Record> = Vec::new();
+        for (item, bytes) in items.list_entries() {
+            match bytes.try_into() {
+                Ok(record) => records.push(record),
+                Err(_) => self.machine.actions.push(Action::Log {
+                    level: LogLevel::Warning,
+                    text: format!("Got invalid SEL entry for {mc:x}, name is {}", item.name_text()),
+                }),
+            }
+        }
+        let Some(controller) = self.machine.controller_mut(mc) else { return };
+        controller.sel.restore(
+            records,
+            time(&items, "last_add_time"),
+            time(&items, "last_erase_time"),
+            items.list_integer("time_offset").unwrap_or(0),
+        );
+    }
+
+    /// `sdr.XX.main` and `sdr.XX.device0` to `3`.
+    pub(super) fn load_sdrs(&mut self, mc: u8) {
+        let Some(controller) = self.machine.controller(mc) else { return };
+        let device_sdrs = controller.device.has_device_sdrs;
+        if device_sdrs {
+            for lun in 0..4u8 {
+                if let Some(items) = self.items(&format!("sdr.{mc:02x}.device{lun}"))
+                    && let Some(controller) = self.machine.controller_mut(mc)
+                {
+                    controller.device_sdrs.restore(lun, items.list_entries().map(|(_, bytes)| bytes));
+                }
+            }
+        }
+        if let Some(items) = self.items(&self.file_name(StateFile::Sdr(mc)))
+            && let Some(controller) = self.machine.controller_mut(mc)
+        {
+            controller.sdr.restore(
+                items.list_entries().map(|(_, bytes)| bytes),
+                time(&items, "last_add_time"),
+                time(&items, "last_erase_time"),
+            );
+        }
+    }
+
+    /// Name and content of a state file as it should be now; `None` when its owner is gone.
+    pub(super) fn state_file(&self, file: StateFile) -> Option<(String, Vec<u8>)> {
+        let mut items = Items::new();
+        match file {
+            StateFile::Users(mc) => self.users_items(mc, &mut items)?,
+            StateFile::Sol(mc) => {
+                let sol = self.machine.controller(mc)?.sol.as_ref()?;
+                items.push_integer("enabled", i64::from(sol.enabled));
+                items.push_integer("bitrate", i64::from(sol.nonvolatile_rate));
+            }
+            StateFile::Sel(mc) => {
+                let sel = &self.machine.controller(mc)?.sel;
+                items.push_integer("last_add_time", i64::from(sel.last_add_time()));
+                items.push_integer("last_erase_time", i64::from(sel.last_erase_time()));
+                items.push_integer("time_offset", sel.time_offset());
+                for record in sel.records() {
+                    items.push_bytes(record_name(record), *record);
+                }
+            }
+            StateFile::Sdr(mc) => {
+                let sdr = &self.machine.controller(mc)?.sdr;
+                items.push_integer("last_add_time", i64::from(sdr.last_add_time()));
+                items.push_integer("last_erase_time", i64::from(sdr.last_erase_time()));
+                for record in sdr.records() {
+                    items.push_bytes(record_name(record), record);
+                }
+            }
+            StateFile::Lan { mc, channel } => {
+                let lan = self.machine.controller(mc)?.channels.lan(channel)?;
+                items.push_bytes("max_priv_for_cipher", lan.parameters.cipher_privileges());
+                items.push_integer("privilege_limit", i64::from(lan.nonvolatile_limit.wire()));
+            }
+        }
+        Some((self.file_name(file), items.emit()))
+    }
+
+    fn users_items(&self, mc: u8, items: &mut Items) -> Option<()> {
+        let users = &self.machine.controller(mc)?.users;
+        for number in 0..64u8 {
+            // User 0 does not exist and is written all the same: the original reads 64 users.
+            let user = users.get(number).cloned().unwrap_or_default();
+            let mut flag = |field: &str, value: i64| items.push_integer(format!("{number}.{field}"), value);
+            flag("valid", i64::from(user.valid));
+            flag("link_auth", i64::from(user.link_auth));
+            flag("cb_only", i64::from(user.callback_only));
+            items.push_bytes(format!("{number}.username"), user.name);
+            items.push_bytes(format!("{number}.passwd"), user.password);
+            items.push_integer(format!("{number}.privilege"), i64::from(user.privilege));
+            items.push_integer(format!("{number}.max_sessions"), i64::from(user.max_sessions));
+        }
+        Some(())
+    }
+
+    /// The GUID of a LAN channel without a `guid` line: made once, then kept.
+    pub(super) fn kept_guid(&mut self, mc: u8, channel: u8) -> [u8; 16] {
+        let name = format!("{mc:02x}.{channel}");
+        let mut items = self.items(GUID_FILE).unwrap_or_default();
+        if let Some(guid) = items.bytes(&name).and_then(|bytes| bytes.try_into().ok()) {
+            return guid;
+        }
+        let mut guid = [0; 16];
+        self.random.fill(&mut guid);
+        // RFC 4122 version 4, variant 1.
+        guid[6] = guid[6] & 0x0f | 0x40;
+        guid[8] = guid[8] & 0x3f | 0x80;
+        items.push_bytes(name, guid);
+        self.state.insert(GUID_FILE.into(), items.emit());
+        self.new_guids = true;
+        guid
+    }
+
+    /// The file of the GUIDs made since the start, when there are any to be kept.
+    pub(super) fn guid_file(&mut self) -> Option<(String, Vec<u8>)> {
+        std::mem::take(&mut self.new_guids)
+            .then(|| (GUID_FILE.into(), self.state.get(GUID_FILE).cloned().unwrap_or_default()))
+    }
+}
+
+fn time(items: &Items, name: &str) -> u32 {
+    items.list_integer(name).map_or(0, |seconds| seconds as u32)
+}
+
+/// Entries are named by their id; the original ignores the names when it reads.
+fn record_name(record: &[u8]) -> String {
+    match record {
+        [low, high, ..] => u16::from_le_bytes([*low, *high]).to_string(),
+        _ => "0".into(),
+    }
+}

@@ -1,0 +1,306 @@
+//! Serial channels and SOL ports: lines and engines joined to the machine.
+
+use super::Simulator;
+use super::effect::{Effect, Effects, LanId, SerialId};
+use super::route::ReturnPath;
+use crate::bmc::channel::SYSTEM_CHANNEL;
+use crate::bmc::{self, Controller, LogLevel};
+use crate::config::model::{SerialConfig, SolConfig};
+use crate::ipmi::{CompletionCode, HostSignal, Medium, Moment, Origin, Reply, Request};
+use crate::serial::{self, Inbound, Line};
+use crate::sol::{self, Engine};
+
+/// One serial channel.
+pub(super) struct SerialSlot {
+    pub(super) id: SerialId,
+    pub(super) config: SerialConfig,
+    /// Whether it was asked to be opened.
+    pub(super) open: bool,
+    line: Line,
+    connected: bool,
+}
+
+impl SerialSlot {
+    pub(super) fn new(mc: u8, config: SerialConfig) -> Self {
+        let line = Line::new(serial::Settings {
+            codec: config.codec,
+            oem: config.oem,
+            attention: config.attention.clone(),
+            ipmb: config.ipmb,
+            controller: mc,
+        });
+        Self { id: SerialId { mc, channel: config.channel }, config, open: false, line, connected: false }
+    }
+}
+
+/// The SOL port of one controller.
+pub(super) struct SolSlot {
+    pub(super) mc: u8,
+    pub(super) config: SolConfig,
+    engine: Engine,
+    /// Which session holds the port (instance 1) and the history (instance 2).
+    holders: [Option<(LanId, u32)>; 2],
+    reading: bool,
+}
+
+impl SolSlot {
+    pub(super) fn new(mc: u8, config: SolConfig) -> Self {
+        let settings = sol::Settings {
+            telnet: matches!(config.target, crate::config::model::SolTarget::Telnet { .. }),
+            tty: matches!(config.target, crate::config::model::SolTarget::Device(_)),
+            history: config.history > 0,
+        };
+        Self { mc, config, engine: Engine::new(settings), holders: [None; 2], reading: true }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.engine.deadline()
+    }
+}
+
+impl Simulator {
+    /// The peer of a serial channel connected.
+    pub fn serial_connected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        slot.connected = true;
+        let mut bytes = Vec::new();
+        slot.line.connected(&mut bytes);
+        out.list.push(Effect::Serial { serial, bytes });
+        if serial.channel == SYSTEM_CHANNEL {
+            bmc::host_connected(&mut self.machine, now, serial.mc);
+            self.carry_out_actions(now, out);
+        }
+    }
+
+    /// The peer of a serial channel is gone.
+    pub fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        slot.connected = false;
+        slot.line.disconnected();
+        if serial.channel == SYSTEM_CHANNEL {
+            bmc::host_disconnected(&mut self.machine, now, serial.mc);
+            self.carry_out_actions(now, out);
+        }
+    }
+
+    /// Bytes came from the peer of a serial channel.
+    pub fn serial_data(&mut self, now: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        let mut inbound = Vec::new();
+        slot.line.receive(bytes, &mut inbound);
+        for item in inbound {
+            match item {
+                Inbound::Message { reply_to, data } => self.serial_message(now, serial, reply_to, &data, out),
+                Inbound::Capabilities(capabilities) => {
+                    if serial.channel == SYSTEM_CHANNEL {
+                        bmc::host_announced(&mut self.machine, serial.mc, capabilities.bits);
+                    }
+                }
+                Inbound::HostReset => {}
+                Inbound::Write(bytes) => out.list.push(Effect::Serial { serial, bytes }),
+                Inbound::Fault(fault) => out.list.push(Effect::Log {
+                    level: LogLevel::Warning,
+                    text: format!("Serial channel {} of MC {:#04x}: {fault}", serial.channel, serial.mc),
+                }),
+            }
+        }
+    }
+
+    fn serial_message(&mut self, now: Moment, serial: SerialId, to: serial::ReplyTo, data: &[u8], out: &mut Effects) {
+        let origin = Origin {
+            channel: serial.channel,
+            medium: Medium::System,
+            privilege: None,
+            session: None,
+            bridged: false,
+            requester: to.rq_addr,
+            requester_lun: to.rq_lun,
+        };
+        let path = ReturnPath::Serial(serial, to);
+        let refusal = if to.netfn & 1 != 0 {
+            // An answer to a forwarded request; the host answers those by Send Message.
+            Some(CompletionCode::NOT_PRESENT)
+        } else if to.rs_lun == 2 {
+            Some(CompletionCode::INVALID_FIELD)
+        } else {
+            None
+        };
+        match refusal {
+            Some(code) => self.answer(now, path, &Reply::with_code(&origin, code), out),
+            None => {
+                let request = Request { netfn: to.netfn, cmd: to.cmd, lun: to.rs_lun, origin, data };
+                self.request(now, serial.mc, &request, path, out);
+            }
+        }
+    }
+
+    pub(super) fn serial_answer(&mut self, serial: SerialId, to: &serial::ReplyTo, answer: &[u8], out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial && slot.connected) else { return };
+        let mut bytes = Vec::new();
+        slot.line.respond(to, answer, &mut bytes);
+        if !bytes.is_empty() {
+            out.list.push(Effect::Serial { serial, bytes });
+        }
+    }
+
+    /// The message in the buffer goes out on a line that forwarded its request.
+    pub(super) fn line_bridged_answer(&mut self, serial: SerialId, out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial && slot.connected) else { return };
+        let mut bytes = Vec::new();
+        slot.line.bridged_reply(&self.message, &mut bytes);
+        if !bytes.is_empty() {
+            out.list.push(Effect::Serial { serial, bytes });
+        }
+    }
+
+    /// Tells the host of a controller something, if one is connected.
+    pub(super) fn signal_host(&mut self, mc: u8, signal: HostSignal, out: &mut Effects) {
+        let serial = SerialId { mc, channel: SYSTEM_CHANNEL };
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial && slot.connected) else { return };
+        let mut bytes = Vec::new();
+        slot.line.signal(signal, &mut bytes);
+        if !bytes.is_empty() {
+            out.list.push(Effect::Serial { serial, bytes });
+        }
+    }
+
+    /// A SOL payload came in a session.
+    pub(super) fn sol_payload(&mut self, now: Moment, lan: LanId, session: u32, payload: &[u8], out: &mut Effects) {
+        let Some(index) = self.sol_index(lan.mc) else { return };
+        if self.sols[index].holders.contains(&Some((lan, session))) {
+            let mut outputs = std::mem::take(&mut self.sol_outputs);
+            self.sols[index].engine.from_console(now, session, payload, &mut outputs);
+            self.sol_outputs = outputs;
+            self.sol_carry_out(now, index, out);
+        }
+    }
+
+    pub(super) fn sol_activated(
+        &mut self,
+        now: Moment,
+        mc: u8,
+        instance: u8,
+        session: u32,
+        auxiliary: u8,
+        out: &mut Effects,
+    ) {
+        let Some(index) = self.sol_index(mc) else { return };
+        // The session was checked when the command ran; its channel is found by its id.
+        let Some(lan) = self.lans.iter().find(|slot| slot.id.mc == mc && slot.channel.session(session).is_some())
+        else {
+            return;
+        };
+        let holder = (lan.id, session);
+        let mut outputs = std::mem::take(&mut self.sol_outputs);
+        let slot = &mut self.sols[index];
+        if instance == 1 {
+            slot.holders[0] = Some(holder);
+            slot.engine.activate(now, session, auxiliary, &mut outputs);
+        } else {
+            slot.holders[1] = Some(holder);
+            let history = self.machine.controller(mc).map(Controller::history_copy).unwrap_or_default();
+            slot.engine.activate_history(now, session, history, &mut outputs);
+        }
+        self.sol_outputs = outputs;
+        self.sol_carry_out(now, index, out);
+    }
+
+    pub(super) fn sol_deactivated(&mut self, now: Moment, mc: u8, instance: u8, by: Option<u32>, out: &mut Effects) {
+        let Some(index) = self.sol_index(mc) else { return };
+        let mut outputs = std::mem::take(&mut self.sol_outputs);
+        let slot = &mut self.sols[index];
+        if instance == 1 {
+            if slot.engine.session() != by {
+                slot.engine.announce_deactivation(&mut outputs);
+            }
+            slot.engine.deactivate(&mut outputs);
+        } else {
+            slot.engine.deactivate_history();
+        }
+        self.sol_outputs = outputs;
+        // What the engine has to say to the holder goes out before it stops being one.
+        self.sol_carry_out(now, index, out);
+        if let Some(holder) = self.sols[index].holders.get_mut(usize::from(instance.saturating_sub(1))) {
+            *holder = None;
+        }
+    }
+
+    /// The SOL port of an MC is open.
+    pub fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+        self.with_engine(now, mc, out, |engine, outputs| engine.port_opened(now, outputs));
+    }
+
+    /// The SOL port of an MC is lost.
+    pub fn sol_closed(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+        self.with_engine(now, mc, out, |engine, outputs| engine.port_closed(outputs));
+    }
+
+    /// Bytes came from the SOL port of an MC.
+    pub fn sol_data(&mut self, now: Moment, mc: u8, bytes: &[u8], out: &mut Effects) {
+        let Some(index) = self.sol_index(mc) else { return };
+        let mut outputs = std::mem::take(&mut self.sol_outputs);
+        let plain = self.sols[index].engine.from_port(now, bytes, &mut outputs);
+        if let Some(controller) = self.machine.controller_mut(mc) {
+            controller.history.push(plain);
+        }
+        self.sol_outputs = outputs;
+        self.sol_carry_out(now, index, out);
+    }
+
+    /// The SOL port of an MC has taken `count` bytes of what it was given.
+    pub fn sol_written(&mut self, now: Moment, mc: u8, count: usize, out: &mut Effects) {
+        self.with_engine(now, mc, out, |engine, outputs| engine.port_written(now, count, outputs));
+    }
+
+    pub(super) fn sol_timeout(&mut self, now: Moment, out: &mut Effects) {
+        for index in 0..self.sols.len() {
+            if self.sols[index].deadline().is_some_and(|deadline| deadline <= now) {
+                let mc = self.sols[index].mc;
+                self.with_engine(now, mc, out, |engine, outputs| engine.timeout(now, outputs));
+            }
+        }
+    }
+
+    fn with_engine(&mut self, now: Moment, mc: u8, out: &mut Effects, act: impl FnOnce(&mut Engine, &mut sol::Outbox)) {
+        let Some(index) = self.sol_index(mc) else { return };
+        let mut outputs = std::mem::take(&mut self.sol_outputs);
+        act(&mut self.sols[index].engine, &mut outputs);
+        self.sol_outputs = outputs;
+        self.sol_carry_out(now, index, out);
+    }
+
+    fn sol_index(&self, mc: u8) -> Option<usize> {
+        self.sols.iter().position(|slot| slot.mc == mc)
+    }
+
+    /// Carries out what an engine asked for.
+    fn sol_carry_out(&mut self, now: Moment, index: usize, out: &mut Effects) {
+        let mut outputs = std::mem::take(&mut self.sol_outputs);
+        let mc = self.sols[index].mc;
+        for output in outputs.iter() {
+            match output {
+                sol::Output::Packet { session, payload } => {
+                    let holders = self.sols[index].holders;
+                    let Some((lan, _)) = holders.into_iter().flatten().find(|(_, holder)| *holder == session) else {
+                        continue;
+                    };
+                    if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
+                        slot.channel.send_sol(session, payload, self.random.as_mut(), &mut self.outbox);
+                        self.flush_outbox(now, lan, out);
+                    }
+                }
+                sol::Output::Port(bytes) => out.list.push(Effect::SolWrite { mc, bytes: bytes.to_vec() }),
+                sol::Output::Break => out.list.push(Effect::SolBreak { mc }),
+                sol::Output::ModemLines { rts, dtr } => out.list.push(Effect::SolModemLines { mc, rts, dtr }),
+            }
+        }
+        outputs.clear();
+        self.sol_outputs = outputs;
+        let slot = &mut self.sols[index];
+        let wanted = slot.engine.wants_port_data();
+        if wanted != slot.reading {
+            slot.reading = wanted;
+            out.list.push(Effect::SolRead { mc, enabled: wanted });
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The way of a request: privilege, execution, slow work, the answer's way back.
+
+use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, SerialId};
+use super::program;
+use super::{Persistence, Simulator, bridge};
+use crate::bmc::external::{AfterJob, Job, JobResult, ProgramCall, ProgramResult};
+use crate::bmc::{Action, LogLevel, StateFile, fru};
+use crate::command::{self, Context, Continuation, Outcome};
+use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, netfn};
+use crate::{lan, serial};
+
+/// Send Message, IPMB table of IPMI 2.0 section 22.7: carried out by the simulator,
+/// because it leads to other controllers.
+const SEND_MESSAGE: u8 = 0x34;
+
+/// Where an answer goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ReturnPath {
+    /// To the session that asked.
+    Lan(LanId, lan::ReplyTo),
+    /// To the line that asked.
+    Serial(SerialId, serial::ReplyTo),
+    /// As a message of its own, the answer to a bridged request.
+    Bridged(bridge::BridgedTo),
+}
+
+/// Work the outside is doing for somebody.
+pub(super) enum Pending {
+    /// A command waits for it.
+    Command { mc: u8, origin: Origin, path: ReturnPath, call: Option<Call>, then: Continuation },
+    /// Nobody waits.
+    Background { call: Option<Call>, then: AfterJob },
+    /// A console waits for the bytes of a FRU device, to print them.
+    Dump { console: Option<ConsoleId> },
+    /// A state file is being written; answers may be held back for it.
+    Save { file: StateFile },
+}
+
+/// A helper program that was asked something, and the shell line it became.
+pub(super) struct Call {
+    call: ProgramCall,
+    line: String,
+}
+
+/// An answer held back until the state it acknowledges is safe.
+pub(super) struct Held {
+    waits_for: Vec<JobId>,
+    path: ReturnPath,
+    reply: Reply,
+    users: Vec<ChangedUser>,
+}
+
+/// A user of a controller whose sessions end because its name, password or rights changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ChangedUser {
+    mc: u8,
+    user: u8,
+}
+
+/// What is left to do when the actions of the devices have been carried out.
+#[derive(Default)]
+#[must_use]
+pub(super) struct Aftermath {
+    /// State files being written.
+    saves: Vec<JobId>,
+    /// Users whose sessions end, after the answer: it may be for one of them.
+    users: Vec<ChangedUser>,
+}
+
+impl Aftermath {
+    fn merge(&mut self, other: Self) {
+        self.saves.extend(other.saves);
+        self.users.extend(other.users);
+    }
+}
+
+impl Simulator {
+    /// A request from a session: its privilege is checked, then it is executed.
+    pub(super) fn session_request(&mut self, now: Moment, request: &Request<'_>, path: ReturnPath, out: &mut Effects) {
+        let allowed = request
+            .origin
+            .privilege
+            .is_some_and(|level| command::privilege::permitted(request.netfn, request.cmd, level));
+        if allowed {
+            self.request(now, self.home(&path), request, path, out);
+        } else {
+            self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::INSUFFICIENT_PRIVILEGE), out);
+        }
+    }
+
+    /// The controller a return path belongs to.
+    fn home(&self, path: &ReturnPath) -> u8 {
+        match path {
+            ReturnPath::Lan(lan, _) => lan.mc,
+            ReturnPath::Serial(serial, _) => serial.mc,
+            ReturnPath::Bridged(to) => to.home(),
+        }
+    }
+
+    /// Executes a request on the controller `mc`.
+    pub(super) fn request(&mut self, now: Moment, mc: u8, request: &Request<'_>, path: ReturnPath, out: &mut Effects) {
+        if request.netfn == netfn::APP && request.cmd == SEND_MESSAGE {
+            return self.send_message(now, mc, request, path, out);
+        }
+        self.take_history(mc, request);
+        let mut reply = Reply::new(&request.origin);
+        let mut context = Context { now, machine: &mut self.machine, mc, origin: request.origin };
+        let outcome = command::dispatch(&mut context, request, &mut reply);
+        self.finish(now, mc, request.origin, outcome, reply, path, out);
+    }
+
+    /// A session that asks for the size of the console history reads that history, however
+    /// it grows meanwhile.
+    fn take_history(&mut self, mc: u8, request: &Request<'_>) {
+        let Some(controller) = self.machine.controller_mut(mc) else { return };
+        if let Some(session) = request.origin.session
+            && controller.frus.wants_history(request.netfn, request.cmd, request.data)
+        {
+            controller.frus.keep_history(session.id, controller.history_copy());
+        }
+    }
+
+    /// What follows a command: its actions, then its answer now, after its slow work, or
+    /// after the state it changed is safe.
+    #[allow(clippy::too_many_arguments)]
+    fn finish(
+        &mut self,
+        now: Moment,
+        mc: u8,
+        origin: Origin,
+        mut outcome: Outcome,
+        mut reply: Reply,
+        path: ReturnPath,
+        out: &mut Effects,
+    ) {
+        let mut aftermath = self.collect_actions(now, out);
+        loop {
+            match outcome {
+                Outcome::Done if aftermath.saves.is_empty() => {
+                    self.answer(now, path, &reply, out);
+                    return self.end_sessions(now, aftermath.users, out);
+                }
+                Outcome::Done => {
+                    let Aftermath { saves, users } = aftermath;
+                    return self.held.push(Held { waits_for: saves, path, reply, users });
+                }
+                Outcome::Wait(job, then) => match self.start_job(mc, job, out) {
+                    Ok((id, call)) => {
+                        self.pending.insert(id, Pending::Command { mc, origin, path, call, then });
+                        return self.end_sessions(now, aftermath.users, out);
+                    }
+                    Err(result) => {
+                        (outcome, reply) = self.resume(now, mc, origin, then, result);
+                        aftermath.merge(self.collect_actions(now, out));
+                    }
+                },
+            }
+        }
+    }
+
+    /// Lets a waiting command go on with the result of its work.
+    fn resume(
+        &mut self,
+        now: Moment,
+        mc: u8,
+        origin: Origin,
+        then: Continuation,
+        result: JobResult,
+    ) -> (Outcome, Reply) {
+        let mut reply = Reply::new(&origin);
+        let mut context = Context { now, machine: &mut self.machine, mc, origin };
+        let outcome = then(&mut context, result, &mut reply).unwrap_or_else(|code| {
+            reply.fail(code);
+            Outcome::Done
+        });
+        (outcome, reply)
+    }
+
+    /// Sends an answer on its way.
+    pub(super) fn answer(&mut self, now: Moment, path: ReturnPath, reply: &Reply, out: &mut Effects) {
+        match path {
+            ReturnPath::Lan(lan, to) => {
+                if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
+                    slot.channel.respond(&to, reply.bytes(), self.random.as_mut(), &mut self.outbox);
+                    self.flush_outbox(now, lan, out);
+                }
+            }
+            ReturnPath::Serial(serial, to) => self.serial_answer(serial, &to, reply.bytes(), out),
+            ReturnPath::Bridged(to) => self.bridged_answer(now, &to, reply, out),
+        }
+    }
+
+    /// Hands slow work to the outside. `Err`: there is nothing to run, and this came of it.
+    fn start_job(&mut self, mc: u8, job: Job, out: &mut Effects) -> Result<(JobId, Option<Call>), JobResult> {
+        match job {
+            Job::Program(call) => match program::command_line(&call) {
+                Ok(line) => {
+                    let id = self.run(HostJob::Shell { line: line.clone(), lane: mc }, out);
+                    Ok((id, Some(Call { call, line })))
+                }
+                Err(outcome) => Err(JobResult::Program(log_failure(outcome, out))),
+            },
+            Job::ReadFile { path, offset, length } => {
+                Ok((self.run(HostJob::ReadFile { path, offset, length }, out), None))
+            }
+            Job::WriteFile { path, offset, data } => {
+                Ok((self.run(HostJob::WriteFile { path, offset, data }, out), None))
+            }
+        }
+    }
+
+    /// Asks for work outside; its result comes back under the returned number.
+    pub(super) fn run(&mut self, work: HostJob, out: &mut Effects) -> JobId {
+        let job = JobId(self.next_job);
+        self.next_job += 1;
+        out.list.push(Effect::Run { job, work });
+        job
+    }
+
+    /// Carries out what the devices asked for, all of it at once.
+    pub(super) fn carry_out_actions(&mut self, now: Moment, out: &mut Effects) {
+        let aftermath = self.collect_actions(now, out);
+        self.end_sessions(now, aftermath.users, out);
+    }
+
+    /// Carries out what the devices asked for, in order, and says what is left to do.
+    fn collect_actions(&mut self, now: Moment, out: &mut Effects) -> Aftermath {
+        let mut aftermath = Aftermath::default();
+        // Carrying out one action may cause others (a closed session frees its console).
+        while !self.machine.actions.is_empty() || !self.machine.jobs.is_empty() {
+            for background in std::mem::take(&mut self.machine.jobs) {
+                match self.start_job(background.mc, background.job, out) {
+                    Ok((id, call)) => {
+                        self.pending.insert(id, Pending::Background { call, then: background.then });
+                    }
+                    Err(result) => (background.then)(&mut self.machine, now, result),
+                }
+            }
+            for action in std::mem::take(&mut self.machine.actions) {
+                match action {
+                    Action::Save(file) => aftermath.saves.extend(self.save(file, out)),
+                    Action::UserChanged { mc, user } => aftermath.users.push(ChangedUser { mc, user }),
+                    action => self.act(now, action, out),
+                }
+            }
+        }
+        aftermath
+    }
+
+    /// Ends the sessions of users that changed.
+    fn end_sessions(&mut self, now: Moment, users: Vec<ChangedUser>, out: &mut Effects) {
+        for ChangedUser { mc, user } in users {
+            self.end_sessions_of_user(now, mc, user, out);
+        }
+    }
+
+    fn act(&mut self, now: Moment, action: Action, out: &mut Effects) {
+        match action {
+            Action::Save(_) | Action::UserChanged { .. } => {}
+            Action::Host { mc, signal } => self.signal_host(mc, signal, out),
+            Action::StartProcess { mc } => {
+                if let Some(command) = self.start_command(mc) {
+                    out.list.push(Effect::StartProcess { mc, command });
+                }
+            }
+            Action::SignalProcess { mc, kill } => out.list.push(Effect::SignalProcess { mc, kill }),
+            Action::Log { level, text } => out.list.push(Effect::Log { level, text }),
+            Action::SolBitRate { mc, bits_per_second } => out.list.push(Effect::SolBitRate { mc, bits_per_second }),
+            Action::SolActivated { mc, instance, session, auxiliary } => {
+                self.sol_activated(now, mc, instance, session, auxiliary, out);
+            }
+            Action::SolDeactivated { mc, instance, by } => self.sol_deactivated(now, mc, instance, by, out),
+        }
+    }
+
+    /// Asks for a state file to be written; nothing with persistence off.
+    fn save(&mut self, file: StateFile, out: &mut Effects) -> Option<JobId> {
+        if self.persistence == Persistence::Off {
+            return None;
+        }
+        let (name, content) = self.state_file(file)?;
+        let id = self.run(HostJob::SaveState { name, content }, out);
+        self.pending.insert(id, Pending::Save { file });
+        Some(id)
+    }
+
+    /// A job is done: what waited for it goes on.
+    pub(super) fn continue_after(&mut self, now: Moment, id: JobId, result: HostResult, out: &mut Effects) {
+        match self.pending.remove(&id) {
+            None => {}
+            Some(Pending::Save { file }) => self.saved(now, id, file, result, out),
+            Some(Pending::Dump { console }) => {
+                let text = match result {
+                    HostResult::Read(Ok(bytes)) => fru::dump_text(&bytes),
+                    HostResult::Read(Err(reason)) => format!("**Unable to dump FRU data: {reason}\n"),
+                    _ => return,
+                };
+                out.list.push(Effect::Print { console, text });
+            }
+            Some(Pending::Background { call, then }) => {
+                then(&mut self.machine, now, job_result(call.as_ref(), result, out));
+                self.carry_out_actions(now, out);
+            }
+            Some(Pending::Command { mc, origin, path, call, then }) => {
+                let result = job_result(call.as_ref(), result, out);
+                let (outcome, reply) = self.resume(now, mc, origin, then, result);
+                self.finish(now, mc, origin, outcome, reply, path, out);
+            }
+        }
+    }
+
+    /// A state file was written, or could not be: the answers held for it go out, with
+    /// FFh when what they acknowledge is not safe.
+    fn saved(&mut self, now: Moment, id: JobId, file: StateFile, result: HostResult, out: &mut Effects) {
+        let failure = match result {
+            HostResult::Saved(Err(reason)) => Some(reason),
+            _ => None,
+        };
+        if let Some(reason) = &failure {
+            let text = match file {
+                StateFile::Sel(mc) => format!("Unable to write persistent SELs for MC {mc}: {reason}"),
+                StateFile::Sdr(mc) => format!("Unable to write persistent SDRs for MC {mc}: {reason}"),
+                StateFile::Users(mc) => format!("Unable to write persistent users for MC {mc}: {reason}"),
+                StateFile::Sol(mc) => format!("Unable to write persistent SOL parameters for MC {mc}: {reason}"),
+                StateFile::Lan { mc, channel } => {
+                    format!("Unable to write persistent LAN parameters of channel {channel} for MC {mc}: {reason}")
+                }
+            };
+            out.list.push(Effect::Log { level: LogLevel::Error, text });
+        }
+        let mut ready = Vec::new();
+        let mut index = 0;
+        while index < self.held.len() {
+            let held = &mut self.held[index];
+            if let Some(position) = held.waits_for.iter().position(|waits| *waits == id) {
+                held.waits_for.swap_remove(position);
+                if failure.is_some() {
+                    held.reply.fail(CompletionCode::UNSPECIFIED);
+                }
+                if held.waits_for.is_empty() {
+                    ready.push(self.held.remove(index));
+                    continue;
+                }
+            }
+            index += 1;
+        }
+        for held in ready {
+            self.answer(now, held.path, &held.reply, out);
+            self.end_sessions(now, held.users, out);
+        }
+    }
+}
+
+/// The outside's result in the words of the job that was given.
+fn job_result(call: Option<&Call>, result: HostResult, out: &mut Effects) -> JobResult {
+    match (call, result) {
+        (Some(Call { call, line }), HostResult::Shell(ended)) => {
+            JobResult::Program(log_failure(program::outcome(call, line, &ended), out))
+        }
+        (_, HostResult::Read(read)) => JobResult::Read(read),
+        (_, HostResult::Written(written)) => JobResult::Written(written),
+        (_, other) => JobResult::Read(Err(format!("the runtime answered {other:?}"))),
+    }
+}
+
+fn log_failure(outcome: program::Outcome, out: &mut Effects) -> ProgramResult {
+    if let Some(text) = outcome.log {
+        out.list.push(Effect::Log { level: LogLevel::Error, text });
+    }
+    outcome.result
+}

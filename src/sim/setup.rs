@@ -1,0 +1,208 @@
+//! From lan.conf to a machine, and what `mc_add`, `mc_setbmc` and `mc_enable` make of it.
+
+use super::effect::{Effect, Effects, LanId};
+use super::ports::{SerialSlot, SolSlot};
+use super::{LanSlot, Simulator};
+use crate::bmc::channel::{Channel, Lan, medium, protocol};
+use crate::bmc::device_id::{DeviceId, support};
+use crate::bmc::history::History;
+use crate::bmc::lan_parameters::LanParameters;
+use crate::bmc::sol_parameters::Sol;
+use crate::bmc::user::User;
+use crate::bmc::vm_process;
+use crate::config::model::{CodecKind, ControllerConfig, LanConfig, Port, SerialInterface};
+use crate::ipmi::{AuthTypes, Moment, Privilege};
+use crate::lan::{LanChannel, Settings};
+
+impl Simulator {
+    /// Makes the controllers that lan.conf names; 20h always exists.
+    pub(super) fn configure(&mut self) {
+        self.machine.ensure(0x20);
+        for config in self.controllers.clone() {
+            self.configure_controller(&config);
+            self.open_slots(&config);
+        }
+    }
+
+    /// The ports of a controller: they outlive what `mc_delete` does to it.
+    fn open_slots(&mut self, config: &ControllerConfig) {
+        let mc = config.address;
+        self.serials.extend(config.serials.iter().map(|serial| SerialSlot::new(mc, serial.clone())));
+        self.sols.extend(config.sol.iter().map(|sol| SolSlot::new(mc, sol.clone())));
+        for lan in &config.lans {
+            let udp_port = match lan.address.as_ref().map(|address| &address.port) {
+                Some(Port::Number(port)) => *port,
+                _ => 0,
+            };
+            let guid = self.lan_guid(mc, lan);
+            let settings = Settings { channel: lan.channel, guid, bmc_key: lan.bmc_key, udp_port };
+            self.lans.push(LanSlot {
+                id: LanId { mc, channel: lan.channel },
+                config: lan.clone(),
+                channel: LanChannel::new(settings, self.random.as_mut()),
+                open: false,
+            });
+        }
+    }
+
+    /// What lan.conf and the state files say of a controller.
+    pub(super) fn configure_controller(&mut self, config: &ControllerConfig) {
+        let mc = config.address;
+        let controller = self.machine.ensure(mc);
+        for user in &config.users {
+            if let Some(slot) = controller.users.get_mut(user.number) {
+                *slot = User {
+                    valid: user.enabled,
+                    name: user.name,
+                    password: user.password,
+                    privilege: user.privilege.wire(),
+                    max_sessions: user.max_sessions,
+                    auths: user.auths,
+                    ..User::default()
+                };
+            }
+        }
+        controller.chassis.program.clone_from(&config.chassis_control);
+        controller.vm.start_command.clone_from(&config.start_command);
+        controller.vm.start_now = config.start_now;
+        controller.vm.poweroff_wait = config.poweroff_wait;
+        controller.vm.kill_wait = config.kill_wait;
+        for serial in &config.serials {
+            let (medium, protocol) = match serial.interface {
+                SerialInterface::Rs232 => (medium::RS232, protocol::TERMINAL_MODE),
+                SerialInterface::Kcs => (medium::SYSTEM_INTERFACE, protocol::KCS),
+                SerialInterface::Bt => (medium::SYSTEM_INTERFACE, protocol::BT_1_5),
+                SerialInterface::Smic => (medium::SYSTEM_INTERFACE, protocol::SMIC),
+                SerialInterface::Ssif => (medium::SMBUS_2, protocol::SMBUS),
+            };
+            let channel = Channel::serial(serial.channel, medium, protocol, serial.codec == CodecKind::Vm);
+            controller.channels.set(serial.channel, channel);
+        }
+        for ipmb in &config.ipmbs {
+            controller.channels.set(ipmb.channel, Channel::ipmb_device());
+        }
+        if let Some(sol) = &config.sol {
+            controller.sol = Some(Sol::new(sol.history));
+            controller.history = History::new(sol.history);
+            if let Some(device) = sol.history_fru {
+                controller.frus.add_history(device);
+            }
+        }
+        for lan in &config.lans {
+            let guid = self.lan_guid(mc, lan);
+            let limit = lan.privilege_limit.unwrap_or(Privilege::Administrator);
+            let mut state = Lan::new(limit, lan.allowed_auths, LanParameters::new(lan.config_program.clone()));
+            state.pef_alerting = lan.pef_alerting;
+            state.guid = Some(guid);
+            self.machine.ensure(mc).channels.set(lan.channel, Channel::lan(state));
+        }
+        self.load_users(mc);
+        self.load_sol(mc);
+        if !config.lans.is_empty()
+            && let Some(anonymous) = self.machine.ensure(mc).users.get_mut(1)
+        {
+            // The first user has no name, whatever lan.conf and the users file say.
+            anonymous.name = [0; 16];
+        }
+    }
+
+    fn lan_guid(&mut self, mc: u8, lan: &LanConfig) -> [u8; 16] {
+        lan.guid.unwrap_or_else(|| self.kept_guid(mc, lan.channel))
+    }
+
+    /// `mc_add`.
+    pub(super) fn mc_add(&mut self, mc: u8, device: DeviceId) -> Result<(), String> {
+        if self.machine.controller(mc).is_some_and(|controller| controller.added) {
+            return Err(format!("Unable to add the MC, error 0x10: MC {mc:#04x} specified twice"));
+        }
+        self.machine.describe(mc, device);
+        if self.machine.bmc == Some(mc) {
+            self.load_persistent_sdrs(mc);
+        }
+        Ok(())
+    }
+
+    /// `mc_setbmc`: works in either order with `mc_add`.
+    pub(super) fn set_bmc(&mut self, mc: u8) {
+        if self.machine.bmc.replace(mc).is_none() {
+            for controller in self.machine.controllers_mut().filter(|controller| controller.added) {
+                controller.sensors.event_receiver.address = mc;
+            }
+        }
+        let late = self.machine.controller(mc).filter(|controller| controller.added && controller.watchdog.is_none());
+        if let Some(device) = late.map(|controller| controller.device.clone()) {
+            self.machine.describe(mc, device);
+            self.load_persistent_sdrs(mc);
+        }
+    }
+
+    /// The SDRs of the last run, with `persist_sdr`; only into an empty repository, so that
+    /// a second `mc_setbmc` does not load them again.
+    fn load_persistent_sdrs(&mut self, mc: u8) {
+        let wanted = self.machine.controller(mc).is_some_and(|controller| {
+            controller.device.persist_sdr
+                && controller.device.supports(support::SDR_REPOSITORY)
+                && controller.sdr.records().next().is_none()
+        });
+        if wanted {
+            self.load_sdrs(mc);
+        }
+    }
+
+    /// `mc_enable`: the controller answers, its channels open, `startnow` starts the VM.
+    /// Channels that are open already stay as they are.
+    pub(super) fn mc_enable(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+        let Some(controller) = self.machine.controller_mut(mc).filter(|controller| !controller.enabled) else { return };
+        controller.enabled = true;
+        for index in 0..self.lans.len() {
+            if self.lans[index].id.mc == mc && !self.lans[index].open {
+                self.lans[index].open = true;
+                let lan = self.lans[index].id;
+                self.load_lan(mc, lan.channel);
+                self.warn_of_open_doors(index, out);
+                if let Some(address) = self.lans[index].config.address.clone() {
+                    out.list.push(Effect::OpenLan { lan, address });
+                }
+            }
+        }
+        for slot in self.serials.iter_mut().filter(|slot| slot.id.mc == mc && !slot.open) {
+            slot.open = true;
+            out.list.push(Effect::OpenSerial {
+                serial: slot.id,
+                address: slot.config.address.clone(),
+                connect: slot.config.connect,
+            });
+        }
+        vm_process::enabled(&mut self.machine, mc);
+        self.carry_out_actions(now, out);
+    }
+
+    /// Says whom `none` lets in without a password.
+    fn warn_of_open_doors(&self, index: usize, out: &mut Effects) {
+        let slot = &self.lans[index];
+        let Some(controller) = self.machine.controller(slot.id.mc) else { return };
+        let open = (1..=4u8)
+            .filter_map(Privilege::from_wire)
+            .rfind(|level| slot.config.allowed_auths[usize::from(level.wire() - 1)].contains(AuthTypes::NONE));
+        let Some(highest) = open else { return };
+        let users: Vec<String> = controller
+            .users
+            .iter()
+            .filter(|(_, user)| user.valid && user.auths.is_none_or(|auths| auths.contains(AuthTypes::NONE)))
+            .map(|(number, _)| number.to_string())
+            .collect();
+        if !users.is_empty() {
+            out.list.push(Effect::Log {
+                level: crate::bmc::LogLevel::Warning,
+                text: format!(
+                    "LAN channel {} of MC {:#04x} lets user {} in without a password, up to {}: \
+                     'none' stands in its allowed_auths lines",
+                    slot.id.channel,
+                    slot.id.mc,
+                    users.join(", "),
+                    format!("{highest:?}").to_lowercase()
+                ),
+            });
+        }
+    }
+}
