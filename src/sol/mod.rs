@@ -265,15 +265,29 @@ impl Engine {
         let dtr = !operation.contains(Operation::DROP_DCD_DSR);
         self.set_lines(ModemLines { rts, dtr }, out);
         if packet.sequence != 0 {
-            let (data, _) = packet.data.split_at(packet.data.len().min(MAX_DATA));
-            self.to_port.take(data);
-            return Some(self.from_console.take(packet.sequence, packet.data, data.len() as u8));
+            return Some(self.take(packet));
         }
         if go_on { self.from_console.last() } else { None }
     }
 
+    fn take(&mut self, packet: &Packet<'_>) -> Acknowledgement {
+        let (data, _) = packet.data.split_at(packet.data.len().min(MAX_DATA));
+        self.to_port.take(data);
+        self.from_console.take(packet.sequence, packet.data, data.len() as u8)
+    }
+
+    /// Keeps a packet until the port goes on.
     fn park(&mut self, now: Moment, packet: &Packet<'_>) {
         let mut bytes = self.parked.take().map(|parked| parked.packet).unwrap_or_default();
+        // A console that goes on to other characters without an answer (ipmitool takes output
+        // from the port for one) believes that these were taken.
+        if let Ok(before) = Packet::parse(&bytes)
+            && before.sequence != packet.sequence
+            && before.data != packet.data
+            && !self.to_port.is_full()
+        {
+            self.take(&before);
+        }
         bytes.clear();
         packet.emit(&mut bytes);
         self.parked = Some(Parked { since: now, packet: bytes });

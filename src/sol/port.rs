@@ -10,12 +10,13 @@ use super::outbox::Outbox;
 use super::telnet;
 use crate::wire::sol::MAX_DATA;
 
-/// With so many bytes waiting the console is held.
-pub const HOLD: usize = 4 * MAX_DATA;
-/// With so few the hold ends.
-pub const RELEASE: usize = 3 * MAX_DATA;
-/// Most bytes ever waiting: one more packet of doubled bytes, and some breaks.
-const LIMIT: usize = HOLD + 2 * MAX_DATA + 64;
+/// With so many bytes waiting the console is held: a screenful and more may be pasted into a
+/// slow port without a pause.
+pub const HOLD: usize = 16 * MAX_DATA;
+/// With so few the hold ends: a packet fits.
+pub const RELEASE: usize = HOLD - MAX_DATA;
+/// With so many nothing is taken, whatever the console does.
+const LIMIT: usize = 2 * HOLD;
 
 /// Whether the port is telnet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,11 @@ impl PortQueue {
     /// Whether characters are not taken at present.
     pub fn is_held(&self) -> bool {
         self.held
+    }
+
+    /// Whether nothing can be taken at all.
+    pub fn is_full(&self) -> bool {
+        self.waiting() >= LIMIT
     }
 
     fn waiting(&self) -> usize {
