@@ -26,8 +26,8 @@ fn main() -> ExitCode {
 fn start_log(options: &Options) {
     let level = match (options.debug, options.nostdio) {
         (1.., _) => LevelFilter::Debug,
-        (0, 1..) => LevelFilter::Warn,
-        (0, 0) => LevelFilter::Off,
+        (0, true) => LevelFilter::Warn,
+        (0, false) => LevelFilter::Off,
     };
     env_logger::Builder::new().filter_level(level).parse_default_env().init();
 }

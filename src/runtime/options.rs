@@ -65,24 +65,24 @@ pub struct Options {
     pub debug: u8,
 
     /// No console on standard input and output
-    #[arg(short = 'n', long = "nostdio", action = ArgAction::Count)]
-    pub nostdio: u8,
+    #[arg(short = 'n', long = "nostdio", overrides_with = "nostdio")]
+    pub nostdio: bool,
 
     /// Neither read nor write persistent state
-    #[arg(short = 'p', long = "nopersist", action = ArgAction::Count)]
-    pub nopersist: u8,
+    #[arg(short = 'p', long = "nopersist", overrides_with = "nopersist")]
+    pub nopersist: bool,
 
     /// Print the version, check the configuration file and exit
-    #[arg(short = 'v', long = "version", action = ArgAction::Count)]
-    pub version: u8,
+    #[arg(short = 'v', long = "version", overrides_with = "version")]
+    pub version: bool,
 
     /// Check the configuration file and the command file, report, and exit with status 0 or 1
-    #[arg(long = "check", action = ArgAction::Count)]
-    pub check: u8,
+    #[arg(long = "check", overrides_with = "check")]
+    pub check: bool,
 
     /// Refuse to start when a command fails or something cannot be done as written
-    #[arg(long = "strict", action = ArgAction::Count)]
-    pub strict: u8,
+    #[arg(long = "strict", overrides_with = "strict")]
+    pub strict: bool,
 
     /// Seconds a chassis control or LAN configuration program may take
     #[arg(long = "program-timeout", value_name = "SECONDS", default_value_t = 60, hide = true)]
@@ -93,8 +93,8 @@ pub struct Options {
     pub help: Option<bool>,
 
     /// Print a short usage and exit
-    #[arg(long = "usage", action = ArgAction::Count)]
-    pub usage: u8,
+    #[arg(long = "usage", overrides_with = "usage")]
+    pub usage: bool,
 
     /// Configuration file when there is no -c; further arguments are ignored
     #[arg(value_name = "CONFIG")]
@@ -106,7 +106,7 @@ impl Options {
     /// status 0 and 2.
     pub fn from_command_line() -> Self {
         let options = Self::parse();
-        if options.usage > 0 {
+        if options.usage {
             println!("Usage: ipmi_sim {USAGE}");
             std::process::exit(0);
         }
@@ -160,7 +160,7 @@ mod tests {
         let options = parse("-x first --command-string=last -nn -p -p -f a -f b -s a -s b");
         assert_eq!(options.command_string, Some("last".into()));
         assert_eq!((options.command_file, options.state_dir), (Some("b".into()), Some("b".into())));
-        assert!(options.nostdio > 0 && options.nopersist > 0);
+        assert!(options.nostdio && options.nopersist);
     }
 
     #[test]
@@ -168,7 +168,7 @@ mod tests {
         let options = parse("/etc/ipmi/lan.conf -f /etc/ipmi/ipmisim1.emu -s /var/lib -- more -n");
         assert_eq!(options.configuration(), Some(&"/etc/ipmi/lan.conf".into()));
         assert_eq!(options.command_file, Some("/etc/ipmi/ipmisim1.emu".into()));
-        assert_eq!(options.nostdio, 0);
+        assert!(!options.nostdio);
         assert_eq!(parse("x -c y").configuration(), Some(&"y".into()));
         assert_eq!(parse("").configuration(), None);
     }

@@ -57,15 +57,15 @@ pub fn run(options: &Options) -> Ending {
 
 fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     let path = options.configuration().cloned().unwrap_or_else(|| places.configuration_file());
-    let config = read_configuration(&path, options.strict > 0)?;
-    if options.version > 0 {
+    let config = read_configuration(&path, options.strict)?;
+    if options.version {
         return Ok(Ending::Status(0));
     }
     let (script, unreadable) = read_script(options, places, &config.name);
     if let Some(text) = &unreadable {
         complain(text);
     }
-    if options.check > 0 || options.strict > 0 {
+    if options.check || options.strict {
         let (script, _) = read_script(options, places, &config.name);
         let mut system = Simulator::new(config.clone(), BTreeMap::new(), Persistence::Off, random());
         let report = dry_run::check(&mut system, script, &places.configuration);
@@ -74,7 +74,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         if !report.is_clean() || unreadable.is_some() {
             return Err(Stop(1));
         }
-        if options.check > 0 {
+        if options.check {
             return Ok(Ending::Status(0));
         }
     }
@@ -83,7 +83,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     // Descriptor 0 without anybody behind it is no console: the original aborts.
     let streams = Streams::standard().map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
     let input = streams.kind();
-    let standard = (options.nostdio == 0 && input != Input::Nothing).then_some(input);
+    let standard = (!options.nostdio && input != Input::Nothing).then_some(input);
     let plan = Plan {
         streams,
         standard,
@@ -92,7 +92,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         directories: places.configuration.clone(),
         program_limit: Duration::from_secs(options.program_timeout.into()),
         state,
-        failures: if options.strict > 0 { Failures::Fatal } else { Failures::Reported },
+        failures: if options.strict { Failures::Fatal } else { Failures::Reported },
         syslog: Some(Syslog::default()),
         notes,
     };
@@ -198,7 +198,7 @@ fn read_script(options: &Options, places: &Places, name: &str) -> (Script, Optio
 type State = (Persistence, BTreeMap<String, Vec<u8>>, Option<StateWriter>);
 
 fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<String>) -> Result<State, Stop> {
-    if options.nopersist > 0 {
+    if options.nopersist {
         return Ok((Persistence::Off, BTreeMap::new(), None));
     }
     let base = options.state_dir.clone().unwrap_or_else(|| places.state_base(name));
