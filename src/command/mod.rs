@@ -9,6 +9,10 @@ pub mod app;
 pub mod chassis;
 pub mod oem;
 pub mod privilege;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod scripted;
 pub mod sensor_event;
 pub mod storage;
 #[cfg(test)]

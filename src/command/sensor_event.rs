@@ -5,6 +5,8 @@ mod device_sdr;
 mod event;
 mod pef;
 mod sensor;
+#[cfg(test)]
+mod tests;
 
 use super::{Context, Entry, always};
 use crate::bmc::device_id::support;

@@ -2,10 +2,10 @@
 //! (`commands-sensor-storage.md` sections 8 to 10, IPMI 2.0 sections 31, 33 and 34).
 
 mod fru;
-#[cfg(test)]
-mod replay;
 pub(super) mod sdr;
 mod sel;
+#[cfg(test)]
+mod tests;
 
 use super::{Context, Entry, always};
 use crate::bmc::Controller;

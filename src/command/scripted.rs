@@ -1,13 +1,11 @@
-//! The original's recorded Sensor/Event and Storage exchanges, sent to [`dispatch`] on
-//! controllers set up by the recordings' own command files.
-//!
-//! Every answer is the recorded one, or its row is named in `tests/data/raw/NAME.differs`
-//! with a reason, and with our answer where it is behind `ours: `.
+//! Controllers for tests of commands: set up by a command file, with files in memory, in a
+//! time that stands still.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
+use std::collections::HashMap;
 use std::time::Duration;
 
+use super::testing::{BMC, LAN};
+use super::{Context, Outcome, dispatch};
 use crate::bmc::device_id::DeviceId;
 use crate::bmc::external::{Job, JobResult};
 use crate::bmc::sensor::{
@@ -15,21 +13,21 @@ use crate::bmc::sensor::{
     Support, Thresholds,
 };
 use crate::bmc::{Machine, sdr, sel};
-use crate::command::{Context, Outcome, dispatch};
 use crate::config::command::{Command, SensorAddress, Statement, Variables, statements};
-use crate::ipmi::{Medium, Moment, Origin, Privilege, Reply, Request, SessionRef, netfn};
+use crate::ipmi::{Moment, Origin, Reply, Request};
 
-const NOW: Moment = Moment::new(Duration::from_secs(2000));
-const BMC: u8 = 0x20;
+/// The time in tests.
+pub(super) const NOW: Moment = Moment::new(Duration::from_secs(2000));
 
 /// The controllers and the files of their sensors and FRUs.
-struct World {
-    machine: Machine,
+pub(super) struct World {
+    pub(super) machine: Machine,
     files: HashMap<&'static str, Vec<u8>>,
 }
 
 impl World {
-    fn new(command_file: &str) -> Self {
+    /// Controllers set up by a command file.
+    pub(super) fn new(command_file: &str) -> Self {
         let mut files = HashMap::new();
         macro_rules! file {
             ($name:literal) => {
@@ -50,13 +48,14 @@ impl World {
         let mut world = Self { machine: Machine::default(), files };
         // `historyfru=10` of the recording's lan.conf.
         world.machine.ensure(BMC).frus.add_history(10);
-        for statement in statements("recording.emu", command_file.as_bytes()) {
+        for statement in statements("test.emu", command_file.as_bytes()) {
             world.run(&statement);
         }
         world
     }
 
-    fn run(&mut self, statement: &Statement) {
+    /// Executes a statement, and the polls it begins.
+    pub(super) fn run(&mut self, statement: &Statement) {
         match statement.resolve(&Variables::new()) {
             Ok(Some(command)) => self.execute(command),
             Ok(None) => {}
@@ -188,24 +187,23 @@ impl World {
                 };
                 sensor::set_event_support(machine, NOW, id(sensor), settings)
             }
-            other => panic!("{other:?} is not needed here"),
+            other => panic!("{other:?} is not needed in tests"),
         };
     }
 
-    fn ask(&mut self, mc: u8, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Reply {
+    /// Sends a request over LAN as an administrator; other controllers than the BMC are
+    /// reached by bridging.
+    pub(super) fn ask(&mut self, mc: u8, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Reply {
         let bridged = mc != BMC;
-        let session = SessionRef { id: 1, handle: 1, user: 2, rmcp_plus: true, udp_port: 623 };
-        let origin = Origin {
-            channel: 1,
-            medium: Medium::Lan,
-            privilege: Some(Privilege::Administrator),
-            session: Some(session),
-            bridged,
-            requester: if bridged { BMC } else { 0x81 },
-            requester_lun: 0,
-        };
+        let origin = Origin { bridged, requester: if bridged { BMC } else { LAN.requester }, ..LAN };
+        self.ask_from(origin, mc, lun, netfn, cmd, data)
+    }
+
+    /// Sends a request that came in from `origin`.
+    pub(super) fn ask_from(&mut self, origin: Origin, mc: u8, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Reply {
+        let session = origin.session.map_or(0, |session| session.id);
         if self.machine.controller(mc).is_some_and(|controller| controller.frus.wants_history(netfn, cmd, data)) {
-            self.machine.ensure(mc).frus.keep_history(session.id, crate::bmc::history::END_OF_HISTORY.to_vec());
+            self.machine.ensure(mc).frus.keep_history(session, crate::bmc::history::END_OF_HISTORY.to_vec());
         }
         let request = Request { netfn, cmd, lun, origin, data };
         let mut reply = Reply::new(&origin);
@@ -229,106 +227,4 @@ fn id(sensor: SensorAddress) -> SensorId {
 
 fn reporting(event: bool) -> Reporting {
     if event { Reporting::Events } else { Reporting::Silent }
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    text.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).expect("a hex byte")).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
-}
-
-/// Whether an answer is the recorded one, but for the bits its remarks leave open.
-fn same(want: &[u8], got: &[u8], remarks: &str) -> bool {
-    let Some((_, mask)) = remarks.split_once("#volatile=") else { return want == got };
-    let mask = mask.split_whitespace().next().unwrap_or_default();
-    let bits: Vec<u8> = (0..mask.trim_end_matches('*').len() / 2)
-        .map(|at| u8::from_str_radix(&mask[2 * at..2 * at + 2], 16).expect("a mask"))
-        .collect();
-    let compared = if mask.ends_with('*') { bits.len() } else { want.len().max(got.len()) };
-    (0..compared).all(|at| match (want.get(at), got.get(at)) {
-        (Some(want), Some(got)) => (want ^ got) & !bits.get(at).copied().unwrap_or(0) == 0,
-        _ => false,
-    })
-}
-
-/// Replays the rows that are for these network functions.
-fn replay(recording: &str, differs: &str, command_file: &str, netfns: &[u8]) -> usize {
-    let mut known: BTreeMap<usize, Option<&str>> = differs
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
-        .map(|line| {
-            let (row, reason) = line.split_once('\t').expect("row and reason");
-            (row.parse().expect("a row number"), reason.split_once("ours: ").map(|(_, ours)| ours))
-        })
-        .collect();
-    let mut world = World::new(command_file);
-    let mut complaints = String::new();
-    let mut sent = 0;
-    for (number, line) in (1..).zip(recording.lines()) {
-        if line.starts_with("!sleep") || line.starts_with('#') || line.trim().is_empty() {
-            continue;
-        }
-        if let Some(command) = line.strip_prefix("!console ") {
-            for statement in statements("console", command.as_bytes()) {
-                world.run(&statement);
-            }
-            continue;
-        }
-        let mut columns = line.splitn(3, '\t');
-        let (text, want) = (columns.next().unwrap_or_default(), columns.next().unwrap_or_default());
-        let remarks = columns.next().unwrap_or_default();
-        let (address, bytes) = match text.strip_prefix('@').and_then(|text| text.split_once(' ')) {
-            Some((address, bytes)) => (address, unhex(bytes)),
-            None => ("20", unhex(text)),
-        };
-        let (mc, lun) = address.split_once('.').unwrap_or((address, "0"));
-        let (mc, lun) = (u8::from_str_radix(mc, 16).expect("an address"), lun.parse().expect("a LUN"));
-        // No answer, refused Send Messages and LUN 2 are for whoever routes messages,
-        // privileges (D4h) for whoever has sessions.
-        let elsewhere = want == "d4" || want == "-" || want.starts_with("SEND");
-        if !netfns.contains(&bytes[0]) || lun == 2 || elsewhere || world.machine.controller(mc).is_none() {
-            known.remove(&number);
-            continue;
-        }
-        sent += 1;
-        let reply = world.ask(mc, lun, bytes[0], bytes[1], &bytes[2..]);
-        let got = hex(reply.bytes());
-        match (same(&unhex(want), reply.bytes(), remarks), known.remove(&number)) {
-            (true, None) => {}
-            (true, Some(_)) => writeln!(complaints, "row {number} no longer differs").unwrap(),
-            (false, Some(ours)) if ours.is_none_or(|ours| ours == got) => {}
-            (false, _) => {
-                writeln!(complaints, "row {number}: {text}\n   want {want}\n   got  {got}").unwrap();
-            }
-        }
-    }
-    for row in known.into_keys() {
-        writeln!(complaints, "row {row} is not in the recording").unwrap();
-    }
-    assert!(complaints.is_empty(), "\n{complaints}");
-    sent
-}
-
-macro_rules! data {
-    ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/raw/", $name))
-    };
-}
-
-#[test]
-fn storage_recording() {
-    let netfns = [netfn::SENSOR_EVENT, netfn::STORAGE];
-    let recording = data!("storage-HEAD.tsv");
-    let sent = replay(recording, data!("storage-HEAD.differs"), data!("cfg/storage.emu"), &netfns);
-    assert!(sent > 1150, "only {sent} rows were sent");
-}
-
-/// The OEM commands are among them because setting the power level logs events.
-#[test]
-fn core_recording() {
-    let netfns = [netfn::SENSOR_EVENT, netfn::STORAGE, netfn::OEM];
-    let sent = replay(data!("core-HEAD.tsv"), data!("core-HEAD.differs"), data!("cfg/base.emu"), &netfns);
-    assert!(sent > 1000, "only {sent} rows were sent");
 }

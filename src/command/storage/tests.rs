@@ -1,0 +1,114 @@
+//! Where our Storage commands differ from the original on purpose, and what the recordings
+//! do not reach.
+
+use crate::bmc::{Action, StateFile};
+use crate::command::scripted::World;
+use crate::command::testing::BMC;
+use crate::ipmi::netfn::STORAGE;
+
+const SETUP: &str = "mc_setbmc 0x20\n\
+    mc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\n\
+    mc_add 0x30 0 no-device-sdrs 0 1 0 0xbf 0 0\n\
+    sel_enable 0x20 2 0x0b\n\
+    mc_add_fru_data 0x20 1 16 file 4 \"storage-fru.bin\"\n\
+    mc_enable 0x20\n\
+    mc_enable 0x30\n";
+
+fn ask(world: &mut World, cmd: u8, data: &[u8]) -> Vec<u8> {
+    world.ask(BMC, 0, STORAGE, cmd, data).bytes().to_vec()
+}
+
+fn saved(world: &mut World) -> usize {
+    let saves = world.machine.actions.iter().filter(|action| **action == Action::Save(StateFile::Sdr(BMC))).count();
+    world.machine.actions.clear();
+    saves
+}
+
+/// What `ipmitool sdr fill` sends: reserve, clear, wait for the clear, then each record's
+/// header and the rest of it in parts.
+#[test]
+fn a_client_fills_the_repository() {
+    let mut world = World::new(SETUP);
+    ask(&mut world, 0x24, &[0, 0, 0x51, 0xc0, 1, 7]);
+    assert_eq!(saved(&mut world), 1);
+    assert_eq!(ask(&mut world, 0x22, &[]), [0, 1, 0]);
+    assert_eq!(ask(&mut world, 0x27, &[1, 0, b'C', b'L', b'R', 0x00]), [0, 1]);
+    assert_eq!(ask(&mut world, 0x20, &[])[2..4], [1, 0], "asking for the status clears nothing");
+    assert_eq!(saved(&mut world), 0);
+    assert_eq!(ask(&mut world, 0x27, &[1, 0, b'C', b'L', b'R', 0xaa]), [0, 1]);
+    assert_eq!(ask(&mut world, 0x20, &[])[2..4], [0, 0]);
+    assert_eq!(saved(&mut world), 1);
+
+    assert_eq!(ask(&mut world, 0x22, &[]), [0, 2, 0]);
+    assert_eq!(ask(&mut world, 0x25, &[2, 0, 0, 0, 0, 0, 0xff, 0xff, 0x51, 0xc0, 4]), [0, 2, 0]);
+    assert_eq!(ask(&mut world, 0x25, &[2, 0, 2, 0, 5, 0, 1, 2, 3]), [0, 2, 0]);
+    assert_eq!(saved(&mut world), 0);
+    assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0xff]), [0xcb], "it is not there yet");
+    assert_eq!(ask(&mut world, 0x25, &[2, 0, 2, 0, 8, 1, 4]), [0, 2, 0]);
+    assert_eq!(saved(&mut world), 1);
+    let whole = [0, 0xff, 0xff, 2, 0, 0x51, 0xc0, 4, 1, 2, 3, 4];
+    assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0xff]), whole);
+
+    assert_eq!(ask(&mut world, 0x25, &[2, 0, 0, 0, 0, 1, 0, 0, 0x51, 0xc0, 9, 1]), [0x80]);
+    assert_eq!(ask(&mut world, 0x25, &[2, 0, 9, 0, 5, 1, 1]), [0xcc]);
+    assert_eq!(ask(&mut world, 0x25, &[1, 0, 0, 0, 0, 0, 1]), [0xc5]);
+    assert_eq!(saved(&mut world), 0);
+}
+
+/// `ipmitool sdr list` clears a repository it finds empty, to rebuild it from device SDRs. A
+/// state file that was not loaded must survive that.
+#[test]
+fn clearing_an_empty_repository_writes_nothing() {
+    let mut world = World::new(SETUP);
+    assert_eq!(ask(&mut world, 0x27, &[0, 0, b'C', b'L', b'R', 0xaa]), [0, 1]);
+    assert_eq!(saved(&mut world), 0);
+}
+
+#[test]
+fn a_command_file_does_not_double_restored_records() {
+    let mut world = World::new(SETUP);
+    let record = [5, 0, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0];
+    world.machine.ensure(BMC).sdr.restore([record], 1, 2);
+    let add = "main_sdr_add 0x20 0 0 0x51 0xc0 1 7";
+    for expected in [1, 2] {
+        for statement in crate::config::command::statements("test.emu", add.as_bytes()) {
+            world.run(&statement);
+        }
+        assert_eq!(ask(&mut world, 0x20, &[])[2..4], [expected, 0]);
+    }
+    assert_eq!(saved(&mut world), 1);
+    assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0xff]), [0, 6, 0, 5, 0, 0x51, 0xc0, 1, 7]);
+}
+
+#[test]
+fn reading_right_behind_the_end_of_a_file_is_out_of_range() {
+    let mut world = World::new(SETUP);
+    for (offset, code) in [(16, 0xff), (17, 0xc9), (18, 0xc9), (19, 0xc8)] {
+        assert_eq!(ask(&mut world, 0x11, &[1, offset, 0, 1]), [code], "offset {offset}");
+    }
+    assert_eq!(ask(&mut world, 0x11, &[1, 15, 0, 9]), [0, 1, 0x53]);
+}
+
+#[test]
+fn a_full_log_is_one_byte() {
+    let mut world = World::new(SETUP);
+    let record = [0, 0, 0xe0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+    assert_eq!(ask(&mut world, 0x44, &record), [0, 1, 0]);
+    assert_eq!(ask(&mut world, 0x44, &record), [0, 2, 0]);
+    assert_eq!(ask(&mut world, 0x44, &record), [0xc4]);
+    let saves = world.machine.actions.iter().filter(|action| **action == Action::Save(StateFile::Sel(BMC))).count();
+    assert_eq!(saves, 2);
+}
+
+#[test]
+fn bridged_answers_may_be_longer() {
+    let mut world = World::new(SETUP);
+    let body = [0xee; 100];
+    let mut record = vec![0, 0, 0x51, 0xc0, 100];
+    record.extend(body);
+    assert_eq!(world.ask(0x30, 0, STORAGE, 0x24, &record).bytes(), [0, 1, 0]);
+    let read = world.ask(0x30, 0, STORAGE, 0x23, &[0, 0, 0, 0, 0, 0xff]);
+    assert_eq!(read.bytes().len(), 3 + 105);
+    assert_eq!(ask(&mut world, 0x24, &record), [0, 1, 0]);
+    assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0xff]), [0xca]);
+}
