@@ -9,7 +9,7 @@ use aes::cipher::{BlockDecryptMut, BlockEncryptMut, InnerIvInit, KeyInit};
 use aes::{Aes128Dec, Aes128Enc};
 
 use super::mac::Tag;
-use super::rakp::{Constants, SessionKey};
+use super::rakp::{Dialect, SessionKey};
 use super::suite::Confidentiality;
 use crate::ipmi::Random;
 
@@ -25,10 +25,10 @@ pub struct Cipher {
 impl Cipher {
     /// The cipher of an algorithm; none for none. Every suite that encrypts has a session
     /// key.
-    pub fn new(confidentiality: Confidentiality, key: Option<&mut SessionKey>, constants: Constants) -> Option<Self> {
+    pub fn new(confidentiality: Confidentiality, key: Option<&mut SessionKey>, dialect: Dialect) -> Option<Self> {
         match confidentiality {
             Confidentiality::None => None,
-            Confidentiality::AesCbc128 => Self::aes(&key?.k2(constants)),
+            Confidentiality::AesCbc128 => Self::aes(&key?.k2(dialect)),
         }
     }
 

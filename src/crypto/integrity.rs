@@ -4,7 +4,7 @@
 use md5::{Digest, Md5};
 
 use super::mac::{Hash, Keyed, Tag};
-use super::rakp::{Constants, SessionKey};
+use super::rakp::{Dialect, SessionKey};
 use super::suite::Integrity;
 use super::{Secret, equal};
 
@@ -12,7 +12,7 @@ use super::{Secret, equal};
 pub enum Signer {
     /// HMAC-SHA1-96, HMAC-MD5-128, HMAC-SHA256-128.
     Hmac {
-        /// With K1.
+        /// With K1, or what the dialect takes for it.
         keyed: Keyed,
         /// Length of the code.
         length: usize,
@@ -30,7 +30,7 @@ impl Signer {
     pub fn new(
         integrity: Integrity,
         key: Option<&mut SessionKey>,
-        constants: Constants,
+        dialect: Dialect,
         password: &Secret<20>,
     ) -> Option<Self> {
         let (hash, length) = match integrity {
@@ -40,8 +40,8 @@ impl Signer {
             Integrity::HmacMd5_128 => (Hash::Md5, 16),
             Integrity::HmacSha256_128 => (Hash::Sha256, 16),
         };
-        let k1 = key?.k1(constants);
-        Some(Self::Hmac { keyed: Keyed::new(hash, k1.bytes()), length })
+        let key = key?.integrity_key(dialect);
+        Some(Self::Hmac { keyed: Keyed::new(hash, key.bytes()), length })
     }
 
     /// Length of a code.
@@ -112,14 +112,14 @@ mod tests {
         wrapped.extend_from_slice(b"data");
         wrapped.extend_from_slice(&password);
         let expected: [u8; 16] = Md5::digest(&wrapped).into();
-        let mut signer = Signer::new(Integrity::Md5_128, None, Constants::Common, &Secret::new(password)).unwrap();
+        let mut signer = Signer::new(Integrity::Md5_128, None, Dialect::Common, &Secret::new(password)).unwrap();
         assert_eq!(signer.code(b"data").bytes(), expected);
     }
 
     #[test]
     fn no_signer_without_algorithm_or_key() {
         let password = Secret::new([0; 20]);
-        assert!(Signer::new(Integrity::None, None, Constants::Common, &password).is_none());
-        assert!(Signer::new(Integrity::HmacSha1_96, None, Constants::Common, &password).is_none());
+        assert!(Signer::new(Integrity::None, None, Dialect::Common, &password).is_none());
+        assert!(Signer::new(Integrity::HmacSha1_96, None, Dialect::Common, &password).is_none());
     }
 }

@@ -29,6 +29,7 @@ pub struct Exchange<'a> {
 /// SIK, the session integrity key.
 pub struct SessionKey {
     hash: Hash,
+    sik: Tag,
     keyed: Keyed,
 }
 
@@ -67,7 +68,7 @@ impl Exchange<'_> {
             &[self.role, self.name_length()],
             self.name,
         ]);
-        Some(SessionKey { hash, keyed: Keyed::new(hash, sik.bytes()) })
+        Some(SessionKey { hash, keyed: Keyed::new(hash, sik.bytes()), sik })
     }
 
     /// Integrity check value of RAKP Message 4.
@@ -98,33 +99,42 @@ fn cut(hash: Hash, key: &Secret<20>) -> &[u8] {
     &bytes[..hash.length().min(bytes.len())]
 }
 
-/// How long the constants of K1 and K2 are. The specification says "up to the block
-/// size"; clients agree on 20 bytes, except that OpenIPMI's own takes 16 with MD5.
+/// How a client reads what the specification leaves open about keys. With SHA-1 and
+/// SHA-256 all clients agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Constants {
-    /// 20 bytes.
+pub enum Dialect {
+    /// K1 and K2 are made from constants of 20 bytes, and K1 is the integrity key.
     Common,
-    /// As long as the hash.
-    HashLength,
+    /// OpenIPMI's own client with MD5: constants as long as the hash, and SIK is the key of
+    /// HMAC-MD5-128, as the first edition of IPMI 2.0 had it.
+    OpenIpmi,
 }
 
 impl SessionKey {
-    /// K1, the key of integrity algorithms.
-    pub fn k1(&mut self, constants: Constants) -> Tag {
-        self.derive(1, constants)
+    /// K1.
+    pub fn k1(&mut self, dialect: Dialect) -> Tag {
+        self.derive(1, dialect)
     }
 
     /// K2, of whose first bytes confidentiality algorithms make their key.
-    pub fn k2(&mut self, constants: Constants) -> Tag {
-        self.derive(2, constants)
+    pub fn k2(&mut self, dialect: Dialect) -> Tag {
+        self.derive(2, dialect)
     }
 
-    fn derive(&mut self, constant: u8, constants: Constants) -> Tag {
-        let length = match constants {
-            Constants::Common => 20,
-            Constants::HashLength => self.hash.length(),
+    /// The key of integrity algorithms that are HMACs.
+    pub fn integrity_key(&mut self, dialect: Dialect) -> Tag {
+        match (dialect, self.hash) {
+            (Dialect::OpenIpmi, Hash::Md5) => self.sik.clone(),
+            _ => self.k1(dialect),
+        }
+    }
+
+    fn derive(&mut self, constant: u8, dialect: Dialect) -> Tag {
+        let length = match (dialect, self.hash) {
+            (Dialect::OpenIpmi, Hash::Md5) => self.hash.length(),
+            _ => 20,
         };
-        self.keyed.tag(&[&[constant; 32][..length]])
+        self.keyed.tag(&[&[constant; 20][..length]])
     }
 }
 
@@ -164,9 +174,10 @@ mod tests {
         assert_eq!(exchange.rakp3_code(&password).bytes(), hex!("b3490bc2d552255488474db3415d51a405f8d20f"));
         let mut key = exchange.session_key(&password).unwrap();
         assert_eq!(exchange.rakp4_check_value(&mut key).bytes(), hex!("7f823e4742b366e577fb5b95"));
-        for constants in [Constants::Common, Constants::HashLength] {
-            assert_eq!(key.k1(constants).bytes(), hex!("9674fdc72e1c8433c1ae65fc4849f914c55ffe2c"));
-            assert_eq!(key.k2(constants).bytes(), hex!("b08534d7245255d3af2d63ad7c733499f2d6c5a9"));
+        for dialect in [Dialect::Common, Dialect::OpenIpmi] {
+            assert_eq!(key.k1(dialect).bytes(), hex!("9674fdc72e1c8433c1ae65fc4849f914c55ffe2c"));
+            assert_eq!(key.k2(dialect).bytes(), hex!("b08534d7245255d3af2d63ad7c733499f2d6c5a9"));
+            assert_eq!(key.integrity_key(dialect).bytes(), key.k1(dialect).bytes());
         }
     }
 
@@ -175,8 +186,8 @@ mod tests {
         let exchange = exchange(Authentication::HmacSha1);
         let mut key = exchange.session_key(&secret(b"abcdefghijklmnopqrs")).unwrap();
         assert_eq!(exchange.rakp4_check_value(&mut key).bytes(), hex!("5b6e043d7509277e2528ddc3"));
-        assert_eq!(key.k1(Constants::Common).bytes(), hex!("e6de2ec2267c846d536ed999e1749d6c6eaea3eb"));
-        assert_eq!(key.k2(Constants::Common).bytes(), hex!("7b8839954475f7123c61494ab8bc43ddef969cdd"));
+        assert_eq!(key.k1(Dialect::Common).bytes(), hex!("e6de2ec2267c846d536ed999e1749d6c6eaea3eb"));
+        assert_eq!(key.k2(Dialect::Common).bytes(), hex!("7b8839954475f7123c61494ab8bc43ddef969cdd"));
     }
 
     #[test]
@@ -187,10 +198,12 @@ mod tests {
         assert_eq!(exchange.rakp3_code(&password).bytes(), hex!("50770115717d9fd5a9c59b975ca75b0b"));
         let mut key = exchange.session_key(&password).unwrap();
         assert_eq!(exchange.rakp4_check_value(&mut key).bytes(), hex!("2381b753ec8d0645a2825c72320fe4d0"));
-        assert_eq!(key.k1(Constants::HashLength).bytes(), hex!("96b952539e1f79fba1a2c80183d83224"));
-        assert_eq!(key.k2(Constants::HashLength).bytes(), hex!("ccbc31a7a2dc332169329108ccdce8f5"));
-        assert_eq!(key.k1(Constants::Common).bytes(), hex!("1f11e70179345f0cdf3fb84d8565fc3c"));
-        assert_eq!(key.k2(Constants::Common).bytes(), hex!("c2edd34ba64ad9e3a74d66dd8129adb6"));
+        assert_eq!(key.k1(Dialect::OpenIpmi).bytes(), hex!("96b952539e1f79fba1a2c80183d83224"));
+        assert_eq!(key.k2(Dialect::OpenIpmi).bytes(), hex!("ccbc31a7a2dc332169329108ccdce8f5"));
+        assert_eq!(key.k1(Dialect::Common).bytes(), hex!("1f11e70179345f0cdf3fb84d8565fc3c"));
+        assert_eq!(key.k2(Dialect::Common).bytes(), hex!("c2edd34ba64ad9e3a74d66dd8129adb6"));
+        assert_eq!(key.integrity_key(Dialect::Common).bytes(), key.k1(Dialect::Common).bytes());
+        assert_eq!(key.integrity_key(Dialect::OpenIpmi).bytes(), hex!("6c3a70eafeea5fd88d7af6593dfa1ffc"));
     }
 
     #[test]
@@ -201,7 +214,7 @@ mod tests {
         assert_eq!(exchange.rakp3_code(&password).bytes().len(), 32);
         let mut key = exchange.session_key(&password).unwrap();
         assert_eq!(exchange.rakp4_check_value(&mut key).bytes().len(), 16);
-        assert_eq!(key.k1(Constants::Common).bytes().len(), 32);
+        assert_eq!(key.k1(Dialect::Common).bytes().len(), 32);
     }
 
     #[test]

@@ -209,19 +209,18 @@ impl LanChannel {
     /// number, else under the number it had.
     fn send_again(&mut self, call: &mut Call<'_>, to: &ReplyTo, verdict: Verdict, index: usize) {
         let Some(session) = self.sessions.get_mut(&to.session) else { return };
-        let recent = std::mem::take(&mut session.recent);
+        let Session { link, recent, .. } = &mut **session;
         for (again, sent) in recent.again(index, to) {
             let message = match again {
                 Again::Message(message) => message,
                 Again::Answer(answer) => {
-                    emit_answer(to, answer, session.max_message(), &mut self.message);
+                    emit_answer(to, answer, link.max_message(), &mut self.message);
                     &self.message
                 }
             };
-            let sequence = if verdict == Verdict::Fresh { session.next_sequence() } else { sent };
-            session.send(call.from, sequence, PayloadType::Ipmi, message, call.random, call.out);
+            let sequence = if verdict == Verdict::Fresh { link.next_sequence() } else { sent };
+            link.send(call.from, sequence, PayloadType::Ipmi, message, call.random, call.out);
         }
-        session.recent = recent;
     }
 
     /// Marks a session as used by a new packet from `from`.
@@ -244,17 +243,16 @@ impl LanChannel {
     /// that came meanwhile. A session that is gone gets nothing.
     pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], random: &mut dyn Random, out: &mut Outbox) {
         let Some(session) = self.sessions.get_mut(&to.session) else { return };
-        let mut recent = std::mem::take(&mut session.recent);
+        let Session { link, recent, .. } = &mut **session;
         let mut send = |to: &ReplyTo| {
-            emit_answer(to, answer, session.max_message(), &mut self.message);
-            let sequence = session.next_sequence();
-            session.send(to.peer, sequence, PayloadType::Ipmi, &self.message, random, out);
+            emit_answer(to, answer, link.max_message(), &mut self.message);
+            let sequence = link.next_sequence();
+            link.send(to.peer, sequence, PayloadType::Ipmi, &self.message, random, out);
             sequence
         };
         if !recent.answered(self.now, to, answer, &mut send) {
             send(to);
         }
-        session.recent = recent;
     }
 
     /// Sends a whole IPMI message (from responder's address to second checksum) to a
@@ -262,35 +260,33 @@ impl LanChannel {
     /// the request it belongs to and sent again when that comes again.
     pub fn send_message(&mut self, session: u32, message: &[u8], random: &mut dyn Random, out: &mut Outbox) {
         let Some(session) = self.sessions.get_mut(&session) else { return };
-        let Ok(parsed) = Message::parse_unchecked(message) else { return };
-        let message = if message.len() <= session.max_message() {
-            message
-        } else {
-            self.message.clear();
-            Message { data: &[CompletionCode::CANNOT_RETURN_LENGTH.0], ..parsed }.emit(&mut self.message);
-            &self.message
-        };
-        let sequence = session.next_sequence();
-        session.send(session.peer, sequence, PayloadType::Ipmi, message, random, out);
-        if let Ok(parsed) = Message::parse_unchecked(message) {
-            session.recent.follow_up(self.now, &parsed, message, sequence);
+        let Session { link, recent, peer, .. } = &mut **session;
+        let Ok(mut parsed) = Message::parse_unchecked(message) else { return };
+        if message.len() > link.max_message() {
+            parsed.data = &[CompletionCode::CANNOT_RETURN_LENGTH.0];
         }
+        self.message.clear();
+        parsed.emit(&mut self.message);
+        let sequence = link.next_sequence();
+        link.send(*peer, sequence, PayloadType::Ipmi, &self.message, random, out);
+        recent.follow_up(self.now, &parsed, &self.message, sequence);
     }
 
     /// Sends a SOL packet to a session. IPMI 1.5 sessions have none.
     pub fn send_sol(&mut self, session: u32, payload: &[u8], random: &mut dyn Random, out: &mut Outbox) {
-        if let Some(session) = self.sessions.get_mut(&session)
-            && session.is_rmcp_plus()
-        {
-            let sequence = session.next_sequence();
-            session.send(session.peer, sequence, PayloadType::Sol, payload, random, out);
+        let Some(session) = self.sessions.get_mut(&session) else { return };
+        let Session { link, peer, .. } = &mut **session;
+        if link.is_rmcp_plus() {
+            let sequence = link.next_sequence();
+            link.send(*peer, sequence, PayloadType::Sol, payload, random, out);
         }
     }
 
     /// Ends all sessions and logins of a user.
     pub fn close_sessions_of_user(&mut self, user: u8, out: &mut Outbox) {
         self.logins.remove_user(user);
-        let ids: Vec<u32> = self.sessions.values().filter(|session| session.user == user).map(|it| it.id).collect();
+        let ids: Vec<u32> =
+            self.sessions.values().filter(|session| session.user == user).map(|it| it.link.id).collect();
         for id in ids {
             self.close(id, out);
         }
@@ -309,7 +305,7 @@ impl LanChannel {
 
     /// Takes a session whose login succeeded into the table, which must have room.
     pub(super) fn establish(&mut self, session: Session, out: &mut Outbox) {
-        let id = session.id;
+        let id = session.link.id;
         self.ends_at(session.deadline());
         self.sessions.insert(id, Box::new(session));
         out.events.push(Event::Opened { session: id });
@@ -353,13 +349,13 @@ impl LanChannel {
     /// What there is to know about a session.
     pub fn session(&self, session: u32) -> Option<SessionInfo> {
         self.sessions.get(&session).map(|session| SessionInfo {
-            id: session.id,
+            id: session.link.id,
             handle: session.handle,
             user: session.user,
             peer: session.peer,
             privilege: session.privilege,
             limit: session.limit,
-            rmcp_plus: session.is_rmcp_plus(),
+            rmcp_plus: session.link.is_rmcp_plus(),
         })
     }
 
@@ -370,7 +366,7 @@ impl LanChannel {
 
     /// The session with this handle (1 to 255).
     pub fn session_with_handle(&self, handle: u8) -> Option<u32> {
-        self.sessions.values().find(|session| handle != 0 && session.handle == handle).map(|session| session.id)
+        self.sessions.values().find(|session| handle != 0 && session.handle == handle).map(|session| session.link.id)
     }
 
     /// Where the last new packet of a session came from.
@@ -395,10 +391,10 @@ impl LanChannel {
             medium: Medium::Lan,
             privilege: Some(session.privilege),
             session: Some(SessionRef {
-                id: session.id,
+                id: session.link.id,
                 handle: session.handle,
                 user: session.user,
-                rmcp_plus: session.is_rmcp_plus(),
+                rmcp_plus: session.link.is_rmcp_plus(),
                 udp_port: self.settings.udp_port,
             }),
             bridged: false,

@@ -3,7 +3,7 @@
 
 use super::channel::{Call, Dropped, LanChannel};
 use super::half_open::{Challenge, Login, Step};
-use super::session::{LoginAnswer, Protection, Session, send_ipmi15, verify_ipmi15};
+use super::session::{Link, LoginAnswer, Protection, Session, send_ipmi15, verify_ipmi15};
 use super::window::{Verdict, Window};
 use super::{LanUser, Received, policy};
 use crate::crypto::{Secret, equal};
@@ -30,8 +30,8 @@ impl LanChannel {
         let from = call.from;
         let now = call.now;
         let session = self.live(call, session_id)?;
-        let bound = session.is_bound();
-        let Protection::Ipmi15 { auth_type, password } = &session.protection else {
+        let bound = session.link.is_bound();
+        let Protection::Ipmi15 { auth_type, password } = &session.link.protection else {
             return Err(Dropped("its session is an RMCP+ session"));
         };
         if used != *auth_type {
@@ -103,7 +103,7 @@ impl LanChannel {
                 // Always fits: 10 bytes.
                 let _ = reply
                     .put(&[auth_type as u8])
-                    .and_then(|()| reply.put(&session.id.to_le_bytes()))
+                    .and_then(|()| reply.put(&session.link.id.to_le_bytes()))
                     .and_then(|()| reply.put(&inbound.to_le_bytes()))
                     .and_then(|()| reply.put(&[session.limit.wire()]));
             }
@@ -162,8 +162,11 @@ impl LanChannel {
             inbound => inbound,
         };
         let id = self.new_id(call.random, 0);
-        let mut session = Session {
-            id,
+        let mut link = Link { id, outbound, protection: Protection::Ipmi15 { auth_type, password: password.clone() } };
+        // The answer to Activate Session takes the client's initial number.
+        link.next_sequence();
+        let session = Session {
+            link,
             handle: self.free_handle(),
             user: user.number,
             peer: call.from,
@@ -171,13 +174,9 @@ impl LanChannel {
             limit: level,
             last_used: call.now,
             inbound: Window::ipmi15(inbound),
-            outbound,
             recent: Default::default(),
             login_answer: Some(LoginAnswer::Activation { inbound }),
-            protection: Protection::Ipmi15 { auth_type, password: password.clone() },
         };
-        // The answer to Activate Session takes the client's initial number.
-        session.next_sequence();
         self.establish(session, call.out);
         Ok(id)
     }

@@ -8,7 +8,7 @@
 
 use super::channel::{Call, Dropped, LanChannel};
 use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Step};
-use super::session::{LoginAnswer, Protection, RMCP, RmcpPlus, Session};
+use super::session::{Link, LoginAnswer, Protection, RMCP, RmcpPlus, Session};
 use super::window::{Verdict, Window};
 use super::{Received, policy};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
@@ -51,10 +51,10 @@ impl LanChannel {
     ) -> Result<Received<'a>, Dropped> {
         let (now, from) = (call.now, call.from);
         let session = self.live(call, header.session_id)?;
-        if session.is_bound() && session.peer != from {
+        if session.link.is_bound() && session.peer != from {
             return Err(Dropped("its session has no integrity and another source"));
         }
-        let Protection::RmcpPlus(plus) = &mut session.protection else {
+        let Protection::RmcpPlus(plus) = &mut session.link.protection else {
             return Err(Dropped("its session is an IPMI 1.5 session"));
         };
         if header.authenticated != plus.keys.signer.is_some() || header.encrypted != plus.keys.cipher.is_some() {
@@ -250,8 +250,9 @@ impl LanChannel {
         let check_value = key.as_mut().map_or(crate::crypto::mac::Tag::EMPTY, |key| exchange.rakp4_check_value(key));
         let protection = RmcpPlus::new(exchanged.opened.request.console_id, suite, key, &exchanged.password)
             .ok_or(Status::NO_SUITE_MATCH)?;
+        let protection = Protection::RmcpPlus(Box::new(protection));
         Ok(Session {
-            id: message.bmc_id,
+            link: Link { id: message.bmc_id, outbound: 1, protection },
             handle: self.free_handle(),
             user: exchanged.user,
             peer: call.from,
@@ -259,10 +260,8 @@ impl LanChannel {
             limit: exchanged.privilege,
             last_used: call.now,
             inbound: Window::rmcp_plus(),
-            outbound: 1,
             recent: Default::default(),
             login_answer: Some(LoginAnswer::Rakp4 { rakp3_code: expected, check_value }),
-            protection: Protection::RmcpPlus(Box::new(protection)),
         })
     }
 
@@ -272,7 +271,7 @@ impl LanChannel {
         let from = call.from;
         let session = self.live(call, message.bmc_id)?;
         let (Some(LoginAnswer::Rakp4 { rakp3_code, check_value }), Protection::RmcpPlus(plus)) =
-            (&session.login_answer, &session.protection)
+            (&session.login_answer, &session.link.protection)
         else {
             return Err(STRANGE);
         };

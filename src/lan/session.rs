@@ -7,7 +7,7 @@ use super::duplicate::Recent;
 use super::window::Window;
 use crate::crypto::auth_code::Algorithm;
 use crate::crypto::mac::Tag;
-use crate::crypto::rakp::{Constants, SessionKey};
+use crate::crypto::rakp::{Dialect, SessionKey};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
 use crate::crypto::{Cipher, Secret, Signer, Suite};
 use crate::ipmi::{Moment, Privilege, Random};
@@ -21,8 +21,8 @@ pub(super) const SESSION_LIFE: Duration = Duration::from_secs(30);
 
 /// An established session.
 pub(super) struct Session {
-    /// The BMC's id: even, not 0, random.
-    pub(super) id: u32,
+    /// The way to the client.
+    pub(super) link: Link,
     /// Session handle, 1 to 255; 0 when all are taken.
     pub(super) handle: u8,
     /// User number.
@@ -37,13 +37,19 @@ pub(super) struct Session {
     pub(super) last_used: Moment,
     /// Inbound sequence numbers.
     pub(super) inbound: Window,
-    /// Next outbound sequence number.
-    pub(super) outbound: u32,
     /// The last requests.
     pub(super) recent: Recent,
     /// The last answer of the login, until the first packet shows that it arrived.
     pub(super) login_answer: Option<LoginAnswer>,
-    /// How packets are protected.
+}
+
+/// The way from the BMC to the client of a session.
+pub(super) struct Link {
+    /// The BMC's session id: even, not 0, random.
+    pub(super) id: u32,
+    /// Next outbound sequence number.
+    pub(super) outbound: u32,
+    /// How packets are protected, both ways.
     pub(super) protection: Protection,
 }
 
@@ -82,8 +88,8 @@ pub(super) struct RmcpPlus {
     pub(super) console_id: u32,
     /// Keys in use.
     pub(super) keys: Keys,
-    /// Keys from constants of the other length, until the first packet shows which the
-    /// client uses ([`Constants`]).
+    /// Keys of the other dialect, until the first packet shows which the
+    /// client uses ([`Dialect`]).
     pub(super) alternative: Option<Keys>,
 }
 
@@ -101,11 +107,11 @@ impl Keys {
     pub(super) fn new(
         suite: &Suite,
         mut key: Option<&mut SessionKey>,
-        constants: Constants,
+        dialect: Dialect,
         password: &Secret<20>,
     ) -> Option<Self> {
-        let signer = Signer::new(suite.integrity, key.as_deref_mut(), constants, password);
-        let cipher = Cipher::new(suite.confidentiality, key, constants);
+        let signer = Signer::new(suite.integrity, key.as_deref_mut(), dialect, password);
+        let cipher = Cipher::new(suite.confidentiality, key, dialect);
         let complete = signer.is_some() == (suite.integrity != Integrity::None)
             && cipher.is_some() == (suite.confidentiality != Confidentiality::None);
         complete.then_some(Self { signer, cipher })
@@ -120,11 +126,11 @@ impl RmcpPlus {
         mut key: Option<SessionKey>,
         password: &Secret<20>,
     ) -> Option<Self> {
-        let keys = Keys::new(suite, key.as_mut(), Constants::Common, password)?;
+        let keys = Keys::new(suite, key.as_mut(), Dialect::Common, password)?;
         let ambiguous = suite.authentication == Authentication::HmacMd5
             && (suite.integrity == Integrity::HmacMd5_128 || suite.confidentiality != Confidentiality::None);
         let alternative = match ambiguous {
-            true => Some(Keys::new(suite, key.as_mut(), Constants::HashLength, password)?),
+            true => Some(Keys::new(suite, key.as_mut(), Dialect::OpenIpmi, password)?),
             false => None,
         };
         Some(Self { console_id, keys, alternative })
@@ -186,7 +192,9 @@ impl Session {
     pub(super) fn deadline(&self) -> Moment {
         self.last_used + SESSION_LIFE
     }
+}
 
+impl Link {
     /// Whether the session is an RMCP+ session.
     pub(super) fn is_rmcp_plus(&self) -> bool {
         matches!(self.protection, Protection::RmcpPlus(_))

@@ -65,16 +65,16 @@ impl LanChannel {
     fn activate_again(&mut self, id: u32, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
         let data: &[u8; 22] = data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
         let session = self.sessions.get_mut(&id).ok_or(CompletionCode::UNSPECIFIED)?;
-        session.outbound = match u32::from_le_bytes([data[18], data[19], data[20], data[21]]) {
+        session.link.outbound = match u32::from_le_bytes([data[18], data[19], data[20], data[21]]) {
             0 => return Err(CompletionCode(0x85)),
             outbound => outbound,
         };
-        let auth_type = match &session.protection {
+        let auth_type = match &session.link.protection {
             Protection::Ipmi15 { auth_type, .. } => *auth_type as u8,
             Protection::RmcpPlus(_) => session20::FORMAT,
         };
         reply.put(&[auth_type])?;
-        reply.put(&session.id.to_le_bytes())?;
+        reply.put(&session.link.id.to_le_bytes())?;
         reply.put(&session.inbound.highest().to_le_bytes())?;
         reply.put(&[session.limit.wire()])
     }
@@ -126,7 +126,7 @@ impl LanChannel {
         reply.put(&[handle, COUNTABLE, count])?;
         let Some(session) = found else { return Ok(()) };
         // The original tells the protocol of the session that asks.
-        let rmcp_plus = self.sessions.get(&own).is_some_and(|session| session.is_rmcp_plus());
+        let rmcp_plus = self.sessions.get(&own).is_some_and(|session| session.link.is_rmcp_plus());
         let protocol = if rmcp_plus { 0x10 } else { 0 };
         reply.put(&[session.user, session.privilege.wire(), self.settings.channel | protocol])
     }

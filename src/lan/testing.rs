@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Authority, Event, LanChannel, LanUser, Outbox, Received, ReplyTo, Settings};
 use crate::crypto::auth_code::Algorithm;
-use crate::crypto::rakp::{Constants, Exchange};
+use crate::crypto::rakp::{Dialect, Exchange};
 use crate::crypto::{Cipher, Secret, Signer, Suite};
 use crate::ipmi::{AuthTypes, Moment, Privilege, Random};
 use crate::wire::ipmb::Message;
@@ -331,7 +331,7 @@ pub(super) struct Login20 {
     pub(super) password: &'static str,
     pub(super) key: Option<[u8; 20]>,
     pub(super) role: u8,
-    pub(super) constants: Constants,
+    pub(super) dialect: Dialect,
     pub(super) from: String,
     pub(super) console_id: u32,
 }
@@ -344,7 +344,7 @@ impl Default for Login20 {
             password: "test",
             key: None,
             role: 0x14,
-            constants: Constants::Common,
+            dialect: Dialect::Common,
             from: ME.to_owned(),
             console_id: 0x1122_3344,
         }
@@ -475,7 +475,7 @@ impl Handshake20 {
     pub(super) fn client(&self) -> Client {
         let suite = Suite::from_id(self.login.suite).unwrap();
         let mut key = self.exchange().session_key(&self.key());
-        let constants = self.login.constants;
+        let dialect = self.login.dialect;
         Client {
             session: self.bmc_id,
             sequence: 1,
@@ -483,8 +483,8 @@ impl Handshake20 {
             limit: 0,
             protection: Protection::RmcpPlus {
                 console_id: self.login.console_id,
-                signer: Signer::new(suite.integrity, key.as_mut(), constants, &self.password()).map(Box::new),
-                cipher: Cipher::new(suite.confidentiality, key.as_mut(), constants).map(Box::new),
+                signer: Signer::new(suite.integrity, key.as_mut(), dialect, &self.password()).map(Box::new),
+                cipher: Cipher::new(suite.confidentiality, key.as_mut(), dialect).map(Box::new),
                 dice: Dice(99),
             },
         }

@@ -5,7 +5,7 @@ use hex_literal::hex;
 
 use super::testing::*;
 use super::{Event, Settings};
-use crate::crypto::rakp::Constants;
+use crate::crypto::rakp::Dialect;
 use crate::crypto::suite::SUITES;
 use crate::ipmi::{AuthTypes, Privilege};
 use crate::wire::ipmb::Message;
@@ -161,13 +161,13 @@ fn every_client_logs_in_and_gets_answers() {
 }
 
 #[test]
-fn md5_suites_take_constants_of_both_lengths() {
+fn md5_suites_take_keys_of_both_dialects() {
     for suite in [6, 7, 8, 11, 12] {
-        for constants in [Constants::Common, Constants::HashLength] {
+        for dialect in [Dialect::Common, Dialect::OpenIpmi] {
             let mut bench = Bench::new();
-            let mut client = Login20 { constants, ..Login20::suite(suite) }.run(&mut bench).unwrap();
+            let mut client = Login20 { dialect, ..Login20::suite(suite) }.run(&mut bench).unwrap();
             for _ in 0..3 {
-                assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0, "suite {suite}, {constants:?}");
+                assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0, "suite {suite}, {dialect:?}");
             }
         }
     }
@@ -990,7 +990,7 @@ fn a_session_survives_the_wrap_of_its_numbers() {
     let mut client = Login15::default().run(&mut bench).unwrap();
     let session = bench.channel.sessions.get_mut(&client.session).unwrap();
     session.inbound = super::window::Window::ipmi15(u32::MAX - 5);
-    session.outbound = u32::MAX - 3;
+    session.link.outbound = u32::MAX - 3;
     client.sequence = u32::MAX - 5;
     for _ in 0..100 {
         assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0);
