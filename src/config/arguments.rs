@@ -122,11 +122,6 @@ pub(super) struct Missing<'a> {
 }
 
 impl Missing<'_> {
-    /// Whether it is missing because a variable does not exist.
-    pub fn is_variable(&self) -> bool {
-        self.variable.is_some()
-    }
-
     /// The fault, introduced by `message`.
     pub fn fault(&self, message: impl Into<String>) -> Fault {
         let message = message.into();
@@ -181,6 +176,10 @@ pub(super) struct Arguments<'a> {
     base: usize,
     pairs: Pairs<'a, Rule>,
     variables: &'a HashMap<String, String>,
+    /// One past the last argument taken.
+    after: usize,
+    /// The last argument asked for, if it is a variable that does not exist.
+    unknown: Option<(&'a str, Range<usize>)>,
 }
 
 impl<'a> Arguments<'a> {
@@ -190,7 +189,7 @@ impl<'a> Arguments<'a> {
         let unreadable = || Fault::new(base.min(text.len())..text.len(), "unreadable arguments");
         let rest = text.get(base..).ok_or_else(unreadable)?;
         let pair = Grammar::parse(rule, rest).ok().and_then(|mut pairs| pairs.next()).ok_or_else(unreadable)?;
-        Ok(Self { text, base, pairs: pair.into_inner(), variables })
+        Ok(Self { text, base, pairs: pair.into_inner(), variables, after: base, unknown: None })
     }
 
     /// The arguments that begin at byte `base` of the same statement.
@@ -209,14 +208,20 @@ impl<'a> Arguments<'a> {
         self.base + span.start()..self.base + span.end()
     }
 
-    /// Where the next argument, or the blanks before it, begins.
+    /// One past the last argument taken.
     pub fn position(&self) -> usize {
-        self.pairs.peek().map_or(self.text.len(), |pair| self.place(&pair).start)
+        self.after
+    }
+
+    /// The last argument asked for, if it is a variable that does not exist.
+    pub fn unknown_variable(&self) -> Option<(&'a str, Range<usize>)> {
+        self.unknown.clone()
     }
 
     /// The next argument. A variable that does not exist is a missing argument.
     pub fn next(&mut self) -> Result<Found<'a>, Missing<'a>> {
         let missing = Missing { range: self.end(), variable: None };
+        self.unknown = None;
         let Some(kind) = self.pairs.next() else { return Err(missing) };
         let rule = kind.as_rule();
         if rule == Rule::missing {
@@ -225,11 +230,15 @@ impl<'a> Arguments<'a> {
         // A rule without kinds inside is found as itself.
         let pair = kind.clone().into_inner().next().unwrap_or(kind);
         let range = self.place(&pair);
+        self.after = range.end;
         if pair.as_rule() != Rule::variable {
             return Ok(Found { rule: pair.as_rule(), text: pair.as_str(), range, variable: None });
         }
         let name = name_of(pair.as_str());
-        let Some(value) = self.variables.get(name) else { return Err(Missing { range, variable: Some(name) }) };
+        let Some(value) = self.variables.get(name) else {
+            self.unknown = Some((name, range.clone()));
+            return Err(Missing { range, variable: Some(name) });
+        };
         let (rule, text) = sort(rule, value);
         Ok(Found { rule, text, range, variable: Some(name) })
     }
@@ -243,7 +252,7 @@ impl<'a> Arguments<'a> {
     /// The arguments inside the next one: `words`, `data`.
     pub fn inner(&mut self) -> Self {
         let pairs = self.pairs.next().map_or_else(|| self.pairs.clone(), |pair| pair.into_inner());
-        Self { text: self.text, base: self.base, pairs, variables: self.variables }
+        Self { text: self.text, base: self.base, pairs, variables: self.variables, after: self.after, unknown: None }
     }
 
     /// The next argument as a delimited string, and its place.

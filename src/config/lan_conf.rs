@@ -1,10 +1,12 @@
 //! lan.conf: text to [`Config`].
 //!
 //! A flat list of statements, one on a line, and LAN blocks (`lan-conf.md`). The forms of the
-//! statements are in `grammar/lan_conf.pest`; here words become values and statements become
-//! a [`Config`]. Every line is read on its own, so that a fault hides no other.
+//! statements are in `grammar/lan_conf.pest`; their words become values in
+//! `lan_conf/values.rs`; here statements become a [`Config`]. Every line is read on its own,
+//! so that a fault hides no other.
 
-use std::net::Ipv6Addr;
+mod values;
+
 use std::ops::Range;
 
 use super::arguments::{Arguments, ByteString, BytesFault, Fault, Found, Head, byte_string, head};
@@ -12,13 +14,15 @@ use super::command::Variables;
 use super::grammar::Rule;
 use super::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
 use super::model::{
-    Address, CodecKind, Config, ControllerConfig, IpmbConfig, LanConfig, Library, Port, SerialConfig, SerialInterface,
-    SerialOem, SolConfig, SolTarget, UserConfig,
+    CodecKind, Config, ControllerConfig, IpmbConfig, LanConfig, Library, SerialConfig, SerialOem, UserConfig,
 };
 use super::suggest::nearest;
 use super::text::{Line, decode, lines, quote};
 use super::{Diagnostic, Severity, Span, number};
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::ipmi::AuthTypes;
+use values::{
+    address, attention_bytes, auth_named, auths, boolean, expected, integer, interface, privilege, sol, uint, unsigned,
+};
 
 pub use super::help::{LAN_STATEMENTS as LAN_HELP, STATEMENTS as HELP};
 
@@ -122,6 +126,14 @@ impl Reader<'_> {
         self.report(place, Severity::Warning, Fault::new(range, message));
     }
 
+    /// Warns if the argument last asked for was a variable that does not exist, where that is
+    /// not an error but means something else than its author thinks.
+    fn note_unknown(&mut self, place: Place<'_>, a: &Arguments<'_>, consequence: &str) {
+        if let Some((name, range)) = a.unknown_variable() {
+            self.warn(place, range, format!("there is no variable {}; {consequence}", quote(name)));
+        }
+    }
+
     fn line(&mut self, place: Place<'_>, following: &[Line<'_>]) {
         // The variables are put back below; a statement may read them while it changes the rest.
         let variables = std::mem::take(&mut self.variables);
@@ -139,8 +151,9 @@ impl Reader<'_> {
         }
         self.variables = variables;
         if let Some((name, value)) = new {
-            self.variables.insert(name.clone(), value.clone());
-            self.config.variables.retain(|(known, _)| *known != name);
+            if self.variables.insert(name.clone(), value.clone()).is_some() {
+                self.config.variables.retain(|(known, _)| *known != name);
+            }
             self.config.variables.push((name, value));
         }
     }
@@ -155,11 +168,8 @@ impl Reader<'_> {
     ) -> Result<Option<(String, String)>, Fault> {
         if let Some(block) = self.block.take() {
             if let Some(form) = lan_form(keyword.text) {
-                let mut arguments = Arguments::new(form, place.text, keyword.range.end, variables)?;
-                return match self.lan_statement(place, form, keyword, &mut arguments, block) {
-                    Ok(()) => Ok(None),
-                    Err(fault) => Err(fault),
-                };
+                let arguments = Arguments::new(form, place.text, keyword.range.end, variables);
+                return self.lan_statement(place, form, keyword, arguments, block).map(|()| None);
             }
             let Some(form) = form(keyword.text) else {
                 let message = unknown(keyword, LAN_STATEMENTS);
@@ -555,14 +565,14 @@ impl Reader<'_> {
         place: Place<'_>,
         form: Rule,
         keyword: &Found<'_>,
-        a: &mut Arguments<'_>,
+        arguments: Result<Arguments<'_>, Fault>,
         mut block: Block,
     ) -> Result<(), Fault> {
         if form == Rule::endlan {
             self.close(block);
             return Ok(());
         }
-        let result = self.lan_setting(place, form, keyword, a, &mut block.lan);
+        let result = arguments.and_then(|mut a| self.lan_setting(place, form, keyword, &mut a, &mut block.lan));
         self.block = Some(block);
         result
     }
@@ -578,6 +588,7 @@ impl Reader<'_> {
         match form {
             Rule::addr => {
                 let address = address(place, a, Some(RMCP_PORT))?;
+                self.note_unknown(place, a, "the port is 623");
                 if let Some(known) = &lan.address {
                     let message = format!("LAN address already set, line {}", known.span.line);
                     return Err(keyword.fault(message));
@@ -587,6 +598,7 @@ impl Reader<'_> {
             Rule::priv_limit => lan.privilege_limit = Some(privilege(a)?),
             Rule::allowed_auths => {
                 let auths = auths(a)?;
+                self.note_unknown(place, a, "the line ends there");
                 let index = match keyword.text {
                     "allowed_auths_callback" => 0,
                     "allowed_auths_user" => 1,
@@ -678,291 +690,9 @@ fn in_use(channel: u8) -> String {
     }
 }
 
-fn expected<const N: usize>(lead: &str, word: &Found<'_>, known: [&str; N]) -> String {
-    let hint = nearest(word.text, known).map(|name| format!(", did you mean '{name}'?")).unwrap_or_default();
-    format!("{lead}: found {}, expected one of {}{hint}", word.quoted(), known.join(", "))
-}
-
 fn define(a: &mut Arguments<'_>) -> Result<(String, String), Fault> {
     let name = a.next().map_err(|missing| missing.fault("No variable supplied for define: expected a name"))?;
     Ok((name.text.to_string(), a.string()?.0))
-}
-
-/// An integer modulo 2^64 as the C library reads it.
-fn integer(word: &Found<'_>) -> Result<u64, Fault> {
-    word.number().ok_or_else(|| word.not_a_number("Invalid integer value"))
-}
-
-/// The next argument as an integer, and its place.
-fn uint<'a>(a: &mut Arguments<'a>, what: &str) -> Result<(u32, Found<'a>), Fault> {
-    let word = a.next().map_err(|missing| missing.fault(format!("No integer value given: expected {what}")))?;
-    Ok((number::u32_of(integer(&word)?), word))
-}
-
-fn unsigned(a: &mut Arguments<'_>, what: &str) -> Result<u64, Fault> {
-    let word = a.next().map_err(|missing| missing.fault(format!("No integer value given: expected {what}")))?;
-    integer(&word)
-}
-
-fn boolean(a: &mut Arguments<'_>) -> Result<bool, Fault> {
-    let word = a.next().map_err(|missing| missing.fault("No boolean value given: expected true or false"))?;
-    match word.rule {
-        Rule::true_word => Ok(true),
-        Rule::false_word => Ok(false),
-        _ => Err(word
-            .fault(format!("Invalid boolean value, must be 'true', 'on', 'false', or 'off': found {}", word.quoted()))),
-    }
-}
-
-fn privilege(a: &mut Arguments<'_>) -> Result<Privilege, Fault> {
-    const LIST: &str = "must be 'callback', 'user', 'operator', or 'admin'";
-    let word = a.next().map_err(|missing| missing.fault(format!("No privilege specified, {LIST}")))?;
-    match word.text {
-        "callback" => Ok(Privilege::Callback),
-        "user" => Ok(Privilege::User),
-        "operator" => Ok(Privilege::Operator),
-        "admin" => Ok(Privilege::Administrator),
-        _ => Err(word.fault(format!("Invalid privilege specified, {LIST}: found {}", word.quoted()))),
-    }
-}
-
-fn auth_named(word: &str) -> Option<AuthTypes> {
-    match word {
-        "none" => Some(AuthTypes::NONE),
-        "md2" => Some(AuthTypes::MD2),
-        "md5" => Some(AuthTypes::MD5),
-        "straight" => Some(AuthTypes::STRAIGHT),
-        _ => None,
-    }
-}
-
-/// Authentication types up to the end of the line.
-fn auths(a: &mut Arguments<'_>) -> Result<AuthTypes, Fault> {
-    let mut auths = AuthTypes::default();
-    while let Some(word) = a.next_if_any() {
-        match auth_named(word.text) {
-            Some(auth) => auths.0 |= auth.0,
-            None => {
-                return Err(word.fault(format!(
-                    "Invalid authorization type, must be 'none', 'md2', 'md5', or 'straight': found {}",
-                    word.quoted()
-                )));
-            }
-        }
-    }
-    Ok(auths)
-}
-
-/// `HOST [PORT]`; the port may be left out only if there is a default.
-fn address(place: Place<'_>, a: &mut Arguments<'_>, default_port: Option<u16>) -> Result<Address, Fault> {
-    let word = a.next().map_err(|missing| missing.fault("No IP address specified: expected a host name or address"))?;
-    let host = host(&word)?;
-    let start = word.range.start;
-    let mut end = word.range.end;
-    let port = match (a.next(), default_port) {
-        (Ok(word), _) => {
-            end = word.range.end;
-            port(&word)?
-        }
-        // An unknown variable is not the same as nothing when nothing has a meaning.
-        (Err(missing), Some(_)) if missing.is_variable() => return Err(missing.fault("No port specified")),
-        (Err(_), Some(port)) => Port::Number(port),
-        (Err(missing), None) => return Err(missing.fault("No port specified: expected a port number or service name")),
-    };
-    Ok(Address { host, port, span: place.span(start..end) })
-}
-
-fn host(word: &Found<'_>) -> Result<String, Fault> {
-    let text = word.text;
-    let fault = |why: &str| Err(word.fault(format!("getaddrinfo err: {} is no host: {why}", word.quoted())));
-    if text.contains(['"', '\'']) {
-        return fault("expected no quotes");
-    }
-    if text.starts_with('[') {
-        return fault("expected no brackets");
-    }
-    if text.starts_with('#') {
-        return fault("a comment must be on a line of its own");
-    }
-    if text.contains(':') {
-        // An IPv6 address may name a network interface after '%'.
-        let address = text.split_once('%').map_or(text, |(address, _)| address);
-        if address.parse::<Ipv6Addr>().is_err() {
-            return fault("expected an IPv6 address, or the port as a word of its own");
-        }
-    } else if text.is_empty()
-        || text.contains(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._*%".contains(c))
-    {
-        return fault("expected a host name, an address or *");
-    }
-    Ok(text.to_string())
-}
-
-fn port(word: &Found<'_>) -> Result<Port, Fault> {
-    let text = word.text;
-    let fault = |why: &str| Err(word.fault(format!("getaddrinfo err: {} is no port: {why}", word.quoted())));
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    if !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()) {
-        let value = digits.chars().fold(0u64, |value, c| {
-            value.saturating_mul(10).saturating_add(u64::from(c.to_digit(10).unwrap_or_default()))
-        });
-        return Ok(Port::Number(value as u16));
-    }
-    if text.starts_with('#') {
-        return fault("a comment must be on a line of its own");
-    }
-    if text.starts_with("0x") || text.starts_with("0X") {
-        return fault("expected a decimal number");
-    }
-    let service = |c: char| c.is_ascii_alphanumeric() || "-_.+/*".contains(c);
-    if !text.chars().all(service) || !text.chars().any(|c| c.is_ascii_alphabetic()) {
-        return fault("expected a decimal number or a service name");
-    }
-    Ok(Port::Service(text.to_string()))
-}
-
-/// What a `serial` line stands for, and its channel number.
-fn interface(word: &Found<'_>) -> Result<(SerialInterface, u8), Fault> {
-    const KNOWN: &str = "expected a number from 1 to 15, or kcs, bt, smic, ssif, also with a number as in kcs-3";
-    let out_of_range = |number: u64| {
-        u8::try_from(number)
-            .ok()
-            .filter(|number| u32::from(*number) <= CHANNEL_MAX)
-            .ok_or_else(|| word.fault(format!("Invalid channel number: {} is out of range, {KNOWN}", word.quoted())))
-    };
-    if let Some(number) = word.number() {
-        return Ok((SerialInterface::Rs232, out_of_range(number)?));
-    }
-    let (name, suffix) = word.text.split_once('-').map_or((word.text, None), |(name, number)| (name, Some(number)));
-    let interface = match (word.rule, name) {
-        (Rule::interface_name, "kcs") => SerialInterface::Kcs,
-        (Rule::interface_name, "bt") => SerialInterface::Bt,
-        (Rule::interface_name, "smic") => SerialInterface::Smic,
-        (Rule::interface_name, "ssif") => SerialInterface::Ssif,
-        _ if ["kcs", "bt", "smic", "ssif"].iter().any(|name| word.text.starts_with(name)) => {
-            return Err(word.fault(format!("Invalid channel number: found {}, {KNOWN}", word.quoted())));
-        }
-        _ => return Err(word.fault(format!("Channel not a valid number: found {}, {KNOWN}", word.quoted()))),
-    };
-    let channel = match suffix {
-        None => CHANNEL_MAX as u8,
-        Some(text) => {
-            let at = word.text.len() - text.len();
-            let number = if text.is_empty() { Some(0) } else { number::unsigned(text) };
-            let number = number.ok_or_else(|| {
-                word.fault_at(at..word.text.len(), format!("Invalid channel number: {}", number::complaint(text)))
-            })?;
-            out_of_range(number)?
-        }
-    };
-    Ok((interface, channel))
-}
-
-/// `attn` of a `serial` line; empty items are skipped.
-fn attention_bytes(word: &Found<'_>) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    for item in word.parts(Rule::attention).iter().filter(|item| !item.as_str().is_empty()) {
-        let place = item.as_span().start()..item.as_span().end();
-        let number = number::unsigned(item.as_str()).ok_or_else(|| {
-            word.fault_at(place.clone(), format!("Invalid attn value: {}", number::complaint(item.as_str())))
-        })?;
-        if bytes.len() == ATTENTION_MAX {
-            return Err(word.fault_at(place, format!("Too many attn characters, expected at most {ATTENTION_MAX}")));
-        }
-        bytes.push(number::u8_of(number));
-    }
-    Ok(bytes)
-}
-
-fn sol(span: Span, a: &mut Arguments<'_>) -> Result<SolConfig, Fault> {
-    let (device, range) = a.string()?;
-    let tcp = device.strip_prefix("tcp:").map(|rest| (rest, false));
-    let telnet = device.strip_prefix("telnet:").map(|rest| (rest, true));
-    let target = match tcp.or(telnet) {
-        None => SolTarget::Device(device),
-        Some((rest, escaped)) => {
-            let Some((host, port)) = rest.split_once(':') else {
-                let scheme = if escaped { "telnet" } else { "tcp" };
-                return Err(Fault::new(
-                    range,
-                    format!("No port specified in sol tcp connection: expected \"{scheme}:HOST:PORT\""),
-                ));
-            };
-            let (host, port) = (host.to_string(), port.to_string());
-            if escaped { SolTarget::Telnet { host, port } } else { SolTarget::Tcp { host, port } }
-        }
-    };
-    let (bit_rate, word) = uint(a, "the bit rate")?;
-    if ![9600, 19_200, 38_400, 57_600, 115_200].contains(&bit_rate) {
-        return Err(word
-            .fault(format!("Invalid bitrate, must be 9600, 19200, 38400, 57600, or 115200: found {}", word.quoted())));
-    }
-    let mut sol = SolConfig {
-        target,
-        bit_rate,
-        history: 0,
-        backup_file: None,
-        history_fru: None,
-        rts_cts: true,
-        read_clear: false,
-        span,
-    };
-    while let Some(option) = a.next_if_any() {
-        match option.rule {
-            Rule::history => sol_history(&mut sol, &option)?,
-            Rule::history_fru => {
-                let parts = option.parts(Rule::history_fru);
-                let text = parts.first().map_or("", |part| part.as_str());
-                let at = option.text.len() - text.len()..option.text.len();
-                let number = if text.is_empty() { Some(0) } else { number::unsigned(text) };
-                let number = number.ok_or_else(|| {
-                    option.fault_at(at.clone(), format!("Invalid history FRU value: {}", number::complaint(text)))
-                })?;
-                match u8::try_from(number).ok().filter(|number| *number < 0xff) {
-                    Some(number) => sol.history_fru = Some(number),
-                    None => {
-                        return Err(
-                            option.fault_at(at, format!("history FRU value must be < 0xff: found {}", quote(text)))
-                        );
-                    }
-                }
-            }
-            Rule::no_rts_cts => sol.rts_cts = false,
-            Rule::read_clear => sol.read_clear = true,
-            _ => {
-                let known = ["history=", "historyfru=", "nortscts", "readclear"];
-                return Err(option.fault(expected("Invalid item", &option, known)));
-            }
-        }
-    }
-    Ok(sol)
-}
-
-/// `history=N[,backupfile=PATH]`
-fn sol_history(sol: &mut SolConfig, option: &Found<'_>) -> Result<(), Fault> {
-    for part in option.parts(Rule::history) {
-        let place = part.as_span().start()..part.as_span().end();
-        match part.as_rule() {
-            Rule::sol_value if part.as_str().is_empty() => sol.history = 0,
-            Rule::sol_value => {
-                let number = number::unsigned(part.as_str()).ok_or_else(|| {
-                    option.fault_at(place, format!("Invalid history value: {}", number::complaint(part.as_str())))
-                })?;
-                sol.history = number::u32_of(number) as usize;
-            }
-            Rule::backup_file => {
-                let path = part.into_inner().next().map_or("", |value| value.as_str());
-                sol.backup_file = Some(path.to_string()).filter(|path| !path.is_empty());
-            }
-            _ => {
-                return Err(option.fault_at(
-                    place,
-                    format!("Unknown history option: found {}, expected backupfile=PATH", quote(part.as_str())),
-                ));
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

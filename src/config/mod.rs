@@ -8,6 +8,8 @@
 
 mod arguments;
 pub mod command;
+#[cfg(test)]
+mod corpus;
 pub mod diagnostic;
 mod grammar;
 pub mod help;

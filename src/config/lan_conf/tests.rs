@@ -1,4 +1,6 @@
 use super::*;
+use crate::config::model::{Port, SerialInterface, SolTarget};
+use crate::ipmi::Privilege;
 
 /// A file with the line in question as its third, after what every file needs.
 fn file(line: &str) -> String {
@@ -238,7 +240,10 @@ fn lan_blocks() {
     fails(&block("addr 127.0.0.1:623"), "getaddrinfo err", 6, 13);
     fails(&block("addr"), "No IP address specified", 5, 1);
     fails(&block("addr $host 623"), "No IP address specified", 6, 5);
-    fails(&block("addr 127.0.0.1 $port"), "No port specified", 16, 5);
+    // As in the original, which says nothing.
+    let config = warns(&block("addr 127.0.0.1 $port"), "there is no variable 'port'; the port is 623", 16, 5);
+    assert_eq!(config.controllers[0].lans[0].address.as_ref().map(|a| &a.port), Some(&Port::Number(623)));
+    warns(&block("allowed_auths_user md2 $x md5"), "there is no variable 'x'", 24, 2);
     let (_, span, message) = finding("name \"x\"\nstartlan 1\naddr :: 1\naddr :: 2\nendlan\n");
     assert_eq!((message.as_str(), span.line, span.length), ("LAN address already set, line 3", 4, 4));
 
