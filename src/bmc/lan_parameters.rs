@@ -51,8 +51,7 @@ pub mod number {
 }
 
 /// The cipher suite entries of parameters 22 and 23: the suites that work. The levels of
-/// parameter 24 go by suite number, not by entry, as `ipmitool lan set cipher_privs` has
-/// it: number i is suite i, suites 15 to 17 share the last.
+/// parameter 24 are in the same order (IPMI 2.0 table 23-4).
 pub const CIPHER_SUITES: [u8; 12] = [0, 1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17];
 
 /// Parameter 24 before anybody set it: administrator for every entry.
@@ -223,8 +222,8 @@ impl LanParameters {
         }
     }
 
-    /// Parameter 24: a reserved byte, then sixteen four-bit levels, low half first; see
-    /// [`CIPHER_SUITES`].
+    /// Parameter 24: a reserved byte, then a four-bit level per entry of [`CIPHER_SUITES`],
+    /// low half first.
     pub fn cipher_privileges(&self) -> [u8; 9] {
         self.values.cipher_privileges
     }

@@ -18,7 +18,7 @@ use zeroize::Zeroize;
 
 pub use confidentiality::Cipher;
 pub use integrity::Signer;
-pub use suite::Suite;
+pub use suite::{SUITES, Suite};
 
 /// `N` secret bytes: wiped when dropped, compared in constant time, never printed.
 #[derive(Clone)]

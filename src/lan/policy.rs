@@ -4,7 +4,7 @@
 //! have, what the channel allows and what the cipher suite allows.
 
 use super::{Authority, LanUser};
-use crate::crypto::Suite;
+use crate::crypto::{SUITES, Suite};
 use crate::ipmi::{AuthTypes, Privilege};
 use crate::wire::rakp::Status;
 
@@ -13,12 +13,12 @@ const NAME_ONLY: u8 = 0x10;
 
 /// The level LAN parameter 24 gives a cipher suite; `None` closes it.
 ///
-/// Four bits per suite, suite 0 in the low half of byte 1. There are sixteen places:
-/// suites 15 to 17 share the last. 0 is "not used", 1 to 4 are levels, 5 is above
-/// administrator, the rest is reserved and lets nobody in.
+/// Four bits per entry of LAN parameter 23, which lists [`SUITES`] in order; the first
+/// entry is in the low half of byte 1 (IPMI 2.0 table 23-4). 0 is "not used", 1 to 4 are
+/// levels, 5 is above administrator, the rest is reserved and lets nobody in.
 fn suite_limit(table: &[u8; 9], suite: &Suite) -> Option<Privilege> {
-    let place = usize::from(suite.id.min(15));
-    match table[1 + place / 2] >> (place % 2 * 4) & 0x0f {
+    let place = SUITES.iter().position(|entry| entry.id == suite.id)?;
+    match table.get(1 + place / 2)? >> (place % 2 * 4) & 0x0f {
         5 => Some(Privilege::Administrator),
         level => Privilege::from_wire(level),
     }
@@ -91,14 +91,16 @@ mod tests {
     }
 
     #[test]
-    fn parameter_24_is_read_by_suite() {
-        let table = [0xff, 0x21, 0x43, 0x04, 0x00, 0x00, 0x05, 0x00, 0x20];
-        for (id, level) in [(0, 1), (1, 2), (2, 3), (3, 4), (15, 2), (16, 2), (17, 2)] {
+    fn parameter_24_is_read_by_entry() {
+        // Entries: 0 1 | 2 3 | 6 7 | 8 11 | 12 15 | 16 17.
+        let table = [0xff, 0x21, 0x43, 0x30, 0x15, 0x04, 0x3f, 0xff, 0xff];
+        let levels = [(0, 1), (1, 2), (2, 3), (3, 4), (7, 3), (8, 4), (11, 1), (12, 4), (17, 3)];
+        for (id, level) in levels {
             assert_eq!(suite_limit(&table, suite(id)), Privilege::from_wire(level), "suite {id}");
         }
-        assert_eq!(suite_limit(&table, suite(6)), None);
-        assert_eq!(suite_limit(&[0xf6; 9], suite(3)), None, "reserved levels let nobody in");
-        assert_eq!(suite_limit(&[0x55; 9], suite(3)), Some(Privilege::Administrator));
+        for id in [6, 15, 16] {
+            assert_eq!(suite_limit(&table, suite(id)), None, "suite {id}: not used, or a reserved level");
+        }
     }
 
     #[test]
