@@ -296,12 +296,12 @@ impl<S: System> Driver<S> {
         if statement { Poll::Ready(Wake::Statement) } else { Poll::Pending }
     }
 
-    /// All sockets are asked, so that each can wake the loop. The last one that is ready
-    /// is moved to the front of the list for being asked last.
+    /// Asks the sockets in turn. Only when none is ready does the loop go to sleep, and then
+    /// all have been asked and can wake it.
     fn poll_lans(&mut self, cx: &mut Context<'_>) -> Option<usize> {
         let ready = self.lans.iter().position(|lan| lan.poll_readable(cx).is_ready())?;
         if self.lans.len() > 1 {
-            // Turn the list, so that the next search begins behind this one.
+            // The next search begins behind this one.
             self.lans.rotate_left(ready + 1);
             return Some(self.lans.len() - 1);
         }

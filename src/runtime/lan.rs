@@ -3,7 +3,7 @@
 //! Owns the socket and how datagrams get in and out of it in batches. Looks at no byte.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
@@ -13,7 +13,9 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
+
+use super::watch::watch;
 
 use crate::sim::LanId;
 
@@ -56,7 +58,9 @@ pub struct Lan {
     pub id: LanId,
     /// Where it was opened.
     pub local: SocketAddr,
-    socket: UdpSocket,
+    /// Watched for reading only: every datagram sent makes a socket writable once more, which
+    /// would wake the loop for nothing.
+    socket: AsyncFd<UdpSocket>,
     // One each per socket and direction: the kernel leaves address lengths in them.
     receive: MultiHeaders<SockaddrStorage>,
     send: MultiHeaders<SockaddrStorage>,
@@ -80,12 +84,12 @@ impl Lan {
         };
         let local = bound.local_addr()?;
         let headers = || MultiHeaders::preallocate(BATCH, None);
-        Ok(Self { id, local, socket: UdpSocket::from_std(bound)?, receive: headers(), send: headers() })
+        Ok(Self { id, local, socket: watch(bound, Interest::READABLE)?, receive: headers(), send: headers() })
     }
 
     /// Ready when there may be datagrams.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(cx)
+        self.socket.poll_read_ready(cx).map_ok(drop)
     }
 
     /// Takes what has arrived, at most a batch. An empty batch is no error.
@@ -93,7 +97,7 @@ impl Lan {
         batch.arrived.clear();
         let (socket, headers) = (&self.socket, &mut self.receive);
         let Batch { buffers, arrived } = batch;
-        let result = socket.try_io(Interest::READABLE, || {
+        let result = socket.try_io(Interest::READABLE, |socket| {
             let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
             let results = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
             arrived.extend(results.map(|message| {
@@ -157,7 +161,7 @@ impl Lan {
     }
 }
 
-fn open_socket(address: SocketAddr) -> io::Result<StdSocket> {
+fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(family, SockType::Datagram, flags, None)?;
@@ -216,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn a_burst_comes_in_batches_and_answers_go_back_to_each_sender() {
         let (mut lan, _) = open("127.0.0.1:0");
-        let clients: Vec<_> = (0..3).map(|_| StdSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let clients: Vec<_> = (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         let total = BATCH + 5;
         for number in 0..total {
             clients[number % 3].send_to(&[number as u8; 40], lan.local).unwrap();
@@ -243,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_too_long_is_left_out() {
         let (mut lan, _) = open("127.0.0.1:0");
-        let client = StdSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.send_to(&[1; DATAGRAM + 1], lan.local).unwrap();
         client.send_to(&[2; DATAGRAM], lan.local).unwrap();
         let mut batch = Batch::default();
@@ -257,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn any_ipv6_address_also_takes_ipv4() {
         let (mut lan, _) = open("[::]:0");
-        let client = StdSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.send_to(b"hello", ("127.0.0.1", lan.local.port())).unwrap();
         let seen = receive(&mut lan, &mut Batch::default()).await;
         lan.send(b"answer", &[(seen[0].0, 0, 6)]).unwrap();
@@ -287,7 +291,7 @@ mod tests {
     #[tokio::test]
     async fn a_datagram_that_cannot_be_sent_does_not_hold_up_the_others() {
         let (mut lan, _) = open("127.0.0.1:0");
-        let client = StdSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         let good = client.local_addr().unwrap();
         // An IPv4 socket cannot reach an IPv6 address.
         let bad: SocketAddr = "[::1]:9".parse().unwrap();

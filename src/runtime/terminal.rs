@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::console_port::{Command, ConsoleEvent, ConsoleWriter, PIECE, STANDARD};
+use super::watch::watch;
 use crate::host::duplex::{Reading, Step, step};
 
 /// Most bytes written at once: what a pipe that is ready for anything takes without
@@ -194,10 +195,7 @@ impl Descriptor {
     fn new(fd: OwnedFd) -> io::Result<Self> {
         // What cannot be watched is a file; the attempt takes the descriptor with it.
         let spare = fd.try_clone()?;
-        // Deprecated because a type may lie about its descriptor; an owned descriptor is the
-        // descriptor. The replacement is an unsafe function.
-        #[allow(deprecated)]
-        let watched = AsyncFd::with_interest(fd, Interest::READABLE | Interest::WRITABLE);
+        let watched = watch(fd, Interest::READABLE | Interest::WRITABLE);
         Ok(watched.map_or_else(|_| Self::Plain(spare), Self::Polled))
     }
 }

@@ -1,0 +1,80 @@
+//! The console on a terminal: its modes, its dialogue, and that the terminal is given back.
+
+mod support;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use nix::pty::openpty;
+use nix::sys::signal::Signal;
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use support::bench::free_port;
+use support::config::{SMALL_EMU, small_lan_conf};
+use support::process::{Captured, Guarded, eventually, signal, spawn, wait};
+use support::simulator::PATIENCE;
+use support::{Bench, Subject};
+
+struct Terminal {
+    child: Guarded,
+    keyboard: std::fs::File,
+    screen: Captured,
+    far_end: std::os::fd::OwnedFd,
+    _bench: Bench,
+}
+
+fn on_a_terminal(subject: Subject) -> Terminal {
+    let bench = Bench::new();
+    bench.write("lan.conf", small_lan_conf(free_port(), ""));
+    bench.write("sim.emu", SMALL_EMU);
+    let ends = openpty(None, None).expect("a pseudo terminal");
+    let far_end = || Stdio::from(ends.slave.try_clone().expect("a handle"));
+    let mut command = Command::new(subject.program());
+    command.args(["-p", "-c", "lan.conf", "-f", "sim.emu"]).current_dir(bench.folder());
+    command.stdin(far_end()).stdout(far_end()).stderr(far_end());
+    let child = spawn(&mut command, "openipmi");
+    let screen = Captured::from(std::fs::File::from(ends.master.try_clone().expect("a handle")));
+    Terminal { child, keyboard: ends.master.into(), screen, far_end: ends.slave, _bench: bench }
+}
+
+impl Terminal {
+    #[track_caller]
+    fn type_in(&mut self, bytes: &[u8], answer: &str) {
+        self.keyboard.write_all(bytes).expect("a keyboard");
+        assert!(self.screen.wait_for(answer, PATIENCE), "no {answer:?}\n{}", self.screen.text());
+    }
+
+    fn is_cooked(&self) -> bool {
+        let flags = tcgetattr(&self.far_end).expect("terminal settings").local_flags;
+        flags.contains(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG)
+    }
+}
+
+#[test]
+fn keys_are_bytes_and_the_terminal_is_given_back() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let mut terminal = on_a_terminal(subject);
+        assert!(terminal.screen.wait_for("> ", PATIENCE), "{}", terminal.screen.text());
+        assert!(!terminal.is_cooked());
+        terminal.type_in(b"dance\r", "> dance\r\n**Unknown command: dance\r\n\r> ");
+        terminal.type_in(b"abc\x08\x7fd\n", "> abc\x08 \x08\x08 \x08d\r\n**Unknown command: ad\r\n\r> ");
+        // An interrupt key is no interrupt.
+        terminal.type_in(b"\x03\n", "> \x03\r\n**Unknown command: ");
+        terminal.type_in(b"\x04", "> \r\n");
+        let status = wait(&mut terminal.child.0, PATIENCE).expect("an end");
+        assert_eq!(status.code(), Some(0));
+        assert!(terminal.is_cooked());
+    }
+}
+
+/// The original leaves the terminal as it is, without echo.
+#[test]
+fn the_terminal_is_given_back_to_a_signal_as_well() {
+    for which in [Signal::SIGTERM, Signal::SIGQUIT] {
+        let mut terminal = on_a_terminal(Subject::under_test());
+        assert!(terminal.screen.wait_for("> ", PATIENCE), "{}", terminal.screen.text());
+        assert!(!terminal.is_cooked());
+        signal(terminal.child.0.id(), which);
+        wait(&mut terminal.child.0, PATIENCE).expect("an end");
+        assert!(eventually(PATIENCE, || terminal.is_cooked().then_some(())).is_some());
+    }
+}
