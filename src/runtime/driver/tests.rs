@@ -46,7 +46,7 @@ impl System for Fake {
 
     fn statement(
         &mut self,
-        now: Moment,
+        _: Moment,
         console: Option<ConsoleId>,
         statement: &Statement,
         out: &mut Effects,
@@ -64,7 +64,6 @@ impl System for Fake {
             "print" => out.list.push(Effect::Print { console, text: format!("{text}\n") }),
             "log" => out.list.push(Effect::Log { level: LogLevel::Info, text }),
             "exit" => out.list.push(Effect::Exit(rest.parse().unwrap())),
-            "timer" => self.deadline = Some(now + Duration::from_millis(rest.parse().unwrap())),
             "sleep" => return StatementOutcome::Sleep(rest.parse().unwrap()),
             "include" => return StatementOutcome::Include(text),
             "noecho" => return StatementOutcome::NoEcho,
@@ -96,6 +95,10 @@ impl System for Fake {
     }
 
     fn datagram(&mut self, _: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects) {
+        if bytes == b"stop" {
+            out.list.push(Effect::Exit(3));
+            return;
+        }
         bytes.reverse();
         let start = out.bytes.len();
         out.bytes.extend_from_slice(bytes);
@@ -106,8 +109,9 @@ impl System for Fake {
         out.list.push(Effect::Serial { serial, bytes: b"hello".to_vec() });
     }
 
-    fn serial_disconnected(&mut self, _: Moment, _: SerialId, _: &mut Effects) {
+    fn serial_disconnected(&mut self, _: Moment, _: SerialId, out: &mut Effects) {
         self.note("serial gone");
+        out.list.push(Effect::Exit(8));
     }
 
     fn serial_data(&mut self, _: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects) {
@@ -119,9 +123,12 @@ impl System for Fake {
     fn sol_data(&mut self, _: Moment, _: u8, _: &[u8], _: &mut Effects) {}
     fn sol_written(&mut self, _: Moment, _: u8, _: usize, _: &mut Effects) {}
 
-    fn job_done(&mut self, _: Moment, job: JobId, result: HostResult, _: &mut Effects) {
+    fn job_done(&mut self, now: Moment, job: JobId, result: HostResult, _: &mut Effects) {
         let what = match result {
-            HostResult::Shell(shell) => String::from_utf8(shell.output).unwrap().trim().to_string(),
+            HostResult::Shell(shell) => {
+                self.deadline = Some(now + Duration::from_millis(5));
+                String::from_utf8(shell.output).unwrap().trim().to_string()
+            }
             other => format!("{other:?}"),
         };
         self.note(format!("job {} {what}", job.0));
@@ -252,11 +259,10 @@ async fn a_dialogue_looks_like_the_originals() {
 
 #[tokio::test]
 async fn the_end_of_input_ends_the_program_after_the_last_command() {
-    let (shown, ending, diary) =
-        bench("print a\n", Some(Input::Stream)).typed("run sleep 0.05; echo x\nprint b").run_alone().await;
+    let (shown, ending, diary) = bench("print a\n", Some(Input::Stream)).typed("print c\nprint b").run_alone().await;
     assert_eq!(ending, Ending::Status(0));
     assert!(shown.ends_with("> print b"), "{shown:?}");
-    assert_eq!(diary, ["begin", "print a", "started", "run sleep 0.05; echo x"]);
+    assert_eq!(diary, ["begin", "print a", "started", "print c"]);
 }
 
 #[tokio::test]
@@ -270,7 +276,7 @@ async fn byte_4_ends_it_as_well_and_input_waits_for_a_sleeping_command() {
 
 #[tokio::test]
 async fn datagrams_are_answered_while_the_command_file_sleeps() {
-    let bench = bench("lan 0\nsleep 300\nexit 3\n", None);
+    let bench = bench("lan 0\nsleep 3600000\nprint never\n", None);
     let (shown, ending, diary) = bench
         .run(async |screen| {
             let port = lan_port(screen).await;
@@ -282,10 +288,11 @@ async fn datagrams_are_answered_while_the_command_file_sleeps() {
                 assert_eq!(client.recv(&mut answer).await.unwrap(), 3);
                 assert_eq!(answer[..3], [3, 2, round]);
             }
+            client.send(b"stop").await.unwrap();
         })
         .await;
     assert_eq!((shown.as_str(), ending), ("", Ending::Status(3)));
-    assert_eq!(diary, ["begin", "lan 0", "lan opened 127.0.0.1", "exit 3"]);
+    assert_eq!(diary, ["begin", "lan 0", "lan opened 127.0.0.1"]);
 }
 
 #[tokio::test]
@@ -380,9 +387,9 @@ async fn state_is_written_before_the_end() {
 
 #[tokio::test]
 async fn a_program_comes_back_and_a_timer_rings() {
-    let (_, ending, diary) = bench("run echo hi\nsleep 200\ntimer 10\n", None).run_alone().await;
+    let (_, ending, diary) = bench("run echo hi\n", None).run_alone().await;
     assert_eq!(ending, Ending::Status(9));
-    assert_eq!(diary, ["begin", "run echo hi", "job 1 hi", "timer 10", "started", "timeout"]);
+    assert_eq!(diary, ["begin", "run echo hi", "started", "job 1 hi", "timeout"]);
 }
 
 #[tokio::test]
@@ -395,7 +402,7 @@ async fn a_virtual_machine_is_started_once_and_its_end_is_noticed() {
 #[tokio::test]
 async fn a_serial_peer_talks_to_the_system() {
     let port = free_port().await;
-    let (_, ending, diary) = bench(&format!("serial {port}\nsleep 300\nvm true\n"), None)
+    let (_, ending, diary) = bench(&format!("serial {port}\n"), None)
         .run(async |_| {
             let mut peer = connect(port).await;
             read_text(&mut peer, "hello").await;
@@ -403,8 +410,8 @@ async fn a_serial_peer_talks_to_the_system() {
             read_text(&mut peer, "echo").await;
         })
         .await;
-    assert_eq!(ending, Ending::Status(7));
-    assert!(diary.iter().any(|line| line == "serial gone"), "{diary:?}");
+    assert_eq!(ending, Ending::Status(8));
+    assert_eq!(diary.last().unwrap(), "serial gone");
 }
 
 #[tokio::test]
