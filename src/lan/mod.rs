@@ -15,7 +15,7 @@ mod session;
 mod session_commands;
 mod sessionless;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod throttle;

@@ -15,13 +15,27 @@ use crate::wire::rakp::{Algorithms, OpenSessionRequest, OpenSessionResponse, Rak
 use crate::wire::session15::{self, AuthType};
 use crate::wire::session20::{self, PayloadType};
 
+/// What a client can log in to: a channel on its bench, or a whole simulator.
+pub(crate) trait Server {
+    /// Hands in a datagram and takes everything that is sent because of it.
+    fn send_from(&mut self, from: &str, datagram: &[u8]) -> Vec<(SocketAddr, Vec<u8>)>;
+
+    /// The highest privilege a session can have.
+    fn limit(&self, session: u32) -> u8;
+
+    /// [`send_from`](Self::send_from) the usual address.
+    fn send(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
+        self.send_from(ME, datagram).into_iter().map(|(_, bytes)| bytes).collect()
+    }
+}
+
 /// Users and limits.
-pub(super) struct Site {
-    pub(super) users: BTreeMap<u8, LanUser>,
-    pub(super) limit: Privilege,
+pub(crate) struct Site {
+    pub(crate) users: BTreeMap<u8, LanUser>,
+    pub(crate) limit: Privilege,
     /// By privilege - 1.
-    pub(super) auth_types: [AuthTypes; 4],
-    pub(super) cipher_privileges: [u8; 9],
+    pub(crate) auth_types: [AuthTypes; 4],
+    pub(crate) cipher_privileges: [u8; 9],
 }
 
 impl Default for Site {
@@ -41,12 +55,12 @@ impl Default for Site {
 }
 
 impl Site {
-    pub(super) fn add_user(&mut self, number: u8, name: &str, password: &str, limit: Privilege) {
+    pub(crate) fn add_user(&mut self, number: u8, name: &str, password: &str, limit: Privilege) {
         let user = LanUser { number, name: padded(name), password: padded(password), limit: Some(limit), auths: None };
         self.users.insert(number, user);
     }
 
-    pub(super) fn allow_none(&mut self) {
+    pub(crate) fn allow_none(&mut self) {
         self.auth_types.iter_mut().for_each(|types| types.0 |= AuthTypes::NONE.0);
     }
 }
@@ -76,10 +90,10 @@ fn padded<const N: usize>(text: &str) -> [u8; N] {
 }
 
 /// A generator that is the same in every run.
-pub(super) struct Dice(pub(super) u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -87,7 +101,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 }
@@ -100,7 +114,7 @@ impl Random for Dice {
 
 /// What the channel handed to the simulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Handed {
+pub(crate) enum Handed {
     Request { netfn: u8, cmd: u8, data: Vec<u8>, privilege: Option<Privilege> },
     Response { netfn: u8, data: Vec<u8> },
     Sol { session: u32, payload: Vec<u8> },
@@ -108,59 +122,29 @@ pub(super) enum Handed {
 
 /// Whether requests are answered at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Work {
+pub(crate) enum Work {
     Quick,
     Slow,
 }
 
 /// One channel with everything around it.
-pub(super) struct Bench {
-    pub(super) channel: LanChannel,
-    pub(super) site: Site,
-    pub(super) dice: Dice,
-    pub(super) now: Moment,
-    pub(super) work: Work,
-    pub(super) handed: Vec<Handed>,
-    pub(super) waiting: Vec<ReplyTo>,
-    pub(super) events: Vec<Event>,
+pub(crate) struct Bench {
+    pub(crate) channel: LanChannel,
+    pub(crate) site: Site,
+    pub(crate) dice: Dice,
+    pub(crate) now: Moment,
+    pub(crate) work: Work,
+    pub(crate) handed: Vec<Handed>,
+    pub(crate) waiting: Vec<ReplyTo>,
+    pub(crate) events: Vec<Event>,
     out: Outbox,
 }
 
-pub(super) const GUID: [u8; 16] = *b"\xa1\x23\x45\x67\x89\xab\xcd\xef\xa1\x23\x45\x67\x89\xab\xcd\xef";
-pub(super) const ME: &str = "192.0.2.1:50000";
+pub(crate) const GUID: [u8; 16] = *b"\xa1\x23\x45\x67\x89\xab\xcd\xef\xa1\x23\x45\x67\x89\xab\xcd\xef";
+pub(crate) const ME: &str = "192.0.2.1:50000";
 
-impl Bench {
-    pub(super) fn new() -> Self {
-        Self::with(Settings { channel: 1, guid: GUID, bmc_key: None, udp_port: 623 })
-    }
-
-    pub(super) fn with(settings: Settings) -> Self {
-        let mut dice = Dice(1);
-        Self {
-            channel: LanChannel::new(settings, &mut dice),
-            site: Site::default(),
-            dice,
-            now: Moment::new(Duration::from_secs(1000)),
-            work: Work::Quick,
-            handed: Vec::new(),
-            waiting: Vec::new(),
-            events: Vec::new(),
-            out: Outbox::default(),
-        }
-    }
-
-    pub(super) fn wait(&mut self, milliseconds: u64) {
-        self.now = self.now + Duration::from_millis(milliseconds);
-    }
-
-    /// Lets the clock run to `self.now` for the channel.
-    pub(super) fn tick(&mut self) {
-        self.channel.timeout(self.now, &mut self.out);
-        self.collect();
-    }
-
-    /// A datagram arrives; gives what is sent back, with its destination.
-    pub(super) fn send_from(&mut self, from: &str, datagram: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
+impl Server for Bench {
+    fn send_from(&mut self, from: &str, datagram: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
         let from = from.parse().unwrap();
         let mut bytes = datagram.to_vec();
         let received = self.channel.receive(self.now, from, &mut bytes, &self.site, &mut self.dice, &mut self.out);
@@ -193,29 +177,59 @@ impl Bench {
         self.collect()
     }
 
-    /// The same from [`ME`], without destinations.
-    pub(super) fn send(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
-        self.send_from(ME, datagram).into_iter().map(|(_, bytes)| bytes).collect()
+    fn limit(&self, session: u32) -> u8 {
+        self.channel.session(session).unwrap().limit.wire()
+    }
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::with(Settings { channel: 1, guid: GUID, bmc_key: None, udp_port: 623 })
+    }
+
+    pub(crate) fn with(settings: Settings) -> Self {
+        let mut dice = Dice(1);
+        Self {
+            channel: LanChannel::new(settings, &mut dice),
+            site: Site::default(),
+            dice,
+            now: Moment::new(Duration::from_secs(1000)),
+            work: Work::Quick,
+            handed: Vec::new(),
+            waiting: Vec::new(),
+            events: Vec::new(),
+            out: Outbox::default(),
+        }
+    }
+
+    pub(crate) fn wait(&mut self, milliseconds: u64) {
+        self.now = self.now + Duration::from_millis(milliseconds);
+    }
+
+    /// Lets the clock run to `self.now` for the channel.
+    pub(crate) fn tick(&mut self) {
+        self.channel.timeout(self.now, &mut self.out);
+        self.collect();
     }
 
     /// Finishes the oldest slow request.
-    pub(super) fn finish(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn finish(&mut self) -> Vec<Vec<u8>> {
         let to = self.waiting.remove(0);
         self.channel.respond(&to, &[0, 0xaa], &mut self.dice, &mut self.out);
         self.collect().into_iter().map(|(_, bytes)| bytes).collect()
     }
 
-    pub(super) fn send_message(&mut self, session: u32, message: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn send_message(&mut self, session: u32, message: &[u8]) -> Vec<Vec<u8>> {
         self.channel.send_message(session, message, &mut self.dice, &mut self.out);
         self.collect().into_iter().map(|(_, bytes)| bytes).collect()
     }
 
-    pub(super) fn send_sol(&mut self, session: u32, payload: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
+    pub(crate) fn send_sol(&mut self, session: u32, payload: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
         self.channel.send_sol(session, payload, &mut self.dice, &mut self.out);
         self.collect()
     }
 
-    pub(super) fn close_sessions_of_user(&mut self, user: u8) {
+    pub(crate) fn close_sessions_of_user(&mut self, user: u8) {
         self.channel.close_sessions_of_user(user, &mut self.out);
         self.collect();
     }
@@ -227,11 +241,11 @@ impl Bench {
         sent
     }
 
-    pub(super) fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.handed.iter().filter(|handed| matches!(handed, Handed::Request { .. })).count()
     }
 
-    pub(super) fn log(&self) -> Vec<&str> {
+    pub(crate) fn log(&self) -> Vec<&str> {
         self.events
             .iter()
             .filter_map(|event| match event {
@@ -244,13 +258,13 @@ impl Bench {
 
 /// The one datagram there is.
 #[track_caller]
-pub(super) fn one(mut datagrams: Vec<Vec<u8>>) -> Vec<u8> {
+pub(crate) fn one(mut datagrams: Vec<Vec<u8>>) -> Vec<u8> {
     assert_eq!(datagrams.len(), 1, "exactly one answer expected: {datagrams:02x?}");
     datagrams.remove(0)
 }
 
 /// A message in IPMI 1.5 format outside sessions.
-pub(super) fn sessionless15(netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+pub(crate) fn sessionless15(netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
     let header = session15::Header { auth_type: AuthType::None, sequence: 0, session_id: 0 };
     packet15(header, None, &request(0, netfn, cmd, data))
 }
@@ -262,7 +276,7 @@ fn packet15(header: session15::Header, code: Option<[u8; 16]>, message: &[u8]) -
 }
 
 /// A payload in RMCP+ format outside sessions.
-pub(super) fn sessionless20(payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn sessionless20(payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![6, 0, 0xff, 7];
     session20::Header::sessionless(payload_type).emit(&mut out);
     out.extend_from_slice(payload);
@@ -270,7 +284,7 @@ pub(super) fn sessionless20(payload_type: PayloadType, payload: &[u8]) -> Vec<u8
     out
 }
 
-pub(super) fn request(seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+pub(crate) fn request(seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     Message { to: 0x20, to_lun: 0, netfn, from: 0x81, from_lun: 0, seq, cmd, data }.emit(&mut out);
     out
@@ -278,7 +292,7 @@ pub(super) fn request(seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
 
 /// Completion code and data of an answer outside sessions, in either format.
 #[track_caller]
-pub(super) fn answer_outside(datagram: &[u8]) -> Vec<u8> {
+pub(crate) fn answer_outside(datagram: &[u8]) -> Vec<u8> {
     let packet = &datagram[4..];
     let message = match packet[0] {
         session20::FORMAT => {
@@ -297,7 +311,7 @@ pub(super) fn answer_outside(datagram: &[u8]) -> Vec<u8> {
 
 /// The payload of an answer of the set-up.
 #[track_caller]
-pub(super) fn setup_payload(payload_type: PayloadType, datagram: &[u8]) -> &[u8] {
+pub(crate) fn setup_payload(payload_type: PayloadType, datagram: &[u8]) -> &[u8] {
     let header = session20::Header::parse(&datagram[4..]).unwrap();
     assert_eq!(header.payload_type, payload_type);
     assert_eq!((header.session_id, header.sequence, header.encrypted, header.authenticated), (0, 0, false, false));
@@ -306,15 +320,15 @@ pub(super) fn setup_payload(payload_type: PayloadType, datagram: &[u8]) -> &[u8]
 }
 
 /// A client with a session.
-pub(super) struct Client {
+pub(crate) struct Client {
     /// The BMC's session id.
-    pub(super) session: u32,
+    pub(crate) session: u32,
     /// Next outbound session sequence number.
-    pub(super) sequence: u32,
+    pub(crate) sequence: u32,
     /// rqSeq of the next request.
-    pub(super) rq_seq: u8,
+    pub(crate) rq_seq: u8,
     /// Privilege the BMC says the session can have.
-    pub(super) limit: u8,
+    pub(crate) limit: u8,
     protection: Protection,
 }
 
@@ -325,15 +339,15 @@ enum Protection {
 
 /// How to log in by RMCP+.
 #[derive(Clone)]
-pub(super) struct Login20 {
-    pub(super) suite: u8,
-    pub(super) user: &'static str,
-    pub(super) password: &'static str,
-    pub(super) key: Option<[u8; 20]>,
-    pub(super) role: u8,
-    pub(super) dialect: Dialect,
-    pub(super) from: String,
-    pub(super) console_id: u32,
+pub(crate) struct Login20 {
+    pub(crate) suite: u8,
+    pub(crate) user: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) key: Option<[u8; 20]>,
+    pub(crate) role: u8,
+    pub(crate) dialect: Dialect,
+    pub(crate) from: String,
+    pub(crate) console_id: u32,
 }
 
 impl Default for Login20 {
@@ -352,19 +366,19 @@ impl Default for Login20 {
 }
 
 /// The messages of a login, each to be sent as often as a test likes.
-pub(super) struct Handshake20 {
+pub(crate) struct Handshake20 {
     login: Login20,
-    pub(super) bmc_id: u32,
+    pub(crate) bmc_id: u32,
     console_random: [u8; 16],
     bmc_random: [u8; 16],
 }
 
 impl Login20 {
-    pub(super) fn suite(suite: u8) -> Self {
+    pub(crate) fn suite(suite: u8) -> Self {
         Self { suite, ..Self::default() }
     }
 
-    pub(super) fn open_request(&self, privilege: u8) -> Vec<u8> {
+    pub(crate) fn open_request(&self, privilege: u8) -> Vec<u8> {
         let suite = Suite::from_id(self.suite).unwrap();
         let request = OpenSessionRequest {
             tag: 7,
@@ -381,8 +395,8 @@ impl Login20 {
         sessionless20(PayloadType::OpenSessionRequest, &payload)
     }
 
-    pub(super) fn open(&self, bench: &mut Bench) -> Result<Handshake20, Status> {
-        let answers = bench.send_from(&self.from, &self.open_request(0));
+    pub(crate) fn open(&self, server: &mut impl Server) -> Result<Handshake20, Status> {
+        let answers = server.send_from(&self.from, &self.open_request(0));
         let answer = one(answers.into_iter().map(|(_, bytes)| bytes).collect());
         let response = OpenSessionResponse::parse(setup_payload(PayloadType::OpenSessionResponse, &answer)).unwrap()?;
         assert_eq!(response.console_id, self.console_id);
@@ -395,15 +409,15 @@ impl Login20 {
     }
 
     /// The whole login.
-    pub(super) fn run(&self, bench: &mut Bench) -> Result<Client, Status> {
-        let mut handshake = self.open(bench)?;
+    pub(crate) fn run(&self, server: &mut impl Server) -> Result<Client, Status> {
+        let mut handshake = self.open(server)?;
         let from = self.from.clone();
-        let answer = one(bench.send_from(&from, &handshake.rakp1()).into_iter().map(|(_, bytes)| bytes).collect());
+        let answer = one(server.send_from(&from, &handshake.rakp1()).into_iter().map(|(_, bytes)| bytes).collect());
         handshake.take_rakp2(&answer)?;
-        let answer = one(bench.send_from(&from, &handshake.rakp3()).into_iter().map(|(_, bytes)| bytes).collect());
+        let answer = one(server.send_from(&from, &handshake.rakp3()).into_iter().map(|(_, bytes)| bytes).collect());
         handshake.take_rakp4(&answer)?;
         let mut client = handshake.client();
-        client.limit = bench.channel.session(client.session).unwrap().limit.wire();
+        client.limit = server.limit(client.session);
         Ok(client)
     }
 }
@@ -430,7 +444,7 @@ impl Handshake20 {
         self.login.key.map_or_else(|| self.password(), Secret::new)
     }
 
-    pub(super) fn rakp1(&self) -> Vec<u8> {
+    pub(crate) fn rakp1(&self) -> Vec<u8> {
         let mut payload = Vec::new();
         Rakp1 {
             tag: 8,
@@ -444,18 +458,18 @@ impl Handshake20 {
     }
 
     /// Takes RAKP Message 2; a wrong code (so a wrong password) is not an error here.
-    pub(super) fn take_rakp2(&mut self, datagram: &[u8]) -> Result<bool, Status> {
+    pub(crate) fn take_rakp2(&mut self, datagram: &[u8]) -> Result<bool, Status> {
         let rakp2 = Rakp2::parse(setup_payload(PayloadType::Rakp2, datagram)).unwrap()?;
         assert_eq!((rakp2.tag, rakp2.console_id, rakp2.guid), (8, self.login.console_id, &GUID));
         self.bmc_random = *rakp2.random;
         Ok(self.exchange().rakp2_code(&self.password()).bytes() == rakp2.code)
     }
 
-    pub(super) fn rakp3(&self) -> Vec<u8> {
+    pub(crate) fn rakp3(&self) -> Vec<u8> {
         self.rakp3_with(Status::OK)
     }
 
-    pub(super) fn rakp3_with(&self, status: Status) -> Vec<u8> {
+    pub(crate) fn rakp3_with(&self, status: Status) -> Vec<u8> {
         let code = self.exchange().rakp3_code(&self.password());
         let code = if status == Status::OK { code.bytes() } else { &[] };
         let mut payload = Vec::new();
@@ -463,7 +477,7 @@ impl Handshake20 {
         sessionless20(PayloadType::Rakp3, &payload)
     }
 
-    pub(super) fn take_rakp4(&mut self, datagram: &[u8]) -> Result<(), Status> {
+    pub(crate) fn take_rakp4(&mut self, datagram: &[u8]) -> Result<(), Status> {
         let rakp4 = Rakp4::parse(setup_payload(PayloadType::Rakp4, datagram)).unwrap()?;
         assert_eq!((rakp4.tag, rakp4.console_id), (9, self.login.console_id));
         let key = self.exchange().session_key(&self.key());
@@ -472,7 +486,7 @@ impl Handshake20 {
         Ok(())
     }
 
-    pub(super) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         let suite = Suite::from_id(self.login.suite).unwrap();
         let mut key = self.exchange().session_key(&self.key());
         let dialect = self.login.dialect;
@@ -493,14 +507,14 @@ impl Handshake20 {
 
 /// How to log in by IPMI 1.5.
 #[derive(Clone)]
-pub(super) struct Login15 {
-    pub(super) auth_type: AuthType,
+pub(crate) struct Login15 {
+    pub(crate) auth_type: AuthType,
     /// What Activate Session says, when it is to differ from the header.
-    pub(super) body_type: Option<u8>,
-    pub(super) user: &'static str,
-    pub(super) password: &'static str,
-    pub(super) privilege: u8,
-    pub(super) outbound: u32,
+    pub(crate) body_type: Option<u8>,
+    pub(crate) user: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) privilege: u8,
+    pub(crate) outbound: u32,
 }
 
 impl Default for Login15 {
@@ -517,10 +531,10 @@ impl Default for Login15 {
 }
 
 impl Login15 {
-    pub(super) fn challenge(&self, bench: &mut Bench) -> Result<(u32, [u8; 16]), u8> {
+    pub(crate) fn challenge(&self, server: &mut impl Server) -> Result<(u32, [u8; 16]), u8> {
         let mut data = vec![self.auth_type as u8];
         data.extend_from_slice(&padded::<16>(self.user));
-        let answer = answer_outside(&one(bench.send(&sessionless15(6, 0x39, &data))));
+        let answer = answer_outside(&one(server.send(&sessionless15(6, 0x39, &data))));
         if answer[0] != 0 {
             return Err(answer[0]);
         }
@@ -528,7 +542,7 @@ impl Login15 {
         Ok((u32::from_le_bytes(answer[1..5].try_into().unwrap()), answer[5..].try_into().unwrap()))
     }
 
-    pub(super) fn activation(&self, id: u32, challenge: &[u8; 16]) -> Vec<u8> {
+    pub(crate) fn activation(&self, id: u32, challenge: &[u8; 16]) -> Vec<u8> {
         let mut data = vec![self.body_type.unwrap_or(self.auth_type as u8), self.privilege];
         data.extend_from_slice(challenge);
         data.extend_from_slice(&self.outbound.to_le_bytes());
@@ -542,7 +556,7 @@ impl Login15 {
     }
 
     /// Reads the answer to Activate Session.
-    pub(super) fn take_activation(&self, id: u32, datagram: &[u8]) -> Result<Client, u8> {
+    pub(crate) fn take_activation(&self, id: u32, datagram: &[u8]) -> Result<Client, u8> {
         let packet = session15::Packet::parse(&datagram[4..]).unwrap();
         let header = session15::Header { auth_type: self.auth_type, sequence: self.outbound, session_id: id };
         assert_eq!(packet.header, header);
@@ -562,9 +576,9 @@ impl Login15 {
     }
 
     /// The whole login; `Err(None)` is silence.
-    pub(super) fn run(&self, bench: &mut Bench) -> Result<Client, Option<u8>> {
-        let (id, challenge) = self.challenge(bench)?;
-        let answers = bench.send(&self.activation(id, &challenge));
+    pub(crate) fn run(&self, server: &mut impl Server) -> Result<Client, Option<u8>> {
+        let (id, challenge) = self.challenge(server)?;
+        let answers = server.send(&self.activation(id, &challenge));
         match answers.first() {
             None => Err(None),
             Some(answer) => self.take_activation(id, answer).map_err(Some),
@@ -584,13 +598,13 @@ fn code15(header: session15::Header, password: &Secret<16>, message: &[u8]) -> O
 
 impl Client {
     /// A packet with the next sequence number.
-    pub(super) fn packet(&mut self, payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn packet(&mut self, payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
         let sequence = self.sequence;
         self.sequence = sequence.checked_add(1).unwrap_or(1);
         self.packet_at(sequence, payload_type, payload)
     }
 
-    pub(super) fn packet_at(&mut self, sequence: u32, payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn packet_at(&mut self, sequence: u32, payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
         match &mut self.protection {
             Protection::Ipmi15 { auth_type, password } => {
                 let header = session15::Header { auth_type: *auth_type, sequence, session_id: self.session };
@@ -623,21 +637,21 @@ impl Client {
     }
 
     /// A request with the next sequence number and the next rqSeq.
-    pub(super) fn request(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+    pub(crate) fn request(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let seq = self.rq_seq;
         self.rq_seq = (seq + 1) % 64;
         self.packet(PayloadType::Ipmi, &request(seq, netfn, cmd, data))
     }
 
     /// A resend as ipmitool does it: a new packet with the last rqSeq.
-    pub(super) fn again(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+    pub(crate) fn again(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let seq = (self.rq_seq + 63) % 64;
         self.packet(PayloadType::Ipmi, &request(seq, netfn, cmd, data))
     }
 
     /// Checks and opens a packet: session sequence number, payload type, payload.
     #[track_caller]
-    pub(super) fn read(&mut self, datagram: &[u8]) -> (u32, PayloadType, Vec<u8>) {
+    pub(crate) fn read(&mut self, datagram: &[u8]) -> (u32, PayloadType, Vec<u8>) {
         assert_eq!(datagram[..4], [6, 0, 0xff, 7]);
         let packet = &datagram[4..];
         match &mut self.protection {
@@ -671,7 +685,7 @@ impl Client {
 
     /// Completion code and data of the answer with the last rqSeq.
     #[track_caller]
-    pub(super) fn answer(&mut self, datagram: &[u8]) -> Vec<u8> {
+    pub(crate) fn answer(&mut self, datagram: &[u8]) -> Vec<u8> {
         let (_, payload_type, message) = self.read(datagram);
         assert_eq!(payload_type, PayloadType::Ipmi);
         let message = Message::parse(&message).unwrap();
@@ -682,9 +696,9 @@ impl Client {
 
     /// Sends a request and reads its answer.
     #[track_caller]
-    pub(super) fn ask(&mut self, bench: &mut Bench, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+    pub(crate) fn ask(&mut self, server: &mut impl Server, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let packet = self.request(netfn, cmd, data);
-        let answer = one(bench.send(&packet));
+        let answer = one(server.send(&packet));
         self.answer(&answer)
     }
 }

@@ -13,6 +13,8 @@ mod ports;
 mod program;
 mod route;
 mod setup;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;

@@ -1,0 +1,705 @@
+//! The whole simulator in virtual time: configured by its two languages, spoken to by
+//! clients that log in, with a runtime that carries out nothing and tells everything.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::*;
+use crate::bmc::lan_parameters::CIPHER_SUITES;
+use crate::config::command::{Statement, statements};
+use crate::config::{Severity, lan_conf};
+use crate::crypto::SUITES;
+use crate::lan::testing::{Client, Dice, Login15, Login20, Server};
+use crate::wire::ipmb::Message;
+
+const LAN: LanId = LanId { mc: 0x20, channel: 1 };
+const HOST: SerialId = SerialId { mc: 0x20, channel: 15 };
+
+const CONF: &str = r#"
+name "test"
+user 2 true "ipmiusr" "test" admin 10 md5
+startlan 1
+  addr 127.0.0.1 9001
+  allowed_auths_admin md5
+  allowed_auths_operator md5
+  allowed_auths_user md5
+  guid a123456789abcdefa123456789abcdef
+endlan
+"#;
+
+const EMU: &str = "
+mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0xbf 0x1291 0xf02 persist_sdr
+sel_enable 0x20 100 0x0a
+sensor_add 0x20 0 0 35 0x6f event-only
+sensor_set_event_support 0x20 0 0 enable scanning per-state 000000000001111 000000000000000 000000000001111 000000000000000
+mc_add 0x30 2 no-device-sdrs 0x98 0x10 1 0xa0 0x1291 0xf03
+mc_enable 0x30
+mc_enable 0x20
+";
+
+/// A simulator whose outside remembers what it was asked for.
+struct Rig {
+    sim: Simulator,
+    now: Moment,
+    effects: Vec<Effect>,
+    /// What came with the last datagram.
+    sent: Vec<(SocketAddr, Vec<u8>)>,
+    faults: Vec<String>,
+}
+
+impl Rig {
+    fn new(conf: &str, emu: &str) -> Self {
+        Self::with_state(conf, emu, BTreeMap::new())
+    }
+
+    fn with_state(conf: &str, emu: &str, state: BTreeMap<String, Vec<u8>>) -> Self {
+        let (config, diagnostics) = lan_conf::parse("lan.conf", conf.as_bytes());
+        let config = config.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let sim = Simulator::new(config, state, Persistence::On, Box::new(Dice(7)));
+        let now = Moment::new(Duration::from_secs(5000));
+        let mut rig = Self { sim, now, effects: Vec::new(), sent: Vec::new(), faults: Vec::new() };
+        rig.call(|sim, now, out| sim.begin(now, out));
+        for statement in statements("sim.emu", emu.as_bytes()) {
+            rig.run(&statement);
+        }
+        rig
+    }
+
+    fn run(&mut self, statement: &Statement) {
+        let mut outcome = StatementOutcome::Done;
+        self.call(|sim, now, out| outcome = sim.statement(now, None, statement, out));
+        match outcome {
+            StatementOutcome::Done => {}
+            StatementOutcome::Failed(diagnostic) => self.faults.push(diagnostic.message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn command(&mut self, line: &str) {
+        self.run(&Statement::single("<test>", line));
+    }
+
+    /// Calls the simulator and keeps what it wants done.
+    fn call(&mut self, act: impl FnOnce(&mut Simulator, Moment, &mut Effects)) {
+        let mut out = Effects::default();
+        act(&mut self.sim, self.now, &mut out);
+        self.sent.clear();
+        for effect in out.list {
+            match effect {
+                Effect::Send { to, start, end, .. } => self.sent.push((to, out.bytes[start..end].to_vec())),
+                other => self.effects.push(other),
+            }
+        }
+    }
+
+    /// Lets the time run to the next deadline, at most `seconds` away.
+    fn wait(&mut self, seconds: u64) {
+        let end = self.now + Duration::from_secs(seconds);
+        while let Some(due) = self.sim.deadline().filter(|due| *due <= end) {
+            self.now = due.max(self.now);
+            self.call(|sim, now, out| sim.timeout(now, out));
+        }
+        self.now = end;
+    }
+
+    /// Takes the jobs that wait for the outside.
+    fn jobs(&mut self) -> Vec<(JobId, HostJob)> {
+        let (jobs, others) =
+            std::mem::take(&mut self.effects).into_iter().partition(|e| matches!(e, Effect::Run { .. }));
+        self.effects = others;
+        jobs.into_iter()
+            .filter_map(|e| if let Effect::Run { job, work } = e { Some((job, work)) } else { None })
+            .collect()
+    }
+
+    /// Saves every state file that waits to be saved and gives the last content by name.
+    fn save(&mut self) -> BTreeMap<String, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        for (job, work) in self.jobs() {
+            let HostJob::SaveState { name, content } = work else { panic!("{work:?} is no state file") };
+            files.insert(name, content);
+            self.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Ok(())), out));
+        }
+        files
+    }
+
+    fn shell(&mut self, job: JobId, status: i32, output: &str) {
+        let ended = ShellResult { status: Some(status), output: output.into(), problem: None };
+        self.call(|sim, now, out| sim.job_done(now, job, HostResult::Shell(ended), out));
+    }
+
+    fn sent_messages(&self, client: &mut Client) -> Vec<Vec<u8>> {
+        self.sent.iter().map(|(_, bytes)| client.read(bytes).2).collect()
+    }
+
+    fn host_bytes(&mut self) -> Vec<u8> {
+        let (serial, others) =
+            std::mem::take(&mut self.effects).into_iter().partition(|e| matches!(e, Effect::Serial { .. }));
+        self.effects = others;
+        serial.into_iter().flat_map(|e| if let Effect::Serial { bytes, .. } = e { bytes } else { Vec::new() }).collect()
+    }
+
+    fn logs(&self) -> Vec<&str> {
+        self.effects
+            .iter()
+            .filter_map(|e| if let Effect::Log { text, .. } = e { Some(text.as_str()) } else { None })
+            .collect()
+    }
+}
+
+impl Server for Rig {
+    fn send_from(&mut self, from: &str, datagram: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
+        let from = from.parse().unwrap();
+        let mut bytes = datagram.to_vec();
+        self.call(|sim, now, out| sim.datagram(now, LAN, from, &mut bytes, out));
+        self.sent.clone()
+    }
+
+    fn limit(&self, session: u32) -> u8 {
+        self.sim.lans[0].channel.session(session).unwrap().limit.wire()
+    }
+}
+
+/// A client at administrator level.
+fn administrator(rig: &mut Rig) -> Client {
+    let mut client = Login20::suite(3).run(rig).expect("login");
+    assert_eq!(client.ask(rig, 6, 0x3b, &[4]), [0, 4]);
+    client
+}
+
+fn client_of(rig: &mut Rig, level: u8) -> Client {
+    let mut client = administrator(rig);
+    assert_eq!(client.ask(rig, 6, 0x3b, &[level]), [0, level]);
+    client
+}
+
+fn carried(to: u8, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x40];
+    Message { to, to_lun: 0, netfn, from: 0x20, from_lun: 0, seq: 9, cmd, data }.emit(&mut bytes);
+    bytes
+}
+
+#[test]
+fn the_example_starts_without_a_fault() {
+    let rig = Rig::new(CONF, EMU);
+    assert_eq!(rig.faults, Vec::<String>::new());
+    let opened: Vec<_> = rig.effects.iter().filter(|e| matches!(e, Effect::OpenLan { .. })).collect();
+    assert_eq!(opened.len(), 1);
+}
+
+#[test]
+fn device_id_comes_back_over_every_kind_of_session() {
+    let expected: &[u8] = b"\x00\x00\x03\x09\x08\x02\xbf\x91\x12\x00\x02\x0f\x00\x00\x00\x00";
+    for suite in SUITES.iter().filter(|suite| suite.id != 0) {
+        let mut rig = Rig::new(CONF, EMU);
+        let mut client = Login20::suite(suite.id).run(&mut rig).expect("login");
+        assert_eq!(client.ask(&mut rig, 6, 1, &[]), expected, "suite {}", suite.id);
+    }
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = Login15::default().run(&mut rig).expect("login");
+    assert_eq!(client.ask(&mut rig, 6, 1, &[]), expected);
+}
+
+#[test]
+fn the_lan_parameters_list_the_suites_that_work() {
+    assert_eq!(SUITES.map(|suite| suite.id), CIPHER_SUITES);
+}
+
+#[test]
+fn privilege_comes_before_everything_else() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = client_of(&mut rig, 2);
+    // Chassis Control needs an operator, and it would be too short.
+    assert_eq!(client.ask(&mut rig, 0, 2, &[]), [0xd4]);
+    assert_eq!(client.ask(&mut rig, 6, 0x3b, &[3]), [0, 3]);
+    assert_eq!(client.ask(&mut rig, 0, 2, &[]), [0xc7]);
+    // System interface only, at any level.
+    assert_eq!(client.ask(&mut rig, 6, 0x31, &[]), [0xd4]);
+}
+
+#[test]
+fn a_controller_that_is_disabled_answers_ff() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    rig.command("mc_disable 0x20");
+    assert_eq!(client.ask(&mut rig, 6, 1, &[]), [0xff]);
+    rig.command("mc_enable 0x20");
+    assert_eq!(client.ask(&mut rig, 6, 1, &[])[0], 0);
+    let opened = rig.effects.iter().filter(|e| matches!(e, Effect::OpenLan { .. })).count();
+    assert_eq!(opened, 1, "the socket is open already");
+}
+
+#[test]
+fn a_bridged_request_is_answered_by_two_messages() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    let packet = client.request(6, 0x34, &carried(0x30, 6, 1, &[]));
+    rig.send(&packet);
+    let messages = rig.sent_messages(&mut client);
+    assert_eq!(messages.len(), 2);
+    let outer = Message::parse(&messages[0]).unwrap();
+    assert_eq!((outer.netfn, outer.cmd, outer.data), (7, 0x34, [0].as_slice()));
+    let inner = Message::parse(&messages[1]).unwrap();
+    assert_eq!((inner.to, inner.from, inner.seq, inner.cmd), (0x20, 0x30, 9, 1));
+    assert_eq!(inner.data, b"\x00\x02\x08\x10\x01\x02\xa0\x91\x12\x00\x03\x0f\x00\x00\x00\x00");
+}
+
+#[test]
+fn bridging_gives_nobody_more_than_the_level_allows() {
+    let mut rig = Rig::new(CONF, EMU);
+    let set_access = [0x91, 3, 4];
+    // An operator may not set users, neither directly nor through Send Message.
+    let mut client = client_of(&mut rig, 3);
+    assert_eq!(client.ask(&mut rig, 6, 0x43, &set_access), [0xd4]);
+    assert_eq!(client.ask(&mut rig, 6, 0x34, &carried(0x20, 6, 0x43, &set_access)), [0xd4]);
+    // The broadcast form moves the bytes a careless check looks at.
+    let mut broadcast = carried(0x20, 6, 0x43, &set_access);
+    broadcast.insert(1, 0);
+    assert_eq!(client.ask(&mut rig, 6, 0x34, &broadcast), [0xd4]);
+    // Send Message inside Send Message neither.
+    let twice = carried(0x20, 6, 0x34, &carried(0x20, 6, 0x43, &set_access));
+    let packet = client.request(6, 0x34, &twice);
+    rig.send(&packet);
+    let last = rig.sent_messages(&mut client).pop().unwrap();
+    assert_eq!(Message::parse(&last).unwrap().data, [0xd4]);
+    assert_eq!(rig.sim.machine.controller(0x20).unwrap().users.get(3).unwrap().privilege, 0);
+}
+
+#[test]
+fn send_message_refuses_what_it_cannot_deliver() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    let mut ask = |data: &[u8]| client.ask(&mut rig, 6, 0x34, data);
+    assert_eq!(ask(&[]), [0xc7]);
+    assert_eq!(ask(&[0x40, 0x30, 0x18]), [0xc7]);
+    assert_eq!(ask(&carried(0x44, 6, 1, &[])), [0x83]);
+    assert_eq!(ask(&carried(0x30, 7, 1, &[0])), [0xff]);
+    let mut untracked = carried(0x30, 6, 1, &[]);
+    untracked[0] = 0;
+    assert_eq!(ask(&untracked), [0xcc]);
+    let mut absent = carried(0x30, 6, 1, &[]);
+    absent[0] = 0x45;
+    assert_eq!(ask(&absent), [0xcc]);
+}
+
+#[test]
+fn a_satellite_without_a_host_survives_every_chassis_command() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    for cmd in [0, 1, 2, 4, 8, 9] {
+        let packet = client.request(6, 0x34, &carried(0x30, 0, cmd, &[0x0e, 0, 0]));
+        rig.send(&packet);
+        assert_eq!(rig.sent.len(), 2, "chassis command {cmd}");
+    }
+    assert_eq!(client.ask(&mut rig, 6, 1, &[])[0], 0);
+}
+
+const WITH_SCRIPT: &str = r#"
+name "test"
+user 2 true "ipmiusr" "test" admin 10 md5
+chassis_control "./control 0x20"
+startlan 1
+  addr 127.0.0.1 9001
+  allowed_auths_admin md5
+  guid a123456789abcdefa123456789abcdef
+endlan
+"#;
+
+#[test]
+fn the_chassis_script_runs_beside_everything_else() {
+    let mut rig = Rig::new(WITH_SCRIPT, EMU);
+    let mut client = administrator(&mut rig);
+    rig.save();
+    let on = client.request(0, 2, &[1]);
+    assert!(rig.send(&on).is_empty(), "answered before the script is done");
+    let jobs = rig.jobs();
+    let [(job, HostJob::Shell { line, lane: 0x20 })] = jobs.as_slice() else { panic!("{jobs:?}") };
+    assert_eq!(line, "./control 0x20 set power \"1\"");
+    // Others are served meanwhile, and a resent request does not run the script again.
+    let mut other = administrator(&mut rig);
+    assert_eq!(other.ask(&mut rig, 6, 1, &[])[0], 0);
+    let again = client.again(0, 2, &[1]);
+    assert!(rig.send(&again).is_empty());
+    assert!(rig.jobs().is_empty());
+    rig.shell(*job, 0, "");
+    let answers = rig.sent_messages(&mut client);
+    assert!(answers.iter().all(|answer| Message::parse(answer).unwrap().data == [0]), "{answers:?}");
+    assert!(!answers.is_empty());
+}
+
+#[test]
+fn a_failing_script_is_answered_and_logged() {
+    let mut rig = Rig::new(WITH_SCRIPT, EMU);
+    let mut client = administrator(&mut rig);
+    rig.save();
+    let status = client.request(0, 1, &[]);
+    rig.send(&status);
+    let (job, _) = rig.jobs().remove(0);
+    rig.shell(job, 0x100, "no such board\n");
+    let answer = rig.sent_messages(&mut client).remove(0);
+    assert_eq!(Message::parse(&answer).unwrap().data, [0xff]);
+    assert!(
+        rig.logs().contains(&"extcmd read command (./control 0x20 get power) failed: 100: no such board"),
+        "{:?}",
+        rig.logs()
+    );
+}
+
+#[test]
+fn a_power_cycle_waits_for_the_power_to_be_off() {
+    let mut rig = Rig::new(WITH_SCRIPT, EMU);
+    let mut client = administrator(&mut rig);
+    rig.save();
+    let cycle = client.request(0, 2, &[2]);
+    rig.send(&cycle);
+    let mut lines = Vec::new();
+    for output in ["", "power:1\n", "power:0\n", ""] {
+        if !lines.is_empty() {
+            rig.wait(1);
+        }
+        let (job, work) = rig.jobs().remove(0);
+        let HostJob::Shell { line, .. } = work else { panic!("{work:?}") };
+        lines.push(line);
+        rig.shell(job, 0, output);
+        if output == "power:0\n" {
+            let (job, work) = rig.jobs().remove(0);
+            let HostJob::Shell { line, .. } = work else { panic!("{work:?}") };
+            lines.push(line);
+            rig.shell(job, 0, "");
+            break;
+        }
+    }
+    let asked: Vec<_> = lines.iter().map(|line| line.trim_start_matches("./control 0x20 ")).collect();
+    assert_eq!(asked, ["set power \"0\"", "get power", "get power", "set power \"1\""]);
+}
+
+#[test]
+fn a_change_is_acknowledged_when_it_is_safe() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    let mut record = [0; 16];
+    record[2] = 2;
+    let add = client.request(0x0a, 0x44, &record);
+    assert!(rig.send(&add).is_empty(), "answered before the log is on disk");
+    let jobs = rig.jobs();
+    let [(job, HostJob::SaveState { name, content })] = jobs.as_slice() else { panic!("{jobs:?}") };
+    assert_eq!(name, "sel.20");
+    assert!(String::from_utf8_lossy(content).starts_with("1:d:\\01\\00\\02"));
+    rig.call(|sim, now, out| sim.job_done(now, *job, HostResult::Saved(Ok(())), out));
+    let answer = rig.sent_messages(&mut client).remove(0);
+    assert_eq!(Message::parse(&answer).unwrap().data, [0, 1, 0]);
+}
+
+#[test]
+fn a_change_that_cannot_be_kept_is_an_error() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    let clear = client.request(0x0a, 0x47, &[0, 0, b'C', b'L', b'R', 0xaa]);
+    rig.send(&clear);
+    let (job, _) = rig.jobs().remove(0);
+    let full = HostResult::Saved(Err("No space left on device".into()));
+    rig.call(|sim, now, out| sim.job_done(now, job, full, out));
+    let answer = rig.sent_messages(&mut client).remove(0);
+    assert_eq!(Message::parse(&answer).unwrap().data, [0xff]);
+    assert!(rig.logs().contains(&"Unable to write persistent SELs for MC 32: No space left on device"));
+}
+
+#[test]
+fn users_log_and_records_come_back_after_a_restart() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    let mut files = BTreeMap::new();
+    let mut name = [0; 17];
+    name[..7].copy_from_slice(b"\x03second");
+    let mut password = [0; 18];
+    password[..8].copy_from_slice(b"\x03\x02secret");
+    let mut event = [0; 16];
+    event[2] = 2;
+    let record = b"\x00\x00\x51\x03\x14\x20\x00\x00\x07\x01\x23\x6f\x00\x00\x00\x00\xc8watchdog";
+    let changes: [(u8, u8, &[u8]); 6] = [
+        (6, 0x45, &name),
+        (6, 0x47, &password),
+        (6, 0x47, &[3, 1]),
+        (6, 0x43, &[0x91, 3, 4]),
+        (0x0a, 0x44, &event),
+        (0x0a, 0x24, record),
+    ];
+    for (netfn, cmd, data) in changes {
+        let packet = client.request(netfn, cmd, data);
+        rig.send(&packet);
+        files.extend(rig.save());
+        let answer = rig.sent_messages(&mut client).pop().unwrap_or_else(|| panic!("{netfn:02x} {cmd:02x}"));
+        assert_eq!(Message::parse(&answer).unwrap().data[0], 0, "{netfn:02x} {cmd:02x}");
+    }
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["sdr.20.main", "sel.20", "users.mc20"]);
+    let mut rig = Rig::with_state(CONF, EMU, files);
+    let login = Login20 { user: "second", password: "secret", ..Login20::suite(17) };
+    let mut client = login.run(&mut rig).expect("the new user");
+    let entry = client.ask(&mut rig, 0x0a, 0x43, &[0, 0, 0, 0, 0, 0xff]);
+    assert_eq!(entry[..6], [0, 0xff, 0xff, 1, 0, 2]);
+    let sdr = client.ask(&mut rig, 0x0a, 0x23, &[0, 0, 1, 0, 0, 25]);
+    assert_eq!(sdr[5..], record[2..]);
+}
+
+#[test]
+fn a_user_who_changes_ends_its_sessions_after_the_answer() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    let mut bystander = administrator(&mut rig);
+    let mut password = [0; 18];
+    password[..9].copy_from_slice(b"\x02\x02newpass");
+    let packet = client.request(6, 0x47, &password);
+    rig.send(&packet);
+    let (job, _) = rig.jobs().remove(0);
+    rig.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Ok(())), out));
+    let answer = rig.sent_messages(&mut client).remove(0);
+    assert_eq!(Message::parse(&answer).unwrap().data, [0]);
+    let late = bystander.request(6, 1, &[]);
+    assert!(rig.send(&late).is_empty(), "its session is over");
+    let login = Login20 { password: "newpass", ..Login20::suite(3) };
+    login.run(&mut rig).expect("the new password");
+}
+
+#[test]
+fn channels_without_a_guid_line_get_one_that_stays() {
+    let conf = CONF.replace("  guid a123456789abcdefa123456789abcdef\n", "");
+    let mut rig = Rig::new(&conf, EMU);
+    let files = rig.save();
+    let guid = rig.sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().guid;
+    assert!(files.contains_key("guid"), "{files:?}");
+    let mut again = Rig::with_state(&conf, EMU, files);
+    assert_eq!(again.sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().guid, guid);
+    assert!(!again.save().contains_key("guid"), "it is kept already");
+    Login20::suite(3).open(&mut again).expect("RMCP+ works with it");
+}
+
+#[test]
+fn a_session_ends_after_thirty_quiet_seconds() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    rig.wait(29);
+    assert_eq!(client.ask(&mut rig, 6, 1, &[])[0], 0);
+    rig.wait(31);
+    let packet = client.request(6, 1, &[]);
+    assert!(rig.send(&packet).is_empty());
+    assert_eq!(rig.sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().active_sessions, 0);
+}
+
+const WITH_HOST: &str = r#"
+name "test"
+user 2 true "ipmiusr" "test" admin 10 md5
+serial 15 127.0.0.1 9002 codec VM
+startlan 1
+  addr 127.0.0.1 9001
+  allowed_auths_admin md5
+  guid a123456789abcdefa123456789abcdef
+endlan
+"#;
+
+#[test]
+fn a_vm_host_is_greeted_asked_and_told() {
+    let mut rig = Rig::new(WITH_HOST, EMU);
+    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    assert_eq!(rig.host_bytes(), b"\xff\x01\xa1\x00\xa1");
+    // Version and capabilities, as QEMU sends them, then Get Device ID.
+    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\xff\x01\xa1\x08\x3f\xa1\x01\x18\x01\xe6\xa0", out));
+    assert!(rig.host_bytes().starts_with(b"\x01\x1c\x01\x00\x00\x03"));
+    let mut client = administrator(&mut rig);
+    assert_eq!(client.ask(&mut rig, 0, 1, &[])[..2], [0, 1], "a connected host is powered on");
+    for (control, told) in [(0, b"\x03\xa1"), (3, b"\x04\xa1"), (5, b"\x09\xa1")] {
+        assert_eq!(client.ask(&mut rig, 0, 2, &[control]), [0]);
+        assert_eq!(rig.host_bytes(), told, "chassis control {control}");
+    }
+    rig.call(|sim, now, out| sim.serial_disconnected(now, HOST, out));
+    assert_eq!(client.ask(&mut rig, 0, 1, &[])[..2], [0, 0]);
+}
+
+#[test]
+fn the_watchdog_resets_the_host_and_says_so() {
+    let mut rig = Rig::new(WITH_HOST, EMU);
+    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\x08\x3f\xa1", out));
+    let mut client = administrator(&mut rig);
+    assert_eq!(client.ask(&mut rig, 6, 0x24, &[4, 1, 0, 0, 20, 0]), [0]);
+    assert_eq!(client.ask(&mut rig, 6, 0x22, &[]), [0]);
+    rig.host_bytes();
+    rig.wait(1);
+    assert_eq!(rig.host_bytes(), b"");
+    rig.wait(2);
+    assert_eq!(rig.host_bytes(), b"\x04\xa1");
+    rig.save();
+    let entry = client.ask(&mut rig, 0x0a, 0x43, &[0, 0, 0, 0, 0, 0xff]);
+    assert_eq!(entry[10..], [0x20, 0, 4, 0x23, 0, 0x6f, 0xc1, 4, 0xff]);
+}
+
+#[test]
+fn a_message_for_the_host_and_its_answer_find_their_way() {
+    let mut rig = Rig::new(WITH_HOST, EMU);
+    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    let mut client = administrator(&mut rig);
+    rig.host_bytes();
+    let mut message = Vec::new();
+    Message { to: 0x20, to_lun: 2, netfn: 0x30, from: 0x81, from_lun: 0, seq: 21, cmd: 0x99, data: &[0xde, 0xad] }
+        .emit(&mut message);
+    let packet = client.packet(crate::wire::session20::PayloadType::Ipmi, &message);
+    assert!(rig.send(&packet).is_empty());
+    assert_eq!(rig.host_bytes(), b"\x01\xa1", "attention");
+    // Get Message.
+    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\x05\x18\x33\xb0\xa0", out));
+    let got = rig.host_bytes();
+    let start = got.windows(4).position(|w| w == b"\x05\x1c\x33\x00").expect("an answer") + 4;
+    let handle = got[start + 1];
+    assert_eq!(got[start..start + 4], [1, handle, 0x20, 0xc2]);
+    let (rq_addr, slot) = (got[start + 5], got[start + 6]);
+    assert_eq!((rq_addr, got[start + 7]), (0x81, 0x99));
+    // Send Message to channel 1 with the answer.
+    let mut answer = vec![0x01, handle];
+    Message {
+        to: rq_addr,
+        to_lun: 0,
+        netfn: 0x31,
+        from: 0x20,
+        from_lun: 2,
+        seq: slot >> 2,
+        cmd: 0x99,
+        data: &[0, 1, 2],
+    }
+    .emit(&mut answer);
+    let mut frame = vec![0x06, 0x18, 0x34];
+    frame.extend_from_slice(&answer);
+    frame.push(frame.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte)));
+    let mut escaped = Vec::new();
+    for byte in frame {
+        if matches!(byte, 0xa0 | 0xa1 | 0xaa) {
+            escaped.extend([0xaa, byte | 0x10]);
+        } else {
+            escaped.push(byte);
+        }
+    }
+    escaped.push(0xa0);
+    rig.call(|sim, now, out| sim.serial_data(now, HOST, &escaped, out));
+    let arrived = rig.sent_messages(&mut client).remove(0);
+    let arrived = Message::parse(&arrived).unwrap();
+    assert_eq!((arrived.netfn, arrived.seq, arrived.cmd), (0x31, 21, 0x99));
+    assert_eq!(arrived.data, [0, 1, 2]);
+}
+
+#[test]
+fn the_host_reads_the_answer_to_its_send_message() {
+    let mut rig = Rig::new(WITH_HOST, EMU);
+    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.host_bytes();
+    // Send Message, no tracking, to 30h from LUN 2: Get Device ID.
+    let mut frame = vec![0x01, 0x18, 0x34, 0x00];
+    Message { to: 0x30, to_lun: 0, netfn: 6, from: 0x20, from_lun: 2, seq: 1, cmd: 1, data: &[] }.emit(&mut frame);
+    frame.push(frame.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte)));
+    frame.push(0xa0);
+    rig.call(|sim, now, out| sim.serial_data(now, HOST, &frame, out));
+    rig.host_bytes();
+    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\x05\x18\x33\xb0\xa0", out));
+    let got = rig.host_bytes();
+    let start = got.windows(4).position(|w| w == b"\x05\x1c\x33\x00").expect("an answer") + 4;
+    // The original's first checksum leaves out the requester's address, and the second the
+    // last byte; these are right.
+    let expected = b"\x00\x1e\xc2\x30\x04\x01\x00\x02\x08\x10\x01\x02";
+    assert_eq!(got[start..start + expected.len()], *expected);
+}
+
+const WITH_SOL: &str = r#"
+name "test"
+user 2 true "ipmiusr" "test" admin 10 md5
+sol "/dev/ttyS1" 115200 history=100
+startlan 1
+  addr 127.0.0.1 9001
+  allowed_auths_admin md5
+  guid a123456789abcdefa123456789abcdef
+endlan
+"#;
+
+#[test]
+fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
+    use crate::wire::session20::PayloadType;
+    let mut rig = Rig::new(WITH_SOL, EMU);
+    assert!(rig.effects.iter().any(|e| matches!(e, Effect::OpenSol { mc: 0x20, bit_rate: 115_200, .. })));
+    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    let mut client = administrator(&mut rig);
+    let activate = client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0]);
+    assert_eq!(activate[..5], [0, 0, 0, 0, 0]);
+    rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"login: ", out));
+    let (_, payload_type, packet) = client.read(&rig.sent[0].1);
+    assert_eq!((payload_type, packet.as_slice()), (PayloadType::Sol, b"\x01\x00\x00\x00login: ".as_slice()));
+    let keys = client.packet(PayloadType::Sol, b"\x01\x01\x07\x00root");
+    rig.send(&keys);
+    assert!(rig.effects.iter().any(|e| *e == Effect::SolWrite { mc: 0x20, bytes: b"root".to_vec() }));
+    // A second session is told that it is in use, may end it, and the holder hears of it.
+    let mut second = administrator(&mut rig);
+    assert_eq!(second.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0]), [0x80]);
+    let packet = second.request(6, 0x49, &[1, 1, 0, 0, 0, 0]);
+    rig.send(&packet);
+    assert_eq!(rig.sent.len(), 2, "one for the holder, one answer");
+    assert_eq!(second.ask(&mut rig, 6, 0x4a, &[1])[..3], [0, 1, 0]);
+}
+
+#[test]
+fn a_session_that_dies_frees_the_console() {
+    let mut rig = Rig::new(WITH_SOL, EMU);
+    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    let mut client = administrator(&mut rig);
+    assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
+    rig.wait(40);
+    let mut second = administrator(&mut rig);
+    assert_eq!(second.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
+}
+
+#[test]
+fn a_deleted_controller_is_gone_and_can_be_made_again() {
+    let mut rig = Rig::new(CONF, EMU);
+    rig.command("mc_delete 0x30");
+    rig.command("sensor_add 0x30 0 1 1 1");
+    assert_eq!(rig.faults.len(), 1, "{:?}", rig.faults);
+    rig.command("mc_add 0x30 2 no-device-sdrs 0x98 0x10 1 0xa0 0x1291 0xf03");
+    rig.command("mc_enable 0x30");
+    let mut client = administrator(&mut rig);
+    let packet = client.request(6, 0x34, &carried(0x30, 6, 1, &[]));
+    rig.send(&packet);
+    assert_eq!(rig.sent.len(), 2);
+}
+
+#[test]
+fn the_order_of_mc_setbmc_and_mc_add_does_not_matter() {
+    let swapped = EMU.replace("mc_setbmc 0x20\n", "").replace("mc_enable 0x30\n", "mc_enable 0x30\nmc_setbmc 0x20\n");
+    let record = "1:d:\\01\\00Q\\03\\14 \\00\\00\\07\\01#o\\00\\00\\00\\00\\c8watchdog\n";
+    let state = BTreeMap::from([("sdr.20.main".to_string(), record.into())]);
+    let mut rig = Rig::with_state(CONF, &swapped, state);
+    let mut client = administrator(&mut rig);
+    assert_eq!(client.ask(&mut rig, 0x0a, 0x20, &[])[2], 1, "the persisted record is there");
+    assert_eq!(client.ask(&mut rig, 6, 0x25, &[]).len(), 9, "and a watchdog");
+}
+
+#[test]
+fn commands_without_effect_say_so_by_name() {
+    let mut rig = Rig::new(CONF, EMU);
+    let statement = Statement::single("<test>", "atca_set_site 0x10 1 2");
+    let mut outcome = StatementOutcome::Done;
+    rig.call(|sim, now, out| outcome = sim.statement(now, None, &statement, out));
+    let StatementOutcome::Failed(diagnostic) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(diagnostic.severity, Severity::Warning);
+    assert!(diagnostic.message.starts_with("atca_set_site "), "{}", diagnostic.message);
+}
+
+#[test]
+fn open_doors_are_named_at_start() {
+    let conf = CONF.replace("allowed_auths_user md5", "allowed_auths_user none md5").replace("10 md5", "10 none md5");
+    let rig = Rig::new(&conf, EMU);
+    let warning = rig.logs().into_iter().find(|text| text.contains("without a password")).map(str::to_owned);
+    assert_eq!(
+        warning.as_deref(),
+        Some(
+            "LAN channel 1 of MC 0x20 lets user 2 in without a password, up to user: \
+             'none' stands in its allowed_auths lines"
+        )
+    );
+    assert!(!Rig::new(CONF, EMU).logs().iter().any(|text| text.contains("without a password")));
+}
