@@ -73,7 +73,6 @@ fn runs(folder: &str, emu: &'static str, user: (&'static str, &'static str), say
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn minimal() {
     runs(
         "examples/minimal",
@@ -91,7 +90,6 @@ fn minimal() {
 
 /// What the text beside the example says to try on its console.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn minimal_console() {
     let example = example("examples/minimal", "sim.emu", ("admin", "admin"));
     let files = ["-p", "-c", "lan.conf", "-f", "sim.emu"];
@@ -108,7 +106,6 @@ fn minimal_console() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn qemu() {
     let files = "compat/qemu";
     runs(
@@ -125,7 +122,6 @@ fn qemu() {
 
 /// The recipe for trying the NanoKVM tree without hardware, with its own stand-in machine.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn nanokvm_with_its_bench_machine() {
     for subject in [Subject::Original, Subject::under_test()] {
         for shell in [&["sh"][..], &["busybox", "sh"]] {

@@ -300,13 +300,11 @@ fn fastest(client: &Ipmitool, words: &str) -> Duration {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn life_of_the_service_under_sh() {
     life_of_the_service(Subject::under_test(), Shell::Sh);
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn life_of_the_service_under_busybox() {
     life_of_the_service(Subject::under_test(), Shell::BusyBox);
 }
@@ -328,13 +326,11 @@ fn starts_at_boot_under_busybox() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn every_command_by_lanplus() {
     every_command(Subject::under_test(), Shell::Sh, &[Transport::Lanplus, Transport::Suite(17)]);
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn every_command_by_suite_3_and_lan_under_busybox() {
     every_command(Subject::under_test(), Shell::BusyBox, &[Transport::Suite(3), Transport::Lan]);
 }
@@ -345,7 +341,6 @@ fn every_command_with_the_original() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn serial_console_by_every_way() {
     let ways = [Transport::Lanplus, Transport::Suite(3), Transport::Suite(17)];
     serial_console(Subject::under_test(), &ways);
@@ -358,7 +353,6 @@ fn serial_console_with_the_original() {
 
 /// The manual of such devices says "use -C 3, it is slow otherwise". Not any more.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn no_command_needs_a_cipher_suite_to_be_fast() {
     let device = Device::new(Subject::under_test(), Shell::Sh);
     device.start();
@@ -372,7 +366,6 @@ fn no_command_needs_a_cipher_suite_to_be_fast() {
 
 /// A chassis program that takes its time keeps nobody else waiting.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn a_slow_chassis_program_freezes_nobody() {
     let device = Device::new(Subject::under_test(), Shell::Sh);
     device

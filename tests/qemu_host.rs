@@ -211,7 +211,6 @@ fn pid_of_machine(host: &Host) -> u32 {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn start_command_of_a_machine() {
     start_command(Subject::under_test());
 }
@@ -222,7 +221,6 @@ fn start_command_of_a_machine_with_the_original() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn records_are_listed_from_the_originals_place() {
     records_are_listed(Subject::under_test());
 }
@@ -235,7 +233,6 @@ fn records_are_listed_by_the_original() {
 /// `ipmi_sim CONFIG -f EMU -s DIR`: the original ignores the first word and reads its default
 /// configuration instead; and it finds state only below `DIR/ipmi_sim/NAME`.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn published_instructions_work() {
     let host = Host::new();
     host.give_records("state/ipmisim1");
@@ -262,7 +259,6 @@ fn published_instructions_work() {
 
 /// `-c` wins over a first word, which then means nothing, as with the original.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn a_named_configuration_wins_over_a_first_word() {
     let host = Host::new();
     let _simulator = Simulator::start(
@@ -275,7 +271,6 @@ fn a_named_configuration_wins_over_a_first_word() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn machine_and_bmc_with_ours() {
     machine_and_bmc(Subject::under_test());
 }
@@ -286,7 +281,6 @@ fn machine_and_bmc_with_the_original() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn events_of_the_machine_with_ours() {
     events_of_the_machine(Subject::under_test());
 }
@@ -297,7 +291,6 @@ fn events_of_the_machine_with_the_original() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn watchdog_resets_the_machine() {
     watchdog_resets(Subject::under_test());
 }
@@ -310,7 +303,6 @@ fn watchdog_resets_the_machine_with_the_original() {
 /// A machine that goes away in the middle of a message leaves nothing behind: the first
 /// message of the next one is understood.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn half_a_message_does_not_spoil_the_next_machine() {
     let host = Host::new();
     let mut simulator = host.start(Subject::under_test());
@@ -325,7 +317,6 @@ fn half_a_message_does_not_spoil_the_next_machine() {
 
 /// A machine that sends and never reads holds up nobody, and its end is no end of the BMC.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn a_machine_that_does_not_read_holds_up_nobody() {
     let host = Host::new();
     let mut simulator = host.start(Subject::under_test());

@@ -90,25 +90,21 @@ fn the_original_answers_as_it_was_recorded() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn chassis_commands_over_lan() {
     lan_recording(Subject::under_test(), "core-chassis-HEAD", "chassis.conf", "base.emu");
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn every_command_over_lan() {
     lan_recording(Subject::under_test(), "core-HEAD", "base.conf", "base.emu");
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn sensors_events_records_and_inventory_over_lan() {
     lan_recording(Subject::under_test(), "storage-HEAD", "storage.conf", "storage.emu");
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn system_interface_of_a_virtual_machine() {
     vm_recording(Subject::under_test(), "core-vm-HEAD");
 }

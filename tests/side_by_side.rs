@@ -244,31 +244,26 @@ const QEMU: &[&[&str]] = &[
 ];
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn looking_by_suite_3() {
     compare(LOOKING, ("admin", "admin"), start_minimal, Transport::Suite(3));
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn looking_by_lan() {
     compare(LOOKING, ("admin", "admin"), start_minimal, Transport::Lan);
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn changing() {
     compare(CHANGING, ("admin", "admin"), start_minimal, Transport::Suite(3));
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn chassis_program() {
     compare(CHASSIS, ("admin", "admin"), start_with_chassis_program, Transport::Suite(3));
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn qemu_host() {
     compare(QEMU, ("ipmiusr", "test"), start_qemu, Transport::Suite(3));
 }

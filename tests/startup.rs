@@ -50,7 +50,6 @@ fn assert_complains(simulator: &Simulator, text: &str) {
 // ---- options
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn help_and_usage() {
     let bench = Bench::new();
     for option in ["--help", "-?", "--usage"] {
@@ -66,7 +65,6 @@ fn help_and_usage() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn version_checks_the_configuration() {
     let (bench, _) = small("");
     for subject in [Subject::Original, Subject::under_test()] {
@@ -85,7 +83,6 @@ fn version_checks_the_configuration() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn spellings_of_options() {
     for subject in [Subject::Original, Subject::under_test()] {
         for arguments in [
@@ -104,7 +101,6 @@ fn spellings_of_options() {
 
 /// The original stops reading its options there and says nothing.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn unknown_options_are_an_error() {
     let (bench, _) = small("");
     let mut simulator = ours(&bench, &["-n", "--foo", "-c", "lan.conf"], Stdin::Null);
@@ -115,7 +111,6 @@ fn unknown_options_are_an_error() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn command_string_runs_after_the_command_file() {
     for subject in [Subject::Original, Subject::under_test()] {
         let (bench, port) = small("");
@@ -127,7 +122,6 @@ fn command_string_runs_after_the_command_file() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn state_is_made_where_it_belongs_or_not_at_all() {
     for subject in [Subject::Original, Subject::under_test()] {
         let (bench, port) = small("");
@@ -145,7 +139,6 @@ fn state_is_made_where_it_belongs_or_not_at_all() {
 // ---- faults
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn every_fault_of_a_configuration_is_told_with_its_place() {
     let (bench, port) = small("");
     let conf = bench.read("lan.conf");
@@ -163,7 +156,6 @@ fn every_fault_of_a_configuration_is_told_with_its_place() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn a_missing_configuration_is_told() {
     let bench = Bench::new();
     for subject in [Subject::Original, Subject::under_test()] {
@@ -175,7 +167,6 @@ fn a_missing_configuration_is_told() {
 
 /// The original stops at the first failing line, so the BMC never comes up.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn a_faulty_command_is_told_and_the_bmc_comes_up() {
     let (bench, port) = small("");
     let emu =
@@ -198,7 +189,6 @@ fn a_faulty_command_is_told_and_the_bmc_comes_up() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn a_missing_command_file_is_told() {
     let (bench, _) = small("");
     let mut simulator = ours(&bench, &["-n", "-p", "-c", "lan.conf", "-f", "nowhere.emu"], Stdin::Null);
@@ -208,7 +198,6 @@ fn a_missing_command_file_is_told() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn a_command_file_without_a_bmc_is_told() {
     let (bench, _) = small("");
     bench.write("sim.emu", "# nothing\n");
@@ -224,7 +213,6 @@ fn a_command_file_without_a_bmc_is_told() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn check_opens_nothing_and_keeps_nothing() {
     let (bench, port) = small("");
     // The port is taken, and that does not matter.
@@ -243,7 +231,6 @@ fn check_opens_nothing_and_keeps_nothing() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn a_port_in_use_is_told() {
     let (bench, port) = small("");
     let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("the port");
@@ -255,7 +242,6 @@ fn a_port_in_use_is_told() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn a_blank_line_end_of_another_system_is_no_fault() {
     let (bench, port) = small("");
     for file in ["lan.conf", "sim.emu"] {
@@ -270,7 +256,6 @@ fn a_blank_line_end_of_another_system_is_no_fault() {
 // ---- readiness
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn it_says_when_it_is_ready() {
     let (bench, port) = small("");
     let simulator = ours(&bench, &[&["-n"][..], &FILES].concat(), Stdin::Null);
@@ -284,7 +269,6 @@ fn it_says_when_it_is_ready() {
 
 /// `echo quit | ipmi_sim ...` is how people make a state directory.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn quit_on_a_pipe() {
     for subject in [Subject::Original, Subject::under_test()] {
         let (bench, _) = small("");
@@ -296,7 +280,6 @@ fn quit_on_a_pipe() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn end_of_input_on_a_pipe() {
     for subject in [Subject::Original, Subject::under_test()] {
         let (bench, _) = small("");
@@ -308,7 +291,6 @@ fn end_of_input_on_a_pipe() {
 
 /// The original aborts.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn without_standard_input_it_serves() {
     let (bench, port) = small("");
     let mut simulator = ours(&bench, &FILES, Stdin::Null);
@@ -318,7 +300,6 @@ fn without_standard_input_it_serves() {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn console_on_a_pipe() {
     for subject in [Subject::Original, Subject::under_test()] {
         let (bench, port) = small("");
@@ -354,7 +335,6 @@ fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn console_over_tcp() {
     for subject in [Subject::Original, Subject::under_test()] {
         let console = free_port();
@@ -392,7 +372,6 @@ fn console_over_tcp() {
 /// The original aborts when that happens with `-n`, and after it cannot open the port again
 /// for a minute.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn quit_over_tcp_ends_the_program_and_frees_its_ports() {
     let console = free_port();
     let (bench, port) = small(&format!("console 127.0.0.1 {console}"));
@@ -408,7 +387,6 @@ fn quit_over_tcp_ends_the_program_and_frees_its_ports() {
 // ---- signals
 
 #[test]
-#[ignore = "the program does not serve yet"]
 fn termination_is_prompt_and_frees_the_port() {
     for subject in [Subject::Original, Subject::under_test()] {
         for signal in [Signal::SIGTERM, Signal::SIGINT] {
@@ -424,7 +402,6 @@ fn termination_is_prompt_and_frees_the_port() {
 
 /// Whoever read its output is gone: no reason to end.
 #[test]
-#[ignore = "the program does not serve yet"]
 fn nobody_reads_its_output() {
     let (bench, port) = small("");
     let mut command = Command::new(Subject::under_test().program());

@@ -279,6 +279,8 @@ impl Simulator {
             return None;
         }
         let (name, content) = self.state_file(file)?;
+        // What a later `sel_enable` or `mc_add` reads back is what was written last.
+        self.state.insert(name.clone(), content.clone());
         let id = self.run(HostJob::SaveState { name, content }, out);
         self.pending.insert(id, Pending::Save { file });
         Some(id)
