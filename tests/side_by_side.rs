@@ -19,6 +19,15 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "the original leaves the countdown out of its answer, ipmitool prints what it finds in memory",
     ),
     ("lan print", "RMCP+ Cipher Suites", "the original lists suites that it refuses; ours lists the ones that work"),
+    ("sdr info", "Most recent ", "ipmitool shows the times only where the next lines say yes"),
+    (
+        "sdr info",
+        "SDR Repository Update Support",
+        "2.0.33 supports little and says so; its development version says what ours says",
+    ),
+    ("sdr info", "Delete SDR supported", "as above"),
+    ("sdr info", "Partial Add SDR supported", "as above"),
+    ("sdr info", "SDR Repository Alloc info supported", "as above"),
     ("lan print", "Cipher Suite Priv Max", "one letter per suite of the list above"),
     ("channel getciphers", "", "the original lists suites that it refuses; ours lists the ones that work"),
 ];
