@@ -9,14 +9,10 @@ pub mod app;
 pub mod chassis;
 pub mod oem;
 pub mod privilege;
-#[cfg(test)]
-mod replay;
-#[cfg(test)]
-mod scripted;
 pub mod sensor_event;
 pub mod storage;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod transport;
 
 use crate::bmc::external::{Job, JobResult};

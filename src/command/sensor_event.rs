@@ -5,8 +5,6 @@ mod device_sdr;
 mod event;
 mod pef;
 mod sensor;
-#[cfg(test)]
-mod tests;
 
 use super::{Context, Entry, always};
 use crate::bmc::device_id::support;

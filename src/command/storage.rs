@@ -4,8 +4,6 @@
 mod fru;
 pub(super) mod sdr;
 mod sel;
-#[cfg(test)]
-mod tests;
 
 use super::{Context, Entry, always};
 use crate::bmc::Controller;

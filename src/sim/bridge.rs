@@ -5,43 +5,14 @@
 //! one, and its answer travels as a message of its own behind the answer of Send Message.
 
 use super::Simulator;
-use super::effect::{Effects, LanId, SerialId};
-use super::route::ReturnPath;
+use super::effect::{Effects, LanId};
+use super::return_path::{BridgedTo, ReturnPath, Target};
 use crate::command;
 use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Reply, Request};
 use crate::wire::ipmb;
 
 /// How deep Send Message may lie inside Send Message.
 const DEPTH: u8 = 4;
-
-/// Where the answer to a bridged request goes, and its header.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BridgedTo {
-    /// The controller whose channel it goes out on.
-    mc: u8,
-    target: Target,
-    /// The request, without its data.
-    request: ipmb::Message<'static>,
-    depth: u8,
-}
-
-/// Who gets the answer.
-#[derive(Clone, Copy, Debug)]
-enum Target {
-    /// A session.
-    Session(LanId, u32),
-    /// The receive queue of the controller's system interface.
-    HostQueue,
-    /// A line that forwards messages for other controllers by itself.
-    Line(SerialId),
-}
-
-impl BridgedTo {
-    /// The controller whose channel the request came in on.
-    pub(super) fn home(&self) -> u8 {
-        self.mc
-    }
-}
 
 /// Tracking of the outer request, IPMI 2.0 table 22-9, byte 1 bits 7:6.
 #[derive(PartialEq, Eq)]
@@ -93,7 +64,7 @@ impl Simulator {
             return Err(CompletionCode::INVALID_FIELD);
         }
         match first & 0x0f {
-            0 => self.bridge_to_ipmb(now, mc, request, message, path, out),
+            0 => self.bridge_to_ipmb(now, request, message, path, out),
             channel => self.send_to_lan(now, LanId { mc, channel }, message, path, &request.origin, out),
         }
     }
@@ -102,7 +73,6 @@ impl Simulator {
     fn bridge_to_ipmb(
         &mut self,
         now: Moment,
-        mc: u8,
         request: &Request<'_>,
         message: &[u8],
         path: ReturnPath,
@@ -140,12 +110,12 @@ impl Simulator {
         let origin =
             Origin { bridged: true, requester: carried.from, requester_lun: carried.from_lun, ..request.origin };
         let inner = Request { netfn: carried.netfn, cmd: carried.cmd, lun: carried.to_lun, origin, data: carried.data };
-        let home = match path {
-            ReturnPath::Bridged(to) => to.mc,
-            _ => mc,
-        };
-        let back =
-            ReturnPath::Bridged(BridgedTo { mc: home, target, request: ipmb::Message { data: &[], ..carried }, depth });
+        let back = ReturnPath::Bridged(BridgedTo {
+            mc: path.home(),
+            target,
+            request: ipmb::Message { data: &[], ..carried },
+            depth,
+        });
         self.request(now, address, &inner, back, out);
         Ok(())
     }

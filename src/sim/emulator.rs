@@ -9,7 +9,7 @@ use super::{Debug, Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::external::Job;
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
-use crate::bmc::{Controller, Error, fru, oem, sdr, sel};
+use crate::bmc::{Controller, Error, StateFile, fru, oem, sdr, sel};
 use crate::config::command::{Command, SensorAddress, SensorPoll, Statement};
 use crate::config::{Diagnostic, Severity, help};
 use crate::ipmi::Moment;
@@ -154,6 +154,7 @@ impl Simulator {
                 oem::set_power(&mut self.machine, now, mc, power, report);
             }
             Command::SelEnable { mc, max_records, flags } => {
+                self.put_back(StateFile::Sel(mc));
                 self.named(mc)?.sel.enable(max_records, flags);
                 self.load_sel(mc);
             }
@@ -285,6 +286,9 @@ impl Simulator {
                 }
                 self.flush_outbox(now, lan, out);
             }
+        }
+        for file in [StateFile::Users(mc), StateFile::Sol(mc), StateFile::Sel(mc), StateFile::Sdr(mc)] {
+            self.put_back(file);
         }
         self.machine.remove(mc);
         if let Some(config) = self.controller_config(mc).cloned() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Simulator;
 use super::effect::{Effects, LanId};
-use super::route::ReturnPath;
+use super::return_path::ReturnPath;
 use crate::bmc::messaging;
 use crate::command;
 use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request};

@@ -11,6 +11,7 @@ mod host_queue;
 mod persist;
 mod ports;
 mod program;
+mod return_path;
 mod route;
 mod setup;
 #[cfg(test)]
@@ -30,7 +31,8 @@ use crate::lan::{self, LanChannel};
 use crate::sol;
 use authority::LanAuthority;
 use ports::{SerialSlot, SolSlot};
-use route::{Held, Pending, ReturnPath};
+use return_path::ReturnPath;
+use route::{Held, Pending};
 
 /// Whether the simulator keeps its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! Loading takes what is there and usable, item by item; nothing in a file can stop the
 //! start. The order of items is the original's, so that both programs read each other.
 
-use super::Simulator;
+use super::{Persistence, Simulator};
 use crate::bmc::sel::Record;
 use crate::bmc::{Action, LogLevel, StateFile};
 use crate::ipmi::Privilege;
@@ -39,13 +39,13 @@ impl Simulator {
         owners.find(|address| *address == 0x20).or(first) == Some(mc)
     }
 
-    /// The items of a state file of the last run, when there is one. Lines that are left
-    /// out are logged.
+    /// Takes the items of a state file that nobody has taken since the start, or since it
+    /// was [put back](Self::put_back). Lines that are left out are logged.
     fn items(&mut self, name: &str) -> Option<Items> {
-        if self.persistence == super::Persistence::Off {
+        if self.persistence == Persistence::Off {
             return None;
         }
-        let (items, dropped) = Items::parse(self.state.get(name)?);
+        let (items, dropped) = Items::parse(&self.state.remove(name)?);
         for line in dropped {
             self.machine.actions.push(Action::Log {
                 level: LogLevel::Warning,
@@ -53,6 +53,16 @@ impl Simulator {
             });
         }
         Some(items)
+    }
+
+    /// Puts a state file back as it is on disk now, for whoever loads it again.
+    pub(super) fn put_back(&mut self, file: StateFile) {
+        if self.persistence == Persistence::On
+            && !self.state.contains_key(&self.file_name(file))
+            && let Some((name, content)) = self.state_file(file)
+        {
+            self.state.insert(name, content);
+        }
     }
 
     /// `users.mcXX` on top of lan.conf: each usable item replaces that field.
@@ -219,7 +229,7 @@ impl Simulator {
     /// The GUID of a LAN channel without a `guid` line: made once, then kept.
     pub(super) fn kept_guid(&mut self, mc: u8, channel: u8) -> [u8; 16] {
         let name = format!("{mc:02x}.{channel}");
-        let mut items = self.items(GUID_FILE).unwrap_or_default();
+        let mut items = self.state.get(GUID_FILE).map(|file| Items::parse(file).0).unwrap_or_default();
         if let Some(guid) = items.bytes(&name).and_then(|bytes| bytes.try_into().ok()) {
             return guid;
         }
@@ -236,7 +246,7 @@ impl Simulator {
 
     /// The file of the GUIDs made since the start, when there are any to be kept.
     pub(super) fn guid_file(&mut self) -> Option<(String, Vec<u8>)> {
-        std::mem::take(&mut self.new_guids)
+        (std::mem::take(&mut self.new_guids) && self.persistence == Persistence::On)
             .then(|| (GUID_FILE.into(), self.state.get(GUID_FILE).cloned().unwrap_or_default()))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId, SerialId};
-use super::route::ReturnPath;
+use super::return_path::ReturnPath;
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::{self, Controller, LogLevel};
 use crate::config::model::{SerialConfig, SolConfig};

@@ -1,28 +1,17 @@
 //! The way of a request: privilege, execution, slow work, the answer's way back.
 
-use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, SerialId};
+use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId};
 use super::program;
-use super::{Persistence, Simulator, bridge};
+use super::return_path::ReturnPath;
+use super::{Persistence, Simulator};
 use crate::bmc::external::{AfterJob, Job, JobResult, ProgramCall, ProgramResult};
 use crate::bmc::{Action, LogLevel, StateFile, fru};
 use crate::command::{self, Context, Continuation, Outcome};
 use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, netfn};
-use crate::{lan, serial};
 
 /// Send Message, IPMB table of IPMI 2.0 section 22.7: carried out by the simulator,
 /// because it leads to other controllers.
 const SEND_MESSAGE: u8 = 0x34;
-
-/// Where an answer goes.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum ReturnPath {
-    /// To the session that asked.
-    Lan(LanId, lan::ReplyTo),
-    /// To the line that asked.
-    Serial(SerialId, serial::ReplyTo),
-    /// As a message of its own, the answer to a bridged request.
-    Bridged(bridge::BridgedTo),
-}
 
 /// Work the outside is doing for somebody.
 pub(super) enum Pending {
@@ -82,18 +71,9 @@ impl Simulator {
             .privilege
             .is_some_and(|level| command::privilege::permitted(request.netfn, request.cmd, level));
         if allowed {
-            self.request(now, self.home(&path), request, path, out);
+            self.request(now, path.home(), request, path, out);
         } else {
             self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::INSUFFICIENT_PRIVILEGE), out);
-        }
-    }
-
-    /// The controller a return path belongs to.
-    fn home(&self, path: &ReturnPath) -> u8 {
-        match path {
-            ReturnPath::Lan(lan, _) => lan.mc,
-            ReturnPath::Serial(serial, _) => serial.mc,
-            ReturnPath::Bridged(to) => to.home(),
         }
     }
 
@@ -111,7 +91,7 @@ impl Simulator {
 
     /// A session that asks for the size of the console history reads that history, however
     /// it grows meanwhile.
-    fn take_history(&mut self, mc: u8, request: &Request<'_>) {
+    pub(super) fn take_history(&mut self, mc: u8, request: &Request<'_>) {
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         if let Some(session) = request.origin.session
             && controller.frus.wants_history(request.netfn, request.cmd, request.data)
@@ -279,8 +259,6 @@ impl Simulator {
             return None;
         }
         let (name, content) = self.state_file(file)?;
-        // What a later `sel_enable` or `mc_add` reads back is what was written last.
-        self.state.insert(name.clone(), content.clone());
         let id = self.run(HostJob::SaveState { name, content }, out);
         self.pending.insert(id, Pending::Save { file });
         Some(id)

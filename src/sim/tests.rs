@@ -1,6 +1,11 @@
 //! The whole simulator in virtual time: configured by its two languages, spoken to by
 //! clients that log in, with a runtime that carries out nothing and tells everything.
 
+mod replay;
+mod sensor_event;
+mod storage;
+mod world;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -473,6 +478,27 @@ fn channels_without_a_guid_line_get_one_that_stays() {
     assert_eq!(again.sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().guid, guid);
     assert!(!again.save().contains_key("guid"), "it is kept already");
     Login20::suite(3).open(&mut again).expect("RMCP+ works with it");
+}
+
+#[test]
+fn without_state_the_guid_is_the_same_for_commands_and_logins() {
+    let conf = CONF.replace("  guid a123456789abcdefa123456789abcdef\n", "");
+    let (config, _) = lan_conf::parse("lan.conf", conf.as_bytes());
+    let sim = Simulator::new(config.unwrap(), BTreeMap::new(), Persistence::Off, Box::new(Dice(7)));
+    let told = sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().guid;
+    assert_eq!(told, Some(sim.lans[0].channel.settings().guid));
+}
+
+#[test]
+fn a_log_that_is_enabled_again_keeps_what_it_has() {
+    let mut rig = Rig::new(CONF, EMU);
+    rig.command("sel_add 0x20 2 0 0 0 0 0x20 0 4 1 1 1 0x57 0 0");
+    rig.command("sel_enable 0x20 50 0x0a");
+    assert_eq!(rig.sim.machine.controller(0x20).unwrap().sel.records().len(), 1);
+    // Nothing was read, nothing is written: it begins empty.
+    rig.command("persist off");
+    rig.command("sel_enable 0x20 50 0x0a");
+    assert_eq!(rig.sim.machine.controller(0x20).unwrap().sel.records().len(), 0);
 }
 
 #[test]

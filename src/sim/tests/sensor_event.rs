@@ -1,6 +1,6 @@
 //! What the recordings do not reach of the Sensor/Event commands.
 
-use crate::command::scripted::World;
+use super::world::World;
 use crate::command::testing::{BMC, SYSTEM};
 use crate::ipmi::netfn::{SENSOR_EVENT, STORAGE};
 

@@ -1,8 +1,7 @@
 //! Where our Storage commands differ from the original on purpose, and what the recordings
 //! do not reach.
 
-use crate::bmc::{Action, StateFile};
-use crate::command::scripted::World;
+use super::world::World;
 use crate::command::testing::BMC;
 use crate::ipmi::netfn::STORAGE;
 
@@ -19,9 +18,7 @@ fn ask(world: &mut World, cmd: u8, data: &[u8]) -> Vec<u8> {
 }
 
 fn saved(world: &mut World) -> usize {
-    let saves = world.machine.actions.iter().filter(|action| **action == Action::Save(StateFile::Sdr(BMC))).count();
-    world.machine.actions.clear();
-    saves
+    world.saved().iter().filter(|name| *name == "sdr.20.main").count()
 }
 
 /// What `ipmitool sdr fill` sends: reserve, clear, wait for the clear, then each record's
@@ -68,7 +65,7 @@ fn clearing_an_empty_repository_writes_nothing() {
 fn a_command_file_does_not_double_restored_records() {
     let mut world = World::new(SETUP);
     let record = [5, 0, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0];
-    world.machine.ensure(BMC).sdr.restore([record], 1, 2);
+    world.machine().ensure(BMC).sdr.restore([record], 1, 2);
     let add = "main_sdr_add 0x20 0 0 0x51 0xc0 1 7";
     for expected in [1, 2] {
         for statement in crate::config::command::statements("test.emu", add.as_bytes()) {
@@ -96,8 +93,7 @@ fn a_full_log_is_one_byte() {
     assert_eq!(ask(&mut world, 0x44, &record), [0, 1, 0]);
     assert_eq!(ask(&mut world, 0x44, &record), [0, 2, 0]);
     assert_eq!(ask(&mut world, 0x44, &record), [0xc4]);
-    let saves = world.machine.actions.iter().filter(|action| **action == Action::Save(StateFile::Sel(BMC))).count();
-    assert_eq!(saves, 2);
+    assert_eq!(world.saved(), ["sel.20", "sel.20"]);
 }
 
 #[test]

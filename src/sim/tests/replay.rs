@@ -1,5 +1,4 @@
-//! The original's recorded Sensor/Event and Storage exchanges, sent to
-//! [`dispatch`](super::dispatch) on controllers set up by the recordings' own command files.
+//! The original's recorded Sensor/Event and Storage exchanges, executed on controllers set up by the recordings' own command files.
 //!
 //! Every answer is the recorded one, or its row is named in `tests/data/raw/NAME.differs`
 //! with a reason, and with our answer where it is behind `ours: `.
@@ -7,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::scripted::World;
+use super::world::World;
 use crate::config::command::statements;
 use crate::ipmi::netfn;
 
@@ -68,7 +67,7 @@ fn replay(recording: &str, differs: &str, command_file: &str, netfns: &[u8]) -> 
         // No answer, refused Send Messages and LUN 2 are for whoever routes messages,
         // privileges (D4h) for whoever has sessions.
         let elsewhere = want == "d4" || want == "-" || want.starts_with("SEND");
-        if !netfns.contains(&bytes[0]) || lun == 2 || elsewhere || world.machine.controller(mc).is_none() {
+        if !netfns.contains(&bytes[0]) || lun == 2 || elsewhere || world.machine().controller(mc).is_none() {
             known.remove(&number);
             continue;
         }

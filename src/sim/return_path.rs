@@ -1,0 +1,51 @@
+//! Where answers go: the ways back of requests that came in by LAN, by a serial line, or
+//! inside a Send Message.
+
+use super::effect::{LanId, SerialId};
+use crate::wire::ipmb;
+use crate::{lan, serial};
+
+/// Where an answer goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ReturnPath {
+    /// To the session that asked.
+    Lan(LanId, lan::ReplyTo),
+    /// To the line that asked.
+    Serial(SerialId, serial::ReplyTo),
+    /// As a message of its own, the answer to a bridged request.
+    Bridged(BridgedTo),
+}
+
+/// Where the answer to a bridged request goes, and its header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BridgedTo {
+    /// The controller whose channel it goes out on.
+    pub(super) mc: u8,
+    pub(super) target: Target,
+    /// The request, without its data.
+    pub(super) request: ipmb::Message<'static>,
+    /// How many Send Messages it lay in before the outermost.
+    pub(super) depth: u8,
+}
+
+/// Who gets the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    /// A session.
+    Session(LanId, u32),
+    /// The receive queue of the controller's system interface.
+    HostQueue,
+    /// A line that forwards messages for other controllers by itself.
+    Line(SerialId),
+}
+
+impl ReturnPath {
+    /// The controller whose channel the request came in on.
+    pub(super) fn home(&self) -> u8 {
+        match self {
+            Self::Lan(lan, _) => lan.mc,
+            Self::Serial(serial, _) => serial.mc,
+            Self::Bridged(to) => to.mc,
+        }
+    }
+}
