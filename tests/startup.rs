@@ -421,3 +421,28 @@ fn nobody_reads_its_output() {
     }
     assert!(matches!(simulator.0.try_wait(), Ok(None)));
 }
+
+/// The first poll of a sensor is over before the BMC can be asked, as with the original,
+/// which reads the file on the spot.
+#[test]
+fn polled_sensors_have_their_values_when_the_port_opens() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let (bench, port) = small("");
+        let mut emu = SMALL_EMU.replace("mc_enable 0x20\n", "");
+        for sensor in 2..40 {
+            let file = format!("{sensor}.val");
+            bench.write(&file, sensor.to_string());
+            emu += &format!("sensor_add 0x20 0 {sensor} 1 1 poll 3600000 file \"{file}\"\n");
+            let events = ["000000000000000"; 4].join(" ");
+            emu += &format!("sensor_set_event_support 0x20 0 {sensor} enable scanning per-state {events}\n");
+        }
+        bench.write("sim.emu", emu + "mc_enable 0x20\n");
+        let simulator = Simulator::start_default(subject, &bench, port);
+        let words = (2..40).map(|sensor| format!("raw 4 0x2d {sensor}\n")).collect::<String>();
+        let commands = bench.write("commands", words);
+        let ran = client(port).ok(&format!("exec {}", commands.display()));
+        let values: Vec<_> = ran.stdout.lines().map(|line| line.trim().get(..5).unwrap_or(line)).collect();
+        let expected: Vec<_> = (2..40).map(|sensor| format!("{sensor:02x} c0")).collect();
+        assert_eq!(values, expected, "{subject:?} {}", simulator.report());
+    }
+}

@@ -61,6 +61,8 @@ pub struct Plan {
     pub directories: Vec<PathBuf>,
     /// How long a helper program may take.
     pub program_limit: Duration,
+    /// How long a statement's slow work may hold up the next statement.
+    pub statement_limit: Duration,
     /// How state files are written, if they are.
     pub state: Option<StateWriter>,
     /// What happens when a statement of the script fails.
@@ -121,20 +123,42 @@ enum Answer {
 }
 
 /// Statements being executed for somebody.
+///
+/// The original does the slow work of a statement on the spot: the first poll of a sensor
+/// is over before the next line is read. So the next statement waits for it here, and only
+/// it; everything else goes on.
 struct Run {
     script: Script,
     /// `sleep` lasts until then.
     until: Option<Moment>,
+    /// Work of the last statement that is not done.
+    work: HashSet<JobId>,
+    /// Its work is not waited for any longer.
+    patience: Option<Moment>,
 }
 
 impl Run {
     fn new(script: Script) -> Self {
-        Self { script, until: None }
+        Self { script, until: None, work: HashSet::new(), patience: None }
+    }
+
+    /// When the next statement is due, if not at once.
+    fn due_at(&self) -> Option<Moment> {
+        self.until.max(self.patience.filter(|_| !self.work.is_empty()))
     }
 
     fn is_due(&self, now: Moment) -> bool {
-        self.until.is_none_or(|until| until <= now)
+        self.due_at().is_none_or(|due| due <= now)
     }
+}
+
+/// Slow work that a statement has begun.
+#[derive(Default)]
+struct Begun {
+    /// State files being written.
+    saves: Vec<JobId>,
+    /// Everything else.
+    work: Vec<JobId>,
 }
 
 struct Console {
@@ -169,6 +193,9 @@ struct Driver<S> {
     jobs: Jobs,
     /// Jobs that must be done before the program may end.
     writes: HashSet<JobId>,
+    /// Jobs begun by the statement being executed.
+    begun: Option<Begun>,
+    statement_limit: Duration,
     serials: HashMap<SerialId, mpsc::UnboundedSender<Vec<u8>>>,
     sols: HashMap<u8, mpsc::UnboundedSender<SolCommand>>,
     locks: Held,
@@ -216,6 +243,8 @@ impl<S: System> Driver<S> {
             console_events,
             to_console_events,
             writes: HashSet::new(),
+            begun: None,
+            statement_limit: plan.statement_limit,
             serials: HashMap::new(),
             sols: HashMap::new(),
             locks: Held::default(),
@@ -340,6 +369,12 @@ impl<S: System> Driver<S> {
             HostEvent::SerialData { serial, bytes } => system.serial_data(now, serial, &bytes, effects),
             HostEvent::JobDone { job, result } => {
                 self.writes.remove(&job);
+                if self.runs > 0 {
+                    let consoles = self.consoles.values_mut().filter_map(|console| console.run.as_mut());
+                    for run in self.start.iter_mut().chain(consoles) {
+                        run.work.remove(&job);
+                    }
+                }
                 system.job_done(now, job, result, effects);
             }
             HostEvent::ProcessExited { mc } => {
@@ -442,6 +477,11 @@ impl<S: System> Driver<S> {
             Effect::Run { job, work } => {
                 if matches!(work, HostJob::SaveState { .. } | HostJob::WriteFile { .. }) {
                     self.writes.insert(job);
+                }
+                if let Some(begun) = &mut self.begun {
+                    let list =
+                        if matches!(work, HostJob::SaveState { .. }) { &mut begun.saves } else { &mut begun.work };
+                    list.push(job);
                 }
                 self.jobs.run(job, work);
             }
@@ -593,7 +633,7 @@ impl<S: System> Driver<S> {
             if run.is_due(now) {
                 due = true;
             } else {
-                self.alarm.arm(now, run.until);
+                self.alarm.arm(now, run.due_at());
             }
         }
         due
@@ -635,7 +675,8 @@ impl<S: System> Driver<S> {
 
     /// Executes the next statement; false when there is none.
     fn statement(&mut self, now: Moment, console: Option<ConsoleId>, run: &mut Run) -> bool {
-        run.until = None;
+        (run.until, run.patience) = (None, None);
+        run.work.clear();
         let Some(statement) = run.script.next_statement() else { return false };
         let typed = statement.file == CONSOLE || statement.file == COMMAND_STRING;
         if !typed {
@@ -644,10 +685,19 @@ impl<S: System> Driver<S> {
                 None => self.print_standard(&echo(&statement)),
             }
         }
+        self.begun = Some(Begun::default());
         let outcome = self.system.statement(now, console, &statement, &mut self.effects);
         self.carry_out();
         // What the next statement needs may be among the answers.
         self.give_answers();
+        let begun = self.begun.take().unwrap_or_default();
+        run.work.extend(begun.work);
+        if console.is_some() {
+            // Who types knows at the next prompt that it is safe. A command file is not
+            // held up: all it changes in one state file is written together.
+            run.work.extend(begun.saves);
+        }
+        run.patience = Some(now + self.statement_limit);
         match outcome {
             StatementOutcome::Done => {}
             StatementOutcome::Failed(fault) => self.failed(console, &fault),

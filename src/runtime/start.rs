@@ -29,6 +29,9 @@ use crate::store::directory::{StateDirectory, message};
 /// and programs wait for it.
 pub const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n\r";
 
+/// How long the first poll of a sensor, say, may hold up the lines after it.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
+
 /// A generator seeded by the operating system.
 struct SystemRandom(StdRng);
 
@@ -91,6 +94,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         script,
         directories: places.configuration.clone(),
         program_limit: Duration::from_secs(options.program_timeout.into()),
+        statement_limit: STATEMENT_LIMIT,
         state,
         failures: if options.strict { Failures::Fatal } else { Failures::Reported },
         syslog: Some(Syslog::default()),

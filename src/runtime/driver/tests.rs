@@ -46,7 +46,7 @@ impl System for Fake {
 
     fn statement(
         &mut self,
-        _: Moment,
+        now: Moment,
         console: Option<ConsoleId>,
         statement: &Statement,
         out: &mut Effects,
@@ -58,6 +58,7 @@ impl System for Fake {
             "lan" => out.list.push(Effect::OpenLan { lan: LAN, address: local(rest) }),
             "serial" => out.list.push(Effect::OpenSerial { serial: SERIAL, address: local(rest), connect: false }),
             "run" => self.job(HostJob::Shell { line: text, lane: 0x20 }, out),
+            "ring" => self.deadline = Some(now + Duration::from_millis(5)),
             "save" => self.job(HostJob::SaveState { name: text, content: b"content".to_vec() }, out),
             "vm" => out.list.push(Effect::StartProcess { mc: 0x20, command: text }),
             "kill" => out.list.push(Effect::SignalProcess { mc: 0x20, kill: true }),
@@ -123,12 +124,9 @@ impl System for Fake {
     fn sol_data(&mut self, _: Moment, _: u8, _: &[u8], _: &mut Effects) {}
     fn sol_written(&mut self, _: Moment, _: u8, _: usize, _: &mut Effects) {}
 
-    fn job_done(&mut self, now: Moment, job: JobId, result: HostResult, _: &mut Effects) {
+    fn job_done(&mut self, _: Moment, job: JobId, result: HostResult, _: &mut Effects) {
         let what = match result {
-            HostResult::Shell(shell) => {
-                self.deadline = Some(now + Duration::from_millis(5));
-                String::from_utf8(shell.output).unwrap().trim().to_string()
-            }
+            HostResult::Shell(shell) => String::from_utf8(shell.output).unwrap().trim().to_string(),
             other => format!("{other:?}"),
         };
         self.note(format!("job {} {what}", job.0));
@@ -172,6 +170,7 @@ fn bench(script: &str, standard: Option<Input>) -> Bench {
         script: Script::default(),
         directories: Vec::new(),
         program_limit: Duration::from_secs(30),
+        statement_limit: Duration::from_secs(30),
         state: None,
         failures: Failures::Reported,
         syslog: None,
@@ -386,10 +385,71 @@ async fn state_is_written_before_the_end() {
 }
 
 #[tokio::test]
-async fn a_program_comes_back_and_a_timer_rings() {
-    let (_, ending, diary) = bench("run echo hi\n", None).run_alone().await;
+async fn a_timer_rings() {
+    let (_, ending, diary) = bench("ring\n", None).run_alone().await;
     assert_eq!(ending, Ending::Status(9));
-    assert_eq!(diary, ["begin", "run echo hi", "started", "job 1 hi", "timeout"]);
+    assert_eq!(diary.last().unwrap(), "timeout");
+}
+
+#[tokio::test]
+async fn the_next_statement_waits_for_a_statements_slow_work() {
+    let (_, ending, diary) = bench("run echo hi\nprint a\nrun echo ho\n", Some(Input::Stream))
+        .typed("run echo one\nsave sel.20\nprint b\nquit\n")
+        .run_alone()
+        .await;
+    assert_eq!(ending, Ending::Status(0));
+    let start = ["begin", "run echo hi", "job 1 hi", "print a", "run echo ho", "job 2 ho", "started"];
+    let typed = ["run echo one", "job 3 one", "save sel.20", "job 4 Saved(Ok(()))", "print b"];
+    assert_eq!(diary, [&start[..], &typed[..]].concat());
+}
+
+#[tokio::test]
+async fn a_command_file_does_not_wait_for_state_files() {
+    let (go, wait) = std::sync::mpsc::channel();
+    let wait = Mutex::new(wait);
+    let mut bench = bench("save sel.20\nlan 0\nsleep 3600000\n", None);
+    bench.plan.state = Some(Arc::new(move |_, _| {
+        wait.lock().unwrap().recv().unwrap();
+        Ok(())
+    }));
+    let (_, ending, diary) = bench
+        .run(async |screen| {
+            let port = lan_port(screen).await;
+            UdpSocket::bind("127.0.0.1:0").await.unwrap().send_to(b"stop", ("127.0.0.1", port)).await.unwrap();
+            go.send(()).unwrap();
+        })
+        .await;
+    assert_eq!(ending, Ending::Status(3));
+    assert_eq!(diary[..4], ["begin", "save sel.20", "lan 0", "lan opened 127.0.0.1"]);
+}
+
+#[tokio::test]
+async fn slow_work_holds_up_statements_for_a_limited_time_and_nobody_else() {
+    let mut limited = bench("run sleep 20\nprint after\nexit 4\n", None);
+    limited.plan.statement_limit = Duration::from_millis(10);
+    let (_, ending, diary) = limited.run_alone().await;
+    assert_eq!(ending, Ending::Status(4));
+    assert_eq!(diary, ["begin", "run sleep 20", "print after", "exit 4"]);
+
+    let root = tempfile::tempdir().unwrap();
+    let fifo = root.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let script = format!("lan 0\nrun cat '{}'\nprint after\nexit 4\n", fifo.display());
+    let (_, ending, diary) = bench(&script, None)
+        .run(async |screen| {
+            let port = lan_port(screen).await;
+            let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            client.connect(("127.0.0.1", port)).await.unwrap();
+            client.send(&[1, 2]).await.unwrap();
+            let mut answer = [0; 2];
+            client.recv(&mut answer).await.unwrap();
+            assert_eq!(answer, [2, 1]);
+            // The program gets its end of file.
+            tokio::task::spawn_blocking(move || std::fs::write(fifo, "x")).await.unwrap().unwrap();
+        })
+        .await;
+    assert_eq!(ending, Ending::Status(4));
+    assert_eq!(diary[4..], ["job 1 x", "print after", "exit 4"]);
 }
 
 #[tokio::test]
