@@ -149,8 +149,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Records<T> {
 
     /// Replaces all records by stored ones, oldest first, and starts the id counter anew.
     /// Ids are those of the data; a record whose id is taken, [`FIRST`] or [`LAST`] gets a
-    /// free one, so that look-up, "next id" and data always agree.
-    pub fn restore(&mut self, mut entries: Vec<T>) {
+    /// free one, so that look-up, "next id" and data always agree. Returns how many were
+    /// left out because no id was free.
+    pub fn restore(&mut self, mut entries: Vec<T>) -> usize {
         let mut used = UsedIds::new();
         let misfits: Vec<usize> = entries
             .iter()
@@ -169,12 +170,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Records<T> {
                 None => dropped.push(index),
             }
         }
-        for index in dropped.into_iter().rev() {
-            entries.remove(index);
+        for index in dropped.iter().rev() {
+            entries.remove(*index);
         }
         self.ascending = entries.windows(2).all(|pair| id_of(pair[0].as_ref()) < id_of(pair[1].as_ref()));
         self.entries = entries;
         self.next_id = 1;
+        dropped.len()
     }
 
     /// Makes the id counter go on behind the highest id in use.

@@ -95,7 +95,7 @@ impl Repository {
     }
 
     /// Puts back what a state file holds, oldest first, and says how many records were left
-    /// out because they are not whole. Bytes behind a record's declared end are cut off.
+    /// out because they are not whole or no id was free. Bytes behind a record's declared end are cut off.
     /// Ids are those in the data where they are good, so look-up, "next id" and data agree.
     pub fn restore<R: AsRef<[u8]>>(
         &mut self,
@@ -109,13 +109,13 @@ impl Repository {
             left_out += usize::from(record.is_none());
             record
         });
-        self.records.restore(records.collect());
+        let without_id = self.records.restore(records.collect());
         self.records.continue_behind_highest();
         self.unclaimed = self.records.iter().map(|record| id_of(record)).collect();
         self.partial = None;
         self.last_add = last_add;
         self.last_erase = last_erase;
-        left_out
+        left_out + without_id
     }
 
     /// The repository's clock.
@@ -334,7 +334,7 @@ impl DeviceSdrs {
     }
 
     /// Puts back what the state file of a LUN holds, oldest first, and says how many records
-    /// were left out because they are not whole.
+    /// were left out because they are not whole or no id was free.
     pub fn restore<R: AsRef<[u8]>>(&mut self, lun: u8, records: impl IntoIterator<Item = R>) -> usize {
         let Some(list) = self.luns.get_mut(usize::from(lun)) else { return 0 };
         let mut left_out = 0;
@@ -343,9 +343,9 @@ impl DeviceSdrs {
             left_out += usize::from(record.is_none());
             record
         });
-        list.records.restore(records.collect());
+        let without_id = list.records.restore(records.collect());
         list.records.continue_behind_highest();
-        left_out
+        left_out + without_id
     }
 }
 

@@ -49,11 +49,13 @@ impl Sel {
     /// Puts back what a state file holds: records oldest first, times of the log's clock,
     /// and the clock's offset in seconds to the machine's monotonic clock. The capacity does
     /// not limit it. Records with an id that is doubled, 0000h or FFFFh get another one.
-    pub fn restore(&mut self, records: Vec<Record>, last_add: u32, last_erase: u32, time_offset: i64) {
-        self.records.restore(records);
+    /// Returns how many records were left out because no id was free.
+    pub fn restore(&mut self, records: Vec<Record>, last_add: u32, last_erase: u32, time_offset: i64) -> usize {
+        let left_out = self.records.restore(records);
         self.last_add = last_add;
         self.last_erase = last_erase;
         self.time_offset = time_offset;
+        left_out
     }
 
     /// The records, oldest first.

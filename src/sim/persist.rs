@@ -11,6 +11,9 @@ use crate::ipmi::Privilege;
 use crate::store::directory::GUID_FILE;
 use crate::store::format::Items;
 
+/// Why records of the SDR repository are left out.
+const NOT_WHOLE: &str = "blank, shorter than their header, or without a free record id";
+
 impl Simulator {
     /// The name of a state file.
     fn file_name(&self, file: StateFile) -> String {
@@ -141,12 +144,22 @@ impl Simulator {
             }
         }
         let Some(controller) = self.machine.controller_mut(mc) else { return };
-        controller.sel.restore(
+        let left_out = controller.sel.restore(
             records,
             time(&items, "last_add_time"),
             time(&items, "last_erase_time"),
             items.list_integer("time_offset").unwrap_or(0),
         );
+        self.tell_left_out(&self.file_name(StateFile::Sel(mc)), left_out, "no record id is free");
+    }
+
+    /// Says how many records of a file are not loaded, and so are gone once it is rewritten.
+    fn tell_left_out(&mut self, file: &str, count: usize, reason: &str) {
+        if count > 0 {
+            let records = if count == 1 { "record is" } else { "records are" };
+            let text = format!("{file}: {count} {records} left out: {reason}");
+            self.machine.actions.push(Action::Log { level: LogLevel::Warning, text });
+        }
     }
 
     /// `sdr.XX.main` and `sdr.XX.device0` to `3`.
@@ -155,21 +168,26 @@ impl Simulator {
         let device_sdrs = controller.device.has_device_sdrs;
         if device_sdrs {
             for lun in 0..4u8 {
-                if let Some(items) = self.items(&format!("sdr.{mc:02x}.device{lun}"))
+                let name = format!("sdr.{mc:02x}.device{lun}");
+                if let Some(items) = self.items(&name)
                     && let Some(controller) = self.machine.controller_mut(mc)
                 {
-                    controller.device_sdrs.restore(lun, items.list_entries().map(|(_, bytes)| bytes));
+                    let records = items.list_entries().map(|(_, bytes)| bytes);
+                    let left_out = controller.device_sdrs.restore(lun, records);
+                    self.tell_left_out(&name, left_out, NOT_WHOLE);
                 }
             }
         }
-        if let Some(items) = self.items(&self.file_name(StateFile::Sdr(mc)))
+        let name = self.file_name(StateFile::Sdr(mc));
+        if let Some(items) = self.items(&name)
             && let Some(controller) = self.machine.controller_mut(mc)
         {
-            controller.sdr.restore(
+            let left_out = controller.sdr.restore(
                 items.list_entries().map(|(_, bytes)| bytes),
                 time(&items, "last_add_time"),
                 time(&items, "last_erase_time"),
             );
+            self.tell_left_out(&name, left_out, NOT_WHOLE);
         }
     }
 

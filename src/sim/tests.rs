@@ -705,6 +705,18 @@ fn the_order_of_mc_setbmc_and_mc_add_does_not_matter() {
 }
 
 #[test]
+fn stored_records_that_are_left_out_are_told() {
+    // A whole one, one the original wrote before it had its bytes, and a short one.
+    let records = "1:d:\\01\\00Q\\c0\\00\n2:d:\\02\\00\\00\\00\\00\\00\n3:d:\\03\\00Q\n";
+    let state = BTreeMap::from([("sdr.20.main".to_string(), records.into())]);
+    let mut rig = Rig::with_state(CONF, EMU, state);
+    let expected = "sdr.20.main: 2 records are left out: blank, shorter than their header, or without a free record id";
+    assert_eq!(rig.logs().into_iter().filter(|text| text.contains("left out")).collect::<Vec<_>>(), [expected]);
+    let mut client = administrator(&mut rig);
+    assert_eq!(client.ask(&mut rig, 0x0a, 0x20, &[])[2], 1);
+}
+
+#[test]
 fn commands_without_effect_say_so_by_name() {
     let mut rig = Rig::new(CONF, EMU);
     let statement = Statement::single("<test>", "atca_set_site 0x10 1 2");
