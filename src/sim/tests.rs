@@ -15,6 +15,7 @@ use crate::bmc::lan_parameters::CIPHER_SUITES;
 use crate::config::command::{Statement, statements};
 use crate::config::{Severity, lan_conf};
 use crate::crypto::SUITES;
+use crate::ipmi::Privilege;
 use crate::lan::testing::{Client, Dice, Login15, Login20, Server};
 use crate::wire::ipmb::Message;
 
@@ -478,6 +479,35 @@ fn channels_without_a_guid_line_get_one_that_stays() {
     assert_eq!(again.sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().guid, guid);
     assert!(!again.save().contains_key("guid"), "it is kept already");
     Login20::suite(3).open(&mut again).expect("RMCP+ works with it");
+}
+
+#[test]
+fn priv_limit_limits_the_channel_until_it_is_set_otherwise() {
+    let conf = CONF.replace("  guid", "  priv_limit operator\n  guid");
+    let mut rig = Rig::new(&conf, EMU);
+    let mut client = Login20::suite(3).run(&mut rig).expect("login");
+    assert_eq!(client.ask(&mut rig, 6, 0x41, &[0x0e, 0x80]), [0, 2, 3]);
+    assert_eq!(client.ask(&mut rig, 6, 0x3b, &[4]), [0x81]);
+    // What a client sets and keeps is stronger than lan.conf.
+    let state = BTreeMap::from([("lanparm.mc20.1".into(), b"privilege_limit:i:4\n".to_vec())]);
+    let mut rig = Rig::with_state(&conf, EMU, state);
+    administrator(&mut rig);
+}
+
+#[test]
+fn lan_channels_of_two_controllers_keep_their_own_files() {
+    let second = "set_working_mc 0x30\nstartlan 1\n  addr 127.0.0.1 9003\nendlan\n";
+    let mut rig = Rig::new(&format!("{CONF}{second}"), EMU);
+    for (mc, limit) in [(0x20, Privilege::Operator), (0x30, Privilege::User)] {
+        let controller = rig.sim.machine.controller_mut(mc).unwrap();
+        controller.channels.lan_mut(1).unwrap().nonvolatile_limit = limit;
+        rig.sim.machine.actions.push(bmc::Action::Save(bmc::StateFile::Lan { mc, channel: 1 }));
+    }
+    rig.call(|sim, now, out| sim.timeout(now, out));
+    let files = rig.save();
+    let limit = |name: &str| String::from_utf8_lossy(&files[name]).lines().next().map(str::to_owned);
+    assert_eq!(limit("lanparm.mc20.1").as_deref(), Some("privilege_limit:i:3"));
+    assert_eq!(limit("lanparm.mc30.1").as_deref(), Some("privilege_limit:i:2"));
 }
 
 #[test]
