@@ -64,6 +64,8 @@ fn controller() {
         .assert_says("SDR Repository Device\n SEL Device\n FRU Inventory Device");
     client.ok("mc guid").assert_says("696e696d-616d-2d6c-6578-616d706c6500");
     client.ok("mc getenables").assert_says("System Event Logging : enabled");
+    client.ok("mc selftest").assert_says("Selftest: passed");
+    client.ok("channel authcap 1 4").assert_says("IPMI v2.0").assert_says("MD5");
     client.ok("raw 6 1").assert_says("00 01 01 00 02 9f 00 00 00 01 00 00 00 00 00");
     client.run("raw 6 0xee").assert_failed().assert_says("rsp=0xc1");
     client.ok("session info active").assert_says("active sessions : 1").assert_says("IPMIv2/RMCP+");
@@ -98,6 +100,10 @@ fn chassis() {
     client.ok("chassis bootparam get 5").assert_says("Force Boot from CD/DVD");
     client.ok("chassis bootdev none");
     client.ok("chassis identify").assert_says("Chassis identify interval");
+    client.ok("chassis restart_cause").assert_says("System restart cause:");
+    client.ok("chassis poh").assert_says("POH Counter");
+    client.ok("chassis policy always-on").assert_says("Set chassis power restore policy to always-on");
+    client.ok("chassis status").assert_says("Power Restore Policy : always-on");
 }
 
 #[test]
@@ -135,6 +141,19 @@ fn sensors_and_their_records() {
     client
         .ok(&format!("-S {} sdr list", running.bench.path("sdr.dump").display()))
         .assert_says("CPU Temp | 45 degrees C | nc");
+}
+
+/// The repository filled from a file, as after a firmware update.
+#[test]
+fn repository_is_filled() {
+    let running = minimal();
+    let client = running.client();
+    let dump = running.bench.path("sdr.dump");
+    client.ok(&format!("sdr dump {}", dump.display()));
+    let before = client.ok("sdr elist all").stdout;
+    client.ok(&format!("sdr fill file {}", dump.display()));
+    assert_eq!(client.ok("sdr elist all").stdout, before);
+    client.ok("sdr info").assert_says("Record Count : 7");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! A work bench: one temporary folder and free ports, private to one test.
 
-use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+use nix::fcntl::{Flock, FlockArg};
 
 /// A folder that vanishes with the test.
 pub struct Bench {
@@ -88,28 +89,36 @@ fn copy_tree(source: &Path, target: &Path) {
 
 /// A port of the loopback that nobody uses, for UDP and for TCP.
 ///
-/// Taken from below the range that the kernel gives to outgoing connections, starting at
-/// a place that differs from process to process, so that test programs running side by
-/// side do not meet.
+/// Taken from below the range that the kernel gives to outgoing connections, and reserved
+/// among all test programs of this machine until this one ends.
 pub fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
     const COUNT: u16 = 12_000;
-    static TAKEN: Mutex<Option<(u16, HashSet<u16>)>> = Mutex::new(None);
+    /// The next one to look at, and the reservations.
+    static TAKEN: Mutex<Option<(u16, Vec<Flock<File>>)>> = Mutex::new(None);
     let mut taken = TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let (next, used) = taken.get_or_insert_with(|| {
+    let (next, reserved) = taken.get_or_insert_with(|| {
         let spread = std::process::id().wrapping_mul(2_654_435_761) >> 8;
-        ((spread % u32::from(COUNT)) as u16, HashSet::new())
+        ((spread % u32::from(COUNT)) as u16, Vec::new())
     });
     for _ in 0..COUNT {
         *next = (*next + 1) % COUNT;
         let port = FIRST + *next;
-        if !used.contains(&port)
-            && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+        let Some(reservation) = reserve(port) else { continue };
+        if UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
             && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
         {
-            used.insert(port);
+            reserved.push(reservation);
             return port;
         }
     }
     panic!("no free port on the loopback");
+}
+
+/// A locked file per port; the lock ends with the process. `None`: another test has it.
+fn reserve(port: u16) -> Option<Flock<File>> {
+    let folder = std::env::temp_dir().join(format!("ipmi_sim-test-ports-{}", nix::unistd::getuid()));
+    fs::create_dir_all(&folder).expect("a folder for reservations");
+    let file = File::options().create(true).append(true).open(folder.join(port.to_string()));
+    Flock::lock(file.expect("a reservation"), FlockArg::LockExclusiveNonblock).ok()
 }

@@ -54,6 +54,14 @@ impl Captured {
         self.wait(limit, |content| contains(&content.bytes, wanted.as_bytes())).is_some_and(|content| content)
     }
 
+    /// Waits for so many bytes and takes them away.
+    pub fn take_exactly(&mut self, count: usize, limit: Duration) -> Vec<u8> {
+        self.wait(limit, |content| content.bytes.len() >= count);
+        let mut content = self.shared.0.lock().expect("the collected output");
+        let there = content.bytes.len().min(count);
+        content.bytes.drain(..there).collect()
+    }
+
     /// Waits for the end of the output; false when the time is over first.
     pub fn wait_for_end(&self, limit: Duration) -> bool {
         self.wait(limit, |content| content.ended).unwrap_or(false)
