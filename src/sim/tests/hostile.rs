@@ -1,0 +1,214 @@
+//! Those who mean no good: what a session, a host or a flood must not get out of a
+//! system, however it asks.
+
+use super::*;
+use crate::command::privilege;
+use crate::ipmi::{Privilege, Random};
+use crate::wire::session20::PayloadType;
+
+/// A client at a level, in a session whose packets cost little.
+fn cheap_client(rig: &mut Rig, level: u8) -> Client {
+    let mut client = Login20 { suite: 1, role: 0x10 | level, ..Login20::default() }.run(rig).expect("login");
+    if level > 2 {
+        assert_eq!(client.ask(rig, 6, 0x3b, &[level]), [0, level]);
+    }
+    client
+}
+
+/// The completion codes that came, in order, of answers to (netfn, cmd).
+fn codes(rig: &Rig, client: &mut Client, netfn: u8, cmd: u8) -> Vec<u8> {
+    rig.sent_messages(client)
+        .iter()
+        .map(|message| Message::parse(message).expect("a message"))
+        .filter(|message| (message.netfn, message.cmd) == (netfn | 1, cmd))
+        .map(|message| message.data[0])
+        .collect()
+}
+
+/// Every command the tables name, and of the network functions without a table a few.
+fn commands() -> impl Iterator<Item = (u8, u8)> {
+    let named = (0..=0x0c).step_by(2).flat_map(|netfn| (0..=0xff).map(move |cmd| (netfn, cmd)));
+    let others = (0x0e..=0x3e).step_by(2).flat_map(|netfn| [0, 1, 2, 0x34, 0x43, 0xff].map(move |cmd| (netfn, cmd)));
+    named.chain(others)
+}
+
+#[test]
+fn nothing_gets_more_than_the_table_allows_whichever_way_it_comes() {
+    for level in 1..=4 {
+        let mut rig = Rig::new(WITH_HOST, EMU);
+        rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+        let mut client = cheap_client(&mut rig, level);
+        let privilege = Privilege::from_wire(level).expect("1 to 4");
+        for (netfn, cmd) in commands() {
+            if privilege::permitted(netfn, cmd, privilege) {
+                continue;
+            }
+            let at = format!("{netfn:02x} {cmd:02x} at level {level}");
+            assert_eq!(client.ask(&mut rig, netfn, cmd, &[]), [0xd4], "{at}");
+            assert_eq!(client.ask(&mut rig, netfn, cmd, &[0; 20]), [0xd4], "{at}");
+            // For the host.
+            let seq = client.rq_seq;
+            let mut message = Vec::new();
+            Message { to: 0x20, to_lun: 2, netfn, from: 0x81, from_lun: 0, seq, cmd, data: &[] }.emit(&mut message);
+            client.rq_seq = (seq + 1) % 64;
+            let packet = client.packet(PayloadType::Ipmi, &message);
+            rig.send(&packet);
+            assert_eq!(codes(&rig, &mut client, netfn, cmd), [0xd4], "{at}, for the host");
+            // Bridged, also in the broadcast form, and through another controller.
+            for to in [0x20, 0x30] {
+                let plain = carried(to, netfn, cmd, &[0; 20]);
+                let mut broadcast = plain.clone();
+                broadcast.insert(1, 0);
+                for carried in [plain, broadcast] {
+                    assert_eq!(client.ask(&mut rig, 6, 0x34, &carried), [0xd4], "{at}, bridged to {to:02x}");
+                }
+                if level > 1 {
+                    let packet = client.request(6, 0x34, &carried(0x30, 6, 0x34, &carried(to, netfn, cmd, &[])));
+                    rig.send(&packet);
+                    let answers = codes(&rig, &mut client, 6, 0x34);
+                    assert_eq!(answers, [0, 0xd4], "{at}, bridged twice to {to:02x}");
+                }
+            }
+        }
+        assert!(rig.jobs().is_empty(), "something was carried out");
+    }
+}
+
+#[test]
+fn what_the_table_allows_is_not_refused_for_a_lack_of_privilege() {
+    for level in 1..=4 {
+        let mut rig = Rig::new(CONF, EMU);
+        let mut client = cheap_client(&mut rig, level);
+        let privilege = Privilege::from_wire(level).expect("1 to 4");
+        for (netfn, cmd) in commands().filter(|(netfn, cmd)| privilege::permitted(*netfn, *cmd, privilege)) {
+            let packet = client.request(netfn, cmd, &[]);
+            rig.send(&packet);
+            assert!(!codes(&rig, &mut client, netfn, cmd).contains(&0xd4), "{netfn:02x} {cmd:02x} at level {level}");
+            rig.jobs();
+        }
+    }
+}
+
+const EVERYTHING: &str = r#"
+name "test"
+user 1 true "" "test" user 10 md5
+user 2 true "ipmiusr" "test" admin 10 md5
+serial 15 127.0.0.1 9002 codec VM
+chassis_control "./control 0x20"
+sol "tcp:127.0.0.1:9003" 115200 history=4000 historyfru=10
+startlan 1
+  addr 127.0.0.1 9001
+  allowed_auths_admin md5
+  allowed_auths_user md5
+  guid a123456789abcdefa123456789abcdef
+  lan_config_program "./lan 0x20"
+endlan
+"#;
+
+/// Ends every job that waits, well or badly.
+fn end_jobs(rig: &mut Rig, dice: &mut Dice) {
+    for (job, work) in rig.jobs() {
+        let good = dice.below(4) != 0;
+        let result = match work {
+            HostJob::SaveState { .. } => HostResult::Saved(if good { Ok(()) } else { Err("no".into()) }),
+            HostJob::ReadFile { length, .. } => {
+                HostResult::Read(if good { Ok(vec![b'7'; dice.below(length + 2)]) } else { Err("no".into()) })
+            }
+            HostJob::WriteFile { data, .. } => HostResult::Written(if good { Ok(data.len()) } else { Err("no".into()) }),
+            HostJob::Shell { .. } => {
+                let mut output = b"power:1\nboot:pxe\nip_addr:1.2.3.4\nsubnet_mask:255.0.0.0\n".to_vec();
+                output.truncate(dice.below(output.len() + 1));
+                HostResult::Shell(ShellResult { status: Some(i32::from(!good)), output, problem: None })
+            }
+        };
+        rig.call(|sim, now, out| sim.job_done(now, job, result, out));
+    }
+}
+
+fn wild_data(dice: &mut Dice) -> Vec<u8> {
+    let most = if dice.below(8) == 0 { 250 } else { 24 };
+    let mut data = vec![0; dice.below(most)];
+    dice.fill(&mut data);
+    // Small numbers find more doors than large ones.
+    if dice.below(2) == 0 {
+        data.iter_mut().for_each(|byte| *byte &= 0x0f);
+    }
+    if dice.below(4) == 0 {
+        data.iter_mut().for_each(|byte| *byte = if *byte & 1 == 0 { 0 } else { 0xff });
+    }
+    data
+}
+
+#[test]
+fn wild_requests_of_an_administrator_and_a_host_break_nothing() {
+    let mut rig = Rig::new(EVERYTHING, EMU);
+    assert_eq!(rig.faults, Vec::<String>::new());
+    rig.command("mc_add_fru_data 0x20 0 16 data 1 2 3 4 5 6 7 8");
+    rig.command("sensor_add 0x20 0 1 1 1 poll 500 \"/nothing\" ascii");
+    rig.command("sensor_add 0x20 0 2 1 1");
+    rig.command("sensor_set_threshold 0x20 0 2 settable 111111 9 8 7 3 2 1");
+    rig.command("sensor_set_hysteresis 0x20 0 2 settable 200 200");
+    let mut dice = Dice(20_260_220);
+    let mut client = cheap_client(&mut rig, 4);
+    for round in 0..40_000 {
+        let netfn = [0, 2, 4, 6, 6, 0x0a, 0x0c, 0x2c, 0x2e, 0x30][dice.below(10)];
+        let most = if dice.below(4) == 0 { 256 } else { 0x60 };
+        let cmd = dice.below(most) as u8;
+        let data = wild_data(&mut dice);
+        match dice.below(8) {
+            0 => {
+                let packet = client.packet(PayloadType::Sol, &data);
+                rig.send(&packet);
+            }
+            1 => rig.call(|sim, now, out| sim.sol_data(now, 0x20, &data, out)),
+            2 => {
+                let mut frame = vec![round as u8, netfn << 2 | dice.below(4) as u8, cmd];
+                frame.extend_from_slice(&data);
+                frame.push(frame.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte)));
+                let mut bytes = Vec::new();
+                for byte in frame {
+                    match byte {
+                        0xa0 | 0xa1 | 0xaa => bytes.extend([0xaa, byte | 0x10]),
+                        _ => bytes.push(byte),
+                    }
+                }
+                bytes.push(0xa0);
+                rig.call(|sim, now, out| sim.serial_data(now, HOST, &bytes, out));
+            }
+            3 => {
+                let to = [0x20, 0x30, 0x40][dice.below(3)];
+                let packet = client.request(6, 0x34, &carried(to, netfn, cmd, &data));
+                rig.send(&packet);
+            }
+            _ => {
+                let packet = client.request(netfn, cmd, &data);
+                rig.send(&packet);
+            }
+        }
+        match dice.below(64) {
+            0 => rig.call(|sim, now, out| sim.serial_connected(now, HOST, out)),
+            1 => rig.call(|sim, now, out| sim.serial_disconnected(now, HOST, out)),
+            2 => rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out)),
+            3 => rig.call(|sim, now, out| sim.sol_closed(now, 0x20, out)),
+            4 => rig.wait(1),
+            5..20 => end_jobs(&mut rig, &mut dice),
+            _ => {}
+        }
+        rig.effects.retain(|effect| matches!(effect, Effect::Run { .. }));
+        // The session may have ended itself, its user, or its user's password.
+        if rig.sim.lans[0].channel.session(client.session).is_none_or(|session| session.privilege.wire() < 4) {
+            match (Login20 { suite: 1, ..Login20::default() }).run(&mut rig) {
+                Ok(again) => {
+                    client = again;
+                    let raise = client.request(6, 0x3b, &[4]);
+                    rig.send(&raise);
+                }
+                Err(_) => {
+                    // Locked out for good: a new system.
+                    rig = Rig::new(EVERYTHING, EMU);
+                    client = cheap_client(&mut rig, 4);
+                }
+            }
+        }
+    }
+}
