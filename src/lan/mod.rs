@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 pub use channel::{LanChannel, SessionInfo};
+pub(crate) use throttle::LogLimit;
 
 use crate::ipmi::{AuthTypes, Origin, Privilege, Request};
 use zeroize::Zeroize;

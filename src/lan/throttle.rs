@@ -87,7 +87,7 @@ const EARNED_AFTER: Duration = Duration::from_secs(1);
 
 /// A limit on log lines of one kind.
 #[derive(Debug)]
-pub(super) struct LogLimit {
+pub(crate) struct LogLimit {
     left: u32,
     since: Moment,
     held_back: u64,
@@ -101,7 +101,7 @@ impl Default for LogLimit {
 
 impl LogLimit {
     /// Whether a line may be written now, and how many were held back before it.
-    pub(super) fn permit(&mut self, now: Moment) -> Option<u64> {
+    pub(crate) fn permit(&mut self, now: Moment) -> Option<u64> {
         let earned = now.since(self.since).as_secs() / EARNED_AFTER.as_secs();
         if earned > 0 {
             self.left = self.left.saturating_add(u32::try_from(earned).unwrap_or(u32::MAX)).min(BURST);

@@ -7,7 +7,8 @@ use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::{self, Controller, LogLevel};
 use crate::config::model::{SerialConfig, SolConfig};
 use crate::ipmi::{CompletionCode, HostSignal, Medium, Moment, Origin, Reply, Request};
-use crate::serial::{self, Inbound, Line};
+use crate::lan::LogLimit;
+use crate::serial::{self, Fault, Inbound, Line};
 use crate::sol::{self, Engine};
 
 /// One serial channel.
@@ -18,6 +19,8 @@ pub(super) struct SerialSlot {
     pub(super) open: bool,
     line: Line,
     connected: bool,
+    /// Whoever is at the line can send nothing but faults.
+    faults: LogLimit,
 }
 
 impl SerialSlot {
@@ -29,7 +32,14 @@ impl SerialSlot {
             ipmb: config.ipmb,
             controller: mc,
         });
-        Self { id: SerialId { mc, channel: config.channel }, config, open: false, line, connected: false }
+        Self {
+            id: SerialId { mc, channel: config.channel },
+            config,
+            open: false,
+            line,
+            connected: false,
+            faults: LogLimit::default(),
+        }
     }
 }
 
@@ -98,12 +108,19 @@ impl Simulator {
                 }
                 Inbound::HostReset => {}
                 Inbound::Write(bytes) => out.list.push(Effect::Serial { serial, bytes }),
-                Inbound::Fault(fault) => out.list.push(Effect::Log {
-                    level: LogLevel::Warning,
-                    text: format!("Serial channel {} of MC {:#04x}: {fault}", serial.channel, serial.mc),
-                }),
+                Inbound::Fault(fault) => self.log_fault(now, serial, fault, out),
             }
         }
+    }
+
+    fn log_fault(&mut self, now: Moment, serial: SerialId, fault: Fault, out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        let Some(held_back) = slot.faults.permit(now) else { return };
+        let mut text = format!("Serial channel {} of MC {:#04x}: {fault}", serial.channel, serial.mc);
+        if held_back > 0 {
+            text.push_str(&format!(" ({held_back} such lines were left out before)"));
+        }
+        out.list.push(Effect::Log { level: LogLevel::Warning, text });
     }
 
     fn serial_message(&mut self, now: Moment, serial: SerialId, to: serial::ReplyTo, data: &[u8], out: &mut Effects) {

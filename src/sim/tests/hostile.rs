@@ -89,6 +89,22 @@ fn what_the_table_allows_is_not_refused_for_a_lack_of_privilege() {
     }
 }
 
+#[test]
+fn faults_of_a_line_do_not_fill_the_log() {
+    let mut rig = Rig::new(WITH_HOST, EMU);
+    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.effects.clear();
+    for _ in 0..1000 {
+        rig.call(|sim, now, out| sim.serial_data(now, HOST, &b"x\xa0".repeat(100), out));
+    }
+    let lines = rig.logs().len();
+    assert!((1..=20).contains(&lines), "{lines} lines");
+    rig.effects.clear();
+    rig.wait(1);
+    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"x\xa0", out));
+    assert_eq!(rig.logs(), ["Serial channel 15 of MC 0x20: Message too short (99980 such lines were left out before)"]);
+}
+
 const EVERYTHING: &str = r#"
 name "test"
 user 1 true "" "test" user 10 md5
@@ -114,7 +130,9 @@ fn end_jobs(rig: &mut Rig, dice: &mut Dice) {
             HostJob::ReadFile { length, .. } => {
                 HostResult::Read(if good { Ok(vec![b'7'; dice.below(length + 2)]) } else { Err("no".into()) })
             }
-            HostJob::WriteFile { data, .. } => HostResult::Written(if good { Ok(data.len()) } else { Err("no".into()) }),
+            HostJob::WriteFile { data, .. } => {
+                HostResult::Written(if good { Ok(data.len()) } else { Err("no".into()) })
+            }
             HostJob::Shell { .. } => {
                 let mut output = b"power:1\nboot:pxe\nip_addr:1.2.3.4\nsubnet_mask:255.0.0.0\n".to_vec();
                 output.truncate(dice.below(output.len() + 1));
