@@ -11,7 +11,7 @@ use super::effect::{Effects, LanId};
 use super::return_path::ReturnPath;
 use crate::bmc::messaging;
 use crate::command;
-use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request};
+use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Reply, Request};
 use crate::lan;
 use crate::wire::ipmb;
 
@@ -143,6 +143,10 @@ impl Simulator {
         }
         if answer.data.is_empty() {
             return Err(CompletionCode::INVALID_LENGTH);
+        }
+        // Only the host speaks for the host: a session must not answer what another asked it.
+        if origin.medium != Medium::System {
+            return Err(CompletionCode::NOT_PRESENT);
         }
         let slot = usize::from(answer.seq);
         let waiting = self.host_messages.slots.get(slot).copied().flatten();

@@ -90,6 +90,27 @@ fn what_the_table_allows_is_not_refused_for_a_lack_of_privilege() {
 }
 
 #[test]
+fn a_session_does_not_answer_for_the_host() {
+    let mut rig = Rig::new(WITH_HOST, EMU);
+    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    let mut client = administrator(&mut rig);
+    let mut message = Vec::new();
+    Message { to: 0x20, to_lun: 2, netfn: 0x30, from: 0x81, from_lun: 0, seq: 21, cmd: 0x99, data: &[1] }
+        .emit(&mut message);
+    let packet = client.packet(PayloadType::Ipmi, &message);
+    assert!(rig.send(&packet).is_empty(), "it waits for the host");
+    let mut forger = cheap_client(&mut rig, 2);
+    for seq in 0..64 {
+        let mut forged = vec![0x41, 1];
+        Message { to: 0x81, to_lun: 0, netfn: 0x31, from: 0x20, from_lun: 2, seq, cmd: 0x99, data: &[0, 6, 6, 6] }
+            .emit(&mut forged);
+        let packet = forger.request(6, 0x34, &forged);
+        rig.send(&packet);
+        assert_eq!(codes(&rig, &mut forger, 6, 0x34), [0xcb]);
+    }
+}
+
+#[test]
 fn faults_of_a_line_do_not_fill_the_log() {
     let mut rig = Rig::new(WITH_HOST, EMU);
     rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
