@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 pub use effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, SerialId, ShellResult};
 pub use emulator::StatementOutcome;
 
-use crate::bmc::{self, LogLevel, Machine};
+use crate::bmc::{self, LogLevel, Machine, StateFile};
 use crate::config::command::Variables;
 use crate::config::model::{Config, ControllerConfig, LanConfig};
 use crate::ipmi::{Moment, Random};
@@ -67,6 +67,8 @@ pub struct Simulator {
     host_messages: host_queue::Tracker,
     pending: HashMap<JobId, Pending>,
     held: Vec<Held>,
+    /// The state files being written, and the job that will write them once more.
+    saving: HashMap<StateFile, Option<JobId>>,
     next_job: u64,
     /// GUIDs were made that are not in their file yet.
     new_guids: bool,
@@ -116,6 +118,7 @@ impl Simulator {
             host_messages: Default::default(),
             pending: HashMap::new(),
             held: Vec::new(),
+            saving: HashMap::new(),
             next_job: 0,
             new_guids: false,
             debug: Debug::default(),

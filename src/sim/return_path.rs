@@ -2,6 +2,7 @@
 //! inside a Send Message.
 
 use super::effect::{LanId, SerialId};
+use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::wire::ipmb;
 use crate::{lan, serial};
 
@@ -39,7 +40,29 @@ pub(super) enum Target {
     Line(SerialId),
 }
 
+/// Who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Requester {
+    /// A session.
+    Session(LanId, u32),
+    /// Whoever is at a line, or at the system interface.
+    Line(SerialId),
+}
+
 impl ReturnPath {
+    /// Who sent the outermost request.
+    pub(super) fn requester(&self) -> Requester {
+        match self {
+            Self::Lan(lan, to) => Requester::Session(*lan, to.session),
+            Self::Serial(serial, _) => Requester::Line(*serial),
+            Self::Bridged(to) => match to.target {
+                Target::Session(lan, session) => Requester::Session(lan, session),
+                Target::HostQueue => Requester::Line(SerialId { mc: to.mc, channel: SYSTEM_CHANNEL }),
+                Target::Line(serial) => Requester::Line(serial),
+            },
+        }
+    }
+
     /// The controller whose channel the request came in on.
     pub(super) fn home(&self) -> u8 {
         match self {

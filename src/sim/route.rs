@@ -2,7 +2,7 @@
 
 use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId};
 use super::program;
-use super::return_path::ReturnPath;
+use super::return_path::{Requester, ReturnPath};
 use super::{Persistence, Simulator};
 use crate::bmc::external::{AfterJob, Job, JobResult, ProgramCall, ProgramResult};
 use crate::bmc::{Action, LogLevel, StateFile, fru};
@@ -12,6 +12,13 @@ use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, netfn};
 /// Send Message, IPMB table of IPMI 2.0 section 22.7: carried out by the simulator,
 /// because it leads to other controllers.
 const SEND_MESSAGE: u8 = 0x34;
+
+/// How many requests of one requester may wait for slow work or for a state file. Clients
+/// have one or two under way; more than this is a flood, which would queue up helper
+/// programs and memory without end.
+const MOST_WAITING: usize = 32;
+/// How many may wait altogether: sessions come and go.
+const MOST_WAITING_ALTOGETHER: usize = 1024;
 
 /// Work the outside is doing for somebody.
 pub(super) enum Pending {
@@ -82,11 +89,31 @@ impl Simulator {
         if request.netfn == netfn::APP && request.cmd == SEND_MESSAGE {
             return self.send_message(now, mc, request, path, out);
         }
+        if self.has_too_many_waiting(path.requester()) {
+            return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
+        }
         self.take_history(mc, request);
         let mut reply = Reply::new(&request.origin);
         let mut context = Context { now, machine: &mut self.machine, mc, origin: request.origin };
         let outcome = command::dispatch(&mut context, request, &mut reply);
         self.finish(now, mc, request.origin, outcome, reply, path, out);
+    }
+
+    /// Whether a requester has to wait for answers before it may ask for more.
+    fn has_too_many_waiting(&self, requester: Requester) -> bool {
+        if self.pending.len() + self.held.len() < MOST_WAITING {
+            return false;
+        }
+        let commands = self.pending.values().filter_map(|pending| match pending {
+            Pending::Command { path, .. } => Some(path),
+            _ => None,
+        });
+        let (mut own, mut all) = (0, 0);
+        for path in commands.chain(self.held.iter().map(|held| &held.path)) {
+            own += usize::from(path.requester() == requester);
+            all += 1;
+        }
+        own >= MOST_WAITING || all >= MOST_WAITING_ALTOGETHER
     }
 
     /// A session that asks for the size of the console history reads that history, however
@@ -191,9 +218,14 @@ impl Simulator {
 
     /// Asks for work outside; its result comes back under the returned number.
     pub(super) fn run(&mut self, work: HostJob, out: &mut Effects) -> JobId {
+        let job = self.new_job();
+        out.list.push(Effect::Run { job, work });
+        job
+    }
+
+    fn new_job(&mut self) -> JobId {
         let job = JobId(self.next_job);
         self.next_job += 1;
-        out.list.push(Effect::Run { job, work });
         job
     }
 
@@ -253,15 +285,29 @@ impl Simulator {
         }
     }
 
-    /// Asks for a state file to be written; nothing with persistence off.
+    /// Asks for a state file to be written; nothing with persistence off. While it is being
+    /// written, whatever else changes waits for one more write, made when that is done: each
+    /// change would carry the whole file otherwise.
     fn save(&mut self, file: StateFile, out: &mut Effects) -> Option<JobId> {
         if self.persistence == Persistence::Off {
             return None;
         }
-        let (name, content) = self.state_file(file)?;
-        let id = self.run(HostJob::SaveState { name, content }, out);
-        self.pending.insert(id, Pending::Save { file });
-        Some(id)
+        if let Some(next) = self.saving.get(&file) {
+            let next = next.unwrap_or_else(|| self.new_job());
+            self.saving.insert(file, Some(next));
+            return Some(next);
+        }
+        let id = self.new_job();
+        self.begin_save(id, file, out).then_some(id)
+    }
+
+    /// Has a state file written as it is now; false when its owner is gone.
+    fn begin_save(&mut self, job: JobId, file: StateFile, out: &mut Effects) -> bool {
+        let Some((name, content)) = self.state_file(file) else { return false };
+        out.list.push(Effect::Run { job, work: HostJob::SaveState { name, content } });
+        self.pending.insert(job, Pending::Save { file });
+        self.saving.insert(file, None);
+        true
     }
 
     /// A job is done: what waited for it goes on.
@@ -289,8 +335,7 @@ impl Simulator {
         }
     }
 
-    /// A state file was written, or could not be: the answers held for it go out, with
-    /// FFh when what they acknowledge is not safe.
+    /// A state file was written, or could not be. What changed meanwhile is written now.
     fn saved(&mut self, now: Moment, id: JobId, file: StateFile, result: HostResult, out: &mut Effects) {
         let failure = match result {
             HostResult::Saved(Err(reason)) => Some(reason),
@@ -308,13 +353,24 @@ impl Simulator {
             };
             out.list.push(Effect::Log { level: LogLevel::Error, text });
         }
+        let next = self.saving.remove(&file).flatten();
+        let without_owner = next.filter(|next| !self.begin_save(*next, file, out));
+        self.release(now, id, failure.is_some(), out);
+        if let Some(next) = without_owner {
+            self.release(now, next, false, out);
+        }
+    }
+
+    /// The answers held for a write go out, with FFh when what they acknowledge is not safe.
+    fn release(&mut self, now: Moment, id: JobId, failed: bool, out: &mut Effects) {
         let mut ready = Vec::new();
         let mut index = 0;
         while index < self.held.len() {
             let held = &mut self.held[index];
-            if let Some(position) = held.waits_for.iter().position(|waits| *waits == id) {
-                held.waits_for.swap_remove(position);
-                if failure.is_some() {
+            let before = held.waits_for.len();
+            held.waits_for.retain(|waits| *waits != id);
+            if held.waits_for.len() < before {
+                if failed {
                     held.reply.fail(CompletionCode::UNSPECIFIED);
                 }
                 if held.waits_for.is_empty() {

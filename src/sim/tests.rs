@@ -124,12 +124,17 @@ impl Rig {
     /// Saves every state file that waits to be saved and gives the last content by name.
     fn save(&mut self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
-        for (job, work) in self.jobs() {
-            let HostJob::SaveState { name, content } = work else { panic!("{work:?} is no state file") };
-            files.insert(name, content);
-            self.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Ok(())), out));
+        loop {
+            let jobs = self.jobs();
+            if jobs.is_empty() {
+                return files;
+            }
+            for (job, work) in jobs {
+                let HostJob::SaveState { name, content } = work else { panic!("{work:?} is no state file") };
+                files.insert(name, content);
+                self.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Ok(())), out));
+            }
         }
-        files
     }
 
     fn shell(&mut self, job: JobId, status: i32, output: &str) {

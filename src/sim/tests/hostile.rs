@@ -90,6 +90,51 @@ fn what_the_table_allows_is_not_refused_for_a_lack_of_privilege() {
 }
 
 #[test]
+fn a_flood_of_slow_commands_waits_only_so_long() {
+    let mut rig = Rig::new(WITH_SCRIPT, EMU);
+    rig.save();
+    let mut client = administrator(&mut rig);
+    let mut refused = 0;
+    for round in 0..5000 {
+        // Each is a little different, so that none counts as a copy of another.
+        let packet = client.request(0, 2, &[1, round as u8, (round >> 8) as u8]);
+        rig.send(&packet);
+        refused += codes(&rig, &mut client, 0, 2).iter().filter(|code| **code == 0xc0).count();
+    }
+    assert_eq!(refused, 5000 - 32);
+    // Others go on, and so does the client once it has its answers.
+    let mut other = administrator(&mut rig);
+    assert_eq!(other.ask(&mut rig, 6, 1, &[])[0], 0);
+    let waiting = rig.jobs();
+    assert_eq!(waiting.len(), 32);
+    for (job, _) in waiting {
+        rig.shell(job, 0, "");
+    }
+    assert_eq!(client.ask(&mut rig, 6, 1, &[])[0], 0);
+}
+
+#[test]
+fn a_flood_of_changes_keeps_one_write_under_way_and_one_to_come() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    for number in 0..20 {
+        let mut record = [number; 16];
+        record[2] = 2;
+        let packet = client.request(0x0a, 0x44, &record);
+        assert!(rig.send(&packet).is_empty(), "nothing is safe yet");
+    }
+    for (written, safe) in [(1, 1), (20, 19)] {
+        let jobs = rig.jobs();
+        let [(job, HostJob::SaveState { name, content })] = jobs.as_slice() else { panic!("{}", jobs.len()) };
+        assert_eq!(name, "sel.20");
+        assert_eq!(content.windows(3).filter(|piece| *piece == b":d:").count(), written);
+        rig.call(|sim, now, out| sim.job_done(now, *job, HostResult::Saved(Ok(())), out));
+        assert_eq!(codes(&rig, &mut client, 0x0a, 0x44), vec![0; safe]);
+    }
+    assert!(rig.jobs().is_empty(), "nothing is left to be written");
+}
+
+#[test]
 fn a_session_does_not_answer_for_the_host() {
     let mut rig = Rig::new(WITH_HOST, EMU);
     rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));

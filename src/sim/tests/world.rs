@@ -82,7 +82,10 @@ impl World {
                     let JobResult::Read(read) = self.work(Job::ReadFile { path, offset, length }) else { continue };
                     self.sim.job_done(NOW, job, HostResult::Read(read), &mut out);
                 }
-                Effect::Run { work: HostJob::SaveState { name, .. }, .. } => self.saved.push(name),
+                Effect::Run { job, work: HostJob::SaveState { name, .. } } => {
+                    self.saved.push(name);
+                    self.sim.job_done(NOW, job, HostResult::Saved(Ok(())), &mut out);
+                }
                 _ => {}
             }
         }
@@ -92,10 +95,12 @@ impl World {
     pub(super) fn saved(&mut self) -> Vec<String> {
         let mut out = Effects::default();
         self.sim.carry_out_actions(NOW, &mut out);
-        self.saved.extend(out.list.into_iter().filter_map(|effect| match effect {
-            Effect::Run { work: HostJob::SaveState { name, .. }, .. } => Some(name),
-            _ => None,
-        }));
+        while let Some(effect) = out.list.pop() {
+            if let Effect::Run { job, work: HostJob::SaveState { name, .. } } = effect {
+                self.saved.push(name);
+                self.sim.job_done(NOW, job, HostResult::Saved(Ok(())), &mut out);
+            }
+        }
         std::mem::take(&mut self.saved)
     }
 
