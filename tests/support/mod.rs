@@ -12,6 +12,7 @@ pub mod bench;
 pub mod board;
 pub mod client;
 pub mod config;
+pub mod corpus;
 pub mod process;
 pub mod pty;
 pub mod replay;
