@@ -356,7 +356,18 @@ fn serial_console_with_the_original() {
 fn no_command_needs_a_cipher_suite_to_be_fast() {
     let device = Device::new(Subject::under_test(), Shell::Sh);
     device.start();
-    for words in ["mc info", "power status", "chassis status"] {
+    for words in [
+        "mc info",
+        "power status",
+        "chassis status",
+        "chassis bootdev pxe",
+        "sdr elist all",
+        "sel info",
+        "user list 1",
+        "lan print 1",
+        "channel info",
+        "sol info 1",
+    ] {
         let with = fastest(&device.client(), words);
         let without = fastest(&device.client().by(Transport::Lanplus), words);
         println!("{words}: {with:?} with -C 3, {without:?} without");

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::{contains, eventually};
+use support::pty::Pty;
 use support::replay::Console;
 use support::simulator::{PATIENCE, presence_ping};
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
@@ -242,6 +243,18 @@ fn a_port_in_use_is_told() {
 }
 
 #[test]
+fn a_state_directory_that_cannot_be_made_is_told() {
+    let (bench, _) = small("");
+    let files = ["-n", "-c", "lan.conf", "-f", "sim.emu", "-s", "lan.conf/state"];
+    for subject in [Subject::Original, Subject::under_test()] {
+        let mut simulator = Simulator::spawn(subject, &bench, &files, Stdin::Null);
+        assert_eq!(status_of(&mut simulator), 1);
+        assert_complains(&simulator, "Unable to initialize persistence: ");
+        assert_complains(&simulator, "Not a directory");
+    }
+}
+
+#[test]
 fn a_blank_line_end_of_another_system_is_no_fault() {
     let (bench, port) = small("");
     for file in ["lan.conf", "sim.emu"] {
@@ -263,6 +276,30 @@ fn it_says_when_it_is_ready() {
     assert!(simulator.stdout.wait_for(&line, PATIENCE), "{}", simulator.report());
     assert!(presence_ping(port, Duration::from_secs(2)), "said and true");
     assert!(simulator.stdout.text().starts_with("IPMI Simulator version 1.0.13\n"));
+}
+
+/// One controller on two LAN channels, the second one on IPv6.
+#[test]
+fn two_channels_and_ipv6() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let second = free_port();
+        let channel = format!(
+            "  startlan 2\n    addr ::1 {second}\n    priv_limit user\n    allowed_auths_user md5\n    \
+             guid a123456789abcdefa123456789abcdef\n  endlan\n"
+        );
+        let (bench, port) = small(&channel);
+        let _simulator = Simulator::start_default(subject, &bench, port);
+        client(port).ok("channel info").assert_says("Channel 0x1 info:");
+        let mut six = client(second);
+        six.host = "::1".to_owned();
+        let info = six.with(&["-L", "USER"]).ok("mc info");
+        info.assert_says("Device ID : 0");
+        six.with(&["-L", "USER"]).ok("channel info").assert_says("Channel 0x2 info:");
+        if subject == Subject::Ours {
+            // The channel's limit holds; the original forgets it (S16).
+            six.run("mc info").assert_failed();
+        }
+    }
 }
 
 // ---- standard input
@@ -314,6 +351,29 @@ fn console_on_a_pipe() {
         // Erased characters are gone: quix, two steps back, it.
         simulator.type_in("quix\u{8}\u{7f}it\n");
         assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+    }
+}
+
+/// A person at a terminal: echo, prompt, and Ctrl-D to leave.
+#[test]
+fn console_on_a_terminal() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let (bench, port) = small("");
+        let mut terminal = Pty::new();
+        let mut command = Command::new(subject.program());
+        command.args(FILES).current_dir(bench.folder());
+        command.stdin(terminal.stdio()).stdout(terminal.stdio()).stderr(Stdio::null());
+        let mut simulator = support::process::spawn(&mut command, "openipmi");
+        let up = eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
+        assert!(up.is_some() && terminal.wait_for("> ", PATIENCE), "{}", terminal.received.text());
+        terminal.write("dance\r");
+        assert!(terminal.wait_for("**Unknown command: dance", PATIENCE), "{}", terminal.received.text());
+        // Ctrl-C is a key like any other: the program stays.
+        terminal.write("\u{3}\r");
+        client(port).ok("mc info");
+        terminal.write("\u{4}");
+        let ended = support::process::wait(&mut simulator.0, PATIENCE);
+        assert!(ended.is_some_and(|status| status.success()), "{}", terminal.received.text());
     }
 }
 

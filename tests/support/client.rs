@@ -136,7 +136,9 @@ pub enum Transport {
 /// How to reach and log in to a BMC.
 #[derive(Clone, Debug)]
 pub struct Ipmitool {
-    /// UDP port on the loopback.
+    /// Address, `127.0.0.1` unless changed.
+    pub host: String,
+    /// UDP port.
     pub port: u16,
     /// User name.
     pub user: String,
@@ -152,6 +154,7 @@ impl Ipmitool {
     /// By RMCP+ with cipher suite 3, which works with every subject.
     pub fn new(port: u16, user: &str, password: &str) -> Self {
         Self {
+            host: "127.0.0.1".to_owned(),
             port,
             user: user.to_owned(),
             password: password.to_owned(),
@@ -182,7 +185,7 @@ impl Ipmitool {
             Transport::Suite(suite) => command.args(["-I", "lanplus", "-C", &suite.to_string()]),
         };
         command
-            .args(["-H", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-H", &self.host, "-p", &self.port.to_string()])
             .args(["-U", &self.user, "-P", &self.password])
             .args(&self.options)
             .args(words)
