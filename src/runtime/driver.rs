@@ -605,7 +605,7 @@ impl<S: System> Driver<S> {
             LogLevel::Info => log::Level::Info,
             LogLevel::Debug => log::Level::Debug,
         };
-        log::log!(severity, "{text}");
+        log::log!(target: env!("CARGO_PKG_NAME"), severity, "{text}");
         if let Some(syslog) = &self.syslog {
             syslog.write(level, text);
         }
