@@ -136,11 +136,26 @@ struct Values {
     cipher_changed: bool,
 }
 
-/// Who is setting parameters.
+/// Somebody is setting parameters.
 #[derive(Clone, Debug)]
 struct Lock {
-    session: Option<u32>,
+    holder: Holder,
     rollback: Values,
+}
+
+/// Who holds the lock.
+///
+/// A client that makes a session for each command (`ipmitool raw`, three times) goes on
+/// with its work in another session, so a lock outlives the session that took it. The client
+/// may also be gone for good, so that then anybody may begin anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// A session.
+    Session(u32),
+    /// The system interface.
+    Host,
+    /// A session that has ended.
+    Nobody,
 }
 
 /// LAN configuration parameters of a channel.
@@ -351,9 +366,15 @@ impl LanParameters {
                 }
                 Ok(Written::Done)
             }
-            1 if self.lock.is_some() => Err(ParameterError::InProgress),
+            1 if self.lock.as_ref().is_some_and(|lock| lock.holder != Holder::Nobody) => {
+                Err(ParameterError::InProgress)
+            }
             1 => {
-                self.lock = Some(Lock { session, rollback: self.values.clone() });
+                if let Some(abandoned) = self.lock.take() {
+                    self.values = abandoned.rollback;
+                }
+                let holder = session.map_or(Holder::Host, Holder::Session);
+                self.lock = Some(Lock { holder, rollback: self.values.clone() });
                 Ok(Written::Done)
             }
             2 => {
@@ -393,10 +414,10 @@ impl LanParameters {
         }
     }
 
-    /// A session ended: a lock it left behind is released and its work rolled back.
+    /// A session ended: a lock it left behind keeps nobody from beginning anew.
     pub fn session_closed(&mut self, session: u32) {
-        if let Some(lock) = self.lock.take_if(|lock| lock.session == Some(session)) {
-            self.values = lock.rollback;
+        if let Some(lock) = self.lock.as_mut().filter(|lock| lock.holder == Holder::Session(session)) {
+            lock.holder = Holder::Nobody;
         }
     }
 
@@ -455,15 +476,31 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_ends_takes_its_lock_along() {
+    fn a_lock_left_behind_keeps_nobody_out() {
         let mut parameters = LanParameters::default();
         done(parameters.set(0, &[1], Some(7)));
         done(parameters.set(3, &[1, 2, 3, 4], Some(7)));
         parameters.session_closed(8);
-        assert_eq!(read(&parameters, 0), [1]);
+        assert_eq!(parameters.set(0, &[1], Some(9)), Err(ParameterError::InProgress));
         parameters.session_closed(7);
+        assert_eq!(read(&parameters, 0), [1]);
+        done(parameters.set(0, &[1], Some(9)));
+        assert_eq!(read(&parameters, 3), [0; 4], "what was not finished is rolled back");
+        assert_eq!(parameters.set(0, &[1], Some(10)), Err(ParameterError::InProgress));
+    }
+
+    #[test]
+    fn each_step_may_be_made_in_a_session_of_its_own() {
+        let mut parameters = LanParameters::default();
+        done(parameters.set(0, &[1], Some(1)));
+        parameters.session_closed(1);
+        done(parameters.set(24, &[0, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x33], Some(2)));
+        parameters.session_closed(2);
+        assert_eq!(parameters.set(0, &[2], Some(3)), Ok(Written::Commit { save: true, call: None }));
+        parameters.session_closed(3);
+        done(parameters.set(0, &[0], Some(4)));
+        assert_eq!(parameters.cipher_privileges()[8], 0x33);
         assert_eq!(read(&parameters, 0), [0]);
-        assert_eq!(read(&parameters, 3), [0; 4]);
     }
 
     /// `process.md` section 12: one call with all changed parameters, in fixed order.
