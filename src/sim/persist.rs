@@ -11,6 +11,8 @@ use crate::ipmi::Privilege;
 use crate::store::directory::GUID_FILE;
 use crate::store::format::Items;
 
+/// How many things wrong with one state file are told one by one.
+const MOST_WARNINGS: usize = 8;
 /// Why records of the SDR repository are left out.
 const NOT_WHOLE: &str = "blank, shorter than their header, or without a free record id";
 
@@ -49,13 +51,20 @@ impl Simulator {
             return None;
         }
         let (items, dropped) = Items::parse(&self.state.remove(name)?);
-        for line in dropped {
-            self.machine.actions.push(Action::Log {
-                level: LogLevel::Warning,
-                text: format!("{name}:{}:{}: line left out, expected {}", line.line, line.column, line.reason),
-            });
-        }
+        self.warn_of_each(dropped.iter(), name, |line| {
+            format!("{name}:{}:{}: line left out, expected {}", line.line, line.column, line.reason)
+        });
         Some(items)
+    }
+
+    /// Warns of each of the things wrong with a state file, as long as they are few.
+    fn warn_of_each<T>(&mut self, mut wrong: impl Iterator<Item = T>, name: &str, text: impl Fn(T) -> String) {
+        let texts: Vec<String> = wrong.by_ref().take(MOST_WARNINGS).map(text).collect();
+        let more = wrong.count();
+        let summary = (more > 0).then(|| format!("{name}: {more} more like these"));
+        for text in texts.into_iter().chain(summary) {
+            self.machine.actions.push(Action::Log { level: LogLevel::Warning, text });
+        }
     }
 
     /// Puts a state file back as it is on disk now, for whoever loads it again.
@@ -132,17 +141,18 @@ impl Simulator {
 
     /// `sel.XX`.
     pub(super) fn load_sel(&mut self, mc: u8) {
-        let Some(items) = self.items(&self.file_name(StateFile::Sel(mc))) else { return };
-        let mut records: Vec<Record> = Vec::new();
+        let name = self.file_name(StateFile::Sel(mc));
+        let Some(items) = self.items(&name) else { return };
+        let (mut records, mut invalid): (Vec<Record>, _) = (Vec::new(), Vec::new());
         for (item, bytes) in items.list_entries() {
             match bytes.try_into() {
                 Ok(record) => records.push(record),
-                Err(_) => self.machine.actions.push(Action::Log {
-                    level: LogLevel::Warning,
-                    text: format!("Got invalid SEL entry for {mc:x}, name is {}", item.name_text()),
-                }),
+                Err(_) => invalid.push(item),
             }
         }
+        self.warn_of_each(invalid.into_iter(), &name, |item| {
+            format!("Got invalid SEL entry for {mc:x}, name is {}", item.name_text())
+        });
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let left_out = controller.sel.restore(
             records,

@@ -171,6 +171,19 @@ fn faults_of_a_line_do_not_fill_the_log() {
     assert_eq!(rig.logs(), ["Serial channel 15 of MC 0x20: Message too short (99980 such lines were left out before)"]);
 }
 
+#[test]
+fn a_state_file_full_of_garbage_gives_a_few_warnings() {
+    let garbage = |line: &str| line.repeat(1000).into_bytes();
+    let mut entries = garbage("7:d:short\n");
+    entries.extend(garbage("no item\n"));
+    let state = BTreeMap::from([("sel.20".to_owned(), entries), ("users.mc20".to_owned(), garbage("2.valid:i:x\n"))]);
+    let rig = Rig::with_state(CONF, EMU, state);
+    let logs = rig.logs();
+    assert!(logs.len() < 40, "{} lines", logs.len());
+    assert_eq!(logs.iter().filter(|line| **line == "sel.20: 992 more like these").count(), 2);
+    assert_eq!(logs.iter().filter(|line| **line == "users.mc20: 992 more like these").count(), 1);
+}
+
 const EVERYTHING: &str = r#"
 name "test"
 user 1 true "" "test" user 10 md5
