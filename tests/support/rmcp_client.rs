@@ -55,7 +55,12 @@ pub enum Reply {
 impl RmcpClient {
     /// Opens a session and raises it to the privilege asked for.
     pub fn open(port: u16, user: &str, password: &str, privilege: u8) -> Result<Self, String> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|why| why.to_string())?;
+        Self::open_from(Ipv4Addr::LOCALHOST, port, user, password, privilege)
+    }
+
+    /// The same from another address of this machine.
+    pub fn open_from(address: Ipv4Addr, port: u16, user: &str, password: &str, privilege: u8) -> Result<Self, String> {
+        let socket = UdpSocket::bind((address, 0)).map_err(|why| why.to_string())?;
         socket.connect((Ipv4Addr::LOCALHOST, port)).map_err(|why| why.to_string())?;
         let mut random = StdRng::from_os_rng();
         let console_session: u32 = random.random::<u32>() | 1;
@@ -176,26 +181,50 @@ impl RmcpClient {
     }
 
     fn send(&mut self, message: &[u8]) {
-        self.sequence += 1;
-        let iv: [u8; 16] = self.random.random();
+        let packet = self.seal(message);
+        // A port that is gone shows when nothing comes back.
+        let _ = self.socket.send(&packet);
+    }
+
+    /// The socket of the session, to send what is no packet of it.
+    pub fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// A request message for the BMC with the next requester's sequence number.
+    pub fn message(&mut self, netfn_lun: u8, command: u8, data: &[u8]) -> Vec<u8> {
+        let sequence = self.next_requester_sequence();
+        ipmb_message(BMC_ADDRESS, netfn_lun, CONSOLE_ADDRESS, sequence << 2, command, data)
+    }
+
+    /// The next packet of the session, with a message in it.
+    pub fn seal(&mut self, message: &[u8]) -> Vec<u8> {
         let mut body = message.to_vec();
         let pad = 15 - body.len() % 16;
         body.extend(1..=pad as u8);
         body.push(pad as u8);
-        let length = body.len();
+        self.seal_padded(IPMI, body)
+    }
+
+    /// The next packet of the session, of any payload type and with any pad; whole blocks of
+    /// 16 bytes are encrypted, the rest goes as it is.
+    pub fn seal_padded(&mut self, payload_type: u8, mut body: Vec<u8>) -> Vec<u8> {
+        self.sequence += 1;
+        let iv: [u8; 16] = self.random.random();
+        let length = body.len() & !15;
         cbc::Encryptor::<aes::Aes128>::new(&self.aes.into(), &iv.into())
-            .encrypt_padded_mut::<NoPadding>(&mut body, length)
+            .encrypt_padded_mut::<NoPadding>(&mut body[..length], length)
             .expect("whole blocks");
         let mut payload = iv.to_vec();
         payload.extend_from_slice(&body);
-        let mut packet = packet(IPMI | ENCRYPTED | AUTHENTICATED, self.session, self.sequence, &payload);
+        let kind = payload_type | ENCRYPTED | AUTHENTICATED;
+        let mut packet = packet(kind, self.session, self.sequence, &payload);
         let pad = (4 - (packet.len() - 4 + 2) % 4) % 4;
         packet.extend(std::iter::repeat_n(0xff, pad));
         packet.extend_from_slice(&[pad as u8, 7]);
         let code = sha1(&self.k1, &[&packet[4..]]);
         packet.extend_from_slice(&code[..INTEGRITY_LENGTH]);
-        // A port that is gone shows when nothing comes back.
-        let _ = self.socket.send(&packet);
+        packet
     }
 
     /// The next IPMI message of this session; what does not belong to it is passed over.
