@@ -76,11 +76,13 @@ pub(super) struct Poll {
     /// Number of the latest poll; results of earlier ones are dropped.
     ticket: u64,
     in_flight: bool,
+    /// Why the latest poll failed, if it did.
+    failure: Option<String>,
 }
 
 impl Poll {
     pub(super) fn new(spec: PollSpec) -> Self {
-        Self { spec, next: None, ticket: 0, in_flight: false }
+        Self { spec, next: None, ticket: 0, in_flight: false, failure: None }
     }
 }
 
@@ -203,7 +205,10 @@ pub fn finish_poll(machine: &mut Machine, now: Moment, id: SensorId, ticket: Tic
         JobResult::Program(_) | JobResult::Written(_) => return,
     };
     match interpret(&poll.spec, &bytes) {
-        Ok(number) => take_number(machine, now, id, number),
+        Ok(number) => {
+            poll.failure = None;
+            take_number(machine, now, id, number);
+        }
         Err(reason) => failed(machine, id, "Invalid argument", reason),
     }
 }
@@ -227,10 +232,16 @@ fn states(sensor: &mut Sensor, number: i32) -> [Option<super::Notice>; 15] {
     std::array::from_fn(|bit| sensor.set_state(bit as u8, (number >> bit & 1) as u8))
 }
 
+/// A failure is logged when it is a new one: a file that is missing for a year is one line,
+/// not one for every poll.
 fn failed(machine: &mut Machine, id: SensorId, problem: &str, reason: &str) {
     let SensorId { mc, lun, number } = id;
     let text = format!("Error getting sensor value ({mc:x},{lun},{number}): {problem}, {reason}");
-    machine.actions.push(Action::Log { level: LogLevel::Error, text });
+    let Some(poll) = find(machine, id).ok().and_then(|sensor| sensor.poll.as_mut()) else { return };
+    if poll.failure.as_ref() != Some(&text) {
+        poll.failure = Some(text.clone());
+        machine.actions.push(Action::Log { level: LogLevel::Error, text });
+    }
 }
 
 /// What the bytes read mean.

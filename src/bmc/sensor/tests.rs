@@ -167,6 +167,23 @@ fn a_failed_poll_is_logged_and_changes_nothing() {
 }
 
 #[test]
+fn a_failure_is_logged_once_until_it_changes() {
+    let mut machine = machine();
+    polled(&mut machine, THRESHOLD_CODE, None);
+    let mut poll = |result| {
+        set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
+        answer(&mut machine, at(0), result);
+        let logged = machine.actions.iter().filter(|action| matches!(action, Action::Log { .. })).count();
+        machine.actions.clear();
+        logged
+    };
+    let missing = || JobResult::Read(Err("No such file or directory".into()));
+    assert_eq!([poll(missing()), poll(missing())], [1, 0]);
+    assert_eq!([poll(read("x")), poll(read("x"))], [1, 0]);
+    assert_eq!([poll(read("1")), poll(read("x"))], [0, 1], "after it has worked it is a new one");
+}
+
+#[test]
 fn an_overtaken_poll_is_dropped() {
     let mut machine = machine();
     polled(&mut machine, THRESHOLD_CODE, None);
