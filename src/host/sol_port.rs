@@ -21,6 +21,7 @@ use super::tty::{FlowControl, Tty};
 use super::{HostEvent, HostEvents, report};
 use crate::bmc::LogLevel;
 use crate::config::model::SolTarget;
+use crate::store::directory::message;
 
 /// Pause between two attempts to open a port.
 pub const RETRY: Duration = Duration::from_secs(10);
@@ -134,7 +135,7 @@ impl Port {
         loop {
             tokio::select! {
                 result = &mut connect => {
-                    return Some(result.map_err(|e| format!("Error connecting SOL to {host}:{service}: {e}")));
+                    return Some(result.map_err(|e| format!("Error connecting SOL to {host}:{service}: {}", message(&e))));
                 }
                 command = commands.recv() => self.remember(&command?),
             }

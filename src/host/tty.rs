@@ -20,6 +20,7 @@ use tokio_serial::{SerialPort, SerialStream};
 
 use super::lock_file::{self, Held, LockError, LockFile};
 use crate::config::text::os_string;
+use crate::store::directory::message;
 
 /// Hardware flow control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl Tty {
             }
         };
         // The link is followed once, so that both opens mean the same device.
-        let path = std::fs::canonicalize(os_string(device)).map_err(|e| TtyError::Open(name(), e.to_string()))?;
+        let path = std::fs::canonicalize(os_string(device)).map_err(|e| TtyError::Open(name(), message(&e)))?;
         let control =
             open(&path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
                 .map_err(|e| TtyError::Open(name(), e.desc().to_string()))?;
