@@ -13,11 +13,15 @@ use crate::store::directory::message;
 
 /// How deep files may include each other; the original recurses until it crashes.
 const DEPTH: usize = 64;
+/// How many files may be included altogether: two files that include each other twice would
+/// go on for ages within the depth.
+const MOST_FILES: usize = 1000;
 
 /// Statements waiting to be executed: a stack of texts, the innermost included file on top.
 #[derive(Debug, Default)]
 pub struct Script {
     texts: Vec<std::vec::IntoIter<Statement>>,
+    included: usize,
 }
 
 impl Script {
@@ -49,6 +53,10 @@ impl Script {
         if self.texts.len() >= DEPTH {
             return Err(fault(format!("more than {DEPTH} files include each other")));
         }
+        if self.included >= MOST_FILES {
+            return Err(fault(format!("more than {MOST_FILES} files are included")));
+        }
+        self.included += 1;
         let (name, text) = read_included(path, directories).map_err(|error| fault(message(&error)))?;
         self.push_file(&name, &text);
         Ok(())
@@ -161,6 +169,22 @@ mod tests {
         let mut script = Script::default();
         let depth = (0..1000).take_while(|_| script.include(&name, &by, &[]).is_ok()).count();
         assert_eq!(depth, DEPTH);
+    }
+
+    #[test]
+    fn files_that_include_each_other_twice_end_soon() {
+        let root = tempfile::tempdir().unwrap();
+        let name = root.path().join("twice.emu").display().to_string();
+        std::fs::write(&name, "include a\ninclude b\n").unwrap();
+        let mut script = Script::default();
+        script.push_line("<-x>", b"include");
+        let mut statements = 0;
+        while let Some(statement) = script.next_statement() {
+            statements += 1;
+            assert!(statements < 10_000, "it goes on and on");
+            let _ = script.include(&name, &statement, &[]);
+        }
+        assert_eq!(statements, 1 + 2 * MOST_FILES);
     }
 
     #[test]
