@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::console::GREETING;
@@ -21,6 +22,9 @@ use crate::sim::ConsoleId;
 pub const STANDARD: ConsoleId = ConsoleId(0);
 /// How many events may wait.
 pub const EVENT_QUEUE: usize = 32;
+/// Most clients at a time; others wait until one leaves. Each costs a descriptor, and those
+/// that are forgotten open must not take the last one from state files and programs.
+const MOST_CLIENTS: usize = 64;
 /// Most bytes queued for a console that does not read.
 pub(super) const QUEUE: usize = 1 << 20;
 /// How long a client may take to read what is left when its console is closed.
@@ -94,15 +98,21 @@ impl ConsoleWriter {
     }
 }
 
-/// Accepts clients. Their numbers begin with 1.
+/// Accepts clients, [`MOST_CLIENTS`] at a time. Their numbers begin with 1.
 pub fn serve(listener: TcpListener, events: mpsc::Sender<ConsoleEvent>) {
     tokio::spawn(async move {
+        let places = Arc::new(Semaphore::new(MOST_CLIENTS));
         let mut number = STANDARD.0;
-        loop {
+        // The semaphore is never closed.
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     number += 1;
-                    tokio::spawn(connection(ConsoleId(number), stream, events.clone()));
+                    let connection = connection(ConsoleId(number), stream, events.clone());
+                    tokio::spawn(async move {
+                        connection.await;
+                        drop(place);
+                    });
                 }
                 // Out of descriptors, most likely: it stays in the backlog meanwhile.
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
@@ -193,6 +203,31 @@ mod tests {
         client.read_to_end(&mut all).await.unwrap();
         assert_eq!(all.len(), GREETING.len() + 100_000);
         writer.closed().await;
+    }
+
+    #[tokio::test]
+    async fn a_crowd_of_clients_waits_for_places() {
+        let listener = crate::host::serial_peer::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        serve(listener, events);
+        let mut clients = Vec::new();
+        let mut writers = Vec::new();
+        for _ in 0..MOST_CLIENTS {
+            clients.push(TcpStream::connect(address).await.unwrap());
+            let Some(ConsoleEvent::Opened(_, writer)) = queue.recv().await else { panic!() };
+            writers.push(writer);
+        }
+        let mut late = TcpStream::connect(address).await.unwrap();
+        late.write_all(b"hello").await.unwrap();
+        drop(clients.swap_remove(0));
+        let Some(ConsoleEvent::Ended(ConsoleId(1))) = queue.recv().await else {
+            panic!("served before a place was free")
+        };
+        let Some(ConsoleEvent::Opened(ConsoleId(65), _writer)) = queue.recv().await else { panic!() };
+        let mut greeting = [0; 9];
+        late.read_exact(&mut greeting).await.unwrap();
+        assert_eq!(greeting, GREETING);
     }
 
     #[tokio::test]
