@@ -200,6 +200,38 @@ startlan 1
 endlan
 "#;
 
+#[test]
+fn lines_of_every_framing_take_anything() {
+    // Bytes that mean something in one of the framings are more likely than others.
+    const TELLING: &[u8] = b"\xa0\xa1\xa5\xa6\xaa\xb0\xb5\xb6\xba\x1b\r\n[] 0123456789abcdefABCDEFx\x20\x18\x00\xff";
+    for codec in ["VM", "Direct", "TerminalMode", "RadisysAscii"] {
+        for oem in ["", "oem PigeonPoint", "oem Radisys"] {
+            let line = format!("serial 15 127.0.0.1 9002 codec {codec} {oem}");
+            let conf = WITH_HOST.replace("serial 15 127.0.0.1 9002 codec VM", &line);
+            let mut rig = Rig::new(&conf, EMU);
+            rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+            let mut dice = Dice(1);
+            for round in 0..2000 {
+                let mut bytes = vec![0; dice.below(80)];
+                dice.fill(&mut bytes);
+                for byte in &mut bytes {
+                    if dice.below(4) != 0 {
+                        *byte = TELLING[dice.below(TELLING.len())];
+                    }
+                }
+                rig.call(|sim, now, out| sim.serial_data(now, HOST, &bytes, out));
+                if round % 100 == 0 {
+                    rig.effects.clear();
+                    rig.call(|sim, now, out| sim.serial_disconnected(now, HOST, out));
+                    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+                }
+            }
+            let mut client = administrator(&mut rig);
+            assert_eq!(client.ask(&mut rig, 6, 1, &[])[0], 0, "{line}");
+        }
+    }
+}
+
 /// Ends every job that waits, well or badly.
 fn end_jobs(rig: &mut Rig, dice: &mut Dice) {
     for (job, work) in rig.jobs() {
