@@ -64,6 +64,8 @@ pub struct Lan {
     // One each per socket and direction: the kernel leaves address lengths in them.
     receive: MultiHeaders<SockaddrStorage>,
     send: MultiHeaders<SockaddrStorage>,
+    /// Receivers of the batch that is being sent.
+    receivers: Vec<Option<SockaddrStorage>>,
 }
 
 impl Lan {
@@ -84,7 +86,15 @@ impl Lan {
         };
         let local = bound.local_addr()?;
         let headers = || MultiHeaders::preallocate(BATCH, None);
-        Ok(Self { id, local, socket: watch(bound, Interest::READABLE)?, receive: headers(), send: headers() })
+        let receivers = Vec::with_capacity(BATCH);
+        Ok(Self {
+            id,
+            local,
+            socket: watch(bound, Interest::READABLE)?,
+            receive: headers(),
+            send: headers(),
+            receivers,
+        })
     }
 
     /// Ready when there may be datagrams.
@@ -152,11 +162,11 @@ impl Lan {
             let range = at(index).map_or(0..0, |(_, start, end)| *start..*end);
             [IoSlice::new(bytes.get(range).unwrap_or_default())]
         });
-        let addresses: [Option<SockaddrStorage>; BATCH] =
-            std::array::from_fn(|index| at(index).map(|(to, _, _)| (*to).into()));
+        self.receivers.clear();
+        self.receivers.extend(datagrams.iter().map(|(to, _, _)| Some((*to).into())));
         let some = slices.iter().take(datagrams.len());
         let fd = self.socket.as_raw_fd();
-        let sent = sendmmsg(fd, &mut self.send, some, addresses, [], MsgFlags::MSG_DONTWAIT)?;
+        let sent = sendmmsg(fd, &mut self.send, some, &self.receivers, [], MsgFlags::MSG_DONTWAIT)?;
         Ok(sent.count())
     }
 }
