@@ -1,0 +1,93 @@
+//! A datagram's way through the simulator allocates nothing: all its buffers are used again.
+
+#[path = "../benches/client/mod.rs"]
+mod client;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use client::{ADMINISTRATOR, Client, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, SystemRandom};
+use ipmi_sim::config::command::statements;
+use ipmi_sim::config::lan_conf;
+use ipmi_sim::ipmi::Moment;
+use ipmi_sim::sim::{Effect, Effects, LanId, Persistence, Simulator};
+
+const LAN: LanId = LanId { mc: 0x20, channel: 1 };
+
+fn file(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/minimal").join(name)).expect(name)
+}
+
+/// The minimal example without a runtime.
+struct Rig {
+    system: Simulator,
+    now: Moment,
+    from: SocketAddr,
+    effects: Effects,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let text = file("lan.conf");
+        let (config, faults) = lan_conf::parse("lan.conf", &text);
+        let config = config.unwrap_or_else(|| panic!("{faults:?}"));
+        let mut system = Simulator::new(config, BTreeMap::new(), Persistence::Off, Box::new(SystemRandom::new()));
+        let now = Moment::new(Duration::from_secs(1000));
+        let mut effects = Effects::default();
+        system.begin(now, &mut effects);
+        let commands = file("sim.emu");
+        for statement in statements("sim.emu", &commands) {
+            system.statement(now, None, &statement, &mut effects);
+        }
+        system.started(now, &mut effects).expect("a BMC");
+        effects.clear();
+        Self { system, now, from: "127.0.0.1:4000".parse().expect("an address"), effects }
+    }
+
+    /// Hands a datagram in and copies what is sent in answer to the end of `answers`.
+    fn datagram(&mut self, bytes: &mut [u8], answers: &mut Vec<u8>) {
+        self.now = self.now + Duration::from_micros(10);
+        self.system.datagram(self.now, LAN, self.from, bytes, &mut self.effects);
+        for effect in &self.effects.list {
+            if let Effect::Send { start, end, .. } = effect {
+                answers.extend_from_slice(&self.effects.bytes[*start..*end]);
+            }
+        }
+        self.effects.clear();
+        self.system.deadline();
+    }
+
+    fn ask(&mut self, client: &mut Client, seq: u8, cmd: u8, data: &[u8], packet: &mut Vec<u8>, answer: &mut Vec<u8>) {
+        client.request(seq, cmd, data, packet);
+        answer.clear();
+        self.datagram(packet, answer);
+        assert_eq!(client.answer(answer).expect("an answer"), seq);
+    }
+}
+
+#[test]
+fn a_request_in_a_session_allocates_nothing() {
+    for suite in [3, 17, 2, 8, 12] {
+        let mut rig = Rig::new();
+        let mut client = Client::login(suite, "admin", "admin", |datagram| {
+            let mut answer = Vec::new();
+            rig.datagram(&mut datagram.to_vec(), &mut answer);
+            Ok(answer)
+        })
+        .expect("a login");
+        let (mut packet, mut answer) = (Vec::new(), Vec::new());
+        rig.ask(&mut client, 0, SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR], &mut packet, &mut answer);
+        let mut some = |count: u32| {
+            for number in 0..count {
+                rig.ask(&mut client, (number % 64) as u8, GET_DEVICE_ID, &[], &mut packet, &mut answer);
+            }
+        };
+        // Buffers grow to their size, which also shows that the counter counts.
+        assert!(allocation_counter::measure(|| some(64)).count_total > 0);
+        let counted = allocation_counter::measure(|| some(640));
+        assert_eq!(counted.count_total, 0, "suite {suite}: {counted:?}");
+    }
+}
