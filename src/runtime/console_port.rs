@@ -22,8 +22,8 @@ use crate::sim::ConsoleId;
 pub const STANDARD: ConsoleId = ConsoleId(0);
 /// How many events may wait.
 pub const EVENT_QUEUE: usize = 32;
-/// Most clients at a time; others wait until one leaves. Each costs a descriptor, and those
-/// that are forgotten open must not take the last one from state files and programs.
+/// Most clients at a time; others are turned away. Each costs a descriptor, and those that
+/// are forgotten open must not take the last one from state files and programs.
 const MOST_CLIENTS: usize = 64;
 /// Most bytes queued for a console that does not read.
 pub(super) const QUEUE: usize = 1 << 20;
@@ -103,10 +103,11 @@ pub fn serve(listener: TcpListener, events: mpsc::Sender<ConsoleEvent>) {
     tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(MOST_CLIENTS));
         let mut number = STANDARD.0;
-        // The semaphore is never closed.
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
+                    // Without a place the client is turned away: it is closed at once.
+                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
                     number += 1;
                     let connection = connection(ConsoleId(number), stream, events.clone());
                     tokio::spawn(async move {
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_crowd_of_clients_waits_for_places() {
+    async fn a_crowd_of_clients_is_turned_away_until_a_place_is_free() {
         let listener = crate::host::serial_peer::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
@@ -219,15 +220,16 @@ mod tests {
             writers.push(writer);
         }
         let mut late = TcpStream::connect(address).await.unwrap();
-        late.write_all(b"hello").await.unwrap();
+        assert_eq!(late.read(&mut [0; 16]).await.unwrap(), 0);
         drop(clients.swap_remove(0));
-        let Some(ConsoleEvent::Ended(ConsoleId(1))) = queue.recv().await else {
-            panic!("served before a place was free")
-        };
-        let Some(ConsoleEvent::Opened(ConsoleId(65), _writer)) = queue.recv().await else { panic!() };
+        assert!(matches!(queue.recv().await, Some(ConsoleEvent::Ended(ConsoleId(1)))));
+        // The place is free a moment later.
+        tokio::task::yield_now().await;
+        let mut late = TcpStream::connect(address).await.unwrap();
         let mut greeting = [0; 9];
         late.read_exact(&mut greeting).await.unwrap();
         assert_eq!(greeting, GREETING);
+        assert!(matches!(queue.recv().await, Some(ConsoleEvent::Opened(ConsoleId(65), _))));
     }
 
     #[tokio::test]
