@@ -138,15 +138,16 @@ impl Simulator {
         }
         let (&handle, message) = message.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
         let answer = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
-        if !answer.is_response() {
-            return self.host_request_to_session(now, lan, handle, message, path, origin, out);
-        }
-        if answer.data.is_empty() {
+        if answer.is_response() && answer.data.is_empty() {
             return Err(CompletionCode::INVALID_LENGTH);
         }
-        // Only the host speaks for the host: a session must not answer what another asked it.
+        // Only the host speaks for the host: a session must not answer what another asked it,
+        // nor send another session anything.
         if origin.medium != Medium::System {
             return Err(CompletionCode::NOT_PRESENT);
+        }
+        if !answer.is_response() {
+            return self.host_request_to_session(now, lan, handle, message, path, origin, out);
         }
         let slot = usize::from(answer.seq);
         let waiting = self.host_messages.slots.get(slot).copied().flatten();

@@ -145,9 +145,10 @@ fn a_session_does_not_answer_for_the_host() {
     let packet = client.packet(PayloadType::Ipmi, &message);
     assert!(rig.send(&packet).is_empty(), "it waits for the host");
     let mut forger = cheap_client(&mut rig, 2);
-    for seq in 0..64 {
+    // An answer in the host's place, and a request to the other session.
+    for (netfn, seq) in (0..64).map(|seq| (0x31, seq)).chain([(0x30, 0)]) {
         let mut forged = vec![0x41, 1];
-        Message { to: 0x81, to_lun: 0, netfn: 0x31, from: 0x20, from_lun: 2, seq, cmd: 0x99, data: &[0, 6, 6, 6] }
+        Message { to: 0x81, to_lun: 0, netfn, from: 0x20, from_lun: 2, seq, cmd: 0x99, data: &[0, 6, 6, 6] }
             .emit(&mut forged);
         let packet = forger.request(6, 0x34, &forged);
         rig.send(&packet);
