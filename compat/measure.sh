@@ -5,7 +5,7 @@
 #
 #   compat/measure.sh [ROUNDS]
 #
-# ROUNDS is how often the load is repeated, 3 if not given; everything takes about two minutes, and
+# ROUNDS is how often the load is repeated, 3 if not given; everything takes about three minutes, and
 # longer the first time, because the program and its load generator are built.
 #
 # Needs Rust and the Debian packages openipmi and ipmitool. Other work on the machine disturbs what
@@ -177,8 +177,11 @@ median() {
 
 row() {
     awk -v name="$1" -v a="$(median original "$2")" -v b="$(median ours "$2")" 'BEGIN {
-        ratio = a == 0 ? "" : sprintf("%.2f", b / a)
-        printf "| %-46s | %10s | %10s | %6s |\n", name, a, b, ratio
+        ratio = a == 0 ? "" : sprintf(b / a < 0.1 ? "%.3f" : "%.2f", b / a)
+        printf "| %-46s | %10s | %10s | %6s |\n", name, short(a), short(b), ratio
+    }
+    function short(value) {
+        return sprintf(value == int(value) || value >= 100 ? "%.0f" : value >= 10 ? "%.1f" : "%.2f", value)
     }'
 }
 
@@ -200,3 +203,7 @@ row "latency under load, 99 %, us" latency-p99-us
 row "processor time per command, us" cpu-us-per-command
 row "program file, KiB" size
 row "program and its libraries but libc, KiB" size_whole
+echo
+echo "Original: $(dpkg-query -W -f '${Package} ${Version}' openipmi 2>/dev/null || echo "$ORIGINAL")." \
+    "Machine: $(awk -F ': ' '/^model name|^uarch/ { print $2; exit }' /proc/cpuinfo), $(nproc) processors," \
+    "$(uname -sr)."
