@@ -3,9 +3,10 @@
 //! Doors open one way. [`ipmi`] holds the plain words every room shares. [`wire`],
 //! [`crypto`], [`config`] and [`store`] know nobody else. [`bmc`] is pure device state.
 //! [`command`] decodes requests, calls [`bmc`], encodes answers. [`lan`], [`sol`] and
-//! [`serial`] know [`wire`] and [`crypto`]. [`sim`] joins them into one simulated
+//! [`serial`] turn bytes of [`wire`] into requests and back. [`sim`] joins them into one simulated
 //! system without touching a socket, a file, a process, a clock or a random source.
-//! [`host`] and [`runtime`] are the outside world and the only rooms with I/O.
+//! [`host`] and [`runtime`] are the outside world; beside them only
+//! [`store::directory`] does input and output, and only [`runtime`] calls it.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -1,8 +1,8 @@
 //! What a device asks of the outside: helper programs (`process.md` sections 10 to 12)
 //! and files, as values.
 //!
-//! The `host` room turns a [`ProgramCall`] into a shell command line and the program's
-//! output back into [`Value`]s.
+//! The simulator turns a [`ProgramCall`] into a shell command line and the program's output
+//! back into [`Value`]s (`sim/program.rs`).
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //! (`commands-sensor-storage.md` section 9, IPMI 2.0 section 31).
 //!
 //! Decides nothing about who may log: events come through [`event`](super::event),
-//! clients' records through the Storage commands, both by way of [`log`].
+//! clients' records through the Storage commands, both by way of [`log()`].
 
 use super::records::{Records, id_of};
 use super::{Action, Error, Machine, StateFile};

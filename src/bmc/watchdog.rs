@@ -1,7 +1,7 @@
 //! The watchdog timer (`commands-core.md` section 4, IPMI 2.0 chapter 27).
 //!
-//! Owns the countdown. What happens at its end is done by the chassis, the message flags
-//! and the event room, in that they are told.
+//! Owns the countdown. What happens at its end is done by [`chassis`],
+//! [`messaging`] and [`event`], which are told.
 
 use std::time::Duration;
 

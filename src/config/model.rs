@@ -38,8 +38,7 @@ pub struct Library {
 pub struct Address {
     /// Host name, literal address, or `*` for any.
     pub host: String,
-    /// Port number; service names are resolved while parsing where they are well known
-    /// digits, else by the look-up.
+    /// The port, as written.
     pub port: Port,
     /// Where it stands, for errors at look-up and bind.
     pub span: Span,

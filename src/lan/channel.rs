@@ -127,8 +127,7 @@ impl LanChannel {
         self.settings.udp_port = port;
     }
 
-    /// Takes one datagram. It is decrypted in place. The runtime's buffer should hold
-    /// 1025 bytes, so that a datagram that is too long can be told from one that fits.
+    /// Takes one datagram. It is decrypted in place.
     pub fn receive<'a>(
         &mut self,
         now: Moment,

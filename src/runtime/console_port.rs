@@ -98,7 +98,7 @@ impl ConsoleWriter {
     }
 }
 
-/// Accepts clients, [`MOST_CLIENTS`] at a time. Their numbers begin with 1.
+/// Accepts clients, `MOST_CLIENTS` at a time. Their numbers begin with 1.
 pub fn serve(listener: TcpListener, events: mpsc::Sender<ConsoleEvent>) {
     tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(MOST_CLIENTS));

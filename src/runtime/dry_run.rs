@@ -1,12 +1,13 @@
 //! `--check` and `--strict`: the command file carried out on a simulator nobody is
 //! connected to, so that every fault is found that a start would find.
 
+use std::path::PathBuf;
+
+use super::clock;
 use super::script::Script;
-use super::{clock, system::System};
+use super::system::System;
 use crate::config::{Diagnostic, Severity};
 use crate::sim::{Effects, StatementOutcome};
-
-use std::path::PathBuf;
 
 /// What a check found.
 #[derive(Debug, Default, PartialEq, Eq)]

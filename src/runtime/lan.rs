@@ -16,7 +16,6 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::watch::watch;
-
 use crate::sim::LanId;
 
 /// Most datagrams taken or sent with one system call.

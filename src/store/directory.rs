@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 
 use super::format::Items;
 
-/// Our own file: the GUID made when the configuration has none. Same format as the
-/// others, one item `guid` of 16 bytes. The original never looks at it.
+/// Our own file: the GUIDs made for LAN channels without a `guid` line. Same format as the
+/// others, an item `XX.N` of 16 bytes for channel N of the MC at XX. The original never
+/// looks at it.
 pub const GUID_FILE: &str = "guid";
 
 /// Permissions of new folders, less the umask.
