@@ -172,11 +172,6 @@ impl Channel {
             _ => 0,
         }
     }
-
-    /// Whether Send Message may address this channel: the IPMB and LAN channels.
-    pub fn can_send(&self) -> bool {
-        matches!(self.kind, Kind::Ipmb | Kind::Lan(_))
-    }
 }
 
 /// The channels of a controller, by number 0 to 15.

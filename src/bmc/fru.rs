@@ -110,15 +110,6 @@ impl Frus {
         self.devices.get_mut(&device)
     }
 
-    /// Whether a request with this network function, command and data asks for the size of
-    /// the console history. Whoever has the history then calls [`Frus::keep_history`]
-    /// before the command is executed.
-    pub fn wants_history(&self, netfn: u8, cmd: u8, data: &[u8]) -> bool {
-        const GET_FRU_INVENTORY_AREA_INFO: (u8, u8) = (0x0a, 0x10);
-        (netfn, cmd) == GET_FRU_INVENTORY_AREA_INFO
-            && data.first().is_some_and(|&device| matches!(self.get(device), Some(FruKind::History(_))))
-    }
-
     /// Keeps a copy of the console history for `session`, in place of what it had: the
     /// newest bytes that [`MAX_HISTORY`] leaves room for.
     pub fn keep_history(&mut self, session: u32, mut history: Vec<u8>) {
@@ -206,9 +197,6 @@ mod tests {
     fn snapshots_belong_to_sessions_and_keep_the_end() {
         let mut frus = Frus::default();
         frus.add_history(10);
-        assert!(frus.wants_history(0x0a, 0x10, &[10]));
-        assert!(!frus.wants_history(0x0a, 0x10, &[9]) && !frus.wants_history(0x0a, 0x11, &[10]));
-        assert!(!frus.wants_history(0x0a, 0x10, &[]));
         frus.keep_history(1, vec![b'x'; 70_000]);
         frus.keep_history(2, b"hello".to_vec());
         let Some(FruKind::History(snapshots)) = frus.get(10) else { panic!("device 10 is the history") };

@@ -20,11 +20,6 @@ impl History {
         Self { bytes: VecDeque::new(), capacity }
     }
 
-    /// How many bytes are kept at most.
-    pub fn capacity(&self) -> usize {
-        self.capacity
-    }
-
     /// How many bytes are kept now.
     pub fn len(&self) -> usize {
         self.bytes.len()

@@ -124,11 +124,6 @@ impl Reply {
         Ok(())
     }
 
-    /// Removes all data bytes, keeping the completion code.
-    pub fn clear_data(&mut self) {
-        self.len = 1;
-    }
-
     /// Completion code and data.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]

@@ -101,9 +101,7 @@ impl Hasher for IdHasher {
 
 impl LanChannel {
     /// A channel without sessions.
-    pub fn new(settings: Settings, random: &mut dyn Random) -> Self {
-        // Everything random is drawn when it is needed.
-        let _ = random;
+    pub fn new(settings: Settings) -> Self {
         Self {
             settings,
             sessions: HashMap::default(),
@@ -233,7 +231,7 @@ impl LanChannel {
     pub(super) fn live(&mut self, call: &mut Call<'_>, id: u32) -> Result<&mut Session, Dropped> {
         let over = self.sessions.get(&id).ok_or(Dropped("there is no such session"))?.deadline() <= call.now;
         if over {
-            self.close(id, call.out);
+            self.close_session(id, call.out);
         }
         self.sessions.get_mut(&id).map(Box::as_mut).ok_or(Dropped("its session has timed out"))
     }
@@ -287,16 +285,12 @@ impl LanChannel {
         let ids: Vec<u32> =
             self.sessions.values().filter(|session| session.user == user).map(|it| it.link.id).collect();
         for id in ids {
-            self.close(id, out);
+            self.close_session(id, out);
         }
     }
 
     /// Ends a session, as Close Session does.
     pub fn close_session(&mut self, session: u32, out: &mut Outbox) {
-        self.close(session, out);
-    }
-
-    pub(super) fn close(&mut self, session: u32, out: &mut Outbox) {
         if self.sessions.remove(&session).is_some() {
             out.events.push(Event::Closed { session });
         }
@@ -368,24 +362,10 @@ impl LanChannel {
         self.sessions.values().find(|session| handle != 0 && session.handle == handle).map(|session| session.link.id)
     }
 
-    /// Where the last new packet of a session came from.
-    pub fn session_peer(&self, session: u32) -> Option<SocketAddr> {
-        self.sessions.get(&session).map(|session| session.peer)
-    }
-
-    /// Where a request of this session comes from and what it may do, as of now: for
-    /// commands that waited. The requester is the remote console.
-    pub fn origin(&self, session: u32) -> Option<Origin> {
-        self.sessions.get(&session).map(|session| self.origin_in(session, ipmb::REMOTE_CONSOLE, 0))
-    }
-
+    /// Where a message of this session comes from and what it may do, as of now.
     fn origin_of(&self, session: u32, message: &Message<'_>) -> Result<Origin, Dropped> {
         let session = self.sessions.get(&session).ok_or(Dropped("its session is gone"))?;
-        Ok(self.origin_in(session, message.from, message.from_lun))
-    }
-
-    fn origin_in(&self, session: &Session, requester: u8, requester_lun: u8) -> Origin {
-        Origin {
+        Ok(Origin {
             channel: self.settings.channel,
             medium: Medium::Lan,
             privilege: Some(session.privilege),
@@ -397,9 +377,9 @@ impl LanChannel {
                 udp_port: self.settings.udp_port,
             }),
             bridged: false,
-            requester,
-            requester_lun,
-        }
+            requester: message.from,
+            requester_lun: message.from_lun,
+        })
     }
 
     /// When [`timeout`](Self::timeout) wants to be called next. Never later than the end

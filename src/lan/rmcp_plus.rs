@@ -18,9 +18,7 @@ use crate::wire::rakp::{
     Algorithms, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, Status, emit_error,
 };
 use crate::wire::session20::{HEADER_LENGTH, Header, PayloadType, set_payload_length};
-
-/// Header of a SOL packet: shorter payloads are none.
-const SOL_HEADER: usize = 4;
+use crate::wire::sol;
 
 impl LanChannel {
     /// Takes a packet in RMCP+ format, from its format byte on.
@@ -74,7 +72,7 @@ impl LanChannel {
         }
         match header.payload_type {
             PayloadType::Ipmi => self.deliver(call, header.session_id, (verdict, header.sequence), payload),
-            PayloadType::Sol if payload.len() < SOL_HEADER => Err(Dropped("its SOL packet is too short")),
+            PayloadType::Sol if payload.len() < sol::HEADER_LENGTH => Err(Dropped("its SOL packet is too short")),
             PayloadType::Sol if verdict == Verdict::Seen => Err(Dropped("its sequence number was used before")),
             PayloadType::Sol => Ok(Received::Sol { session: header.session_id, payload }),
             _ => Err(Dropped("its payload type is unknown, or has no place in a session")),

@@ -55,7 +55,7 @@ impl LanChannel {
         }
         self.respond(to, reply.bytes(), call.random, call.out);
         if let Some(session) = close {
-            self.close(session, call.out);
+            self.close_session(session, call.out);
         }
         true
     }

@@ -9,7 +9,7 @@ use super::{Authority, Event, LanChannel, LanUser, Outbox, Received, ReplyTo, Se
 use crate::crypto::auth_code::Algorithm;
 use crate::crypto::rakp::{Dialect, Exchange};
 use crate::crypto::{Cipher, Secret, Signer, Suite};
-use crate::ipmi::{AuthTypes, Moment, Privilege, Random};
+use crate::ipmi::{AuthTypes, Moment, Origin, Privilege, Random};
 use crate::wire::ipmb::Message;
 use crate::wire::rakp::{Algorithms, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, Status};
 use crate::wire::session15::{self, AuthType};
@@ -135,6 +135,8 @@ pub(crate) struct Bench {
     pub(crate) now: Moment,
     pub(crate) work: Work,
     pub(crate) handed: Vec<Handed>,
+    /// Where the last request came from.
+    pub(crate) last_origin: Option<Origin>,
     pub(crate) waiting: Vec<ReplyTo>,
     pub(crate) events: Vec<Event>,
     out: Outbox,
@@ -152,6 +154,7 @@ impl Server for Bench {
         match received {
             Received::Handled => {}
             Received::Request { reply_to, request } => {
+                self.last_origin = Some(request.origin);
                 self.handed.push(Handed::Request {
                     netfn: request.netfn,
                     cmd: request.cmd,
@@ -188,14 +191,14 @@ impl Bench {
     }
 
     pub(crate) fn with(settings: Settings) -> Self {
-        let mut dice = Dice(1);
         Self {
-            channel: LanChannel::new(settings, &mut dice),
+            channel: LanChannel::new(settings),
             site: Site::default(),
-            dice,
+            dice: Dice(1),
             now: Moment::new(Duration::from_secs(1000)),
             work: Work::Quick,
             handed: Vec::new(),
+            last_origin: None,
             waiting: Vec::new(),
             events: Vec::new(),
             out: Outbox::default(),

@@ -390,7 +390,7 @@ impl<S: System> Driver<S> {
         while let Some(answer) = self.answers.pop_front() {
             let now = clock::now();
             match answer {
-                Answer::LanOpened(lan, local) => self.system.lan_opened(now, lan, local, &mut self.effects),
+                Answer::LanOpened(lan, local) => self.system.lan_opened(lan, local),
                 Answer::ProcessStarted(mc) => self.system.process_started(now, mc, &mut self.effects),
                 Answer::ProcessExited(mc) => self.system.process_exited(now, mc, &mut self.effects),
             }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, CommandFactory, Parser};
+use clap::{ArgAction, Parser};
 
 /// The short usage, after the name of the program.
 const USAGE: &str = "[-c|--config-file FILE] [-f|--command-file FILE] [-x|--command-string CMD]
@@ -128,15 +128,12 @@ impl Options {
             .collect::<Vec<_>>()
             .join(" ")
     }
-
-    /// The definition, for manual page and shell completion.
-    pub fn definition() -> clap::Command {
-        Self::command()
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     fn parse(line: &str) -> Options {
@@ -145,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_definition_is_sound() {
-        Options::definition().debug_assert();
+        Options::command().debug_assert();
     }
 
     #[test]

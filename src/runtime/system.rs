@@ -36,7 +36,7 @@ system! {
     /// Command file and `-x` are done.
     fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String>;
     /// A LAN channel has its socket.
-    fn lan_opened(&mut self, now: Moment, lan: LanId, local: SocketAddr, out: &mut Effects);
+    fn lan_opened(&mut self, lan: LanId, local: SocketAddr);
     /// A datagram came in.
     fn datagram(&mut self, now: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects);
     /// The peer of a serial channel connected.

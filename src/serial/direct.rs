@@ -29,7 +29,7 @@ pub struct Decoder {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { frame: Collector::new(ipmb_message::MAX_LEN), state: State::Outside }
+        Self { frame: Collector::new(ipmb_message::MAX_LENGTH), state: State::Outside }
     }
 }
 

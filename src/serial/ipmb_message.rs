@@ -5,12 +5,12 @@ use super::{Fault, ReplyTo};
 use crate::wire::ipmb::{Message, OVERHEAD, checksum};
 
 /// Most bytes of a message.
-pub const MAX_LEN: usize = 259;
+pub const MAX_LENGTH: usize = 259;
 
 /// Splits a message. Only the sum over the whole is checked, as the original does: a wrong
 /// header checksum made good by the last one passes.
 pub fn parse(bytes: &[u8]) -> Result<(ReplyTo, &[u8]), Fault> {
-    if bytes.len() > MAX_LEN {
+    if bytes.len() > MAX_LENGTH {
         return Err(Fault::TooLong);
     }
     let message = Message::parse_unchecked(bytes).map_err(|_| Fault::TooShort)?;

@@ -51,7 +51,7 @@ impl Decoder {
                 Err(fault) => Inbound::Fault(fault),
                 Ok((reply_to, data)) => Inbound::Message { reply_to, data: data.to_vec() },
             },
-            Some(_) if message.len() > ipmb_message::MAX_LEN => Inbound::Fault(Fault::TooLong),
+            Some(_) if message.len() > ipmb_message::MAX_LENGTH => Inbound::Fault(Fault::TooLong),
             Some(_) => {
                 let reply_to = ReplyTo {
                     rs_addr: THIS,

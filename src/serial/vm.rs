@@ -4,7 +4,7 @@
 use super::collector::Collector;
 use super::{Fault, HostCapabilities, Inbound, ReplyTo};
 use crate::wire::Error;
-use crate::wire::vm::{END_COMMAND, END_MESSAGE, ESCAPE, HostCommand, MAX_LEN, Message, unescape};
+use crate::wire::vm::{END_COMMAND, END_MESSAGE, ESCAPE, HostCommand, MAX_LENGTH, Message, unescape};
 
 /// Receive state.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Decoder {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { frame: Collector::new(MAX_LEN), escaped: false }
+        Self { frame: Collector::new(MAX_LENGTH), escaped: false }
     }
 }
 

@@ -81,20 +81,13 @@ pub struct Simulator {
 
 /// What `debug` and `-d` show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Debug {
+struct Debug {
     /// Raw LAN bytes.
-    pub raw: bool,
+    raw: bool,
     /// Decoded messages.
-    pub messages: bool,
-    /// SOL connections.
-    pub sol: bool,
-}
-
-impl Debug {
-    /// The mask that `-d` counts up: bit 0 raw, bit 1 messages, bit 2 SOL.
-    pub fn from_mask(mask: u8) -> Self {
-        Self { raw: mask & 1 != 0, messages: mask & 2 != 0, sol: mask & 4 != 0 }
-    }
+    messages: bool,
+    /// SOL packets.
+    sol: bool,
 }
 
 impl Simulator {
@@ -130,11 +123,6 @@ impl Simulator {
         simulator
     }
 
-    /// What is shown of messages.
-    pub fn set_debug(&mut self, debug: Debug) {
-        self.debug = debug;
-    }
-
     /// Start of life, before the command file: SOL ports are opened.
     pub fn begin(&mut self, now: Moment, out: &mut Effects) {
         if let Some((name, content)) = self.guid_file() {
@@ -167,7 +155,7 @@ impl Simulator {
     }
 
     /// The socket of a LAN channel is open.
-    pub fn lan_opened(&mut self, _now: Moment, lan: LanId, local: SocketAddr, _out: &mut Effects) {
+    pub fn lan_opened(&mut self, lan: LanId, local: SocketAddr) {
         if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
             slot.channel.set_udp_port(local.port());
         }
@@ -224,7 +212,8 @@ impl Simulator {
             lan::Event::Opened { .. } => self.count_sessions(lan),
             lan::Event::Closed { session } => {
                 self.count_sessions(lan);
-                self.session_ended(now, lan, session, out);
+                bmc::session_closed(&mut self.machine, lan.mc, lan.channel, session);
+                self.carry_out_actions(now, out);
             }
             lan::Event::Log(text) => out.list.push(Effect::Log { level: LogLevel::Info, text }),
         }
@@ -234,17 +223,10 @@ impl Simulator {
     fn count_sessions(&mut self, lan: LanId) {
         if let Some(slot) = self.lans.iter().find(|slot| slot.id == lan)
             && let Some(controller) = self.machine.controller_mut(lan.mc)
+            && let Some(access) = controller.channels.lan_mut(lan.channel)
         {
-            if let Some(access) = controller.channels.lan_mut(lan.channel) {
-                access.active_sessions = u8::try_from(slot.channel.active_sessions()).unwrap_or(u8::MAX);
-            }
+            access.active_sessions = u8::try_from(slot.channel.active_sessions()).unwrap_or(u8::MAX);
         }
-    }
-
-    /// What a session held is freed.
-    fn session_ended(&mut self, now: Moment, lan: LanId, session: u32, out: &mut Effects) {
-        bmc::session_closed(&mut self.machine, lan.mc, lan.channel, session);
-        self.carry_out_actions(now, out);
     }
 
     /// The sessions of a user whose name, password or rights changed end.
@@ -256,11 +238,6 @@ impl Simulator {
                 self.flush_outbox(now, lan, out);
             }
         }
-    }
-
-    /// A job is done.
-    pub fn job_done(&mut self, now: Moment, job: JobId, result: HostResult, out: &mut Effects) {
-        self.continue_after(now, job, result, out);
     }
 
     /// The start command of an MC runs.
@@ -299,11 +276,6 @@ impl Simulator {
         self.host_messages.expire(now);
         bmc::timeout(&mut self.machine, now);
         self.carry_out_actions(now, out);
-    }
-
-    /// The start command of a controller.
-    fn start_command(&self, mc: u8) -> Option<String> {
-        self.controller_config(mc).and_then(|config| config.start_command.clone())
     }
 
     fn controller_config(&self, mc: u8) -> Option<&ControllerConfig> {

@@ -92,7 +92,6 @@ impl Simulator {
         if self.has_too_many_waiting(path.requester()) {
             return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
         }
-        self.take_history(mc, request);
         let mut reply = Reply::new(&request.origin);
         let mut context = Context { now, machine: &mut self.machine, mc, origin: request.origin };
         let outcome = command::dispatch(&mut context, request, &mut reply);
@@ -114,17 +113,6 @@ impl Simulator {
             all += 1;
         }
         own >= MOST_WAITING || all >= MOST_WAITING_ALTOGETHER
-    }
-
-    /// A session that asks for the size of the console history reads that history, however
-    /// it grows meanwhile.
-    pub(super) fn take_history(&mut self, mc: u8, request: &Request<'_>) {
-        let Some(controller) = self.machine.controller_mut(mc) else { return };
-        if let Some(session) = request.origin.session
-            && controller.frus.wants_history(request.netfn, request.cmd, request.data)
-        {
-            controller.frus.keep_history(session.id, controller.history_copy());
-        }
     }
 
     /// What follows a command: its actions, then its answer now, after its slow work, or
@@ -271,7 +259,7 @@ impl Simulator {
             Action::Save(_) | Action::UserChanged { .. } => {}
             Action::Host { mc, signal } => self.signal_host(mc, signal, out),
             Action::StartProcess { mc } => {
-                if let Some(command) = self.start_command(mc) {
+                if let Some(command) = self.machine.controller(mc).and_then(|mc| mc.vm.start_command.clone()) {
                     out.list.push(Effect::StartProcess { mc, command });
                 }
             }
@@ -311,7 +299,7 @@ impl Simulator {
     }
 
     /// A job is done: what waited for it goes on.
-    pub(super) fn continue_after(&mut self, now: Moment, id: JobId, result: HostResult, out: &mut Effects) {
+    pub fn job_done(&mut self, now: Moment, id: JobId, result: HostResult, out: &mut Effects) {
         match self.pending.remove(&id) {
             None => {}
             Some(Pending::Save { file }) => self.saved(now, id, file, result, out),

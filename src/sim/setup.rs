@@ -39,7 +39,7 @@ impl Simulator {
             self.lans.push(LanSlot {
                 id: LanId { mc, channel: lan.channel },
                 config: lan.clone(),
-                channel: LanChannel::new(settings, self.random.as_mut()),
+                channel: LanChannel::new(settings),
                 open: false,
             });
         }

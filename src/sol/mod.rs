@@ -16,18 +16,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::ipmi::Moment;
-use crate::wire::sol::{MAX_DATA, MAX_LEN, Operation, Packet, Status};
+use crate::wire::sol::{MAX_DATA, Operation, Packet, Status};
 use port::{Escaping, PortQueue};
 use receiver::{Acknowledgement, Receiver, Verdict};
 use sender::{Counting, Due, Sender, Sequence};
 
 pub use outbox::{Outbox, Output};
-
-/// Payload size, header included, that Activate Payload announces for both directions of
-/// instance 1: all that one acknowledgement can count. freeipmi takes no more.
-pub const PAYLOAD_SIZE: u16 = MAX_LEN as u16;
-/// What Activate Payload announces for instance 2, the history.
-pub const HISTORY_PAYLOAD_SIZE: u16 = HISTORY_PACKET as u16;
 
 /// Data bytes in a packet of history.
 const HISTORY_PACKET: usize = 64;

@@ -14,11 +14,11 @@ use std::fmt;
 use super::Error;
 
 /// Bytes before the data.
-pub const HEADER_LEN: usize = 4;
+pub const HEADER_LENGTH: usize = 4;
 /// Most data bytes in a packet: an acknowledgement counts them in one byte.
 pub const MAX_DATA: usize = 255;
 /// Most bytes of a packet.
-pub const MAX_LEN: usize = HEADER_LEN + MAX_DATA;
+pub const MAX_LENGTH: usize = HEADER_LENGTH + MAX_DATA;
 /// Highest packet sequence number; 1 follows it.
 pub const MAX_SEQUENCE: u8 = 15;
 
@@ -69,11 +69,6 @@ impl Status {
     /// Whether every bit of `other` is set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
-    }
-
-    /// Both sets of bits.
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
     }
 }
 
@@ -160,9 +155,9 @@ mod tests {
 
     #[test]
     fn too_short_is_no_packet() {
-        for len in 0..HEADER_LEN {
-            assert_eq!(Packet::parse(&[0xff; HEADER_LEN][..len]), Err(Error::Truncated));
+        for len in 0..HEADER_LENGTH {
+            assert_eq!(Packet::parse(&[0xff; HEADER_LENGTH][..len]), Err(Error::Truncated));
         }
-        assert_eq!(Packet::parse(&[0; HEADER_LEN]), Ok(Packet::default()));
+        assert_eq!(Packet::parse(&[0; HEADER_LENGTH]), Ok(Packet::default()));
     }
 }

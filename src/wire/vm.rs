@@ -30,7 +30,7 @@ pub const ESCAPE_BIT: u8 = 0x10;
 /// The protocol version spoken here.
 pub const VERSION: u8 = 1;
 /// Most bytes of a frame, its end and escapes not counted.
-pub const MAX_LEN: usize = 259;
+pub const MAX_LENGTH: usize = 259;
 
 /// Command numbers, host to BMC and BMC to host.
 mod code {

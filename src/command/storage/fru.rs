@@ -21,13 +21,20 @@ fn bytes_of(device: &FruKind, session: Option<u32>) -> Option<&[u8]> {
 }
 
 /// `[device]`; answer `[size 2][access]`. CCh for a device that is not there or has no data.
+///
+/// A session that asks for the size of the console history reads it from then on as it is
+/// now, however it grows meanwhile.
 pub(super) fn get_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let session = context.origin.session.map(|session| session.id);
-    let device = context.controller()?.frus.get(request.data[0]).ok_or(CompletionCode::INVALID_FIELD)?;
+    let controller = context.controller()?;
+    if let (Some(session), Some(FruKind::History(_))) = (session, controller.frus.get(request.data[0])) {
+        controller.frus.keep_history(session, controller.history_copy());
+    }
+    let device = controller.frus.get(request.data[0]).ok_or(CompletionCode::INVALID_FIELD)?;
     let size = match device {
         FruKind::File { size, .. } => *size as usize,
         FruKind::Inline(_) | FruKind::History(_) => bytes_of(device, session).map_or(0, <[u8]>::len),

@@ -91,7 +91,7 @@ impl System for Fake {
         if self.diary.lock().unwrap().iter().any(|line| line == "print no bmc") { Err("no BMC".into()) } else { Ok(()) }
     }
 
-    fn lan_opened(&mut self, _: Moment, _: LanId, local: SocketAddr, _: &mut Effects) {
+    fn lan_opened(&mut self, _: LanId, local: SocketAddr) {
         self.note(format!("lan opened {}", local.ip()));
     }
 

@@ -135,7 +135,6 @@ impl World {
     /// Sends a request that came in from `origin`.
     pub(super) fn ask_from(&mut self, origin: Origin, mc: u8, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Reply {
         let request = Request { netfn, cmd, lun, origin, data };
-        self.sim.take_history(mc, &request);
         let mut reply = Reply::new(&origin);
         let mut context = Context { now: NOW, machine: &mut self.sim.machine, mc, origin };
         let mut outcome = dispatch(&mut context, &request, &mut reply);
