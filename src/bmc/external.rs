@@ -88,22 +88,20 @@ pub type ProgramResult = Result<Vec<Value>, ProgramFailure>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramFailure;
 
-/// Slow work a command waits for.
+/// Work on a part of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Job {
-    /// Run a helper program.
-    Program(ProgramCall),
-    /// Read exactly `length` bytes of a file at an offset.
-    ReadFile {
+pub enum FileJob {
+    /// Read at most `length` bytes at an offset.
+    Read {
         /// Path, relative to the working directory.
         path: String,
         /// Where to start.
         offset: u64,
-        /// How many bytes.
+        /// How many bytes at most.
         length: usize,
     },
     /// Write bytes into an existing file at an offset.
-    WriteFile {
+    Write {
         /// Path, relative to the working directory.
         path: String,
         /// Where to start.
@@ -113,15 +111,32 @@ pub enum Job {
     },
 }
 
+/// What came of a [`FileJob`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileResult {
+    /// Of reading: the bytes, fewer than asked for at the end of the file; or the operating
+    /// system's words.
+    Read(Result<Vec<u8>, String>),
+    /// Of writing: how many bytes; or the operating system's words.
+    Written(Result<usize, String>),
+}
+
+/// Slow work a command waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Run a helper program.
+    Program(ProgramCall),
+    /// Read or write a file.
+    File(FileJob),
+}
+
 /// What came of a [`Job`].
 #[derive(Debug)]
 pub enum JobResult {
     /// Of a helper program.
     Program(ProgramResult),
-    /// Of reading: the bytes, shorter than asked at end of file; or the error's text.
-    Read(Result<Vec<u8>, String>),
-    /// Of writing: how many bytes; or the error's text.
-    Written(Result<usize, String>),
+    /// Of a file.
+    File(FileResult),
 }
 
 /// What happens with the result of a [`BackgroundJob`].

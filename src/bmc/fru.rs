@@ -1,13 +1,13 @@
 //! FRU inventory devices of a controller (`commands-sensor-storage.md` section 10, IPMI 2.0
 //! section 34): in memory, in a file, or the history of the console.
 //!
-//! Opens no file: what is in one is read and written by [`Job`]s.
+//! Opens no file: what is in one is read and written by [`FileJob`]s.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Error;
-use super::external::Job;
+use super::external::FileJob;
 
 /// Most bytes a FRU may have.
 pub const MAX_SIZE: u32 = 8192;
@@ -35,19 +35,19 @@ pub enum FruKind {
 
 impl FruKind {
     /// The read of `length` bytes of a file-backed one, `at` bytes behind its beginning.
-    pub fn read_job(&self, at: u16, length: usize) -> Option<Job> {
+    pub fn read_job(&self, at: u16, length: usize) -> Option<FileJob> {
         match self {
             Self::File { offset, path, .. } => {
-                Some(Job::ReadFile { path: path.clone(), offset: u64::from(*offset) + u64::from(at), length })
+                Some(FileJob::Read { path: path.clone(), offset: u64::from(*offset) + u64::from(at), length })
             }
             Self::Inline(_) | Self::History(_) => None,
         }
     }
 
     /// The write of `data` into a file-backed one, `at` bytes behind its beginning.
-    pub fn write_job(&self, at: u16, data: &[u8]) -> Option<Job> {
+    pub fn write_job(&self, at: u16, data: &[u8]) -> Option<FileJob> {
         match self {
-            Self::File { offset, path, .. } => Some(Job::WriteFile {
+            Self::File { offset, path, .. } => Some(FileJob::Write {
                 path: path.clone(),
                 offset: u64::from(*offset) + u64::from(at),
                 data: data.to_vec(),
@@ -63,7 +63,7 @@ pub enum Dump<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
     /// What this job reads.
-    File(Job),
+    File(FileJob),
 }
 
 /// The FRU inventory devices of a controller.
@@ -186,7 +186,7 @@ mod tests {
         let Ok(Dump::Bytes(bytes)) = frus.dump(8) else { panic!("device 8 has bytes") };
         assert_eq!(dump_text(bytes), " 0x01 0x02 0x03 0x00 0x00 0x00 0x00 0x00\n 0x00\n");
         assert_eq!(dump_text(&[0xff; 8]), " 0xff 0xff 0xff 0xff 0xff 0xff 0xff 0xff\n");
-        let job = Job::ReadFile { path: "fru.bin".into(), offset: 4, length: 16 };
+        let job = FileJob::Read { path: "fru.bin".into(), offset: 4, length: 16 };
         assert_eq!(frus.dump(2), Ok(Dump::File(job)));
         for device in [6, 66, 255] {
             assert_eq!(frus.dump(device), Err(Error::Invalid));

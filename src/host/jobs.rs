@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{HostEvent, HostEvents, report, shell};
 use crate::bmc::LogLevel;
+use crate::bmc::external::{FileJob, FileResult};
 use crate::config::text::os_string;
 use crate::sim::{HostJob, HostResult, JobId};
 use crate::store::directory::message;
@@ -50,7 +51,7 @@ impl Jobs {
     pub fn run(&mut self, job: JobId, work: HostJob) {
         let key = match &work {
             HostJob::Shell { lane, .. } => LaneKey::Shell(*lane),
-            HostJob::ReadFile { path, .. } | HostJob::WriteFile { path, .. } => LaneKey::File(path.clone()),
+            HostJob::File(FileJob::Read { path, .. } | FileJob::Write { path, .. }) => LaneKey::File(path.clone()),
             HostJob::SaveState { name, .. } => LaneKey::State(name.clone()),
         };
         let sender = self.lanes.entry(key).or_insert_with(|| {
@@ -79,14 +80,7 @@ async fn lane(
         };
         let (job, result) = match next {
             (job, HostJob::Shell { line, .. }) => (job, HostResult::Shell(run_shell(&line, limit, &events).await)),
-            (job, HostJob::ReadFile { path, offset, length }) => {
-                let bytes = blocking(move || read_file(&path, offset, length)).await;
-                (job, HostResult::Read(bytes.map_err(|e| message(&e))))
-            }
-            (job, HostJob::WriteFile { path, offset, data }) => {
-                let count = blocking(move || write_file(&path, offset, &data)).await;
-                (job, HostResult::Written(count.map_err(|e| message(&e))))
-            }
+            (job, HostJob::File(work)) => (job, HostResult::File(run_file(work).await)),
             (mut job, HostJob::SaveState { name, mut content }) => {
                 // Only the newest content matters; the jobs it replaces are answered once it
                 // is on the disk.
@@ -126,6 +120,19 @@ async fn run_shell(line: &str, limit: Duration, events: &HostEvents) -> crate::s
             .await;
     }
     outcome.result
+}
+
+async fn run_file(work: FileJob) -> FileResult {
+    match work {
+        FileJob::Read { path, offset, length } => {
+            let bytes = blocking(move || read_file(&path, offset, length)).await;
+            FileResult::Read(bytes.map_err(|e| message(&e)))
+        }
+        FileJob::Write { path, offset, data } => {
+            let count = blocking(move || write_file(&path, offset, &data)).await;
+            FileResult::Written(count.map_err(|e| message(&e)))
+        }
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
@@ -226,17 +233,17 @@ mod tests {
         std::fs::write(&path, b"0123456789").unwrap();
         let (events, mut queue) = mpsc::channel(8);
         let mut jobs = Jobs::new(events, None, LIMIT);
-        let read = |offset, length| HostJob::ReadFile { path: path.clone(), offset, length };
-        jobs.run(JobId(1), HostJob::WriteFile { path: path.clone(), offset: 2, data: b"XY".to_vec() });
+        let read = |offset, length| HostJob::File(FileJob::Read { path: path.clone(), offset, length });
+        jobs.run(JobId(1), HostJob::File(FileJob::Write { path: path.clone(), offset: 2, data: b"XY".to_vec() }));
         jobs.run(JobId(2), read(1, 4));
         jobs.run(JobId(3), read(8, 100));
         jobs.run(JobId(4), read(0, 3));
         jobs.run(JobId(5), read(50, 3));
-        assert_eq!(next(&mut queue).await, (1, HostResult::Written(Ok(2))));
-        assert_eq!(next(&mut queue).await, (2, HostResult::Read(Ok(b"1XY4".to_vec()))));
-        assert_eq!(next(&mut queue).await, (3, HostResult::Read(Ok(b"89".to_vec()))));
-        assert_eq!(next(&mut queue).await, (4, HostResult::Read(Ok(b"01X".to_vec()))));
-        assert_eq!(next(&mut queue).await, (5, HostResult::Read(Ok(Vec::new()))));
+        assert_eq!(next(&mut queue).await, (1, HostResult::File(FileResult::Written(Ok(2)))));
+        assert_eq!(next(&mut queue).await, (2, HostResult::File(FileResult::Read(Ok(b"1XY4".to_vec())))));
+        assert_eq!(next(&mut queue).await, (3, HostResult::File(FileResult::Read(Ok(b"89".to_vec())))));
+        assert_eq!(next(&mut queue).await, (4, HostResult::File(FileResult::Read(Ok(b"01X".to_vec())))));
+        assert_eq!(next(&mut queue).await, (5, HostResult::File(FileResult::Read(Ok(Vec::new())))));
         assert_eq!(std::fs::read(&path).unwrap(), b"01XY456789");
     }
 
@@ -248,13 +255,19 @@ mod tests {
         let (events, mut queue) = mpsc::channel(8);
         let mut jobs = Jobs::new(events, None, LIMIT);
         let missing = directory.path().join("missing").to_str().unwrap().to_string();
-        jobs.run(JobId(1), HostJob::ReadFile { path: missing.clone(), offset: 0, length: 1 });
-        assert_eq!(next(&mut queue).await, (1, HostResult::Read(Err("No such file or directory".into()))));
-        jobs.run(JobId(2), HostJob::WriteFile { path: missing.clone(), offset: 0, data: vec![1] });
-        assert_eq!(next(&mut queue).await, (2, HostResult::Written(Err("No such file or directory".into()))));
+        jobs.run(JobId(1), HostJob::File(FileJob::Read { path: missing.clone(), offset: 0, length: 1 }));
+        assert_eq!(
+            next(&mut queue).await,
+            (1, HostResult::File(FileResult::Read(Err("No such file or directory".into()))))
+        );
+        jobs.run(JobId(2), HostJob::File(FileJob::Write { path: missing.clone(), offset: 0, data: vec![1] }));
+        assert_eq!(
+            next(&mut queue).await,
+            (2, HostResult::File(FileResult::Written(Err("No such file or directory".into()))))
+        );
         assert!(!std::path::Path::new(&missing).exists());
-        jobs.run(JobId(3), HostJob::ReadFile { path: fifo.to_str().unwrap().into(), offset: 0, length: 1 });
-        assert_eq!(next(&mut queue).await, (3, HostResult::Read(Ok(Vec::new()))));
+        jobs.run(JobId(3), HostJob::File(FileJob::Read { path: fifo.to_str().unwrap().into(), offset: 0, length: 1 }));
+        assert_eq!(next(&mut queue).await, (3, HostResult::File(FileResult::Read(Ok(Vec::new())))));
     }
 
     #[tokio::test]

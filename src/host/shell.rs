@@ -13,10 +13,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
 use crate::config::text::os_string;
-use crate::sim::ShellResult;
+use crate::sim::{OUTPUT_LIMIT, ShellResult};
 
-/// Output kept: one byte more than a helper program may print.
-const OUTPUT: usize = 2047;
 /// Standard error kept for the log.
 const COMPLAINTS: usize = 4096;
 /// How long output is waited for once the shell has ended: what it wrote is in the pipe
@@ -56,8 +54,9 @@ pub async fn run(line: &str, limit: Duration) -> Outcome {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (mut output, mut complaints) = (Vec::new(), Vec::new());
     let ended = {
-        let reading =
-            async { tokio::join!(collect(stdout, &mut output, OUTPUT), collect(stderr, &mut complaints, COMPLAINTS)) };
+        let reading = async {
+            tokio::join!(collect(stdout, &mut output, OUTPUT_LIMIT), collect(stderr, &mut complaints, COMPLAINTS))
+        };
         tokio::pin!(reading);
         let timer = tokio::time::sleep(limit);
         tokio::pin!(timer);

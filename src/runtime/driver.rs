@@ -28,6 +28,7 @@ use super::syslog::Syslog;
 use super::system::System;
 use super::terminal::{self, Input, RawTerminal, Streams};
 use crate::bmc::LogLevel;
+use crate::bmc::external::FileJob;
 use crate::config::model::Address;
 use crate::config::text::encode;
 use crate::config::{Diagnostic, Severity};
@@ -475,7 +476,7 @@ impl<S: System> Driver<S> {
                 self.sol(mc, SolCommand::Read(if enabled { Reading::On } else { Reading::Off }));
             }
             Effect::Run { job, work } => {
-                if matches!(work, HostJob::SaveState { .. } | HostJob::WriteFile { .. }) {
+                if matches!(work, HostJob::SaveState { .. } | HostJob::File(FileJob::Write { .. })) {
                     self.writes.insert(job);
                 }
                 if let Some(begun) = &mut self.begun {

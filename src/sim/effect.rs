@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::bmc::LogLevel;
+use crate::bmc::external::{FileJob, FileResult};
 use crate::config::model::{Address, SolTarget};
 
 /// Which LAN channel: an MC's address and the channel's number.
@@ -31,35 +32,22 @@ pub struct JobId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConsoleId(pub u64);
 
+/// Standard output of this many bytes or more is refused, so no more is captured.
+pub const OUTPUT_LIMIT: usize = 2047;
+
 /// Slow work for the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostJob {
-    /// Run `sh -c line`, standard output captured up to 2046 bytes. Jobs with the same
-    /// `lane` run one after the other, in order.
+    /// Run `sh -c line`, standard output captured up to [`OUTPUT_LIMIT`]. Jobs with the
+    /// same `lane` run one after the other, in order.
     Shell {
         /// The whole line.
         line: String,
         /// IPMB address of the MC the program belongs to.
         lane: u8,
     },
-    /// Read at most `length` bytes of a file.
-    ReadFile {
-        /// Path, relative to the working directory.
-        path: String,
-        /// Where to start.
-        offset: u64,
-        /// How many bytes at most.
-        length: usize,
-    },
-    /// Write bytes into an existing file.
-    WriteFile {
-        /// Path, relative to the working directory.
-        path: String,
-        /// Where to start.
-        offset: u64,
-        /// What to write.
-        data: Vec<u8>,
-    },
+    /// Read or write a part of a file.
+    File(FileJob),
     /// Replace a state file, durably.
     SaveState {
         /// File name in the state directory.
@@ -74,10 +62,8 @@ pub enum HostJob {
 pub enum HostResult {
     /// Of a shell line.
     Shell(ShellResult),
-    /// Of reading: the bytes, or the operating system's words.
-    Read(Result<Vec<u8>, String>),
-    /// Of writing a file.
-    Written(Result<usize, String>),
+    /// Of a file.
+    File(FileResult),
     /// Of saving a state file.
     Saved(Result<(), String>),
 }
@@ -88,7 +74,7 @@ pub struct ShellResult {
     /// Raw wait status as the kernel gives it (exit 1 is 100h), or `None` when it could
     /// not be started or was ended for taking too long.
     pub status: Option<i32>,
-    /// Standard output, at most 2047 bytes; 2047 means there was more.
+    /// Standard output; [`OUTPUT_LIMIT`] bytes mean that there was more.
     pub output: Vec<u8>,
     /// Why there is no status.
     pub problem: Option<String>,

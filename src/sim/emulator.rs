@@ -7,7 +7,6 @@ use super::effect::{ConsoleId, Effect, Effects, HostJob};
 use super::route::Pending;
 use super::{Debug, Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
-use crate::bmc::external::Job;
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
 use crate::bmc::{Controller, Error, StateFile, fru, oem, sdr, sel};
 use crate::config::command::{Command, SensorAddress, SensorPoll, Statement};
@@ -256,11 +255,10 @@ impl Simulator {
         }
         match controller.frus.dump(device).map_err(unable)? {
             fru::Dump::Bytes(bytes) => out.list.push(Effect::Print { console, text: fru::dump_text(bytes) }),
-            fru::Dump::File(Job::ReadFile { path, offset, length }) => {
-                let id = self.run(HostJob::ReadFile { path, offset, length }, out);
+            fru::Dump::File(job) => {
+                let id = self.run(HostJob::File(job), out);
                 self.pending.insert(id, Pending::Dump { console });
             }
-            fru::Dump::File(_) => return Err(unable(Error::Invalid)),
         }
         Ok(())
     }

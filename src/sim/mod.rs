@@ -20,7 +20,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-pub use effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, SerialId, ShellResult};
+pub use effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, OUTPUT_LIMIT, SerialId, ShellResult};
 pub use emulator::StatementOutcome;
 
 use crate::bmc::{self, LogLevel, Machine, StateFile};

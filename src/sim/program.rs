@@ -7,11 +7,8 @@
 
 use std::fmt::Write;
 
-use super::effect::ShellResult;
+use super::effect::{OUTPUT_LIMIT, ShellResult};
 use crate::bmc::external::{Kind, Operation, ProgramCall, ProgramFailure, ProgramResult, Value};
-
-/// Output of this many bytes or more is refused.
-pub const OUTPUT_LIMIT: usize = 2047;
 
 /// Names of the boot devices, by selector (IPMI 2.0 table 28-14, bits 5 to 2).
 const BOOT_DEVICES: [(u8, &str); 5] = [(0, "none"), (1, "pxe"), (2, "default"), (5, "cdrom"), (6, "bios")];

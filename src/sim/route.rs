@@ -4,7 +4,7 @@ use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId};
 use super::program;
 use super::return_path::{Requester, ReturnPath};
 use super::{Persistence, Simulator};
-use crate::bmc::external::{AfterJob, Job, JobResult, ProgramCall, ProgramResult};
+use crate::bmc::external::{AfterJob, FileResult, Job, JobResult, ProgramCall, ProgramResult};
 use crate::bmc::{Action, LogLevel, StateFile, fru};
 use crate::command::{self, Context, Continuation, Outcome};
 use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, netfn};
@@ -195,12 +195,7 @@ impl Simulator {
                 }
                 Err(outcome) => Err(JobResult::Program(log_failure(outcome, out))),
             },
-            Job::ReadFile { path, offset, length } => {
-                Ok((self.run(HostJob::ReadFile { path, offset, length }, out), None))
-            }
-            Job::WriteFile { path, offset, data } => {
-                Ok((self.run(HostJob::WriteFile { path, offset, data }, out), None))
-            }
+            Job::File(job) => Ok((self.run(HostJob::File(job), out), None)),
         }
     }
 
@@ -305,8 +300,8 @@ impl Simulator {
             Some(Pending::Save { file }) => self.saved(now, id, file, result, out),
             Some(Pending::Dump { console }) => {
                 let text = match result {
-                    HostResult::Read(Ok(bytes)) => fru::dump_text(&bytes),
-                    HostResult::Read(Err(reason)) => format!("**Unable to dump FRU data: {reason}\n"),
+                    HostResult::File(FileResult::Read(Ok(bytes))) => fru::dump_text(&bytes),
+                    HostResult::File(FileResult::Read(Err(reason))) => format!("**Unable to dump FRU data: {reason}\n"),
                     _ => return,
                 };
                 out.list.push(Effect::Print { console, text });
@@ -381,9 +376,8 @@ fn job_result(call: Option<&Call>, result: HostResult, out: &mut Effects) -> Job
         (Some(Call { call, line }), HostResult::Shell(ended)) => {
             JobResult::Program(log_failure(program::outcome(call, line, &ended), out))
         }
-        (_, HostResult::Read(read)) => JobResult::Read(read),
-        (_, HostResult::Written(written)) => JobResult::Written(written),
-        (_, other) => JobResult::Read(Err(format!("the runtime answered {other:?}"))),
+        (_, HostResult::File(result)) => JobResult::File(result),
+        (_, other) => JobResult::File(FileResult::Read(Err(format!("the runtime answered {other:?}")))),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, report};
-use crate::bmc::external::{BackgroundJob, Job, JobResult};
+use crate::bmc::external::{BackgroundJob, FileJob, FileResult, Job, JobResult};
 use crate::bmc::{Action, Error, LogLevel, Machine};
 use crate::ipmi::Moment;
 
@@ -186,8 +186,8 @@ pub fn begin_poll(machine: &mut Machine, now: Moment, id: SensorId) -> Option<(J
         Content::Ascii => ASCII_LENGTH,
         Content::Raw => poll.spec.length.min(RAW_LENGTH) as usize,
     };
-    let job = Job::ReadFile { path: poll.spec.path.clone(), offset: u64::from(poll.spec.offset), length };
-    Some((job, Ticket(poll.ticket)))
+    let job = FileJob::Read { path: poll.spec.path.clone(), offset: u64::from(poll.spec.offset), length };
+    Some((Job::File(job), Ticket(poll.ticket)))
 }
 
 /// Ends a poll: the number in the file becomes the reading or the states, with the events
@@ -200,9 +200,11 @@ pub fn finish_poll(machine: &mut Machine, now: Moment, id: SensorId, ticket: Tic
     }
     poll.in_flight = false;
     let bytes = match result {
-        JobResult::Read(Ok(bytes)) => bytes,
-        JobResult::Read(Err(problem)) => return failed(machine, id, &problem, "Unable to open sensor file"),
-        JobResult::Program(_) | JobResult::Written(_) => return,
+        JobResult::File(FileResult::Read(Ok(bytes))) => bytes,
+        JobResult::File(FileResult::Read(Err(problem))) => {
+            return failed(machine, id, &problem, "Unable to open sensor file");
+        }
+        JobResult::Program(_) | JobResult::File(FileResult::Written(_)) => return,
     };
     match interpret(&poll.spec, &bytes) {
         Ok(number) => {

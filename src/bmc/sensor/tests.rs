@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::bmc::Action;
-use crate::bmc::external::{Job, JobResult};
+use crate::bmc::external::{FileJob, FileResult, Job, JobResult};
 
 const ID: SensorId = SensorId { mc: 0x20, lun: 0, number: 7 };
 
@@ -122,7 +122,7 @@ fn answer(machine: &mut Machine, now: Moment, result: JobResult) {
 }
 
 fn read(text: &str) -> JobResult {
-    JobResult::Read(Ok(text.as_bytes().to_vec()))
+    JobResult::File(FileResult::Read(Ok(text.as_bytes().to_vec())))
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn polls_follow_each_other_and_fill_the_value() {
     polled(&mut machine, THRESHOLD_CODE, None);
     set_event_support(&mut machine, at(500), ID, settings(0)).unwrap();
     assert_eq!(deadline(&machine), Some(at(1500)), "polling at once restarts the timer");
-    assert_eq!(machine.jobs[0].job, Job::ReadFile { path: "temp".into(), offset: 0, length: 99 });
+    assert_eq!(machine.jobs[0].job, Job::File(FileJob::Read { path: "temp".into(), offset: 0, length: 99 }));
     timeout(&mut machine, at(1500));
     assert_eq!(machine.jobs.len(), 1, "the first read is still under way");
     answer(&mut machine, at(1600), read("150\n"));
@@ -160,7 +160,7 @@ fn a_failed_poll_is_logged_and_changes_nothing() {
     let mut machine = machine();
     polled(&mut machine, THRESHOLD_CODE, None);
     set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
-    answer(&mut machine, at(0), JobResult::Read(Err("No such file or directory".into())));
+    answer(&mut machine, at(0), JobResult::File(FileResult::Read(Err("No such file or directory".into()))));
     assert!(!sensor(&mut machine).has_value);
     let text = "Error getting sensor value (20,0,7): No such file or directory, Unable to open sensor file";
     assert!(machine.actions.iter().any(|action| matches!(action, Action::Log { text: found, .. } if found == text)));
@@ -177,7 +177,7 @@ fn a_failure_is_logged_once_until_it_changes() {
         machine.actions.clear();
         logged
     };
-    let missing = || JobResult::Read(Err("No such file or directory".into()));
+    let missing = || JobResult::File(FileResult::Read(Err("No such file or directory".into())));
     assert_eq!([poll(missing()), poll(missing())], [1, 0]);
     assert_eq!([poll(read("x")), poll(read("x"))], [1, 0]);
     assert_eq!([poll(read("1")), poll(read("x"))], [0, 1], "after it has worked it is a new one");

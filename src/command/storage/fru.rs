@@ -3,7 +3,7 @@
 
 use super::super::{Context, Outcome};
 use super::word;
-use crate::bmc::external::JobResult;
+use crate::bmc::external::{FileResult, Job, JobResult};
 use crate::bmc::fru::FruKind;
 use crate::bmc::{Action, LogLevel};
 use crate::ipmi::{CompletionCode, Reply, Request};
@@ -70,12 +70,16 @@ pub(super) fn read(
         let job = device.read_job(offset, count).ok_or(CompletionCode::UNSPECIFIED)?;
         let name = file_name(device);
         let then = move |context: &mut Context<'_>, result, reply: &mut Reply| match result {
-            JobResult::Read(Ok(bytes)) if bytes.len() == count => put_data(reply, &bytes),
-            JobResult::Read(Ok(_)) => Err(failed(context, "(read) error on read", &name, "file is too short")),
-            JobResult::Read(Err(problem)) => Err(failed(context, "(read) error on open", &name, &problem)),
-            JobResult::Program(_) | JobResult::Written(_) => Err(CompletionCode::UNSPECIFIED),
+            JobResult::File(FileResult::Read(Ok(bytes))) if bytes.len() == count => put_data(reply, &bytes),
+            JobResult::File(FileResult::Read(Ok(_))) => {
+                Err(failed(context, "(read) error on read", &name, "file is too short"))
+            }
+            JobResult::File(FileResult::Read(Err(problem))) => {
+                Err(failed(context, "(read) error on open", &name, &problem))
+            }
+            _ => Err(CompletionCode::UNSPECIFIED),
         };
-        return Ok(Outcome::Wait(job, Box::new(then)));
+        return Ok(Outcome::Wait(Job::File(job), Box::new(then)));
     }
     let bytes = bytes_of(device, session).filter(|bytes| !bytes.is_empty()).ok_or(CompletionCode::INVALID_FIELD)?;
     let left = bytes.get(usize::from(offset)..).filter(|left| !left.is_empty());
@@ -150,15 +154,17 @@ pub(super) fn write(
     let job = device.write_job(offset, data).ok_or(CompletionCode::UNSPECIFIED)?;
     let name = file_name(device);
     let then = move |context: &mut Context<'_>, result, reply: &mut Reply| match result {
-        JobResult::Written(Ok(written)) if written == usize::from(count) => {
+        JobResult::File(FileResult::Written(Ok(written))) if written == usize::from(count) => {
             reply.put(&[count])?;
             Ok(Outcome::Done)
         }
-        JobResult::Written(Ok(_)) => {
+        JobResult::File(FileResult::Written(Ok(_))) => {
             Err(failed(context, "(write) error on write", &name, "not everything was written"))
         }
-        JobResult::Written(Err(problem)) => Err(failed(context, "(write) error on open", &name, &problem)),
-        JobResult::Program(_) | JobResult::Read(_) => Err(CompletionCode::UNSPECIFIED),
+        JobResult::File(FileResult::Written(Err(problem))) => {
+            Err(failed(context, "(write) error on open", &name, &problem))
+        }
+        _ => Err(CompletionCode::UNSPECIFIED),
     };
-    Ok(Outcome::Wait(job, Box::new(then)))
+    Ok(Outcome::Wait(Job::File(job), Box::new(then)))
 }

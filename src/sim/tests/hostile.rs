@@ -2,6 +2,7 @@
 //! system, however it asks.
 
 use super::*;
+use crate::bmc::external::{FileJob, FileResult};
 use crate::command::privilege;
 use crate::ipmi::{Privilege, Random};
 use crate::wire::session20::PayloadType;
@@ -239,11 +240,13 @@ fn end_jobs(rig: &mut Rig, dice: &mut Dice) {
         let good = dice.below(4) != 0;
         let result = match work {
             HostJob::SaveState { .. } => HostResult::Saved(if good { Ok(()) } else { Err("no".into()) }),
-            HostJob::ReadFile { length, .. } => {
-                HostResult::Read(if good { Ok(vec![b'7'; dice.below(length + 2)]) } else { Err("no".into()) })
-            }
-            HostJob::WriteFile { data, .. } => {
-                HostResult::Written(if good { Ok(data.len()) } else { Err("no".into()) })
+            HostJob::File(FileJob::Read { length, .. }) => HostResult::File(FileResult::Read(if good {
+                Ok(vec![b'7'; dice.below(length + 2)])
+            } else {
+                Err("no".into())
+            })),
+            HostJob::File(FileJob::Write { data, .. }) => {
+                HostResult::File(FileResult::Written(if good { Ok(data.len()) } else { Err("no".into()) }))
             }
             HostJob::Shell { .. } => {
                 let mut output = b"power:1\nboot:pxe\nip_addr:1.2.3.4\nsubnet_mask:255.0.0.0\n".to_vec();

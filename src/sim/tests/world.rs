@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::bmc::Machine;
-use crate::bmc::external::{Job, JobResult};
+use crate::bmc::external::{FileJob, FileResult, Job, JobResult};
 use crate::command::testing::{BMC, LAN, SATELLITE};
 use crate::command::{Context, Outcome, dispatch};
 use crate::config::command::{Statement, statements};
@@ -78,9 +78,9 @@ impl World {
         self.sim.statement(NOW, None, statement, &mut out);
         while let Some(effect) = out.list.pop() {
             match effect {
-                Effect::Run { job, work: HostJob::ReadFile { path, offset, length } } => {
-                    let JobResult::Read(read) = self.work(Job::ReadFile { path, offset, length }) else { continue };
-                    self.sim.job_done(NOW, job, HostResult::Read(read), &mut out);
+                Effect::Run { job, work: HostJob::File(work) } => {
+                    let result = self.work_on_file(work);
+                    self.sim.job_done(NOW, job, HostResult::File(result), &mut out);
                 }
                 Effect::Run { job, work: HostJob::SaveState { name, .. } } => {
                     self.saved.push(name);
@@ -105,14 +105,20 @@ impl World {
     }
 
     fn work(&mut self, job: Job) -> JobResult {
-        const MISSING: &str = "No such file or directory";
         match job {
             Job::Program(_) => panic!("no command of these network functions runs a program"),
-            Job::ReadFile { path, offset, length } => JobResult::Read(match self.files.get(path.as_str()) {
+            Job::File(work) => JobResult::File(self.work_on_file(work)),
+        }
+    }
+
+    fn work_on_file(&mut self, work: FileJob) -> FileResult {
+        const MISSING: &str = "No such file or directory";
+        match work {
+            FileJob::Read { path, offset, length } => FileResult::Read(match self.files.get(path.as_str()) {
                 Some(content) => Ok(content.iter().copied().skip(offset as usize).take(length).collect()),
                 None => Err(MISSING.to_owned()),
             }),
-            Job::WriteFile { path, offset, data } => JobResult::Written(match self.files.get_mut(path.as_str()) {
+            FileJob::Write { path, offset, data } => FileResult::Written(match self.files.get_mut(path.as_str()) {
                 Some(content) => {
                     let end = offset as usize + data.len();
                     content.resize(content.len().max(end), 0);
