@@ -4,7 +4,7 @@
 //! the host behind channel 15. Knows no socket and no session but by number.
 
 use super::lan_parameters::LanParameters;
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::ipmi::{AuthTypes, Privilege, capability};
 
 /// Channel medium types, IPMI 2.0 table 6-3.
 pub mod medium {
@@ -38,24 +38,6 @@ pub mod protocol {
 
 /// Number of the system interface channel.
 pub const SYSTEM_CHANNEL: u8 = 0x0f;
-
-/// What a VM host can do, as it announced it (`serial.md` section 5).
-pub mod capability {
-    /// Power off; a VM host has it from the start.
-    pub const POWER_OFF: u8 = 0x01;
-    /// Reset.
-    pub const RESET: u8 = 0x02;
-    /// Message interrupt enable and disable.
-    pub const INTERRUPT_ENABLE: u8 = 0x04;
-    /// Non-maskable interrupt.
-    pub const NMI: u8 = 0x08;
-    /// Attention.
-    pub const ATTENTION: u8 = 0x10;
-    /// Graceful shutdown.
-    pub const GRACEFUL_SHUTDOWN: u8 = 0x20;
-    /// Interface enable and disable.
-    pub const INTERFACE: u8 = 0x40;
-}
 
 /// The host's side of channel 15.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

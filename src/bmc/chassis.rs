@@ -8,10 +8,9 @@
 
 use std::time::Duration;
 
-use super::channel::capability;
 use super::external::{BackgroundJob, Job, JobResult, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
 use super::{Action, Controller, LogLevel, Machine, vm_process};
-use crate::ipmi::{HostSignal, Moment};
+use crate::ipmi::{HostSignal, Moment, capability};
 
 /// How often a power cycle looks whether the power is off.
 const CYCLE_STEP: Duration = Duration::from_secs(1);

@@ -7,9 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::channel::capability;
 use super::{Action, Machine};
-use crate::ipmi::{HostSignal, Moment};
+use crate::ipmi::{HostSignal, Moment, capability};
 
 /// Message flags, IPMI 2.0 section 22.3.
 pub mod flag {
@@ -123,7 +122,7 @@ pub fn refresh_attention(machine: &mut Machine, mc: u8) {
 /// Set BMC Global Enables: all eight bits are kept.
 pub fn set_enables(machine: &mut Machine, mc: u8, enables: u8) {
     let Some(controller) = machine.controller_mut(mc) else { return };
-    let tells_interrupt = controller.channels.host().is_some_and(|host| host.can(capability::INTERRUPT_ENABLE));
+    let tells_interrupt = controller.channels.host().is_some_and(|host| host.can(capability::MESSAGE_INTERRUPT));
     let state = &mut controller.messaging;
     let turned_on = enables & !state.enables;
     let turned_off = state.enables & !enables;

@@ -145,8 +145,8 @@ fn set_connected(machine: &mut Machine, now: Moment, mc: u8, connected: bool) {
     chassis::power(machine, now, mc);
 }
 
-/// The VM host of controller `mc` announced what it can do, see [`channel::capability`];
-/// capabilities are added to what is known.
+/// The VM host of controller `mc` announced what it can do, see
+/// [`capability`](crate::ipmi::capability); it is added to what is known.
 pub fn host_announced(machine: &mut Machine, mc: u8, capabilities: u8) {
     if let Some(host) = machine.controller_mut(mc).and_then(|controller| controller.channels.host_mut()) {
         host.announced |= capabilities;
@@ -289,7 +289,7 @@ mod tests {
         let waiting = messaging::Message { channel: 1, data: vec![1] };
         messaging::enqueue(&mut machine, now, 0x20, waiting).expect("room");
         machine.actions.clear();
-        host_announced(&mut machine, 0x20, channel::capability::RESET);
+        host_announced(&mut machine, 0x20, crate::ipmi::capability::RESET);
         host_connected(&mut machine, now, 0x20);
         let on = HostSignal::Attention { on: true, interrupt: false };
         assert_eq!(machine.actions, [Action::Host { mc: 0x20, signal: on }]);
@@ -297,7 +297,7 @@ mod tests {
         host_disconnected(&mut machine, now, 0x20);
         assert_eq!(chassis::power(&mut machine, now, 0x20), chassis::Power::Off);
         let host = machine.controller(0x20).and_then(|mc| mc.channels.host());
-        assert!(host.is_some_and(|host| host.can(channel::capability::RESET)), "what was announced stays");
+        assert!(host.is_some_and(|host| host.can(crate::ipmi::capability::RESET)), "what was announced stays");
     }
 
     #[test]

@@ -38,6 +38,20 @@ fn cleaned(record: &[u8]) -> Option<Record> {
     (!blank).then(|| record[..length.min(record.len())].into())
 }
 
+/// Fills a list with stored records, oldest first, and says how many were left out because
+/// they are not whole or no id was free.
+fn put_back<R: AsRef<[u8]>>(list: &mut Records<Record>, stored: impl IntoIterator<Item = R>) -> usize {
+    let mut left_out = 0;
+    let whole = stored.into_iter().filter_map(|record| {
+        let record = cleaned(record.as_ref());
+        left_out += usize::from(record.is_none());
+        record
+    });
+    let without_id = list.restore(whole.collect());
+    list.continue_behind_highest();
+    left_out + without_id
+}
+
 /// A Partial Add SDR under way.
 #[derive(Debug)]
 struct PartialAdd {
@@ -103,19 +117,12 @@ impl Repository {
         last_add: u32,
         last_erase: u32,
     ) -> usize {
-        let mut left_out = 0;
-        let records = records.into_iter().filter_map(|record| {
-            let record = cleaned(record.as_ref());
-            left_out += usize::from(record.is_none());
-            record
-        });
-        let without_id = self.records.restore(records.collect());
-        self.records.continue_behind_highest();
+        let left_out = put_back(&mut self.records, records);
         self.unclaimed = self.records.iter().map(|record| id_of(record)).collect();
         self.partial = None;
         self.last_add = last_add;
         self.last_erase = last_erase;
-        left_out + without_id
+        left_out
     }
 
     /// The repository's clock.
@@ -337,15 +344,7 @@ impl DeviceSdrs {
     /// were left out because they are not whole or no id was free.
     pub fn restore<R: AsRef<[u8]>>(&mut self, lun: u8, records: impl IntoIterator<Item = R>) -> usize {
         let Some(list) = self.luns.get_mut(usize::from(lun)) else { return 0 };
-        let mut left_out = 0;
-        let records = records.into_iter().filter_map(|record| {
-            let record = cleaned(record.as_ref());
-            left_out += usize::from(record.is_none());
-            record
-        });
-        let without_id = list.records.restore(records.collect());
-        list.records.continue_behind_highest();
-        left_out + without_id
+        put_back(&mut list.records, records)
     }
 }
 

@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use super::channel::capability;
 use super::event::{self, Direction};
 use super::messaging::{self, Pretimeout};
 use super::{Action, LogLevel, Machine, chassis};
-use crate::ipmi::Moment;
+use crate::ipmi::{Moment, capability};
 
 /// One count of the countdown.
 const COUNT: Duration = Duration::from_millis(100);

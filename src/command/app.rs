@@ -11,7 +11,7 @@ mod payload;
 mod user;
 mod watchdog;
 
-use super::{Entry, always};
+use super::{Entry, always, has_sol};
 
 /// The App commands, by number.
 pub static COMMANDS: &[Entry] = &[
@@ -95,14 +95,14 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         cmd: 0x4c,
         name: "Set User Payload Access",
-        gate: payload::has_sol,
+        gate: has_sol,
         min_length: 6,
         handler: payload::set_user_access,
     },
     Entry {
         cmd: 0x4d,
         name: "Get User Payload Access",
-        gate: payload::has_sol,
+        gate: has_sol,
         min_length: 2,
         handler: payload::get_user_access,
     },

@@ -39,7 +39,7 @@ const SUPPORTED_POLICIES: u8 = 0x07;
 const MINUTES_PER_COUNT: u8 = 60;
 
 fn is_chassis(context: &Context<'_>) -> bool {
-    context.executing().is_some_and(|controller| controller.device.supports(support::CHASSIS))
+    context.controller_is(|controller| controller.device.supports(support::CHASSIS))
 }
 
 /// Runs a program and answers with what `then` writes when it succeeded, else with FFh.

@@ -38,9 +38,14 @@ impl Context<'_> {
         self.machine.controller_mut(self.mc).ok_or(CompletionCode::NO_RESPONSE)
     }
 
-    /// The executing controller, only to be looked at: what gates ask.
+    /// The executing controller, only to be looked at.
     pub fn executing(&self) -> Option<&Controller> {
         self.machine.controller(self.mc)
+    }
+
+    /// Whether the executing controller passes `test`: what gates are made of.
+    pub fn controller_is(&self, test: impl FnOnce(&Controller) -> bool) -> bool {
+        self.executing().is_some_and(test)
     }
 
     /// The channel a request means by `number` when it compares the whole byte:
@@ -85,6 +90,11 @@ pub struct Entry {
 /// A gate that is always open.
 pub fn always(_: &Context<'_>) -> bool {
     true
+}
+
+/// A gate: whether the controller has SOL.
+pub fn has_sol(context: &Context<'_>) -> bool {
+    context.controller_is(|controller| controller.sol.is_some())
 }
 
 /// The table of a network function, sorted by command number.

@@ -10,15 +10,15 @@ use super::{Context, Entry, always};
 use crate::bmc::device_id::support;
 
 fn generates_events(context: &Context<'_>) -> bool {
-    context.executing().is_some_and(|controller| controller.device.supports(support::EVENT_GENERATOR))
+    context.controller_is(|controller| controller.device.supports(support::EVENT_GENERATOR))
 }
 
 fn has_device_sdrs(context: &Context<'_>) -> bool {
-    context.executing().is_some_and(|controller| controller.device.has_device_sdrs)
+    context.controller_is(|controller| controller.device.has_device_sdrs)
 }
 
 fn reserves_device_sdrs(context: &Context<'_>) -> bool {
-    has_device_sdrs(context) && context.executing().is_some_and(|controller| controller.device.dynamic_sensors)
+    has_device_sdrs(context) && context.controller_is(|controller| controller.device.dynamic_sensors)
 }
 
 /// The Sensor/Event commands, by number.

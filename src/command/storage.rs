@@ -6,25 +6,20 @@ pub(super) mod sdr;
 mod sel;
 
 use super::{Context, Entry, always};
-use crate::bmc::Controller;
 use crate::bmc::device_id::support;
 use crate::bmc::sel::{SUPPORTS_ALLOCATION_INFO, SUPPORTS_DELETE, SUPPORTS_RESERVE};
 use crate::ipmi::{CompletionCode, Request};
 
-fn controller_is(context: &Context<'_>, test: impl FnOnce(&Controller) -> bool) -> bool {
-    context.executing().is_some_and(test)
-}
-
 fn has_sdrs(context: &Context<'_>) -> bool {
-    controller_is(context, |controller| controller.device.supports(support::SDR_REPOSITORY))
+    context.controller_is(|controller| controller.device.supports(support::SDR_REPOSITORY))
 }
 
 fn has_sel(context: &Context<'_>) -> bool {
-    controller_is(context, |controller| controller.device.has_sel())
+    context.controller_is(|controller| controller.device.has_sel())
 }
 
 fn sel_can(context: &Context<'_>, operation: u8) -> bool {
-    controller_is(context, |controller| controller.device.has_sel() && controller.sel.flags() & operation != 0)
+    context.controller_is(|controller| controller.device.has_sel() && controller.sel.flags() & operation != 0)
 }
 
 fn allocates_sel(context: &Context<'_>) -> bool {

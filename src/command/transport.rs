@@ -1,6 +1,6 @@
 //! Transport commands: LAN and SOL configuration parameters, IPMI 2.0 chapters 23 and 26.
 
-use super::{Context, Entry, Outcome, always};
+use super::{Context, Entry, Outcome, always, has_sol};
 use crate::bmc::channel::Lan;
 use crate::bmc::external::{Job, JobResult, ProgramCall};
 use crate::bmc::lan_parameters::{ParameterError, Read, Written};
@@ -151,10 +151,6 @@ fn commit(number: u8, call: ProgramCall) -> Outcome {
             Ok(Outcome::Done)
         }),
     )
-}
-
-fn has_sol(context: &Context<'_>) -> bool {
-    context.executing().is_some_and(|controller| controller.sol.is_some())
 }
 
 /// Request: channel (ignored), parameter, set, block. Answer: revision, one byte.

@@ -1,4 +1,4 @@
-//! What a BMC can tell the machine it manages.
+//! What a BMC can tell the machine it manages, and what a machine can do about it.
 
 /// What the BMC tells its host over the system interface (`serial.md` section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,4 +22,22 @@ pub enum HostSignal {
     GracefulShutdown,
     /// Enable or disable the BMC's interface.
     Interface(bool),
+}
+
+/// Bits of what a VM host announces that it can do (`serial.md` section 5).
+pub mod capability {
+    /// The power can be switched off; a VM host can do that from the start.
+    pub const POWER_OFF: u8 = 1 << 0;
+    /// The machine can be reset.
+    pub const RESET: u8 = 1 << 1;
+    /// The message interrupt can be enabled and disabled.
+    pub const MESSAGE_INTERRUPT: u8 = 1 << 2;
+    /// A non-maskable interrupt can be raised.
+    pub const NMI: u8 = 1 << 3;
+    /// The attention flag is known.
+    pub const ATTENTION: u8 = 1 << 4;
+    /// The operating system can be asked to shut down.
+    pub const GRACEFUL_SHUTDOWN: u8 = 1 << 5;
+    /// The BMC's interface can be disabled.
+    pub const INTERFACE: u8 = 1 << 6;
 }

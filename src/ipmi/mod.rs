@@ -10,7 +10,7 @@ mod privilege;
 
 pub use auth_types::AuthTypes;
 pub use completion::CompletionCode;
-pub use host_signal::HostSignal;
+pub use host_signal::{HostSignal, capability};
 pub use message::{Medium, Origin, Reply, Request, SessionRef};
 pub use moment::Moment;
 pub use privilege::Privilege;
@@ -38,6 +38,10 @@ pub mod netfn {
     /// Controller-specific OEM.
     pub const OEM: u8 = 0x30;
 }
+
+/// Send Message (network function App): the one command that other rooms than `command`
+/// must know, because it carries another.
+pub const SEND_MESSAGE: u8 = 0x34;
 
 /// A source of unpredictable bytes, handed in by the outside.
 ///

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use super::ReplyTo;
 use super::window::Verdict;
-use crate::ipmi::{Moment, netfn};
+use crate::ipmi::{Moment, SEND_MESSAGE, netfn};
 use crate::wire::ipmb::Message;
 
 /// How many requests are remembered.
@@ -45,8 +45,6 @@ const HOST_PATIENCE: Duration = Duration::from_secs(5);
 /// How many resends of one request, each with an rqSeq of its own, are waited for.
 const MOST_WAITERS: usize = 4;
 
-/// Send Message, whose answer is followed by the bridged answer.
-const SEND_MESSAGE: u8 = 0x34;
 /// The LUN of the host's software.
 const SMS_LUN: u8 = 2;
 

@@ -15,7 +15,7 @@ mod tests;
 mod vm;
 
 use crate::config::model::{CodecKind, SerialOem};
-use crate::ipmi::HostSignal;
+use crate::ipmi::{HostSignal, capability};
 use crate::wire::vm as vm_wire;
 
 /// What a line needs to know.
@@ -113,8 +113,7 @@ pub enum Fault {
 /// What a VM host can do, `serial.md` section 5.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HostCapabilities {
-    /// Bit mask as announced: 0 power off, 1 reset, 2 interrupt enable, 3 NMI,
-    /// 4 attention, 5 graceful shutdown, 6 interface enable and disable.
+    /// As announced, see [`capability`].
     pub bits: u8,
 }
 
@@ -159,11 +158,6 @@ impl Line {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// Whether somebody is connected.
-    pub fn is_connected(&self) -> bool {
-        self.connected
     }
 
     /// What the connected VM host announced so far.
@@ -238,7 +232,7 @@ impl Line {
         }
         match (self.settings.codec, signal) {
             (CodecKind::Vm, HostSignal::MessageInterrupt(_))
-                if self.capabilities.bits & vm_wire::capability::INTERRUPT == 0 => {}
+                if self.capabilities.bits & capability::MESSAGE_INTERRUPT == 0 => {}
             (CodecKind::Vm, signal) => vm_wire::BmcCommand::Signal(signal).emit(out),
             (CodecKind::Direct | CodecKind::TerminalMode, HostSignal::Attention { on: true, .. }) => {
                 out.extend_from_slice(&self.settings.attention);

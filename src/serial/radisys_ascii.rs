@@ -5,13 +5,12 @@
 
 use super::collector::Collector;
 use super::{Fault, Inbound, ReplyTo, hex, ipmb_message};
-use crate::ipmi::netfn;
+use crate::ipmi::{SEND_MESSAGE, netfn};
 
 const END: u8 = b'\r';
 /// The address a message for the controller at the line may name besides its own, and the
 /// one it stands for itself with when it passes a message on.
 const THIS: u8 = 0x01;
-const SEND_MESSAGE: u8 = 0x34;
 const IPMB_CHANNEL: u8 = 0;
 
 /// Receive state.

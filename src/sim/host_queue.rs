@@ -147,7 +147,12 @@ impl Simulator {
             return Err(CompletionCode::NOT_PRESENT);
         }
         if !answer.is_response() {
-            return self.host_request_to_session(now, lan, handle, message, path, origin, out);
+            let slot = self.lans.iter_mut().find(|slot| slot.id == lan).ok_or(CompletionCode::INVALID_FIELD)?;
+            let session = slot.channel.session_with_handle(handle).ok_or(CompletionCode::NOT_PRESENT)?;
+            slot.channel.send_message(session, message, self.random.as_mut(), &mut self.outbox);
+            self.answer(now, path, &Reply::new(origin), out);
+            self.flush_outbox(now, lan, out);
+            return Ok(());
         }
         let slot = usize::from(answer.seq);
         let waiting = self.host_messages.slots.get(slot).copied().flatten();
@@ -162,25 +167,6 @@ impl Simulator {
             slot.channel.respond(&waiting.to, answer.data, self.random.as_mut(), &mut self.outbox);
             self.flush_outbox(now, lan, out);
         }
-        Ok(())
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn host_request_to_session(
-        &mut self,
-        now: Moment,
-        lan: LanId,
-        handle: u8,
-        message: &[u8],
-        path: ReturnPath,
-        origin: &Origin,
-        out: &mut Effects,
-    ) -> Result<(), CompletionCode> {
-        let slot = self.lans.iter_mut().find(|slot| slot.id == lan).ok_or(CompletionCode::INVALID_FIELD)?;
-        let session = slot.channel.session_with_handle(handle).ok_or(CompletionCode::NOT_PRESENT)?;
-        slot.channel.send_message(session, message, self.random.as_mut(), &mut self.outbox);
-        self.answer(now, path, &Reply::new(origin), out);
-        self.flush_outbox(now, lan, out);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use super::effect::{Effect, Effects, LanId, SerialId};
 use super::return_path::ReturnPath;
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::{self, Controller, LogLevel};
-use crate::config::model::{SerialConfig, SolConfig};
+use crate::config::model::{SerialConfig, SolConfig, SolTarget};
 use crate::ipmi::{CompletionCode, HostSignal, Medium, Moment, Origin, Reply, Request};
 use crate::lan::LogLimit;
 use crate::serial::{self, Fault, Inbound, Line};
@@ -18,7 +18,6 @@ pub(super) struct SerialSlot {
     /// Whether it was asked to be opened.
     pub(super) open: bool,
     line: Line,
-    connected: bool,
     /// Whoever is at the line can send nothing but faults.
     faults: LogLimit,
 }
@@ -32,14 +31,7 @@ impl SerialSlot {
             ipmb: config.ipmb,
             controller: mc,
         });
-        Self {
-            id: SerialId { mc, channel: config.channel },
-            config,
-            open: false,
-            line,
-            connected: false,
-            faults: LogLimit::default(),
-        }
+        Self { id: SerialId { mc, channel: config.channel }, config, open: false, line, faults: LogLimit::default() }
     }
 }
 
@@ -56,8 +48,8 @@ pub(super) struct SolSlot {
 impl SolSlot {
     pub(super) fn new(mc: u8, config: SolConfig) -> Self {
         let settings = sol::Settings {
-            telnet: matches!(config.target, crate::config::model::SolTarget::Telnet { .. }),
-            tty: matches!(config.target, crate::config::model::SolTarget::Device(_)),
+            telnet: matches!(config.target, SolTarget::Telnet { .. }),
+            tty: matches!(config.target, SolTarget::Device(_)),
             history: config.history > 0,
         };
         Self { mc, config, engine: Engine::new(settings), holders: [None; 2], reading: true }
@@ -68,11 +60,25 @@ impl SolSlot {
     }
 }
 
+/// Sends what `write` has a line say; a line nobody is connected to says nothing.
+fn write_to_line(
+    serials: &mut [SerialSlot],
+    serial: SerialId,
+    out: &mut Effects,
+    write: impl FnOnce(&mut Line, &mut Vec<u8>),
+) {
+    let Some(slot) = serials.iter_mut().find(|slot| slot.id == serial) else { return };
+    let mut bytes = Vec::new();
+    write(&mut slot.line, &mut bytes);
+    if !bytes.is_empty() {
+        out.list.push(Effect::Serial { serial, bytes });
+    }
+}
+
 impl Simulator {
     /// The peer of a serial channel connected.
     pub fn serial_connected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
         let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
-        slot.connected = true;
         let mut bytes = Vec::new();
         slot.line.connected(&mut bytes);
         out.list.push(Effect::Serial { serial, bytes });
@@ -85,7 +91,6 @@ impl Simulator {
     /// The peer of a serial channel is gone.
     pub fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
         let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
-        slot.connected = false;
         slot.line.disconnected();
         if serial.channel == SYSTEM_CHANNEL {
             bmc::host_disconnected(&mut self.machine, now, serial.mc);
@@ -152,33 +157,19 @@ impl Simulator {
     }
 
     pub(super) fn serial_answer(&mut self, serial: SerialId, to: &serial::ReplyTo, answer: &[u8], out: &mut Effects) {
-        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial && slot.connected) else { return };
-        let mut bytes = Vec::new();
-        slot.line.respond(to, answer, &mut bytes);
-        if !bytes.is_empty() {
-            out.list.push(Effect::Serial { serial, bytes });
-        }
+        write_to_line(&mut self.serials, serial, out, |line, bytes| line.respond(to, answer, bytes));
     }
 
     /// The message in the buffer goes out on a line that forwarded its request.
     pub(super) fn line_bridged_answer(&mut self, serial: SerialId, out: &mut Effects) {
-        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial && slot.connected) else { return };
-        let mut bytes = Vec::new();
-        slot.line.bridged_reply(&self.message, &mut bytes);
-        if !bytes.is_empty() {
-            out.list.push(Effect::Serial { serial, bytes });
-        }
+        let message = &self.message;
+        write_to_line(&mut self.serials, serial, out, |line, bytes| line.bridged_reply(message, bytes));
     }
 
     /// Tells the host of a controller something, if one is connected.
     pub(super) fn signal_host(&mut self, mc: u8, signal: HostSignal, out: &mut Effects) {
         let serial = SerialId { mc, channel: SYSTEM_CHANNEL };
-        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial && slot.connected) else { return };
-        let mut bytes = Vec::new();
-        slot.line.signal(signal, &mut bytes);
-        if !bytes.is_empty() {
-            out.list.push(Effect::Serial { serial, bytes });
-        }
+        write_to_line(&mut self.serials, serial, out, |line, bytes| line.signal(signal, bytes));
     }
 
     /// A SOL payload came in a session.

@@ -7,11 +7,7 @@ use super::{Persistence, Simulator};
 use crate::bmc::external::{AfterJob, FileResult, Job, JobResult, ProgramCall, ProgramResult};
 use crate::bmc::{Action, LogLevel, StateFile, fru};
 use crate::command::{self, Context, Continuation, Outcome};
-use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, netfn};
-
-/// Send Message, IPMB table of IPMI 2.0 section 22.7: carried out by the simulator,
-/// because it leads to other controllers.
-const SEND_MESSAGE: u8 = 0x34;
+use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, SEND_MESSAGE, netfn};
 
 /// How many requests of one requester may wait for slow work or for a state file. Clients
 /// have one or two under way; more than this is a flood, which would queue up helper
@@ -20,10 +16,21 @@ const MOST_WAITING: usize = 32;
 /// How many may wait altogether: sessions come and go.
 const MOST_WAITING_ALTOGETHER: usize = 1024;
 
+/// A command being executed.
+#[derive(Clone, Copy)]
+pub(super) struct Execution {
+    /// The controller that executes it.
+    mc: u8,
+    /// Where it came from.
+    origin: Origin,
+    /// Where its answer goes.
+    path: ReturnPath,
+}
+
 /// Work the outside is doing for somebody.
 pub(super) enum Pending {
     /// A command waits for it.
-    Command { mc: u8, origin: Origin, path: ReturnPath, call: Option<Call>, then: Continuation },
+    Command { execution: Execution, call: Option<Call>, then: Continuation },
     /// Nobody waits.
     Background { call: Option<Call>, then: AfterJob },
     /// A console waits for the bytes of a FRU device, to print them.
@@ -87,6 +94,7 @@ impl Simulator {
     /// Executes a request on the controller `mc`.
     pub(super) fn request(&mut self, now: Moment, mc: u8, request: &Request<'_>, path: ReturnPath, out: &mut Effects) {
         if request.netfn == netfn::APP && request.cmd == SEND_MESSAGE {
+            // It leads to other controllers.
             return self.send_message(now, mc, request, path, out);
         }
         if self.has_too_many_waiting(path.requester()) {
@@ -95,7 +103,8 @@ impl Simulator {
         let mut reply = Reply::new(&request.origin);
         let mut context = Context { now, machine: &mut self.machine, mc, origin: request.origin };
         let outcome = command::dispatch(&mut context, request, &mut reply);
-        self.finish(now, mc, request.origin, outcome, reply, path, out);
+        let execution = Execution { mc, origin: request.origin, path };
+        self.finish(now, execution, outcome, reply, out);
     }
 
     /// Whether a requester has to wait for answers before it may ask for more.
@@ -104,7 +113,7 @@ impl Simulator {
             return false;
         }
         let commands = self.pending.values().filter_map(|pending| match pending {
-            Pending::Command { path, .. } => Some(path),
+            Pending::Command { execution, .. } => Some(&execution.path),
             _ => None,
         });
         let (mut own, mut all) = (0, 0);
@@ -117,35 +126,25 @@ impl Simulator {
 
     /// What follows a command: its actions, then its answer now, after its slow work, or
     /// after the state it changed is safe.
-    #[allow(clippy::too_many_arguments)]
-    fn finish(
-        &mut self,
-        now: Moment,
-        mc: u8,
-        origin: Origin,
-        mut outcome: Outcome,
-        mut reply: Reply,
-        path: ReturnPath,
-        out: &mut Effects,
-    ) {
+    fn finish(&mut self, now: Moment, execution: Execution, mut outcome: Outcome, mut reply: Reply, out: &mut Effects) {
         let mut aftermath = self.collect_actions(now, out);
         loop {
             match outcome {
                 Outcome::Done if aftermath.saves.is_empty() => {
-                    self.answer(now, path, &reply, out);
+                    self.answer(now, execution.path, &reply, out);
                     return self.end_sessions(now, aftermath.users, out);
                 }
                 Outcome::Done => {
                     let Aftermath { saves, users } = aftermath;
-                    return self.held.push(Held { waits_for: saves, path, reply, users });
+                    return self.held.push(Held { waits_for: saves, path: execution.path, reply, users });
                 }
-                Outcome::Wait(job, then) => match self.start_job(mc, job, out) {
+                Outcome::Wait(job, then) => match self.start_job(execution.mc, job, out) {
                     Ok((id, call)) => {
-                        self.pending.insert(id, Pending::Command { mc, origin, path, call, then });
+                        self.pending.insert(id, Pending::Command { execution, call, then });
                         return self.end_sessions(now, aftermath.users, out);
                     }
                     Err(result) => {
-                        (outcome, reply) = self.resume(now, mc, origin, then, result);
+                        (outcome, reply) = self.resume(now, execution, then, result);
                         aftermath.merge(self.collect_actions(now, out));
                     }
                 },
@@ -154,14 +153,8 @@ impl Simulator {
     }
 
     /// Lets a waiting command go on with the result of its work.
-    fn resume(
-        &mut self,
-        now: Moment,
-        mc: u8,
-        origin: Origin,
-        then: Continuation,
-        result: JobResult,
-    ) -> (Outcome, Reply) {
+    fn resume(&mut self, now: Moment, execution: Execution, then: Continuation, result: JobResult) -> (Outcome, Reply) {
+        let Execution { mc, origin, .. } = execution;
         let mut reply = Reply::new(&origin);
         let mut context = Context { now, machine: &mut self.machine, mc, origin };
         let outcome = then(&mut context, result, &mut reply).unwrap_or_else(|code| {
@@ -310,10 +303,10 @@ impl Simulator {
                 then(&mut self.machine, now, job_result(call.as_ref(), result, out));
                 self.carry_out_actions(now, out);
             }
-            Some(Pending::Command { mc, origin, path, call, then }) => {
+            Some(Pending::Command { execution, call, then }) => {
                 let result = job_result(call.as_ref(), result, out);
-                let (outcome, reply) = self.resume(now, mc, origin, then, result);
-                self.finish(now, mc, origin, outcome, reply, path, out);
+                let (outcome, reply) = self.resume(now, execution, then, result);
+                self.finish(now, execution, outcome, reply, out);
             }
         }
     }

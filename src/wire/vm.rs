@@ -49,24 +49,6 @@ mod code {
     pub const ENABLE_INTERFACE: u8 = 0x0b;
 }
 
-/// Bits of the capabilities a host announces.
-pub mod capability {
-    /// The power can be switched off.
-    pub const POWER: u8 = 1 << 0;
-    /// The machine can be reset.
-    pub const RESET: u8 = 1 << 1;
-    /// The message interrupt can be enabled and disabled.
-    pub const INTERRUPT: u8 = 1 << 2;
-    /// A non-maskable interrupt can be raised.
-    pub const NMI: u8 = 1 << 3;
-    /// The attention flag is known.
-    pub const ATTENTION: u8 = 1 << 4;
-    /// The operating system can be asked to shut down.
-    pub const GRACEFUL_SHUTDOWN: u8 = 1 << 5;
-    /// The BMC's interface can be disabled.
-    pub const INTERFACE: u8 = 1 << 6;
-}
-
 fn emit_escaped(byte: u8, out: &mut Vec<u8>) {
     if matches!(byte, END_MESSAGE | END_COMMAND | ESCAPE) {
         out.extend_from_slice(&[ESCAPE, byte | ESCAPE_BIT]);
@@ -119,7 +101,7 @@ impl<'a> Message<'a> {
 pub enum HostCommand {
     /// `FF v`: the version it speaks.
     Version(u8),
-    /// `08 b`: what it can do, bits of [`capability`].
+    /// `08 b`: what it can do, bits of [`capability`](crate::ipmi::capability).
     Capabilities(u8),
     /// `04`: it was reset.
     HostReset,

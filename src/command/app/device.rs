@@ -64,7 +64,7 @@ pub fn get_acpi_state(
 
 /// Whether the controller has a device GUID.
 pub fn has_guid(context: &Context<'_>) -> bool {
-    context.executing().is_some_and(|controller| controller.guid.is_some())
+    context.controller_is(|controller| controller.guid.is_some())
 }
 
 /// Answer: the controller's GUID, 16 bytes as configured.

@@ -1,7 +1,7 @@
 //! Payload commands, IPMI 2.0 chapter 24; the only payload that is activated is SOL.
 
 use crate::bmc::sol_parameters::{self, ActivationError, INSTANCE_HISTORY, INSTANCE_PORT};
-use crate::command::{Context, Outcome};
+use crate::command::{Context, Outcome, has_sol};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// Payload type "IPMI message".
@@ -31,15 +31,9 @@ const SUPPORT_SOL: u8 = 0x04;
 /// Bit of SOL in the first enables byte of Get and Set User Payload Access.
 const ENABLE_SOL: u8 = 1 << TYPE_SOL;
 
-/// Whether the controller has SOL.
-pub fn has_sol(context: &Context<'_>) -> bool {
-    context.executing().is_some_and(|controller| controller.sol.is_some())
-}
-
 /// Whether the controller has SOL and the channel the request came in on has sessions.
 pub fn over_lan(context: &Context<'_>) -> bool {
-    has_sol(context)
-        && context.executing().is_some_and(|controller| controller.channels.lan(context.origin.channel).is_some())
+    has_sol(context) && context.controller_is(|controller| controller.channels.lan(context.origin.channel).is_some())
 }
 
 /// Whether the request came directly in a session that could carry SOL.

@@ -6,7 +6,7 @@ use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// Whether the controller has a watchdog timer: only the BMC does.
 pub fn exists(context: &Context<'_>) -> bool {
-    context.executing().is_some_and(|controller| controller.watchdog.is_some())
+    context.controller_is(|controller| controller.watchdog.is_some())
 }
 
 /// Starts the countdown; 80h before the first Set Watchdog Timer.
