@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::effect::{ConsoleId, Effect, Effects, HostJob};
 use super::route::Pending;
-use super::{Debug, Persistence, Simulator};
+use super::trace::Debug;
+use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
 use crate::bmc::{Controller, Error, StateFile, fru, oem, sdr, sel};

@@ -16,6 +16,7 @@ mod route;
 mod setup;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -72,22 +73,11 @@ pub struct Simulator {
     next_job: u64,
     /// GUIDs were made that are not in their file yet.
     new_guids: bool,
-    debug: Debug,
+    debug: trace::Debug,
     /// Buffers that are used again and again.
     outbox: lan::Outbox,
     sol_outputs: sol::Outbox,
     message: Vec<u8>,
-}
-
-/// What `debug` and `-d` show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Debug {
-    /// Raw LAN bytes.
-    raw: bool,
-    /// Decoded messages.
-    messages: bool,
-    /// SOL packets.
-    sol: bool,
 }
 
 impl Simulator {
@@ -114,7 +104,7 @@ impl Simulator {
             saving: HashMap::new(),
             next_job: 0,
             new_guids: false,
-            debug: Debug::default(),
+            debug: trace::Debug::default(),
             outbox: Default::default(),
             sol_outputs: Default::default(),
             message: Vec::new(),
@@ -163,14 +153,9 @@ impl Simulator {
 
     /// A datagram came in. It is decrypted in place.
     pub fn datagram(&mut self, now: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects) {
+        self.trace_datagram(trace::Way::In, lan, from, bytes, out);
         let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) else { return };
         let Some(authority) = LanAuthority::new(&self.machine, lan) else { return };
-        if self.debug.raw {
-            out.list.push(Effect::Log {
-                level: LogLevel::Debug,
-                text: format!("Raw LAN receive from {from}: {bytes:02x?}"),
-            });
-        }
         let received = slot.channel.receive(now, from, bytes, &authority, self.random.as_mut(), &mut self.outbox);
         // Answers given by the channel itself go first: they belong to what came before.
         if !self.outbox.is_empty() || !self.outbox.events.is_empty() {
@@ -196,6 +181,7 @@ impl Simulator {
     /// Moves what a LAN channel wants to send into the effects.
     fn flush_outbox(&mut self, now: Moment, lan: LanId, out: &mut Effects) {
         for (to, datagram) in self.outbox.datagrams() {
+            self.trace_datagram(trace::Way::Out, lan, to, datagram, out);
             let start = out.bytes.len();
             out.bytes.extend_from_slice(datagram);
             out.list.push(Effect::Send { lan, to, start, end: out.bytes.len() });

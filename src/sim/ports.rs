@@ -3,6 +3,7 @@
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId, SerialId};
 use super::return_path::ReturnPath;
+use super::trace::Way;
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::{self, Controller, LogLevel};
 use crate::config::model::{SerialConfig, SolConfig, SolTarget};
@@ -175,6 +176,7 @@ impl Simulator {
     /// A SOL payload came in a session.
     pub(super) fn sol_payload(&mut self, now: Moment, lan: LanId, session: u32, payload: &[u8], out: &mut Effects) {
         let Some(index) = self.sol_index(lan.mc) else { return };
+        self.trace_sol(Way::In, lan.mc, session, payload, out);
         if self.sols[index].holders.contains(&Some((lan, session))) {
             let mut outputs = std::mem::take(&mut self.sol_outputs);
             self.sols[index].engine.from_console(now, session, payload, &mut outputs);
@@ -292,6 +294,7 @@ impl Simulator {
                     let Some((lan, _)) = holders.into_iter().flatten().find(|(_, holder)| *holder == session) else {
                         continue;
                     };
+                    self.trace_sol(Way::Out, mc, session, payload, out);
                     if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
                         slot.channel.send_sol(session, payload, self.random.as_mut(), &mut self.outbox);
                         self.flush_outbox(now, lan, out);

@@ -93,6 +93,7 @@ impl Simulator {
 
     /// Executes a request on the controller `mc`.
     pub(super) fn request(&mut self, now: Moment, mc: u8, request: &Request<'_>, path: ReturnPath, out: &mut Effects) {
+        self.trace_request(mc, request, &path, out);
         if request.netfn == netfn::APP && request.cmd == SEND_MESSAGE {
             // It leads to other controllers.
             return self.send_message(now, mc, request, path, out);
@@ -166,6 +167,7 @@ impl Simulator {
 
     /// Sends an answer on its way.
     pub(super) fn answer(&mut self, now: Moment, path: ReturnPath, reply: &Reply, out: &mut Effects) {
+        self.trace_answer(&path, reply, out);
         match path {
             ReturnPath::Lan(lan, to) => {
                 if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {

@@ -764,6 +764,37 @@ fn commands_without_effect_say_so_by_name() {
 }
 
 #[test]
+fn debug_shows_messages_by_name() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    rig.command("debug msg");
+    client.ask(&mut rig, 6, 1, &[]);
+    client.ask(&mut rig, 0x0a, 0x43, &[0, 0, 0, 0, 0, 0xff]);
+    let session = format!("session {:#010x} (channel 1)", client.session);
+    let shown: Vec<_> =
+        rig.logs().into_iter().filter_map(|line| line.split_once(&session)).map(|(_, rest)| rest).collect();
+    assert_eq!(
+        shown,
+        [
+            " -> MC 0x20.0: Get Device ID (06 01)",
+            " <- Get Device ID (07 01): code 00 00 03 09 08 02 bf 91 12 00 02 0f 00 00 00 00",
+            " -> MC 0x20.0: Get SEL Entry (0a 43) 00 00 00 00 00 ff",
+            " <- Get SEL Entry (0b 43): code cb",
+        ]
+    );
+    // Nothing else is shown, and `debug` alone shows nothing.
+    assert!(!rig.logs().iter().any(|line| line.starts_with("Raw LAN")));
+    rig.command("debug");
+    let before = rig.logs().len();
+    client.ask(&mut rig, 6, 1, &[]);
+    assert_eq!(rig.logs().len(), before);
+    rig.command("debug raw");
+    client.ask(&mut rig, 6, 1, &[]);
+    let raw: Vec<_> = rig.logs().into_iter().skip(before).map(|line| line.split_at(13).0.to_owned()).collect();
+    assert_eq!(raw, ["Raw LAN recei", "Raw LAN send "]);
+}
+
+#[test]
 fn open_doors_are_named_at_start() {
     let conf = CONF.replace("allowed_auths_user md5", "allowed_auths_user none md5").replace("10 md5", "10 none md5");
     let rig = Rig::new(&conf, EMU);
