@@ -22,6 +22,7 @@ pub mod sdr;
 pub mod sel;
 pub mod sensor;
 pub mod sol_parameters;
+pub mod strtol;
 pub mod user;
 pub mod vm_process;
 pub mod watchdog;

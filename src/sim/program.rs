@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use super::effect::{OUTPUT_LIMIT, ShellResult};
 use crate::bmc::external::{Kind, Operation, ProgramCall, ProgramFailure, ProgramResult, Value};
+use crate::bmc::strtol::{is_blank, skip_blanks, strtol};
 
 /// Names of the boot devices, by selector (IPMI 2.0 table 28-14, bits 5 to 2).
 const BOOT_DEVICES: [(u8, &str); 5] = [(0, "none"), (1, "pxe"), (2, "default"), (5, "cdrom"), (6, "bios")];
@@ -147,7 +148,7 @@ fn find<'a>(output: &'a [u8], name: &str) -> Option<&'a [u8]> {
 fn read_value(kind: Kind, text: &[u8]) -> Option<Value> {
     match kind {
         Kind::Integer => {
-            let (number, rest) = number(text)?;
+            let (number, rest) = strtol(text, 0)?;
             // The original keeps the low 32 bits.
             rest.first().is_none_or(|&byte| is_blank(byte)).then_some(Value::Integer(number as i32))
         }
@@ -172,7 +173,7 @@ fn ip(mut text: &[u8]) -> Option<[u8; 4]> {
     let mut address = [0; 4];
     for index in 0..4 {
         text.first().filter(|byte| byte.is_ascii_digit())?;
-        let (number, rest) = number(text)?;
+        let (number, rest) = strtol(text, 0)?;
         if let (Some(rest), 0..3) = (rest.strip_prefix(b"."), index) {
             *address.get_mut(index)? = u8::try_from(number).ok()?;
             text = rest;
@@ -203,40 +204,6 @@ fn mac(mut text: &[u8]) -> Option<[u8; 6]> {
         text = text.get(digits..)?;
     }
     Some(address)
-}
-
-/// C's `strtol` with base 0: the number and what follows it, `None` without a digit.
-fn number(text: &[u8]) -> Option<(i64, &[u8])> {
-    let text = skip_blanks(text);
-    let (negative, text) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        _ => (false, text),
-    };
-    let (radix, text) = match text {
-        [b'0', b'x' | b'X', digit, ..] if digit.is_ascii_hexdigit() => (16, text.get(2..)?),
-        [b'0', ..] => (8, text),
-        _ => (10, text),
-    };
-    let mut rest = text;
-    let mut number = 0i64;
-    while let Some(digit) = rest.first().and_then(|&byte| char::from(byte).to_digit(radix)) {
-        let digit = i64::from(digit);
-        number = number.saturating_mul(i64::from(radix));
-        number = if negative { number.saturating_sub(digit) } else { number.saturating_add(digit) };
-        rest = rest.get(1..)?;
-    }
-    (rest.len() < text.len()).then_some((number, rest))
-}
-
-fn skip_blanks(text: &[u8]) -> &[u8] {
-    let blanks = text.iter().take_while(|&&byte| is_blank(byte)).count();
-    text.get(blanks..).unwrap_or_default()
-}
-
-/// C's `isspace`.
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 #[cfg(test)]

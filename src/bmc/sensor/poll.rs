@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::{Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, report};
 use crate::bmc::external::{BackgroundJob, FileJob, FileResult, Job, JobResult};
-use crate::bmc::{Action, Error, LogLevel, Machine};
+use crate::bmc::strtol::{is_blank, strtol};
+use crate::bmc::{Action, LogLevel, Machine};
 use crate::ipmi::Moment;
 
 /// Most bytes that are read for a number in ASCII.
@@ -249,7 +250,7 @@ fn failed(machine: &mut Machine, id: SensorId, problem: &str, reason: &str) {
 /// What the bytes read mean.
 fn interpret(spec: &PollSpec, bytes: &[u8]) -> Result<i32, &'static str> {
     let number = match spec.content {
-        Content::Ascii => strtol(bytes, spec.base).map_err(|_| "Invalid data read from file")?,
+        Content::Ascii => ascii(bytes, spec.base).ok_or("Invalid data read from file")?,
         Content::Raw => {
             let length = spec.length.min(RAW_LENGTH) as usize;
             let bytes = bytes.get(..length).ok_or("Short data read from file")?;
@@ -259,6 +260,13 @@ fn interpret(spec: &PollSpec, bytes: &[u8]) -> Result<i32, &'static str> {
         }
     };
     Ok(convert(spec, number))
+}
+
+/// A number with nothing but a blank behind it. A NUL ends the text, as it ends a C string; of
+/// a `long` the low 32 bits are kept.
+fn ascii(text: &[u8], base: i32) -> Option<i32> {
+    let (number, rest) = strtol(text, u32::try_from(base).ok()?)?;
+    rest.first().is_none_or(|&byte| byte == 0 || is_blank(byte)).then_some(number as i32)
 }
 
 fn convert(spec: &PollSpec, mut number: i32) -> i32 {
@@ -273,49 +281,6 @@ fn convert(spec: &PollSpec, mut number: i32) -> i32 {
         number = number.wrapping_add(spec.divisor / 2).wrapping_div(spec.divisor);
     }
     number
-}
-
-/// C's `strtol` on the front of `text`, cut to 32 bits; what follows the number must be
-/// white space or nothing.
-fn strtol(text: &[u8], base: i32) -> Result<i32, Error> {
-    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
-    let start = text.iter().position(|byte| !is_space(byte)).unwrap_or(text.len());
-    let (negative, digits) = match &text[start..] {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
-    let base = match base {
-        0 | 2..=36 => base as u32,
-        _ => return Err(Error::Invalid),
-    };
-    let digit = |byte: u8, base: u32| char::from(byte).to_digit(base);
-    let (base, digits) = match digits {
-        [b'0', b'x' | b'X', rest @ ..]
-            if matches!(base, 0 | 16) && rest.first().is_some_and(|&byte| digit(byte, 16).is_some()) =>
-        {
-            (16, rest)
-        }
-        [b'0', ..] if base == 0 => (8, digits),
-        _ if base == 0 => (10, digits),
-        _ => (base, digits),
-    };
-    let count = digits.iter().take_while(|&&byte| digit(byte, base).is_some()).count();
-    let (number, rest) = digits.split_at(count);
-    // A NUL ends the text, as it ends a C string.
-    if number.is_empty() || rest.first().is_some_and(|byte| *byte != 0 && !is_space(byte)) {
-        return Err(Error::Invalid);
-    }
-    let magnitude = number.iter().fold(0i64, |sum, &byte| {
-        sum.saturating_mul(i64::from(base)).saturating_add(i64::from(digit(byte, base).unwrap_or(0)))
-    });
-    // `long` saturates; the assignment to `int` then keeps the low 32 bits.
-    let value = match (negative, magnitude) {
-        (true, i64::MAX) => i64::MIN,
-        (true, magnitude) => -magnitude,
-        (false, magnitude) => magnitude,
-    };
-    Ok(value as i32)
 }
 
 #[cfg(test)]
