@@ -172,12 +172,12 @@ impl Chassis {
     }
 
     /// `get power`.
-    pub fn get_power_call(&self) -> Option<ProgramCall> {
+    fn get_power_call(&self) -> Option<ProgramCall> {
         self.call(Operation::Get, "power", Kind::Integer, None)
     }
 
     /// `set power`, `set reset` or `set shutdown`.
-    pub fn control_call(&self, control: Control) -> Option<ProgramCall> {
+    fn control_call(&self, control: Control) -> Option<ProgramCall> {
         let (name, value) = match control {
             Control::PowerDown | Control::PowerCycle => ("power", 0),
             Control::PowerUp => ("power", 1),

@@ -53,7 +53,7 @@ pub struct DeviceId {
 
 impl DeviceId {
     /// IPMI version as Get Device ID reports it: 2.0.
-    pub const IPMI_VERSION: u8 = 0x02;
+    const IPMI_VERSION: u8 = 0x02;
 
     /// Whether every bit of `mask` (see [`support`]) is set.
     pub fn supports(&self, mask: u8) -> bool {

@@ -11,7 +11,7 @@ use crate::ipmi::Moment;
 /// Record type of a system event (IPMI 2.0 section 32.1).
 pub const SYSTEM_EVENT_RECORD: u8 = 0x02;
 /// Event message format revision of IPMI 1.5 and later.
-pub const EVENT_REVISION: u8 = 0x04;
+const EVENT_REVISION: u8 = 0x04;
 
 /// Whether a state was entered or left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,9 +10,9 @@ use super::Error;
 use super::external::FileJob;
 
 /// Most bytes a FRU may have.
-pub const MAX_SIZE: u32 = 8192;
+const MAX_SIZE: u32 = 8192;
 /// Most bytes of a console history as a FRU.
-pub const MAX_HISTORY: usize = 0xffff;
+const MAX_HISTORY: usize = 0xffff;
 
 /// A FRU inventory device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Frus {
     }
 
     /// Keeps a copy of the console history for `session`, in place of what it had: the
-    /// newest bytes that [`MAX_HISTORY`] leaves room for.
+    /// newest bytes a FRU has room for.
     pub fn keep_history(&mut self, session: u32, mut history: Vec<u8>) {
         history.drain(..history.len().saturating_sub(MAX_HISTORY));
         for device in self.devices.values_mut() {

@@ -55,7 +55,7 @@ pub mod number {
 pub const CIPHER_SUITES: [u8; 12] = [0, 1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17];
 
 /// Parameter 24 before anybody set it: administrator for every entry.
-pub const DEFAULT_CIPHER_PRIVILEGES: [u8; 9] = [0x44; 9];
+const DEFAULT_CIPHER_PRIVILEGES: [u8; 9] = [0x44; 9];
 
 /// The parameters that can live in a program, in the order it is given them.
 const EXTERNAL: [(u8, &str, Kind); 8] = [

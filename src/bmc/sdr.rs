@@ -15,7 +15,7 @@ pub type Record = Box<[u8]>;
 /// Bytes in front of a record's body.
 pub const HEADER_LENGTH: usize = 5;
 /// Most bytes of a record.
-pub const MAX_RECORD_LENGTH: usize = HEADER_LENGTH + u8::MAX as usize;
+const MAX_RECORD_LENGTH: usize = HEADER_LENGTH + u8::MAX as usize;
 /// Operation support as Get SDR Repository Info says it: modal and non-modal update,
 /// delete, partial add, reserve, allocation info.
 pub const OPERATIONS: u8 = 0x6f;

@@ -13,7 +13,7 @@ use crate::ipmi::Moment;
 pub type Record = [u8; 16];
 
 /// First record type without a time stamp (IPMI 2.0 section 32.3).
-pub const FIRST_TYPE_WITHOUT_TIME: u8 = 0xe0;
+const FIRST_TYPE_WITHOUT_TIME: u8 = 0xe0;
 
 /// Operation flag: Get SEL Allocation Info is there.
 pub const SUPPORTS_ALLOCATION_INFO: u8 = 0x01;

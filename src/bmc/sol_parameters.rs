@@ -61,7 +61,7 @@ impl Sol {
     }
 
     /// Whether there is such an instance.
-    pub fn has_instance(&self, instance: u8) -> bool {
+    fn has_instance(&self, instance: u8) -> bool {
         instance == INSTANCE_PORT || instance == INSTANCE_HISTORY && self.history > 0
     }
 

@@ -17,7 +17,7 @@ use crate::wire::session20::{self, PayloadType};
 use crate::wire::{ipmb, rmcp};
 
 /// How long a session lives without an authenticated packet. `lan-protocol.md` section 4.4.
-pub(super) const SESSION_LIFE: Duration = Duration::from_secs(30);
+const SESSION_LIFE: Duration = Duration::from_secs(30);
 
 /// An established session.
 pub(super) struct Session {
@@ -274,7 +274,7 @@ impl Link {
 pub(super) const RMCP: rmcp::Repr = rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: rmcp::Class::Ipmi };
 
 /// How an authentication type makes codes.
-pub(super) fn code_algorithm(auth_type: AuthType) -> Option<Algorithm> {
+fn code_algorithm(auth_type: AuthType) -> Option<Algorithm> {
     match auth_type {
         AuthType::None => None,
         AuthType::Md2 => Some(Algorithm::Md2),

@@ -867,7 +867,7 @@ impl<S: System> Driver<S> {
 }
 
 /// Name of the text a console's lines come from.
-pub const CONSOLE: &str = "<console>";
+const CONSOLE: &str = "<console>";
 /// Name of the text of `-x`.
 pub const COMMAND_STRING: &str = "<-x>";
 

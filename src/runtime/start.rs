@@ -27,7 +27,7 @@ use crate::store::directory::{StateDirectory, message};
 
 /// The first line of standard output; the number has been the original's for ten years,
 /// and programs wait for it.
-pub const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n\r";
+const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n\r";
 
 /// How long the first poll of a sensor, say, may hold up the lines after it.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(5);

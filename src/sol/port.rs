@@ -12,9 +12,9 @@ use crate::wire::sol::MAX_DATA;
 
 /// With so many bytes waiting the console is held: a screenful and more may be pasted into a
 /// slow port without a pause.
-pub const HOLD: usize = 16 * MAX_DATA;
+const HOLD: usize = 16 * MAX_DATA;
 /// With so few the hold ends: a packet fits.
-pub const RELEASE: usize = HOLD - MAX_DATA;
+const RELEASE: usize = HOLD - MAX_DATA;
 /// With so many nothing is taken, whatever the console does.
 const LIMIT: usize = 2 * HOLD;
 

@@ -13,7 +13,7 @@ use crate::wire::sol::MAX_SEQUENCE;
 
 /// How long a console that said NACK is left alone. What it says to go on is not
 /// acknowledged and may be lost, so after this time sending is tried again.
-pub const PAUSE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// Hands out packet sequence numbers: 1 to 15, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -247,7 +247,7 @@ pub fn message(error: &io::Error) -> String {
 /// `users.mcXX`, `lanparm.mcXX.N`, `sol.mcXX`, `sel.XX`, `sdr.XX.main`,
 /// `sdr.XX.device0` to `device3`, with XX two lower-case hexadecimal digits and N a
 /// channel number 0 to 15; and [`GUID_FILE`].
-pub fn is_state_file(name: &str) -> bool {
+fn is_state_file(name: &str) -> bool {
     let mut parts = name.split('.');
     let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
     let controller = |text: &str| text.strip_prefix("mc").is_some_and(is_address);

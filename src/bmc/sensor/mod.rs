@@ -23,7 +23,7 @@ use crate::ipmi::Moment;
 /// Event/reading type code of threshold sensors, IPMI 2.0 table 42-1.
 pub const THRESHOLD_CODE: u8 = 0x01;
 /// Sensor number that no sensor has.
-pub const RESERVED_NUMBER: u8 = 0xff;
+const RESERVED_NUMBER: u8 = 0xff;
 /// The state bits of a discrete sensor, 0 to 14.
 pub const STATES: u16 = 0x7fff;
 

@@ -13,10 +13,10 @@ const FORMAT_VERSION: u8 = 0x10;
 
 /// Most bytes of a SOL payload from the console that [`activate`] announces: what fits a
 /// datagram of the original's size with room to spare.
-pub const INBOUND_SIZE: u16 = 250;
+const INBOUND_SIZE: u16 = 250;
 /// Most bytes of a SOL payload to the console: header and 255 characters. freeipmi takes
 /// no more.
-pub const OUTBOUND_SIZE: u16 = 259;
+const OUTBOUND_SIZE: u16 = 259;
 /// Both sizes of the history instance.
 const HISTORY_SIZE: u16 = 64;
 

@@ -97,7 +97,7 @@ pub(super) fn address(place: Place<'_>, a: &mut Arguments<'_>, default_port: Opt
     Ok(Address { host, port, span: place.span(host_word.range.start..end) })
 }
 
-pub(super) fn host(word: &Found<'_>) -> Result<String, Fault> {
+fn host(word: &Found<'_>) -> Result<String, Fault> {
     let text = word.text;
     let fault = |why: &str| Err(word.fault(format!("getaddrinfo err: {} is no host: {why}", word.quoted())));
     if text.contains(['"', '\'']) {
@@ -123,7 +123,7 @@ pub(super) fn host(word: &Found<'_>) -> Result<String, Fault> {
     Ok(text.to_string())
 }
 
-pub(super) fn port(word: &Found<'_>) -> Result<Port, Fault> {
+fn port(word: &Found<'_>) -> Result<Port, Fault> {
     let text = word.text;
     let fault = |why: &str| Err(word.fault(format!("getaddrinfo err: {} is no port: {why}", word.quoted())));
     let digits = text.strip_prefix('+').unwrap_or(text);
@@ -264,7 +264,7 @@ pub(super) fn sol(span: Span, a: &mut Arguments<'_>) -> Result<SolConfig, Fault>
 }
 
 /// `history=N[,backupfile=PATH]`
-pub(super) fn sol_history(sol: &mut SolConfig, option: &Found<'_>) -> Result<(), Fault> {
+fn sol_history(sol: &mut SolConfig, option: &Found<'_>) -> Result<(), Fault> {
     for part in option.parts(Rule::history) {
         let place = part.as_span().start()..part.as_span().end();
         match part.as_rule() {
