@@ -782,6 +782,15 @@ fn debug_shows_messages_by_name() {
             " <- Get SEL Entry (0b 43): code cb",
         ]
     );
+    // Passwords are for no log, bridged or not.
+    let password = [2, 2, b'h', b'u', b's', b'h', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (cmd, data) in [(0x47, password.to_vec()), (0x34, carried(0x20, 6, 0x47, &password))] {
+        let packet = client.request(6, cmd, &data);
+        rig.send(&packet);
+    }
+    let secret: Vec<_> = rig.logs().into_iter().filter(|line| line.contains("Set User Password")).collect();
+    assert!(secret.len() >= 2 && secret[0].ends_with("(06 47) ..."), "{secret:?}");
+    assert!(!rig.logs().iter().any(|line| line.contains("68 75 73 68")), "hush is hushed up");
     // Nothing else is shown, and `debug` alone shows nothing.
     assert!(!rig.logs().iter().any(|line| line.starts_with("Raw LAN")));
     rig.command("debug");

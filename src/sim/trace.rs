@@ -10,6 +10,10 @@ use super::return_path::{ReturnPath, Target};
 use crate::bmc::LogLevel;
 use crate::command;
 use crate::ipmi::{Reply, Request, SEND_MESSAGE, netfn};
+use crate::wire::ipmb;
+
+/// Set User Password, network function App.
+const SET_USER_PASSWORD: u8 = 0x47;
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +50,7 @@ impl Simulator {
         if self.debug.messages {
             let Request { netfn, cmd, lun, data, .. } = *request;
             let name = name(netfn, cmd);
-            let data = hex(data);
+            let data = if sets_password(netfn, cmd, data) { "...".to_owned() } else { hex(data) };
             show(out, format!("{} -> MC {mc:#04x}.{lun}: {name} ({netfn:02x} {cmd:02x}) {data}", source(path)));
         }
     }
@@ -77,6 +81,20 @@ impl Simulator {
 fn show(out: &mut Effects, text: String) {
     let text = text.trim_end().to_owned();
     out.list.push(Effect::Log { level: LogLevel::Debug, text });
+}
+
+/// Whether a request is Set User Password, or carries one: passwords are for no log.
+fn sets_password(netfn: u8, cmd: u8, data: &[u8]) -> bool {
+    match (netfn, cmd, data) {
+        (netfn::APP, SET_USER_PASSWORD, _) => true,
+        (netfn::APP, SEND_MESSAGE, [_channel, message @ ..]) => {
+            // A broadcast has a 0 before the address.
+            let message = message.strip_prefix(&[0]).unwrap_or(message);
+            ipmb::Message::parse_unchecked(message)
+                .is_ok_and(|carried| sets_password(carried.netfn, carried.cmd, carried.data))
+        }
+        _ => false,
+    }
 }
 
 fn name(function: u8, cmd: u8) -> &'static str {

@@ -9,8 +9,6 @@
 //! | 3 | [`Operation`] | [`Status`] |
 //! | 4.. | up to 255 characters | the same |
 
-use std::fmt;
-
 use super::Error;
 
 /// Bytes before the data.
@@ -107,20 +105,6 @@ impl<'a> Packet<'a> {
     }
 }
 
-impl fmt::Display for Packet<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "SOL seq={} ack={} count={} control={:02x} data={}",
-            self.sequence,
-            self.acknowledged,
-            self.accepted,
-            self.control,
-            self.data.len()
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,7 +118,6 @@ mod tests {
         let operation = Operation(packet.control);
         assert!(operation.contains(Operation::NACK) && operation.contains(Operation::BREAK));
         assert!(!operation.contains(Operation::CTS_PAUSE));
-        assert_eq!(packet.to_string(), "SOL seq=9 ack=3 count=4 control=50 data=4");
     }
 
     #[test]
