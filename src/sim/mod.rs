@@ -9,11 +9,12 @@ pub mod effect;
 mod emulator;
 mod host_queue;
 mod persist;
-mod ports;
 mod program;
 mod return_path;
 mod route;
+mod serial_lines;
 mod setup;
+mod sol_ports;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -31,9 +32,10 @@ use crate::ipmi::{Moment, Random};
 use crate::lan::{self, LanChannel};
 use crate::sol;
 use authority::LanAuthority;
-use ports::{SerialSlot, SolSlot};
 use return_path::ReturnPath;
 use route::{Held, Pending};
+use serial_lines::SerialSlot;
+use sol_ports::SolSlot;
 
 /// Whether the simulator keeps its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,148 @@
+//! Serial channels: their lines joined to the machine, and the host behind channel 15.
+
+use super::Simulator;
+use super::effect::{Effect, Effects, SerialId};
+use super::return_path::ReturnPath;
+use crate::bmc::channel::SYSTEM_CHANNEL;
+use crate::bmc::{self, LogLevel};
+use crate::config::model::SerialConfig;
+use crate::ipmi::{CompletionCode, HostSignal, Medium, Moment, Origin, Reply, Request};
+use crate::lan::LogLimit;
+use crate::serial::{self, Fault, Inbound, Line};
+
+/// One serial channel.
+pub(super) struct SerialSlot {
+    pub(super) id: SerialId,
+    pub(super) config: SerialConfig,
+    /// Whether it was asked to be opened.
+    pub(super) open: bool,
+    line: Line,
+    /// Whoever is at the line can send nothing but faults.
+    faults: LogLimit,
+}
+
+impl SerialSlot {
+    pub(super) fn new(mc: u8, config: SerialConfig) -> Self {
+        let line = Line::new(serial::Settings {
+            codec: config.codec,
+            oem: config.oem,
+            attention: config.attention.clone(),
+            ipmb: config.ipmb,
+            controller: mc,
+        });
+        Self { id: SerialId { mc, channel: config.channel }, config, open: false, line, faults: LogLimit::default() }
+    }
+}
+
+/// Sends what `write` has a line say; a line nobody is connected to says nothing.
+fn write_to_line(
+    serials: &mut [SerialSlot],
+    serial: SerialId,
+    out: &mut Effects,
+    write: impl FnOnce(&mut Line, &mut Vec<u8>),
+) {
+    let Some(slot) = serials.iter_mut().find(|slot| slot.id == serial) else { return };
+    let mut bytes = Vec::new();
+    write(&mut slot.line, &mut bytes);
+    if !bytes.is_empty() {
+        out.list.push(Effect::Serial { serial, bytes });
+    }
+}
+
+impl Simulator {
+    /// The peer of a serial channel connected.
+    pub fn serial_connected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        let mut bytes = Vec::new();
+        slot.line.connected(&mut bytes);
+        out.list.push(Effect::Serial { serial, bytes });
+        if serial.channel == SYSTEM_CHANNEL {
+            bmc::host_connected(&mut self.machine, now, serial.mc);
+            self.carry_out_actions(now, out);
+        }
+    }
+
+    /// The peer of a serial channel is gone.
+    pub fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        slot.line.disconnected();
+        if serial.channel == SYSTEM_CHANNEL {
+            bmc::host_disconnected(&mut self.machine, now, serial.mc);
+            self.carry_out_actions(now, out);
+        }
+    }
+
+    /// Bytes came from the peer of a serial channel.
+    pub fn serial_data(&mut self, now: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        let mut inbound = Vec::new();
+        slot.line.receive(bytes, &mut inbound);
+        for item in inbound {
+            match item {
+                Inbound::Message { reply_to, data } => self.serial_message(now, serial, reply_to, &data, out),
+                Inbound::Capabilities(capabilities) => {
+                    if serial.channel == SYSTEM_CHANNEL {
+                        bmc::host_announced(&mut self.machine, serial.mc, capabilities.bits);
+                    }
+                }
+                Inbound::HostReset => {}
+                Inbound::Write(bytes) => out.list.push(Effect::Serial { serial, bytes }),
+                Inbound::Fault(fault) => self.log_fault(now, serial, fault, out),
+            }
+        }
+    }
+
+    fn log_fault(&mut self, now: Moment, serial: SerialId, fault: Fault, out: &mut Effects) {
+        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        let Some(held_back) = slot.faults.permit(now) else { return };
+        let mut text = format!("Serial channel {} of MC {:#04x}: {fault}", serial.channel, serial.mc);
+        if held_back > 0 {
+            text.push_str(&format!(" ({held_back} such lines were left out before)"));
+        }
+        out.list.push(Effect::Log { level: LogLevel::Warning, text });
+    }
+
+    fn serial_message(&mut self, now: Moment, serial: SerialId, to: serial::ReplyTo, data: &[u8], out: &mut Effects) {
+        let origin = Origin {
+            channel: serial.channel,
+            medium: Medium::System,
+            privilege: None,
+            session: None,
+            bridged: false,
+            requester: to.rq_addr,
+            requester_lun: to.rq_lun,
+        };
+        let path = ReturnPath::Serial(serial, to);
+        let refusal = if to.netfn & 1 != 0 {
+            // An answer to a forwarded request; the host answers those by Send Message.
+            Some(CompletionCode::NOT_PRESENT)
+        } else if to.rs_lun == 2 {
+            Some(CompletionCode::INVALID_FIELD)
+        } else {
+            None
+        };
+        match refusal {
+            Some(code) => self.answer(now, path, &Reply::with_code(&origin, code), out),
+            None => {
+                let request = Request { netfn: to.netfn, cmd: to.cmd, lun: to.rs_lun, origin, data };
+                self.request(now, serial.mc, &request, path, out);
+            }
+        }
+    }
+
+    pub(super) fn serial_answer(&mut self, serial: SerialId, to: &serial::ReplyTo, answer: &[u8], out: &mut Effects) {
+        write_to_line(&mut self.serials, serial, out, |line, bytes| line.respond(to, answer, bytes));
+    }
+
+    /// The message in the buffer goes out on a line that forwarded its request.
+    pub(super) fn line_bridged_answer(&mut self, serial: SerialId, out: &mut Effects) {
+        let message = &self.message;
+        write_to_line(&mut self.serials, serial, out, |line, bytes| line.bridged_reply(message, bytes));
+    }
+
+    /// Tells the host of a controller something, if one is connected.
+    pub(super) fn signal_host(&mut self, mc: u8, signal: HostSignal, out: &mut Effects) {
+        let serial = SerialId { mc, channel: SYSTEM_CHANNEL };
+        write_to_line(&mut self.serials, serial, out, |line, bytes| line.signal(signal, bytes));
+    }
+}
