@@ -5,6 +5,11 @@
 //! reading and running are tasks of the `host` room or of the consoles, which answer through
 //! channels. A datagram's way allocates nothing.
 
+mod consoles;
+mod statements;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
 use std::io::Write;
@@ -18,12 +23,15 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use consoles::Console;
+use statements::{Begun, Run};
+
 use super::Ending;
 use super::clock::{self, Alarm};
-use super::console::{Editor, Kind, PROMPT, Typed, with_carriage_returns};
+use super::console::with_carriage_returns;
 use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
 use super::lan::{BATCH, Batch, Lan, bind_failure};
-use super::script::{Script, echo};
+use super::script::Script;
 use super::syslog::Syslog;
 use super::system::System;
 use super::terminal::{self, Input, RawTerminal, Streams};
@@ -31,7 +39,6 @@ use crate::bmc::LogLevel;
 use crate::bmc::external::FileJob;
 use crate::config::model::Address;
 use crate::config::text::encode;
-use crate::config::{Diagnostic, Severity};
 use crate::host::duplex::Reading;
 use crate::host::jobs::{Jobs, StateWriter};
 use crate::host::lock_file::Held;
@@ -39,8 +46,7 @@ use crate::host::sol_port::{self, SolCommand};
 use crate::host::tty::FlowControl;
 use crate::host::vm::{self, Vm};
 use crate::host::{self, HostEvent, HostEvents, serial_peer};
-use crate::ipmi::Moment;
-use crate::sim::{ConsoleId, Effect, Effects, HostJob, JobId, LanId, SerialId, StatementOutcome};
+use crate::sim::{ConsoleId, Effect, Effects, HostJob, JobId, LanId, SerialId};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
@@ -121,56 +127,6 @@ enum Answer {
     LanOpened(LanId, SocketAddr),
     ProcessStarted(u8),
     ProcessExited(u8),
-}
-
-/// Statements being executed for somebody.
-///
-/// The original does the slow work of a statement on the spot: the first poll of a sensor
-/// is over before the next line is read. So the next statement waits for it here, and only
-/// it; everything else goes on.
-struct Run {
-    script: Script,
-    /// `sleep` lasts until then.
-    until: Option<Moment>,
-    /// Work of the last statement that is not done.
-    work: HashSet<JobId>,
-    /// Its work is not waited for any longer.
-    patience: Option<Moment>,
-}
-
-impl Run {
-    fn new(script: Script) -> Self {
-        Self { script, until: None, work: HashSet::new(), patience: None }
-    }
-
-    /// When the next statement is due, if not at once.
-    fn due_at(&self) -> Option<Moment> {
-        self.until.max(self.patience.filter(|_| !self.work.is_empty()))
-    }
-
-    fn is_due(&self, now: Moment) -> bool {
-        self.due_at().is_none_or(|due| due <= now)
-    }
-}
-
-/// Slow work that a statement has begun.
-#[derive(Default)]
-struct Begun {
-    /// State files being written.
-    saves: Vec<JobId>,
-    /// Everything else.
-    work: Vec<JobId>,
-}
-
-struct Console {
-    writer: ConsoleWriter,
-    editor: Editor,
-    /// Input not yet looked at.
-    input: VecDeque<u8>,
-    /// The command being executed.
-    run: Option<Run>,
-    /// There is no more input.
-    ended: bool,
 }
 
 struct Driver<S> {
@@ -625,206 +581,6 @@ impl<S: System> Driver<S> {
         }
     }
 
-    // --- statements ---
-
-    fn due_run(&mut self, now: Moment) -> bool {
-        let mut due = false;
-        let runs = self.start.iter().chain(self.consoles.values().filter_map(|console| console.run.as_ref()));
-        for run in runs {
-            if run.is_due(now) {
-                due = true;
-            } else {
-                self.alarm.arm(now, run.due_at());
-            }
-        }
-        due
-    }
-
-    /// Executes one statement of whoever is due.
-    fn execute(&mut self) {
-        let now = clock::now();
-        if let Some(mut run) = self.start.take_if(|run| run.is_due(now)) {
-            if self.statement(now, None, &mut run) {
-                self.start = Some(run);
-            } else {
-                self.runs -= 1;
-                self.started(now);
-            }
-            return;
-        }
-        let due = self.consoles.iter_mut().find_map(|(id, console)| {
-            let run = console.run.take_if(|run| run.is_due(now))?;
-            Some((*id, run))
-        });
-        let Some((id, mut run)) = due else { return };
-        let more = self.statement(now, Some(id), &mut run);
-        // The console may be gone.
-        let Some(console) = self.consoles.get_mut(&id) else {
-            self.runs -= 1;
-            return;
-        };
-        if more {
-            console.run = Some(run);
-            return;
-        }
-        self.runs -= 1;
-        if self.ending.is_none() {
-            console.writer.write(PROMPT.to_vec());
-            self.advance(id);
-        }
-    }
-
-    /// Executes the next statement; false when there is none.
-    fn statement(&mut self, now: Moment, console: Option<ConsoleId>, run: &mut Run) -> bool {
-        (run.until, run.patience) = (None, None);
-        run.work.clear();
-        let Some(statement) = run.script.next_statement() else { return false };
-        let typed = statement.file == CONSOLE || statement.file == COMMAND_STRING;
-        if !typed {
-            match console {
-                Some(id) => self.print(id, &echo(&statement)),
-                None => self.print_standard(&echo(&statement)),
-            }
-        }
-        self.begun = Some(Begun::default());
-        let outcome = self.system.statement(now, console, &statement, &mut self.effects);
-        self.carry_out();
-        // What the next statement needs may be among the answers.
-        self.give_answers();
-        let begun = self.begun.take().unwrap_or_default();
-        run.work.extend(begun.work);
-        if console.is_some() {
-            // Who types knows at the next prompt that it is safe. A command file is not
-            // held up: all it changes in one state file is written together.
-            run.work.extend(begun.saves);
-        }
-        run.patience = Some(now + self.statement_limit);
-        match outcome {
-            StatementOutcome::Done => {}
-            StatementOutcome::Failed(fault) => self.failed(console, &fault),
-            StatementOutcome::Include(path) => {
-                if let Err(fault) = run.script.include(&path, &statement, &self.directories) {
-                    self.failed(console, &fault);
-                }
-            }
-            StatementOutcome::Sleep(milliseconds) => {
-                run.until = Some(now + Duration::from_millis(milliseconds.into()));
-            }
-            StatementOutcome::NoEcho => {
-                if let Some(console) = console.and_then(|id| self.consoles.get_mut(&id)) {
-                    console.editor.stop_echo();
-                }
-            }
-            StatementOutcome::Quit => self.end(0),
-        }
-        self.ending.is_none()
-    }
-
-    fn failed(&mut self, console: Option<ConsoleId>, fault: &Diagnostic) {
-        let place = format!("{}:{}:{}", fault.file, fault.span.line, fault.span.column);
-        let Some(id) = console else {
-            complain(&fault.to_string());
-            if let Some(syslog) = &self.syslog {
-                syslog.write(LogLevel::Error, &format!("{place}: {}", fault.message));
-            }
-            self.print_standard(&format!("**{}\n", fault.message));
-            if self.failures == Failures::Fatal && fault.severity == Severity::Error {
-                self.end(1);
-            }
-            return;
-        };
-        if fault.file == CONSOLE {
-            self.print(id, &format!("**{}\n", fault.message));
-        } else {
-            self.print(id, &format!("**{place}: {}\n", fault.message));
-        }
-    }
-
-    /// The command file and `-x` are done.
-    fn started(&mut self, now: Moment) {
-        if self.ending.is_some() {
-            return;
-        }
-        let outcome = self.system.started(now, &mut self.effects);
-        self.carry_out();
-        if let Err(text) = outcome {
-            return self.fatal(&text);
-        }
-        if let Some(address) = self.console_address {
-            match serial_peer::listen(address) {
-                Ok(listener) => console_port::serve(listener, self.to_console_events.clone()),
-                Err(error) => {
-                    return self.fatal(&format!("bind to console socket: {}: {address}", message(&error)));
-                }
-            }
-        }
-        if self.standard.is_some() {
-            match self.terminal.take().map(RawTerminal::enter) {
-                Some(Ok(raw)) => self.raw = Some(raw),
-                Some(Err(error)) => complain(&format!("The terminal stays in line mode: {}", message(&error))),
-                None => {}
-            }
-            self.open_console(STANDARD, self.output.clone(), Kind::Terminal);
-        }
-    }
-
-    // --- consoles ---
-
-    fn open_console(&mut self, id: ConsoleId, writer: ConsoleWriter, kind: Kind) {
-        writer.write(PROMPT.to_vec());
-        writer.more();
-        let console = Console { writer, editor: Editor::new(kind), input: VecDeque::new(), run: None, ended: false };
-        self.consoles.insert(id, console);
-    }
-
-    fn close_console(&mut self, id: ConsoleId) {
-        if let Some(console) = self.consoles.remove(&id) {
-            self.runs -= usize::from(console.run.is_some());
-            console.writer.close();
-        }
-    }
-
-    fn console_event(&mut self, event: ConsoleEvent) {
-        match event {
-            ConsoleEvent::Opened(id, writer) => self.open_console(id, writer, Kind::Telnet),
-            ConsoleEvent::Input(id, bytes) => {
-                if let Some(console) = self.consoles.get_mut(&id) {
-                    console.input.extend(bytes);
-                    self.advance(id);
-                }
-            }
-            ConsoleEvent::Ended(id) => {
-                if let Some(console) = self.consoles.get_mut(&id) {
-                    console.ended = true;
-                    self.advance(id);
-                }
-            }
-        }
-    }
-
-    /// Looks at a console's input up to the next command.
-    fn advance(&mut self, id: ConsoleId) {
-        let Some(console) = self.consoles.get_mut(&id) else { return };
-        if console.run.is_some() {
-            return;
-        }
-        let mut echo = Vec::new();
-        let (taken, typed) = console.editor.feed(console.input.make_contiguous(), &mut echo);
-        console.input.drain(..taken);
-        console.writer.write(echo);
-        match typed {
-            Some(Typed::Line(line)) => {
-                let mut script = Script::default();
-                script.push_line(CONSOLE, &line);
-                console.run = Some(Run::new(script));
-                self.runs += 1;
-            }
-            None if !console.ended => console.writer.more(),
-            Some(Typed::End) | None if id == STANDARD => self.end(0),
-            Some(Typed::End) | None => self.close_console(id),
-        }
-    }
-
     // --- the end ---
 
     /// Waits for what must not be lost, gives everything back, and says how to end.
@@ -888,6 +644,3 @@ fn watch_signals() -> std::io::Result<mpsc::Receiver<Signal>> {
     }
     Ok(receiver)
 }
-
-#[cfg(test)]
-mod tests;

@@ -121,6 +121,7 @@ impl Simulator {
             self.run(HostJob::SaveState { name, content }, out);
         }
         for slot in &self.sols {
+            slot.warn_of_options_without_effect(out);
             let bit_rate = self
                 .machine
                 .controller(slot.mc)

@@ -3,7 +3,7 @@
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
 use super::trace::Way;
-use crate::bmc::Controller;
+use crate::bmc::{Controller, LogLevel};
 use crate::config::model::{SolConfig, SolTarget};
 use crate::ipmi::Moment;
 use crate::sol::{self, Engine};
@@ -26,6 +26,15 @@ impl SolSlot {
             history: config.history > 0,
         };
         Self { mc, config, engine: Engine::new(settings), holders: [None; 2], reading: true }
+    }
+
+    /// Options that are read and do nothing yet are not passed over in silence.
+    pub(super) fn warn_of_options_without_effect(&self, out: &mut Effects) {
+        let options = [("backupfile=", self.config.backup_file.is_some()), ("readclear", self.config.read_clear)];
+        for (option, _) in options.into_iter().filter(|(_, given)| *given) {
+            let text = format!("{option} of the sol line of MC {:#04x} has no effect in this version", self.mc);
+            out.list.push(Effect::Log { level: LogLevel::Warning, text });
+        }
     }
 
     pub(super) fn deadline(&self) -> Option<Moment> {

@@ -705,6 +705,20 @@ fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
 }
 
 #[test]
+fn options_without_effect_are_named_at_start() {
+    let conf = WITH_SOL.replace("history=100", "history=100,backupfile=/tmp/x readclear");
+    let rig = Rig::new(&conf, EMU);
+    let named: Vec<_> = rig.logs().into_iter().filter(|text| text.ends_with("no effect in this version")).collect();
+    assert_eq!(
+        named,
+        [
+            "backupfile= of the sol line of MC 0x20 has no effect in this version",
+            "readclear of the sol line of MC 0x20 has no effect in this version",
+        ]
+    );
+}
+
+#[test]
 fn a_session_that_dies_frees_the_console() {
     let mut rig = Rig::new(WITH_SOL, EMU);
     rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));

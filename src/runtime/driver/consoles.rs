@@ -1,0 +1,79 @@
+//! Consoles: standard input and TCP connections, from bytes to statements and back.
+
+use std::collections::VecDeque;
+
+use super::statements::Run;
+use super::{CONSOLE, Driver};
+use crate::runtime::console::{Editor, Kind, PROMPT, Typed};
+use crate::runtime::console_port::{ConsoleEvent, ConsoleWriter, STANDARD};
+use crate::runtime::script::Script;
+use crate::runtime::system::System;
+use crate::sim::ConsoleId;
+
+pub(super) struct Console {
+    pub(super) writer: ConsoleWriter,
+    pub(super) editor: Editor,
+    /// Input not yet looked at.
+    pub(super) input: VecDeque<u8>,
+    /// The command being executed.
+    pub(super) run: Option<Run>,
+    /// There is no more input.
+    pub(super) ended: bool,
+}
+
+impl<S: System> Driver<S> {
+    pub(super) fn open_console(&mut self, id: ConsoleId, writer: ConsoleWriter, kind: Kind) {
+        writer.write(PROMPT.to_vec());
+        writer.more();
+        let console = Console { writer, editor: Editor::new(kind), input: VecDeque::new(), run: None, ended: false };
+        self.consoles.insert(id, console);
+    }
+
+    pub(super) fn close_console(&mut self, id: ConsoleId) {
+        if let Some(console) = self.consoles.remove(&id) {
+            self.runs -= usize::from(console.run.is_some());
+            console.writer.close();
+        }
+    }
+
+    pub(super) fn console_event(&mut self, event: ConsoleEvent) {
+        match event {
+            ConsoleEvent::Opened(id, writer) => self.open_console(id, writer, Kind::Telnet),
+            ConsoleEvent::Input(id, bytes) => {
+                if let Some(console) = self.consoles.get_mut(&id) {
+                    console.input.extend(bytes);
+                    self.advance(id);
+                }
+            }
+            ConsoleEvent::Ended(id) => {
+                if let Some(console) = self.consoles.get_mut(&id) {
+                    console.ended = true;
+                    self.advance(id);
+                }
+            }
+        }
+    }
+
+    /// Looks at a console's input up to the next command.
+    pub(super) fn advance(&mut self, id: ConsoleId) {
+        let Some(console) = self.consoles.get_mut(&id) else { return };
+        if console.run.is_some() {
+            return;
+        }
+        let mut echo = Vec::new();
+        let (taken, typed) = console.editor.feed(console.input.make_contiguous(), &mut echo);
+        console.input.drain(..taken);
+        console.writer.write(echo);
+        match typed {
+            Some(Typed::Line(line)) => {
+                let mut script = Script::default();
+                script.push_line(CONSOLE, &line);
+                console.run = Some(Run::new(script));
+                self.runs += 1;
+            }
+            None if !console.ended => console.writer.more(),
+            Some(Typed::End) | None if id == STANDARD => self.end(0),
+            Some(Typed::End) | None => self.close_console(id),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Statements: those of the command file and `-x` at start, and those typed on consoles.
+//!
+//! Owns which statement is due and what it waits for. Nothing else waits for a statement.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::{COMMAND_STRING, CONSOLE, Driver, Failures, complain};
+use crate::bmc::LogLevel;
+use crate::config::{Diagnostic, Severity};
+use crate::host::serial_peer;
+use crate::ipmi::Moment;
+use crate::runtime::clock;
+use crate::runtime::console::{Kind, PROMPT};
+use crate::runtime::console_port::{self, STANDARD};
+use crate::runtime::script::{Script, echo};
+use crate::runtime::system::System;
+use crate::runtime::terminal::RawTerminal;
+use crate::sim::{ConsoleId, JobId, StatementOutcome};
+use crate::store::directory::message;
+
+/// Statements being executed for somebody.
+///
+/// The original does the slow work of a statement on the spot: the first poll of a sensor
+/// is over before the next line is read. So the next statement waits for it here, and only
+/// it; everything else goes on.
+pub(super) struct Run {
+    pub(super) script: Script,
+    /// `sleep` lasts until then.
+    pub(super) until: Option<Moment>,
+    /// Work of the last statement that is not done.
+    pub(super) work: HashSet<JobId>,
+    /// Its work is not waited for any longer.
+    pub(super) patience: Option<Moment>,
+}
+
+impl Run {
+    pub(super) fn new(script: Script) -> Self {
+        Self { script, until: None, work: HashSet::new(), patience: None }
+    }
+
+    /// When the next statement is due, if not at once.
+    pub(super) fn due_at(&self) -> Option<Moment> {
+        self.until.max(self.patience.filter(|_| !self.work.is_empty()))
+    }
+
+    pub(super) fn is_due(&self, now: Moment) -> bool {
+        self.due_at().is_none_or(|due| due <= now)
+    }
+}
+
+/// Slow work that a statement has begun.
+#[derive(Default)]
+pub(super) struct Begun {
+    /// State files being written.
+    pub(super) saves: Vec<JobId>,
+    /// Everything else.
+    pub(super) work: Vec<JobId>,
+}
+
+impl<S: System> Driver<S> {
+    pub(super) fn due_run(&mut self, now: Moment) -> bool {
+        let mut due = false;
+        let runs = self.start.iter().chain(self.consoles.values().filter_map(|console| console.run.as_ref()));
+        for run in runs {
+            if run.is_due(now) {
+                due = true;
+            } else {
+                self.alarm.arm(now, run.due_at());
+            }
+        }
+        due
+    }
+
+    /// Executes one statement of whoever is due.
+    pub(super) fn execute(&mut self) {
+        let now = clock::now();
+        if let Some(mut run) = self.start.take_if(|run| run.is_due(now)) {
+            if self.statement(now, None, &mut run) {
+                self.start = Some(run);
+            } else {
+                self.runs -= 1;
+                self.started(now);
+            }
+            return;
+        }
+        let due = self.consoles.iter_mut().find_map(|(id, console)| {
+            let run = console.run.take_if(|run| run.is_due(now))?;
+            Some((*id, run))
+        });
+        let Some((id, mut run)) = due else { return };
+        let more = self.statement(now, Some(id), &mut run);
+        // The console may be gone.
+        let Some(console) = self.consoles.get_mut(&id) else {
+            self.runs -= 1;
+            return;
+        };
+        if more {
+            console.run = Some(run);
+            return;
+        }
+        self.runs -= 1;
+        if self.ending.is_none() {
+            console.writer.write(PROMPT.to_vec());
+            self.advance(id);
+        }
+    }
+
+    /// Executes the next statement; false when there is none.
+    pub(super) fn statement(&mut self, now: Moment, console: Option<ConsoleId>, run: &mut Run) -> bool {
+        (run.until, run.patience) = (None, None);
+        run.work.clear();
+        let Some(statement) = run.script.next_statement() else { return false };
+        let typed = statement.file == CONSOLE || statement.file == COMMAND_STRING;
+        if !typed {
+            match console {
+                Some(id) => self.print(id, &echo(&statement)),
+                None => self.print_standard(&echo(&statement)),
+            }
+        }
+        self.begun = Some(Begun::default());
+        let outcome = self.system.statement(now, console, &statement, &mut self.effects);
+        self.carry_out();
+        // What the next statement needs may be among the answers.
+        self.give_answers();
+        let begun = self.begun.take().unwrap_or_default();
+        run.work.extend(begun.work);
+        if console.is_some() {
+            // Who types knows at the next prompt that it is safe. A command file is not
+            // held up: all it changes in one state file is written together.
+            run.work.extend(begun.saves);
+        }
+        run.patience = Some(now + self.statement_limit);
+        match outcome {
+            StatementOutcome::Done => {}
+            StatementOutcome::Failed(fault) => self.failed(console, &fault),
+            StatementOutcome::Include(path) => {
+                if let Err(fault) = run.script.include(&path, &statement, &self.directories) {
+                    self.failed(console, &fault);
+                }
+            }
+            StatementOutcome::Sleep(milliseconds) => {
+                run.until = Some(now + Duration::from_millis(milliseconds.into()));
+            }
+            StatementOutcome::NoEcho => {
+                if let Some(console) = console.and_then(|id| self.consoles.get_mut(&id)) {
+                    console.editor.stop_echo();
+                }
+            }
+            StatementOutcome::Quit => self.end(0),
+        }
+        self.ending.is_none()
+    }
+
+    pub(super) fn failed(&mut self, console: Option<ConsoleId>, fault: &Diagnostic) {
+        let place = format!("{}:{}:{}", fault.file, fault.span.line, fault.span.column);
+        let Some(id) = console else {
+            complain(&fault.to_string());
+            if let Some(syslog) = &self.syslog {
+                syslog.write(LogLevel::Error, &format!("{place}: {}", fault.message));
+            }
+            self.print_standard(&format!("**{}\n", fault.message));
+            if self.failures == Failures::Fatal && fault.severity == Severity::Error {
+                self.end(1);
+            }
+            return;
+        };
+        if fault.file == CONSOLE {
+            self.print(id, &format!("**{}\n", fault.message));
+        } else {
+            self.print(id, &format!("**{place}: {}\n", fault.message));
+        }
+    }
+
+    /// The command file and `-x` are done.
+    pub(super) fn started(&mut self, now: Moment) {
+        if self.ending.is_some() {
+            return;
+        }
+        let outcome = self.system.started(now, &mut self.effects);
+        self.carry_out();
+        if let Err(text) = outcome {
+            return self.fatal(&text);
+        }
+        if let Some(address) = self.console_address {
+            match serial_peer::listen(address) {
+                Ok(listener) => console_port::serve(listener, self.to_console_events.clone()),
+                Err(error) => {
+                    return self.fatal(&format!("bind to console socket: {}: {address}", message(&error)));
+                }
+            }
+        }
+        if self.standard.is_some() {
+            match self.terminal.take().map(RawTerminal::enter) {
+                Some(Ok(raw)) => self.raw = Some(raw),
+                Some(Err(error)) => complain(&format!("The terminal stays in line mode: {}", message(&error))),
+                None => {}
+            }
+            self.open_console(STANDARD, self.output.clone(), Kind::Terminal);
+        }
+    }
+}
