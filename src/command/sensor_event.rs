@@ -17,10 +17,6 @@ fn has_device_sdrs(context: &Context<'_>) -> bool {
     context.controller_is(|controller| controller.device.has_device_sdrs)
 }
 
-fn reserves_device_sdrs(context: &Context<'_>) -> bool {
-    has_device_sdrs(context) && context.controller_is(|controller| controller.device.dynamic_sensors)
-}
-
 /// The Sensor/Event commands, by number.
 pub static COMMANDS: &[Entry] = &[
     Entry {
@@ -64,7 +60,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         cmd: 0x22,
         name: "Reserve Device SDR Repository",
-        gate: reserves_device_sdrs,
+        gate: has_device_sdrs,
         min_length: 0,
         handler: device_sdr::reserve,
     },

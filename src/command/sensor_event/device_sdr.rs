@@ -43,7 +43,8 @@ pub(super) fn get(
     Ok(Outcome::Done)
 }
 
-/// Answer `[reservation 2]`.
+/// Answer `[reservation 2]`. Records that never change need no reservation, and the original
+/// gives none for them; but clients ask for one before they read (ipmitool gives up).
 pub(super) fn reserve(
     context: &mut Context<'_>,
     request: &Request<'_>,

@@ -22,6 +22,23 @@ fn last_record(world: &mut World) -> Vec<u8> {
     reply.data().get(2..).unwrap_or_default().to_vec()
 }
 
+/// ipmitool reserves before it reads, whether the records can change or not.
+#[test]
+fn device_records_that_never_change_can_be_reserved_and_read() {
+    let mut world = World::new(
+        "mc_setbmc 0x20\n\
+        mc_add 0x20 0 has-device-sdrs 0 1 0 0xbd 0 0\n\
+        device_sdr_add 0x20 0 0 0 0x51 0xc0 1 7\n\
+        mc_add 0x30 0 no-device-sdrs 0 1 0 0xbd 0 0\n\
+        mc_enable 0x20\n\
+        mc_enable 0x30\n",
+    );
+    assert_eq!(ask(&mut world, 0x20, &[]), [0, 1, 1]);
+    assert_eq!(ask(&mut world, 0x22, &[]), [0, 1, 0]);
+    assert_eq!(ask(&mut world, 0x21, &[1, 0, 0, 0, 0, 0x20]), [0, 0xff, 0xff, 1, 0, 0x51, 0xc0, 1, 7]);
+    assert_eq!(world.ask(0x30, 0, SENSOR_EVENT, 0x22, &[]).bytes(), [0xc1]);
+}
+
 /// The original fills the answer of this form with unset memory.
 #[test]
 fn event_enable_without_masks_is_answered_with_one_byte() {
