@@ -48,7 +48,8 @@ pub(super) fn get_info(
 }
 
 /// `[device][offset 2][count]`; answer `[count][data...]`. The count is cut at the end of
-/// the device; one that is still more than fits is C8h.
+/// the device; one that is still more than fits is CAh, so that clients ask for less (the
+/// original says C8h, which pyghmi takes for the end of the matter).
 pub(super) fn read(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -62,7 +63,7 @@ pub(super) fn read(
         let left = (*size as usize).checked_sub(usize::from(offset)).ok_or(beyond_file(*size, offset))?;
         let count = count.min(left);
         if count > reply.room() - 1 {
-            return Err(CompletionCode::LENGTH_LIMIT);
+            return Err(CompletionCode::CANNOT_RETURN_LENGTH);
         }
         if count == 0 {
             return Err(CompletionCode::UNSPECIFIED);
@@ -98,7 +99,7 @@ fn beyond_file(size: u32, offset: u16) -> CompletionCode {
 
 fn put_data(reply: &mut Reply, data: &[u8]) -> Result<Outcome, CompletionCode> {
     if data.len() >= reply.room() {
-        return Err(CompletionCode::LENGTH_LIMIT);
+        return Err(CompletionCode::CANNOT_RETURN_LENGTH);
     }
     reply.put(&[data.len() as u8])?;
     reply.put(data)?;

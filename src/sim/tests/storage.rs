@@ -86,6 +86,20 @@ fn reading_right_behind_the_end_of_a_file_is_out_of_range() {
     assert_eq!(ask(&mut world, 0x11, &[1, 15, 0, 9]), [0, 1, 0x53]);
 }
 
+/// pyghmi begins with 224 bytes and asks for less at C9h and CAh only.
+#[test]
+fn a_client_finds_out_how_much_of_an_inventory_it_can_read_at_once() {
+    for device in ["data 1 2 3", "file 0 \"storage-fru.bin\""] {
+        let mut world = World::new(&format!("{SETUP}mc_add_fru_data 0x20 2 100 {device}\n"));
+        for count in [224, 114, 59, 35] {
+            assert_eq!(ask(&mut world, 0x11, &[2, 0, 0, count]), [0xca], "{device}: {count} bytes");
+        }
+    }
+    let mut world = World::new(&format!("{SETUP}mc_add_fru_data 0x20 2 100 data 1 2 3\n"));
+    let read = ask(&mut world, 0x11, &[2, 0, 0, 34]);
+    assert_eq!((read.len(), &read[..5]), (36, &[0, 34, 1, 2, 3][..]));
+}
+
 #[test]
 fn a_full_log_is_one_byte() {
     let mut world = World::new(SETUP);
