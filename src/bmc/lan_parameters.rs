@@ -57,6 +57,20 @@ pub const CIPHER_SUITES: [u8; 12] = [0, 1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17];
 /// Parameter 24 before anybody set it: administrator for every entry.
 const DEFAULT_CIPHER_PRIVILEGES: [u8; 9] = [0x44; 9];
 
+/// Parameter 24 as it is read. The first entry, suite 0, asks for no password and is open
+/// only for levels whose `allowed_auths_*` list contains `none`. It says the highest such
+/// level, or "not used", whatever was set: nobody shall believe it open where it is closed.
+fn shown_privileges(mut levels: [u8; 9], auths: &[AuthTypes; 4]) -> [u8; 9] {
+    let [_, first, ..] = &mut levels;
+    let set = *first & 0x0f;
+    let open = (1..=set).zip(auths).filter(|(_, types)| types.contains(AuthTypes::NONE)).map(|(level, _)| level).max();
+    // Above administrator is a level of the manufacturer; above that nothing is defined.
+    if (1..=5).contains(&set) && open != Some(set.min(4)) {
+        *first = *first & 0xf0 | open.unwrap_or(0);
+    }
+    levels
+}
+
 /// The parameters that can live in a program, in the order it is given them.
 const EXTERNAL: [(u8, &str, Kind); 8] = [
     (number::IP_ADDRESS, "ip_addr", Kind::Ip),
@@ -282,7 +296,7 @@ impl LanParameters {
                 entries[1..=CIPHER_SUITES.len()].copy_from_slice(&CIPHER_SUITES);
                 ParameterBytes::new(&entries)
             }
-            number::CIPHER_PRIVILEGES => ParameterBytes::new(&values.cipher_privileges),
+            number::CIPHER_PRIVILEGES => ParameterBytes::new(&shown_privileges(values.cipher_privileges, auths)),
             _ => return Err(ParameterError::Unsupported),
         };
         Ok(Read::Value(bytes))
@@ -538,6 +552,32 @@ mod tests {
         let mut without = LanParameters::default();
         done(without.set(4, &[200], None));
         assert_eq!(read(&without, 4), [200]);
+    }
+
+    #[test]
+    fn a_closed_suite_0_is_shown_as_not_used() {
+        let with = |none_for: &[usize]| {
+            let mut auths = [AuthTypes(0x14); 4];
+            none_for.iter().for_each(|level| auths[level - 1].0 |= AuthTypes::NONE.0);
+            auths
+        };
+        for (set, none_for, shown) in [
+            (0x44, &[][..], 0x40),
+            (0x44, &[4], 0x44),
+            (0x44, &[1, 2, 3, 4], 0x44),
+            (0x34, &[1, 2], 0x32),
+            (0x32, &[3, 4], 0x30),
+            (0x35, &[4], 0x35),
+            (0x35, &[3], 0x33),
+            (0x30, &[1, 2, 3, 4], 0x30),
+            (0x4f, &[], 0x4f),
+        ] {
+            let mut parameters = LanParameters::default();
+            done(parameters.set(24, &[0, set, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44], None));
+            let Ok(Read::Value(bytes)) = parameters.get(24, &with(none_for)) else { panic!("supported") };
+            assert_eq!(bytes.as_slice()[..3], [0, shown, 0x44], "set {set:#x}, none for {none_for:?}");
+            assert_eq!(parameters.cipher_privileges()[1], set, "what was set stays");
+        }
     }
 
     #[test]
