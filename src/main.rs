@@ -29,5 +29,7 @@ fn start_log(options: &Options) {
         (0, true) => LevelFilter::Warn,
         (0, false) => LevelFilter::Off,
     };
-    env_logger::Builder::new().filter_level(level).parse_default_env().init();
+    let mut log = env_logger::Builder::new();
+    // What the library for serial ports tells of its system calls is nobody's business.
+    log.filter_level(level).filter_module("mio_serial", level.min(LevelFilter::Warn)).parse_default_env().init();
 }
