@@ -192,33 +192,39 @@ impl Simulator {
 
     fn execute_on_sensor(&mut self, now: Moment, command: Command) -> Result<(), Refusal> {
         let machine = &mut self.machine;
+        let unable = |what: &str, sensor: SensorAddress, error: Error| {
+            let SensorAddress { mc, lun, number } = sensor;
+            let mut refusal = Refusal::unable(what, error);
+            refusal.message.push_str(&format!(" (MC {mc:#04x}, LUN {lun}, sensor {number})"));
+            refusal
+        };
         match command {
             Command::SensorAdd { sensor, sensor_type, event_reading_code, event_only, poll } => {
                 let description =
                     sensor::Description { sensor_type, event_reading_code, event_only, poll: poll.map(poll_spec) };
-                sensor::add(machine, now, id(sensor), description).map_err(|e| Refusal::unable("add to sensor", e))
+                sensor::add(machine, now, id(sensor), description).map_err(|e| unable("add to sensor", sensor, e))
             }
             Command::SensorSetBit { sensor, bit, value, event } => {
                 sensor::set_bit(machine, now, id(sensor), bit, value, reporting(event))
-                    .map_err(|e| Refusal::unable("set sensor bit", e))
+                    .map_err(|e| unable("set sensor bit", sensor, e))
             }
             Command::SensorSetBitClearRest { sensor, bit, event } => {
                 sensor::set_bit_clear_rest(machine, now, id(sensor), bit, reporting(event))
-                    .map_err(|e| Refusal::unable("set sensor bit", e))
+                    .map_err(|e| unable("set sensor bit", sensor, e))
             }
             Command::SensorSetValue { sensor, value, event } => {
                 sensor::set_value(machine, now, id(sensor), value, reporting(event))
-                    .map_err(|e| Refusal::unable("set sensor value", e))
+                    .map_err(|e| unable("set sensor value", sensor, e))
             }
             Command::SensorSetHysteresis { sensor, support, positive, negative } => {
                 let hysteresis = Hysteresis { support: Support::from_number(support), positive, negative };
                 sensor::set_hysteresis(machine, id(sensor), hysteresis)
-                    .map_err(|e| Refusal::unable("set sensor hysteresis", e))
+                    .map_err(|e| unable("set sensor hysteresis", sensor, e))
             }
             Command::SensorSetThreshold { sensor, support, enabled, values } => {
                 let thresholds = Thresholds { support: Support::from_number(support), supported: enabled, values };
                 sensor::set_thresholds(machine, id(sensor), thresholds)
-                    .map_err(|e| Refusal::unable("set sensor thresholds", e))
+                    .map_err(|e| unable("set sensor thresholds", sensor, e))
             }
             Command::SensorSetEventSupport {
                 sensor,
@@ -241,7 +247,7 @@ impl Simulator {
                 };
                 // The original's words, although no threshold is touched.
                 sensor::set_event_support(machine, now, id(sensor), settings)
-                    .map_err(|e| Refusal::unable("set sensor thresholds", e))
+                    .map_err(|e| unable("set sensor thresholds", sensor, e))
             }
             _ => Ok(()),
         }

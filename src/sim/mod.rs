@@ -141,6 +141,10 @@ impl Simulator {
     /// The command file and `-x` are done: is there a BMC?
     pub fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String> {
         self.carry_out_actions(now, out);
+        if !self.lans.is_empty() && !self.lans.iter().any(|slot| slot.open) {
+            let text = "No LAN channel is open: no mc_enable names an MC with a startlan block".into();
+            out.list.push(Effect::Log { level: LogLevel::Warning, text });
+        }
         match self.machine.bmc {
             Some(address) if self.machine.controller(address).is_some() => Ok(()),
             _ => Err("No bmc_ipmb specified or configured.".into()),

@@ -767,6 +767,23 @@ fn stored_records_that_are_left_out_are_told() {
 }
 
 #[test]
+fn a_start_that_leaves_every_lan_channel_closed_says_so() {
+    for (emu, said) in [(EMU.to_owned(), false), (EMU.replace("mc_enable 0x20", "mc_enabel 0x20"), true)] {
+        let mut rig = Rig::new(CONF, &emu);
+        rig.call(|sim, now, out| sim.started(now, out).expect("there is a BMC"));
+        assert_eq!(rig.logs().iter().any(|text| text.starts_with("No LAN channel is open")), said);
+    }
+}
+
+#[test]
+fn a_refusal_names_the_sensor() {
+    let mut rig = Rig::new(CONF, EMU);
+    rig.command("sensor_set_value 0x20 0 9 1 1");
+    let expected = "Unable to set sensor value, error 0x16: invalid argument (MC 0x20, LUN 0, sensor 9)";
+    assert_eq!(rig.faults, [expected]);
+}
+
+#[test]
 fn commands_without_effect_say_so_by_name() {
     let mut rig = Rig::new(CONF, EMU);
     let statement = Statement::single("<test>", "atca_set_site 0x10 1 2");
