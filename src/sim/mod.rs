@@ -120,6 +120,15 @@ impl Simulator {
         if let Some((name, content)) = self.guid_file() {
             self.run(HostJob::SaveState { name, content }, out);
         }
+        for config in &self.controllers {
+            for ipmb in &config.ipmbs {
+                let text = format!(
+                    "ipmb {} of MC {:#04x} has no effect in this version: {} is not opened",
+                    ipmb.channel, config.address, ipmb.device
+                );
+                out.list.push(Effect::Log { level: LogLevel::Warning, text });
+            }
+        }
         for slot in &self.sols {
             slot.warn_of_options_without_effect(out);
             let bit_rate = self

@@ -706,12 +706,14 @@ fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
 
 #[test]
 fn options_without_effect_are_named_at_start() {
-    let conf = WITH_SOL.replace("history=100", "history=100,backupfile=/tmp/x readclear");
+    let conf =
+        WITH_SOL.replace("history=100", "history=100,backupfile=/tmp/x readclear\nipmb 5 ipmb_dev_int /dev/ipmb-5");
     let rig = Rig::new(&conf, EMU);
-    let named: Vec<_> = rig.logs().into_iter().filter(|text| text.ends_with("no effect in this version")).collect();
+    let named: Vec<_> = rig.logs().into_iter().filter(|text| text.contains("no effect in this version")).collect();
     assert_eq!(
         named,
         [
+            "ipmb 5 of MC 0x20 has no effect in this version: /dev/ipmb-5 is not opened",
             "backupfile= of the sol line of MC 0x20 has no effect in this version",
             "readclear of the sol line of MC 0x20 has no effect in this version",
         ]
