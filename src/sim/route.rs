@@ -30,7 +30,7 @@ pub(super) struct Execution {
 /// Work the outside is doing for somebody.
 pub(super) enum Pending {
     /// A command waits for it.
-    Command { execution: Execution, call: Option<Call>, then: Continuation },
+    Command { execution: Execution, call: Option<Call>, then: Continuation, aftermath: Aftermath },
     /// Nobody waits.
     Background { call: Option<Call>, then: AfterJob },
     /// A console waits for the bytes of a FRU device, to print them.
@@ -47,10 +47,9 @@ pub(super) struct Call {
 
 /// An answer held back until the state it acknowledges is safe.
 pub(super) struct Held {
-    waits_for: Vec<JobId>,
     path: ReturnPath,
     reply: Reply,
-    users: Vec<ChangedUser>,
+    aftermath: Aftermath,
 }
 
 /// A user of a controller whose sessions end because its name, password or rights changed.
@@ -66,6 +65,8 @@ pub(super) struct ChangedUser {
 pub(super) struct Aftermath {
     /// State files being written.
     saves: Vec<JobId>,
+    /// One of them could not be written.
+    failed: bool,
     /// Users whose sessions end, after the answer: it may be for one of them.
     users: Vec<ChangedUser>,
 }
@@ -74,6 +75,13 @@ impl Aftermath {
     fn merge(&mut self, other: Self) {
         self.saves.extend(other.saves);
         self.users.extend(other.users);
+    }
+
+    /// A state file was written, or could not be.
+    fn settle(&mut self, id: JobId, failed: bool) {
+        let before = self.saves.len();
+        self.saves.retain(|save| *save != id);
+        self.failed |= failed && self.saves.len() < before;
     }
 }
 
@@ -105,7 +113,7 @@ impl Simulator {
         let mut context = Context { now, machine: &mut self.machine, mc, origin: request.origin };
         let outcome = command::dispatch(&mut context, request, &mut reply);
         let execution = Execution { mc, origin: request.origin, path };
-        self.finish(now, execution, outcome, reply, out);
+        self.finish(now, execution, outcome, reply, Aftermath::default(), out);
     }
 
     /// Whether a requester has to wait for answers before it may ask for more.
@@ -126,23 +134,31 @@ impl Simulator {
     }
 
     /// What follows a command: its actions, then its answer now, after its slow work, or
-    /// after the state it changed is safe.
-    fn finish(&mut self, now: Moment, execution: Execution, mut outcome: Outcome, mut reply: Reply, out: &mut Effects) {
-        let mut aftermath = self.collect_actions(now, out);
+    /// after the state it changed is safe. `aftermath` is what it left before it waited.
+    fn finish(
+        &mut self,
+        now: Moment,
+        execution: Execution,
+        mut outcome: Outcome,
+        mut reply: Reply,
+        mut aftermath: Aftermath,
+        out: &mut Effects,
+    ) {
+        aftermath.merge(self.collect_actions(now, out));
         loop {
             match outcome {
-                Outcome::Done if aftermath.saves.is_empty() => {
-                    self.answer(now, execution.path, &reply, out);
-                    return self.end_sessions(now, aftermath.users, out);
-                }
                 Outcome::Done => {
-                    let Aftermath { saves, users } = aftermath;
-                    return self.held.push(Held { waits_for: saves, path: execution.path, reply, users });
+                    let held = Held { path: execution.path, reply, aftermath };
+                    return if held.aftermath.saves.is_empty() {
+                        self.let_go(now, held, out)
+                    } else {
+                        self.held.push(held)
+                    };
                 }
                 Outcome::Wait(job, then) => match self.start_job(execution.mc, job, out) {
                     Ok((id, call)) => {
-                        self.pending.insert(id, Pending::Command { execution, call, then });
-                        return self.end_sessions(now, aftermath.users, out);
+                        self.pending.insert(id, Pending::Command { execution, call, then, aftermath });
+                        return;
                     }
                     Err(result) => {
                         (outcome, reply) = self.resume(now, execution, then, result);
@@ -151,6 +167,16 @@ impl Simulator {
                 },
             }
         }
+    }
+
+    /// An answer that waits for nothing goes out: FFh when what it acknowledges is not safe.
+    fn let_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
+        let Held { path, mut reply, aftermath } = held;
+        if aftermath.failed {
+            reply.fail(CompletionCode::UNSPECIFIED);
+        }
+        self.answer(now, path, &reply, out);
+        self.end_sessions(now, aftermath.users, out);
     }
 
     /// Lets a waiting command go on with the result of its work.
@@ -305,10 +331,10 @@ impl Simulator {
                 then(&mut self.machine, now, job_result(call.as_ref(), result, out));
                 self.carry_out_actions(now, out);
             }
-            Some(Pending::Command { execution, call, then }) => {
+            Some(Pending::Command { execution, call, then, aftermath }) => {
                 let result = job_result(call.as_ref(), result, out);
                 let (outcome, reply) = self.resume(now, execution, then, result);
-                self.finish(now, execution, outcome, reply, out);
+                self.finish(now, execution, outcome, reply, aftermath, out);
             }
         }
     }
@@ -339,28 +365,22 @@ impl Simulator {
         }
     }
 
-    /// The answers held for a write go out, with FFh when what they acknowledge is not safe.
+    /// A write is over: the answers held for it alone go out.
     fn release(&mut self, now: Moment, id: JobId, failed: bool, out: &mut Effects) {
-        let mut ready = Vec::new();
-        let mut index = 0;
-        while index < self.held.len() {
-            let held = &mut self.held[index];
-            let before = held.waits_for.len();
-            held.waits_for.retain(|waits| *waits != id);
-            if held.waits_for.len() < before {
-                if failed {
-                    held.reply.fail(CompletionCode::UNSPECIFIED);
-                }
-                if held.waits_for.is_empty() {
-                    ready.push(self.held.remove(index));
-                    continue;
-                }
+        for pending in self.pending.values_mut() {
+            if let Pending::Command { aftermath, .. } = pending {
+                aftermath.settle(id, failed);
             }
-            index += 1;
         }
+        for held in &mut self.held {
+            held.aftermath.settle(id, failed);
+        }
+        // In the order in which they came.
+        let (ready, held) =
+            std::mem::take(&mut self.held).into_iter().partition::<Vec<_>, _>(|held| held.aftermath.saves.is_empty());
+        self.held = held;
         for held in ready {
-            self.answer(now, held.path, &held.reply, out);
-            self.end_sessions(now, held.users, out);
+            self.let_go(now, held, out);
         }
     }
 }

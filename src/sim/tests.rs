@@ -404,6 +404,40 @@ fn a_change_is_acknowledged_when_it_is_safe() {
     assert_eq!(Message::parse(&answer).unwrap().data, [0, 1, 0]);
 }
 
+/// A commit of LAN parameters changes a state file and runs a program: both have to be done,
+/// in whichever order they end.
+#[test]
+fn a_change_that_also_runs_a_program_is_acknowledged_when_both_are_done() {
+    let conf = CONF.replace("  guid", "  lan_config_program \"./lan\"\n  guid");
+    for (saved_first, kept, code) in [(true, true, 0), (false, true, 0), (true, false, 0xff), (false, false, 0xff)] {
+        let mut rig = Rig::new(&conf, EMU);
+        let mut client = administrator(&mut rig);
+        let levels = [0x0e, 24, 0, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44];
+        let changes: [&[u8]; 3] = [&[0x0e, 0, 1], &levels, &[0x0e, 3, 192, 0, 2, 9]];
+        for change in changes {
+            assert_eq!(client.ask(&mut rig, 0x0c, 1, change), [0]);
+        }
+        let commit = client.request(0x0c, 1, &[0x0e, 0, 2]);
+        assert!(rig.send(&commit).is_empty());
+        let (saves, programs): (Vec<_>, Vec<_>) =
+            rig.jobs().into_iter().partition(|(_, work)| matches!(work, HostJob::SaveState { .. }));
+        let ([(save, _)], [(program, _)]) = (saves.as_slice(), programs.as_slice()) else { panic!("{saves:?}") };
+        let result = HostResult::Saved(if kept { Ok(()) } else { Err("No space left on device".into()) });
+        let written = |rig: &mut Rig| rig.call(|sim, now, out| sim.job_done(now, *save, result.clone(), out));
+        if saved_first {
+            written(&mut rig);
+            assert!(rig.sent.is_empty());
+            rig.shell(*program, 0, "");
+        } else {
+            rig.shell(*program, 0, "");
+            assert!(rig.sent.is_empty());
+            written(&mut rig);
+        }
+        let answer = rig.sent_messages(&mut client).remove(0);
+        assert_eq!(Message::parse(&answer).unwrap().data, [code], "saved first: {saved_first}, kept: {kept}");
+    }
+}
+
 #[test]
 fn a_change_that_cannot_be_kept_is_an_error() {
     let mut rig = Rig::new(CONF, EMU);
