@@ -48,9 +48,7 @@ impl Simulator {
         let Some(index) = self.sol_index(lan.mc) else { return };
         self.trace_sol(Way::In, lan.mc, session, payload, out);
         if self.sols[index].holders.contains(&Some((lan, session))) {
-            let mut outputs = std::mem::take(&mut self.sol_outputs);
-            self.sols[index].engine.from_console(now, session, payload, &mut outputs);
-            self.sol_outputs = outputs;
+            self.sols[index].engine.from_console(now, session, payload, &mut self.sol_outputs);
             self.sol_carry_out(now, index, out);
         }
     }
@@ -71,33 +69,29 @@ impl Simulator {
             return;
         };
         let holder = (lan.id, session);
-        let mut outputs = std::mem::take(&mut self.sol_outputs);
         let slot = &mut self.sols[index];
         if instance == 1 {
             slot.holders[0] = Some(holder);
-            slot.engine.activate(now, session, auxiliary, &mut outputs);
+            slot.engine.activate(now, session, auxiliary, &mut self.sol_outputs);
         } else {
             slot.holders[1] = Some(holder);
             let history = self.machine.controller(mc).map(Controller::history_copy).unwrap_or_default();
-            slot.engine.activate_history(now, session, history, &mut outputs);
+            slot.engine.activate_history(now, session, history, &mut self.sol_outputs);
         }
-        self.sol_outputs = outputs;
         self.sol_carry_out(now, index, out);
     }
 
     pub(super) fn sol_deactivated(&mut self, now: Moment, mc: u8, instance: u8, by: Option<u32>, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
-        let mut outputs = std::mem::take(&mut self.sol_outputs);
         let slot = &mut self.sols[index];
         if instance == 1 {
             if slot.engine.session() != by {
-                slot.engine.announce_deactivation(&mut outputs);
+                slot.engine.announce_deactivation(&mut self.sol_outputs);
             }
-            slot.engine.deactivate(&mut outputs);
+            slot.engine.deactivate(&mut self.sol_outputs);
         } else {
             slot.engine.deactivate_history();
         }
-        self.sol_outputs = outputs;
         // What the engine has to say to the holder goes out before it stops being one.
         self.sol_carry_out(now, index, out);
         if let Some(holder) = self.sols[index].holders.get_mut(usize::from(instance.saturating_sub(1))) {
@@ -118,12 +112,10 @@ impl Simulator {
     /// Bytes came from the SOL port of an MC.
     pub fn sol_data(&mut self, now: Moment, mc: u8, bytes: &[u8], out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
-        let mut outputs = std::mem::take(&mut self.sol_outputs);
-        let plain = self.sols[index].engine.from_port(now, bytes, &mut outputs);
+        let plain = self.sols[index].engine.from_port(now, bytes, &mut self.sol_outputs);
         if let Some(controller) = self.machine.controller_mut(mc) {
             controller.history.push(plain);
         }
-        self.sol_outputs = outputs;
         self.sol_carry_out(now, index, out);
     }
 
@@ -143,9 +135,7 @@ impl Simulator {
 
     fn with_engine(&mut self, now: Moment, mc: u8, out: &mut Effects, act: impl FnOnce(&mut Engine, &mut sol::Outbox)) {
         let Some(index) = self.sol_index(mc) else { return };
-        let mut outputs = std::mem::take(&mut self.sol_outputs);
-        act(&mut self.sols[index].engine, &mut outputs);
-        self.sol_outputs = outputs;
+        act(&mut self.sols[index].engine, &mut self.sol_outputs);
         self.sol_carry_out(now, index, out);
     }
 
