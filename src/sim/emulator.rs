@@ -292,7 +292,9 @@ impl Simulator {
                 self.flush_outbox(now, lan, out);
             }
         }
-        for file in [StateFile::Users(mc), StateFile::Sol(mc), StateFile::Sel(mc), StateFile::Sdr(mc)] {
+        let channels: Vec<u8> = self.lans.iter().filter(|slot| slot.id.mc == mc).map(|slot| slot.id.channel).collect();
+        let files = [StateFile::Users(mc), StateFile::Sol(mc), StateFile::Sel(mc), StateFile::Sdr(mc)];
+        for file in files.into_iter().chain(channels.into_iter().map(|channel| StateFile::Lan { mc, channel })) {
             self.put_back(file);
         }
         self.machine.remove(mc);

@@ -156,10 +156,14 @@ impl Simulator {
         let Some(controller) = self.machine.controller_mut(mc).filter(|controller| !controller.enabled) else { return };
         controller.enabled = true;
         for index in 0..self.lans.len() {
-            if self.lans[index].id.mc == mc && !self.lans[index].open {
+            let lan = self.lans[index].id;
+            if lan.mc != mc {
+                continue;
+            }
+            // Nothing is there to be loaded when it was loaded before; after `mc_delete` there is.
+            self.load_lan(mc, lan.channel);
+            if !self.lans[index].open {
                 self.lans[index].open = true;
-                let lan = self.lans[index].id;
-                self.load_lan(mc, lan.channel);
                 self.warn_of_open_doors(index, out);
                 if let Some(address) = self.lans[index].config.address.clone() {
                     out.list.push(Effect::OpenLan { lan, address });

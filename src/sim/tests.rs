@@ -780,6 +780,22 @@ fn a_deleted_controller_is_gone_and_can_be_made_again() {
 }
 
 #[test]
+fn a_controller_made_again_keeps_what_was_kept() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    // Set Channel Access: the non-volatile limit becomes operator.
+    let packet = client.request(6, 0x40, &[0x0e, 0x42, 0x43]);
+    rig.send(&packet);
+    assert!(rig.save().contains_key("lanparm.mc20.1"));
+    rig.command("mc_delete 0x20");
+    rig.command("mc_add 0x20 0 no-device-sdrs 0x23 9 8 0xbf 0x1291 0xf02 persist_sdr");
+    rig.command("mc_enable 0x20");
+    assert_eq!(rig.faults, Vec::<String>::new());
+    let mut client = Login20::suite(3).run(&mut rig).expect("its users are there");
+    assert_eq!(client.ask(&mut rig, 6, 0x41, &[0x0e, 0x40]), [0, 2, 3]);
+}
+
+#[test]
 fn the_order_of_mc_setbmc_and_mc_add_does_not_matter() {
     let swapped = EMU.replace("mc_setbmc 0x20\n", "").replace("mc_enable 0x30\n", "mc_enable 0x30\nmc_setbmc 0x20\n");
     let record = "1:d:\\01\\00Q\\03\\14 \\00\\00\\07\\01#o\\00\\00\\00\\00\\c8watchdog\n";
