@@ -108,3 +108,8 @@ fn sensors_events_records_and_inventory_over_lan() {
 fn system_interface_of_a_virtual_machine() {
     vm_recording(Subject::under_test(), "core-vm-HEAD");
 }
+
+#[test]
+fn shelf_commands_over_lan() {
+    lan_recording(Subject::under_test(), "core-atca-HEAD", "atca.conf", "atca.emu");
+}

@@ -17,6 +17,7 @@ pub mod lan_parameters;
 pub mod messaging;
 pub mod oem;
 pub mod pef;
+pub mod picmg;
 pub mod records;
 pub mod sdr;
 pub mod sel;
@@ -43,8 +44,8 @@ pub struct Machine {
     controllers: BTreeMap<u8, Box<Controller>>,
     /// Address of the BMC, once `mc_setbmc` named it.
     pub bmc: Option<u8>,
-    /// Whether `atca_enable` was given.
-    pub atca: bool,
+    /// The AdvancedTCA shelf, once `atca_enable` was given.
+    pub shelf: picmg::Shelf,
     /// What the devices want done outside, in order; the simulator drains it.
     pub actions: Vec<Action>,
     /// Slow work no request waits for; the simulator drains it.
@@ -69,12 +70,12 @@ impl Machine {
     pub fn describe(&mut self, address: u8, device: device_id::DeviceId) {
         let is_bmc = self.bmc == Some(address);
         let receiver = self.bmc.unwrap_or(0);
-        let hot_swap_colour = if self.atca { oem::ATCA_COLOUR } else { 0 };
+        let leds = if self.shelf.enabled { picmg::Leds::of_a_board() } else { picmg::Leds::default() };
         let controller = self.ensure(address);
         controller.device = device;
         controller.added = true;
         controller.sensors.event_receiver = sensor::EventReceiver { address: receiver, lun: 0 };
-        controller.oem.hot_swap_colour = hot_swap_colour;
+        controller.board.leds = leds;
         if is_bmc {
             controller.watchdog.get_or_insert_default();
             if controller.channels.get(channel::SYSTEM_CHANNEL).is_none() {
@@ -208,6 +209,8 @@ pub struct Controller {
     pub pef: pef::Pef,
     /// State of the OEM commands.
     pub oem: oem::Oem,
+    /// Lights and hot swap.
+    pub board: picmg::Board,
     /// ACPI power states as Set ACPI Power State told them: system, device.
     pub acpi: [u8; 2],
 }
@@ -243,6 +246,7 @@ impl Controller {
             frus: Default::default(),
             pef: Default::default(),
             oem: Default::default(),
+            board: Default::default(),
             acpi: [ACPI_UNKNOWN; 2],
         }
     }

@@ -1,7 +1,7 @@
 //! State of the controller-specific OEM commands (`commands-core.md` section 10).
 //!
-//! Owns a "power" value that has nothing to do with the chassis, and the colour of the
-//! hot-swap light.
+//! Owns a "power" value that has nothing to do with the chassis. The colour of the hot-swap
+//! light is [`picmg`](super::picmg)'s.
 
 use super::{Machine, event};
 use crate::ipmi::Moment;
@@ -9,16 +9,11 @@ use crate::ipmi::Moment;
 /// Record type of the event a changed power value sends.
 const POWER_RECORD: u8 = 0xc0;
 
-/// Colour of LED 0 in ATCA mode.
-pub const ATCA_COLOUR: u8 = 1;
-
 /// State of the OEM commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Oem {
     /// The power value.
     pub power: u8,
-    /// The colour of LED 0.
-    pub hot_swap_colour: u8,
 }
 
 /// Whether a change is reported.

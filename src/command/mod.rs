@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod chassis;
+pub mod group_extension;
 pub mod oem;
 pub mod privilege;
 pub mod sensor_event;
@@ -105,6 +106,8 @@ pub fn table(netfn: u8) -> &'static [Entry] {
         netfn::APP => app::COMMANDS,
         netfn::STORAGE => storage::COMMANDS,
         netfn::TRANSPORT => transport::COMMANDS,
+        // Those of other groups have numbers of their own; there are none.
+        netfn::GROUP_EXTENSION => group_extension::picmg::COMMANDS,
         netfn::OEM => oem::COMMANDS,
         _ => &[],
     }
@@ -138,7 +141,7 @@ fn execute(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) 
         return Err(CompletionCode::UNSPECIFIED);
     }
     match request.netfn {
-        netfn::GROUP_EXTENSION => return oem::group_extension(context, request, reply),
+        netfn::GROUP_EXTENSION => group_extension::check(context, request)?,
         netfn::OEM_GROUP => return oem::oem_group(context, request, reply),
         _ => {}
     }

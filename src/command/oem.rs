@@ -1,4 +1,4 @@
-//! OEM commands, group extensions and OEM/Group (IANA) commands
+//! OEM commands and OEM/Group (IANA) commands
 //! (`commands-core.md` section 10).
 
 use super::{Context, Entry, Outcome, always};
@@ -17,18 +17,6 @@ pub static COMMANDS: &[Entry] = &[
 const IANA_HISTORY: [u8; 3] = [0x74, 0x9f, 0x00];
 const SET_HISTORY_RETURN_SIZE: u8 = 0x01;
 const GET_HISTORY_RETURN_SIZE: u8 = 0x02;
-
-/// Network function 2Ch; the first byte names the group, and there is none.
-pub fn group_extension(
-    _context: &mut Context<'_>,
-    request: &Request<'_>,
-    _reply: &mut Reply,
-) -> Result<Outcome, CompletionCode> {
-    if request.data.is_empty() {
-        return Err(CompletionCode::INVALID_LENGTH);
-    }
-    Err(CompletionCode::INVALID_COMMAND)
-}
 
 /// Network function 2Eh: the IANA number comes first, in the request and, behind the
 /// completion code, in every answer.
@@ -87,13 +75,14 @@ fn set_hot_swap_led(
     request: &Request<'_>,
     _: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    context.controller()?.oem.hot_swap_colour = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let colour = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
+    context.controller()?.board.leds.set_hot_swap_colour(colour);
     Ok(Outcome::Done)
 }
 
 /// Answer: colour.
 fn get_hot_swap_led(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&[context.controller()?.oem.hot_swap_colour])?;
+    reply.put(&[context.controller()?.board.leds.hot_swap_colour()])?;
     Ok(Outcome::Done)
 }
 
@@ -105,10 +94,7 @@ mod tests {
     fn oem_commands_are_as_recorded() {
         let mut rig = Rig::new();
         rig.expect(
-            "2c 00 -> c7
-             2c 00 00 -> c1
-             2c 00 dc -> c1
-             2e 01 74 9f -> c7
+            "2e 01 74 9f -> c7
              2e 01 74 9f 00 -> c7 74 9f 00
              2e 01 74 9f 00 02 -> 00 74 9f 00
              2e 01 91 12 00 -> c1 91 12 00

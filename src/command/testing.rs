@@ -7,7 +7,7 @@ use super::{Context, Outcome, dispatch};
 use crate::bmc::Machine;
 use crate::bmc::channel::{Channel, Lan, SYSTEM_CHANNEL, medium, protocol};
 use crate::bmc::device_id::DeviceId;
-use crate::bmc::external::{Job, JobResult, Operation, ProgramFailure, Value};
+use crate::bmc::external::{FileJob, FileResult, Job, JobResult, Operation, ProgramFailure, Value};
 use crate::bmc::lan_parameters::LanParameters;
 use crate::bmc::sol_parameters::Sol;
 use crate::ipmi::{AuthTypes, Medium, Moment, Origin, Privilege, Reply, Request, SessionRef};
@@ -54,6 +54,8 @@ pub struct Rig {
     pub calls: Vec<String>,
     /// What helper programs answer.
     pub script: Script,
+    /// The one file there is, whatever its name.
+    pub file: Vec<u8>,
 }
 
 fn padded<const N: usize>(text: &str) -> [u8; N] {
@@ -110,7 +112,7 @@ impl Rig {
         machine.describe(SATELLITE, satellite);
         let script: Script = Box::new(|_| Err(ProgramFailure));
         let now = Moment::new(Duration::from_secs(1000));
-        Self { machine, now, origin: LAN, mc: BMC, calls: Vec::new(), script }
+        Self { machine, now, origin: LAN, mc: BMC, calls: Vec::new(), script, file: Vec::new() }
     }
 
     /// The same system asked over the system interface, with a connected VM host that can
@@ -124,8 +126,25 @@ impl Rig {
         rig
     }
 
+    fn access(&mut self, job: &FileJob) -> FileResult {
+        match job {
+            FileJob::Read { offset, length, .. } => {
+                let bytes = self.file.iter().skip(*offset as usize).take(*length).copied().collect();
+                FileResult::Read(Ok(bytes))
+            }
+            FileJob::Write { offset, data, .. } => {
+                let start = *offset as usize;
+                self.file.splice(start..start + data.len(), data.iter().copied());
+                FileResult::Written(Ok(data.len()))
+            }
+        }
+    }
+
     fn run(&mut self, job: &Job) -> JobResult {
-        let Job::Program(call) = job else { panic!("unexpected {job:?}") };
+        let call = match job {
+            Job::Program(call) => call,
+            Job::File(job) => return JobResult::File(self.access(job)),
+        };
         let operation = match call.operation {
             Operation::Get => "get",
             Operation::Set => "set",

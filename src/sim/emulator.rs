@@ -9,7 +9,7 @@ use super::trace::Debug;
 use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
-use crate::bmc::{Controller, Error, StateFile, fru, oem, sdr, sel};
+use crate::bmc::{Controller, Error, StateFile, fru, oem, picmg, sdr, sel};
 use crate::config::command::{Command, SensorAddress, SensorPoll, Statement};
 use crate::config::{Diagnostic, Severity, help};
 use crate::ipmi::Moment;
@@ -33,24 +33,17 @@ pub enum StatementOutcome {
 
 /// Why a command was not carried out.
 struct Refusal {
-    severity: Severity,
     message: String,
 }
 
 impl Refusal {
     fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into() }
+        Self { message: message.into() }
     }
 
     /// What the original prints when a device refuses: `Unable to ..., error 0x16`.
     fn unable(what: &str, error: Error) -> Self {
         Self::error(format!("Unable to {what}, error {:#x}: {error}", error.errno()))
-    }
-
-    /// The command is understood and has no effect yet.
-    fn no_effect(command: &str, missing: &str) -> Self {
-        let message = format!("{command} has no effect in this version: {missing}");
-        Self { severity: Severity::Warning, message }
     }
 }
 
@@ -78,7 +71,7 @@ impl Simulator {
         self.carry_out_actions(now, out);
         match outcome {
             Ok(()) => StatementOutcome::Done,
-            Err(refusal) => StatementOutcome::Failed(statement.refused(refusal.severity, refusal.message)),
+            Err(refusal) => StatementOutcome::Failed(statement.refused(Severity::Error, refusal.message)),
         }
     }
 
@@ -146,8 +139,9 @@ impl Simulator {
                 add.map_err(|error| Refusal::unable("add FRU data", error))?;
             }
             Command::McDumpFruData { mc, device } => self.dump_fru(mc, device, console, out)?,
-            Command::McSetNumLeds { .. } => {
-                return Err(Refusal::no_effect("mc_set_num_leds", "PICMG LEDs are missing"));
+            Command::McSetNumLeds { mc, count } => {
+                let set = picmg::set_led_count(&mut self.machine, mc, count);
+                set.map_err(|error| Refusal::unable("set number of LEDs", error))?;
             }
             Command::McSetPower { mc, power, event } => {
                 let report = if event { oem::Report::Event } else { oem::Report::Silent };
@@ -179,12 +173,11 @@ impl Simulator {
             | Command::SensorSetHysteresis { .. }
             | Command::SensorSetThreshold { .. }
             | Command::SensorSetEventSupport { .. } => self.execute_on_sensor(now, command)?,
-            Command::AtcaEnable => {
-                self.machine.atca = true;
-                return Err(Refusal::no_effect("atca_enable", "PICMG commands are missing"));
-            }
-            Command::AtcaSetSite { .. } => {
-                return Err(Refusal::no_effect("atca_set_site", "PICMG commands are missing"));
+            Command::AtcaEnable => self.machine.shelf.enabled = true,
+            Command::AtcaSetSite { hardware_address, site_type, site_number } => {
+                let site = picmg::Site { site_type, number: site_number };
+                let set = self.machine.shelf.set_site(hardware_address, site);
+                set.map_err(|error| Refusal::unable("set site type", error))?;
             }
         }
         Ok(())

@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 pub use effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, OUTPUT_LIMIT, SerialId, ShellResult};
 pub use emulator::StatementOutcome;
 
+use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
 use crate::config::command::Variables;
 use crate::config::model::{Config, ControllerConfig, LanConfig};
@@ -53,6 +54,8 @@ struct LanSlot {
     channel: LanChannel,
     /// Whether its socket was asked for.
     open: bool,
+    /// When that was.
+    enabled: Moment,
 }
 
 /// One simulated system.
@@ -164,6 +167,10 @@ impl Simulator {
     pub fn lan_opened(&mut self, lan: LanId, local: SocketAddr) {
         if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
             slot.channel.set_udp_port(local.port());
+            if let SocketAddr::V4(address) = local {
+                let since = slot.enabled.seconds() as u32;
+                self.machine.shelf.manager = Some(ManagerAddress { since, address });
+            }
         }
     }
 

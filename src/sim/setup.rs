@@ -42,6 +42,7 @@ impl Simulator {
                 config: lan.clone(),
                 channel: LanChannel::new(settings),
                 open: false,
+                enabled: Moment::default(),
             });
         }
     }
@@ -164,6 +165,7 @@ impl Simulator {
             self.load_lan(mc, lan.channel);
             if !self.lans[index].open {
                 self.lans[index].open = true;
+                self.lans[index].enabled = now;
                 self.warn_of_open_doors(index, out);
                 if let Some(address) = self.lans[index].config.address.clone() {
                     out.list.push(Effect::OpenLan { lan, address });

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::*;
 use crate::bmc::lan_parameters::CIPHER_SUITES;
 use crate::config::command::{Statement, statements};
-use crate::config::{Severity, lan_conf};
+use crate::config::lan_conf;
 use crate::crypto::SUITES;
 use crate::ipmi::Privilege;
 use crate::lan::testing::{Client, Dice, Login15, Login20, Server};
@@ -836,14 +836,23 @@ fn a_refusal_names_the_sensor() {
 }
 
 #[test]
-fn commands_without_effect_say_so_by_name() {
-    let mut rig = Rig::new(CONF, EMU);
-    let statement = Statement::single("<test>", "atca_set_site 0x10 1 2");
-    let mut outcome = StatementOutcome::Done;
-    rig.call(|sim, now, out| outcome = sim.statement(now, None, &statement, out));
-    let StatementOutcome::Failed(diagnostic) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(diagnostic.severity, Severity::Warning);
-    assert!(diagnostic.message.starts_with("atca_set_site "), "{}", diagnostic.message);
+fn the_command_language_describes_a_shelf() {
+    let mut rig = Rig::new(CONF, &format!("atca_enable\natca_set_site 0x10 3 1\n{EMU}"));
+    rig.call(|sim, _, _| sim.lan_opened(LAN, "127.0.0.1:24260".parse().unwrap()));
+    let mut client = administrator(&mut rig);
+    rig.command("mc_set_num_leds 0x20 3");
+    assert_eq!(client.ask(&mut rig, 0x2c, 0x01, &[0]), [0, 0, 0x10, 0x20, 0xff, 0, 1, 3]);
+    assert_eq!(client.ask(&mut rig, 0x2c, 0x05, &[0, 0]), [0, 0, 7, 0]);
+    // The channel was opened at 5000 s = 1388h.
+    let address = [0, 0x88, 0x13, 0, 0, 1, 3, 0xff, 0x14, 0x80, 127, 0, 0, 1, 0x5e, 0xc4];
+    assert_eq!(client.ask(&mut rig, 0x2c, 0x21, &[0, 0]), address);
+    assert_eq!(rig.faults, [""; 0]);
+    for line in ["mc_set_num_leds 0x20 9", "mc_set_num_leds 0x20 1", "atca_set_site 0x80 3 1"] {
+        rig.command(line);
+    }
+    let number_of_leds = "Unable to set number of LEDs, error 0x16: invalid argument";
+    let site = "Unable to set site type, error 0x16: invalid argument";
+    assert_eq!(rig.faults, [number_of_leds, number_of_leds, site]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub use poll::{Content, Dependency, PollSpec, begin_poll, deadline, finish_poll,
 pub use threshold::Threshold;
 
 use super::event::{self, Direction};
-use super::{Error, Machine};
+use super::{Error, Machine, picmg};
 use crate::ipmi::Moment;
 
 /// Event/reading type code of threshold sensors, IPMI 2.0 table 42-1.
@@ -306,6 +306,9 @@ pub fn add(machine: &mut Machine, now: Moment, id: SensorId, description: Descri
     }
     list.insert(id.number, Box::new(sensor));
     sensors.arm(now, id.lun, id.number);
+    if sensor_type == picmg::HOT_SWAP_SENSOR {
+        picmg::hot_swap_sensor_added(machine, id);
+    }
     Ok(())
 }
 
@@ -323,6 +326,7 @@ pub fn set_value(
     sensor.has_value = true;
     let notices = sensor.compare();
     report(machine, now, id, reporting, notices.into_iter().flatten());
+    picmg::value_changed(machine, id, value);
     Ok(())
 }
 
@@ -369,6 +373,7 @@ pub fn set_bit_clear_rest(
     sensor.has_value = true;
     notices[15] = sensor.set_state(bit, 1);
     report(machine, now, id, reporting, notices.into_iter().flatten());
+    picmg::value_changed(machine, id, bit);
     Ok(())
 }
 

@@ -1,0 +1,541 @@
+//! What AdvancedTCA adds to a system: sites, lights, hot swap and the shelf FRU lock
+//! (`commands-core.md` section 9, PICMG 3.0 chapter 3).
+//!
+//! Owns that state and how the hot-swap state moves the blue light. Knows no request, and
+//! reads and writes no file: a shelf FRU that lies in one is copied by whoever asked.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use super::sensor::{self, Reporting, SensorId};
+use super::{Error, Machine};
+use crate::ipmi::Moment;
+
+/// Sensor type of a hot-swap sensor, PICMG 3.0 table 3-19.
+pub const HOT_SWAP_SENSOR: u8 = 0xf0;
+
+/// How long the shelf FRU stays locked without a write.
+const LOCK_TIME: Duration = Duration::from_secs(20);
+
+/// The states of hot swap, M0 to M7, as bits of a hot-swap sensor.
+mod state {
+    pub const INACTIVE: u8 = 1;
+    pub const ACTIVATION_REQUEST: u8 = 2;
+    pub const ACTIVATION_IN_PROGRESS: u8 = 3;
+    pub const ACTIVE: u8 = 4;
+    pub const DEACTIVATION_REQUEST: u8 = 5;
+    pub const DEACTIVATION_IN_PROGRESS: u8 = 6;
+}
+
+/// Where a board sits (`atca_set_site`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Site type, PICMG 3.0 table 3-3.
+    pub site_type: u8,
+    /// Site number.
+    pub number: u8,
+}
+
+/// What the shelf manager says of itself: the LAN channel opened last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ManagerAddress {
+    /// When the channel was opened, in seconds of the machine's clock.
+    pub since: u32,
+    /// Where it is.
+    pub address: SocketAddrV4,
+}
+
+/// What belongs to the shelf and not to one of its boards.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// `atca_enable` was given: the PICMG commands exist.
+    pub enabled: bool,
+    /// The way to the shelf manager.
+    pub manager: Option<ManagerAddress>,
+    /// The lock of the shelf FRU.
+    pub lock: FruLock,
+    /// By hardware address.
+    sites: BTreeMap<u8, Site>,
+}
+
+impl Shelf {
+    /// `atca_set_site`. [`Error::Invalid`]: a hardware address above 127.
+    pub fn set_site(&mut self, hardware_address: u8, site: Site) -> Result<(), Error> {
+        if hardware_address > 0x7f {
+            return Err(Error::Invalid);
+        }
+        self.sites.insert(hardware_address, site);
+        Ok(())
+    }
+
+    /// The site with this hardware address.
+    pub fn site(&self, hardware_address: u8) -> Option<Site> {
+        self.sites.get(&hardware_address).copied()
+    }
+
+    /// The lowest hardware address that was given this site.
+    pub fn hardware_address(&self, site: Site) -> Option<u8> {
+        self.sites.iter().find_map(|(address, known)| (*known == site).then_some(*address))
+    }
+}
+
+/// Why the lock of the shelf FRU cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockError {
+    /// Locked by somebody, or not locked by whoever asks.
+    NotYours,
+    /// The write begins behind the end.
+    OutOfRange,
+    /// The write ends behind the end.
+    TooLong,
+}
+
+/// The lock of the shelf FRU, device FEh of controller 20h. Whoever holds it writes into a
+/// copy, which takes the device's place when it is committed.
+#[derive(Debug, Default)]
+pub struct FruLock {
+    last_id: u16,
+    commits: u32,
+    held: Option<Locked>,
+}
+
+#[derive(Debug)]
+struct Locked {
+    id: u16,
+    until: Moment,
+    copy: Vec<u8>,
+}
+
+impl FruLock {
+    /// How often a copy was committed.
+    pub fn commits(&self) -> u32 {
+        self.commits
+    }
+
+    /// The lock, unless its time is over; then it is forgotten.
+    fn current(&mut self, now: Moment) -> Option<&mut Locked> {
+        self.held.take_if(|locked| locked.until <= now);
+        self.held.as_mut()
+    }
+
+    /// The lock, if it is the one with this id.
+    fn held_as(&mut self, now: Moment, id: u16) -> Result<&mut Locked, LockError> {
+        self.current(now).filter(|locked| locked.id == id).ok_or(LockError::NotYours)
+    }
+
+    /// Whether somebody holds it.
+    pub fn is_held(&mut self, now: Moment) -> bool {
+        self.current(now).is_some()
+    }
+
+    /// Takes the lock with a copy of the device; answers the lock's id.
+    pub fn lock(&mut self, now: Moment, copy: Vec<u8>) -> Result<u16, LockError> {
+        if self.is_held(now) {
+            return Err(LockError::NotYours);
+        }
+        self.last_id = self.last_id.wrapping_add(1);
+        self.held = Some(Locked { id: self.last_id, until: now + LOCK_TIME, copy });
+        Ok(self.last_id)
+    }
+
+    /// Gives the lock back; nothing changes.
+    pub fn discard(&mut self, now: Moment, id: u16) -> Result<(), LockError> {
+        self.held_as(now, id)?;
+        self.held = None;
+        Ok(())
+    }
+
+    /// Gives the lock back, with what the device is to become and how often that was done
+    /// before.
+    pub fn commit(&mut self, now: Moment, id: u16) -> Result<(Vec<u8>, u32), LockError> {
+        let copy = std::mem::take(&mut self.held_as(now, id)?.copy);
+        self.held = None;
+        let before = self.commits;
+        self.commits = before.wrapping_add(1);
+        Ok((copy, before))
+    }
+
+    /// Writes into the copy; the lock holds for another while.
+    pub fn write(&mut self, now: Moment, id: u16, offset: u16, data: &[u8]) -> Result<(), LockError> {
+        let locked = self.held_as(now, id)?;
+        let room = locked.copy.get_mut(usize::from(offset)..).filter(|room| !room.is_empty());
+        let room = room.ok_or(LockError::OutOfRange)?;
+        room.get_mut(..data.len()).ok_or(LockError::TooLong)?.copy_from_slice(data);
+        locked.until = now + LOCK_TIME;
+        Ok(())
+    }
+}
+
+/// What a light shows, PICMG 3.0 table 3-31.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Light {
+    /// 0 dark, FFh lit, else dark for so many 10 ms: the byte "function" of an override.
+    pub off: u8,
+    /// Then lit for so many 10 ms.
+    pub on: u8,
+    /// Colour number.
+    pub colour: u8,
+}
+
+/// One light of a board.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Led {
+    /// Bit per colour it can have.
+    pub colours: u8,
+    /// The colour local control gives it.
+    pub local_colour: u8,
+    /// The colour of an override that names none.
+    pub override_colour: u8,
+    /// Whether the board can control it.
+    pub has_local_control: bool,
+    /// Whether the board does control it.
+    pub local_control: bool,
+    /// What it shows under local control.
+    pub local: Light,
+    /// What it shows.
+    pub shown: Light,
+}
+
+impl Led {
+    const BLUE: u8 = 1;
+    const RED: u8 = 2;
+    /// "Supported colours" of every light, red ones too, as in the original.
+    const COLOURS: u8 = 1 << Self::BLUE;
+    /// Colours of an override: its default, and the one shown already.
+    const DEFAULT_COLOUR: u8 = 0x0f;
+    const SAME_COLOUR: u8 = 0x0e;
+
+    /// LED 0, which tells the hot-swap state.
+    const fn hot_swap() -> Self {
+        Self { has_local_control: true, local_control: true, ..Self::of_colour(Self::BLUE) }
+    }
+
+    /// Any other: an alarm light, which only a client switches.
+    const fn alarm() -> Self {
+        Self::of_colour(Self::RED)
+    }
+
+    const fn of_colour(colour: u8) -> Self {
+        let dark = Light { off: 0, on: 0, colour };
+        Self {
+            colours: Self::COLOURS,
+            local_colour: colour,
+            override_colour: colour,
+            has_local_control: false,
+            local_control: false,
+            local: dark,
+            shown: dark,
+        }
+    }
+
+    /// Back to what the board itself shows. `false`: it shows nothing itself.
+    pub fn give_back(&mut self) -> bool {
+        if self.has_local_control {
+            self.local_control = true;
+            self.shown = self.local;
+        }
+        self.has_local_control
+    }
+
+    /// Shows what a client wants.
+    pub fn take_over(&mut self, light: Light) {
+        let colour = match light.colour {
+            Self::DEFAULT_COLOUR => self.override_colour,
+            Self::SAME_COLOUR => self.shown.colour,
+            colour => colour,
+        };
+        self.local_control = false;
+        self.shown = Light { colour, ..light };
+    }
+
+    /// What the board shows changes; the colour stays.
+    fn blink(&mut self, off: u8, on: u8) {
+        self.local = Light { off, on, ..self.local };
+        if self.local_control {
+            self.shown = Light { off, on, ..self.shown };
+        }
+    }
+}
+
+/// The lights of a board. There is memory for eight; how many there are is a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leds {
+    all: [Led; Self::MOST],
+    count: u8,
+}
+
+impl Leds {
+    /// Most lights a board can have.
+    const MOST: usize = 8;
+    /// How many a board of a shelf has at least.
+    const LEAST: u8 = 2;
+
+    /// The lights of a new board of a shelf: a blue and a red one.
+    pub fn of_a_board() -> Self {
+        let mut all = [Led::alarm(); Self::MOST];
+        all[0] = Led::hot_swap();
+        Self { all, count: Self::LEAST }
+    }
+
+    /// How many there are, at least two: a board that was made before `atca_enable` has none
+    /// until somebody asks, as in the original.
+    pub fn counted(&mut self) -> u8 {
+        self.count = self.count.max(Self::LEAST);
+        self.count
+    }
+
+    /// The light with this number.
+    pub fn get(&self, number: u8) -> Option<&Led> {
+        self.all.get(..usize::from(self.count))?.get(usize::from(number))
+    }
+
+    /// The light with this number, to be changed.
+    pub fn get_mut(&mut self, number: u8) -> Option<&mut Led> {
+        self.all.get_mut(..usize::from(self.count))?.get_mut(usize::from(number))
+    }
+
+    /// Colour of LED 0, which exists on every controller.
+    pub fn hot_swap_colour(&self) -> u8 {
+        self.all[0].shown.colour
+    }
+
+    /// Changes the colour of LED 0.
+    pub fn set_hot_swap_colour(&mut self, colour: u8) {
+        self.all[0].shown.colour = colour;
+    }
+}
+
+/// `mc_set_num_leds`. [`Error::Invalid`]: more than eight lights, or fewer than two with
+/// `atca_enable`.
+pub fn set_led_count(machine: &mut Machine, mc: u8, count: u8) -> Result<(), Error> {
+    let least = if machine.shelf.enabled { Leds::LEAST } else { 0 };
+    if count < least || usize::from(count) > Leds::MOST {
+        return Err(Error::Invalid);
+    }
+    machine.controller_mut(mc).ok_or(Error::NoController)?.board.leds.count = count;
+    Ok(())
+}
+
+/// What AdvancedTCA adds to a controller.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// Its lights.
+    pub leds: Leds,
+    /// LUN and number of its hot-swap sensors; the newest is the one that counts.
+    hot_swap_sensors: Vec<(u8, u8)>,
+}
+
+/// A sensor of type F0h was added to a board of a shelf: its values move LED 0 from now on.
+pub(super) fn hot_swap_sensor_added(machine: &mut Machine, sensor: SensorId) {
+    if machine.shelf.enabled
+        && let Some(controller) = machine.controller_mut(sensor.mc)
+    {
+        controller.board.hot_swap_sensors.push((sensor.lun, sensor.number));
+    }
+}
+
+/// A sensor got a value. That of a hot-swap sensor is the board's state, M0 to M7, and LED 0
+/// tells it: off in M0, M3 and M4, on in M1, blinking else; M7 changes nothing.
+pub(super) fn value_changed(machine: &mut Machine, sensor: SensorId, value: u8) {
+    let Some(controller) = machine.controller_mut(sensor.mc) else { return };
+    if !controller.board.hot_swap_sensors.contains(&(sensor.lun, sensor.number)) {
+        return;
+    }
+    let (off, on) = match value {
+        0 | state::ACTIVATION_IN_PROGRESS | state::ACTIVE => (0x00, 0x00),
+        state::INACTIVE => (0xff, 0x00),
+        state::ACTIVATION_REQUEST => (0x0a, 0x5a),
+        state::DEACTIVATION_REQUEST | state::DEACTIVATION_IN_PROGRESS => (0x5a, 0x0a),
+        _ => return,
+    };
+    controller.board.leds.all[0].blink(off, on);
+}
+
+/// What Set FRU Activation asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// M3, M4 or M5 to M6 to M1.
+    Deactivate,
+    /// M2 to M3 to M4.
+    Activate,
+}
+
+/// The hot-swap sensor of a board; only a board that has one can be activated.
+pub fn hot_swap_sensor(machine: &Machine, mc: u8) -> Option<SensorId> {
+    let &(lun, number) = machine.controller(mc)?.board.hot_swap_sensors.last()?;
+    Some(SensorId { mc, lun, number })
+}
+
+/// Set FRU Activation: takes the board through its states, each with its events. Nothing
+/// happens in a state from which there is no way.
+pub fn activate(machine: &mut Machine, now: Moment, sensor: SensorId, activation: Activation) {
+    let status = machine
+        .controller(sensor.mc)
+        .and_then(|controller| controller.sensors.get(sensor.lun, sensor.number))
+        .map_or(0, |sensor| sensor.status);
+    let is = |state: u8| status & (1 << state) != 0;
+    let way = match activation {
+        Activation::Activate if is(state::ACTIVATION_REQUEST) => [state::ACTIVATION_IN_PROGRESS, state::ACTIVE],
+        Activation::Deactivate
+            if is(state::ACTIVATION_IN_PROGRESS) || is(state::ACTIVE) || is(state::DEACTIVATION_REQUEST) =>
+        {
+            [state::DEACTIVATION_IN_PROGRESS, state::INACTIVE]
+        }
+        _ => return,
+    };
+    for next in way {
+        // The sensor is there: its status was read.
+        let _ = sensor::set_bit_clear_rest(machine, now, sensor, next, Reporting::Events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::device_id::DeviceId;
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_lock_is_one_for_all_and_ends_20_s_after_the_last_write() {
+        let mut lock = FruLock::default();
+        assert_eq!(lock.lock(at(0), vec![0; 4]), Ok(1));
+        assert_eq!(lock.lock(at(1), vec![0; 4]), Err(LockError::NotYours));
+        assert_eq!(lock.write(at(19), 1, 0, &[1]), Ok(()));
+        assert!(lock.is_held(at(38)));
+        assert!(!lock.is_held(at(39)));
+        assert_eq!(lock.write(at(39), 1, 0, &[1]), Err(LockError::NotYours));
+        assert_eq!(lock.lock(at(39), vec![0; 4]), Ok(2));
+    }
+
+    #[test]
+    fn writes_stay_inside_the_device() {
+        let mut lock = FruLock::default();
+        lock.lock(at(0), vec![0; 4]).unwrap();
+        assert_eq!(lock.write(at(0), 1, 4, &[]), Err(LockError::OutOfRange));
+        assert_eq!(lock.write(at(0), 1, 0xffff, &[1]), Err(LockError::OutOfRange));
+        assert_eq!(lock.write(at(0), 1, 2, &[1, 2, 3]), Err(LockError::TooLong));
+        assert_eq!(lock.write(at(0), 1, 2, &[1, 2]), Ok(()));
+        assert_eq!(lock.commit(at(0), 2), Err(LockError::NotYours));
+        assert_eq!(lock.commit(at(0), 1), Ok((vec![0, 0, 1, 2], 0)));
+        assert_eq!((lock.commits(), lock.is_held(at(0))), (1, false));
+    }
+
+    #[test]
+    fn a_site_is_found_by_its_number_and_type() {
+        let mut shelf = Shelf::default();
+        let site = Site { site_type: 3, number: 1 };
+        for address in [0x41, 0x10] {
+            shelf.set_site(address, site).unwrap();
+        }
+        assert_eq!(shelf.set_site(0x80, site), Err(Error::Invalid));
+        assert_eq!(shelf.hardware_address(site), Some(0x10));
+        assert_eq!(shelf.site(0x41), Some(site));
+        assert_eq!(shelf.hardware_address(Site { number: 2, ..site }), None);
+    }
+
+    fn board() -> Machine {
+        let mut machine = Machine::default();
+        machine.shelf.enabled = true;
+        machine.describe(0x82, DeviceId::default());
+        machine
+    }
+
+    fn sensor(number: u8) -> SensorId {
+        SensorId { mc: 0x82, lun: 0, number }
+    }
+
+    fn add_hot_swap_sensor(machine: &mut Machine, number: u8) {
+        let description = sensor::Description {
+            sensor_type: HOT_SWAP_SENSOR,
+            event_reading_code: 0x6f,
+            ..sensor::Description::default()
+        };
+        sensor::add(machine, at(0), sensor(number), description).unwrap();
+    }
+
+    /// Observed on the original: only a value moves the light, a single bit does not, and in
+    /// override nobody sees it.
+    #[test]
+    fn the_hot_swap_state_moves_the_blue_light() {
+        let mut machine = board();
+        add_hot_swap_sensor(&mut machine, 0);
+        let blue = |machine: &Machine| *machine.controller(0x82).unwrap().board.leds.get(0).unwrap();
+        for (state, off, on) in
+            [(1, 0xff, 0), (2, 0x0a, 0x5a), (3, 0, 0), (5, 0x5a, 0x0a), (7, 0x5a, 0x0a), (4, 0, 0), (6, 0x5a, 0x0a)]
+        {
+            sensor::set_bit_clear_rest(&mut machine, at(0), sensor(0), state, Reporting::Silent).unwrap();
+            assert_eq!(blue(&machine).shown, Light { off, on, colour: 1 }, "M{state}");
+        }
+        sensor::set_bit(&mut machine, at(0), sensor(0), 1, 1, Reporting::Silent).unwrap();
+        assert_eq!(blue(&machine).shown.off, 0x5a);
+        machine.ensure(0x82).board.leds.get_mut(0).unwrap().take_over(Light { off: 1, on: 2, colour: 0x0f });
+        sensor::set_value(&mut machine, at(0), sensor(0), 1, Reporting::Silent).unwrap();
+        assert_eq!(blue(&machine).shown, Light { off: 1, on: 2, colour: 1 });
+        assert!(machine.ensure(0x82).board.leds.get_mut(0).unwrap().give_back());
+        assert_eq!(blue(&machine).shown, Light { off: 0xff, on: 0, colour: 1 });
+    }
+
+    #[test]
+    fn the_newest_hot_swap_sensor_counts_and_only_in_a_shelf() {
+        let mut machine = board();
+        machine.shelf.enabled = false;
+        add_hot_swap_sensor(&mut machine, 0);
+        assert_eq!(hot_swap_sensor(&machine, 0x82), None);
+        machine.shelf.enabled = true;
+        add_hot_swap_sensor(&mut machine, 1);
+        add_hot_swap_sensor(&mut machine, 2);
+        assert_eq!(hot_swap_sensor(&machine, 0x82), Some(sensor(2)));
+    }
+
+    #[test]
+    fn activation_follows_the_states() {
+        let mut machine = board();
+        add_hot_swap_sensor(&mut machine, 0);
+        for (from, activation, to) in [
+            (2, Activation::Activate, 4),
+            (4, Activation::Activate, 4),
+            (1, Activation::Activate, 1),
+            (3, Activation::Deactivate, 1),
+            (4, Activation::Deactivate, 1),
+            (5, Activation::Deactivate, 1),
+            (2, Activation::Deactivate, 2),
+            (6, Activation::Deactivate, 6),
+        ] {
+            sensor::set_bit_clear_rest(&mut machine, at(0), sensor(0), from, Reporting::Silent).unwrap();
+            activate(&mut machine, at(0), sensor(0), activation);
+            let status = machine.controller(0x82).unwrap().sensors.get(0, 0).unwrap().status;
+            assert_eq!(status, 1 << to, "M{from} {activation:?}");
+        }
+    }
+
+    #[test]
+    fn two_to_eight_lights() {
+        let mut machine = board();
+        assert_eq!(set_led_count(&mut machine, 0x82, 1), Err(Error::Invalid));
+        assert_eq!(set_led_count(&mut machine, 0x82, 9), Err(Error::Invalid));
+        assert_eq!(set_led_count(&mut machine, 0x84, 8), Err(Error::NoController));
+        assert_eq!(set_led_count(&mut machine, 0x82, 8), Ok(()));
+        let leds = &mut machine.ensure(0x82).board.leds;
+        assert_eq!((leds.counted(), leds.get(7), leds.get(8)), (8, Some(&Led::alarm()), None));
+        machine.shelf.enabled = false;
+        assert_eq!(set_led_count(&mut machine, 0x82, 1), Ok(()));
+        let leds = &mut machine.ensure(0x82).board.leds;
+        assert!(leds.get(0).is_some() && leds.get(1).is_none());
+        assert_eq!(leds.counted(), 2);
+    }
+
+    #[test]
+    fn an_override_names_its_colour_or_keeps_one() {
+        let mut led = Led::alarm();
+        led.take_over(Light { off: 1, on: 2, colour: 3 });
+        led.take_over(Light { off: 4, on: 5, colour: 0x0e });
+        assert_eq!(led.shown, Light { off: 4, on: 5, colour: 3 });
+        led.take_over(Light { off: 4, on: 5, colour: 0x0f });
+        assert_eq!(led.shown.colour, Led::RED);
+        assert!(!led.give_back());
+    }
+}
