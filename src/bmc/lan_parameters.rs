@@ -36,8 +36,12 @@ pub mod number {
     pub const BACKUP_GATEWAY_MAC: u8 = 15;
     /// Community string.
     pub const COMMUNITY: u8 = 16;
-    /// Number of destinations.
+    /// Number of alert destinations.
     pub const DESTINATIONS: u8 = 17;
+    /// Alert destination type.
+    pub const DESTINATION_TYPE: u8 = 18;
+    /// Alert destination addresses.
+    pub const DESTINATION_ADDRESSES: u8 = 19;
     /// 802.1q VLAN id.
     pub const VLAN_ID: u8 = 20;
     /// 802.1q VLAN priority.
@@ -89,6 +93,21 @@ const HIGHEST_NAMED_SOURCE: u8 = 4;
 fn external_index(parameter: u8) -> Option<usize> {
     EXTERNAL.iter().position(|(number, _, _)| *number == parameter)
 }
+
+/// Alert destinations that are kept apart from number 0, the one of the moment.
+const DESTINATIONS: u8 = 4;
+
+/// Where alerts would be sent: kept for the client that set it, nothing is ever sent there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Destination {
+    /// Type, acknowledge time-out, retries.
+    kind: [u8; 3],
+    /// Format, gateway, IP address, MAC address.
+    addresses: [u8; 12],
+}
+
+/// The community string of alerts before anybody set it.
+const DEFAULT_COMMUNITY: [u8; 18] = *b"public\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// The bytes of a parameter, at most 18.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,10 +163,19 @@ struct Values {
     vlan_id: [u8; 2],
     vlan_priority: u8,
     cipher_privileges: [u8; 9],
+    community: [u8; 18],
+    destinations: [Destination; 1 + DESTINATIONS as usize],
     /// Bit i: external value i was set and not yet given to the program.
     changed: u8,
     /// Parameter 24 was set and not yet kept.
     cipher_changed: bool,
+}
+
+impl Values {
+    /// The alert destination a set selector means.
+    fn destination(&mut self, set: u8) -> Result<&mut Destination, ParameterError> {
+        self.destinations.get_mut(usize::from(set & 0x0f)).ok_or(ParameterError::Invalid)
+    }
 }
 
 /// Somebody is setting parameters.
@@ -244,6 +272,8 @@ impl LanParameters {
                 vlan_id: [0; 2],
                 vlan_priority: 0,
                 cipher_privileges: DEFAULT_CIPHER_PRIVILEGES,
+                community: DEFAULT_COMMUNITY,
+                destinations: Default::default(),
                 changed: 0,
                 cipher_changed: false,
             },
@@ -262,8 +292,9 @@ impl LanParameters {
         self.values.cipher_privileges = levels;
     }
 
-    /// Reads a parameter. `auths` are the channel's `allowed_auths_*`.
-    pub fn get(&self, parameter: u8, auths: &[AuthTypes; 4]) -> Result<Read, ParameterError> {
+    /// Reads a parameter. `set` is the set selector, which only alert destinations look at;
+    /// `auths` are the channel's `allowed_auths_*`.
+    pub fn get(&self, parameter: u8, set: u8, auths: &[AuthTypes; 4]) -> Result<Read, ParameterError> {
         if let Some(index) = external_index(parameter) {
             let pending = self.lock.is_some() && self.values.changed & 1 << index != 0;
             if !pending && let Some(call) = self.call(Operation::Get, index, None) {
@@ -286,8 +317,21 @@ impl LanParameters {
                 ParameterBytes::new(&[callback, user, operator, admin, 0])
             }
             number::IPV4_HEADER => ParameterBytes::new(&values.ipv4_header),
-            number::COMMUNITY => ParameterBytes::new(b"public\0\0\0\0\0\0\0\0\0\0\0\0"),
-            number::DESTINATIONS => ParameterBytes::new(&[0]),
+            number::COMMUNITY => ParameterBytes::new(&values.community),
+            number::DESTINATIONS => ParameterBytes::new(&[DESTINATIONS]),
+            number::DESTINATION_TYPE | number::DESTINATION_ADDRESSES => {
+                let number = set & 0x0f;
+                let destination = values.destinations.get(usize::from(number)).ok_or(ParameterError::Invalid)?;
+                let mut data = [number; 13];
+                let length = if parameter == number::DESTINATION_TYPE {
+                    data[1..4].copy_from_slice(&destination.kind);
+                    4
+                } else {
+                    data[1..].copy_from_slice(&destination.addresses);
+                    data.len()
+                };
+                ParameterBytes::new(&data[..length])
+            }
             number::VLAN_ID => ParameterBytes::new(&values.vlan_id),
             number::VLAN_PRIORITY => ParameterBytes::new(&[values.vlan_priority]),
             number::CIPHER_SUITE_COUNT => ParameterBytes::new(&[CIPHER_SUITES.len() as u8]),
@@ -323,7 +367,21 @@ impl LanParameters {
         match parameter {
             number::SET_IN_PROGRESS => return self.set_in_progress(*data.first().ok_or(short)?, session),
             number::IPV4_HEADER => values.ipv4_header = *data.first_chunk().ok_or(short)?,
-            number::COMMUNITY => {}
+            number::COMMUNITY => {
+                values.community = [0; 18];
+                for (place, byte) in values.community.iter_mut().zip(data) {
+                    *place = *byte;
+                }
+            }
+            // What is too short is left at the original's answer, which has no destinations.
+            number::DESTINATION_TYPE => {
+                let [number, kind @ ..] = *data.first_chunk::<4>().ok_or(ParameterError::Unsupported)?;
+                values.destination(number)?.kind = kind;
+            }
+            number::DESTINATION_ADDRESSES => {
+                let [number, addresses @ ..] = *data.first_chunk::<13>().ok_or(ParameterError::Unsupported)?;
+                values.destination(number)?.addresses = addresses;
+            }
             number::VLAN_ID => values.vlan_id = *data.first_chunk().ok_or(short)?,
             number::VLAN_PRIORITY => values.vlan_priority = *data.first().ok_or(short)?,
             number::CIPHER_PRIVILEGES => {
@@ -449,7 +507,7 @@ mod tests {
     const AUTHS: [AuthTypes; 4] = [AuthTypes(0x17); 4];
 
     fn read(parameters: &LanParameters, parameter: u8) -> Vec<u8> {
-        match parameters.get(parameter, &AUTHS).expect("supported") {
+        match parameters.get(parameter, 0, &AUTHS).expect("supported") {
             Read::Value(bytes) => bytes.as_slice().to_vec(),
             Read::Ask(call) => panic!("asks {call:?}"),
         }
@@ -536,7 +594,7 @@ mod tests {
         parameters.committed(&call);
         assert_eq!(parameters.set(0, &[2], None), Ok(Written::Commit { save: false, call: None }));
         done(parameters.set(0, &[0], None));
-        let Ok(Read::Ask(get)) = parameters.get(3, &AUTHS) else { panic!("the program is asked") };
+        let Ok(Read::Ask(get)) = parameters.get(3, 0, &AUTHS) else { panic!("the program is asked") };
         assert_eq!((get.operation, get.parameters[0].name), (Operation::Get, "ip_addr"));
         assert_eq!(parameters.got(3, Value::Mac([0; 6])), None);
         let got = parameters.got(3, Value::Ip([9, 8, 7, 6])).map(|bytes| bytes.as_slice().to_vec());
@@ -574,7 +632,7 @@ mod tests {
         ] {
             let mut parameters = LanParameters::default();
             done(parameters.set(24, &[0, set, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44], None));
-            let Ok(Read::Value(bytes)) = parameters.get(24, &with(none_for)) else { panic!("supported") };
+            let Ok(Read::Value(bytes)) = parameters.get(24, 0, &with(none_for)) else { panic!("supported") };
             assert_eq!(bytes.as_slice()[..3], [0, shown, 0x44], "set {set:#x}, none for {none_for:?}");
             assert_eq!(parameters.cipher_privileges()[1], set, "what was set stays");
         }

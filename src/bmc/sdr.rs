@@ -9,7 +9,9 @@ use super::sel::{clock, next_reservation, offset_for};
 use super::{Action, Error, Machine, StateFile};
 use crate::ipmi::Moment;
 
-/// A record: id (2), version, type, length of the body, body.
+/// A record: id (2), version, type, length of the body, body. Bytes behind the declared end
+/// are shown to clients, as the original shows them, and count for nothing else: they are
+/// neither saved nor looked at.
 pub type Record = Box<[u8]>;
 
 /// Bytes in front of a record's body.
@@ -29,13 +31,32 @@ fn declared_length(record: &[u8]) -> Option<usize> {
     record.get(HEADER_LENGTH - 1).map(|&body| HEADER_LENGTH + usize::from(body))
 }
 
-/// A stored record as it should be: without the bytes behind its declared end, which the
-/// original adds 6 of at each load. `None`: it has no whole header, or it is one of the
-/// blank ones that the original stores before it has their bytes.
+/// What the original shows behind a record of a command file or a state file. Its state files
+/// grow by as much at each load; ours do not.
+const TAIL: [u8; 6] = [0; 6];
+
+/// A record followed by what the original shows behind it.
+fn with_tail(record: &[u8]) -> Record {
+    [record, &TAIL].concat().into()
+}
+
+/// A record up to its declared end.
+fn whole(record: &[u8]) -> &[u8] {
+    let length = declared_length(record).map_or(record.len(), |length| length.min(record.len()));
+    record.get(..length).unwrap_or(record)
+}
+
+/// A stored record as it should be: without the bytes behind its declared end, but for the
+/// [`TAIL`]. `None`: it has no whole header, or it is one of the blank ones that the original
+/// stores before it has their bytes.
 fn cleaned(record: &[u8]) -> Option<Record> {
     let length = declared_length(record)?;
     let blank = record.iter().skip(2).all(|&byte| byte == 0);
-    (!blank).then(|| record[..length.min(record.len())].into())
+    (!blank).then(|| match record.get(..length) {
+        Some(record) => with_tail(record),
+        // Cut off; bytes behind it would be taken for its own.
+        None => record.into(),
+    })
 }
 
 /// Fills a list with stored records, oldest first, and says how many were left out because
@@ -93,9 +114,9 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The records, oldest first.
+    /// The records up to their declared ends, oldest first.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.records.iter().map(|record| &**record)
+        self.records.iter().map(|record| whole(record))
     }
 
     /// Time of the last addition, of the repository's clock.
@@ -109,7 +130,8 @@ impl Repository {
     }
 
     /// Puts back what a state file holds, oldest first, and says how many records were left
-    /// out because they are not whole or no id was free. Bytes behind a record's declared end are cut off.
+    /// out because they are not whole or no id was free. Bytes behind a record's declared end
+    /// are cut off.
     /// Ids are those in the data where they are good, so look-up, "next id" and data agree.
     pub fn restore<R: AsRef<[u8]>>(
         &mut self,
@@ -153,13 +175,20 @@ impl Repository {
         Some((self.records.get(index)?, self.records.following(index)))
     }
 
-    /// Adds a whole record; its id bytes are replaced. Its length byte must be right.
+    /// Add SDR: adds a whole record; its id bytes are replaced. Its length byte must be right.
+    ///
+    /// The original looks at the byte behind the length byte instead, and takes a record that
+    /// is longer than it declares when that byte is its body's length less one; so is it here.
     pub fn add(&mut self, now: Moment, record: &[u8]) -> Result<u16, AddError> {
-        if declared_length(record) != Some(record.len()) {
-            return Err(AddError::LengthMismatch);
-        }
+        let declared = declared_length(record).ok_or(AddError::LengthMismatch)?;
+        let next = record.get(HEADER_LENGTH).map(|&byte| HEADER_LENGTH + 1 + usize::from(byte));
+        let taken = declared == record.len() || declared < record.len() && next == Some(record.len());
+        if taken { self.push(now, record.into()) } else { Err(AddError::LengthMismatch) }
+    }
+
+    fn push(&mut self, now: Moment, record: Record) -> Result<u16, AddError> {
         let id = self.records.allocate().ok_or(AddError::Full)?;
-        self.records.push(record.into(), id);
+        self.records.push(record, id);
         self.last_add = self.time(now);
         Ok(id)
     }
@@ -231,7 +260,7 @@ impl Repository {
     fn claim(&mut self, record: &[u8]) -> Option<u16> {
         let same = |id: u16| {
             let index = self.records.position(id)?;
-            (self.records.get(index)?.get(2..) == record.get(2..)).then_some(())
+            (whole(self.records.get(index)?).get(2..) == record.get(2..)).then_some(())
         };
         let place = self.unclaimed.iter().position(|&id| same(id).is_some())?;
         Some(self.unclaimed.remove(place))
@@ -252,10 +281,10 @@ pub fn add_main(machine: &mut Machine, now: Moment, mc: u8, record: &[u8]) -> Re
     if let Some(id) = controller.sdr.claim(record) {
         return Ok(id);
     }
-    let id = controller.sdr.add(now, record).map_err(|problem| match problem {
-        AddError::LengthMismatch | AddError::OutOfOrder => Error::Invalid,
-        AddError::Full => Error::Full,
-    })?;
+    if declared_length(record) != Some(record.len()) {
+        return Err(Error::Invalid);
+    }
+    let id = controller.sdr.push(now, with_tail(record)).map_err(|_| Error::Full)?;
     machine.actions.push(Action::Save(StateFile::Sdr(mc)));
     Ok(id)
 }
@@ -273,9 +302,8 @@ pub fn add_device(machine: &mut Machine, now: Moment, mc: u8, lun: u8, record: &
     if record.len() < 2 {
         return Err(Error::Invalid);
     }
-    let length = declared_length(record).unwrap_or(record.len()).min(record.len());
     let id = list.records.allocate().ok_or(Error::Full)?;
-    list.records.push(record[..length].into(), id);
+    list.records.push(with_tail(record), id);
     // The original uses the repository's clock for these too.
     controller.device_sdrs.change_time = controller.sdr.time(now);
     Ok(id)
@@ -289,9 +317,9 @@ pub struct DeviceSdrList {
 }
 
 impl DeviceSdrList {
-    /// The records, oldest first.
+    /// The records up to their declared ends, oldest first.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.records.iter().map(|record| &**record)
+        self.records.iter().map(|record| whole(record))
     }
 
     /// The record a request means by `id` (0000h first, FFFFh last), and the id of the next.
@@ -376,7 +404,9 @@ mod tests {
         }
         assert!(machine.actions.is_empty());
         assert_eq!(add_main(&mut machine, NOW, 0x20, &[9, 9, 0x51, 0xc0, 1, 7]), Ok(1));
-        assert_eq!(repository(&mut machine).find(0), Some((&[1, 0, 0x51, 0xc0, 1, 7][..], 0xffff)));
+        let shown = [1, 0, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0];
+        assert_eq!(repository(&mut machine).find(0), Some((&shown[..], 0xffff)));
+        assert_eq!(repository(&mut machine).records().next(), Some(&shown[..6]), "what counts is the record itself");
         assert_eq!(repository(&mut machine).last_add_time(), 100);
         assert_eq!(machine.actions, [Action::Save(StateFile::Sdr(0x20))]);
         machine.controller_mut(0x20).unwrap().device.device_support = 0;
@@ -440,6 +470,18 @@ mod tests {
         assert!(machine.actions.is_empty(), "device SDRs are never saved");
         let sdrs = &machine.controller(0x20).unwrap().device_sdrs;
         assert_eq!((sdrs.populated_luns(), sdrs.change_time()), (0x0a, 100));
-        assert_eq!(sdrs.lun(1).unwrap().find(1), Some((&[1, 0, 0x51, 0xc0, 1, 7][..], 0xffff)));
+        assert_eq!(sdrs.lun(1).unwrap().find(1), Some((&[1, 0, 0x51, 0xc0, 1, 7, 0xee, 0, 0, 0, 0, 0, 0][..], 0xffff)));
+        assert_eq!(sdrs.lun(1).unwrap().records().next(), Some(&[1, 0, 0x51, 0xc0, 1, 7][..]));
+    }
+
+    #[test]
+    fn what_the_original_takes_is_taken_too() {
+        let mut machine = machine();
+        let sdr = repository(&mut machine);
+        assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 2, 2, 7, 8]), Ok(1), "one byte more than declared");
+        assert_eq!(sdr.find(1).unwrap().0, [1, 0, 0x51, 0xc0, 2, 2, 7, 8]);
+        assert_eq!(sdr.records().next(), Some(&[1, 0, 0x51, 0xc0, 2, 2, 7][..]));
+        assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 9, 2, 7, 8]), Err(AddError::LengthMismatch), "not all there");
+        assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 1, 3, 7, 8]), Err(AddError::LengthMismatch));
     }
 }

@@ -82,7 +82,8 @@ pub struct Entry {
     pub name: &'static str,
     /// Capability the controller must have.
     pub gate: Gate,
-    /// Fewest data bytes; fewer are C7h, more are never an error.
+    /// Fewest data bytes; fewer are C7h (C1h for a command the original does not have), more
+    /// are never an error.
     pub min_length: usize,
     /// The implementation.
     pub handler: Handler,
@@ -118,6 +119,19 @@ pub fn name(netfn: u8, cmd: u8) -> Option<&'static str> {
     find(netfn, cmd).map(|entry| entry.name)
 }
 
+/// The commands that the original does not have, by network function.
+///
+/// They are here for clients, which send whole requests. One that is too short gets the
+/// answer the original gives to every request of such a command, C1h.
+const ADDED: [(u8, &[u8]); 2] =
+    [(netfn::CHASSIS, &[0x06, 0x07, 0x0f]), (netfn::APP, &[0x02, 0x03, 0x04, 0x06, 0x07, 0x08, 0x4c, 0x4d, 0x4f])];
+
+/// The answer to a request with fewer bytes than its command needs.
+fn too_short(netfn: u8, cmd: u8) -> CompletionCode {
+    let added = ADDED.iter().any(|(added, commands)| *added == netfn && commands.contains(&cmd));
+    if added { CompletionCode::INVALID_COMMAND } else { CompletionCode::INVALID_LENGTH }
+}
+
 fn find(netfn: u8, cmd: u8) -> Option<&'static Entry> {
     let table = table(netfn);
     table.binary_search_by_key(&cmd, |entry| entry.cmd).ok().map(|index| &table[index])
@@ -150,7 +164,7 @@ fn execute(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) 
         return Err(CompletionCode::INVALID_COMMAND);
     }
     if request.data.len() < entry.min_length {
-        return Err(CompletionCode::INVALID_LENGTH);
+        return Err(too_short(request.netfn, request.cmd));
     }
     (entry.handler)(context, request, reply)
 }
@@ -167,5 +181,16 @@ mod tests {
                 "the table of network function {netfn:#04x} is not in strictly ascending order"
             );
         }
+    }
+
+    #[test]
+    fn what_the_original_lacks_is_named_only_once_and_is_there() {
+        for (netfn, commands) in ADDED {
+            for cmd in commands {
+                assert!(find(netfn, *cmd).is_some(), "{netfn:02x} {cmd:02x} is in no table");
+                assert_eq!(too_short(netfn, *cmd), CompletionCode::INVALID_COMMAND);
+            }
+        }
+        assert_eq!(too_short(netfn::APP, 0x24), CompletionCode::INVALID_LENGTH);
     }
 }

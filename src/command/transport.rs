@@ -3,7 +3,7 @@
 use super::{Context, Entry, Outcome, always, has_sol};
 use crate::bmc::channel::Lan;
 use crate::bmc::external::{Job, JobResult, ProgramCall};
-use crate::bmc::lan_parameters::{ParameterError, Read, Written};
+use crate::bmc::lan_parameters::{ParameterError, Read, Written, number as parameter};
 use crate::bmc::{Action, StateFile, sol_parameters};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -83,10 +83,10 @@ fn get_lan_parameters(
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let [channel, parameter] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let [channel, parameter, set] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = lan_number(context, channel)?;
     let lan = self::lan(context, number)?;
-    match lan.parameters.get(parameter, &lan.allowed_auths).map_err(code)? {
+    match lan.parameters.get(parameter, set, &lan.allowed_auths).map_err(code)? {
         Read::Value(bytes) => {
             reply.put(&[REVISION])?;
             reply.put(bytes.as_slice())?;
@@ -113,10 +113,13 @@ fn set_lan_parameters(
     request: &Request<'_>,
     _: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let ([channel, parameter], data) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let ([channel, selector], data) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = lan_number(context, *channel)?;
     let session = context.origin.session.map(|session| session.id);
-    match lan(context, number)?.parameters.set(*parameter, data, session).map_err(code)? {
+    if *selector == parameter::AUTH_ENABLES && keeps_auth_enables(lan(context, number)?, data) {
+        return Ok(Outcome::Done);
+    }
+    match lan(context, number)?.parameters.set(*selector, data, session).map_err(code)? {
         Written::Done => Ok(Outcome::Done),
         Written::Check(call) => {
             let source = data.first().copied().unwrap_or_default();
@@ -135,6 +138,16 @@ fn set_lan_parameters(
             }
             Ok(call.map_or(Outcome::Done, |call| commit(number, call)))
         }
+    }
+}
+
+/// Whether a client sets the authentication types to what they are, as freeipmi's ipmi-config
+/// does when it writes back what it read. They cannot be set to anything else: what
+/// lan.conf allows, nobody shall widen.
+fn keeps_auth_enables(lan: &Lan, data: &[u8]) -> bool {
+    match lan.parameters.get(parameter::AUTH_ENABLES, 0, &lan.allowed_auths) {
+        Ok(Read::Value(bytes)) => data.starts_with(bytes.as_slice()),
+        _ => false,
     }
 }
 
@@ -235,7 +248,7 @@ mod tests {
              0c 02 0e 08 00 00 -> 80
              0c 02 0e 0f 00 00 -> 00 11 00 00 00 00 00 00
              0c 02 0e 10 01 01 -> 00 11 70 75 62 6c 69 63 00 00 00 00 00 00 00 00 00 00 00 00
-             0c 02 0e 11 00 00 -> 00 11 00
+             0c 02 0e 11 00 00 -> 00 11 04
              0c 02 0e 14 00 00 -> 00 11 00 00
              0c 02 0e 15 00 00 -> 00 11 00
              0c 02 0e 18 00 00 -> 00 11 44 44 44 44 44 44 44 44 44
@@ -285,6 +298,37 @@ mod tests {
         assert!(rig.machine.actions.is_empty());
         rig.expect("0c 01 0e 18 00 44 44 44 44 44 44 44 44 -> 00\n 0c 01 0e 00 01 -> 00\n 0c 01 0e 00 02 -> 00");
         assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })]);
+    }
+
+    #[test]
+    fn alert_destinations_and_community_can_be_set() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "0c 02 0e 12 00 00 -> 00 11 00 00 00 00
+             0c 02 0e 12 04 00 -> 00 11 04 00 00 00
+             0c 02 0e 12 05 00 -> cc
+             0c 01 0e 12 05 00 00 00 -> cc
+             0c 01 0e 12 00 -> 80
+             0c 01 0e 12 02 80 05 03 -> 00
+             0c 02 0e 12 02 00 -> 00 11 02 80 05 03
+             0c 01 0e 13 02 00 00 c0 00 02 07 02 00 00 00 00 07 -> 00
+             0c 02 0e 13 02 00 -> 00 11 02 00 00 c0 00 02 07 02 00 00 00 00 07
+             0c 02 0e 13 01 00 -> 00 11 01 00 00 00 00 00 00 00 00 00 00 00 00
+             0c 01 0e 11 00 -> 82
+             0c 01 0e 10 61 62 -> 00
+             0c 02 0e 10 00 00 -> 00 11 61 62 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
+        );
+    }
+
+    #[test]
+    fn authentication_types_can_only_be_set_to_what_they_are() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "0c 01 0e 02 17 17 17 17 00 -> 00
+             0c 01 0e 02 17 17 17 1f 00 -> 82
+             0c 01 0e 02 00 -> 82
+             0c 02 0e 02 00 00 -> 00 11 17 17 17 17 00",
+        );
     }
 
     fn with_program() -> Rig {

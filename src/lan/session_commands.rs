@@ -35,6 +35,8 @@ impl LanChannel {
         let data = message.data;
         let outcome = match message.cmd {
             GET_SYSTEM_GUID => reply.put(&self.settings.guid),
+            // The original answers D5h whatever the request is; what no client means is left at that.
+            GET_CHANNEL_AUTHENTICATION_CAPABILITIES if data.len() < 2 => Err(CompletionCode::NOT_IN_PRESENT_STATE),
             GET_CHANNEL_AUTHENTICATION_CAPABILITIES => {
                 self.authentication_capabilities(call.authority, data, &mut reply)
             }
@@ -113,7 +115,14 @@ impl LanChannel {
         let found = match data {
             [] => return Err(CompletionCode::INVALID_LENGTH),
             [0x00, ..] => session(own),
-            [0xfe, handle, ..] => self.session_with_handle(*handle).and_then(session),
+            [0xfe, handle, ..] => {
+                let found = self.session_with_handle(*handle).and_then(session);
+                // The original has no more handles than it can count.
+                if found.is_none() && *handle >= COUNTABLE {
+                    return Err(CompletionCode::INVALID_FIELD);
+                }
+                found
+            }
             [0xff, rest @ ..] => {
                 let id = rest.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
                 session(u32::from_le_bytes(*id))

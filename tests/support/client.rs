@@ -259,7 +259,7 @@ impl Freeipmi {
         if tool != "ipmiconsole" {
             command.args(["-D", self.driver]);
         }
-        if matches!(tool, "ipmi-sensors" | "ipmi-sel" | "ipmi-fru") {
+        if matches!(tool, "ipmi-sensors" | "ipmi-sel" | "ipmi-fru" | "ipmi-config") {
             let cache = format!("--sdr-cache-directory={}", self.cache.path().display());
             command.args(["--quiet-cache", &cache]);
         }

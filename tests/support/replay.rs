@@ -169,10 +169,13 @@ pub struct Outcome {
     pub differ: BTreeMap<usize, Difference>,
 }
 
-/// Sends all rows in order.
-pub fn replay(rows: &[Row], target: &mut Target, mut console: Option<Console>) -> Outcome {
+/// Sends all rows in order, but those that `known` has [sent last](Place::Last) after all
+/// others.
+pub fn replay(rows: &[Row], known: &Known, target: &mut Target, mut console: Option<Console>) -> Outcome {
     let mut outcome = Outcome::default();
-    for row in rows {
+    let place = |row: &&Row| known.get(&row.number).map_or(Place::InOrder, |known| known.place);
+    let (last, in_order): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| place(row) == Place::Last);
+    for row in in_order.into_iter().chain(last) {
         match &row.step {
             Step::Sleep(time) => std::thread::sleep(*time),
             Step::Console(command) => {
@@ -192,43 +195,85 @@ pub fn replay(rows: &[Row], target: &mut Target, mut console: Option<Console>) -
     outcome
 }
 
-/// Holds an outcome against the list of known differences, `tests/data/raw/NAME.differs`:
-/// one row number, a tab and the reason per line, and behind `; ours: ` the answer of ours
-/// where it is the same in every run. Every differing row has to be named there, and every
-/// row named there has to differ as it says.
+/// When a row is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In its turn.
+    InOrder,
+    /// After all others. What ours does where the original refuses has an effect on the rows
+    /// behind it (a record that is added shifts all ids); at the end it spoils no comparison.
+    Last,
+}
+
+/// A row that is known to differ.
+#[derive(Clone, Debug)]
+pub struct KnownDifference {
+    /// When it is sent.
+    pub place: Place,
+    /// A test that the row of `compat/DIFFERENCES.md` names which explains it.
+    pub explained_by: String,
+    /// Why, in a few words.
+    pub reason: String,
+    /// Our answer, where it is the same in every run.
+    pub ours: Option<String>,
+}
+
+/// The rows known to differ, by number.
+pub type Known = BTreeMap<usize, KnownDifference>;
+
+/// Reads `tests/data/raw/NAME.differs`. A line is a row number, a tab, the name of a test in
+/// `compat/DIFFERENCES.md` (with `last ` in front when the row is sent last), a tab, the
+/// reason, and behind `; ours: ` our answer where it is the same in every run.
 #[track_caller]
-pub fn judge(name: &str, outcome: &Outcome) {
-    println!("{name}: same {}, differ {}", outcome.same, outcome.differ.len());
+pub fn known_differences(name: &str) -> Known {
     let path = project("tests/data/raw").join(format!("{name}.differs"));
-    let known = std::fs::read_to_string(&path).unwrap_or_default();
-    let mut known: BTreeMap<usize, &str> = known
-        .lines()
-        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-        .map(|line| {
-            let (row, reason) =
-                line.split_once('\t').unwrap_or_else(|| panic!("{}: `{line}`: no reason", path.display()));
-            assert!(!reason.trim().is_empty(), "{}: `{line}`: no reason", path.display());
-            (row.parse().unwrap_or_else(|_| panic!("{}: `{line}`", path.display())), reason)
-        })
-        .collect();
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let entry = |line: &str| -> Option<(usize, KnownDifference)> {
+        let mut columns = line.splitn(3, '\t');
+        let row = columns.next()?.parse().ok()?;
+        let explained_by = columns.next()?.trim();
+        let (place, explained_by) = match explained_by.strip_prefix("last ") {
+            Some(explained_by) => (Place::Last, explained_by),
+            None => (Place::InOrder, explained_by),
+        };
+        let reason = columns.next()?.trim();
+        if explained_by.is_empty() || reason.is_empty() {
+            return None;
+        }
+        let ours = reason.split_once("; ours: ").map(|(_, ours)| ours.trim().to_owned());
+        Some((row, KnownDifference { place, explained_by: explained_by.to_owned(), reason: reason.to_owned(), ours }))
+    };
+    let mut known = Known::new();
+    for line in lines {
+        let (row, difference) = entry(line).unwrap_or_else(|| panic!("{}: cannot read `{line}`", path.display()));
+        assert!(known.insert(row, difference).is_none(), "{}: row {row} is listed twice", path.display());
+    }
+    known
+}
+
+/// Holds an outcome against the known differences. Every differing row has to be among them,
+/// and every one of them has to differ as it says.
+#[track_caller]
+pub fn judge(name: &str, mut known: Known, outcome: &Outcome) {
+    println!("{name}: same {}, differ {}", outcome.same, outcome.differ.len());
     let mut complaints = String::new();
     for (row, Difference { request, want, got }) in &outcome.differ {
         match known.remove(row) {
             None => {
                 let _ = writeln!(complaints, "row {row}: {request}\n   want {want}\n   got  {got}");
             }
-            Some(reason) => {
-                let promised = reason.split_once("; ours: ").map(|(_, ours)| ours.trim());
-                if promised.is_some_and(|ours| ours != got) {
+            Some(KnownDifference { reason, ours, .. }) => {
+                if ours.is_some_and(|ours| ours != *got) {
                     let _ = writeln!(complaints, "row {row}: {request}\n   {reason}\n   got  {got}");
                 }
             }
         }
     }
-    for (row, reason) in known {
+    for (row, KnownDifference { reason, .. }) in known {
         let _ = writeln!(complaints, "row {row} no longer differs: {reason}");
     }
-    assert!(complaints.is_empty(), "{name} against {}:\n{complaints}", path.display());
+    assert!(complaints.is_empty(), "{name} against its list of differences:\n{complaints}");
 }
 
 fn same(want: &str, got: &str, remarks: &str) -> bool {

@@ -63,10 +63,13 @@ pub fn get_access(
     let users = &context.controller()?.users;
     let user = users.get(number).ok_or(CompletionCode::INVALID_FIELD)?;
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+    // A user nobody has described has no level; the original says 0, which is reserved, and
+    // freeipmi's ipmi-config cannot read what it wrote down itself.
+    let privilege = if user.privilege == 0 { NO_ACCESS } else { user.privilege & 0x0f };
     let flags = flag(user.callback_only, CALLBACK_ONLY)
         | flag(user.link_auth, LINK_AUTH)
         | flag(user.valid, IPMI_MESSAGING)
-        | user.privilege & 0x0f;
+        | privilege;
     reply.put(&[user::SLOTS - 1, users.enabled(), u8::from(users.valid(NULL_USER).is_some()), flags])?;
     Ok(Outcome::Done)
 }
@@ -144,7 +147,7 @@ mod tests {
              06 44 0e 00 -> cc
              06 44 0e 01 -> 00 3f 02 01 12
              06 44 0e 02 -> 00 3f 02 01 14
-             06 44 0e 3f -> 00 3f 02 01 00
+             06 44 0e 3f -> 00 3f 02 01 0f
              06 44 0e 40 -> cc
              06 44 02 42 -> 00 3f 02 01 14
              06 46 -> c7
@@ -153,7 +156,7 @@ mod tests {
              06 46 03 -> 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
         );
         rig.mc = SATELLITE;
-        rig.expect("06 44 0e 02 -> 00 3f 00 00 00");
+        rig.expect("06 44 0e 02 -> 00 3f 00 00 0f");
     }
 
     #[test]

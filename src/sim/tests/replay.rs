@@ -1,9 +1,10 @@
 //! The original's recorded Sensor/Event and Storage exchanges, executed on controllers set up by the recordings' own command files.
 //!
 //! Every answer is the recorded one, or its row is named in `tests/data/raw/NAME.differs`
-//! with a reason, and with our answer where it is behind `ours: `.
+//! with a reason, and with our answer where it is behind `ours: `; rows marked `last` are sent
+//! after all others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::world::World;
@@ -34,18 +35,22 @@ fn same(want: &[u8], got: &[u8], remarks: &str) -> bool {
 
 /// Replays the rows that are for these network functions.
 fn replay(recording: &str, differs: &str, command_file: &str, netfns: &[u8]) -> usize {
-    let mut known: BTreeMap<usize, Option<&str>> = differs
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
-        .map(|line| {
-            let (row, reason) = line.split_once('\t').expect("row and reason");
-            (row.parse().expect("a row number"), reason.split_once("ours: ").map(|(_, ours)| ours))
-        })
-        .collect();
+    let mut known: BTreeMap<usize, Option<&str>> = BTreeMap::new();
+    let mut sent_last = BTreeSet::new();
+    for line in differs.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+        let mut columns = line.splitn(3, '\t');
+        let row = columns.next().and_then(|row| row.parse().ok()).expect("a row number");
+        if columns.next().expect("a test").starts_with("last ") {
+            sent_last.insert(row);
+        }
+        known.insert(row, columns.next().expect("a reason").split_once("ours: ").map(|(_, ours)| ours));
+    }
     let mut world = World::new(command_file);
     let mut complaints = String::new();
     let mut sent = 0;
-    for (number, line) in (1..).zip(recording.lines()) {
+    let (last, in_order): (Vec<_>, Vec<_>) =
+        (1..).zip(recording.lines()).partition(|(number, _)| sent_last.contains(number));
+    for (number, line) in in_order.into_iter().chain(last) {
         if line.starts_with("!sleep") || line.starts_with('#') || line.trim().is_empty() {
             continue;
         }
