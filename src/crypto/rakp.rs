@@ -58,6 +58,20 @@ impl Exchange<'_> {
         )
     }
 
+    /// The same exchange as consoles see it that were made for early Intel BMCs: in RAKP
+    /// Message 3 their role has no "name only" bit and their name no padding
+    /// ([`padded_name`](Self::padded_name)).
+    pub fn with_bare_role(&self) -> Self {
+        let length = self.name.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        Self { role: self.role & 0x0f, name: &self.name[..length], ..*self }
+    }
+
+    /// Whether the name was sent zero padded, which the specification forbids (IPMI 2.0
+    /// table 13-11).
+    pub fn padded_name(&self) -> bool {
+        self.name.last() == Some(&0)
+    }
+
     /// The session integrity key; none with RAKP-none. `key` is K_G, or the password
     /// where there is no K_G.
     pub fn session_key(&self, key: &Secret<20>) -> Option<SessionKey> {

@@ -5,6 +5,8 @@
 //! [`crypto`](crate::crypto); learns about users through [`Authority`]; never executes a
 //! command that is not about a session.
 
+#[cfg(test)]
+mod captures;
 mod channel;
 mod duplicate;
 mod half_open;
@@ -41,6 +43,18 @@ pub trait Authority {
     fn auth_types(&self, level: Privilege) -> AuthTypes;
     /// LAN parameter 24: reserved byte, then a four-bit level per cipher suite entry.
     fn cipher_privileges(&self) -> [u8; 9];
+    /// Another channel of the same controller, 0 to 15.
+    fn neighbour(&self, channel: u8) -> Neighbour<'_>;
+}
+
+/// What another channel of the same controller is.
+pub enum Neighbour<'a> {
+    /// There is none with this number.
+    Absent,
+    /// It has no sessions.
+    Sessionless,
+    /// It is a LAN channel.
+    Lan(Box<dyn Authority + 'a>),
 }
 
 /// A user who may log in.

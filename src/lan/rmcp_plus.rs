@@ -11,6 +11,8 @@ use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Step};
 use super::session::{Link, LoginAnswer, Protection, RMCP, RmcpPlus, Session};
 use super::window::{Verdict, Window};
 use super::{Received, policy};
+use crate::crypto::mac::Tag;
+use crate::crypto::rakp::Exchange;
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
 use crate::crypto::{Secret, Suite, equal};
 use crate::ipmi::Privilege;
@@ -230,13 +232,8 @@ impl LanChannel {
     fn finish(&self, call: &Call<'_>, exchanged: &Exchanged, message: &Rakp3<'_>) -> Result<Session, Status> {
         let suite = exchanged.opened.suite;
         let exchange = exchanged.exchange(message.bmc_id, &self.settings.guid);
-        let expected = exchange.rakp3_code(&exchanged.password);
-        // Bytes before the code are ignored, as the original does.
-        let length = expected.bytes().len();
-        let code = message.code.len().checked_sub(length).and_then(|start| message.code.get(start..));
-        if !code.is_some_and(|code| equal(code, expected.bytes())) {
-            return Err(Status::INVALID_CHECK_VALUE);
-        }
+        let (expected, bare) =
+            rakp3_code(&exchange, &exchanged.password, message).ok_or(Status::INVALID_CHECK_VALUE)?;
         if call.authority.user(exchanged.user).is_none() {
             return Err(Status::UNAUTHORIZED_NAME);
         }
@@ -245,7 +242,14 @@ impl LanChannel {
         }
         let bmc_key = self.settings.bmc_key.map_or_else(|| exchanged.password.clone(), Secret::new);
         let mut key = exchange.session_key(&bmc_key);
-        let check_value = key.as_mut().map_or(crate::crypto::mac::Tag::EMPTY, |key| exchange.rakp4_check_value(key));
+        // Who pads names also wants the check value to follow from the integrity algorithm.
+        let silent = bare
+            && exchange.padded_name()
+            && !matches!(suite.integrity, Integrity::HmacSha1_96 | Integrity::HmacMd5_128);
+        let check_value = match &mut key {
+            Some(key) if !silent => exchange.rakp4_check_value(key),
+            _ => Tag::EMPTY,
+        };
         let protection = RmcpPlus::new(exchanged.opened.request.console_id, suite, key, &exchanged.password)
             .ok_or(Status::NO_SUITE_MATCH)?;
         let protection = Protection::RmcpPlus(Box::new(protection));
@@ -280,6 +284,22 @@ impl LanChannel {
         send(call, PayloadType::Rakp4, |out| rakp4.emit(out));
         Ok(())
     }
+}
+
+/// The code of RAKP Message 3 when it is right, and whether it was made with the bare role
+/// ([`Exchange::with_bare_role`]). Either proves the password. Bytes before the code are
+/// ignored, as the original does.
+fn rakp3_code(exchange: &Exchange<'_>, password: &Secret<20>, message: &Rakp3<'_>) -> Option<(Tag, bool)> {
+    let fits = |code: &Tag| {
+        let start = message.code.len().checked_sub(code.bytes().len());
+        start.and_then(|start| message.code.get(start..)).is_some_and(|sent| equal(sent, code.bytes()))
+    };
+    let code = exchange.rakp3_code(password);
+    if fits(&code) {
+        return Some((code, false));
+    }
+    let code = exchange.with_bare_role().rakp3_code(password);
+    fits(&code).then_some((code, true))
 }
 
 /// Judges RAKP Message 1 and draws the BMC's random number.

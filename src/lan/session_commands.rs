@@ -44,7 +44,8 @@ impl LanChannel {
             GET_CHANNEL_CIPHER_SUITES => self.cipher_suites(call.authority, data, &mut reply),
             ACTIVATE_SESSION => self.activate_again(to.session, data, &mut reply),
             SET_SESSION_PRIVILEGE => {
-                allowed(origin, Privilege::User).and_then(|()| self.set_privilege(to.session, data, &mut reply))
+                let limit = call.authority.privilege_limit();
+                allowed(origin, Privilege::User).and_then(|()| self.set_privilege(to.session, limit, data, &mut reply))
             }
             CLOSE_SESSION => self.session_to_close(to.session, origin, data).map(|session| close = Some(session)),
             GET_SESSION_INFO => {
@@ -81,16 +82,23 @@ impl LanChannel {
         reply.put(&[session.limit.wire()])
     }
 
-    /// Set Session Privilege Level, IPMI 2.0 section 22.18.
-    fn set_privilege(&mut self, id: u32, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+    /// Set Session Privilege Level, IPMI 2.0 section 22.18. `channel` is the channel's limit
+    /// now, which may have changed since the login.
+    fn set_privilege(
+        &mut self,
+        id: u32,
+        channel: Privilege,
+        data: &[u8],
+        reply: &mut Reply,
+    ) -> Result<(), CompletionCode> {
         let &[level, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
         let session = self.sessions.get_mut(&id).ok_or(CompletionCode::UNSPECIFIED)?;
         let level = match level & 0x0f {
-            0 => session.privilege,
+            0 => return reply.put(&[session.privilege.wire()]),
             1 => return Err(CompletionCode::COMMAND_SPECIFIC_80),
             level => Privilege::from_wire(level).ok_or(CompletionCode::COMMAND_SPECIFIC_81)?,
         };
-        if level > session.limit {
+        if level > session.limit.min(channel) {
             return Err(CompletionCode::COMMAND_SPECIFIC_81);
         }
         session.privilege = level;

@@ -8,7 +8,7 @@ use super::channel::{Call, Dropped, LanChannel, empty_reply};
 use super::half_open::{CHALLENGE_LIFE, Challenge, Login, Step};
 use super::rmcp_plus::send;
 use super::session::RMCP;
-use super::{Authority, policy};
+use super::{Authority, Neighbour, policy};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity, SUITES};
 use crate::ipmi::{CompletionCode, Privilege, Reply, netfn};
 use crate::wire::ipmb::Message;
@@ -137,12 +137,19 @@ impl LanChannel {
         reply: &mut Reply,
     ) -> Result<(), CompletionCode> {
         let &[channel, _payload_type, selector, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
-        match channel & 0x0f {
-            channel if self.is_this_channel(channel) => {}
-            // IPMB and system interface exist but have no sessions.
-            0x00 | 0x0f => return Err(CompletionCode::INVALID_FIELD),
-            _ => return Err(CompletionCode::NOT_PRESENT),
-        }
+        let mut number = channel & 0x0f;
+        let other;
+        let authority = if self.is_this_channel(number) {
+            number = self.settings.channel;
+            authority
+        } else {
+            other = match authority.neighbour(number) {
+                Neighbour::Absent => return Err(CompletionCode::NOT_PRESENT),
+                Neighbour::Sessionless => return Err(CompletionCode::INVALID_FIELD),
+                Neighbour::Lan(other) => other,
+            };
+            other.as_ref()
+        };
         let open = SUITES.iter().filter(|suite| policy::suite_privilege(authority, suite).is_some());
         let mut list = [0; 5 * SUITES.len()];
         let mut length = 0;
@@ -175,7 +182,7 @@ impl LanChannel {
         }
         let start = usize::from(selector & 0x1f) * LIST_CHUNK;
         let rest = list[..length].get(start..).unwrap_or_default();
-        reply.put(&[self.settings.channel])?;
+        reply.put(&[number])?;
         reply.put(&rest[..rest.len().min(LIST_CHUNK)])
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Authority, Event, LanChannel, LanUser, Outbox, Received, ReplyTo, Settings};
+use super::{Authority, Event, LanChannel, LanUser, Neighbour, Outbox, Received, ReplyTo, Settings};
 use crate::crypto::auth_code::Algorithm;
 use crate::crypto::rakp::{Dialect, Exchange};
 use crate::crypto::{Cipher, Secret, Signer, Suite};
@@ -30,12 +30,15 @@ pub(crate) trait Server {
 }
 
 /// Users and limits.
+#[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) users: BTreeMap<u8, LanUser>,
     pub(crate) limit: Privilege,
     /// By privilege - 1.
     pub(crate) auth_types: [AuthTypes; 4],
     pub(crate) cipher_privileges: [u8; 9],
+    /// Another LAN channel of the same controller.
+    pub(crate) neighbour: Option<(u8, Box<Site>)>,
 }
 
 impl Default for Site {
@@ -48,6 +51,7 @@ impl Default for Site {
             limit: Privilege::Administrator,
             auth_types: [all; 4],
             cipher_privileges: [0x44; 9],
+            neighbour: None,
         };
         site.add_user(2, "ipmiusr", "test", Privilege::Administrator);
         site
@@ -80,6 +84,14 @@ impl Authority for Site {
 
     fn cipher_privileges(&self) -> [u8; 9] {
         self.cipher_privileges
+    }
+
+    fn neighbour(&self, channel: u8) -> Neighbour<'_> {
+        match (channel, &self.neighbour) {
+            (0 | 15, _) => Neighbour::Sessionless,
+            (channel, Some((number, site))) if *number == channel => Neighbour::Lan(Box::new(site.as_ref().clone())),
+            _ => Neighbour::Absent,
+        }
     }
 }
 
@@ -477,6 +489,14 @@ impl Handshake20 {
         let code = if status == Status::OK { code.bytes() } else { &[] };
         let mut payload = Vec::new();
         Rakp3 { tag: 9, status, bmc_id: self.bmc_id, code }.emit(&mut payload);
+        sessionless20(PayloadType::Rakp3, &payload)
+    }
+
+    /// RAKP Message 3 with the role of a client for early Intel BMCs.
+    pub(crate) fn bare_rakp3(&self) -> Vec<u8> {
+        let code = self.exchange().with_bare_role().rakp3_code(&self.password());
+        let mut payload = Vec::new();
+        Rakp3 { tag: 9, status: Status::OK, bmc_id: self.bmc_id, code: code.bytes() }.emit(&mut payload);
         sessionless20(PayloadType::Rakp3, &payload)
     }
 

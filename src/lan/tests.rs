@@ -121,6 +121,13 @@ fn cipher_suites_of_other_channels() {
     for (data, code) in [(&[0x0e, 0][..], 0xc7), (&[0, 0, 0x80], 0xcc), (&[15, 0, 0x80], 0xcc), (&[5, 0, 0x80], 0xcb)] {
         assert_eq!(answer_outside(&one(bench.send(&sessionless15(6, 0x54, data)))), [code]);
     }
+    // Another LAN channel of the same controller is told about, with its own limits.
+    let other = Site { cipher_privileges: hex!("00 00 40 00 00 00 00 00 00"), ..Site::default() };
+    bench.site.neighbour = Some((5, Box::new(other)));
+    let answer = answer_outside(&one(bench.send(&sessionless15(6, 0x54, &[5, 0, 0x80]))));
+    assert_eq!(answer, hex!("00 05 c003014181"));
+    let mut client = Login20::default().run(&mut bench).unwrap();
+    assert_eq!(client.ask(&mut bench, 6, 0x54, &[5, 0, 0x80]), hex!("00 05 c003014181"));
 }
 
 #[test]
@@ -353,6 +360,52 @@ fn sessions_start_at_user_and_reach_their_limit() {
             }
         }
     }
+}
+
+#[test]
+fn a_channel_whose_limit_drops_binds_sessions_that_are_open() {
+    for (kind, mut bench, mut client) in every_client() {
+        assert_eq!(client.ask(&mut bench, 6, 0x3b, &[3]), [0, 3], "{kind}");
+        bench.site.limit = Privilege::User;
+        assert_eq!(client.ask(&mut bench, 6, 0x3b, &[4]), [0x81], "{kind}");
+        assert_eq!(client.ask(&mut bench, 6, 0x3b, &[3]), [0x81], "{kind}");
+        assert_eq!(client.ask(&mut bench, 6, 0x3b, &[0]), [0, 3], "{kind}: what it has");
+        assert_eq!(client.ask(&mut bench, 6, 0x3b, &[2]), [0, 2], "{kind}");
+        bench.site.limit = Privilege::Administrator;
+        assert_eq!(client.ask(&mut bench, 6, 0x3b, &[4]), [0, 4], "{kind}");
+    }
+}
+
+/// What early Intel BMCs did in RAKP Message 3, and clients do for them: freeipmi's
+/// `intel20`, ipmitool's `intelplus`, OpenIPMI's `rakp3_wrong_rolem`.
+#[test]
+fn rakp_3_with_a_bare_role_proves_the_password_too() {
+    for suite in [1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17] {
+        for (user, check_value) in [("ipmiusr", true), ("ipmiusr\0\0\0\0\0\0\0\0\0", matches!(suite, 2 | 3 | 7 | 8))] {
+            let mut bench = Bench::new();
+            let login = Login20 { user, ..Login20::suite(suite) };
+            let mut handshake = login.open(&mut bench).unwrap();
+            let rakp2 = one(bench.send(&handshake.rakp1()));
+            assert!(handshake.take_rakp2(&rakp2).unwrap());
+            let rakp4 = one(bench.send(&handshake.bare_rakp3()));
+            if check_value {
+                handshake.take_rakp4(&rakp4).unwrap();
+            } else {
+                assert_eq!(setup_payload(PayloadType::Rakp4, &rakp4).len(), 8, "suite {suite}: nothing to check");
+            }
+            assert_eq!(one(bench.send(&handshake.bare_rakp3())), rakp4, "suite {suite}: once more");
+            let mut client = handshake.client();
+            assert_eq!(client.ask(&mut bench, 6, 0x3b, &[4]), [0, 4], "suite {suite}");
+        }
+    }
+    // With another password it proves nothing.
+    let mut bench = Bench::new();
+    let login = Login20 { password: "wrong", ..Default::default() };
+    let mut handshake = login.open(&mut bench).unwrap();
+    let rakp2 = one(bench.send(&handshake.rakp1()));
+    assert!(!handshake.take_rakp2(&rakp2).unwrap());
+    let rakp4 = one(bench.send(&handshake.bare_rakp3()));
+    assert_eq!(handshake.take_rakp4(&rakp4), Err(Status::INVALID_CHECK_VALUE));
 }
 
 #[test]

@@ -3,14 +3,15 @@
 
 use super::effect::LanId;
 use crate::bmc::Machine;
-use crate::bmc::channel::Lan;
+use crate::bmc::channel::{Channels, Lan};
 use crate::bmc::user::Users;
 use crate::ipmi::{AuthTypes, Privilege};
-use crate::lan::{Authority, LanUser};
+use crate::lan::{Authority, LanUser, Neighbour};
 
 /// The users and limits of one LAN channel, at this moment.
 pub(super) struct LanAuthority<'a> {
     users: &'a Users,
+    channels: &'a Channels,
     access: &'a Lan,
 }
 
@@ -19,7 +20,7 @@ impl<'a> LanAuthority<'a> {
     pub(super) fn new(machine: &'a Machine, lan: LanId) -> Option<Self> {
         let controller = machine.controller(lan.mc)?;
         let access = controller.channels.lan(lan.channel)?;
-        Some(Self { users: &controller.users, access })
+        Some(Self { users: &controller.users, channels: &controller.channels, access })
     }
 }
 
@@ -39,5 +40,13 @@ impl Authority for LanAuthority<'_> {
 
     fn cipher_privileges(&self) -> [u8; 9] {
         self.access.parameters.cipher_privileges()
+    }
+
+    fn neighbour(&self, channel: u8) -> Neighbour<'_> {
+        match (self.channels.get(channel), self.channels.lan(channel)) {
+            (None, _) => Neighbour::Absent,
+            (Some(_), None) => Neighbour::Sessionless,
+            (Some(_), Some(access)) => Neighbour::Lan(Box::new(LanAuthority { access, ..*self })),
+        }
     }
 }

@@ -13,12 +13,15 @@ pub mod board;
 pub mod client;
 pub mod config;
 pub mod corpus;
+pub mod namespace;
 pub mod process;
 pub mod pty;
+pub mod relay;
 pub mod replay;
 pub mod rmcp_client;
 pub mod simulator;
 pub mod subject;
+pub mod tshark;
 pub mod vm_host;
 
 pub use bench::Bench;
