@@ -1211,9 +1211,10 @@ fn session_info() {
     let mut by_id = vec![0xff];
     by_id.extend_from_slice(&other.session.to_le_bytes());
     assert_eq!(client.ask(&mut bench, 6, 0x3d, &by_id), second);
-    for missing in [&[3][..], &[0xfe, 0], &[0xfe, 63], &[0xff, 1, 2, 3, 4]] {
+    for missing in [&[3][..], &[0xfe, 0], &[0xfe, 62], &[0xff, 1, 2, 3, 4]] {
         assert_eq!(client.ask(&mut bench, 6, 0x3d, missing), [0, 0, 63, 2], "{missing:02x?}");
     }
+    assert_eq!(client.ask(&mut bench, 6, 0x3d, &[0xfe, 63]), [0xcc]);
     for short in [&[0xfe][..], &[0xff], &[0xff, 1, 2, 3]] {
         assert_eq!(client.ask(&mut bench, 6, 0x3d, short), [0xc7]);
     }

@@ -35,7 +35,8 @@ fn device_records_that_never_change_can_be_reserved_and_read() {
     );
     assert_eq!(ask(&mut world, 0x20, &[]), [0, 1, 1]);
     assert_eq!(ask(&mut world, 0x22, &[]), [0, 1, 0]);
-    assert_eq!(ask(&mut world, 0x21, &[1, 0, 0, 0, 0, 0x20]), [0, 0xff, 0xff, 1, 0, 0x51, 0xc0, 1, 7]);
+    let record = [0, 0xff, 0xff, 1, 0, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0];
+    assert_eq!(ask(&mut world, 0x21, &[1, 0, 0, 0, 0, 0x20]), record);
     assert_eq!(world.ask(0x30, 0, SENSOR_EVENT, 0x22, &[]).bytes(), [0xc1]);
 }
 

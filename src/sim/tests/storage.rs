@@ -74,7 +74,8 @@ fn a_command_file_does_not_double_restored_records() {
         assert_eq!(ask(&mut world, 0x20, &[])[2..4], [expected, 0]);
     }
     assert_eq!(saved(&mut world), 1);
-    assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0xff]), [0, 6, 0, 5, 0, 0x51, 0xc0, 1, 7]);
+    let shown = [0, 6, 0, 5, 0, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0];
+    assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0xff]), shown);
 }
 
 #[test]
