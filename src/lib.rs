@@ -6,7 +6,8 @@
 //! [`serial`] turn bytes of [`wire`] into requests and back. [`sim`] joins them into one simulated
 //! system without touching a socket, a file, a process, a clock or a random source.
 //! [`host`] and [`runtime`] are the outside world; beside them only
-//! [`store::directory`] does input and output, and only [`runtime`] calls it.
+//! [`store::directory`] does input and output, and only [`runtime`] calls it. [`sdrcomp`] is a program of
+//! its own, the SDR compiler; it uses [`config`] and [`store`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -19,6 +20,7 @@ pub mod host;
 pub mod ipmi;
 pub mod lan;
 pub mod runtime;
+pub mod sdrcomp;
 pub mod serial;
 pub mod sim;
 pub mod sol;

@@ -16,7 +16,7 @@ use super::text::{encode, quote};
 
 /// What cannot be read, at which bytes of the statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     pub range: Range<usize>,
     pub message: String,
 }
@@ -34,7 +34,7 @@ impl Fault {
 
 /// A word of the statement, sorted into a kind.
 #[derive(Clone, Debug)]
-pub(super) struct Found<'a> {
+pub(crate) struct Found<'a> {
     /// Which kind: the innermost rule.
     pub rule: Rule,
     /// The word, variables replaced.
@@ -116,7 +116,7 @@ fn sort(kind: Rule, text: &str) -> (Rule, &str) {
 
 /// That a word is not there.
 #[derive(Clone, Debug)]
-pub(super) struct Missing<'a> {
+pub(crate) struct Missing<'a> {
     range: Range<usize>,
     variable: Option<&'a str>,
 }
@@ -139,7 +139,7 @@ const STRING_END: &str = "End of line in string";
 const STRING_VARIABLE: &str = "unable to find variable";
 
 /// The first word of a statement.
-pub(super) enum Head<'a> {
+pub(crate) enum Head<'a> {
     /// Nothing to do: empty, a comment, or a variable that does not exist.
     Nothing { unknown_variable: Option<(&'a str, Range<usize>)> },
     /// A keyword.
@@ -147,7 +147,7 @@ pub(super) enum Head<'a> {
 }
 
 /// Reads the first word of `text`.
-pub(super) fn head<'a>(text: &'a str, variables: &'a HashMap<String, String>) -> Head<'a> {
+pub(crate) fn head<'a>(text: &'a str, variables: &'a HashMap<String, String>) -> Head<'a> {
     let nothing = Head::Nothing { unknown_variable: None };
     let pair = Grammar::parse(Rule::head, text).ok().and_then(|mut pairs| pairs.next()?.into_inner().next());
     let Some(pair) = pair else { return nothing };
@@ -171,7 +171,7 @@ fn name_of(word: &str) -> &str {
 }
 
 /// The arguments of a statement, one after the other.
-pub(super) struct Arguments<'a> {
+pub(crate) struct Arguments<'a> {
     text: &'a str,
     base: usize,
     pairs: Pairs<'a, Rule>,
@@ -297,7 +297,7 @@ impl<'a> Arguments<'a> {
 
 /// Why a word is not 16 or 20 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BytesFault {
+pub(crate) enum BytesFault {
     /// No closing quote.
     Unclosed,
     /// Hexadecimal form of the wrong length.
@@ -308,7 +308,7 @@ pub(super) enum BytesFault {
 
 /// Bytes given by characters in quotes or by hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ByteString {
+pub(crate) enum ByteString {
     /// The characters between the quotes, of any length.
     Quoted(Vec<u8>),
     /// 16 bytes, or 20 where those are allowed.
@@ -316,7 +316,7 @@ pub(super) enum ByteString {
 }
 
 /// Reads a word of the kind `bytes`; `digits` are the allowed numbers of hexadecimal digits.
-pub(super) fn byte_string(found: &Found<'_>, digits: &[usize]) -> Result<ByteString, BytesFault> {
+pub(crate) fn byte_string(found: &Found<'_>, digits: &[usize]) -> Result<ByteString, BytesFault> {
     let text = found.text;
     match found.rule {
         Rule::quoted => Ok(ByteString::Quoted(encode(text.get(1..text.len() - 1).unwrap_or_default()).into_owned())),

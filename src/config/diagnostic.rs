@@ -19,7 +19,7 @@ pub struct Span {
 
 impl Span {
     /// The place of the bytes `range` of the line `text`.
-    pub(super) fn within(line: u32, text: &str, range: Range<usize>) -> Self {
+    pub(crate) fn within(line: u32, text: &str, range: Range<usize>) -> Self {
         let count = |range: Range<usize>| text.get(range).map_or(0, |part| part.chars().count()) as u32;
         let end = range.end.min(text.len());
         let start = range.start.min(end);

@@ -1,9 +1,10 @@
-//! The parser of both languages, made from `grammar/words.pest`, `grammar/lan_conf.pest` and
-//! `grammar/command.pest`.
+//! The parser of all languages a user writes, made from `grammar/words.pest`,
+//! `grammar/lan_conf.pest`, `grammar/command.pest` and `grammar/sdrs.pest`.
 
 /// The grammar of single statements; [`Rule`] names its rules.
 #[derive(pest_derive::Parser)]
 #[grammar = "../grammar/words.pest"]
 #[grammar = "../grammar/lan_conf.pest"]
 #[grammar = "../grammar/command.pest"]
-pub(super) struct Grammar;
+#[grammar = "../grammar/sdrs.pest"]
+pub(crate) struct Grammar;

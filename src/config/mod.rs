@@ -6,18 +6,18 @@
 //!
 //! Text is bytes. How bytes that are not UTF-8 survive is told in [`text`].
 
-mod arguments;
+pub(crate) mod arguments;
 pub mod command;
 #[cfg(test)]
 mod corpus;
 pub mod diagnostic;
-mod grammar;
+pub(crate) mod grammar;
 pub mod help;
 pub mod lan_conf;
 pub mod model;
-mod number;
+pub(crate) mod number;
 mod script;
-mod suggest;
+pub(crate) mod suggest;
 pub mod text;
 
 pub use diagnostic::{Diagnostic, Severity, Span};

@@ -28,7 +28,7 @@ fn parts(text: &str) -> Option<(u64, bool, bool)> {
 }
 
 /// An unsigned number: a negative one wraps around, one above 64 bits is the largest.
-pub(super) fn unsigned(text: &str) -> Option<u64> {
+pub(crate) fn unsigned(text: &str) -> Option<u64> {
     parts(text).map(|(value, negative, overflow)| match (overflow, negative) {
         (true, _) => u64::MAX,
         (false, true) => value.wrapping_neg(),
@@ -37,7 +37,7 @@ pub(super) fn unsigned(text: &str) -> Option<u64> {
 }
 
 /// A signed number, held at the ends of 64 bits.
-pub(super) fn signed(text: &str) -> Option<i64> {
+pub(crate) fn signed(text: &str) -> Option<i64> {
     parts(text).map(|(value, negative, overflow)| {
         let value = if overflow { i128::from(u64::MAX) } else { i128::from(value) };
         let value = if negative { -value } else { value };
@@ -46,22 +46,22 @@ pub(super) fn signed(text: &str) -> Option<i64> {
 }
 
 /// Modulo 2^32, as the original stores it.
-pub(super) fn u32_of(value: u64) -> u32 {
+pub(crate) fn u32_of(value: u64) -> u32 {
     value as u32
 }
 
 /// Modulo 256, as the original stores it.
-pub(super) fn u8_of(value: u64) -> u8 {
+pub(crate) fn u8_of(value: u64) -> u8 {
     value as u8
 }
 
 /// Modulo 2^32 in two's complement, as the original stores it.
-pub(super) fn i32_of(value: i64) -> i32 {
+pub(crate) fn i32_of(value: i64) -> i32 {
     value as i32
 }
 
 /// What to say about a word that is not a number, with the likely cause if it shows.
-pub(super) fn complaint(text: &str) -> String {
+pub(crate) fn complaint(text: &str) -> String {
     let all = |test: fn(&char) -> bool| !text.is_empty() && text.chars().all(|c| test(&c));
     let hint = if all(char::is_ascii_hexdigit) && text.starts_with('0') && all(char::is_ascii_digit) {
         "; a leading 0 means octal".to_string()

@@ -64,7 +64,7 @@ pub fn os_string(text: &str) -> OsString {
 }
 
 /// `c` as one character that is safe on a terminal.
-pub(super) fn printable(c: char) -> char {
+pub(crate) fn printable(c: char) -> char {
     match c {
         '\t' => '\t',
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
@@ -77,7 +77,7 @@ pub(super) fn printable(c: char) -> char {
 }
 
 /// Part of a text for a message: printable, not longer than a message bears.
-pub(super) fn clip(text: &str) -> String {
+pub(crate) fn clip(text: &str) -> String {
     const MOST: usize = 60;
     let mut out: String = text.chars().take(MOST).map(printable).collect();
     if text.chars().nth(MOST).is_some() {
@@ -87,13 +87,13 @@ pub(super) fn clip(text: &str) -> String {
 }
 
 /// [`clip`] in single quotes.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", clip(text))
 }
 
 /// One physical line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// From 1.
     pub number: u32,
     /// Without its line end, up to the first NUL.
@@ -104,7 +104,7 @@ pub(super) struct Line<'a> {
 
 /// The lines of a file. LF and CR LF end a line; a byte-order mark is skipped; a NUL hides
 /// the rest of its line, as in a program written in C.
-pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
+pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     (1..).zip(text.split_inclusive(|&byte| byte == b'\n')).map(|(number, line)| {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
