@@ -1,6 +1,9 @@
 //! The client's side of an RMCP+ session without a socket: what the load generator sends, and what
 //! the test that counts allocations sends. Built of the library's own `wire` and `crypto`.
 
+// Each program is built with all of this and uses its own part of it.
+#![allow(dead_code)]
+
 use ipmi_sim::crypto::rakp::{Dialect, Exchange};
 use ipmi_sim::crypto::{Cipher, Secret, Signer, Suite};
 use ipmi_sim::ipmi::Random;
@@ -38,6 +41,14 @@ impl Random for SystemRandom {
     fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
     }
+}
+
+/// What a datagram of a session holds.
+pub enum Received<'a> {
+    /// An answer with completion code 00h: its sequence number and the data behind the code.
+    Answer { seq: u8, data: &'a [u8] },
+    /// A SOL packet.
+    Sol(&'a [u8]),
 }
 
 /// An established session.
@@ -105,6 +116,16 @@ impl Client {
 
     /// Writes the datagram of a request to network function App into `packet`.
     pub fn request(&mut self, seq: u8, cmd: u8, data: &[u8], packet: &mut Vec<u8>) {
+        let message = Message { to: BMC, to_lun: 0, netfn: APP, from: REMOTE_CONSOLE, from_lun: 0, seq, cmd, data };
+        self.seal(PayloadType::Ipmi, packet, |packet| message.emit(packet));
+    }
+
+    /// Writes the datagram of a SOL packet into `packet`.
+    pub fn sol(&mut self, payload: &[u8], packet: &mut Vec<u8>) {
+        self.seal(PayloadType::Sol, packet, |packet| packet.extend_from_slice(payload));
+    }
+
+    fn seal(&mut self, payload_type: PayloadType, packet: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
         self.sequence += 1;
         packet.clear();
         RMCP.emit(packet);
@@ -113,11 +134,11 @@ impl Client {
             authenticated: self.signer.is_some(),
             session_id: self.bmc_id,
             sequence: self.sequence,
-            ..Header::sessionless(PayloadType::Ipmi)
+            ..Header::sessionless(payload_type)
         }
         .emit(packet);
         let start = packet.len();
-        Message { to: BMC, to_lun: 0, netfn: APP, from: REMOTE_CONSOLE, from_lun: 0, seq, cmd, data }.emit(packet);
+        payload(packet);
         if let Some(cipher) = &self.cipher {
             cipher.encrypt(start, &mut self.random, packet);
         }
@@ -129,19 +150,31 @@ impl Client {
         }
     }
 
-    /// Reads an answer: its sequence number; an error if its completion code is not 00h. Does not
-    /// check the integrity code: it is the server that is measured.
+    /// Reads an answer: its sequence number; an error if its completion code is not 00h.
     pub fn answer(&self, datagram: &mut [u8]) -> Result<u8> {
+        match self.receive(datagram)? {
+            Received::Answer { seq, .. } => Ok(seq),
+            Received::Sol(_) => Err("a SOL packet instead of an answer".into()),
+        }
+    }
+
+    /// Reads a datagram of the session. Does not check the integrity code: it is the server that is
+    /// measured.
+    pub fn receive<'a>(&self, datagram: &'a mut [u8]) -> Result<Received<'a>> {
         let packet = datagram.get_mut(rmcp::HEADER_LENGTH..).ok_or("a short answer")?;
-        let end = Header::parse(packet)?.payload_end();
+        let header = Header::parse(packet)?;
+        let end = header.payload_end();
         let payload = packet.get_mut(HEADER_LENGTH..end).ok_or("a short answer")?;
         let message = match &self.cipher {
             Some(cipher) => cipher.decrypt(payload).ok_or("an answer cannot be decrypted")?,
             None => payload,
         };
+        if header.payload_type == PayloadType::Sol {
+            return Ok(Received::Sol(message));
+        }
         let message = Message::parse(message)?;
-        match message.data.first() {
-            Some(0) => Ok(message.seq),
+        match message.data.split_first() {
+            Some((0, data)) => Ok(Received::Answer { seq: message.seq, data }),
             code => Err(format!("command {:#04x} got completion code {code:02x?}", message.cmd).into()),
         }
     }

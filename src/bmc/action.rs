@@ -47,6 +47,11 @@ pub enum Action {
         /// Bits per second.
         bits_per_second: u32,
     },
+    /// Accumulate interval, send threshold or retries of SOL changed.
+    SolTiming {
+        /// IPMB address of the MC.
+        mc: u8,
+    },
     /// A SOL instance was activated by a session (Activate Payload succeeded).
     SolActivated {
         /// IPMB address of the MC.

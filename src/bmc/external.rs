@@ -109,6 +109,14 @@ pub enum FileJob {
         /// What to write.
         data: Vec<u8>,
     },
+    /// Put a whole file in place of what is there, if anything is. Whatever happens, there is
+    /// always the old file or the new one.
+    Replace {
+        /// Path, relative to the working directory.
+        path: String,
+        /// The whole content.
+        content: Vec<u8>,
+    },
 }
 
 /// What came of a [`FileJob`].
@@ -117,7 +125,7 @@ pub enum FileResult {
     /// Of reading: the bytes, fewer than asked for at the end of the file; or the operating
     /// system's words.
     Read(Result<Vec<u8>, String>),
-    /// Of writing: how many bytes; or the operating system's words.
+    /// Of writing and replacing: how many bytes; or the operating system's words.
     Written(Result<usize, String>),
 }
 

@@ -53,11 +53,13 @@ impl History {
         self.bytes.iter().copied().collect()
     }
 
-    /// Takes the content of a backup file in place of what is kept; of a longer file the
-    /// newest bytes.
+    /// Takes the content of a backup file before what has come since; of all that the newest
+    /// bytes.
     pub fn restore(&mut self, backup: &[u8]) {
+        let since = self.to_backup();
         self.clear();
         self.push(backup);
+        self.push(&since);
     }
 
     /// Forgets everything (`readclear`).
@@ -123,9 +125,13 @@ mod tests {
         let backup = history.to_backup();
         assert_eq!(backup, b"cdef");
         let mut again = History::new(4);
-        again.push(b"old");
         again.restore(&backup);
         assert_eq!(again, history);
+        // What came before the file was read is newer than the file.
+        let mut later = History::new(5);
+        later.push(b"gh");
+        later.restore(&backup);
+        assert_eq!(text(&later), b"defgh");
         let mut smaller = History::new(3);
         smaller.restore(&backup);
         assert_eq!(text(&smaller), b"def");

@@ -217,10 +217,15 @@ pub struct Controller {
 
 impl Controller {
     /// What a reader of the console history gets: the newest bytes, at most as many as the
-    /// OEM command "set history return size" allows, and the end message.
-    pub fn history_copy(&self) -> Vec<u8> {
+    /// OEM command "set history return size" allows, and the end message. With `readclear` the
+    /// history is empty then.
+    pub fn history_copy(&mut self) -> Vec<u8> {
         let limit = self.sol.as_ref().map_or(0, |sol| usize::from(sol.history_return) * 1024);
-        self.history.snapshot((limit != 0).then_some(limit))
+        let copy = self.history.snapshot((limit != 0).then_some(limit));
+        if self.sol.as_ref().is_some_and(|sol| sol.read_clear) {
+            self.history.clear();
+        }
+        copy
     }
 
     /// A controller nobody has described yet.

@@ -5,6 +5,7 @@
 //! engine's.
 
 use super::{Action, Machine, StateFile};
+use crate::ipmi::Privilege;
 
 /// Instance 1: the port.
 pub const INSTANCE_PORT: u8 = 1;
@@ -23,19 +24,87 @@ pub fn bits_per_second(code: u8) -> Option<u32> {
     }
 }
 
+/// Who may activate SOL, and in what session: parameter 2. Kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Only in a session whose packets are encrypted.
+    pub force_encryption: bool,
+    /// Only in a session whose packets carry an integrity code.
+    pub force_authentication: bool,
+    /// Privilege level a session needs: 2 user, 3 operator, 4 administrator, 5 OEM (nobody has it).
+    pub privilege: u8,
+}
+
+impl Access {
+    /// The byte on the wire: bit 7 encryption, bit 6 authentication, bits 3-0 privilege level.
+    pub const fn wire(self) -> u8 {
+        (self.force_encryption as u8) << 7 | (self.force_authentication as u8) << 6 | self.privilege
+    }
+
+    /// From the byte on the wire; `None` for a level that SOL does not have.
+    pub const fn from_wire(byte: u8) -> Option<Self> {
+        let privilege = byte & 0x0f;
+        if privilege < 2 || privilege > 5 {
+            return None;
+        }
+        Some(Self { force_encryption: byte & 0x80 != 0, force_authentication: byte & 0x40 != 0, privilege })
+    }
+
+    /// Whether a session at this level may activate.
+    pub fn admits(self, privilege: Privilege) -> bool {
+        privilege.wire() >= self.privilege
+    }
+}
+
+impl Default for Access {
+    /// Every user; what the session has is enough.
+    fn default() -> Self {
+        Self { force_encryption: false, force_authentication: false, privilege: Privilege::User.wire() }
+    }
+}
+
+/// When characters are sent, and sent again: parameters 3 and 4 as on the wire. Kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Accumulate interval in steps of 5 ms; 0 sends at once.
+    pub accumulate: u8,
+    /// Send threshold: so many characters are sent at once.
+    pub threshold: u8,
+    /// How often a packet is sent again, 0 to 7.
+    pub retries: u8,
+    /// Retry interval in steps of 10 ms; 0 is back to back.
+    pub retry_interval: u8,
+}
+
+impl Default for Pace {
+    /// What the original does: the first character is sent at once, six sends one second apart.
+    fn default() -> Self {
+        Self { accumulate: 1, threshold: 1, retries: 5, retry_interval: 100 }
+    }
+}
+
 /// Serial-over-LAN parameters and activations.
 #[derive(Debug)]
 pub struct Sol {
     /// Parameter 1: SOL may be activated. Kept.
     pub enabled: bool,
+    /// Parameter 2.
+    pub access: Access,
+    /// Parameters 3 and 4.
+    pub pace: Pace,
     /// Parameter 5: non-volatile bit rate code; 0 is the rate of the configuration. Kept.
     pub nonvolatile_rate: u8,
     /// Parameter 6: volatile bit rate code.
     pub volatile_rate: u8,
     /// Parameter 0: a set is in progress.
     pub set_in_progress: bool,
+    /// Parameters 7 and 8 for whoever does not ask over a LAN channel: number and UDP port of the
+    /// first LAN channel that is open.
+    pub lan: Option<(u8, u16)>,
     /// Bytes of history kept; 0 is none, and then there is no instance 2.
     pub history: usize,
+    /// Who reads the history empties it (`readclear`).
+    pub read_clear: bool,
     /// How much history is sent, in KiB; 0 is all (OEM command).
     pub history_return: u8,
     owners: [Option<u32>; 2],
@@ -46,10 +115,14 @@ impl Sol {
     pub fn new(history: usize) -> Self {
         Self {
             enabled: true,
+            access: Access::default(),
+            pace: Pace::default(),
+            lan: None,
             nonvolatile_rate: 0,
             volatile_rate: 0,
             set_in_progress: false,
             history,
+            read_clear: false,
             history_return: 0,
             owners: [None; 2],
         }
@@ -160,6 +233,22 @@ pub fn set_enabled(machine: &mut Machine, mc: u8, enabled: bool) {
     if let Some(sol) = sol(machine, mc) {
         sol.enabled = enabled;
         machine.actions.push(Action::Save(StateFile::Sol(mc)));
+    }
+}
+
+/// Parameter 2; it holds for who activates from now on.
+pub fn set_access(machine: &mut Machine, mc: u8, access: Access) {
+    if let Some(sol) = sol(machine, mc) {
+        sol.access = access;
+        machine.actions.push(Action::Save(StateFile::Sol(mc)));
+    }
+}
+
+/// Parameters 3 and 4; they hold from the next packet on.
+pub fn set_pace(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Pace)) {
+    if let Some(sol) = sol(machine, mc) {
+        change(&mut sol.pace);
+        machine.actions.extend([Action::SolTiming { mc }, Action::Save(StateFile::Sol(mc))]);
     }
 }
 

@@ -4,7 +4,8 @@ use super::{Context, Entry, Outcome, always, has_sol};
 use crate::bmc::channel::Lan;
 use crate::bmc::external::{Job, JobResult, ProgramCall};
 use crate::bmc::lan_parameters::{ParameterError, Read, Written, number as parameter};
-use crate::bmc::{Action, StateFile, sol_parameters};
+use crate::bmc::sol_parameters::{self, Access};
+use crate::bmc::{Action, StateFile};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// The Transport commands, by number.
@@ -46,8 +47,17 @@ const REVISION: u8 = 0x11;
 mod sol {
     pub const SET_IN_PROGRESS: u8 = 0;
     pub const ENABLE: u8 = 1;
+    /// Encryption, authentication, privilege level.
+    pub const AUTHENTICATION: u8 = 2;
+    /// Character accumulate interval (5 ms), character send threshold.
+    pub const ACCUMULATE: u8 = 3;
+    /// Retry count, retry interval (10 ms).
+    pub const RETRY: u8 = 4;
     pub const NON_VOLATILE_BIT_RATE: u8 = 5;
     pub const VOLATILE_BIT_RATE: u8 = 6;
+    /// Read only.
+    pub const PAYLOAD_CHANNEL: u8 = 7;
+    pub const PAYLOAD_PORT: u8 = 8;
 }
 
 fn code(error: ParameterError) -> CompletionCode {
@@ -166,34 +176,55 @@ fn commit(number: u8, call: ProgramCall) -> Outcome {
     )
 }
 
-/// Request: channel (ignored), parameter, set, block. Answer: revision, one byte.
+/// Number and UDP port of the channel SOL goes over: the one that asks, else the first.
+fn sol_lan(context: &Context<'_>) -> (u8, u16) {
+    let asking = context.origin.session.map(|session| (context.origin.channel, session.udp_port));
+    let first = || context.executing().and_then(|controller| controller.sol.as_ref()?.lan);
+    asking.or_else(first).unwrap_or_default()
+}
+
+/// Request: channel (ignored), parameter, set, block. Answer: revision and the parameter's data:
+/// one byte, or two for parameters 3, 4 and 8 (IPMI 2.0 table 26-5).
 fn get_sol_parameters(
     context: &mut Context<'_>,
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let [_, parameter] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let (channel, port) = sol_lan(context);
     let state = context.controller()?.sol.as_ref().ok_or(CompletionCode::INVALID_COMMAND)?;
-    let value = match parameter {
-        sol::SET_IN_PROGRESS => u8::from(state.set_in_progress),
-        sol::ENABLE => u8::from(state.enabled),
-        sol::NON_VOLATILE_BIT_RATE => state.nonvolatile_rate,
-        sol::VOLATILE_BIT_RATE => state.volatile_rate,
+    let (first, second) = match parameter {
+        sol::SET_IN_PROGRESS => (u8::from(state.set_in_progress), None),
+        sol::ENABLE => (u8::from(state.enabled), None),
+        sol::AUTHENTICATION => (state.access.wire(), None),
+        sol::ACCUMULATE => (state.pace.accumulate, Some(state.pace.threshold)),
+        sol::RETRY => (state.pace.retries, Some(state.pace.retry_interval)),
+        sol::NON_VOLATILE_BIT_RATE => (state.nonvolatile_rate, None),
+        sol::VOLATILE_BIT_RATE => (state.volatile_rate, None),
+        sol::PAYLOAD_CHANNEL => (channel, None),
+        sol::PAYLOAD_PORT => {
+            let [low, high] = port.to_le_bytes();
+            (low, Some(high))
+        }
         _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     };
-    reply.put(&[REVISION, value])?;
+    reply.put(&[REVISION, first])?;
+    reply.put(second.as_slice())?;
     Ok(Outcome::Done)
 }
 
-/// Request: channel (ignored), parameter, data.
+/// Request: channel (ignored), parameter, data. 80h no such parameter, 81h a set is in progress,
+/// 82h the parameter is read only.
 fn set_sol_parameters(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let [_, parameter, value] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let second = || request.data.get(3).copied().ok_or(CompletionCode::INVALID_LENGTH);
     let rate = value & 0x0f;
     let known_rate = sol_parameters::bits_per_second(rate).ok_or(CompletionCode::INVALID_FIELD);
+    let (machine, mc) = (&mut *context.machine, context.mc);
     match parameter {
         sol::SET_IN_PROGRESS => {
             let state = context.controller()?.sol.as_mut().ok_or(CompletionCode::INVALID_COMMAND)?;
@@ -206,15 +237,31 @@ fn set_sol_parameters(
                 _ => state.set_in_progress = false,
             }
         }
-        sol::ENABLE => sol_parameters::set_enabled(context.machine, context.mc, value & 1 != 0),
+        sol::ENABLE => sol_parameters::set_enabled(machine, mc, value & 1 != 0),
+        sol::AUTHENTICATION => {
+            let access = Access::from_wire(value).ok_or(CompletionCode::INVALID_FIELD)?;
+            sol_parameters::set_access(machine, mc, access);
+        }
+        sol::ACCUMULATE => {
+            let threshold = second()?;
+            sol_parameters::set_pace(machine, mc, |pace| (pace.accumulate, pace.threshold) = (value, threshold));
+        }
+        sol::RETRY => {
+            let (retries, interval) = (value & 0x07, second()?);
+            sol_parameters::set_pace(machine, mc, |pace| (pace.retries, pace.retry_interval) = (retries, interval));
+        }
         sol::NON_VOLATILE_BIT_RATE => {
             known_rate?;
-            sol_parameters::set_nonvolatile_rate(context.machine, context.mc, rate);
+            sol_parameters::set_nonvolatile_rate(machine, mc, rate);
         }
         sol::VOLATILE_BIT_RATE => {
             known_rate?;
-            sol_parameters::set_volatile_rate(context.machine, context.mc, rate);
+            sol_parameters::set_volatile_rate(machine, mc, rate);
         }
+        sol::PAYLOAD_CHANNEL => return Err(CompletionCode::COMMAND_SPECIFIC_82),
+        // A tool that writes back what it read has its way.
+        sol::PAYLOAD_PORT if u16::from_le_bytes([value, second()?]) == sol_lan(context).1 => {}
+        sol::PAYLOAD_PORT => return Err(CompletionCode::COMMAND_SPECIFIC_82),
         _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     }
     Ok(Outcome::Done)
@@ -225,7 +272,7 @@ mod tests {
     use crate::bmc::external::{ProgramFailure, Value};
     use crate::bmc::lan_parameters::LanParameters;
     use crate::bmc::{Action, StateFile};
-    use crate::command::testing::{BMC, Rig};
+    use crate::command::testing::{BMC, Rig, SYSTEM};
 
     #[test]
     fn lan_parameters_are_read_as_recorded() {
@@ -387,13 +434,11 @@ mod tests {
             "0c 22 0e 00 00 -> c7
              0c 22 0e 00 00 00 -> 00 11 00
              0c 22 ff 01 00 00 -> 00 11 01
-             0c 22 0e 02 00 00 -> 80
              0c 22 0e 05 00 00 -> 00 11 00
-             0c 22 0e 08 00 00 -> 80
+             0c 22 0e 09 00 00 -> 80
              0c 21 0e 00 -> c7
              0c 21 0e 05 05 -> cc
              0c 21 0e 06 0b -> cc
-             0c 21 0e 02 00 -> 80
              0c 21 0e 00 03 -> cc
              0c 21 0e 00 01 -> 00
              0c 21 0e 00 01 -> 81
@@ -410,6 +455,44 @@ mod tests {
         let save = Action::Save(StateFile::Sol(BMC));
         let rate = Action::SolBitRate { mc: BMC, bits_per_second: 38400 };
         assert_eq!(rig.machine.actions, [save.clone(), rate, save]);
+    }
+
+    /// The original has neither of these.
+    #[test]
+    fn sol_access_pace_and_place_are_parameters_too() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "0c 22 0e 02 00 00 -> 00 11 02
+             0c 22 0e 03 00 00 -> 00 11 01 01
+             0c 22 0e 04 00 00 -> 00 11 05 64
+             0c 22 0e 07 00 00 -> 00 11 01
+             0c 22 0e 08 00 00 -> 00 11 87 5e
+             0c 21 0e 02 01 -> cc
+             0c 21 0e 02 06 -> cc
+             0c 21 0e 03 08 -> c7
+             0c 21 0e 04 07 -> c7
+             0c 21 0e 07 01 -> 82
+             0c 21 0e 08 87 -> c7
+             0c 21 0e 08 6f 02 -> 82
+             0c 21 0e 08 87 5e -> 00",
+        );
+        assert!(rig.machine.actions.is_empty());
+        rig.expect(
+            "0c 21 0e 02 f4 -> 00
+             0c 22 0e 02 00 00 -> 00 11 c4
+             0c 21 0e 03 0c 50 -> 00
+             0c 22 0e 03 00 00 -> 00 11 0c 50
+             0c 21 0e 04 ff 32 -> 00
+             0c 22 0e 04 00 00 -> 00 11 07 32",
+        );
+        let save = Action::Save(StateFile::Sol(BMC));
+        let timing = Action::SolTiming { mc: BMC };
+        assert_eq!(rig.machine.actions, [save.clone(), timing.clone(), save.clone(), timing, save]);
+        // Over the system interface there is no channel to speak of until one is open.
+        rig.origin = SYSTEM;
+        rig.expect("0c 22 0f 07 00 00 -> 00 11 00");
+        rig.machine.ensure(BMC).sol.as_mut().expect("SOL").lan = Some((1, 623));
+        rig.expect("0c 22 0f 07 00 00 -> 00 11 01\n 0c 22 0f 08 00 00 -> 00 11 6f 02");
     }
 
     /// The original rolls back and stays in progress.

@@ -51,7 +51,9 @@ impl Jobs {
     pub fn run(&mut self, job: JobId, work: HostJob) {
         let key = match &work {
             HostJob::Shell { lane, .. } => LaneKey::Shell(*lane),
-            HostJob::File(FileJob::Read { path, .. } | FileJob::Write { path, .. }) => LaneKey::File(path.clone()),
+            HostJob::File(FileJob::Read { path, .. } | FileJob::Write { path, .. } | FileJob::Replace { path, .. }) => {
+                LaneKey::File(path.clone())
+            }
             HostJob::SaveState { name, .. } => LaneKey::State(name.clone()),
         };
         let sender = self.lanes.entry(key).or_insert_with(|| {
@@ -132,6 +134,10 @@ async fn run_file(work: FileJob) -> FileResult {
             let count = blocking(move || write_file(&path, offset, &data)).await;
             FileResult::Written(count.map_err(|e| message(&e)))
         }
+        FileJob::Replace { path, content } => {
+            let count = blocking(move || replace_file(&path, &content)).await;
+            FileResult::Written(count.map_err(|e| message(&e)))
+        }
     }
 }
 
@@ -173,8 +179,58 @@ fn write_file(path: &str, offset: u64, data: &[u8]) -> io::Result<usize> {
     Ok(data.len())
 }
 
+/// Writes a new file beside the old one and gives it its name when it is safe on the disk. A link
+/// stays one, and what is no regular file is written as it is.
+fn replace_file(path: &str, content: &[u8]) -> io::Result<usize> {
+    let path = std::path::PathBuf::from(os_string(path));
+    let path = std::fs::canonicalize(&path).unwrap_or(path);
+    let old = std::fs::metadata(&path).ok();
+    if old.as_ref().is_some_and(|old| !old.is_file()) {
+        let mut file = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
+        file.write_all(content)?;
+        return Ok(content.len());
+    }
+    let mut name = path.clone().into_os_string();
+    name.push(".new");
+    let temporary = std::path::PathBuf::from(name);
+    let written = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).and_then(|mut file| {
+        if let Some(old) = &old {
+            file.set_permissions(old.permissions())?;
+        }
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, &path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(std::path::Path::new(".")))?.sync_all()
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written.map(|()| content.len())
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_file_is_replaced_whole_with_its_mode_and_a_link_stays_a_link() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().unwrap();
+        let (file, link) = (place.path().join("file"), place.path().join("link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        std::fs::write(&file, "a longer old text").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(replace_file(link.to_str().unwrap(), b"new").unwrap(), 3);
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        let fresh = place.path().join("fresh");
+        replace_file(fresh.to_str().unwrap(), b"x").unwrap();
+        assert_eq!(std::fs::read(&fresh).unwrap(), b"x");
+        assert!(replace_file(place.path().join("no/such/folder").to_str().unwrap(), b"x").is_err());
+        assert_eq!(replace_file("/dev/null", b"gone").unwrap(), 4);
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 3, "nothing is left behind");
+    }
+
     use super::*;
     use std::sync::Mutex;
 

@@ -17,6 +17,8 @@ impl CompletionCode {
     pub const COMMAND_SPECIFIC_82: Self = Self(0x82);
     /// Fourth of the command-specific codes (Send Message: NAK on write).
     pub const COMMAND_SPECIFIC_83: Self = Self(0x83);
+    /// Meaning depends on the command.
+    pub const COMMAND_SPECIFIC_84: Self = Self(0x84);
     /// Close Session: unknown session id.
     pub const INVALID_SESSION_ID: Self = Self(0x87);
     /// Node busy.

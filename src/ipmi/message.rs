@@ -24,6 +24,10 @@ pub struct SessionRef {
     pub user: u8,
     /// Whether the session is RMCP+ (IPMI 2.0) rather than IPMI 1.5.
     pub rmcp_plus: bool,
+    /// Whether its packets carry an integrity code.
+    pub authenticated: bool,
+    /// Whether its packets are encrypted.
+    pub encrypted: bool,
     /// UDP port of the BMC's LAN channel, as Activate Payload reports it.
     pub udp_port: u16,
 }

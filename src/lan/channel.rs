@@ -374,6 +374,8 @@ impl LanChannel {
                 handle: session.handle,
                 user: session.user,
                 rmcp_plus: session.link.is_rmcp_plus(),
+                authenticated: session.link.is_authenticated(),
+                encrypted: session.link.is_encrypted(),
                 udp_port: self.settings.udp_port,
             }),
             bridged: false,

@@ -200,6 +200,22 @@ impl Link {
         matches!(self.protection, Protection::RmcpPlus(_))
     }
 
+    /// Whether packets carry an integrity code.
+    pub(super) fn is_authenticated(&self) -> bool {
+        match &self.protection {
+            Protection::Ipmi15 { auth_type, .. } => *auth_type != AuthType::None,
+            Protection::RmcpPlus(plus) => plus.keys.signer.is_some(),
+        }
+    }
+
+    /// Whether packets are encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        match &self.protection {
+            Protection::Ipmi15 { .. } => false,
+            Protection::RmcpPlus(plus) => plus.keys.cipher.is_some(),
+        }
+    }
+
     /// Whether nothing but the source address protects the session's packets.
     pub(super) fn is_bound(&self) -> bool {
         match &self.protection {

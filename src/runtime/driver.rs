@@ -432,7 +432,10 @@ impl<S: System> Driver<S> {
                 self.sol(mc, SolCommand::Read(if enabled { Reading::On } else { Reading::Off }));
             }
             Effect::Run { job, work } => {
-                if matches!(work, HostJob::SaveState { .. } | HostJob::File(FileJob::Write { .. })) {
+                if matches!(
+                    work,
+                    HostJob::SaveState { .. } | HostJob::File(FileJob::Write { .. } | FileJob::Replace { .. })
+                ) {
                     self.writes.insert(job);
                 }
                 if let Some(begun) = &mut self.begun {
@@ -586,6 +589,8 @@ impl<S: System> Driver<S> {
     /// Waits for what must not be lost, gives everything back, and says how to end.
     async fn finish(mut self, ending: Ending) -> Ending {
         self.ending = None;
+        self.system.end(clock::now(), &mut self.effects);
+        self.carry_out();
         let wait = async {
             while !self.writes.is_empty() {
                 tokio::select! {

@@ -59,6 +59,8 @@ system! {
     fn process_started(&mut self, now: Moment, mc: u8, out: &mut Effects);
     /// A start command ended.
     fn process_exited(&mut self, now: Moment, mc: u8, out: &mut Effects);
+    /// The end is near: what must be kept is handed out.
+    fn end(&mut self, now: Moment, out: &mut Effects);
     /// Something is due.
     fn timeout(&mut self, now: Moment, out: &mut Effects);
 }

@@ -133,7 +133,6 @@ impl Simulator {
             }
         }
         for slot in &self.sols {
-            slot.warn_of_options_without_effect(out);
             let bit_rate = self
                 .machine
                 .controller(slot.mc)
@@ -147,6 +146,10 @@ impl Simulator {
                 rts_cts: slot.config.rts_cts,
             });
         }
+        for mc in self.sols.iter().map(|slot| slot.mc).collect::<Vec<_>>() {
+            self.sol_timing(mc);
+        }
+        self.restore_histories(out);
         self.carry_out_actions(now, out);
     }
 
@@ -171,6 +174,11 @@ impl Simulator {
                 let since = slot.enabled.seconds() as u32;
                 self.machine.shelf.manager = Some(ManagerAddress { since, address });
             }
+        }
+        if let Some(sol) = self.machine.controller_mut(lan.mc).and_then(|controller| controller.sol.as_mut())
+            && sol.lan.is_none_or(|(first, _)| lan.channel <= first)
+        {
+            sol.lan = Some((lan.channel, local.port()));
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::{Persistence, Simulator};
 use crate::bmc::sel::Record;
+use crate::bmc::sol_parameters::{Access, Pace};
 use crate::bmc::{Action, LogLevel, StateFile};
 use crate::ipmi::Privilege;
 use crate::store::directory::GUID_FILE;
@@ -120,6 +121,21 @@ impl Simulator {
             sol.nonvolatile_rate = rate as u8;
             sol.volatile_rate = rate as u8;
         }
+        let byte = |name| items.integer(name).and_then(|value| u8::try_from(value).ok());
+        if let Some(access) = byte("authentication").and_then(Access::from_wire) {
+            sol.access = access;
+        }
+        let fields = [
+            ("accumulate", &mut sol.pace.accumulate),
+            ("threshold", &mut sol.pace.threshold),
+            ("retries", &mut sol.pace.retries),
+            ("retry_interval", &mut sol.pace.retry_interval),
+        ];
+        for (name, field) in fields {
+            *field = byte(name).unwrap_or(*field);
+        }
+        sol.pace.retries &= 0x07;
+        self.sol_timing(mc);
     }
 
     /// `lanparm.mcXX.N`. A limit that is no privilege level is left as lan.conf has it.
@@ -208,6 +224,21 @@ impl Simulator {
             StateFile::Users(mc) => self.users_items(mc, &mut items)?,
             StateFile::Sol(mc) => {
                 let sol = self.machine.controller(mc)?.sol.as_ref()?;
+                // What the original does not know stands in the file only when it was set.
+                if sol.access != Access::default() {
+                    items.push_integer("authentication", i64::from(sol.access.wire()));
+                }
+                let (pace, default) = (sol.pace, Pace::default());
+                for (name, value, default) in [
+                    ("accumulate", pace.accumulate, default.accumulate),
+                    ("threshold", pace.threshold, default.threshold),
+                    ("retries", pace.retries, default.retries),
+                    ("retry_interval", pace.retry_interval, default.retry_interval),
+                ] {
+                    if value != default {
+                        items.push_integer(name, i64::from(value));
+                    }
+                }
                 items.push_integer("enabled", i64::from(sol.enabled));
                 items.push_integer("bitrate", i64::from(sol.nonvolatile_rate));
             }

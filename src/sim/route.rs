@@ -35,6 +35,10 @@ pub(super) enum Pending {
     Background { call: Option<Call>, then: AfterJob },
     /// A console waits for the bytes of a FRU device, to print them.
     Dump { console: Option<ConsoleId> },
+    /// The backup of the console history of an MC is being read.
+    History { mc: u8 },
+    /// The backup of the console history of an MC is being written.
+    Backup { mc: u8 },
     /// A state file is being written; answers may be held back for it.
     Save { file: StateFile },
 }
@@ -282,6 +286,7 @@ impl Simulator {
             Action::SignalProcess { mc, kill } => out.list.push(Effect::SignalProcess { mc, kill }),
             Action::Log { level, text } => out.list.push(Effect::Log { level, text }),
             Action::SolBitRate { mc, bits_per_second } => out.list.push(Effect::SolBitRate { mc, bits_per_second }),
+            Action::SolTiming { mc } => self.sol_timing(mc),
             Action::SolActivated { mc, instance, session, auxiliary } => {
                 self.sol_activated(now, mc, instance, session, auxiliary, out);
             }
@@ -318,6 +323,8 @@ impl Simulator {
     pub fn job_done(&mut self, now: Moment, id: JobId, result: HostResult, out: &mut Effects) {
         match self.pending.remove(&id) {
             None => {}
+            Some(Pending::History { mc }) => self.history_read(mc, result, out),
+            Some(Pending::Backup { mc }) => self.history_written(mc, result, out),
             Some(Pending::Save { file }) => self.saved(now, id, file, result, out),
             Some(Pending::Dump { console }) => {
                 let text = match result {

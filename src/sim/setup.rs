@@ -84,7 +84,9 @@ impl Simulator {
             controller.channels.set(ipmb.channel, Channel::ipmb_device());
         }
         if let Some(sol) = &config.sol {
-            controller.sol = Some(Sol::new(sol.history));
+            let mut state = Sol::new(sol.history);
+            state.read_clear = sol.read_clear;
+            controller.sol = Some(state);
             controller.history = History::new(sol.history);
             if let Some(device) = sol.history_fru {
                 controller.frus.add_history(device);

@@ -1,12 +1,20 @@
 //! Serial over LAN: engines joined to sessions on one side and ports on the other.
 
+use std::time::Duration;
+
 use super::Simulator;
-use super::effect::{Effect, Effects, LanId};
+use super::effect::{Effect, Effects, HostJob, HostResult, LanId};
+use super::route::Pending;
 use super::trace::Way;
+use crate::bmc::external::{FileJob, FileResult};
+use crate::bmc::sol_parameters::Pace;
 use crate::bmc::{Controller, LogLevel};
 use crate::config::model::{SolConfig, SolTarget};
 use crate::ipmi::Moment;
 use crate::sol::{self, Engine};
+
+/// How much of a backup file is looked at, at least.
+const LONGEST_BACKUP: usize = 16 << 20;
 
 /// The SOL port of one controller.
 pub(super) struct SolSlot {
@@ -16,6 +24,8 @@ pub(super) struct SolSlot {
     /// Which session holds the port (instance 1) and the history (instance 2).
     holders: [Option<(LanId, u32)>; 2],
     reading: bool,
+    /// Whether the backup of the history was read, or need not be.
+    restored: bool,
 }
 
 impl SolSlot {
@@ -25,16 +35,7 @@ impl SolSlot {
             tty: matches!(config.target, SolTarget::Device(_)),
             history: config.history > 0,
         };
-        Self { mc, config, engine: Engine::new(settings), holders: [None; 2], reading: true }
-    }
-
-    /// Options that are read and do nothing yet are not passed over in silence.
-    pub(super) fn warn_of_options_without_effect(&self, out: &mut Effects) {
-        let options = [("backupfile=", self.config.backup_file.is_some()), ("readclear", self.config.read_clear)];
-        for (option, _) in options.into_iter().filter(|(_, given)| *given) {
-            let text = format!("{option} of the sol line of MC {:#04x} has no effect in this version", self.mc);
-            out.list.push(Effect::Log { level: LogLevel::Warning, text });
-        }
+        Self { mc, config, engine: Engine::new(settings), holders: [None; 2], reading: true, restored: true }
     }
 
     pub(super) fn deadline(&self) -> Option<Moment> {
@@ -42,7 +43,82 @@ impl SolSlot {
     }
 }
 
+/// The engine's words for what parameters 3 and 4 say.
+fn timing(pace: Pace) -> sol::Timing {
+    sol::Timing {
+        accumulate: Duration::from_millis(5 * u64::from(pace.accumulate)),
+        threshold: pace.threshold,
+        retries: pace.retries,
+        // "Back to back" still leaves time to answer.
+        retry_interval: Duration::from_millis(10 * u64::from(pace.retry_interval.max(1))),
+    }
+}
+
 impl Simulator {
+    /// Has the histories that were kept read (`backupfile=`).
+    pub(super) fn restore_histories(&mut self, out: &mut Effects) {
+        for index in 0..self.sols.len() {
+            let slot = &mut self.sols[index];
+            let mc = slot.mc;
+            if let Some(path) = slot.config.backup_file.clone().filter(|_| slot.config.history > 0) {
+                slot.restored = false;
+                // Of a file longer than the history the newest bytes count.
+                let length = slot.config.history.max(LONGEST_BACKUP);
+                let job = self.run(HostJob::File(FileJob::Read { path, offset: 0, length }), out);
+                self.pending.insert(job, Pending::History { mc });
+            }
+        }
+    }
+
+    /// The backup of a history was read. What came from the port meanwhile is newer.
+    pub(super) fn history_read(&mut self, mc: u8, result: HostResult, out: &mut Effects) {
+        let Some(index) = self.sol_index(mc) else { return };
+        self.sols[index].restored = true;
+        match result {
+            HostResult::File(FileResult::Read(Ok(backup))) => {
+                if let Some(controller) = self.machine.controller_mut(mc) {
+                    controller.history.restore(&backup);
+                }
+            }
+            HostResult::File(FileResult::Read(Err(reason))) => {
+                let path = self.sols[index].config.backup_file.as_deref().unwrap_or_default();
+                let text = format!("The console history of MC {mc:#04x} starts empty: {path}: {reason}");
+                out.list.push(Effect::Log { level: LogLevel::Info, text });
+            }
+            _ => {}
+        }
+    }
+
+    /// The program ends: the histories are written where they are kept. An empty one is not, and
+    /// neither is one whose backup was not even read.
+    pub fn end(&mut self, _now: Moment, out: &mut Effects) {
+        for index in 0..self.sols.len() {
+            let slot = &self.sols[index];
+            let (mc, path) = (slot.mc, slot.config.backup_file.clone().filter(|_| slot.restored));
+            let history = self.machine.controller(mc).map(|controller| controller.history.to_backup());
+            if let (Some(path), Some(content)) = (path, history.filter(|history| !history.is_empty())) {
+                let job = self.run(HostJob::File(FileJob::Replace { path, content }), out);
+                self.pending.insert(job, Pending::Backup { mc });
+            }
+        }
+    }
+
+    /// The backup of a history was written, or could not be.
+    pub(super) fn history_written(&mut self, mc: u8, result: HostResult, out: &mut Effects) {
+        if let HostResult::File(FileResult::Written(Err(reason))) = result {
+            let text = format!("Unable to write the console history of MC {mc:#04x}: {reason}");
+            out.list.push(Effect::Log { level: LogLevel::Error, text });
+        }
+    }
+
+    /// Parameters 3 and 4 come into force.
+    pub(super) fn sol_timing(&mut self, mc: u8) {
+        let Some(index) = self.sol_index(mc) else { return };
+        if let Some(sol) = self.machine.controller(mc).and_then(|controller| controller.sol.as_ref()) {
+            self.sols[index].engine.set_timing(timing(sol.pace));
+        }
+    }
+
     /// A SOL payload came in a session.
     pub(super) fn sol_payload(&mut self, now: Moment, lan: LanId, session: u32, payload: &[u8], out: &mut Effects) {
         let Some(index) = self.sol_index(lan.mc) else { return };
@@ -75,7 +151,7 @@ impl Simulator {
             slot.engine.activate(now, session, auxiliary, &mut self.sol_outputs);
         } else {
             slot.holders[1] = Some(holder);
-            let history = self.machine.controller(mc).map(Controller::history_copy).unwrap_or_default();
+            let history = self.machine.controller_mut(mc).map(Controller::history_copy).unwrap_or_default();
             slot.engine.activate_history(now, session, history, &mut self.sol_outputs);
         }
         self.sol_carry_out(now, index, out);

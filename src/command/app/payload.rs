@@ -54,8 +54,11 @@ fn sol_instance(request: &Request<'_>) -> Result<u8, CompletionCode> {
 /// Request: type, instance, auxiliary (4). Answer: auxiliary (4), inbound size (2),
 /// outbound size (2), UDP port (2), VLAN (2).
 ///
-/// 80h active already, 81h SOL is disabled or the user may not use it, C0h the session
-/// carries SOL of another controller, D5h the session is an IPMI 1.5 session.
+/// 80h active already, 81h SOL is disabled or the user may not use it, 84h the session has not
+/// the protection that SOL parameter 2 demands, C0h the session carries SOL of another controller,
+/// D4h the session has not the privilege level of that parameter, D5h it is an IPMI 1.5 session.
+///
+/// SOL is protected as the session is, whatever the auxiliary bits 7 and 6 ask for.
 pub fn activate(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -67,8 +70,15 @@ pub fn activate(
     if !session.rmcp_plus {
         return Err(CompletionCode::NOT_IN_PRESENT_STATE);
     }
+    let access = context.controller()?.sol.as_ref().ok_or(CompletionCode::INVALID_COMMAND)?.access;
     if context.controller()?.users.get(session.user).is_some_and(|user| !user.sol_access) {
         return Err(CompletionCode::COMMAND_SPECIFIC_81);
+    }
+    if !context.origin.privilege.is_none_or(|privilege| access.admits(privilege)) {
+        return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
+    }
+    if access.force_encryption && !session.encrypted || access.force_authentication && !session.authenticated {
+        return Err(CompletionCode::COMMAND_SPECIFIC_84);
     }
     sol_parameters::activate(context.machine, context.mc, instance, session.id, auxiliary).map_err(
         |error| match error {
@@ -212,6 +222,7 @@ mod tests {
     use crate::bmc::Action;
     use crate::bmc::sol_parameters::Sol;
     use crate::command::testing::{BMC, LAN, Rig, SATELLITE, SYSTEM};
+    use crate::ipmi::Privilege;
 
     #[test]
     fn refusals_are_as_recorded() {
@@ -305,6 +316,43 @@ mod tests {
              0c 21 0e 01 01 -> 00",
         );
         assert!(rig.ask("06 48 01 01 00 00 00 00").starts_with("00 "));
+    }
+
+    #[test]
+    fn sol_asks_for_privilege_and_protection() {
+        let mut rig = Rig::new();
+        let privilege = |rig: &mut Rig, level| rig.origin.privilege = Some(level);
+        privilege(&mut rig, Privilege::Callback);
+        rig.expect("06 48 01 01 00 00 00 00 -> d4");
+        privilege(&mut rig, Privilege::User);
+        assert!(rig.ask("06 48 01 01 00 00 00 00").starts_with("00 "));
+        rig.expect("06 49 01 01 00 00 00 00 -> 00");
+        privilege(&mut rig, Privilege::Administrator);
+        rig.expect("0c 21 0e 02 04 -> 00");
+        privilege(&mut rig, Privilege::Operator);
+        rig.expect("06 48 01 01 00 00 00 00 -> d4");
+        privilege(&mut rig, Privilege::Administrator);
+        for (parameter, encrypted, authenticated, admitted) in [
+            ("82", false, true, false),
+            ("82", true, true, true),
+            ("42", false, false, false),
+            ("42", false, true, true),
+            ("c2", false, true, false),
+            ("02", false, false, true),
+        ] {
+            rig.expect(&format!("0c 21 0e 02 {parameter} -> 00"));
+            if let Some(session) = &mut rig.origin.session {
+                (session.encrypted, session.authenticated) = (encrypted, authenticated);
+            }
+            // What the client wishes in its auxiliary byte does not matter.
+            let answer = rig.ask("06 48 01 01 c6 00 00 00");
+            if admitted {
+                assert!(answer.starts_with("00 "), "{parameter}");
+                rig.expect("06 49 01 01 00 00 00 00 -> 00");
+            } else {
+                assert_eq!(answer, "84", "{parameter}");
+            }
+        }
     }
 
     #[test]

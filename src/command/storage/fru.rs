@@ -32,7 +32,8 @@ pub(super) fn get_info(
     let session = context.origin.session.map(|session| session.id);
     let controller = context.controller()?;
     if let (Some(session), Some(FruKind::History(_))) = (session, controller.frus.get(request.data[0])) {
-        controller.frus.keep_history(session, controller.history_copy());
+        let copy = controller.history_copy();
+        controller.frus.keep_history(session, copy);
     }
     let device = controller.frus.get(request.data[0]).ok_or(CompletionCode::INVALID_FIELD)?;
     let size = match device {

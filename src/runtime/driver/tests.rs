@@ -125,6 +125,7 @@ impl System for Fake {
     fn sol_closed(&mut self, _: Moment, _: u8, _: &mut Effects) {}
     fn sol_data(&mut self, _: Moment, _: u8, _: &[u8], _: &mut Effects) {}
     fn sol_written(&mut self, _: Moment, _: u8, _: usize, _: &mut Effects) {}
+    fn end(&mut self, _: Moment, _: &mut Effects) {}
 
     fn job_done(&mut self, _: Moment, job: JobId, result: HostResult, _: &mut Effects) {
         let what = match result {

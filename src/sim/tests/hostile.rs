@@ -245,7 +245,7 @@ fn end_jobs(rig: &mut Rig, dice: &mut Dice) {
             } else {
                 Err("no".into())
             })),
-            HostJob::File(FileJob::Write { data, .. }) => {
+            HostJob::File(FileJob::Write { data, .. } | FileJob::Replace { content: data, .. }) => {
                 HostResult::File(FileResult::Written(if good { Ok(data.len()) } else { Err("no".into()) }))
             }
             HostJob::Shell { .. } => {

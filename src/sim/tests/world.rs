@@ -118,6 +118,7 @@ impl World {
                 Some(content) => Ok(content.iter().copied().skip(offset as usize).take(length).collect()),
                 None => Err(MISSING.to_owned()),
             }),
+            FileJob::Replace { content, .. } => FileResult::Written(Ok(content.len())),
             FileJob::Write { path, offset, data } => FileResult::Written(match self.files.get_mut(path.as_str()) {
                 Some(content) => {
                     let end = offset as usize + data.len();

@@ -1,0 +1,169 @@
+//! SOL of a whole system: parameters that stay and come into force, the history and its backup.
+
+use super::*;
+use crate::bmc::external::{FileJob, FileResult};
+use crate::wire::session20::PayloadType;
+
+const TTY: &str = r#"
+name "test"
+user 2 true "ipmiusr" "test" admin 10 md5
+sol "/dev/ttyS1" 115200
+startlan 1
+  addr 127.0.0.1 9001
+  allowed_auths_admin md5
+  guid a123456789abcdefa123456789abcdef
+endlan
+"#;
+
+const HISTORY: &str = "/dev/ttyS1\" 115200 history=20,backupfile=console.log readclear historyfru=9";
+
+fn with_history() -> String {
+    TTY.replace("/dev/ttyS1\" 115200", HISTORY)
+}
+
+fn console(rig: &mut Rig) -> Client {
+    let mut client = administrator(rig);
+    assert_eq!(client.ask(rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
+    client
+}
+
+/// What the port says, as the client sees it at once.
+fn says(rig: &mut Rig, client: &mut Client, text: &[u8]) -> Vec<Vec<u8>> {
+    rig.sent.clear();
+    rig.call(|sim, now, out| sim.sol_data(now, 0x20, text, out));
+    packets(rig, client)
+}
+
+/// The SOL packets that were sent.
+fn packets(rig: &mut Rig, client: &mut Client) -> Vec<Vec<u8>> {
+    std::mem::take(&mut rig.sent)
+        .iter()
+        .map(|(_, datagram)| client.read(datagram))
+        .filter(|(_, payload_type, _)| *payload_type == PayloadType::Sol)
+        .map(|(_, _, packet)| packet)
+        .collect()
+}
+
+/// Everything instance 2 has to say.
+fn history(rig: &mut Rig, client: &mut Client) -> Vec<u8> {
+    let activate = client.request(6, 0x48, &[1, 2, 0, 0, 0, 0]);
+    rig.send(&activate);
+    let all = packets(rig, client).iter().flat_map(|packet| packet[4..].to_vec()).collect();
+    assert_eq!(client.ask(rig, 6, 0x49, &[1, 2, 0, 0, 0, 0]), [0]);
+    all
+}
+
+#[test]
+fn accumulate_and_retry_parameters_come_into_force_and_are_kept() {
+    let mut rig = Rig::new(TTY, EMU);
+    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    let mut client = console(&mut rig);
+    assert_eq!(says(&mut rig, &mut client, b"a").len(), 1, "at once, as from the original");
+    rig.send(&client.packet(PayloadType::Sol, &[0, 1, 1, 0]));
+    // 100 ms, 4 characters; two sends 50 ms apart.
+    for (parameter, data) in [(3, [20, 4]), (4, [1, 5])] {
+        let set = client.request(0x0c, 0x21, &[0x0e, parameter, data[0], data[1]]);
+        rig.send(&set);
+        let content = rig.save().remove("sol.mc20").expect("it was saved");
+        assert!(content.starts_with(b"bitrate:i:0\nenabled:i:1\n"), "{}", String::from_utf8_lossy(&content));
+    }
+    assert!(says(&mut rig, &mut client, b"bcd").is_empty(), "it waits for more");
+    let packet = says(&mut rig, &mut client, b"e").concat();
+    assert_eq!(packet, b"\x02\0\0\0bcde");
+    rig.send(&client.packet(PayloadType::Sol, &[0, 2, 4, 0]));
+    let before = rig.now;
+    assert!(says(&mut rig, &mut client, b"f").is_empty());
+    let mut sent = Vec::new();
+    while let Some(deadline) = rig.sim.deadline().filter(|deadline| *deadline < before + Duration::from_secs(1)) {
+        rig.now = deadline;
+        rig.call(|sim, now, out| sim.timeout(now, out));
+        sent.extend(
+            packets(&mut rig, &mut client).into_iter().map(|packet| (deadline.since(before).as_millis(), packet)),
+        );
+    }
+    let packet = b"\x03\0\0\0f".to_vec();
+    assert_eq!(sent, [(100, packet.clone()), (150, packet)]);
+
+    // The next life has them from the file; the original passes the names it does not know over.
+    let file = BTreeMap::from([(
+        "sol.mc20".to_owned(),
+        b"bitrate:i:7\nenabled:i:1\nthreshold:i:4\naccumulate:i:20\nauthentication:i:131\nretries:i:9\n".to_vec(),
+    )]);
+    let mut rig = Rig::with_state(TTY, EMU, file);
+    let mut client = administrator(&mut rig);
+    for (parameter, data) in [(2, &[0x83][..]), (3, &[20, 4]), (4, &[1, 100]), (5, &[7]), (6, &[7]), (7, &[1])] {
+        assert_eq!(client.ask(&mut rig, 0x0c, 0x22, &[0x0e, parameter, 0, 0]), [&[0, 0x11], data].concat());
+    }
+    // Encryption is demanded, and this is a session of suite 3.
+    assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
+    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    assert!(says(&mut rig, &mut client, b"abc").is_empty());
+    assert_eq!(says(&mut rig, &mut client, b"d").len(), 1);
+}
+
+#[test]
+fn the_history_is_read_at_start_and_written_at_the_end() {
+    let mut rig = Rig::new(&with_history(), EMU);
+    let job = rig.jobs().into_iter().find_map(|(job, work)| match work {
+        HostJob::File(FileJob::Read { path, offset: 0, .. }) if path == "console.log" => Some(job),
+        _ => None,
+    });
+    let job = job.expect("the backup is read");
+    // Before it is read, it is not written.
+    rig.effects.clear();
+    rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"new", out));
+    rig.call(|sim, now, out| sim.end(now, out));
+    assert!(rig.jobs().is_empty());
+    let read = HostResult::File(FileResult::Read(Ok(b"much that is too old, and some that is not".to_vec())));
+    rig.call(|sim, now, out| sim.job_done(now, job, read, out));
+    rig.effects.clear();
+    rig.call(|sim, now, out| sim.end(now, out));
+    let written: Vec<_> = rig.jobs().into_iter().map(|(_, work)| work).collect();
+    let content = b" some that is notnew".to_vec();
+    assert_eq!(written, [HostJob::File(FileJob::Replace { path: "console.log".into(), content })]);
+}
+
+#[test]
+fn a_history_that_could_not_be_read_or_written_is_named() {
+    let mut rig = Rig::new(&with_history(), EMU);
+    for (job, work) in rig.jobs() {
+        if matches!(work, HostJob::File(_)) {
+            let missing = HostResult::File(FileResult::Read(Err("No such file or directory".into())));
+            rig.call(|sim, now, out| sim.job_done(now, job, missing, out));
+        }
+    }
+    let text = "The console history of MC 0x20 starts empty: console.log: No such file or directory";
+    assert!(rig.logs().contains(&text), "{:?}", rig.logs());
+    rig.effects.clear();
+    rig.call(|sim, now, out| sim.end(now, out));
+    assert!(rig.jobs().is_empty(), "an empty history is not written");
+    rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"x", out));
+    rig.call(|sim, now, out| sim.end(now, out));
+    let (job, _) = rig.jobs().remove(0);
+    let full = HostResult::File(FileResult::Written(Err("No space left on device".into())));
+    rig.call(|sim, now, out| sim.job_done(now, job, full, out));
+    let text = "Unable to write the console history of MC 0x20: No space left on device";
+    assert!(rig.logs().contains(&text), "{:?}", rig.logs());
+}
+
+#[test]
+fn readclear_empties_what_was_read() {
+    let mut rig = Rig::new(&with_history(), EMU);
+    rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"boot", out));
+    let mut client = administrator(&mut rig);
+    assert_eq!(history(&mut rig, &mut client), b"boot\r\n<End Of History>\r\n");
+    rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"more", out));
+    assert_eq!(history(&mut rig, &mut client), b"more\r\n<End Of History>\r\n");
+    // As a FRU, too; the copy itself stays with the session.
+    rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"last", out));
+    assert_eq!(client.ask(&mut rig, 0x0a, 0x10, &[9]), [0, 24, 0, 0]);
+    assert_eq!(client.ask(&mut rig, 0x0a, 0x11, &[9, 0, 0, 4]), *b"\0\x04last");
+    assert_eq!(history(&mut rig, &mut client), b"\r\n<End Of History>\r\n");
+    // Without the word nothing is emptied.
+    let mut rig = Rig::new(&with_history().replace("readclear ", ""), EMU);
+    rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"boot", out));
+    let mut client = administrator(&mut rig);
+    for _ in 0..2 {
+        assert_eq!(history(&mut rig, &mut client), b"boot\r\n<End Of History>\r\n");
+    }
+}
