@@ -184,6 +184,35 @@ fn unreachable_port_delays_nobody() {
     }
 }
 
+/// `backupfile=`: what came from the port in one life is shown in the next.
+#[test]
+fn the_history_survives_a_restart() {
+    let server = Server::new();
+    let bench = Bench::new();
+    let port = free_port();
+    let sol = format!("  sol \"tcp:127.0.0.1:{}\" 115200 history=64,backupfile=console.log historyfru=9", server.port);
+    bench.write("lan.conf", small_lan_conf(port, &sol));
+    bench.write("sim.emu", SMALL_EMU);
+    let mut simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    let (mut machine, _typed) = server.connected();
+    let client = Ipmitool::new(port, "admin", "admin");
+    let log = "a line that is long enough to be pushed out\r\n<a panic, and then nothing>";
+    machine.write_all(b"forgotten, ").expect("the simulator reads");
+    machine.write_all(log.as_bytes()).expect("the simulator reads");
+    let kept = &log[log.len() - 64..];
+    // Get FRU Inventory Area Info and Read FRU Data.
+    let length = format!("{:02x} {:02x} 00", 64 + 20, 0);
+    let all_there = eventually(LIMIT, || client.ok("raw 0x0a 0x10 9").stdout.contains(&length).then_some(()));
+    assert!(all_there.is_some(), "{}", simulator.report());
+    simulator.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(simulator.wait(LIMIT).is_some());
+    assert_eq!(bench.read("console.log"), kept);
+
+    let _simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    let shown = eventually(LIMIT, || client.ok("raw 0x0a 0x10 9").stdout.contains(&length).then_some(()));
+    assert!(shown.is_some(), "the next life knows it");
+}
+
 /// The original drops the first keystroke of all: it takes it for a repetition.
 #[test]
 fn the_first_keystroke_arrives() {

@@ -140,6 +140,7 @@ impl Rig {
                 let bytes = self.file.iter().skip(*offset as usize).take(*length).copied().collect();
                 FileResult::Read(Ok(bytes))
             }
+            FileJob::Replace { .. } => panic!("no command replaces a file"),
             FileJob::Write { offset, data, .. } => {
                 let start = *offset as usize;
                 self.file.splice(start..start + data.len(), data.iter().copied());
