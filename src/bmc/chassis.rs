@@ -39,6 +39,8 @@ pub enum Control {
     Reset,
     /// Soft shutdown by the operating system.
     SoftShutdown,
+    /// A non-maskable interrupt; only a VM host can do that.
+    DiagnosticInterrupt,
 }
 
 /// Power restore policies, IPMI 2.0 section 28.8.
@@ -183,6 +185,7 @@ impl Chassis {
             Control::PowerUp => ("power", 1),
             Control::Reset => ("reset", 1),
             Control::SoftShutdown => ("shutdown", 1),
+            Control::DiagnosticInterrupt => return None,
         };
         self.call(Operation::Set, name, Kind::Integer, Some(Value::Integer(value)))
     }
@@ -315,10 +318,13 @@ pub fn control(
     let backend = backend(controller);
     let reset = controller.channels.host().is_some_and(|host| host.can(capability::RESET));
     let graceful = controller.channels.host().is_some_and(|host| host.can(capability::GRACEFUL_SHUTDOWN));
+    let nmi = controller.channels.host().is_some_and(|host| host.can(capability::NMI));
     let chassis = &mut controller.chassis;
     let supported = match (backend, control) {
         (Backend::Host, Control::Reset) => reset,
         (Backend::Host, Control::SoftShutdown) => graceful,
+        (Backend::Host, Control::DiagnosticInterrupt) => nmi,
+        (_, Control::DiagnosticInterrupt) => false,
         _ => true,
     };
     if !supported {
@@ -326,7 +332,7 @@ pub fn control(
     }
     let generation = match control {
         Control::PowerDown | Control::PowerUp | Control::PowerCycle => chassis.cancel_cycle(),
-        Control::Reset | Control::SoftShutdown => chassis.generation,
+        Control::Reset | Control::SoftShutdown | Control::DiagnosticInterrupt => chassis.generation,
     };
     if let Some(call) = chassis.control_call(control) {
         return Ok(Controlled::Call(call, Token { control, generation, channel }));
@@ -341,6 +347,7 @@ pub fn control(
         }
         Control::Reset => reset_host(machine, mc),
         Control::SoftShutdown => soft_shutdown(machine, now, mc),
+        Control::DiagnosticInterrupt => tell_vm(machine, mc, HostSignal::Nmi),
     }
     Ok(Controlled::Done)
 }
@@ -356,7 +363,7 @@ pub fn program_done(machine: &mut Machine, now: Moment, mc: u8, token: Token) {
             controller.chassis.on_time.observe(now, false);
             arm_cycle(machine, now, mc, token.generation);
         }
-        Control::Reset | Control::SoftShutdown => {}
+        Control::Reset | Control::SoftShutdown | Control::DiagnosticInterrupt => {}
     }
 }
 
@@ -611,6 +618,18 @@ mod tests {
         set_interface(&mut machine, MC, false).expect("a VM");
         assert_eq!(host_signals(&mut machine), [HostSignal::Interface(false)]);
         assert_eq!(power(&mut machine, at(1), MC), Power::On);
+    }
+
+    #[test]
+    fn a_diagnostic_interrupt_needs_a_host_that_announced_it() {
+        let interrupt = Control::DiagnosticInterrupt;
+        let mut machine = with_host(capability::RESET, true);
+        assert_eq!(ask(&mut machine, at(1), interrupt), Err(NotSupported));
+        let mut machine = with_host(capability::NMI, true);
+        assert_eq!(ask(&mut machine, at(1), interrupt), Ok(Controlled::Done));
+        assert_eq!(host_signals(&mut machine), [HostSignal::Nmi]);
+        assert_eq!(ask(&mut built_in(), at(1), interrupt), Err(NotSupported));
+        assert_eq!(ask(&mut with_program(), at(1), interrupt), Err(NotSupported));
     }
 
     #[test]

@@ -87,15 +87,16 @@ fn put_status(context: &mut Context<'_>, on: bool, reply: &mut Reply) -> Result<
     reply.put(&[u8::from(on) | (controller.chassis.restore_policy as u8) << 5, 0, other])
 }
 
-/// Request: control (bits 3-0). 4, the diagnostic interrupt, is CCh; 6 to 13 do nothing,
-/// as in the original; 14 and 15 disable and enable the interface of a VM host.
+/// Request: control (bits 3-0). 4, the diagnostic interrupt, is CCh without a VM host that
+/// can do it; 6 to 13 do nothing, as in the original; 14 and 15 disable and enable the
+/// interface of a VM host.
 fn control(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let what = match request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x0f {
         0 => Control::PowerDown,
         1 => Control::PowerUp,
         2 => Control::PowerCycle,
         3 => Control::Reset,
-        4 => return Err(CompletionCode::INVALID_FIELD),
+        4 => Control::DiagnosticInterrupt,
         5 => Control::SoftShutdown,
         number @ (14 | 15) => {
             chassis::set_interface(context.machine, context.mc, number == 15)
