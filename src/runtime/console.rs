@@ -142,7 +142,8 @@ impl Editor {
             }
             END_OF_TRANSMISSION => None,
             _ if self.line.len() >= LINE => {
-                self.write(TOO_LONG, out);
+                // Without carriage returns on every console.
+                out.extend(TOO_LONG);
                 None
             }
             byte => {

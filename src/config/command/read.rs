@@ -267,7 +267,7 @@ fn debug(words: &mut Arguments<'_>) -> Result<Command, Fault> {
             "msg" => messages = true,
             "sol" => sol = true,
             _ => {
-                let message = format!("Invalid debug level {}, options are 'raw', 'msg' and 'sol'", word.quoted());
+                let message = format!("Invalid debug level {}, options are 'raw' and 'msg'; and 'sol'", word.quoted());
                 return Err(word.fault(message));
             }
         }
@@ -310,7 +310,7 @@ fn mc_add(a: &mut Arguments<'_>) -> Result<Command, Fault> {
             text => {
                 let hint = nearest(text, ["dynsens", "persist_sdr"]);
                 let hint = hint.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
-                let message = format!("Invalid MC flag: {}, expected dynsens or persist_sdr{hint}", flag.quoted());
+                let message = format!("Invalid MC flag: {}, expected dynsens or persist_sdr{hint}", clip(text));
                 return Err(flag.fault(message));
             }
         }
@@ -416,7 +416,7 @@ fn sensor_add(a: &mut Arguments<'_>) -> Result<Command, Fault> {
                     .next()
                     .map_err(|missing| missing.fault("No polled sensor handler given: expected file \"PATH\""))?;
                 if handler.text != "file" {
-                    let message = format!("Invalid sensor handler: {}, expected file", handler.quoted());
+                    let message = format!("Invalid sensor handler: {}, expected file", clip(handler.text));
                     return Err(handler.fault(message));
                 }
                 if event_only {
@@ -432,7 +432,7 @@ fn sensor_add(a: &mut Arguments<'_>) -> Result<Command, Fault> {
             text => {
                 let hint = nearest(text, ["event-only", "poll"]);
                 let hint = hint.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
-                let message = format!("Unknown sensor option: {}, expected event-only or poll{hint}", option.quoted());
+                let message = format!("Unknown sensor option: {}, expected event-only or poll{hint}", clip(text));
                 return Err(option.fault(message));
             }
         }

@@ -159,16 +159,16 @@ impl<S: System> Driver<S> {
             if let Some(syslog) = &self.syslog {
                 syslog.write(LogLevel::Error, &format!("{place}: {}", fault.message));
             }
-            self.print_standard(&format!("**{}\n", fault.message));
+            self.print_standard(&format!("{}{}\n", stars(&fault.message), fault.message));
             if self.failures == Failures::Fatal && fault.severity == Severity::Error {
                 self.end(1);
             }
             return;
         };
         if fault.file == CONSOLE {
-            self.print(id, &format!("**{}\n", fault.message));
+            self.print(id, &format!("{}{}\n", stars(&fault.message), fault.message));
         } else {
-            self.print(id, &format!("**{place}: {}\n", fault.message));
+            self.print(id, &format!("{}{place}: {}\n", stars(&fault.message), fault.message));
         }
     }
 
@@ -199,4 +199,18 @@ impl<S: System> Driver<S> {
             self.open_console(STANDARD, self.output.clone(), Kind::Terminal);
         }
     }
+}
+
+/// What stands before a complaint on a console. The original has two asterisks there, save for the
+/// complaints of `define`, `include`, `debug` and `persist`; scripts look for both.
+fn stars(message: &str) -> &'static str {
+    const WITHOUT: [&str; 6] = [
+        "No variable name given",
+        "Could not get variable",
+        "Could not get include filename",
+        "Could not read include file",
+        "Invalid debug level",
+        "Invalid persist vale",
+    ];
+    if WITHOUT.iter().any(|start| message.starts_with(start)) { "" } else { "**" }
 }

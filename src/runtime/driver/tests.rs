@@ -366,7 +366,7 @@ async fn included_files_are_echoed_and_run_in_their_place() {
     let (shown, ending, diary) = bench.typed("include inner.emu\nquit\n").run_alone().await;
     assert_eq!(ending, Ending::Status(0));
     assert_eq!(diary, ["begin", "print inner", "print outer", "started", "print inner"]);
-    assert!(shown.contains("**Could not read include file missing.emu: No such file or directory\n\r"), "{shown:?}");
+    assert!(shown.contains("Could not read include file missing.emu: No such file or directory\n\r"), "{shown:?}");
     assert!(shown.ends_with("> include inner.emu\nprint inner\n\rinner\n\r> quit\n"), "{shown:?}");
 }
 
