@@ -65,6 +65,9 @@ fn form(word: &str) -> Option<Rule> {
 pub(in crate::config) fn read(text: &str, variables: &Variables) -> Result<Option<Command>, Fault> {
     let Head::Keyword(word) = head(text, variables) else { return Ok(None) };
     let Some(form) = form(word.text) else { return Err(unknown(&word)) };
+    if form == Rule::noecho && text != word.text {
+        return Err(word.fault("Unknown command: noecho: it has to be the whole line"));
+    }
     let mut arguments = Arguments::new(form, text, word.range.end, variables)?;
     command(form, &mut arguments).map(Some)
 }
