@@ -4,6 +4,7 @@
 
 use std::process::ExitCode;
 
+use ipmi_sim::runtime::driver::LIFE;
 use ipmi_sim::runtime::options::Options;
 use ipmi_sim::runtime::{Ending, start};
 use log::LevelFilter;
@@ -30,6 +31,9 @@ fn start_log(options: &Options) {
         (0, false) => LevelFilter::Off,
     };
     let mut log = env_logger::Builder::new();
+    if level == LevelFilter::Warn && std::env::var_os("RUST_LOG").is_none() {
+        log.filter_module(LIFE, LevelFilter::Info);
+    }
     // What the library for serial ports tells of its system calls is nobody's business.
     log.filter_level(level).filter_module("mio_serial", level.min(LevelFilter::Warn)).parse_default_env().init();
 }

@@ -292,6 +292,21 @@ impl LanParameters {
         self.values.cipher_privileges = levels;
     }
 
+    /// Takes parameter 24 from the state file while it is in use, unless somebody is just
+    /// setting parameters. Says whether it changed.
+    pub fn take_cipher_privileges(&mut self, levels: [u8; 9]) -> bool {
+        let differs = self.lock.is_none() && self.values.cipher_privileges != levels;
+        if differs {
+            self.values.cipher_privileges = levels;
+        }
+        differs
+    }
+
+    /// Another program keeps the parameters from now on, or none.
+    pub fn set_program(&mut self, program: Option<String>) {
+        self.program = program;
+    }
+
     /// Reads a parameter. `set` is the set selector, which only alert destinations look at;
     /// `auths` are the channel's `allowed_auths_*`.
     pub fn get(&self, parameter: u8, set: u8, auths: &[AuthTypes; 4]) -> Result<Read, ParameterError> {

@@ -62,6 +62,15 @@ impl User {
     pub fn limit(&self) -> Option<Privilege> {
         Privilege::from_wire(self.privilege)
     }
+
+    /// Whether what a session stands on is as it was: the login itself, name, password and
+    /// privilege limit.
+    pub fn stands_as(&self, before: &Self) -> bool {
+        (self.valid || !before.valid)
+            && self.privilege == before.privilege
+            && self.name == before.name
+            && bool::from(self.password.ct_eq(&before.password))
+    }
 }
 
 impl Drop for User {
@@ -174,10 +183,7 @@ fn change(machine: &mut Machine, mc: u8, number: u8, apply: impl FnOnce(&mut Use
     };
     let before = user.clone();
     apply(user);
-    let stands = (user.valid || !before.valid)
-        && user.privilege == before.privilege
-        && user.name == before.name
-        && bool::from(user.password.ct_eq(&before.password));
+    let stands = user.stands_as(&before);
     machine.actions.push(Action::Save(StateFile::Users(mc)));
     if !stands {
         machine.actions.push(Action::UserChanged { mc, user: number });

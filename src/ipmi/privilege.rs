@@ -26,6 +26,16 @@ impl Privilege {
         }
     }
 
+    /// Its name, as lan.conf has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Callback => "callback",
+            Self::User => "user",
+            Self::Operator => "operator",
+            Self::Administrator => "admin",
+        }
+    }
+
     /// The number of this level on the wire.
     pub const fn wire(self) -> u8 {
         self as u8

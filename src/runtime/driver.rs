@@ -6,11 +6,13 @@
 //! channels. A datagram's way allocates nothing.
 
 mod consoles;
+pub mod reload;
 mod statements;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fs::File;
 use std::future::poll_fn;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -24,6 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use consoles::Console;
+use reload::{Fresh, Reader, Reload};
 use statements::{Begun, Run};
 
 use super::Ending;
@@ -31,13 +34,16 @@ use super::clock::{self, Alarm};
 use super::console::with_carriage_returns;
 use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
 use super::lan::{BATCH, Batch, Lan, bind_failure};
+use super::pcap::Capture;
 use super::script::Script;
+use super::service::Service;
 use super::syslog::Syslog;
 use super::system::System;
 use super::terminal::{self, Input, RawTerminal, Streams};
 use crate::bmc::LogLevel;
 use crate::bmc::external::FileJob;
-use crate::config::model::Address;
+use crate::config::Span;
+use crate::config::model::{Address, Port};
 use crate::config::text::encode;
 use crate::host::duplex::Reading;
 use crate::host::jobs::{Jobs, StateWriter};
@@ -53,6 +59,11 @@ use crate::store::directory::message;
 const LAST_WRITES: Duration = Duration::from_secs(10);
 /// How long consoles may take to read what was said last.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long the last part of a capture file may take.
+const LAST_RECORDS: Duration = Duration::from_secs(2);
+/// Whose log lines answer what somebody asked of the program: shown even where only warnings
+/// are.
+pub const LIFE: &str = concat!(env!("CARGO_PKG_NAME"), "::life");
 
 /// What the driver does beside driving.
 pub struct Plan {
@@ -78,6 +89,14 @@ pub struct Plan {
     pub syslog: Option<Syslog>,
     /// What is worth a line in the log before anything happens.
     pub notes: Vec<String>,
+    /// How the configuration is read again.
+    pub reader: Reader,
+    /// Who is told that everything is open.
+    pub service: Service,
+    /// What is printed on standard output then.
+    pub ready_line: Option<String>,
+    /// The file that what goes over LAN is written to, and its name.
+    pub capture: Option<(File, String)>,
 }
 
 /// What a failing statement at start means.
@@ -118,6 +137,8 @@ enum Wake {
     Console(ConsoleEvent),
     /// The LAN channel with this index may have datagrams.
     Lan(usize),
+    /// The configuration was read again.
+    Reloaded(Result<Fresh, Vec<String>>),
     /// Nothing; a statement can be executed.
     Statement,
 }
@@ -125,6 +146,7 @@ enum Wake {
 /// What the simulator is told once the present effects are carried out.
 enum Answer {
     LanOpened(LanId, SocketAddr),
+    LanStays(LanId, SocketAddr),
     ProcessStarted(u8),
     ProcessExited(u8),
 }
@@ -147,7 +169,15 @@ struct Driver<S> {
     console_events: mpsc::Receiver<ConsoleEvent>,
     to_console_events: mpsc::Sender<ConsoleEvent>,
 
+    reader: Reader,
+    reload: Option<Reload>,
+    service: Service,
+    ready_line: Option<String>,
+    capture: Option<Capture>,
+
     jobs: Jobs,
+    /// How many state files were given to be written.
+    state_writes: u64,
     /// Jobs that must be done before the program may end.
     writes: HashSet<JobId>,
     /// Jobs begun by the statement being executed.
@@ -184,6 +214,8 @@ impl<S: System> Driver<S> {
             _ => None,
         };
         let output = terminal::start(plan.streams, to_console_events.clone())?;
+        let capture =
+            plan.capture.map(|(file, name)| Capture::start(file, name, to_host_events.clone())).transpose()?;
         let mut driver = Self {
             system,
             effects: Effects::default(),
@@ -199,6 +231,12 @@ impl<S: System> Driver<S> {
             to_host_events,
             console_events,
             to_console_events,
+            reader: plan.reader,
+            reload: None,
+            service: plan.service,
+            ready_line: plan.ready_line,
+            capture,
+            state_writes: 0,
             writes: HashSet::new(),
             begun: None,
             statement_limit: plan.statement_limit,
@@ -235,6 +273,8 @@ impl<S: System> Driver<S> {
             }
             let now = clock::now();
             self.alarm.arm(now, self.system.deadline());
+            self.alarm.arm(now, self.service.deadline());
+            self.alarm.arm(now, self.capture.as_ref().and_then(Capture::deadline));
             let due = self.runs > 0 && self.due_run(now);
             match poll_fn(|cx| self.poll(cx, due)).await {
                 Wake::Signal(signal) => self.signal(signal),
@@ -244,10 +284,17 @@ impl<S: System> Driver<S> {
                         self.system.timeout(now, &mut self.effects);
                         self.carry_out();
                     }
+                    self.service.alive(now);
+                    if let Some(capture) = &mut self.capture
+                        && capture.deadline().is_some_and(|due| due <= now)
+                    {
+                        capture.flush();
+                    }
                 }
                 Wake::Host(event) => self.host_event(event),
                 Wake::Console(event) => self.console_event(event),
                 Wake::Lan(index) => self.datagrams(index),
+                Wake::Reloaded(read) => self.reloaded(read),
                 Wake::Statement => self.execute(),
             }
             // Other tasks get their turn even while there is always something to do here.
@@ -274,6 +321,11 @@ impl<S: System> Driver<S> {
         if let Poll::Ready(Some(event)) = self.console_events.poll_recv(cx) {
             return Poll::Ready(Wake::Console(event));
         }
+        if let Some(reload) = &mut self.reload
+            && let Poll::Ready(read) = reload.poll(cx)
+        {
+            return Poll::Ready(Wake::Reloaded(read));
+        }
         if !self.lan_first
             && let Some(index) = self.poll_lans(cx)
         {
@@ -298,7 +350,7 @@ impl<S: System> Driver<S> {
 
     fn datagrams(&mut self, index: usize) {
         let Some(lan) = self.lans.get_mut(index) else { return };
-        let id = lan.id;
+        let (id, local) = (lan.id, lan.local);
         if let Err(error) = lan.receive(&mut self.batch) {
             // An error belongs to one datagram, sent or received; the next may be fine.
             log::debug!("LAN channel {} of MC {:#04x}: {error}", id.channel, id.mc);
@@ -307,6 +359,9 @@ impl<S: System> Driver<S> {
         let now = clock::now();
         for (from, bytes) in self.batch.datagrams() {
             if !bytes.is_empty() {
+                if let Some(capture) = &mut self.capture {
+                    capture.received(now, local, from, bytes);
+                }
                 self.system.datagram(now, id, from, bytes, &mut self.effects);
             }
         }
@@ -348,6 +403,10 @@ impl<S: System> Driver<S> {
             let now = clock::now();
             match answer {
                 Answer::LanOpened(lan, local) => self.system.lan_opened(lan, local),
+                Answer::LanStays(lan, asked) => {
+                    let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
+                    self.system.lan_stays(lan, Some(Address { host, port, span: Span::default() }));
+                }
                 Answer::ProcessStarted(mc) => self.system.process_started(now, mc, &mut self.effects),
                 Answer::ProcessExited(mc) => self.system.process_exited(now, mc, &mut self.effects),
             }
@@ -357,8 +416,7 @@ impl<S: System> Driver<S> {
 
     fn signal(&mut self, signal: Signal) {
         if signal == Signal::SIGHUP {
-            self.log(LogLevel::Warning, "SIGHUP is ignored: the configuration is read at start only");
-            return;
+            return self.begin_reload();
         }
         self.ending = Some(Ending::Signal(signal as i32));
     }
@@ -397,10 +455,16 @@ impl<S: System> Driver<S> {
         if self.outgoing.is_empty() {
             return;
         }
-        if let Some(lan) = self.lans.iter_mut().find(|lan| Some(lan.id) == sender)
-            && let Err(error) = lan.send(bytes, &self.outgoing)
-        {
-            log::debug!("LAN channel {} of MC {:#04x}: a datagram is lost: {error}", lan.id.channel, lan.id.mc);
+        if let Some(lan) = self.lans.iter_mut().find(|lan| Some(lan.id) == sender) {
+            if let Some(capture) = &mut self.capture {
+                let now = clock::now();
+                for (to, start, end) in &self.outgoing {
+                    capture.sent(now, lan.local, *to, bytes.get(*start..*end).unwrap_or_default());
+                }
+            }
+            if let Err(error) = lan.send(bytes, &self.outgoing) {
+                log::debug!("LAN channel {} of MC {:#04x}: a datagram is lost: {error}", lan.id.channel, lan.id.mc);
+            }
         }
         self.outgoing.clear();
     }
@@ -437,6 +501,7 @@ impl<S: System> Driver<S> {
                     HostJob::SaveState { .. } | HostJob::File(FileJob::Write { .. } | FileJob::Replace { .. })
                 ) {
                     self.writes.insert(job);
+                    self.state_writes += 1;
                 }
                 if let Some(begun) = &mut self.begun {
                     let list =
@@ -461,24 +526,52 @@ impl<S: System> Driver<S> {
     }
 
     fn open_lan(&mut self, id: LanId, address: &Address) {
-        if let Some(lan) = self.lans.iter().find(|lan| lan.id == id) {
-            // The MC was disabled meanwhile; its socket is still here.
-            self.answers.push_back(Answer::LanOpened(id, lan.local));
-            return;
-        }
         let Some(address) = address.literal() else {
             return self.fatal(&format!("Unable to bind to LAN port: {} is not an address", address.host));
         };
-        let output = &self.output;
-        match Lan::open(id, address, |port| {
-            say(output, &format!("Trying port {port}\n"));
-        }) {
-            Ok(lan) => {
-                say(&self.output, &format!("Opened UDP port {}\n", lan.local.port()));
-                self.answers.push_back(Answer::LanOpened(id, lan.local));
-                self.lans.push(lan);
+        match self.lans.iter().position(|lan| lan.id == id) {
+            // The MC was disabled meanwhile; its socket is still here.
+            Some(index) if self.lans[index].asked == address => {
+                self.answers.push_back(Answer::LanOpened(id, self.lans[index].local));
             }
-            Err(error) => self.fatal(&bind_failure(address, &error)),
+            Some(index) => self.move_lan(index, address),
+            None => {
+                if let Err(error) = self.bind_lan(id, address) {
+                    self.fatal(&bind_failure(address, &error));
+                }
+            }
+        }
+    }
+
+    fn bind_lan(&mut self, id: LanId, address: SocketAddr) -> std::io::Result<()> {
+        let output = &self.output;
+        let lan = Lan::open(id, address, |port| {
+            say(output, &format!("Trying port {port}\n"));
+        })?;
+        say(&self.output, &format!("Opened UDP port {}\n", lan.local.port()));
+        self.answers.push_back(Answer::LanOpened(id, lan.local));
+        self.lans.push(lan);
+        Ok(())
+    }
+
+    /// The configuration has another address for a socket that is open. When that cannot be
+    /// had, it stays where it is.
+    fn move_lan(&mut self, index: usize, address: SocketAddr) {
+        let Lan { id, asked, .. } = self.lans[index];
+        let moved = if asked.port() == address.port() {
+            // It may stand in its own way, as 127.0.0.1 does to 0.0.0.0.
+            drop(self.lans.remove(index));
+            self.bind_lan(id, address)
+        } else {
+            self.bind_lan(id, address).map(|()| drop(self.lans.remove(index)))
+        };
+        let Err(error) = moved else { return };
+        self.report(LogLevel::Error, &format!("{}; it stays at {asked}", bind_failure(address, &error)));
+        self.answers.push_back(Answer::LanStays(id, asked));
+        if self.lans.iter().all(|lan| lan.id != id)
+            && let Err(error) = self.bind_lan(id, asked)
+        {
+            self.fatal(&bind_failure(asked, &error));
         }
     }
 
@@ -559,13 +652,22 @@ impl<S: System> Driver<S> {
 
     /// Tells consoles and logs.
     fn log(&mut self, level: LogLevel, text: &str) {
+        self.log_as(env!("CARGO_PKG_NAME"), level, text);
+    }
+
+    /// Tells consoles and logs what came of a request to the program itself.
+    fn report(&mut self, level: LogLevel, text: &str) {
+        self.log_as(LIFE, level, text);
+    }
+
+    fn log_as(&mut self, target: &str, level: LogLevel, text: &str) {
         let severity = match level {
             LogLevel::Error => log::Level::Error,
             LogLevel::Warning => log::Level::Warn,
             LogLevel::Info => log::Level::Info,
             LogLevel::Debug => log::Level::Debug,
         };
-        log::log!(target: env!("CARGO_PKG_NAME"), severity, "{text}");
+        log::log!(target: target, severity, "{text}");
         if let Some(syslog) = &self.syslog {
             syslog.write(level, text);
         }
@@ -589,6 +691,7 @@ impl<S: System> Driver<S> {
     /// Waits for what must not be lost, gives everything back, and says how to end.
     async fn finish(mut self, ending: Ending) -> Ending {
         self.ending = None;
+        self.service.stopping();
         self.system.end(clock::now(), &mut self.effects);
         self.carry_out();
         let wait = async {
@@ -610,6 +713,9 @@ impl<S: System> Driver<S> {
         };
         if tokio::time::timeout(LAST_WRITES, wait).await.is_err() {
             complain("Some state could not be written in time and is lost");
+        }
+        if let Some(capture) = self.capture.take() {
+            capture.close(LAST_RECORDS).await;
         }
         drop(self.raw.take());
         let mut writers = vec![self.output];

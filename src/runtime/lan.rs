@@ -55,6 +55,8 @@ impl Batch {
 pub struct Lan {
     /// Which channel.
     pub id: LanId,
+    /// Where it was to be opened; port 0 is any.
+    pub asked: SocketAddr,
     /// Where it was opened.
     pub local: SocketAddr,
     /// Watched for reading only: every datagram sent makes a socket writable once more, which
@@ -88,6 +90,7 @@ impl Lan {
         let receivers = Vec::with_capacity(BATCH);
         Ok(Self {
             id,
+            asked: address,
             local,
             socket: watch(bound, Interest::READABLE)?,
             receive: headers(),

@@ -5,14 +5,18 @@
 //! share one thread. [`start`] is the way from the command line to the driver.
 
 pub mod clock;
+pub mod configuration;
 pub mod console;
 pub mod console_port;
 pub mod driver;
 pub mod dry_run;
 pub mod lan;
 pub mod options;
+pub mod pcap;
+pub mod pid_file;
 pub mod places;
 pub mod script;
+pub mod service;
 pub mod start;
 pub mod syslog;
 pub mod system;

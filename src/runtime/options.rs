@@ -3,44 +3,77 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueHint};
 
 /// The short usage, after the name of the program.
 const USAGE: &str = "[-c|--config-file FILE] [-f|--command-file FILE] [-x|--command-string CMD]
-        [-s|--state-dir DIR] [-d|--debug] [-n|--nostdio] [-p|--nopersist]
+        [-s|--state-dir DIR] [-p|--nopersist] [-n|--nostdio] [--pid-file FILE]
+        [--ready-line] [-d|--debug] [--pcap FILE] [--program-timeout SECONDS]
         [-v|--version] [--check] [--strict] [-?|--help] [--usage] [CONFIG]";
 
-/// A simulator of baseboard management controllers.
+/// What `--help` says behind the options.
+const AFTER_HELP: &str = "\
+Where files are looked for when no option says so:
+  configuration   /etc/ipmi/lan.conf
+  commands        /etc/ipmi/NAME.emu; NAME is what the configuration's `name` says
+  state           /var/ipmi_sim/NAME, or /var/lib/ipmi_sim/NAME if that exists; for a user
+                  who may not write there $XDG_STATE_HOME/ipmi_sim/NAME (~/.local/state)
+  Where these are absent, those of Debian's original: /usr/etc/ipmi, /usr/var.
+
+Signals:
+  TERM, INT, QUIT write what is not yet on the disk and end the program by that signal.
+  HUP reads the configuration again: users, LAN and SOL settings, without ending a session.
+
+Examples:
+  ipmi_sim -c lan.conf -f sim.emu -s state     with a console: try `help`, leave with `quit`
+  ipmi_sim -n --pid-file /run/ipmi_sim.pid     as a service, files from /etc/ipmi
+  ipmi_sim --check -c lan.conf -f sim.emu      say what is wrong in the files
+  ipmi_sim -n -dd -c lan.conf                  show every message by name
+  ipmi_sim -n -c lan.conf --pcap lan.pcap      record LAN traffic for Wireshark
+
+Manual pages: ipmi_sim(1), ipmi_lan(5), ipmi_sim_cmd(5), sdrcomp(1).";
+
+/// Simulates baseboard management controllers (BMCs) that answer IPMI over LAN
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "ipmi_sim",
     disable_help_flag = true,
     disable_version_flag = true,
-    override_usage = "ipmi_sim [OPTIONS] [CONFIG]"
+    override_usage = "ipmi_sim [OPTIONS] [CONFIG]",
+    after_help = AFTER_HELP
 )]
 pub struct Options {
-    /// Configuration file [default: /etc/ipmi/lan.conf]
+    /// Configuration: channels, users, serial ports; see ipmi_lan(5)
+    /// [default: /etc/ipmi/lan.conf]
     #[arg(
+        verbatim_doc_comment,
+        help_heading = "Files",
         short = 'c',
         long = "config-file",
         value_name = "FILE",
+        value_hint = ValueHint::FilePath,
         allow_hyphen_values = true,
         overrides_with = "config_file"
     )]
     pub config_file: Option<PathBuf>,
 
-    /// File of emulator commands run at start [default: /etc/ipmi/NAME.emu, if it exists]
+    /// Emulator commands run at start; see ipmi_sim_cmd(5)
+    /// [default: /etc/ipmi/NAME.emu, if it exists]
     #[arg(
+        verbatim_doc_comment,
+        help_heading = "Files",
         short = 'f',
         long = "command-file",
         value_name = "FILE",
+        value_hint = ValueHint::FilePath,
         allow_hyphen_values = true,
         overrides_with = "command_file"
     )]
     pub command_file: Option<PathBuf>,
 
-    /// One emulator command, run after the command file
+    /// One more emulator command, run after the command file
     #[arg(
+        help_heading = "Files",
         short = 'x',
         long = "command-string",
         value_name = "CMD",
@@ -49,55 +82,95 @@ pub struct Options {
     )]
     pub command_string: Option<OsString>,
 
-    /// Keep the state in DIR/ipmi_sim/NAME [default: /var]
+    /// Keep the state in DIR/ipmi_sim/NAME [default: see below]
     #[arg(
+        help_heading = "Files",
         short = 's',
         long = "state-dir",
         value_name = "DIR",
+        value_hint = ValueHint::DirPath,
         allow_hyphen_values = true,
         overrides_with = "state_dir"
     )]
     pub state_dir: Option<PathBuf>,
 
-    /// Log more: once raw packets, twice decoded messages, three times both, four times
-    /// serial over LAN
-    #[arg(short = 'd', long = "debug", action = ArgAction::Count)]
-    pub debug: u8,
-
-    /// No console on standard input and output
-    #[arg(short = 'n', long = "nostdio", overrides_with = "nostdio")]
-    pub nostdio: bool,
-
     /// Neither read nor write persistent state
-    #[arg(short = 'p', long = "nopersist", overrides_with = "nopersist")]
+    #[arg(help_heading = "Files", short = 'p', long = "nopersist", overrides_with = "nopersist")]
     pub nopersist: bool,
 
-    /// Print the version, check the configuration file and exit
-    #[arg(short = 'v', long = "version", overrides_with = "version")]
-    pub version: bool,
+    /// No console on standard input and output
+    #[arg(help_heading = "Running", short = 'n', long = "nostdio", overrides_with = "nostdio")]
+    pub nostdio: bool,
 
-    /// Check the configuration file and the command file, report, and exit with status 0 or 1
-    #[arg(long = "check", overrides_with = "check")]
+    /// Write the process id to FILE; refuse to start while
+    /// another process holds it
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Running",
+        long = "pid-file",
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        overrides_with = "pid_file"
+    )]
+    pub pid_file: Option<PathBuf>,
+
+    /// Print `ipmi_sim NAME is ready` on standard output
+    /// when everything is open
+    #[arg(verbatim_doc_comment, help_heading = "Running", long = "ready-line", overrides_with = "ready_line")]
+    pub ready_line: bool,
+
+    /// How long a chassis control or LAN configuration
+    /// program may take
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Running",
+        long = "program-timeout",
+        value_name = "SECONDS",
+        default_value_t = 60,
+        overrides_with = "program_timeout"
+    )]
+    pub program_timeout: u32,
+
+    /// Log more: once raw packets, twice messages by name, three times
+    /// both, four times serial over LAN. RUST_LOG (error, warn, info,
+    /// debug) sets what standard error gets of it
+    #[arg(verbatim_doc_comment, help_heading = "Looking on", short = 'd', long = "debug", action = ArgAction::Count)]
+    pub debug: u8,
+
+    /// Write what goes over LAN to FILE for Wireshark. It holds
+    /// passwords as far as sessions are not encrypted
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Looking on",
+        long = "pcap",
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        overrides_with = "pcap"
+    )]
+    pub pcap: Option<PathBuf>,
+
+    /// Check both files, report, and exit with status 0 or 1
+    #[arg(help_heading = "Checking", long = "check", overrides_with = "check")]
     pub check: bool,
 
     /// Refuse to start when a command fails or something cannot be done as written
-    #[arg(long = "strict", overrides_with = "strict")]
+    #[arg(help_heading = "Checking", long = "strict", overrides_with = "strict")]
     pub strict: bool,
 
-    /// Seconds a chassis control or LAN configuration program may take
-    #[arg(long = "program-timeout", value_name = "SECONDS", default_value_t = 60, hide = true)]
-    pub program_timeout: u32,
+    /// Print the version, check the configuration file and exit
+    #[arg(help_heading = "Checking", short = 'v', long = "version", overrides_with = "version")]
+    pub version: bool,
 
     /// Print this text and exit
-    #[arg(short = '?', short_alias = 'h', long = "help", action = ArgAction::Help)]
+    #[arg(help_heading = "Help", short = '?', short_alias = 'h', long = "help", action = ArgAction::Help)]
     pub help: Option<bool>,
 
     /// Print a short usage and exit
-    #[arg(long = "usage", overrides_with = "usage")]
+    #[arg(help_heading = "Help", long = "usage", overrides_with = "usage")]
     pub usage: bool,
 
     /// Configuration file when there is no -c; further arguments are ignored
-    #[arg(value_name = "CONFIG")]
+    #[arg(value_name = "CONFIG", value_hint = ValueHint::FilePath)]
     pub positional: Vec<PathBuf>,
 }
 

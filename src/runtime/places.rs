@@ -1,14 +1,18 @@
 //! Where files are looked for when the command line does not say (`process.md`
 //! section 1).
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
+/// Environment variable: the directory that takes the place of `/` in the default places.
+pub const ROOT: &str = "IPMI_SIM_ROOT";
+
 /// The default places, in order of preference.
 ///
 /// Debian 12 builds the original with `/usr/etc` and `/usr/var`; those are looked at when
-/// there is nothing in the usual ones.
+/// there is nothing in the usual ones. State that services keep is in `/var/lib`.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// Directories of lan.conf, `NAME.emu` and included command files.
@@ -20,12 +24,19 @@ pub struct Places {
 }
 
 impl Places {
-    /// Those of this system and user.
+    /// Those of this system and user. With [`ROOT`] set, the system's are below that
+    /// directory, for images of other systems and for tests.
     pub fn of_system() -> Self {
-        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let root = std::env::var_os(ROOT).map(PathBuf::from).filter(|root| root.is_absolute());
+        Self::below(root.as_deref().unwrap_or(Path::new("/")), |name| std::env::var_os(name))
+    }
+
+    fn below(root: &Path, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let all = |places: &[&str]| places.iter().map(|place| root.join(place)).collect();
         Self {
-            configuration: vec!["/etc/ipmi".into(), "/usr/etc/ipmi".into()],
-            state: vec!["/var".into(), "/usr/var".into()],
+            configuration: all(&["etc/ipmi", "usr/etc/ipmi"]),
+            state: all(&["var", "var/lib", "usr/var"]),
             user_state: absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state"))),
         }
     }
@@ -81,6 +92,28 @@ mod tests {
             state: vec![root.join("var"), root.join("usr/var")],
             user_state: Some(root.join("home")),
         }
+    }
+
+    #[test]
+    fn the_systems_places_and_the_users() {
+        let places = |variables: &[(&str, &str)]| {
+            Places::below(Path::new("/"), |name| {
+                let found = variables.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| (*value).into())
+            })
+        };
+        let system = places(&[]);
+        assert_eq!(system.configuration, [Path::new("/etc/ipmi"), Path::new("/usr/etc/ipmi")]);
+        assert_eq!(system.state, [Path::new("/var"), Path::new("/var/lib"), Path::new("/usr/var")]);
+        assert_eq!(system.user_state, None);
+        let home = ("HOME", "/home/me");
+        assert_eq!(places(&[home]).user_state.as_deref(), Some(Path::new("/home/me/.local/state")));
+        assert_eq!(places(&[home, ("XDG_STATE_HOME", "/x")]).user_state.as_deref(), Some(Path::new("/x")));
+        // The standard says that a relative path is to be ignored.
+        assert_eq!(
+            places(&[home, ("XDG_STATE_HOME", "x")]).user_state.as_deref(),
+            Some(Path::new("/home/me/.local/state"))
+        );
     }
 
     #[test]

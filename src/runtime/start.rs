@@ -1,26 +1,28 @@
 //! From the command line to a running system (`process.md` section 3).
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
+use super::driver::reload::{Fresh, Reader};
 use super::driver::{self, COMMAND_STRING, Failures, Plan, complain};
 use super::options::Options;
+use super::pid_file::PidFile;
 use super::places::Places;
 use super::script::{Script, read_command_file};
+use super::service::{Environment, Service};
 use super::syslog::Syslog;
 use super::terminal::{Input, Streams};
-use super::{Ending, dry_run};
-use crate::config::model::{Address, Config, Port};
-use crate::config::{Diagnostic, Severity, lan_conf};
+use super::{Ending, clock, configuration, dry_run, pcap};
+use crate::config::model::{Address, Config};
 use crate::host::jobs::StateWriter;
-use crate::host::names::{Transport, resolve};
 use crate::ipmi::Random;
 use crate::sim::{Persistence, Simulator};
 use crate::store::directory::{StateDirectory, message};
@@ -81,8 +83,14 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
             return Ok(Ending::Status(0));
         }
     }
+    // Before anything is touched that a running program may be using.
+    let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose().map_err(|text| stop(&text))?;
+    let capture = open_capture(options)?;
     let mut notes = Vec::new();
-    let (persistence, files, state) = open_state(options, places, &config.name, &mut notes)?;
+    let (persistence, files, directory) = open_state(options, places, &config.name, &mut notes)?;
+    let state = directory
+        .clone()
+        .map(|directory| -> StateWriter { Arc::new(move |name, content| directory.write(name, content)) });
     // Descriptor 0 without anybody behind it is no console: the original aborts.
     let streams = Streams::standard().map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
     let input = streams.kind();
@@ -99,6 +107,10 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         failures: if options.strict { Failures::Fatal } else { Failures::Reported },
         syslog: Some(Syslog::default()),
         notes,
+        reader: reader(path, options.strict, directory),
+        service: Service::new(&Environment::of_process(), clock::now()),
+        ready_line: options.ready_line.then(|| format!("ipmi_sim {} is ready", config.name)),
+        capture,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -110,6 +122,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     // Helper programs that still run are left to finish: one of them may be holding a power
     // button.
     runtime.shutdown_timeout(Duration::from_millis(50));
+    drop(pid_file);
     Ok(ending)
 }
 
@@ -118,65 +131,11 @@ fn stop(text: &str) -> Stop {
     Stop(1)
 }
 
-/// Reads lan.conf, reports everything about it, and looks its names up.
+/// Reads lan.conf and reports everything about it.
 fn read_configuration(path: &Path, strict: bool) -> Result<Config, Stop> {
-    let name = path.display().to_string();
-    let text = std::fs::read(path)
-        .map_err(|error| stop(&format!("Unable to open configuration file '{name}': {}", message(&error))))?;
-    let (config, mut diagnostics) = lan_conf::parse(&name, &text);
-    let config = config.map(|mut config| {
-        let text = String::from_utf8_lossy(&text);
-        diagnostics.extend(look_up_names(&mut config, &name, &text));
-        if strict {
-            // C plug-ins cannot be loaded, which otherwise is a warning.
-            for library in &config.libraries {
-                let lines = diagnostics.iter_mut().filter(|found| found.span.line == library.span.line);
-                lines.for_each(|found| found.severity = Severity::Error);
-            }
-        }
-        config
-    });
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.line, diagnostic.span.column));
-    for diagnostic in &diagnostics {
-        complain(&diagnostic.to_string());
-    }
-    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    config.filter(|_| !failed).ok_or(Stop(1))
-}
-
-fn source_line(text: &str, line: u32) -> String {
-    let index = (line as usize).saturating_sub(1);
-    text.split('\n').nth(index).unwrap_or_default().to_string()
-}
-
-/// Replaces every name in the configuration by the address it stands for.
-fn look_up_names(config: &mut Config, file: &str, text: &str) -> Vec<Diagnostic> {
-    let mut faults = Vec::new();
-    let mut look_up = |address: &mut Address, transport| match resolve(address, transport) {
-        Ok(found) => {
-            address.host = found.ip().to_string();
-            address.port = Port::Number(found.port());
-        }
-        Err(message) => faults.push(Diagnostic {
-            severity: Severity::Error,
-            file: file.to_string(),
-            span: address.span,
-            message,
-            source_line: source_line(text, address.span.line),
-        }),
-    };
-    if let Some(address) = &mut config.console {
-        look_up(address, Transport::Tcp);
-    }
-    for controller in &mut config.controllers {
-        for address in controller.lans.iter_mut().filter_map(|lan| lan.address.as_mut()) {
-            look_up(address, Transport::Udp);
-        }
-        for serial in &mut controller.serials {
-            look_up(&mut serial.address, Transport::Tcp);
-        }
-    }
-    faults
+    let read = configuration::read(path, strict);
+    read.findings.iter().for_each(|finding| complain(finding));
+    read.config.ok_or(Stop(1))
 }
 
 /// The command file, `-x`, and the switches of `-d`. The text says why the file is missing.
@@ -199,7 +158,7 @@ fn read_script(options: &Options, places: &Places, name: &str) -> (Script, Optio
     (script, unreadable)
 }
 
-type State = (Persistence, BTreeMap<String, Vec<u8>>, Option<StateWriter>);
+type State = (Persistence, BTreeMap<String, Vec<u8>>, Option<StateDirectory>);
 
 fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<String>) -> Result<State, Stop> {
     if options.nopersist {
@@ -209,6 +168,22 @@ fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<St
     let directory = StateDirectory::open(base, name).map_err(|error| stop(&error.to_string()))?;
     let loaded = directory.load_all();
     notes.extend(loaded.notes);
-    let writer: StateWriter = Arc::new(move |name, content| directory.write(name, content));
-    Ok((Persistence::On, loaded.files, Some(writer)))
+    Ok((Persistence::On, loaded.files, Some(directory)))
+}
+
+fn open_capture(options: &Options) -> Result<Option<(File, String)>, Stop> {
+    let Some(path) = &options.pcap else { return Ok(None) };
+    let name = path.display().to_string();
+    let file = pcap::open(path).map_err(|error| stop(&format!("Unable to write {name}: {}", message(&error))))?;
+    Ok(Some((file, name)))
+}
+
+/// How the configuration is read again while the program runs.
+fn reader(path: PathBuf, strict: bool, directory: Option<StateDirectory>) -> Reader {
+    Arc::new(move || {
+        let read = configuration::read(&path, strict);
+        let config = read.config.ok_or_else(|| read.findings.clone())?;
+        let files = directory.as_ref().map(StateDirectory::read_settings).transpose().map_err(|fault| vec![fault])?;
+        Ok(Fresh { config, files: files.unwrap_or_default(), warnings: read.findings })
+    })
 }

@@ -1,10 +1,12 @@
 //! The simulator as the driver sees it, so that the driver can be tested with another.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::config::command::Statement;
+use crate::config::model::{Address, Config};
 use crate::ipmi::Moment;
-use crate::sim::{ConsoleId, Effects, HostResult, JobId, LanId, SerialId, Simulator, StatementOutcome};
+use crate::sim::{Change, ConsoleId, Effects, HostResult, JobId, LanId, SerialId, Simulator, StatementOutcome};
 
 macro_rules! system {
     ($($(#[$doc:meta])* fn $name:ident(&mut self, $($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
@@ -37,6 +39,10 @@ system! {
     fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String>;
     /// A LAN channel has its socket.
     fn lan_opened(&mut self, lan: LanId, local: SocketAddr);
+    /// The socket of a LAN channel could not be moved.
+    fn lan_stays(&mut self, lan: LanId, address: Option<Address>);
+    /// lan.conf and the state files of settings were read again.
+    fn reload(&mut self, now: Moment, config: Config, files: &BTreeMap<String, Vec<u8>>, out: &mut Effects) -> Vec<Change>;
     /// A datagram came in.
     fn datagram(&mut self, now: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects);
     /// The peer of a serial channel connected.

@@ -10,6 +10,7 @@ mod emulator;
 mod host_queue;
 mod persist;
 mod program;
+mod reload;
 mod return_path;
 mod route;
 mod serial_lines;
@@ -24,11 +25,12 @@ use std::net::SocketAddr;
 
 pub use effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, OUTPUT_LIMIT, SerialId, ShellResult};
 pub use emulator::StatementOutcome;
+pub use reload::{Change, Reach};
 
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
 use crate::config::command::Variables;
-use crate::config::model::{Config, ControllerConfig, LanConfig};
+use crate::config::model::{Address, Config, ControllerConfig, LanConfig};
 use crate::ipmi::{Moment, Random};
 use crate::lan::{self, LanChannel};
 use crate::sol;
@@ -61,6 +63,10 @@ struct LanSlot {
 /// One simulated system.
 pub struct Simulator {
     machine: Machine,
+    /// `name` and `console`, and what `define` said in lan.conf, to see what a reload changes.
+    name: String,
+    console: Option<Address>,
+    defined: Vec<(String, String)>,
     controllers: Vec<ControllerConfig>,
     /// State files of the last run, by name; taken when their owner appears.
     state: BTreeMap<String, Vec<u8>>,
@@ -95,6 +101,9 @@ impl Simulator {
     ) -> Self {
         let mut simulator = Self {
             machine: Machine::default(),
+            name: config.name,
+            console: config.console,
+            defined: config.variables.clone(),
             controllers: config.controllers,
             state,
             persistence,

@@ -6,7 +6,8 @@
 
 use super::{Persistence, Simulator};
 use crate::bmc::sel::Record;
-use crate::bmc::sol_parameters::{Access, Pace};
+use crate::bmc::sol_parameters::{Access, Pace, Sol};
+use crate::bmc::user::User;
 use crate::bmc::{Action, LogLevel, StateFile};
 use crate::ipmi::Privilege;
 use crate::store::directory::GUID_FILE;
@@ -19,7 +20,7 @@ const NOT_WHOLE: &str = "blank, shorter than their header, or without a free rec
 
 impl Simulator {
     /// The name of a state file.
-    fn file_name(&self, file: StateFile) -> String {
+    pub(super) fn file_name(&self, file: StateFile) -> String {
         match file {
             StateFile::Users(mc) => format!("users.mc{mc:02x}"),
             StateFile::Sol(mc) => format!("sol.mc{mc:02x}"),
@@ -84,29 +85,7 @@ impl Simulator {
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         for number in 1..64u8 {
             let Some(user) = controller.users.get_mut(number) else { continue };
-            // Small numbers are stored as the low 8 bits of the integer.
-            let byte = |field: &str| items.integer(&format!("{number}.{field}")).map(|value| value as u8);
-            if let Some(valid) = byte("valid") {
-                user.valid = valid != 0;
-            }
-            if let Some(link_auth) = byte("link_auth") {
-                user.link_auth = link_auth != 0;
-            }
-            if let Some(callback_only) = byte("cb_only") {
-                user.callback_only = callback_only != 0;
-            }
-            if let Some(name) = items.bytes(&format!("{number}.username")).and_then(|name| name.try_into().ok()) {
-                user.name = name;
-            }
-            if let Some(password) = items.bytes(&format!("{number}.passwd")).and_then(|word| word.try_into().ok()) {
-                user.password = password;
-            }
-            if let Some(privilege) = byte("privilege") {
-                user.privilege = privilege;
-            }
-            if let Some(max_sessions) = byte("max_sessions") {
-                user.max_sessions = max_sessions;
-            }
+            user.restore(&items, number);
         }
     }
 
@@ -114,27 +93,7 @@ impl Simulator {
     pub(super) fn load_sol(&mut self, mc: u8) {
         let Some(items) = self.items(&self.file_name(StateFile::Sol(mc))) else { return };
         let Some(sol) = self.machine.controller_mut(mc).and_then(|controller| controller.sol.as_mut()) else { return };
-        if let Some(enabled) = items.integer("enabled") {
-            sol.enabled = enabled != 0;
-        }
-        if let Some(rate) = items.integer("bitrate") {
-            sol.nonvolatile_rate = rate as u8;
-            sol.volatile_rate = rate as u8;
-        }
-        let byte = |name| items.integer(name).and_then(|value| u8::try_from(value).ok());
-        if let Some(access) = byte("authentication").and_then(Access::from_wire) {
-            sol.access = access;
-        }
-        let fields = [
-            ("accumulate", &mut sol.pace.accumulate),
-            ("threshold", &mut sol.pace.threshold),
-            ("retries", &mut sol.pace.retries),
-            ("retry_interval", &mut sol.pace.retry_interval),
-        ];
-        for (name, field) in fields {
-            *field = byte(name).unwrap_or(*field);
-        }
-        sol.pace.retries &= 0x07;
+        sol.restore(&items);
         self.sol_timing(mc);
     }
 
@@ -307,6 +266,62 @@ impl Simulator {
     pub(super) fn guid_file(&mut self) -> Option<(String, Vec<u8>)> {
         (std::mem::take(&mut self.new_guids) && self.persistence == Persistence::On)
             .then(|| (GUID_FILE.into(), self.state.get(GUID_FILE).cloned().unwrap_or_default()))
+    }
+}
+
+impl Sol {
+    /// Takes the usable items of a SOL file: each replaces that field.
+    pub(super) fn restore(&mut self, items: &Items) {
+        if let Some(enabled) = items.integer("enabled") {
+            self.enabled = enabled != 0;
+        }
+        if let Some(rate) = items.integer("bitrate") {
+            self.nonvolatile_rate = rate as u8;
+            self.volatile_rate = rate as u8;
+        }
+        let byte = |name| items.integer(name).and_then(|value| u8::try_from(value).ok());
+        if let Some(access) = byte("authentication").and_then(Access::from_wire) {
+            self.access = access;
+        }
+        let fields = [
+            ("accumulate", &mut self.pace.accumulate),
+            ("threshold", &mut self.pace.threshold),
+            ("retries", &mut self.pace.retries),
+            ("retry_interval", &mut self.pace.retry_interval),
+        ];
+        for (name, field) in fields {
+            *field = byte(name).unwrap_or(*field);
+        }
+        self.pace.retries &= 0x07;
+    }
+}
+
+impl User {
+    /// Takes the usable items of a users file: each replaces that field.
+    pub(super) fn restore(&mut self, items: &Items, number: u8) {
+        // Small numbers are stored as the low 8 bits of the integer.
+        let byte = |field: &str| items.integer(&format!("{number}.{field}")).map(|value| value as u8);
+        if let Some(valid) = byte("valid") {
+            self.valid = valid != 0;
+        }
+        if let Some(link_auth) = byte("link_auth") {
+            self.link_auth = link_auth != 0;
+        }
+        if let Some(callback_only) = byte("cb_only") {
+            self.callback_only = callback_only != 0;
+        }
+        if let Some(name) = items.bytes(&format!("{number}.username")).and_then(|name| name.try_into().ok()) {
+            self.name = name;
+        }
+        if let Some(password) = items.bytes(&format!("{number}.passwd")).and_then(|word| word.try_into().ok()) {
+            self.password = password;
+        }
+        if let Some(privilege) = byte("privilege") {
+            self.privilege = privilege;
+        }
+        if let Some(max_sessions) = byte("max_sessions") {
+            self.max_sessions = max_sessions;
+        }
     }
 }
 

@@ -53,15 +53,7 @@ impl Simulator {
         let controller = self.machine.ensure(mc);
         for user in &config.users {
             if let Some(slot) = controller.users.get_mut(user.number) {
-                *slot = User {
-                    valid: user.enabled,
-                    name: user.name,
-                    password: user.password,
-                    privilege: user.privilege.wire(),
-                    max_sessions: user.max_sessions,
-                    auths: user.auths,
-                    ..User::default()
-                };
+                *slot = User::from(user);
             }
         }
         controller.chassis.program.clone_from(&config.chassis_control);
@@ -110,7 +102,7 @@ impl Simulator {
         }
     }
 
-    fn lan_guid(&mut self, mc: u8, lan: &LanConfig) -> [u8; 16] {
+    pub(super) fn lan_guid(&mut self, mc: u8, lan: &LanConfig) -> [u8; 16] {
         lan.guid.unwrap_or_else(|| self.kept_guid(mc, lan.channel))
     }
 
@@ -187,7 +179,7 @@ impl Simulator {
     }
 
     /// Says whom `none` lets in without a password.
-    fn warn_of_open_doors(&self, index: usize, out: &mut Effects) {
+    pub(super) fn warn_of_open_doors(&self, index: usize, out: &mut Effects) {
         let slot = &self.lans[index];
         let Some(controller) = self.machine.controller(slot.id.mc) else { return };
         let open = (1..=4u8)

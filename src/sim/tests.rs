@@ -2,6 +2,7 @@
 //! clients that log in, with a runtime that carries out nothing and tells everything.
 
 mod hostile;
+mod reload;
 mod replay;
 mod sensor_event;
 mod sol;

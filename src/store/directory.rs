@@ -125,6 +125,36 @@ impl StateDirectory {
         loaded
     }
 
+    /// Reads the state files of settings (users, SOL, LAN channels) of a program that runs. It
+    /// may be writing others at the same time, so nothing is removed or set aside here.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no state file; the text says which.
+    pub fn read_settings(&self) -> Result<BTreeMap<String, Vec<u8>>, String> {
+        let mut files = BTreeMap::new();
+        for folder in [self.published.as_deref().filter(|path| path.is_dir()), Some(&self.path)].into_iter().flatten() {
+            let mut notes = Vec::new();
+            for name in known_names(folder, &mut notes) {
+                let settings = ["users.", "sol.", "lanparm."].iter().any(|kind| name.starts_with(kind));
+                if !settings || name.ends_with(TEMPORARY) {
+                    continue;
+                }
+                let path = folder.join(&name);
+                match read(&path).and_then(|content| recognise(content, &name)) {
+                    // Our own folder comes last and counts.
+                    Ok(content) => drop(files.insert(name, content)),
+                    // What is only published and no use was left alone at start as well.
+                    Err(_) if folder != self.path => {}
+                    Err(error) => return Err(format!("{}: {}", path.display(), message(&error))),
+                }
+            }
+            if let Some(note) = notes.pop() {
+                return Err(note);
+            }
+        }
+        Ok(files)
+    }
+
     /// Replaces a state file: after this returns the new content survives a crash, and
     /// when it fails the old file is as it was.
     ///

@@ -49,8 +49,8 @@ impl Simulator {
         command
             .args(arguments)
             .current_dir(bench.folder())
-            .envs(environment.iter().copied())
             .env_remove("RUST_LOG")
+            .envs(environment.iter().copied())
             .stdin(match stdin {
                 Stdin::Null => Stdio::null(),
                 Stdin::Pipe => Stdio::piped(),

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{COMMAND_STRING, CONSOLE, Driver, Failures, complain};
+use super::{COMMAND_STRING, CONSOLE, Driver, Failures, complain, say};
 use crate::bmc::LogLevel;
 use crate::config::{Diagnostic, Severity};
 use crate::host::serial_peer;
@@ -198,6 +198,20 @@ impl<S: System> Driver<S> {
             }
             self.open_console(STANDARD, self.output.clone(), Kind::Terminal);
         }
+        self.tell_ready();
+    }
+
+    /// Everything is open.
+    fn tell_ready(&mut self) {
+        if let Some(line) = &self.ready_line {
+            say(&self.output, &format!("{line}\n"));
+        }
+        let places: Vec<String> = self.lans.iter().map(|lan| lan.local.to_string()).collect();
+        self.service.set_status(match places.is_empty() {
+            true => "Ready, without LAN".into(),
+            false => format!("Answering on {}", places.join(", ")),
+        });
+        self.service.ready();
     }
 }
 

@@ -1,13 +1,12 @@
 //! The loop around a system that does what the statements of this test say.
 
 use super::*;
-use crate::config::Span;
 use crate::config::command::Statement;
-use crate::config::model::Port;
+use crate::config::model::Config;
 use crate::config::{Diagnostic, Severity};
 use crate::ipmi::Moment;
 use crate::runtime::console::GREETING;
-use crate::sim::{HostResult, StatementOutcome};
+use crate::sim::{Change, HostResult, Reach, StatementOutcome};
 use std::io::{PipeReader, PipeWriter, Read};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -97,6 +96,15 @@ impl System for Fake {
         self.note(format!("lan opened {}", local.ip()));
     }
 
+    fn lan_stays(&mut self, _: LanId, address: Option<Address>) {
+        self.note(format!("lan stays {}", address.and_then(|address| address.literal()).unwrap().ip()));
+    }
+
+    fn reload(&mut self, _: Moment, config: Config, files: &BTreeMap<String, Vec<u8>>, _: &mut Effects) -> Vec<Change> {
+        self.note(format!("reload {} {:?}", config.name, files.keys()));
+        vec![Change { reach: Reach::Now, text: "something changed".into() }]
+    }
+
     fn datagram(&mut self, _: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects) {
         if bytes == b"stop" {
             out.list.push(Effect::Exit(3));
@@ -178,6 +186,10 @@ fn bench(script: &str, standard: Option<Input>) -> Bench {
         failures: Failures::Reported,
         syslog: None,
         notes: Vec::new(),
+        reader: Arc::new(|| Err(vec!["lan.conf:1:1: error: nothing".into()])),
+        service: Service::default(),
+        ready_line: None,
+        capture: None,
     };
     plan.script.push_file("test.emu", script.as_bytes());
     Bench { plan, keyboard: Some(keyboard), screen, diary: Diary::default() }
@@ -519,4 +531,45 @@ async fn a_console_port_that_is_taken_ends_the_program() {
 async fn without_standard_console_only_the_ready_line_is_shown() {
     let (shown, ending, _) = bench("print a\nlog b\nbogus\nexit 0\n", None).typed("print c\n").run_alone().await;
     assert_eq!((shown.as_str(), ending), ("", Ending::Status(0)));
+}
+
+#[tokio::test]
+async fn the_configuration_is_read_again_beside_everything_else() {
+    let mut bench = bench("lan 0\n", Some(Input::Stream));
+    let (go, wait) = std::sync::mpsc::channel();
+    let (wait, begun) = (Mutex::new(wait), Arc::new(tokio::sync::Notify::new()));
+    let tell = Arc::clone(&begun);
+    bench.plan.reader = Arc::new(move || {
+        tell.notify_one();
+        wait.lock().unwrap().recv().unwrap();
+        let config = Config { name: "new".into(), ..Config::default() };
+        let files = BTreeMap::from([("users.mc20".to_string(), Vec::new())]);
+        Ok(Fresh { config, files, warnings: vec!["lan.conf:1:1: warning: odd\n  | the line".into()] })
+    });
+    let Bench { plan, keyboard, mut screen, diary } = bench;
+    let mut driver = Driver::new(Fake { diary: Arc::clone(&diary), ..Fake::default() }, plan).unwrap();
+    // A real signal would reach the drivers of all tests.
+    let (signals, receiver) = mpsc::channel(1);
+    driver.signals = receiver;
+    let user = async {
+        let port = lan_port(&mut screen).await;
+        wait_for(&mut screen, |seen| seen.ends_with("> ")).await;
+        signals.send(Signal::SIGHUP).await.unwrap();
+        begun.notified().await;
+        // While it is being read, datagrams are answered.
+        let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        client.connect(("127.0.0.1", port)).await.unwrap();
+        client.send(&[1, 2]).await.unwrap();
+        let mut answer = [0; 2];
+        client.recv(&mut answer).await.unwrap();
+        assert_eq!(answer, [2, 1]);
+        go.send(()).unwrap();
+        let shown = wait_for(&mut screen, |seen| seen.contains("something changed")).await;
+        assert!(shown.contains("lan.conf:1:1: warning: odd") && !shown.contains("the line"), "{shown}");
+        client.send(b"stop").await.unwrap();
+    };
+    let (ending, ()) = tokio::join!(driver.drive(), user);
+    assert_eq!(ending, Ending::Status(3));
+    assert_eq!(diary.lock().unwrap().last().unwrap(), "reload new [\"users.mc20\"]");
+    drop(keyboard);
 }

@@ -1,0 +1,503 @@
+//! A new lan.conf on a running system (SIGHUP).
+//!
+//! The aim is what a restart would make of it, without giving up a session, a console or a
+//! connection: what cannot be had that way is left as it is and reported. As at start, the
+//! state files of users, SOL and LAN channels go before lan.conf (`persistence.md` section 5),
+//! and they are read again as well, so whoever removes one gets lan.conf's values. With
+//! persistence off only lines that changed count: what clients have set meanwhile stays.
+//!
+//! Nothing is opened or read here. The command file is not executed again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
+use super::effect::{Effect, Effects, HostJob, LanId};
+use super::{Persistence, Simulator};
+use crate::bmc::StateFile;
+use crate::bmc::channel::Lan;
+use crate::bmc::sol_parameters::{self, Sol};
+use crate::bmc::user::{SLOTS, User};
+use crate::config::Span;
+use crate::config::model::{Address, Config, ControllerConfig, LanConfig, SerialConfig, SolConfig, UserConfig};
+use crate::ipmi::{Moment, Privilege};
+use crate::store::format::Items;
+
+/// How far a change reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is in force.
+    Now,
+    /// A state file goes before it, as it does at start.
+    Overridden,
+    /// It needs a restart.
+    NextStart,
+}
+
+/// One thing that is different in a configuration that was read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What became of it.
+    pub reach: Reach,
+    /// What is different, one line without a final period and without secrets.
+    pub text: String,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reach {
+            Reach::Now | Reach::Overridden => f.write_str(&self.text),
+            Reach::NextStart => write!(f, "{}: takes effect at the next start", self.text),
+        }
+    }
+}
+
+/// What has been found so far.
+#[derive(Default)]
+struct Report(Vec<Change>);
+
+impl Report {
+    fn now(&mut self, text: String) {
+        self.0.push(Change { reach: Reach::Now, text });
+    }
+
+    fn overridden(&mut self, what: &str, file: &str) {
+        let text = format!("{what} changed in lan.conf without effect: {file} in the state directory goes before it");
+        self.0.push(Change { reach: Reach::Overridden, text });
+    }
+
+    fn next_start(&mut self, text: String) {
+        self.0.push(Change { reach: Reach::NextStart, text });
+    }
+
+    /// The usual line for a setting that is taken over as it is.
+    fn take<T: PartialEq + Clone>(&mut self, what: &str, running: &mut T, new: &T) -> bool {
+        let differs = running != new;
+        if differs {
+            running.clone_from(new);
+            self.now(format!("{what} changed"));
+        }
+        differs
+    }
+
+    /// The usual line for a setting that is not.
+    fn keep<T: PartialEq>(&mut self, what: String, running: &T, new: &T) {
+        if running != new {
+            self.next_start(format!("{what} changed"));
+        }
+    }
+}
+
+impl Simulator {
+    /// Takes over a new configuration, and the state files of users, SOL and LAN channels as
+    /// they are on disk, by name. Says what is different and what became of it.
+    pub fn reload(
+        &mut self,
+        now: Moment,
+        new: Config,
+        files: &BTreeMap<String, Vec<u8>>,
+        out: &mut Effects,
+    ) -> Vec<Change> {
+        let mut report = Report::default();
+        report.keep("name".into(), &self.name, &new.name);
+        report.keep("console".into(), &place(self.console.as_ref()), &place(new.console.as_ref()));
+        for (name, value) in &new.variables {
+            if !self.defined.contains(&(name.clone(), value.clone())) {
+                self.variables.insert(name.clone(), value.clone());
+                report.now(format!("variable {name} changed"));
+            }
+        }
+        self.defined = new.variables;
+
+        let mut running = self.controllers.clone();
+        for new in &new.controllers {
+            match running.iter_mut().find(|running| running.address == new.address) {
+                Some(running) => self.reload_controller(now, running, new, files, &mut report, out),
+                None => report.next_start(format!("MC {:#04x} is new", new.address)),
+            }
+        }
+        for gone in running.iter().filter(|running| new.controllers.iter().all(|new| new.address != running.address)) {
+            report.next_start(format!("MC {:#04x} is not mentioned any more", gone.address));
+        }
+        self.controllers = running;
+        if let Some((name, content)) = self.guid_file() {
+            self.run(HostJob::SaveState { name, content }, out);
+        }
+        self.carry_out_actions(now, out);
+        report.0
+    }
+
+    fn reload_controller(
+        &mut self,
+        now: Moment,
+        running: &mut ControllerConfig,
+        new: &ControllerConfig,
+        files: &BTreeMap<String, Vec<u8>>,
+        report: &mut Report,
+        out: &mut Effects,
+    ) {
+        let mc = running.address;
+        let of = |what: &str| format!("{what} of MC {mc:#04x}");
+        report.take(&of("chassis_control"), &mut running.chassis_control, &new.chassis_control);
+        report.take(&of("startcmd"), &mut running.start_command, &new.start_command);
+        report.take(&of("poweroff_wait"), &mut running.poweroff_wait, &new.poweroff_wait);
+        report.take(&of("kill_wait"), &mut running.kill_wait, &new.kill_wait);
+        if running.start_now != new.start_now {
+            running.start_now = new.start_now;
+            report.next_start(format!("{} changed", of("startnow")));
+        }
+        if let Some(controller) = self.machine.controller_mut(mc) {
+            controller.chassis.program.clone_from(&running.chassis_control);
+            controller.vm.start_command.clone_from(&running.start_command);
+            controller.vm.poweroff_wait = running.poweroff_wait;
+            controller.vm.kill_wait = running.kill_wait;
+        }
+        let serials = |config: &ControllerConfig| config.serials.iter().map(without_place).collect::<Vec<_>>();
+        report.keep(of("serial"), &serials(running), &serials(new));
+        let ipmbs = |config: &ControllerConfig| {
+            config.ipmbs.iter().map(|ipmb| (ipmb.channel, ipmb.device.clone())).collect::<Vec<_>>()
+        };
+        report.keep(of("ipmb"), &ipmbs(running), &ipmbs(new));
+        self.reload_users(now, running, new, files, report, out);
+        self.reload_sol(running, new, files, report, out);
+        self.reload_lans(running, new, files, report, out);
+    }
+
+    /// A state file as it is on disk. While it is being written, what is being written counts.
+    fn kept(&self, file: StateFile, files: &BTreeMap<String, Vec<u8>>) -> Option<Items> {
+        match self.persistence {
+            Persistence::Off => None,
+            Persistence::On if self.saving.contains_key(&file) => {
+                self.state_file(file).map(|(_, content)| Items::parse(&content).0)
+            }
+            Persistence::On => files.get(&self.file_name(file)).map(|content| Items::parse(content).0),
+        }
+    }
+
+    fn reload_users(
+        &mut self,
+        now: Moment,
+        running: &mut ControllerConfig,
+        new: &ControllerConfig,
+        files: &BTreeMap<String, Vec<u8>>,
+        report: &mut Report,
+        out: &mut Effects,
+    ) {
+        let mc = running.address;
+        let file = StateFile::Users(mc);
+        let (items, file) = (self.kept(file, files), self.file_name(file));
+        let line = |config: &ControllerConfig, number| {
+            config.users.iter().find(|user| user.number == number).map(User::from).unwrap_or_default()
+        };
+        for number in 1..SLOTS {
+            let Some(current) = self.machine.controller(mc).and_then(|mc| mc.users.get(number)).cloned() else { break };
+            let mut target = line(new, number);
+            let changed = !differences(&line(running, number), &target).is_empty();
+            if number == 1 && !running.lans.is_empty() {
+                target.name = [0; 16];
+            }
+            let written = target.clone();
+            match &items {
+                Some(items) => target.restore(items, number),
+                None if self.persistence == Persistence::Off && !changed => target = current.clone(),
+                None => {}
+            }
+            if number == 1 && !running.lans.is_empty() {
+                target.name = [0; 16];
+            }
+            target.sol_access = current.sol_access;
+            let what = differences(&current, &target);
+            if changed && !differences(&written, &target).is_empty() {
+                report.overridden(&format!("user {number} of MC {mc:#04x}"), &file);
+            }
+            if what.is_empty() {
+                continue;
+            }
+            let name = if current.name == [0; 16] { &target.name } else { &current.name };
+            let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
+            let stands = target.stands_as(&current) && target.auths == current.auths;
+            if let Some(user) = self.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
+                *user = target;
+            }
+            if !stands {
+                let sessions = self.lans.iter().filter(|slot| slot.id.mc == mc);
+                let ended =
+                    sessions.flat_map(|slot| slot.channel.sessions()).filter(|session| session.user == number).count();
+                self.end_sessions_of_user(now, mc, number, out);
+                match ended {
+                    0 => {}
+                    1 => text += "; 1 session ended",
+                    ended => text += &format!("; {ended} sessions ended"),
+                }
+            }
+            report.now(text);
+        }
+        running.users.clone_from(&new.users);
+    }
+
+    fn reload_sol(
+        &mut self,
+        running: &mut ControllerConfig,
+        new: &ControllerConfig,
+        files: &BTreeMap<String, Vec<u8>>,
+        report: &mut Report,
+        out: &mut Effects,
+    ) {
+        let mc = running.address;
+        let (running, new) = match (&mut running.sol, &new.sol) {
+            (Some(running), Some(new)) => (running, new),
+            (None, None) => return,
+            (None, Some(_)) => return report.next_start(format!("sol of MC {mc:#04x} is new")),
+            (Some(_), None) => return report.next_start(format!("sol of MC {mc:#04x} is gone")),
+        };
+        for (option, same) in [
+            ("the port", running.target == new.target),
+            ("history=", running.history == new.history),
+            ("backupfile=", running.backup_file == new.backup_file),
+            ("historyfru=", running.history_fru == new.history_fru),
+            ("nortscts", running.rts_cts == new.rts_cts),
+        ] {
+            if !same {
+                report.next_start(format!("{option} of the sol line of MC {mc:#04x} changed"));
+            }
+        }
+        report.take(&format!("readclear of the sol line of MC {mc:#04x}"), &mut running.read_clear, &new.read_clear);
+        let line_changed = running.bit_rate != new.bit_rate;
+        let rate_before = self.sol_bit_rate(mc, running);
+        running.bit_rate = new.bit_rate;
+        if let Some(slot) = self.sols.iter_mut().find(|slot| slot.mc == mc) {
+            slot.config.bit_rate = running.bit_rate;
+            slot.config.read_clear = running.read_clear;
+        }
+        if let Some(sol) = self.machine.controller_mut(mc).and_then(|mc| mc.sol.as_mut()) {
+            sol.read_clear = running.read_clear;
+        }
+        let file = StateFile::Sol(mc);
+        if self.persistence == Persistence::On {
+            let items = self.kept(file, files).unwrap_or_default();
+            let mut kept = Sol::new(running.history);
+            kept.restore(&items);
+            if let Some(sol) = self.machine.controller_mut(mc).and_then(|mc| mc.sol.as_mut()) {
+                let of = |what: &str| format!("{what} of SOL of MC {mc:#04x}");
+                report.take(&of("the on/off switch"), &mut sol.enabled, &kept.enabled);
+                report.take(&of("the required privilege"), &mut sol.access, &kept.access);
+                report.take(&of("the timing"), &mut sol.pace, &kept.pace);
+                if sol.nonvolatile_rate != kept.nonvolatile_rate {
+                    sol.nonvolatile_rate = kept.nonvolatile_rate;
+                    sol.volatile_rate = kept.volatile_rate;
+                }
+            }
+            self.sol_timing(mc);
+        }
+        let rate = self.sol_bit_rate(mc, running);
+        if rate != rate_before {
+            report.now(format!("the speed of the SOL port of MC {mc:#04x} is {rate} bit/s"));
+            out.list.push(Effect::SolBitRate { mc, bits_per_second: rate });
+        } else if line_changed {
+            report.overridden(&format!("the speed on the sol line of MC {mc:#04x}"), &self.file_name(file));
+        }
+    }
+
+    /// The speed of a SOL port: what clients set, or else what the `sol` line says.
+    fn sol_bit_rate(&self, mc: u8, line: &SolConfig) -> u32 {
+        let sol = self.machine.controller(mc).and_then(|controller| controller.sol.as_ref());
+        sol.and_then(|sol| sol_parameters::bits_per_second(sol.volatile_rate)).unwrap_or(line.bit_rate)
+    }
+
+    fn reload_lans(
+        &mut self,
+        running: &mut ControllerConfig,
+        new: &ControllerConfig,
+        files: &BTreeMap<String, Vec<u8>>,
+        report: &mut Report,
+        out: &mut Effects,
+    ) {
+        let mc = running.address;
+        for new in &new.lans {
+            match running.lans.iter_mut().find(|running| running.channel == new.channel) {
+                Some(running) => self.reload_lan(mc, running, new, files, report, out),
+                None => report.next_start(format!("LAN channel {} of MC {mc:#04x} is new", new.channel)),
+            }
+        }
+        for gone in running.lans.iter().filter(|lan| new.lans.iter().all(|new| new.channel != lan.channel)) {
+            report.next_start(format!("LAN channel {} of MC {mc:#04x} is gone", gone.channel));
+        }
+    }
+
+    fn reload_lan(
+        &mut self,
+        mc: u8,
+        running: &mut LanConfig,
+        new: &LanConfig,
+        files: &BTreeMap<String, Vec<u8>>,
+        report: &mut Report,
+        out: &mut Effects,
+    ) {
+        let id = LanId { mc, channel: running.channel };
+        let of = |what: &str| format!("{what} of LAN channel {} of MC {mc:#04x}", id.channel);
+        let Some(index) = self.lans.iter().position(|slot| slot.id == id) else { return };
+        let limit_changed = running.privilege_limit != new.privilege_limit;
+        running.privilege_limit = new.privilege_limit;
+        let doors = report.take(&of("allowed_auths"), &mut running.allowed_auths, &new.allowed_auths);
+        report.take(&of("PEF_alerting"), &mut running.pef_alerting, &new.pef_alerting);
+        report.take(&of("per_msg_auth"), &mut running.per_message_auth, &new.per_message_auth);
+        report.take(&of("lan_config_program"), &mut running.config_program, &new.config_program);
+        let key = report.take(&of("bmc_key"), &mut running.bmc_key, &new.bmc_key);
+        if report.take(&of("guid"), &mut running.guid, &new.guid) || key {
+            let guid = self.lan_guid(mc, running);
+            self.lans[index].channel.set_identity(guid, running.bmc_key);
+            if let Some(access) = self.access(id) {
+                access.guid = Some(guid);
+            }
+        }
+        if let Some(access) = self.access(id) {
+            access.allowed_auths = running.allowed_auths;
+            access.pef_alerting = running.pef_alerting;
+            access.parameters.set_program(running.config_program.clone());
+        }
+        self.reload_limits(id, running, limit_changed, files, report);
+        self.move_lan(index, running, new, report, out);
+        self.lans[index].config = running.clone();
+        if doors && self.lans[index].open {
+            self.warn_of_open_doors(index, out);
+        }
+    }
+
+    fn access(&mut self, lan: LanId) -> Option<&mut Lan> {
+        self.machine.controller_mut(lan.mc)?.channels.lan_mut(lan.channel)
+    }
+
+    /// `priv_limit` and what the state file of the channel says.
+    fn reload_limits(
+        &mut self,
+        id: LanId,
+        line: &LanConfig,
+        line_changed: bool,
+        files: &BTreeMap<String, Vec<u8>>,
+        report: &mut Report,
+    ) {
+        let file = StateFile::Lan { mc: id.mc, channel: id.channel };
+        let items = self.kept(file, files).unwrap_or_default();
+        let file = self.file_name(file);
+        let persistent = self.persistence == Persistence::On;
+        let Some(access) = self.access(id) else { return };
+        let what = format!("the privilege limit of LAN channel {} of MC {:#04x}", id.channel, id.mc);
+        let stored = items.integer("privilege_limit").and_then(|value| u8::try_from(value).ok());
+        let stored = stored.and_then(Privilege::from_wire);
+        let written = line.privilege_limit.unwrap_or(Privilege::Administrator);
+        let limit = stored.unwrap_or(written);
+        if (persistent || line_changed) && limit != access.nonvolatile_limit {
+            access.nonvolatile_limit = limit;
+            access.volatile_limit = limit;
+            report.now(format!("{what} is {}", limit.name()));
+        } else if line_changed && limit != written {
+            report.overridden(&what, &file);
+        }
+        if let Some(levels) = items.bytes("max_priv_for_cipher") {
+            let mut bytes = [0; 9];
+            let length = levels.len().min(bytes.len());
+            bytes[..length].copy_from_slice(&levels[..length]);
+            if access.parameters.take_cipher_privileges(bytes) {
+                report.now(format!(
+                    "the privileges of cipher suites of LAN channel {} of MC {:#04x} changed",
+                    id.channel, id.mc
+                ));
+            }
+        }
+    }
+
+    /// Another `addr`. The sessions stay; whoever holds them finds the channel at its new place.
+    fn move_lan(
+        &mut self,
+        index: usize,
+        running: &mut LanConfig,
+        new: &LanConfig,
+        report: &mut Report,
+        out: &mut Effects,
+    ) {
+        let lan = self.lans[index].id;
+        if place(running.address.as_ref()) == place(new.address.as_ref()) {
+            return;
+        }
+        let of = format!("LAN channel {} of MC {:#04x}", lan.channel, lan.mc);
+        match &new.address {
+            None => report.next_start(format!("{of} has no addr any more")),
+            Some(address) => {
+                running.address = Some(address.clone());
+                report.now(format!("{of} moves to {}", place(Some(address)).unwrap_or_default()));
+                if self.lans[index].open {
+                    out.list.push(Effect::OpenLan { lan, address: address.clone() });
+                }
+            }
+        }
+    }
+
+    /// The socket of a LAN channel could not be moved: it is where it was, and the next reload
+    /// tries again.
+    pub fn lan_stays(&mut self, lan: LanId, address: Option<Address>) {
+        let configured = self.controllers.iter_mut().filter(|config| config.address == lan.mc);
+        for config in configured.flat_map(|config| &mut config.lans).filter(|config| config.channel == lan.channel) {
+            config.address.clone_from(&address);
+        }
+        if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
+            slot.config.address = address;
+        }
+    }
+}
+
+impl From<&UserConfig> for User {
+    fn from(line: &UserConfig) -> Self {
+        Self {
+            valid: line.enabled,
+            name: line.name,
+            password: line.password,
+            privilege: line.privilege.wire(),
+            max_sessions: line.max_sessions,
+            auths: line.auths,
+            ..Self::default()
+        }
+    }
+}
+
+/// What is different between two users, in words; never the password itself.
+fn differences(before: &User, after: &User) -> Vec<&'static str> {
+    [
+        ("enabled", before.valid != after.valid),
+        ("name", before.name != after.name),
+        ("password", !bool::from(before.password.ct_eq(&after.password))),
+        ("privilege", before.privilege != after.privilege),
+        ("session limit", before.max_sessions != after.max_sessions),
+        ("authentication types", before.auths != after.auths),
+        ("link authentication", before.link_auth != after.link_auth),
+        ("callback", before.callback_only != after.callback_only),
+    ]
+    .into_iter()
+    .filter_map(|(what, differs)| differs.then_some(what))
+    .collect()
+}
+
+/// A user's name for a report.
+fn quoted(name: &[u8; 16]) -> String {
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    match name.get(..end) {
+        Some([]) | None => String::new(),
+        Some(name) => format!(" \"{}\"", name.escape_ascii()),
+    }
+}
+
+/// An address without the place where it is written.
+fn place(address: Option<&Address>) -> Option<String> {
+    address.map(|address| match address.literal() {
+        Some(literal) => literal.to_string(),
+        None => format!("{} {:?}", address.host, address.port),
+    })
+}
+
+/// A `serial` line without the place where it stands.
+fn without_place(serial: &SerialConfig) -> SerialConfig {
+    let mut serial = serial.clone();
+    serial.span = Span::default();
+    serial.address.span = Span::default();
+    serial
+}
