@@ -451,16 +451,16 @@ mod tests {
         );
     }
 
-    /// Recorded: `core-vm`.
+    /// Recorded: `core-vm`, but for the diagnostic interrupt (04).
     #[test]
-    fn a_connected_host_is_told_as_recorded() {
+    fn a_connected_host_is_told_what_it_announced() {
         let mut rig = Rig::host();
         rig.expect(
             "00 01 -> 00 01 00 00
              00 02 00 -> 00
              00 02 01 -> 00
              00 02 03 -> 00
-             00 02 04 -> cc
+             00 02 04 -> 00
              00 02 05 -> 00
              00 02 06 -> 00
              00 02 0e -> 00
@@ -470,6 +470,7 @@ mod tests {
         let wanted = [
             HostSignal::PowerOff,
             HostSignal::Reset,
+            HostSignal::Nmi,
             HostSignal::GracefulShutdown,
             HostSignal::Interface(false),
             HostSignal::Interface(true),
