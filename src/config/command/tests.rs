@@ -398,7 +398,7 @@ fn controllers_that_must_exist() {
                 format!("sensor_set_event_support 0x42 1 1 1 1 1{}", " 000000000000000".repeat(4))
             }
             "define" | "include" | "read_cmds" => format!("{} 'x' 'x'", entry.name),
-            "debug" | "persist" | "quit" => entry.name.to_string(),
+            "debug" | "persist" | "quit" | "noecho" => entry.name.to_string(),
             "sensor_add" => "sensor_add 0x42 1 1 1 1".to_string(),
             name => format!("{name} 0x42{}", " 1".repeat(14)),
         };
