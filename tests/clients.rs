@@ -99,6 +99,17 @@ fn chassis() {
     client.ok("chassis bootdev cdrom");
     client.ok("chassis bootparam get 5").assert_says("Force Boot from CD/DVD");
     client.ok("chassis bootdev none");
+    client.ok("chassis bootdev disk options=persistent,efiboot");
+    let flags = client.ok("chassis bootparam get 5");
+    flags
+        .assert_says("Boot Flag Valid")
+        .assert_says("all future boots")
+        .assert_says("Force Boot from default Hard-Drive");
+    client.ok("chassis bootdev bios clear-cmos=yes");
+    client.ok("chassis bootparam get 5").assert_says("only next boot").assert_says("BIOS Setup");
+    client.ok("power on");
+    client.ok("chassis bootparam get 5").assert_says("Boot Flag Invalid");
+    client.ok("power off");
     client.ok("chassis identify").assert_says("Chassis identify interval");
     client.ok("chassis restart_cause").assert_says("System restart cause:");
     client.ok("chassis poh").assert_says("POH Counter");
@@ -464,6 +475,33 @@ fn state_is_kept_across_a_restart() {
     client.ok("sel list").assert_says("Memory #0x53 | Correctable ECC");
     client.ok("sdr elist all").assert_says("kept | 00h | ok | 7.1 | Dynamic MC @ 20h");
     client.ok("sel clear");
+}
+
+/// A restart stands for power coming back.
+#[test]
+fn the_power_restore_policy_outlives_a_restart_and_is_carried_out() {
+    let bench = Bench::new();
+    let port = free_port();
+    bench.write("lan.conf", small_lan_conf(port, ""));
+    bench.write("sim.emu", SMALL_EMU);
+    let client = Ipmitool::new(port, "admin", "admin");
+    let restart = || Simulator::start_default(Subject::under_test(), &bench, port);
+    let mut simulator = restart();
+    client.ok("chassis policy always-on").assert_says("always-on");
+    client.ok("power status").assert_says("is off");
+    for (policy, power, cause) in [
+        ("previous", "on", "power-up due to always-restore power policy"),
+        ("previous", "on", "power-up due to restore-previous power policy"),
+        ("always-off", "on", "power-up due to restore-previous power policy"),
+        ("always-off", "off", "unknown"),
+    ] {
+        simulator.stop();
+        simulator = restart();
+        client.ok("power status").assert_says(&format!("is {power}"));
+        client.ok("chassis restart_cause").assert_says(cause);
+        client.ok(&format!("chassis policy {policy}"));
+    }
+    client.ok("chassis status").assert_says("Power Restore Policy : always-off");
 }
 
 /// What ours keeps the original finds, and the other way round.

@@ -152,6 +152,22 @@ fn core_is_read_written_and_changed() {
     );
 }
 
+/// The original knows neither of the first two sections.
+#[test]
+fn chassis_is_read_written_and_changed() {
+    Running::start().round_trip(
+        "chassis",
+        &[
+            ("Chassis_Power_Conf", "Power_Restore_Policy", "On_State_AC_Apply"),
+            ("Chassis_Front_Panel_Buttons", "Enable_Reset_Button", "No"),
+            ("Chassis_Boot_Flags", "Boot_Flags_Persistent", "Yes"),
+            ("Chassis_Boot_Flags", "BIOS_Boot_Type", "EFI"),
+            ("Chassis_Boot_Flags", "Boot_Device", "PXE"),
+            ("Chassis_Boot_Flags", "Lock_Keyboard", "Yes"),
+        ],
+    );
+}
+
 /// The original answers most of the requests that a commit makes with unset memory.
 #[test]
 fn sensors_are_read_written_and_changed() {

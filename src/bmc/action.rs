@@ -85,6 +85,8 @@ pub enum StateFile {
     Sel(u8),
     /// `sdr.XX.main`
     Sdr(u8),
+    /// `chassis.mcXX`, which the original does not have: settings of a chassis.
+    Chassis(u8),
     /// `lanparm.mc20.N` of the LAN channel N of an MC.
     Lan {
         /// IPMB address of the MC.

@@ -1,4 +1,4 @@
-//! Power, reset, identify and boot options (`commands-core.md` section 7).
+//! Power, reset, identify, restore policy and front panel (`commands-core.md` section 7).
 //!
 //! A chassis has one of three back ends: the `chassis_control` program, the host on the VM
 //! channel together with the start-command process, or, when a controller has none of
@@ -8,8 +8,9 @@
 
 use std::time::Duration;
 
+use super::boot::{BootCause, BootOptions};
 use super::external::{BackgroundJob, Job, JobResult, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
-use super::{Action, Controller, LogLevel, Machine, vm_process};
+use super::{Action, Controller, LogLevel, Machine, StateFile, vm_process};
 use crate::ipmi::{HostSignal, Moment, capability};
 
 /// How often a power cycle looks whether the power is off.
@@ -55,6 +56,18 @@ pub enum RestorePolicy {
     AlwaysOn = 2,
 }
 
+impl RestorePolicy {
+    /// From its number; `None` for one without a meaning.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::AlwaysOff),
+            1 => Some(Self::Previous),
+            2 => Some(Self::AlwaysOn),
+            _ => None,
+        }
+    }
+}
+
 /// Why the system was (re)started, IPMI 2.0 table 28-11.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RestartCause {
@@ -65,22 +78,15 @@ pub enum RestartCause {
     ChassisControl = 1,
     /// The watchdog ran out.
     Watchdog = 4,
+    /// Power came back, and the policy is to switch on.
+    AlwaysRestore = 6,
+    /// Power came back, and it was on before.
+    RestorePrevious = 7,
 }
 
 /// Boot device selectors a program knows by name: none, PXE, default (hard disk), CD-ROM,
 /// BIOS set-up.
 const NAMED_BOOT_DEVICES: [u8; 5] = [0, 1, 2, 5, 6];
-
-/// System boot options of the built-in chassis, IPMI 2.0 table 28-14.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BootOptions {
-    /// Parameter 0: set in progress, 0 to 2.
-    pub set_in_progress: u8,
-    /// Parameter 4: boot initiator acknowledge data.
-    pub acknowledge: u8,
-    /// Parameter 5: boot flags.
-    pub flags: [u8; 5],
-}
 
 /// The identify light of the built-in chassis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,15 +121,32 @@ impl OnTime {
     }
 }
 
-/// Power, reset, identify and boot options.
+/// The settings of a chassis that survive a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Power restore policy.
+    pub restore_policy: RestorePolicy,
+    /// Whether the power was on last, as far as [`RestorePolicy::Previous`] needs it.
+    pub power: bool,
+    /// How long a power cycle stays off, in seconds; 0 when nobody has set it.
+    pub cycle_interval: u8,
+    /// Buttons that are disabled (IPMI 2.0 table 28-7), bits 3 to 0: standby, diagnostic
+    /// interrupt, reset, power.
+    pub disabled_buttons: u8,
+}
+
+/// Buttons a client may disable: all.
+const FRONT_PANEL_CAPABILITIES: u8 = 0xf0;
+
+/// Power, reset, identify, boot options and what else a chassis has.
 #[derive(Debug, Default)]
 pub struct Chassis {
     /// `chassis_control`: shell command prefix.
     pub program: Option<String>,
-    /// Power restore policy.
-    pub restore_policy: RestorePolicy,
-    /// Boot options of the built-in chassis.
+    /// Boot options of a chassis without a program.
     pub boot: BootOptions,
+    /// What a client set and the state file keeps; `None` while nobody has set anything.
+    kept: Option<Kept>,
     power: bool,
     identify: Identify,
     restart: (RestartCause, u8),
@@ -135,9 +158,37 @@ pub struct Chassis {
 }
 
 impl Chassis {
-    /// When the power cycle looks again.
+    /// When the power cycle looks again, or boot flags lose their validity.
     pub fn deadline(&self) -> Option<Moment> {
-        self.cycle_due
+        [self.cycle_due, self.boot.deadline()].into_iter().flatten().min()
+    }
+
+    /// What the state file keeps, once a client has set something.
+    pub fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
+    }
+
+    /// Takes what the state file kept.
+    pub fn restore(&mut self, kept: Kept) {
+        self.kept = Some(kept);
+    }
+
+    /// Power restore policy.
+    pub fn restore_policy(&self) -> RestorePolicy {
+        self.kept.unwrap_or_default().restore_policy
+    }
+
+    /// Fourth byte of the chassis status, front panel: which buttons can be disabled (bits
+    /// 7-4) and are (bits 3-0). `None` for a chassis of the original, whose status has no such
+    /// byte, while nobody has disabled any.
+    pub fn front_panel(&self, backend: Backend) -> Option<u8> {
+        let disabled = self.kept.unwrap_or_default().disabled_buttons;
+        (backend == Backend::BuiltIn || disabled != 0).then_some(FRONT_PANEL_CAPABILITIES | disabled & 0x0f)
+    }
+
+    /// How long a power cycle waits before it looks for the first time.
+    fn cycle_interval(&self) -> Duration {
+        CYCLE_STEP.max(Duration::from_secs(self.kept.unwrap_or_default().cycle_interval.into()))
     }
 
     /// Why and over which channel the system was last started.
@@ -242,6 +293,57 @@ pub fn backend(controller: &Controller) -> Backend {
     }
 }
 
+/// Changes settings of a chassis and has them kept.
+pub fn change_settings(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Kept)) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    let power = modelled_power(controller);
+    let before = controller.chassis.kept;
+    let mut kept = before.unwrap_or_default();
+    change(&mut kept);
+    kept.power = power;
+    if before != Some(kept) {
+        controller.chassis.kept = Some(kept);
+        machine.actions.push(Action::Save(StateFile::Chassis(mc)));
+    }
+}
+
+/// Has the state of the power kept for [`RestorePolicy::Previous`]; under any other policy
+/// nobody will ask for it.
+fn note_power(machine: &mut Machine, mc: u8) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    let on = modelled_power(controller);
+    if let Some(kept) = &mut controller.chassis.kept
+        && kept.restore_policy == RestorePolicy::Previous
+        && kept.power != on
+    {
+        kept.power = on;
+        machine.actions.push(Action::Save(StateFile::Chassis(mc)));
+    }
+}
+
+/// The start of the program stands for power coming back: the restore policy is carried out
+/// where a client has set one.
+///
+/// A machine behind a `chassis_control` program is left alone. It has its own power and was
+/// running on while only this program was restarted, which cannot be told from a power
+/// failure. `startnow` starts a virtual machine whatever the policy says.
+pub fn power_restored(machine: &mut Machine, now: Moment, mc: u8) {
+    let Some(controller) = machine.controller(mc) else { return };
+    let (Some(kept), true) = (controller.chassis.kept, controller.enabled) else { return };
+    let cause = match kept.restore_policy {
+        RestorePolicy::AlwaysOn => RestartCause::AlwaysRestore,
+        RestorePolicy::Previous if kept.power => RestartCause::RestorePrevious,
+        RestorePolicy::Previous | RestorePolicy::AlwaysOff => return,
+    };
+    if backend(controller) == Backend::Program || modelled_power(controller) {
+        return;
+    }
+    power_on(machine, now, mc, BootCause::Control);
+    if let Some(controller) = machine.controller_mut(mc) {
+        controller.chassis.restart = (cause, 0);
+    }
+}
+
 /// Whether the power is on, without a program: the start-command process exists, a VM host
 /// is connected, or the built-in chassis is on.
 fn modelled_power(controller: &Controller) -> bool {
@@ -330,6 +432,7 @@ pub fn control(
     if !supported {
         return Err(NotSupported);
     }
+    chassis.boot.control_received(now);
     let generation = match control {
         Control::PowerDown | Control::PowerUp | Control::PowerCycle => chassis.cancel_cycle(),
         Control::Reset | Control::SoftShutdown | Control::DiagnosticInterrupt => chassis.generation,
@@ -340,12 +443,12 @@ pub fn control(
     chassis.note_restart(control, channel);
     match control {
         Control::PowerDown => power_off(machine, now, mc),
-        Control::PowerUp => power_on(machine, now, mc),
+        Control::PowerUp => power_on(machine, now, mc, BootCause::Control),
         Control::PowerCycle => {
             power_off(machine, now, mc);
-            arm_cycle(machine, now, mc, generation);
+            begin_cycle(machine, now, mc, generation);
         }
-        Control::Reset => reset_host(machine, mc),
+        Control::Reset => reset_host(machine, mc, BootCause::Control),
         Control::SoftShutdown => soft_shutdown(machine, now, mc),
         Control::DiagnosticInterrupt => tell_vm(machine, mc, HostSignal::Nmi),
     }
@@ -361,7 +464,7 @@ pub fn program_done(machine: &mut Machine, now: Moment, mc: u8, token: Token) {
         Control::PowerUp => controller.chassis.on_time.observe(now, true),
         Control::PowerCycle => {
             controller.chassis.on_time.observe(now, false);
-            arm_cycle(machine, now, mc, token.generation);
+            begin_cycle(machine, now, mc, token.generation);
         }
         Control::Reset | Control::SoftShutdown | Control::DiagnosticInterrupt => {}
     }
@@ -378,6 +481,7 @@ fn set_modelled_power(machine: &mut Machine, now: Moment, mc: u8, on: bool, what
     chassis.on_time.observe(now, on);
     if changed {
         log(machine, mc, what);
+        note_power(machine, mc);
     }
 }
 
@@ -401,22 +505,36 @@ fn power_off(machine: &mut Machine, now: Moment, mc: u8) {
     }
 }
 
-/// Power on without a program.
-fn power_on(machine: &mut Machine, now: Moment, mc: u8) {
-    match machine.controller(mc).map(backend) {
-        Some(Backend::BuiltIn) => set_modelled_power(machine, now, mc, true, "power on"),
-        Some(_) => vm_process::power_on(machine, mc),
-        None => {}
+/// Power on without a program: the machine boots, if it was off.
+fn power_on(machine: &mut Machine, now: Moment, mc: u8, cause: BootCause) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    if !modelled_power(controller) {
+        controller.chassis.boot.booted(cause);
+    }
+    match backend(controller) {
+        Backend::BuiltIn => set_modelled_power(machine, now, mc, true, "power on"),
+        Backend::Program | Backend::Host => {
+            vm_process::power_on(machine, mc);
+            note_power(machine, mc);
+        }
     }
 }
 
 /// Reset without a program; the built-in chassis keeps its power state.
-fn reset_host(machine: &mut Machine, mc: u8) {
-    match machine.controller(mc).map(backend) {
-        Some(Backend::BuiltIn) => log(machine, mc, "reset"),
-        Some(_) => tell_vm(machine, mc, HostSignal::Reset),
-        None => {}
+fn reset_host(machine: &mut Machine, mc: u8, cause: BootCause) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    if modelled_power(controller) {
+        controller.chassis.boot.booted(cause);
     }
+    match backend(controller) {
+        Backend::BuiltIn => log(machine, mc, "reset"),
+        Backend::Program | Backend::Host => tell_vm(machine, mc, HostSignal::Reset),
+    }
+}
+
+/// The start-command process of `mc` ended, so the power is off.
+pub fn process_ended(machine: &mut Machine, mc: u8) {
+    note_power(machine, mc);
 }
 
 /// Soft shutdown without a program; the operating system that is not there obeys at once.
@@ -438,25 +556,39 @@ pub fn set_interface(machine: &mut Machine, mc: u8, enabled: bool) -> Result<(),
     Ok(())
 }
 
-fn arm_cycle(machine: &mut Machine, now: Moment, mc: u8, generation: u64) {
+/// A power cycle switched off: it looks again after the power cycle interval.
+fn begin_cycle(machine: &mut Machine, now: Moment, mc: u8, generation: u64) {
+    let Some(controller) = machine.controller(mc) else { return };
+    let due = now + controller.chassis.cycle_interval();
+    arm_cycle(machine, due, mc, generation);
+}
+
+/// A power cycle found the power still on: it looks again in a second.
+fn look_again(machine: &mut Machine, now: Moment, mc: u8, generation: u64) {
+    arm_cycle(machine, now + CYCLE_STEP, mc, generation);
+}
+
+fn arm_cycle(machine: &mut Machine, due: Moment, mc: u8, generation: u64) {
     if let Some(controller) = machine.controller_mut(mc)
         && controller.chassis.generation == generation
     {
-        controller.chassis.cycle_due = Some(now + CYCLE_STEP);
+        controller.chassis.cycle_due = Some(due);
     }
 }
 
-/// Does the step of the power cycle that is due: on again once the power shows off.
+/// Does what is due: ends the validity of boot flags, and goes on with a power cycle: on
+/// again once the power shows off.
 pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
     let Some(controller) = machine.controller_mut(mc) else { return };
+    controller.chassis.boot.timeout(now);
     if controller.chassis.cycle_due.is_none_or(|due| due > now) {
         return;
     }
     controller.chassis.cycle_due = None;
     let generation = controller.chassis.generation;
     match power(machine, now, mc) {
-        Power::On => arm_cycle(machine, now, mc, generation),
-        Power::Off => power_on(machine, now, mc),
+        Power::On => look_again(machine, now, mc, generation),
+        Power::Off => power_on(machine, now, mc, BootCause::Control),
         Power::Ask(call) => machine.jobs.push(BackgroundJob {
             mc,
             job: Job::Program(call),
@@ -472,7 +604,7 @@ fn cycle_step(machine: &mut Machine, now: Moment, mc: u8, generation: u64, resul
     }
     let JobResult::Program(result) = result else { return };
     if observed(machine, now, mc, result) != Some(false) {
-        arm_cycle(machine, now, mc, generation);
+        look_again(machine, now, mc, generation);
         return;
     }
     let call = machine.controller(mc).and_then(|controller| controller.chassis.control_call(Control::PowerUp));
@@ -511,7 +643,7 @@ fn note_watchdog_restart(machine: &mut Machine, mc: u8) {
 /// The watchdog resets.
 pub fn watchdog_reset(machine: &mut Machine, mc: u8) {
     note_watchdog_restart(machine, mc);
-    reset_host(machine, mc);
+    reset_host(machine, mc, BootCause::Watchdog);
 }
 
 /// The watchdog switches off.
@@ -523,10 +655,11 @@ pub fn watchdog_power_down(machine: &mut Machine, now: Moment, mc: u8) {
 pub fn watchdog_power_cycle(machine: &mut Machine, now: Moment, mc: u8) {
     note_watchdog_restart(machine, mc);
     power_off(machine, now, mc);
-    let Some(controller) = machine.controller(mc) else { return };
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    controller.chassis.boot.booted(BootCause::Watchdog);
     if controller.chassis.cycle_due.is_none() {
         let generation = controller.chassis.generation;
-        arm_cycle(machine, now, mc, generation);
+        begin_cycle(machine, now, mc, generation);
     }
 }
 
@@ -678,6 +811,50 @@ mod tests {
         let Ok(Controlled::Call(..)) = ask(&mut machine, at(1), Control::PowerDown) else { panic!("no call") };
         program_done(&mut machine, at(2), MC, cycle);
         assert_eq!(machine.ensure(MC).chassis.deadline(), None);
+    }
+
+    fn restored(mut machine: Machine, policy: RestorePolicy, was_on: bool) -> (Power, RestartCause) {
+        let controller = machine.ensure(MC);
+        controller.enabled = true;
+        controller.chassis.restore(Kept { restore_policy: policy, power: was_on, ..Kept::default() });
+        power_restored(&mut machine, at(5), MC);
+        (power(&mut machine, at(5), MC), machine.ensure(MC).chassis.restart_cause().0)
+    }
+
+    #[test]
+    fn the_restore_policy_is_carried_out_at_the_start() {
+        use RestorePolicy::{AlwaysOff, AlwaysOn, Previous};
+        assert_eq!(restored(built_in(), AlwaysOff, true), (Power::Off, RestartCause::Unknown));
+        assert_eq!(restored(built_in(), AlwaysOn, false), (Power::On, RestartCause::AlwaysRestore));
+        assert_eq!(restored(built_in(), Previous, false), (Power::Off, RestartCause::Unknown));
+        assert_eq!(restored(built_in(), Previous, true), (Power::On, RestartCause::RestorePrevious));
+        let mut vm = with_host(0, false);
+        vm.ensure(MC).vm.start_command = Some("qemu".into());
+        assert_eq!(restored(vm, AlwaysOn, false), (Power::On, RestartCause::AlwaysRestore));
+        // Hardware of its own is left alone.
+        let (_, cause) = restored(with_program(), AlwaysOn, false);
+        assert_eq!(cause, RestartCause::Unknown);
+    }
+
+    #[test]
+    fn the_power_is_kept_only_for_the_policy_that_asks_for_it() {
+        let mut machine = built_in();
+        let save = Action::Save(StateFile::Chassis(MC));
+        let saved = |machine: &mut Machine| std::mem::take(&mut machine.actions).contains(&save);
+        ask(&mut machine, at(1), Control::PowerUp).expect("supported");
+        assert!(!saved(&mut machine), "nobody has set a policy");
+        change_settings(&mut machine, MC, |kept| kept.restore_policy = RestorePolicy::Previous);
+        assert!(saved(&mut machine));
+        assert_eq!(machine.ensure(MC).chassis.kept().map(|kept| kept.power), Some(true));
+        ask(&mut machine, at(2), Control::PowerUp).expect("supported");
+        assert!(!saved(&mut machine), "it was on");
+        ask(&mut machine, at(3), Control::SoftShutdown).expect("supported");
+        assert!(saved(&mut machine));
+        assert_eq!(machine.ensure(MC).chassis.kept().map(|kept| kept.power), Some(false));
+        change_settings(&mut machine, MC, |kept| kept.restore_policy = RestorePolicy::AlwaysOff);
+        assert!(saved(&mut machine));
+        ask(&mut machine, at(4), Control::PowerUp).expect("supported");
+        assert!(!saved(&mut machine));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! outside. It knows no bytes of a transport, no file, no clock.
 
 pub mod action;
+pub mod boot;
 pub mod channel;
 pub mod chassis;
 pub mod device_id;

@@ -1,5 +1,7 @@
 //! Chassis commands, IPMI 2.0 chapter 28.
 
+mod boot;
+
 use super::{Context, Entry, Outcome};
 use crate::bmc::chassis::{self, Backend, Control, Controlled, Power, RestorePolicy};
 use crate::bmc::device_id::support;
@@ -14,27 +16,19 @@ pub static COMMANDS: &[Entry] = &[
     Entry { cmd: 0x04, name: "Chassis Identify", gate: is_chassis, min_length: 0, handler: identify },
     Entry { cmd: 0x06, name: "Set Power Restore Policy", gate: is_chassis, min_length: 1, handler: set_restore_policy },
     Entry { cmd: 0x07, name: "Get System Restart Cause", gate: is_chassis, min_length: 0, handler: get_restart_cause },
-    Entry { cmd: 0x08, name: "Set System Boot Options", gate: is_chassis, min_length: 1, handler: set_boot_options },
-    Entry { cmd: 0x09, name: "Get System Boot Options", gate: is_chassis, min_length: 3, handler: get_boot_options },
+    Entry { cmd: 0x08, name: "Set System Boot Options", gate: is_chassis, min_length: 1, handler: boot::set_options },
+    Entry { cmd: 0x09, name: "Get System Boot Options", gate: is_chassis, min_length: 3, handler: boot::get_options },
+    Entry { cmd: 0x0a, name: "Set Front Panel Enables", gate: is_chassis, min_length: 1, handler: set_front_panel },
+    Entry { cmd: 0x0b, name: "Set Power Cycle Interval", gate: is_chassis, min_length: 1, handler: set_cycle_interval },
     Entry { cmd: 0x0f, name: "Get POH Counter", gate: is_chassis, min_length: 0, handler: get_power_on_hours },
 ];
 
-/// Boot option parameters, IPMI 2.0 table 28-14.
-mod boot {
-    pub const SET_IN_PROGRESS: u8 = 0;
-    /// The original answers this one as if it were "set in progress".
-    pub const SERVICE_PARTITION: u8 = 1;
-    pub const VALID_BIT_CLEARING: u8 = 3;
-    pub const INFO_ACKNOWLEDGE: u8 = 4;
-    pub const FLAGS: u8 = 5;
-}
-
-/// Parameter version of Get System Boot Options.
-const BOOT_OPTIONS_VERSION: u8 = 0x01;
 /// How long the identify light is on when nobody says.
 const IDENTIFY_SECONDS: u8 = 15;
 /// Power restore policies that can be set: always off, previous, always on.
 const SUPPORTED_POLICIES: u8 = 0x07;
+/// Power restore policy that only asks which ones there are.
+const NO_CHANGE: u8 = 3;
 /// Minutes per count of the power-on-hours counter.
 const MINUTES_PER_COUNT: u8 = 60;
 
@@ -64,7 +58,8 @@ fn get_capabilities(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Repl
 }
 
 /// Answer: power state (bit 0) and restore policy (bits 6-5), last power event, other
-/// state (bits 6-4: identify light of a built-in chassis).
+/// state (bits 6-4: identify light of a built-in chassis), and front panel buttons where the
+/// chassis has them.
 fn get_status(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
     match chassis::power(context.machine, context.now, context.mc) {
         Power::On => put_status(context, true, reply)?,
@@ -82,9 +77,14 @@ fn get_status(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> 
 fn put_status(context: &mut Context<'_>, on: bool, reply: &mut Reply) -> Result<(), CompletionCode> {
     let now = context.now;
     let controller = context.controller()?;
-    let built_in = chassis::backend(controller) == Backend::BuiltIn;
-    let other = if built_in { controller.chassis.identify_bits(now) } else { 0 };
-    reply.put(&[u8::from(on) | (controller.chassis.restore_policy as u8) << 5, 0, other])
+    let backend = chassis::backend(controller);
+    let chassis = &controller.chassis;
+    let other = if backend == Backend::BuiltIn { chassis.identify_bits(now) } else { 0 };
+    reply.put(&[u8::from(on) | (chassis.restore_policy() as u8) << 5, 0, other])?;
+    match chassis.front_panel(backend) {
+        Some(buttons) => reply.put(&[buttons]),
+        None => Ok(()),
+    }
 }
 
 /// Request: control (bits 3-0). 4, the diagnostic interrupt, is CCh without a VM host that
@@ -138,17 +138,30 @@ fn set_restore_policy(
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let policy = match request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x07 {
-        0 => Some(RestorePolicy::AlwaysOff),
-        1 => Some(RestorePolicy::Previous),
-        2 => Some(RestorePolicy::AlwaysOn),
-        3 => None,
-        _ => return Err(CompletionCode::INVALID_FIELD),
-    };
-    if let Some(policy) = policy {
-        context.controller()?.chassis.restore_policy = policy;
+    let policy = request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x07;
+    if policy != NO_CHANGE {
+        let policy = RestorePolicy::from_number(policy).ok_or(CompletionCode::INVALID_FIELD)?;
+        chassis::change_settings(context.machine, context.mc, |kept| kept.restore_policy = policy);
     }
     reply.put(&[SUPPORTED_POLICIES])?;
+    Ok(Outcome::Done)
+}
+
+/// Request: buttons to disable (bits 3-0: standby, diagnostic interrupt, reset, power).
+fn set_front_panel(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+    let disabled = request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x0f;
+    chassis::change_settings(context.machine, context.mc, |kept| kept.disabled_buttons = disabled);
+    Ok(Outcome::Done)
+}
+
+/// Request: seconds that a power cycle stays off.
+fn set_cycle_interval(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let seconds = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
+    chassis::change_settings(context.machine, context.mc, |kept| kept.cycle_interval = seconds);
     Ok(Outcome::Done)
 }
 
@@ -172,98 +185,6 @@ fn get_power_on_hours(
     let count = u32::try_from(minutes / u64::from(MINUTES_PER_COUNT)).unwrap_or(u32::MAX);
     reply.put(&[MINUTES_PER_COUNT])?;
     reply.put(&count.to_le_bytes())?;
-    Ok(Outcome::Done)
-}
-
-/// The device selector of boot flags byte 2.
-fn boot_device(flags: &[u8; 5]) -> u8 {
-    flags[1] >> 2 & 0x0f
-}
-
-/// Request: parameter (bits 5-0), data. An unknown parameter is CCh, as in the original.
-fn set_boot_options(
-    context: &mut Context<'_>,
-    request: &Request<'_>,
-    _: &mut Reply,
-) -> Result<Outcome, CompletionCode> {
-    let (parameter, data) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let controller = context.controller()?;
-    let backend = chassis::backend(controller);
-    let chassis = &mut controller.chassis;
-    match parameter & 0x3f {
-        boot::SET_IN_PROGRESS if backend == Backend::BuiltIn => {
-            let value = data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x03;
-            if value == 3 {
-                return Err(CompletionCode::INVALID_FIELD);
-            }
-            chassis.boot.set_in_progress = value;
-        }
-        boot::SERVICE_PARTITION => {
-            data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
-            // The original tests the byte behind the value, which a normal request does
-            // not have.
-            if data.get(1).is_some_and(|byte| byte & 0x03 > 1) {
-                return Err(CompletionCode::INVALID_FIELD);
-            }
-        }
-        boot::VALID_BIT_CLEARING => {}
-        boot::INFO_ACKNOWLEDGE => {
-            let [mask, acknowledge] = *data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-            match backend {
-                // Scripts see `get boot` before every `set boot`: ipmitool sends both.
-                Backend::Program => {
-                    return run(chassis.get_boot_call().ok_or(CompletionCode::UNSPECIFIED)?, |_, _, _| Ok(()));
-                }
-                Backend::Host => return Err(CompletionCode::INVALID_FIELD),
-                Backend::BuiltIn => {
-                    chassis.boot.acknowledge = chassis.boot.acknowledge & !mask | acknowledge & mask;
-                }
-            }
-        }
-        boot::FLAGS => {
-            let flags: &[u8; 5] = data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-            match backend {
-                Backend::Program => {
-                    let call = chassis.set_boot_call(boot_device(flags)).ok_or(CompletionCode::UNSPECIFIED)?;
-                    return run(call, |_, _, _| Ok(()));
-                }
-                Backend::Host => return Err(CompletionCode::INVALID_FIELD),
-                Backend::BuiltIn => chassis.boot.flags = *flags,
-            }
-        }
-        _ => return Err(CompletionCode::INVALID_FIELD),
-    }
-    Ok(Outcome::Done)
-}
-
-/// Request: parameter (bits 5-0), set, block. Answer: version, parameter, data.
-fn get_boot_options(
-    context: &mut Context<'_>,
-    request: &Request<'_>,
-    reply: &mut Reply,
-) -> Result<Outcome, CompletionCode> {
-    let parameter = request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x3f;
-    let controller = context.controller()?;
-    let backend = chassis::backend(controller);
-    let chassis = &controller.chassis;
-    if (parameter, backend) == (boot::FLAGS, Backend::Program) {
-        return run(chassis.get_boot_call().ok_or(CompletionCode::UNSPECIFIED)?, |_, values, reply| {
-            let Some(Value::BootDevice(device)) = values.first() else {
-                return Err(CompletionCode::UNSPECIFIED);
-            };
-            reply.put(&[BOOT_OPTIONS_VERSION, boot::FLAGS, 0, device << 2, 0, 0, 0])
-        });
-    }
-    reply.put(&[BOOT_OPTIONS_VERSION, parameter])?;
-    match (parameter, backend) {
-        (boot::SET_IN_PROGRESS, Backend::BuiltIn) => reply.put(&[chassis.boot.set_in_progress])?,
-        (boot::SERVICE_PARTITION, _) => reply.put(&[0])?,
-        (boot::INFO_ACKNOWLEDGE, Backend::BuiltIn) => reply.put(&[0, chassis.boot.acknowledge])?,
-        // The original has no data for this one.
-        (boot::INFO_ACKNOWLEDGE, _) => {}
-        (boot::FLAGS, Backend::BuiltIn) => reply.put(&chassis.boot.flags)?,
-        _ => return Err(CompletionCode::INVALID_FIELD),
-    }
     Ok(Outcome::Done)
 }
 
@@ -413,7 +334,7 @@ mod tests {
         rig.expect("00 01 -> ff");
     }
 
-    /// Recorded: `core`, VM channel there but nobody connected.
+    /// Recorded: `core`, VM channel there but nobody connected; there parameters 4 and 5 are CCh.
     #[test]
     fn without_a_program_the_vm_channel_answers_as_recorded() {
         let mut rig = Rig::new();
@@ -432,16 +353,16 @@ mod tests {
              00 04 05 01 -> cc
              00 09 01 00 -> c7
              00 09 41 00 00 -> 00 01 01 00
-             00 09 05 00 00 -> cc
+             00 09 05 00 00 -> 00 01 05 00 00 00 00 00
              00 09 00 00 00 -> cc
              00 08 -> c7
              00 08 01 -> c7
              00 08 00 00 -> cc
              00 08 03 -> 00
              00 08 04 00 -> c7
-             00 08 04 00 00 -> cc
+             00 08 04 00 00 -> 00
              00 08 05 80 00 00 00 -> c7
-             00 08 05 80 04 00 00 00 -> cc
+             00 08 05 80 04 00 00 00 -> 00
              00 08 01 00 01 -> 00
              00 08 01 00 02 -> cc
              00 08 01 02 00 -> 00
@@ -485,30 +406,52 @@ mod tests {
     fn the_built_in_chassis_works_and_remembers() {
         let mut rig = built_in();
         rig.expect(
-            "00 01 -> 00 00 00 40
+            "00 01 -> 00 00 00 40 f0
              00 02 01 -> 00
-             00 01 -> 00 01 00 40
+             00 01 -> 00 01 00 40 f0
              00 02 03 -> 00
              00 07 -> 00 01 01
              00 02 0e -> cc
              00 02 04 -> cc
              00 04 0f -> 00
-             00 01 -> 00 01 00 50",
+             00 01 -> 00 01 00 50 f0",
         );
         rig.wait(Duration::from_secs(2 * 3600));
         rig.expect(
             "00 0f -> 00 3c 02 00 00 00
              00 02 05 -> 00
-             00 01 -> 00 00 00 40
+             00 01 -> 00 00 00 40 f0
              00 06 02 -> 00 07
-             00 01 -> 00 40 00 40
+             00 01 -> 00 40 00 40 f0
              00 06 03 -> 00 07
              00 06 04 -> cc
              00 02 02 -> 00
-             00 01 -> 00 40 00 40",
+             00 01 -> 00 40 00 40 f0",
         );
         rig.wait(Duration::from_secs(1));
-        rig.expect("00 01 -> 00 41 00 40");
+        rig.expect("00 01 -> 00 41 00 40 f0");
+    }
+
+    #[test]
+    fn the_front_panel_and_the_cycle_interval_can_be_set() {
+        let mut rig = built_in();
+        rig.expect(
+            "00 0a 06 -> 00
+             00 01 -> 00 00 00 40 f6
+             00 0a -> c1
+             00 0b -> c1
+             00 0b 05 -> 00
+             00 02 01 -> 00
+             00 02 02 -> 00",
+        );
+        rig.wait(Duration::from_millis(4900));
+        rig.expect("00 01 -> 00 00 00 40 f6");
+        rig.wait(Duration::from_millis(100));
+        rig.expect("00 01 -> 00 01 00 40 f6");
+        // With a host the status has the byte only when somebody has disabled a button.
+        let mut rig = Rig::host();
+        rig.expect("00 01 -> 00 01 00 00\n 00 0a 0f -> 00\n 00 01 -> 00 01 00 00 ff\n 00 0a 00 -> 00");
+        rig.expect("00 01 -> 00 01 00 00");
     }
 
     #[test]
@@ -520,13 +463,73 @@ mod tests {
              00 08 04 01 01 -> 00
              00 08 05 80 04 00 00 00 -> 00
              00 08 00 02 -> 00
+             00 09 00 00 00 -> 00 01 00 00
              00 08 00 00 -> 00
              00 09 05 00 00 -> 00 01 05 80 04 00 00 00
              00 09 04 00 00 -> 00 01 04 00 01
              00 08 05 e0 3c 00 00 00 -> 00
              00 09 05 00 00 -> 00 01 05 e0 3c 00 00 00
              00 08 00 03 -> cc
-             00 08 00 -> c7",
+             00 08 00 -> c7
+             00 08 01 03 -> 00
+             00 09 01 00 00 -> 00 01 01 03
+             00 08 02 02 -> 00
+             00 09 02 00 00 -> 00 01 02 02
+             00 08 03 08 -> 00
+             00 09 03 00 00 -> 00 01 03 08
+             00 08 06 01 11 22 33 44 55 66 77 88 -> 00
+             00 09 06 00 00 -> 00 01 06 01 11 22 33 44 55 66 77 88
+             00 08 07 01 aa bb -> 00
+             00 09 07 01 00 -> 00 01 07 01 aa bb 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+             00 09 07 04 00 -> 00 01 07 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+             00 09 07 05 00 -> c9
+             00 08 07 05 aa -> c9
+             00 08 06 00 -> cc
+             00 09 08 00 00 -> cc",
+        );
+    }
+
+    /// IPMI 2.0 section 28.12: flags for the next boot are for one, and only if it comes soon.
+    #[test]
+    fn boot_flags_are_used_once_and_run_out() {
+        let mut rig = built_in();
+        rig.expect("00 08 05 80 04 00 00 00 -> 00");
+        rig.wait(Duration::from_secs(59));
+        rig.expect("00 09 05 00 00 -> 00 01 05 80 04 00 00 00");
+        rig.wait(Duration::from_secs(1));
+        rig.expect("00 09 05 00 00 -> 00 01 05 00 04 00 00 00");
+        rig.expect("00 08 05 80 04 00 00 00 -> 00\n 00 02 01 -> 00\n 00 09 05 00 00 -> 00 01 05 00 04 00 00 00");
+        // It is on already: nothing boots, and the minute begins anew.
+        rig.expect("00 08 05 80 14 00 00 00 -> 00");
+        rig.wait(Duration::from_secs(40));
+        rig.expect("00 02 01 -> 00");
+        rig.wait(Duration::from_secs(40));
+        rig.expect("00 09 05 00 00 -> 00 01 05 80 14 00 00 00");
+        rig.expect("00 02 03 -> 00\n 00 09 05 00 00 -> 00 01 05 00 14 00 00 00");
+        // A power cycle boots when the power comes back.
+        rig.expect("00 08 05 80 18 00 00 00 -> 00\n 00 02 02 -> 00\n 00 09 05 00 00 -> 00 01 05 80 18 00 00 00");
+        rig.wait(Duration::from_secs(1));
+        rig.expect("00 09 05 00 00 -> 00 01 05 00 18 00 00 00");
+        // Those for all boots stay; parameter 3 ends the time limit.
+        rig.expect("00 08 05 c0 08 00 00 00 -> 00\n 00 02 03 -> 00\n 00 09 05 00 00 -> 00 01 05 c0 08 00 00 00");
+        rig.expect("00 08 03 08 -> 00\n 00 08 05 80 04 00 00 00 -> 00");
+        rig.wait(Duration::from_secs(3600));
+        rig.expect("00 09 05 00 00 -> 00 01 05 80 04 00 00 00");
+    }
+
+    #[test]
+    fn a_vm_host_keeps_its_boot_device() {
+        let mut rig = Rig::host();
+        rig.expect(
+            "00 08 00 01 -> cc
+             00 08 04 01 01 -> 00
+             00 08 05 80 04 00 00 00 -> 00
+             00 09 05 00 00 -> 00 01 05 80 04 00 00 00
+             00 09 04 00 00 -> 00 01 04
+             00 02 03 -> 00
+             00 09 05 00 00 -> 00 01 05 00 04 00 00 00
+             00 09 00 00 00 -> cc
+             00 09 07 00 00 -> cc",
         );
     }
 
@@ -538,9 +541,9 @@ mod tests {
         satellite.enabled = true;
         satellite.device.device_support = 0xa0;
         rig.mc = 0x40;
-        rig.expect("00 01 -> 00 00 00 40\n 00 02 0e -> cc\n 00 02 01 -> 00");
+        rig.expect("00 01 -> 00 00 00 40 f0\n 00 02 0e -> cc\n 00 02 01 -> 00");
         rig.mc = SATELLITE;
-        rig.expect("00 00 -> 00 00 20 20 20 20\n 00 01 -> 00 00 00 00\n 00 09 05 00 00 -> cc\n 00 04 -> cc");
+        rig.expect("00 00 -> 00 00 20 20 20 20\n 00 01 -> 00 00 00 00\n 00 09 07 00 00 -> cc\n 00 04 -> cc");
     }
 
     #[test]

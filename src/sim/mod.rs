@@ -164,6 +164,10 @@ impl Simulator {
 
     /// The command file and `-x` are done: is there a BMC?
     pub fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String> {
+        let controllers: Vec<u8> = self.machine.controllers().map(|controller| controller.address).collect();
+        for mc in controllers {
+            bmc::chassis::power_restored(&mut self.machine, now, mc);
+        }
         self.carry_out_actions(now, out);
         if !self.lans.is_empty() && !self.lans.iter().any(|slot| slot.open) {
             let text = "No LAN channel is open: no mc_enable names an MC with a startlan block".into();
@@ -279,6 +283,7 @@ impl Simulator {
         if let Some(controller) = self.machine.controller_mut(mc) {
             controller.vm.exited();
         }
+        bmc::chassis::process_ended(&mut self.machine, mc);
         self.carry_out_actions(now, out);
     }
 

@@ -5,6 +5,7 @@
 //! start. The order of items is the original's, so that both programs read each other.
 
 use super::{Persistence, Simulator};
+use crate::bmc::chassis::{Kept, RestorePolicy};
 use crate::bmc::sel::Record;
 use crate::bmc::sol_parameters::{Access, Pace, Sol};
 use crate::bmc::user::User;
@@ -24,6 +25,7 @@ impl Simulator {
         match file {
             StateFile::Users(mc) => format!("users.mc{mc:02x}"),
             StateFile::Sol(mc) => format!("sol.mc{mc:02x}"),
+            StateFile::Chassis(mc) => format!("chassis.mc{mc:02x}"),
             StateFile::Sel(mc) => format!("sel.{mc:02x}"),
             StateFile::Sdr(mc) => format!("sdr.{mc:02x}.main"),
             StateFile::Lan { mc, channel } => {
@@ -95,6 +97,19 @@ impl Simulator {
         let Some(sol) = self.machine.controller_mut(mc).and_then(|controller| controller.sol.as_mut()) else { return };
         sol.restore(&items);
         self.sol_timing(mc);
+    }
+
+    /// `chassis.mcXX`.
+    pub(super) fn load_chassis(&mut self, mc: u8) {
+        let Some(items) = self.items(&self.file_name(StateFile::Chassis(mc))) else { return };
+        let Some(controller) = self.machine.controller_mut(mc) else { return };
+        let byte = |name: &str| items.integer(name).and_then(|value| u8::try_from(value).ok());
+        controller.chassis.restore(Kept {
+            restore_policy: byte("restore_policy").and_then(RestorePolicy::from_number).unwrap_or_default(),
+            power: byte("power").is_some_and(|on| on != 0),
+            cycle_interval: byte("cycle_interval").unwrap_or_default(),
+            disabled_buttons: byte("disabled_buttons").unwrap_or_default() & 0x0f,
+        });
     }
 
     /// `lanparm.mcXX.N`. A limit that is no privilege level is left as lan.conf has it.
@@ -200,6 +215,13 @@ impl Simulator {
                 }
                 items.push_integer("enabled", i64::from(sol.enabled));
                 items.push_integer("bitrate", i64::from(sol.nonvolatile_rate));
+            }
+            StateFile::Chassis(mc) => {
+                let kept = self.machine.controller(mc)?.chassis.kept()?;
+                items.push_integer("restore_policy", kept.restore_policy as i64);
+                items.push_integer("power", i64::from(kept.power));
+                items.push_integer("cycle_interval", i64::from(kept.cycle_interval));
+                items.push_integer("disabled_buttons", i64::from(kept.disabled_buttons));
             }
             StateFile::Sel(mc) => {
                 let sel = &self.machine.controller(mc)?.sel;
