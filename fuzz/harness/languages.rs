@@ -1,0 +1,84 @@
+//! The grammars: lan.conf, the command language, state files.
+
+use std::collections::BTreeMap;
+
+use ipmi_sim::config::command::{Command, Variables, statements};
+use ipmi_sim::config::{Diagnostic, lan_conf as language};
+use ipmi_sim::sim::{Persistence, Simulator};
+use ipmi_sim::store::format::Items;
+
+use super::input::Input;
+use super::rig::{Dice, Rig, START};
+
+/// A finding can be printed and points into the line it quotes.
+fn check(finding: &Diagnostic) {
+    assert!(!finding.to_string().is_empty());
+}
+
+/// lan.conf: read, and a simulator made of what it says.
+pub fn lan_conf(text: &[u8]) {
+    let (config, findings) = language::parse("lan.conf", text);
+    findings.iter().for_each(check);
+    let Some(config) = config else {
+        assert!(!findings.is_empty(), "refused without a reason");
+        return;
+    };
+    let simulator = Simulator::new(config, BTreeMap::new(), Persistence::On, Box::new(Dice(1)));
+    let mut rig = Rig::of(simulator, START);
+    rig.begin();
+    rig.run_script(b"mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 1 1 1 1 1 1\nmc_enable 0x20\n");
+    rig.age(20);
+}
+
+/// A command file: read, and carried out by a simulator.
+pub fn command(text: &[u8]) {
+    let mut variables = Variables::new();
+    for statement in statements("sim.emu", text) {
+        match statement.resolve(&variables) {
+            Ok(Some(Command::Define { name, value })) => drop(variables.insert(name, value)),
+            Ok(_) => {}
+            Err(finding) => check(&finding),
+        }
+    }
+    let mut rig = Rig::configured(0, BTreeMap::new());
+    rig.begin();
+    rig.run_script(text);
+    rig.finish_jobs(&[0, 1, 2, 3]);
+    rig.age(20);
+}
+
+/// The names a state directory of the configurations can have.
+pub const STATE_FILES: [&str; 12] = [
+    "users.mc20",
+    "sol.mc20",
+    "sel.20",
+    "sdr.20.main",
+    "lanparm.mc20.1",
+    "guids",
+    "sel.30",
+    "sdr.30.main",
+    "users.mc30",
+    "sol.mc30",
+    "lanparm.mc30.1",
+    "lanparm.mc20.2",
+];
+
+/// A whole state directory: first what [`Items`] makes of each file, then a simulator that
+/// starts with them, is used, saves everything, and starts again.
+pub fn state(data: &[u8]) {
+    let mut input = Input::new(data);
+    let mut files = BTreeMap::new();
+    while !input.is_empty() {
+        let name = STATE_FILES[usize::from(input.byte()) % STATE_FILES.len()];
+        let count = usize::from(input.byte()) * 16 + 15;
+        let content = input.take(count);
+        let (items, _) = Items::parse(content);
+        let written = items.emit();
+        assert_eq!(Items::parse(&written), (items, vec![]), "what is written reads as it was");
+        files.insert(name.to_owned(), content.to_vec());
+    }
+    let mut rig = Rig::configured(0, files);
+    rig.start();
+    rig.use_every_file();
+    rig.start_again();
+}
