@@ -31,6 +31,8 @@ pub struct Client {
     /// The next session sequence number.
     pub sequence: u32,
     rq_seq: u8,
+    /// The console's id is of this session only, so what comes to it must be right.
+    pub sure: bool,
     protection: Protection,
 }
 
@@ -120,7 +122,7 @@ impl Handshake {
         let signer = Signer::new(self.suite.integrity, key.as_mut(), Dialect::Common, &password).map(Box::new);
         let cipher = Cipher::new(self.suite.confidentiality, key.as_mut(), Dialect::Common).map(Box::new);
         let protection = Protection::RmcpPlus { console_id: self.console_id, signer, cipher, dice: Dice(99) };
-        Client { session: self.bmc_id, from: self.from, sequence: 1, rq_seq: 0, protection }
+        Client { session: self.bmc_id, from: self.from, sequence: 1, rq_seq: 0, sure: true, protection }
     }
 }
 
@@ -170,6 +172,7 @@ impl Client {
             from,
             sequence: u32::from_le_bytes([q0, q1, q2, q3]),
             rq_seq: 4,
+            sure: true,
             protection: Protection::Ipmi15 { auth_type, password },
         })
     }
@@ -248,7 +251,7 @@ impl Client {
             Protection::RmcpPlus { console_id, signer, cipher, .. } => {
                 let header = session20::Header::parse(packet).ok()?;
                 let in_session = matches!(header.payload_type, PayloadType::Ipmi | PayloadType::Sol);
-                if header.session_id != *console_id || !in_session {
+                if header.session_id != *console_id || !in_session || !self.sure {
                     return None;
                 }
                 assert_eq!((header.authenticated, header.encrypted), (signer.is_some(), cipher.is_some()));

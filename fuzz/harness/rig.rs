@@ -266,7 +266,7 @@ impl Rig {
             } else {
                 Err(no())
             })),
-            HostJob::File(FileJob::Write { data, .. }) => {
+            HostJob::File(FileJob::Write { data, .. } | FileJob::Replace { content: data, .. }) => {
                 HostResult::File(FileResult::Written(if good { Ok(data.len()) } else { Err(no()) }))
             }
             HostJob::Shell { .. } => {
@@ -320,7 +320,7 @@ impl Rig {
     pub fn wants_change(&self) -> Option<&HostJob> {
         self.jobs.iter().map(|(_, work)| work).find(|work| match work {
             HostJob::Shell { line, .. } => line.contains(" set "),
-            HostJob::File(FileJob::Write { .. }) | HostJob::SaveState { .. } => true,
+            HostJob::File(FileJob::Write { .. } | FileJob::Replace { .. }) | HostJob::SaveState { .. } => true,
             HostJob::File(FileJob::Read { .. }) => false,
         })
     }

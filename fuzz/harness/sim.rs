@@ -268,7 +268,10 @@ impl Run<'_> {
             4 | 5 => handshake.rakp3(),
             _ => {
                 let slot = usize::from(how >> 3) % CLIENTS;
-                self.clients[slot] = Some(handshake.client());
+                // One handshake may have opened several sessions under one console's id.
+                let mut client = handshake.client();
+                client.sure = false;
+                self.clients[slot] = Some(client);
                 return;
             }
         };
