@@ -205,11 +205,7 @@ impl Rig {
                     self.sent.push((to, datagram));
                 }
                 Effect::Run { job, work } => self.jobs.push_back((job, work)),
-                Effect::Log { text, .. } => {
-                    if text.starts_with("sel.") || text.starts_with("sdr.") || text.contains(".mc") {
-                        self.complaints.push(text);
-                    }
-                }
+                Effect::Log { text, .. } if is_about_a_state_file(&text) => self.complaints.push(text),
                 _ => {}
             }
         }
@@ -324,6 +320,10 @@ impl Rig {
             HostJob::File(FileJob::Read { .. }) => false,
         })
     }
+}
+
+fn is_about_a_state_file(line: &str) -> bool {
+    line.starts_with("sel.") || line.starts_with("sdr.") || line.contains(".mc")
 }
 
 /// What is sent is well formed.
