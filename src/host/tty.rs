@@ -11,9 +11,9 @@ use std::task::{Context, Poll};
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use nix::sys::termios::{
-    BaudRate, ControlFlags, FlushArg, InputFlags, LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices, Termios,
-    cfsetspeed, tcflush, tcgetattr, tcsendbreak, tcsetattr,
+use rustix::termios::{
+    ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex, Termios,
+    tcflush, tcgetattr, tcsendbreak, tcsetattr,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_serial::{SerialPort, SerialStream};
@@ -88,12 +88,13 @@ impl Tty {
         let control =
             open(&path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
                 .map_err(|e| TtyError::Open(name(), e.desc().to_string()))?;
-        let mut settings = tcgetattr(&control).map_err(|e| TtyError::Configure(name(), e.desc().to_string()))?;
+        let configure = |e: rustix::io::Errno| TtyError::Configure(name(), message(&e.into()));
+        let mut settings = tcgetattr(&control).map_err(configure)?;
         let builder = tokio_serial::new(path.to_string_lossy(), bit_rate).exclusive(false);
         let stream = SerialStream::open(&builder).map_err(|e| TtyError::Configure(name(), e.to_string()))?;
-        set_up(&mut settings, bit_rate, flow_control);
-        tcsetattr(&control, SetArg::TCSANOW, &settings)
-            .map_err(|e| TtyError::Configure(name(), e.desc().to_string()))?;
+        set_up(&mut settings, flow_control);
+        settings.set_speed(speed(bit_rate)).map_err(configure)?;
+        tcsetattr(&control, OptionalActions::Now, &settings).map_err(configure)?;
         let tty = Self { stream, control, _lock: lock };
         let _ = tty.stream.clear_break();
         Ok((tty, remark))
@@ -102,9 +103,8 @@ impl Tty {
     /// Changes the speed.
     pub fn set_bit_rate(&mut self, bits_per_second: u32) -> io::Result<()> {
         let mut settings = tcgetattr(&self.control)?;
-        cfsetspeed(&mut settings, speed(bits_per_second))?;
-        tcsetattr(&self.control, SetArg::TCSANOW, &settings)?;
-        Ok(())
+        settings.set_speed(speed(bits_per_second))?;
+        Ok(tcsetattr(&self.control, OptionalActions::Now, &settings)?)
     }
 
     /// Sets the modem lines; a pty has none.
@@ -117,7 +117,7 @@ impl Tty {
     /// so it is done aside.
     pub fn send_break(&self) {
         if let Ok(control) = self.control.try_clone() {
-            tokio::task::spawn_blocking(move || tcsendbreak(control, 0));
+            tokio::task::spawn_blocking(move || tcsendbreak(control));
         }
     }
 }
@@ -125,7 +125,7 @@ impl Tty {
 impl Drop for Tty {
     fn drop(&mut self) {
         // Closing a device waits for its output, for half a minute if the other side holds it.
-        let _ = tcflush(&self.control, FlushArg::TCIOFLUSH);
+        let _ = tcflush(&self.control, QueueSelector::IOFlush);
     }
 }
 
@@ -150,30 +150,24 @@ impl AsyncWrite for Tty {
 }
 
 /// Raw, eight bits, no parity, one stop bit, no modem control.
-fn set_up(settings: &mut Termios, bit_rate: u32, flow_control: FlowControl) {
-    settings.input_flags = InputFlags::IGNBRK;
-    settings.output_flags = OutputFlags::empty();
-    settings.local_flags = LocalFlags::empty();
-    settings.control_flags = ControlFlags::CS8 | ControlFlags::CREAD | ControlFlags::CLOCAL;
+fn set_up(settings: &mut Termios, flow_control: FlowControl) {
+    settings.input_modes = InputModes::IGNBRK;
+    settings.output_modes = OutputModes::empty();
+    settings.local_modes = LocalModes::empty();
+    settings.control_modes = ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL;
     if flow_control == FlowControl::RtsCts {
-        settings.control_flags |= ControlFlags::CRTSCTS;
+        settings.control_modes |= ControlModes::CRTSCTS;
     }
-    settings.control_chars.fill(0);
-    if let Some(least) = settings.control_chars.get_mut(SpecialCharacterIndices::VMIN as usize) {
-        *least = 1;
-    }
-    // The flags were just emptied of the speed.
-    let _ = cfsetspeed(settings, speed(bit_rate));
+    // With everything else off no other special character means anything.
+    settings.special_codes[SpecialCodeIndex::VMIN] = 1;
+    settings.special_codes[SpecialCodeIndex::VTIME] = 0;
 }
 
 /// The speeds SOL knows; anything else is 9600.
-fn speed(bits_per_second: u32) -> BaudRate {
+fn speed(bits_per_second: u32) -> u32 {
     match bits_per_second {
-        19200 => BaudRate::B19200,
-        38400 => BaudRate::B38400,
-        57600 => BaudRate::B57600,
-        115_200 => BaudRate::B115200,
-        _ => BaudRate::B9600,
+        19200 | 38400 | 57600 | 115_200 => bits_per_second,
+        _ => 9600,
     }
 }
 
@@ -181,7 +175,7 @@ fn speed(bits_per_second: u32) -> BaudRate {
 mod tests {
     use super::*;
     use nix::pty::openpty;
-    use nix::sys::termios::cfgetospeed;
+    use nix::sys::termios::{BaudRate, ControlFlags, InputFlags, cfgetospeed, tcgetattr};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn open_pty(slave: &OwnedFd, flow_control: FlowControl) -> Result<Opened, TtyError> {
