@@ -475,7 +475,7 @@ impl Reader<'_> {
             return Err(channel_word.fault(format!("System channel already defined: channel {channel} is in use")));
         }
         let address = address(place, a, None)?;
-        let (mut codec, mut oem, mut attention, mut ipmb, mut connect) = (None, None, Vec::new(), BMC, false);
+        let (mut codec, mut oem, mut attention, mut ipmb, mut connect) = (None, None, Vec::new(), 0, false);
         let mut words = a.inner();
         while let Some(option) = words.next_if_any() {
             match option.text {

@@ -50,6 +50,8 @@ pub enum HostEvent {
     SerialConnected {
         /// The channel.
         serial: SerialId,
+        /// Number of the connection, for what is sent to this peer.
+        connection: u64,
     },
     /// The peer of a serial channel is gone.
     SerialDisconnected {

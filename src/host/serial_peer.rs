@@ -35,17 +35,26 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(16)
 }
 
+/// Bytes for the peer of one connection; the peer of a later one never gets them.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The number in [`HostEvent::SerialConnected`].
+    pub connection: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// Serves peers that connect to us.
-pub fn serve(serial: SerialId, listener: TcpListener, events: HostEvents) -> UnboundedSender<Vec<u8>> {
+pub fn serve(serial: SerialId, listener: TcpListener, events: HostEvents) -> UnboundedSender<Outgoing> {
     let (sender, queue) = mpsc::unbounded_channel();
-    tokio::spawn(run(Peer { serial, events }, Way::In(listener), queue));
+    tokio::spawn(run(Peer { serial, connection: 0, events }, Way::In(listener), queue));
     sender
 }
 
 /// Connects to a peer, and again whenever there is none.
-pub fn connect(serial: SerialId, address: SocketAddr, events: HostEvents) -> UnboundedSender<Vec<u8>> {
+pub fn connect(serial: SerialId, address: SocketAddr, events: HostEvents) -> UnboundedSender<Outgoing> {
     let (sender, queue) = mpsc::unbounded_channel();
-    tokio::spawn(run(Peer { serial, events }, Way::Out(address), queue));
+    tokio::spawn(run(Peer { serial, connection: 0, events }, Way::Out(address), queue));
     sender
 }
 
@@ -56,10 +65,12 @@ enum Way {
 
 struct Peer {
     serial: SerialId,
+    /// Number of the present or last connection.
+    connection: u64,
     events: HostEvents,
 }
 
-async fn run(peer: Peer, way: Way, mut outgoing: UnboundedReceiver<Vec<u8>>) {
+async fn run(mut peer: Peer, way: Way, mut outgoing: UnboundedReceiver<Outgoing>) {
     let mut pause = RETRY.0;
     let mut complained = false;
     loop {
@@ -81,6 +92,7 @@ async fn run(peer: Peer, way: Way, mut outgoing: UnboundedReceiver<Vec<u8>>) {
             Ok(stream) => {
                 complained = false;
                 pause = RETRY.0;
+                peer.connection += 1;
                 if peer.talk(stream, &way, &mut outgoing).await.is_none() {
                     return;
                 }
@@ -109,11 +121,11 @@ async fn run(peer: Peer, way: Way, mut outgoing: UnboundedReceiver<Vec<u8>>) {
 
 impl Peer {
     /// Carries bytes until the peer is gone. `None`: nobody is interested any more.
-    async fn talk(&self, mut stream: TcpStream, way: &Way, commands: &mut UnboundedReceiver<Vec<u8>>) -> Option<()> {
-        let serial = self.serial;
+    async fn talk(&self, mut stream: TcpStream, way: &Way, commands: &mut UnboundedReceiver<Outgoing>) -> Option<()> {
+        let (serial, connection) = (self.serial, self.connection);
         let _ = stream.set_nodelay(true);
         let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
-        report(&self.events, HostEvent::SerialConnected { serial }).await;
+        report(&self.events, HostEvent::SerialConnected { serial, connection }).await;
         let mut buffer = [0; PIECE];
         let mut queue = VecDeque::new();
         let interested = loop {
@@ -123,12 +135,14 @@ impl Peer {
                 () = turn_away(way) => continue,
             };
             match next {
-                Step::Command(bytes) if queue.len() + bytes.len() > QUEUE => {
+                // An answer to a peer that is gone.
+                Step::Command(outgoing) if outgoing.connection != connection => {}
+                Step::Command(Outgoing { bytes, .. }) if queue.len() + bytes.len() > QUEUE => {
                     let text = "The peer of a serial port does not read; it is disconnected".into();
                     report(&self.events, HostEvent::Log { level: LogLevel::Warning, text }).await;
                     break Some(());
                 }
-                Step::Command(bytes) => queue.extend(bytes),
+                Step::Command(Outgoing { bytes, .. }) => queue.extend(bytes),
                 Step::Received(count) => {
                     let bytes = buffer.get(..count).unwrap_or_default().to_vec();
                     report(&self.events, HostEvent::SerialData { serial, bytes }).await;
@@ -171,14 +185,19 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
         let serial = serve(SERIAL, listener, events);
-        for _ in 0..2 {
+        for number in 1..=2 {
             let mut first = TcpStream::connect(address).await.unwrap();
-            assert!(matches!(queue.recv().await, Some(HostEvent::SerialConnected { serial: SERIAL })));
+            let connected = queue.recv().await;
+            assert!(
+                matches!(connected, Some(HostEvent::SerialConnected { serial: SERIAL, connection }) if connection == number)
+            );
+            // What was meant for the one before.
+            serial.send(Outgoing { connection: number - 1, bytes: vec![9, 9, 9] }).unwrap();
             let mut second = TcpStream::connect(address).await.unwrap();
             assert_eq!(second.read(&mut [0; 4]).await.unwrap(), 0);
             first.write_all(&[0xa0, 1]).await.unwrap();
             assert!(matches!(queue.recv().await, Some(HostEvent::SerialData { bytes, .. }) if bytes == [0xa0, 1]));
-            serial.send(vec![1, 2, 3]).unwrap();
+            serial.send(Outgoing { connection: number, bytes: vec![1, 2, 3] }).unwrap();
             let mut seen = [0; 3];
             first.read_exact(&mut seen).await.unwrap();
             assert_eq!(seen, [1, 2, 3]);
@@ -197,7 +216,7 @@ mod tests {
         assert!(matches!(queue.recv().await, Some(HostEvent::SerialConnected { .. })));
         // More than any socket buffer takes.
         for _ in 0..4096 {
-            serial.send(vec![0; 4096]).unwrap();
+            serial.send(Outgoing { connection: 1, bytes: vec![0; 4096] }).unwrap();
         }
         assert!(matches!(queue.recv().await, Some(HostEvent::Log { .. })));
         assert!(matches!(queue.recv().await, Some(HostEvent::SerialDisconnected { .. })));

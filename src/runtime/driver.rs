@@ -183,7 +183,8 @@ struct Driver<S> {
     /// Jobs begun by the statement being executed.
     begun: Option<Begun>,
     statement_limit: Duration,
-    serials: HashMap<SerialId, mpsc::UnboundedSender<Vec<u8>>>,
+    /// Serial channels, each with the number of the present connection.
+    serials: HashMap<SerialId, (mpsc::UnboundedSender<serial_peer::Outgoing>, u64)>,
     sols: HashMap<u8, mpsc::UnboundedSender<SolCommand>>,
     locks: Held,
     vms: HashMap<u8, Vm>,
@@ -376,7 +377,12 @@ impl<S: System> Driver<S> {
             HostEvent::SolClosed { mc } => system.sol_closed(now, mc, effects),
             HostEvent::SolData { mc, bytes } => system.sol_data(now, mc, &bytes, effects),
             HostEvent::SolWritten { mc, count } => system.sol_written(now, mc, count, effects),
-            HostEvent::SerialConnected { serial } => system.serial_connected(now, serial, effects),
+            HostEvent::SerialConnected { serial, connection } => {
+                if let Some((_, present)) = self.serials.get_mut(&serial) {
+                    *present = connection;
+                }
+                system.serial_connected(now, serial, effects);
+            }
             HostEvent::SerialDisconnected { serial } => system.serial_disconnected(now, serial, effects),
             HostEvent::SerialData { serial, bytes } => system.serial_data(now, serial, &bytes, effects),
             HostEvent::JobDone { job, result } => {
@@ -476,8 +482,8 @@ impl<S: System> Driver<S> {
             Effect::OpenLan { lan, address } => self.open_lan(lan, &address),
             Effect::OpenSerial { serial, address, connect } => self.open_serial(serial, &address, connect),
             Effect::Serial { serial, bytes } => {
-                if let Some(peer) = self.serials.get(&serial) {
-                    let _ = peer.send(bytes);
+                if let Some((peer, connection)) = self.serials.get(&serial) {
+                    let _ = peer.send(serial_peer::Outgoing { connection: *connection, bytes });
                 }
             }
             Effect::OpenSol { mc, target, bit_rate, rts_cts } => {
@@ -594,7 +600,7 @@ impl<S: System> Driver<S> {
                 }
             }
         };
-        self.serials.insert(serial, peer);
+        self.serials.insert(serial, (peer, 0));
     }
 
     fn sol(&self, mc: u8, command: SolCommand) {

@@ -73,7 +73,7 @@ impl Decoder {
         if self.state == State::Escaped {
             return Inbound::Fault(Fault::EndedInEscape);
         }
-        if self.frame.is_empty() {
+        if self.state == State::Outside {
             return Inbound::Fault(Fault::Empty);
         }
         match self.frame.frame().map(ipmb_message::parse) {

@@ -26,6 +26,7 @@ pub fn parse(bytes: &[u8]) -> Result<(ReplyTo, &[u8]), Fault> {
         sequence: message.seq,
         cmd: message.cmd,
         forwarded: false,
+        connection: 0,
     };
     Ok((reply_to, message.data))
 }

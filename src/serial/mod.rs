@@ -15,7 +15,7 @@ mod tests;
 mod vm;
 
 use crate::config::model::{CodecKind, SerialOem};
-use crate::ipmi::{HostSignal, capability};
+use crate::ipmi::HostSignal;
 use crate::wire::vm as vm_wire;
 
 /// What a line needs to know.
@@ -55,6 +55,9 @@ pub struct ReplyTo {
     /// (`RadisysAscii`): only a failure is answered, and the other controller's answer goes
     /// to [`Line::bridged_reply`].
     pub forwarded: bool,
+    /// Which connection of the line it came by: who asked may be gone when the answer is
+    /// there, and somebody else connected.
+    pub connection: u32,
 }
 
 /// What came over the line.
@@ -113,7 +116,7 @@ pub enum Fault {
 /// What a VM host can do, `serial.md` section 5.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HostCapabilities {
-    /// As announced, see [`capability`].
+    /// As announced, see [`capability`](crate::ipmi::capability).
     pub bits: u8,
 }
 
@@ -143,7 +146,8 @@ pub struct Line {
     settings: Settings,
     codec: Codec,
     connected: bool,
-    capabilities: HostCapabilities,
+    /// Counts the connections.
+    connection: u32,
     oem: oem::Handler,
 }
 
@@ -152,7 +156,7 @@ impl Line {
     pub fn new(settings: Settings) -> Self {
         let codec = Codec::new(&settings);
         let oem = oem::Handler::new(settings.oem, settings.ipmb);
-        Self { settings, codec, connected: false, capabilities: HostCapabilities::default(), oem }
+        Self { settings, codec, connected: false, connection: 0, oem }
     }
 
     /// The settings.
@@ -160,25 +164,20 @@ impl Line {
         &self.settings
     }
 
-    /// What the connected VM host announced so far.
-    pub fn capabilities(&self) -> HostCapabilities {
-        self.capabilities
-    }
-
     /// A peer connected: receive state is cleared, the greeting is written to `out`. The
     /// VM protocol wants the attention state next ([`signal`](Self::signal)).
     pub fn connected(&mut self, out: &mut Vec<u8>) {
         self.disconnected();
         self.connected = true;
+        self.connection = self.connection.wrapping_add(1);
         if self.settings.codec == CodecKind::Vm {
             vm_wire::BmcCommand::Version(vm_wire::VERSION).emit(out);
         }
     }
 
-    /// The peer is gone, and with it half a message and what it can do.
+    /// The peer is gone, and with it half a message.
     pub fn disconnected(&mut self) {
         self.connected = false;
-        self.capabilities = HostCapabilities::default();
         self.codec = Codec::new(&self.settings);
     }
 
@@ -193,24 +192,20 @@ impl Line {
             Codec::RadisysAscii(decoder) => decoder.receive(bytes, inbound),
         }
         for item in inbound.iter_mut().skip(first) {
-            match item {
-                Inbound::Message { reply_to, data } => {
-                    if let Some(answer) = self.oem.answer(reply_to, data) {
-                        let mut written = Vec::new();
-                        encode(self.settings.codec, reply_to, &answer, &mut written);
-                        *item = Inbound::Write(written);
-                    }
-                }
-                Inbound::Capabilities(HostCapabilities { bits }) => self.capabilities.bits |= *bits,
-                Inbound::HostReset | Inbound::Write(_) | Inbound::Fault(_) => {}
+            let Inbound::Message { reply_to, data } = item else { continue };
+            reply_to.connection = self.connection;
+            if let Some(answer) = self.oem.answer(reply_to, data) {
+                let mut written = Vec::new();
+                encode(self.settings.codec, reply_to, &answer, &mut written);
+                *item = Inbound::Write(written);
             }
         }
     }
 
-    /// Writes the answer (completion code and data) to a message.
+    /// Writes the answer (completion code and data) to a message, if who sent it is still there.
     pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], out: &mut Vec<u8>) {
         let delivered_elsewhere = to.forwarded && answer.first() == Some(&0);
-        if self.connected && !delivered_elsewhere {
+        if self.connected && to.connection == self.connection && !delivered_elsewhere {
             encode(self.settings.codec, to, answer, out);
         }
     }
@@ -224,15 +219,12 @@ impl Line {
     }
 
     /// Tells the host something; framings that cannot say it write nothing, and so does a
-    /// line nobody is connected to. A VM host that did not announce that it can switch its
-    /// message interrupt is not asked to.
+    /// line nobody is connected to.
     pub fn signal(&mut self, signal: HostSignal, out: &mut Vec<u8>) {
         if !self.connected {
             return;
         }
         match (self.settings.codec, signal) {
-            (CodecKind::Vm, HostSignal::MessageInterrupt(_))
-                if self.capabilities.bits & capability::MESSAGE_INTERRUPT == 0 => {}
             (CodecKind::Vm, signal) => vm_wire::BmcCommand::Signal(signal).emit(out),
             (CodecKind::Direct | CodecKind::TerminalMode, HostSignal::Attention { on: true, .. }) => {
                 out.extend_from_slice(&self.settings.attention);

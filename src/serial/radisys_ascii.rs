@@ -61,6 +61,7 @@ impl Decoder {
                     sequence: 0,
                     cmd: SEND_MESSAGE,
                     forwarded: true,
+                    connection: 0,
                 };
                 let mut data = message;
                 data.insert(0, IPMB_CHANNEL);

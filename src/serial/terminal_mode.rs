@@ -62,6 +62,7 @@ impl Decoder {
             sequence: sequence >> 2,
             cmd: *cmd,
             forwarded: false,
+            connection: 0,
         };
         Inbound::Message { reply_to, data: data.to_vec() }
     }

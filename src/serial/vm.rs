@@ -29,11 +29,12 @@ impl Decoder {
                     self.frame.clear();
                     self.escaped = false;
                 }
+                // A second one changes nothing: the escape is for what follows.
+                ESCAPE => self.escaped = true,
                 _ if self.escaped => {
                     self.frame.push(unescape(byte));
                     self.escaped = false;
                 }
-                ESCAPE => self.escaped = true,
                 _ => self.frame.push(byte),
             }
         }
@@ -65,6 +66,7 @@ impl Decoder {
                     sequence: message.sequence,
                     cmd: message.cmd,
                     forwarded: false,
+                    connection: 0,
                 };
                 Inbound::Message { reply_to, data: message.data.to_vec() }
             }

@@ -315,7 +315,7 @@ fn serial() {
     let found = serial("serial 15 localhost 9002 codec VM");
     assert_eq!((found.channel, found.interface, found.codec), (15, SerialInterface::Rs232, CodecKind::Vm));
     assert_eq!((found.address.host.as_str(), found.address.port), ("localhost", Port::Number(9002)));
-    assert_eq!((found.ipmb, found.connect, found.oem), (0x20, false, None));
+    assert_eq!((found.ipmb, found.connect, found.oem), (0, false, None));
     let found = serial("serial kcs h 1 connect ipmb 0x130 attn 7,0x1ff oem Radisys codec RadisysAscii");
     assert_eq!((found.interface, found.channel, found.ipmb), (SerialInterface::Kcs, 15, 0x30));
     assert_eq!((found.attention, found.oem, found.connect), (vec![7, 0xff], Some(SerialOem::Radisys), true));
