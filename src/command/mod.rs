@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod chassis;
+pub mod describe;
 pub mod group_extension;
 pub mod oem;
 pub mod privilege;

@@ -98,6 +98,8 @@ pub struct Outbox {
     datagrams: Vec<(SocketAddr, Range<usize>)>,
     /// What happened to sessions, for the simulator.
     pub events: Vec<Event>,
+    /// Somebody watches: commands the channel answers itself are events as well.
+    pub watched: bool,
 }
 
 impl Outbox {
@@ -139,6 +141,8 @@ pub enum Event {
         /// BMC's session id.
         session: u32,
     },
+    /// A command about sessions was answered; only while somebody watches.
+    Command(Box<SessionCommand>),
     /// Something for the log, already free of control characters.
     Log(String),
 }
@@ -164,6 +168,17 @@ pub struct ReplyTo {
     pub rq_seq: u8,
     /// Command.
     pub cmd: u8,
+}
+
+/// A command that the channel answered itself, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionCommand {
+    /// Where the answer went, with network function and command.
+    pub to: ReplyTo,
+    /// The request's data.
+    pub request: Vec<u8>,
+    /// Completion code and data.
+    pub answer: Vec<u8>,
 }
 
 /// What came of a datagram.

@@ -1,12 +1,12 @@
 //! Commands about sessions, inside a session. `lan-protocol.md` section 8.
 
-use super::ReplyTo;
 use super::channel::{Call, LanChannel, empty_reply};
 use super::ipmi15::ACTIVATE_SESSION;
 use super::session::{Protection, Session};
 use super::sessionless::{
     GET_CHANNEL_AUTHENTICATION_CAPABILITIES, GET_CHANNEL_CIPHER_SUITES, GET_SESSION_CHALLENGE, GET_SYSTEM_GUID,
 };
+use super::{Event, ReplyTo, SessionCommand};
 use crate::ipmi::{CompletionCode, Origin, Privilege, Reply};
 use crate::wire::ipmb::Message;
 use crate::wire::session20;
@@ -55,6 +55,10 @@ impl LanChannel {
         };
         if let Err(code) = outcome {
             reply.fail(code);
+        }
+        if call.out.watched {
+            let command = SessionCommand { to: *to, request: data.to_vec(), answer: reply.bytes().to_vec() };
+            call.out.events.push(Event::Command(Box::new(command)));
         }
         self.respond(to, reply.bytes(), call.random, call.out);
         if let Some(session) = close {

@@ -92,7 +92,10 @@ impl Simulator {
             Command::Define { name, value } => {
                 self.variables.insert(name, value);
             }
-            Command::Debug { raw, messages, sol } => self.debug = Debug { raw, messages, sol },
+            Command::Debug { raw, messages, sol } => {
+                self.debug = Debug { raw, messages, sol };
+                self.outbox.watched = messages;
+            }
             Command::Persist { on: None } => {}
             Command::Persist { on: Some(true) } => self.persistence = Persistence::On,
             Command::Persist { on: Some(false) } => self.persistence = Persistence::Off,

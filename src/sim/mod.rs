@@ -245,6 +245,7 @@ impl Simulator {
                 bmc::session_closed(&mut self.machine, lan.mc, lan.channel, session);
                 self.carry_out_actions(now, out);
             }
+            lan::Event::Command(command) => self.trace_session_command(lan, &command, out),
             lan::Event::Log(text) => out.list.push(Effect::Log { level: LogLevel::Info, text }),
         }
     }

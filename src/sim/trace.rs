@@ -1,5 +1,8 @@
-//! What `-d` and `debug` show: raw LAN bytes, decoded messages, SOL packets, as log lines a
+//! What `-d` and `debug` show: raw LAN bytes, messages by name, SOL packets, as log lines a
 //! person can read. Changes nothing.
+//!
+//! A line of a message says where it goes in or out, then session and sequence number, then
+//! an arrow (`->` to the BMC, `<-` from it), then what it is.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -8,12 +11,15 @@ use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
 use super::return_path::{ReturnPath, Target};
 use crate::bmc::LogLevel;
-use crate::command;
-use crate::ipmi::{Reply, Request, SEND_MESSAGE, netfn};
-use crate::wire::ipmb;
+use crate::command::describe;
+use crate::ipmi::{Reply, Request, netfn};
+use crate::lan;
+use crate::wire::ipmb::Message;
+use crate::wire::session20::{self, PayloadType};
+use crate::wire::{asf, rmcp, session15};
 
-/// Set User Password, network function App.
-const SET_USER_PASSWORD: u8 = 0x47;
+/// Activate Session, network function App.
+const ACTIVATE_SESSION: u8 = 0x3a;
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,14 +40,23 @@ pub(super) enum Way {
 }
 
 impl Simulator {
-    /// A datagram, as it stands on the wire.
+    /// A datagram, as it stands on the wire. What happens outside sessions has no other place
+    /// to be shown.
     pub(super) fn trace_datagram(&self, way: Way, lan: LanId, peer: SocketAddr, bytes: &[u8], out: &mut Effects) {
         if self.debug.raw {
             let (verb, preposition) = match way {
                 Way::In => ("receive", "from"),
                 Way::Out => ("send", "to"),
             };
-            show(out, format!("Raw LAN {verb} {preposition} {peer} (channel {}): {}", lan.channel, hex(bytes)));
+            let mut text = format!("Raw LAN {verb} {preposition} {peer} (channel {}):", lan.channel);
+            hex(bytes, &mut text);
+            show(out, text);
+        }
+        if self.debug.messages
+            && let Some(what) = sessionless(way, bytes)
+        {
+            let arrow = if way == Way::In { "->" } else { "<-" };
+            show(out, format!("{} {arrow}{what}", place(lan, peer)));
         }
     }
 
@@ -49,23 +64,37 @@ impl Simulator {
     pub(super) fn trace_request(&self, mc: u8, request: &Request<'_>, path: &ReturnPath, out: &mut Effects) {
         if self.debug.messages {
             let Request { netfn, cmd, lun, data, .. } = *request;
-            let name = name(netfn, cmd);
-            let data = if sets_password(netfn, cmd, data) { "...".to_owned() } else { hex(data) };
-            show(out, format!("{} -> MC {mc:#04x}.{lun}: {name} ({netfn:02x} {cmd:02x}) {data}", source(path)));
+            let mut text = format!("{} -> MC {mc:#04x} lun {lun}:", source(path));
+            describe::request(netfn, cmd, data, &mut text);
+            show(out, text);
         }
     }
 
     /// An answer on its way.
     pub(super) fn trace_answer(&self, path: &ReturnPath, reply: &Reply, out: &mut Effects) {
         if self.debug.messages {
-            let (netfn, cmd) = match path {
-                ReturnPath::Lan(_, to) => (to.netfn, to.cmd),
-                ReturnPath::Serial(_, to) => (to.netfn, to.cmd),
-                ReturnPath::Bridged(to) => (to.request.netfn, to.request.cmd),
+            let (mc, lun, netfn, cmd) = match path {
+                ReturnPath::Lan(lan, to) => (lan.mc, to.rs_lun, to.netfn, to.cmd),
+                ReturnPath::Serial(serial, to) => (serial.mc, to.rs_lun, to.netfn, to.cmd),
+                ReturnPath::Bridged(to) => (to.request.to, to.request.to_lun, to.request.netfn, to.request.cmd),
             };
-            let (name, code, data) = (name(netfn, cmd), reply.code().0, hex(reply.data()));
-            let target = source(path);
-            show(out, format!("{target} <- {name} ({:02x} {cmd:02x}): code {code:02x} {data}", netfn | 1));
+            let mut text = format!("{} <- MC {mc:#04x} lun {lun}:", source(path));
+            describe::answer(netfn, cmd, reply.bytes(), &mut text);
+            show(out, text);
+        }
+    }
+
+    /// A command about sessions that the LAN channel has answered.
+    pub(super) fn trace_session_command(&self, lan: LanId, command: &lan::SessionCommand, out: &mut Effects) {
+        if self.debug.messages {
+            let lan::SessionCommand { to, request, answer } = command;
+            let source = session(lan, to);
+            let mut text = format!("{source} -> MC {:#04x} lun {}:", lan.mc, to.rs_lun);
+            describe::request(to.netfn, to.cmd, request, &mut text);
+            show(out, text);
+            let mut text = format!("{source} <- MC {:#04x} lun {}:", lan.mc, to.rs_lun);
+            describe::answer(to.netfn, to.cmd, answer, &mut text);
+            show(out, text);
         }
     }
 
@@ -73,55 +102,95 @@ impl Simulator {
     pub(super) fn trace_sol(&self, way: Way, mc: u8, session: u32, packet: &[u8], out: &mut Effects) {
         if self.debug.sol {
             let arrow = if way == Way::In { "->" } else { "<-" };
-            show(out, format!("session {session:#010x} {arrow} SOL of MC {mc:#04x}: {}", hex(packet)));
+            let mut text = format!("session {session:#010x} {arrow} SOL of MC {mc:#04x}:");
+            hex(packet, &mut text);
+            show(out, text);
         }
     }
 }
 
 fn show(out: &mut Effects, text: String) {
-    let text = text.trim_end().to_owned();
     out.list.push(Effect::Log { level: LogLevel::Debug, text });
 }
 
-/// Whether a request is Set User Password, or carries one: passwords are for no log.
-fn sets_password(netfn: u8, cmd: u8, data: &[u8]) -> bool {
-    match (netfn, cmd, data) {
-        (netfn::APP, SET_USER_PASSWORD, _) => true,
-        (netfn::APP, SEND_MESSAGE, [_channel, message @ ..]) => {
-            // A broadcast has a 0 before the address.
-            let message = message.strip_prefix(&[0]).unwrap_or(message);
-            ipmb::Message::parse_unchecked(message)
-                .is_ok_and(|carried| sets_password(carried.netfn, carried.cmd, carried.data))
+/// A datagram outside sessions in words: discovery, and the messages of a login. `None` is a
+/// message in a session, which is shown when it has been decrypted, or no message at all.
+fn sessionless(way: Way, bytes: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    let packet = bytes.get(rmcp::HEADER_LENGTH..)?;
+    match rmcp::Repr::parse(bytes).ok()?.class {
+        rmcp::Class::Asf => {
+            let kind = match *packet.get(4)? {
+                asf::PRESENCE_PING => "Ping",
+                asf::PRESENCE_PONG => "Pong",
+                _ => return None,
+            };
+            let _ = write!(text, " ASF Presence {kind} tag={:#04x}", packet.get(5)?);
         }
-        _ => false,
+        rmcp::Class::Ipmi if packet.first() == Some(&session20::FORMAT) => {
+            let header = session20::Header::parse(packet).ok().filter(|header| header.session_id == 0)?;
+            let payload = packet.get(session20::HEADER_LENGTH..header.payload_end())?;
+            match header.payload_type {
+                PayloadType::Ipmi => message(payload, &mut text)?,
+                payload_type if describe::login(payload_type, payload, &mut text) => {}
+                _ => return None,
+            }
+        }
+        rmcp::Class::Ipmi => {
+            let packet = session15::Packet::parse(packet).ok()?;
+            let id = packet.header.session_id;
+            let temporary = way == Way::In && id & 1 == 1;
+            let activated = way == Way::Out
+                && Message::parse_unchecked(packet.message)
+                    .is_ok_and(|message| (message.netfn, message.cmd) == (netfn::APP | 1, ACTIVATE_SESSION));
+            if id != 0 && !temporary && !activated {
+                return None;
+            }
+            message(packet.message, &mut text)?;
+        }
     }
+    Some(text)
 }
 
-fn name(function: u8, cmd: u8) -> &'static str {
-    match (function & !1, cmd) {
-        (netfn::APP, SEND_MESSAGE) => "Send Message",
-        (request, _) => command::name(request, cmd).unwrap_or("unknown command"),
+fn message(bytes: &[u8], text: &mut String) -> Option<()> {
+    let message = Message::parse_unchecked(bytes).ok()?;
+    let _ = write!(text, " seq {}:", message.seq);
+    if message.is_response() {
+        describe::answer(message.netfn, message.cmd, message.data, text);
+    } else {
+        describe::request(message.netfn, message.cmd, message.data, text);
     }
+    Some(())
+}
+
+fn place(lan: LanId, peer: SocketAddr) -> String {
+    format!("LAN channel {} {peer}", lan.channel)
+}
+
+fn session(lan: LanId, to: &lan::ReplyTo) -> String {
+    format!("{} session {:#010x} seq {}", place(lan, to.peer), to.session, to.rq_seq)
 }
 
 fn source(path: &ReturnPath) -> String {
     match path {
-        ReturnPath::Lan(lan, to) => format!("{} session {:#010x} (channel {})", to.peer, to.session, lan.channel),
-        ReturnPath::Serial(serial, _) => format!("host (channel {})", serial.channel),
-        ReturnPath::Bridged(to) => match to.target {
-            Target::Session(_, session) => format!("session {session:#010x} (bridged)"),
-            Target::HostQueue => "host (bridged)".into(),
-            Target::Line(serial) => format!("line {} (bridged)", serial.channel),
-        },
+        ReturnPath::Lan(lan, to) => session(*lan, to),
+        ReturnPath::Serial(serial, to) => format!("host channel {} seq {}", serial.channel, to.sequence),
+        ReturnPath::Bridged(to) => {
+            let seq = to.request.seq;
+            match to.target {
+                Target::Session(lan, session) => {
+                    format!("LAN channel {} session {session:#010x} bridged seq {seq}", lan.channel)
+                }
+                Target::HostQueue => format!("host bridged seq {seq}"),
+                Target::Line(serial) => format!("host channel {} bridged seq {seq}", serial.channel),
+            }
+        }
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 3);
+fn hex(bytes: &[u8], text: &mut String) {
     for byte in bytes {
         // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x} ");
+        let _ = write!(text, " {byte:02x}");
     }
-    text.truncate(text.trim_end().len());
-    text
 }
