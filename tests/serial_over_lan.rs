@@ -3,14 +3,15 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
-use support::process::{self, Captured, Guarded, contains, eventually};
+use support::process::{self, contains, eventually};
 use support::pty::Pty;
+use support::sol::{Console, Machine};
 use support::{Bench, Ipmitool, Simulator, Subject};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -25,64 +26,8 @@ fn bmc(subject: Subject, sol: &str) -> (Bench, Simulator, Ipmitool) {
     (bench, simulator, Ipmitool::new(port, "admin", "admin"))
 }
 
-/// `ipmitool sol activate` on a terminal of its own.
-struct Console {
-    terminal: Pty,
-    client: Guarded,
-}
-
-impl Console {
-    fn open(client: &Ipmitool) -> Self {
-        let mut terminal = Pty::new();
-        let mut command = client.command(&["sol", "activate"]);
-        command.stdin(terminal.stdio()).stdout(terminal.stdio()).stderr(terminal.stdio());
-        let client = process::spawn(&mut command, "ipmitool");
-        assert!(terminal.wait_for("SOL Session operational", LIMIT), "{}", terminal.received.text());
-        // The original takes the first keystroke for a repetition (`sol.md` section 13).
-        terminal.write("\r");
-        thread::sleep(Duration::from_millis(100));
-        Self { terminal, client }
-    }
-
-    #[track_caller]
-    fn sees(&self, text: &str) {
-        assert!(self.terminal.wait_for(text, LIMIT), "`{text}` is not in {:?}", self.terminal.received.text());
-    }
-
-    fn close(mut self) {
-        self.terminal.write("\r~.");
-        assert!(process::wait(&mut self.client.0, LIMIT).is_some(), "{}", self.terminal.received.text());
-    }
-}
-
-/// A server that stands for the serial port of a virtual machine: what it got so far, and
-/// the connection, once there is one.
-struct Server {
-    port: u16,
-    connection: std::sync::mpsc::Receiver<(TcpStream, Captured)>,
-}
-
-impl Server {
-    fn new() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a server");
-        let port = listener.local_addr().expect("its address").port();
-        let (send, connection) = std::sync::mpsc::channel();
-        thread::spawn(move || {
-            if let Ok((stream, _)) = listener.accept() {
-                let captured = Captured::from(stream.try_clone().expect("a second handle"));
-                let _ = send.send((stream, captured));
-            }
-        });
-        Self { port, connection }
-    }
-
-    fn connected(&self) -> (TcpStream, Captured) {
-        self.connection.recv_timeout(LIMIT).expect("the simulator connects")
-    }
-}
-
 fn over_tcp(subject: Subject) {
-    let server = Server::new();
+    let server = Machine::new();
     let (_bench, _simulator, client) = bmc(subject, &format!("tcp:127.0.0.1:{}", server.port));
     let (mut machine, typed) = server.connected();
     let mut console = Console::open(&client);
@@ -103,7 +48,7 @@ fn over_tcp(subject: Subject) {
 }
 
 fn over_telnet(subject: Subject) {
-    let server = Server::new();
+    let server = Machine::new();
     let (_bench, _simulator, client) = bmc(subject, &format!("telnet:127.0.0.1:{}", server.port));
     let (mut machine, mut typed) = server.connected();
     let negotiation = typed.take_exactly(12, LIMIT);
@@ -121,7 +66,7 @@ fn over_telnet(subject: Subject) {
 
 /// A kernel log: nothing of it is lost or changed on the way to the console.
 fn long_output(subject: Subject) {
-    let server = Server::new();
+    let server = Machine::new();
     let (_bench, _simulator, client) = bmc(subject, &format!("tcp:127.0.0.1:{}", server.port));
     let (mut machine, _typed) = server.connected();
     let console = Console::open(&client);
@@ -187,7 +132,7 @@ fn unreachable_port_delays_nobody() {
 /// `backupfile=`: what came from the port in one life is shown in the next.
 #[test]
 fn the_history_survives_a_restart() {
-    let server = Server::new();
+    let server = Machine::new();
     let bench = Bench::new();
     let port = free_port();
     let sol = format!("  sol \"tcp:127.0.0.1:{}\" 115200 history=64,backupfile=console.log historyfru=9", server.port);
@@ -216,7 +161,7 @@ fn the_history_survives_a_restart() {
 /// The original drops the first keystroke of all: it takes it for a repetition.
 #[test]
 fn the_first_keystroke_arrives() {
-    let server = Server::new();
+    let server = Machine::new();
     let (_bench, _simulator, client) = bmc(Subject::under_test(), &format!("tcp:127.0.0.1:{}", server.port));
     let (_machine, typed) = server.connected();
     let mut terminal = Pty::new();

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::bmc::LogLevel;
 use crate::sim::{HostResult, JobId, SerialId};
+use crate::sol::LineEvent;
 
 /// What happened outside.
 #[derive(Debug)]
@@ -31,6 +32,13 @@ pub enum HostEvent {
     SolClosed {
         /// IPMB address of the MC.
         mc: u8,
+    },
+    /// Something else came from the SOL port of an MC.
+    SolLine {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// What.
+        event: LineEvent,
     },
     /// Bytes came from the SOL port of an MC.
     SolData {

@@ -1,14 +1,15 @@
 //! The SOL port of one MC: a tty, or a TCP peer (`sol.md` section 8).
 //!
-//! Owns one task that opens the port, carries bytes both ways, and opens it again 10 s
-//! after it was lost or could not be opened. Bytes only: telnet is the engine's.
+//! Owns one task that opens the port, carries bytes both ways, and opens it again when it was lost
+//! or could not be opened: soon at first, then less and less often. Bytes only: telnet is the
+//! engine's.
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -21,10 +22,15 @@ use super::tty::{FlowControl, Tty};
 use super::{HostEvent, HostEvents, report};
 use crate::bmc::LogLevel;
 use crate::config::model::SolTarget;
+use crate::sol::LineEvent;
 use crate::store::directory::message;
 
-/// Pause between two attempts to open a port.
+/// Longest pause between two attempts to open a port.
 pub const RETRY: Duration = Duration::from_secs(10);
+/// The first pause; each further one is twice as long.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// A port that was open for so long was open in earnest.
+const EARNEST: Duration = Duration::from_secs(1);
 /// How much is read at once.
 const PIECE: usize = 1024;
 
@@ -59,7 +65,7 @@ pub struct Settings {
     pub bit_rate: u32,
     /// Flow control, of a tty.
     pub flow_control: FlowControl,
-    /// Pause between two attempts.
+    /// Longest pause between two attempts.
     pub retry: Duration,
     /// Where lock files are kept.
     pub lock_directory: PathBuf,
@@ -91,29 +97,37 @@ struct Port {
 async fn run(mut port: Port, mut commands: UnboundedReceiver<SolCommand>) {
     let mc = port.settings.mc;
     let mut complaint = String::new();
+    let first = FIRST_RETRY.min(port.settings.retry);
+    let mut pause = first;
     loop {
         match port.open(&mut commands).await {
             None => return,
             Some(Ok(stream)) => {
                 complaint.clear();
                 report(&port.events, HostEvent::SolOpened { mc }).await;
+                let opened = Instant::now();
                 if port.serve(stream, &mut commands).await.is_none() {
                     return;
                 }
                 report(&port.events, HostEvent::SolClosed { mc }).await;
+                // Who accepts and hangs up again and again is no better than who refuses.
+                if opened.elapsed() >= EARNEST {
+                    pause = first;
+                }
             }
-            // The same trouble every ten seconds is worth one line.
+            // The same trouble again and again is worth one line.
             Some(Err(text)) if text == complaint => {}
             Some(Err(text)) => {
                 report(&port.events, HostEvent::Log { level: LogLevel::Warning, text: text.clone() }).await;
                 complaint = text;
             }
         }
-        let pause = tokio::time::sleep(port.settings.retry);
-        tokio::pin!(pause);
+        let wait = tokio::time::sleep(pause);
+        pause = (2 * pause).min(port.settings.retry);
+        tokio::pin!(wait);
         loop {
             tokio::select! {
-                () = &mut pause => break,
+                () = &mut wait => break,
                 command = commands.recv() => match command {
                     Some(command) => port.remember(&command),
                     None => return,
@@ -149,6 +163,10 @@ impl Port {
         if let Some(text) = remark {
             report(&self.events, HostEvent::Log { level: LogLevel::Warning, text }).await;
         }
+        if !tty.has_modem_lines() {
+            let text = format!("SOL device {device} has no modem lines");
+            report(&self.events, HostEvent::Log { level: LogLevel::Info, text }).await;
+        }
         if let Some((rts, dtr)) = self.lines {
             tty.set_modem_lines(rts, dtr);
         }
@@ -162,6 +180,14 @@ impl Port {
             SolCommand::ModemLines { rts, dtr } => self.lines = Some((*rts, *dtr)),
             SolCommand::BitRate(rate) => self.settings.bit_rate = *rate,
             SolCommand::Read(reading) => self.reading = *reading,
+        }
+    }
+
+    /// Tells of a modem line that changed. Nobody waits for such a change alone: it is seen when
+    /// something is read or written.
+    async fn look_at(&self, tty: &mut Tty) {
+        if let Some(event) = tty.look_at_modem_lines() {
+            report(&self.events, HostEvent::SolLine { mc: self.settings.mc, event }).await;
         }
     }
 
@@ -189,10 +215,24 @@ impl Port {
                 }
                 Step::Abandoned => return None,
                 Step::Received(count) => {
-                    let bytes = buffer.get(..count).unwrap_or_default().to_vec();
-                    report(&self.events, HostEvent::SolData { mc, bytes }).await;
+                    let mut bytes = buffer.get(..count).unwrap_or_default().to_vec();
+                    if let Stream::Tty(tty) = &mut stream {
+                        let breaks = tty.take_marks(&mut bytes);
+                        if breaks > 0 {
+                            report(&self.events, HostEvent::SolLine { mc, event: LineEvent::Break }).await;
+                        }
+                        self.look_at(tty).await;
+                    }
+                    if !bytes.is_empty() {
+                        report(&self.events, HostEvent::SolData { mc, bytes }).await;
+                    }
                 }
-                Step::Sent(count) => report(&self.events, HostEvent::SolWritten { mc, count }).await,
+                Step::Sent(count) => {
+                    report(&self.events, HostEvent::SolWritten { mc, count }).await;
+                    if let Stream::Tty(tty) = &mut stream {
+                        self.look_at(tty).await;
+                    }
+                }
                 Step::Ended | Step::Failed(_) => return Some(()),
             }
         }
@@ -304,6 +344,8 @@ mod tests {
         let Some(HostEvent::Log { text, .. }) = queue.recv().await else { panic!() };
         assert!(text.starts_with("Error opening SOL device"), "{text}");
         std::os::unix::fs::symlink(nix::unistd::ttyname(&pair.slave).unwrap(), &link).unwrap();
+        let Some(HostEvent::Log { text, .. }) = queue.recv().await else { panic!() };
+        assert!(text.ends_with("has no modem lines"), "{text}");
         assert!(matches!(queue.recv().await, Some(HostEvent::SolOpened { .. })));
         for command in [SolCommand::Break, SolCommand::ModemLines { rts: true, dtr: true }, SolCommand::BitRate(9600)] {
             sol.send(command).unwrap();

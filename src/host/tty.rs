@@ -20,6 +20,7 @@ use tokio_serial::{SerialPort, SerialStream};
 
 use super::lock_file::{self, Held, LockError, LockFile};
 use crate::config::text::os_string;
+use crate::sol::LineEvent;
 use crate::store::directory::message;
 
 /// Hardware flow control.
@@ -40,6 +41,53 @@ pub struct Tty {
     /// descriptor.
     control: OwnedFd,
     _lock: Option<LockFile>,
+    marks: Marks,
+    /// Whether the other end was there when last looked; `None`: the device has no modem lines.
+    ready: Option<bool>,
+}
+
+/// The driver's marks in what is read (`PARMRK`): `FF FF` is a character FF, `FF 00 00` a break.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Marks {
+    #[default]
+    None,
+    /// Behind `FF`.
+    Marked,
+    /// Behind `FF 00`.
+    Fault,
+}
+
+impl Marks {
+    /// Takes the marks out of `bytes`, and says how many breaks there were.
+    fn take_out(&mut self, bytes: &mut Vec<u8>) -> usize {
+        let mut breaks = 0;
+        bytes.retain(|&byte| match (*self, byte) {
+            (Self::None, 0xff) => {
+                *self = Self::Marked;
+                false
+            }
+            (Self::None, _) => true,
+            (Self::Marked, 0) => {
+                *self = Self::Fault;
+                false
+            }
+            (Self::Marked, _) => {
+                *self = Self::None;
+                true
+            }
+            (Self::Fault, 0) => {
+                *self = Self::None;
+                breaks += 1;
+                false
+            }
+            // A character with a fault is still a character.
+            (Self::Fault, _) => {
+                *self = Self::None;
+                true
+            }
+        });
+        breaks
+    }
 }
 
 /// Why a device is not open.
@@ -95,8 +143,9 @@ impl Tty {
         set_up(&mut settings, flow_control);
         settings.set_speed(speed(bit_rate)).map_err(configure)?;
         tcsetattr(&control, OptionalActions::Now, &settings).map_err(configure)?;
-        let tty = Self { stream, control, _lock: lock };
+        let mut tty = Self { stream, control, _lock: lock, marks: Marks::None, ready: None };
         let _ = tty.stream.clear_break();
+        tty.ready = tty.is_ready();
         Ok((tty, remark))
     }
 
@@ -105,6 +154,36 @@ impl Tty {
         let mut settings = tcgetattr(&self.control)?;
         settings.set_speed(speed(bits_per_second))?;
         Ok(tcsetattr(&self.control, OptionalActions::Now, &settings)?)
+    }
+
+    /// Takes what the driver says of the line out of what was read: how many breaks there were.
+    pub fn take_marks(&mut self, bytes: &mut Vec<u8>) -> usize {
+        self.marks.take_out(bytes)
+    }
+
+    /// Whether the device has modem lines; a pty has none.
+    pub fn has_modem_lines(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// Whether DSR or DCD came or went since the last look. A cable without these lines never
+    /// changes them, so nothing is ever said of it.
+    pub fn look_at_modem_lines(&mut self) -> Option<LineEvent> {
+        let before = self.ready?;
+        let ready = self.is_ready()?;
+        self.ready = Some(ready);
+        match (before, ready) {
+            (true, false) => Some(LineEvent::NotReady),
+            (false, true) => Some(LineEvent::Ready),
+            _ => None,
+        }
+    }
+
+    /// Whether the other end raises its DTR, which is our DSR or DCD.
+    fn is_ready(&mut self) -> Option<bool> {
+        let data_set = self.stream.read_data_set_ready().ok()?;
+        let carrier = self.stream.read_carrier_detect().ok()?;
+        Some(data_set || carrier)
     }
 
     /// Sets the modem lines; a pty has none.
@@ -151,7 +230,8 @@ impl AsyncWrite for Tty {
 
 /// Raw, eight bits, no parity, one stop bit, no modem control.
 fn set_up(settings: &mut Termios, flow_control: FlowControl) {
-    settings.input_modes = InputModes::IGNBRK;
+    // Breaks are marked, not passed over as in the original: the console is told of them.
+    settings.input_modes = InputModes::PARMRK;
     settings.output_modes = OutputModes::empty();
     settings.local_modes = LocalModes::empty();
     settings.control_modes = ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL;
@@ -198,9 +278,27 @@ mod tests {
         }
         assert_eq!(seen[..], bytes[..]);
         nix::unistd::write(&pair.master, &bytes).unwrap();
-        let mut seen = [0; 256];
+        // FF is marked.
+        let mut seen = vec![0; 257];
         tty.read_exact(&mut seen).await.unwrap();
-        assert_eq!(seen[..], bytes[..]);
+        assert_eq!(tty.take_marks(&mut seen), 0);
+        assert_eq!(seen, bytes);
+        assert!(!tty.has_modem_lines());
+        assert_eq!(tty.look_at_modem_lines(), None);
+    }
+
+    #[test]
+    fn marks_are_taken_out_however_they_are_cut() {
+        let marked = [b'a', 0xff, 0xff, 0xff, 0, 0, b'b', 0, 0xff, 0, b'c', 0xff, 0xff, 0xff, 0, 0, 0xff, 0, 0];
+        for size in 1..=marked.len() {
+            let (mut marks, mut breaks, mut data) = (Marks::None, 0, Vec::new());
+            for piece in marked.chunks(size) {
+                let mut piece = piece.to_vec();
+                breaks += marks.take_out(&mut piece);
+                data.extend(piece);
+            }
+            assert_eq!((breaks, data.as_slice()), (3, &b"a\xffb\0c\xff"[..]), "pieces of {size}");
+        }
     }
 
     #[tokio::test]
@@ -208,7 +306,7 @@ mod tests {
         let pair = openpty(None, None).unwrap();
         let (mut tty, _) = open_pty(&pair.slave, FlowControl::RtsCts).unwrap();
         let seen = tcgetattr(&pair.slave).unwrap();
-        assert_eq!(seen.input_flags, InputFlags::IGNBRK);
+        assert_eq!(seen.input_flags, InputFlags::PARMRK);
         assert!(seen.output_flags.is_empty() && seen.local_flags.is_empty());
         assert!(seen.control_flags.contains(ControlFlags::CRTSCTS | ControlFlags::CLOCAL | ControlFlags::CS8));
         assert!(!seen.control_flags.contains(ControlFlags::HUPCL));

@@ -285,6 +285,18 @@ impl LanChannel {
         }
     }
 
+    /// Tells the client of an RMCP+ session what only ipmitool's console takes for the end of SOL.
+    pub fn send_farewell(&mut self, session: u32, out: &mut Outbox) {
+        if let Some(session) = self.sessions.get(&session)
+            && session.link.is_rmcp_plus()
+        {
+            out.datagram(session.peer, |out| {
+                rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: rmcp::Class::Asf }.emit(out);
+                asf::Farewell.emit(out);
+            });
+        }
+    }
+
     /// Ends all sessions and logins of a user.
     pub fn close_sessions_of_user(&mut self, user: u8, out: &mut Outbox) {
         self.logins.remove_user(user);

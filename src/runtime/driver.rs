@@ -375,6 +375,7 @@ impl<S: System> Driver<S> {
         match event {
             HostEvent::SolOpened { mc } => system.sol_opened(now, mc, effects),
             HostEvent::SolClosed { mc } => system.sol_closed(now, mc, effects),
+            HostEvent::SolLine { mc, event } => system.sol_line(now, mc, event, effects),
             HostEvent::SolData { mc, bytes } => system.sol_data(now, mc, &bytes, effects),
             HostEvent::SolWritten { mc, count } => system.sol_written(now, mc, count, effects),
             HostEvent::SerialConnected { serial, connection } => {

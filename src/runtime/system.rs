@@ -7,6 +7,7 @@ use crate::config::command::Statement;
 use crate::config::model::{Address, Config};
 use crate::ipmi::Moment;
 use crate::sim::{Change, ConsoleId, Effects, HostResult, JobId, LanId, SerialId, Simulator, StatementOutcome};
+use crate::sol::LineEvent;
 
 macro_rules! system {
     ($($(#[$doc:meta])* fn $name:ident(&mut self, $($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
@@ -55,6 +56,8 @@ system! {
     fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects);
     /// A SOL port is lost.
     fn sol_closed(&mut self, now: Moment, mc: u8, out: &mut Effects);
+    /// Something else from a SOL port.
+    fn sol_line(&mut self, now: Moment, mc: u8, event: LineEvent, out: &mut Effects);
     /// Bytes from a SOL port.
     fn sol_data(&mut self, now: Moment, mc: u8, bytes: &[u8], out: &mut Effects);
     /// A SOL port took bytes.

@@ -11,7 +11,7 @@ use crate::bmc::sol_parameters::Pace;
 use crate::bmc::{Controller, LogLevel};
 use crate::config::model::{SolConfig, SolTarget};
 use crate::ipmi::Moment;
-use crate::sol::{self, Engine};
+use crate::sol::{self, Engine, LineEvent};
 
 /// How much of a backup file is looked at, at least.
 const LONGEST_BACKUP: usize = 16 << 20;
@@ -160,9 +160,11 @@ impl Simulator {
     pub(super) fn sol_deactivated(&mut self, now: Moment, mc: u8, instance: u8, by: Option<u32>, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         let slot = &mut self.sols[index];
+        let mut told = None;
         if instance == 1 {
             if slot.engine.session() != by {
                 slot.engine.announce_deactivation(&mut self.sol_outputs);
+                told = slot.holders[0];
             }
             slot.engine.deactivate(&mut self.sol_outputs);
         } else {
@@ -170,6 +172,12 @@ impl Simulator {
         }
         // What the engine has to say to the holder goes out before it stops being one.
         self.sol_carry_out(now, index, out);
+        if let Some((lan, session)) = told
+            && let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan)
+        {
+            slot.channel.send_farewell(session, &mut self.outbox);
+            self.flush_outbox(now, lan, out);
+        }
         if let Some(holder) = self.sols[index].holders.get_mut(usize::from(instance.saturating_sub(1))) {
             *holder = None;
         }
@@ -183,6 +191,17 @@ impl Simulator {
     /// The SOL port of an MC is lost.
     pub fn sol_closed(&mut self, now: Moment, mc: u8, out: &mut Effects) {
         self.with_engine(now, mc, out, |engine, outputs| engine.port_closed(outputs));
+    }
+
+    /// Something else than bytes came from the SOL port of an MC.
+    pub fn sol_line(&mut self, now: Moment, mc: u8, event: LineEvent, out: &mut Effects) {
+        self.with_engine(now, mc, out, |engine, outputs| engine.line(now, event, outputs));
+    }
+
+    /// Parameter 6 was set.
+    pub(super) fn sol_bit_rate_set(&mut self, now: Moment, mc: u8, bits_per_second: u32, out: &mut Effects) {
+        out.list.push(Effect::SolBitRate { mc, bits_per_second });
+        self.with_engine(now, mc, out, |engine, outputs| engine.set_bit_rate(bits_per_second, outputs));
     }
 
     /// Bytes came from the SOL port of an MC.

@@ -736,7 +736,9 @@ fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
     assert_eq!(second.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0]), [0x80]);
     let packet = second.request(6, 0x49, &[1, 1, 0, 0, 0, 0]);
     rig.send(&packet);
-    assert_eq!(rig.sent.len(), 2, "one for the holder, one answer");
+    let farewell = b"\x06\x00\xff\x06\x00\x00\x11\xbe\x40\xff\x00\x10\x00\x00\x11\xbe\0\0\0\0\0\0\0\0\0\0\0\0";
+    assert_eq!(rig.sent.len(), 3, "two for the holder, one answer");
+    assert_eq!(rig.sent[1].1, farewell, "what ipmitool's console listens to");
     assert_eq!(second.ask(&mut rig, 6, 0x4a, &[1])[..3], [0, 1, 0]);
 }
 

@@ -38,6 +38,20 @@ const OUTPUT_CAPACITY_WITH_HISTORY: usize = 65536;
 /// come later.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How often a break is told in a packet of its own, at most.
+const BREAK_PAUSE: Duration = Duration::from_millis(100);
+
+/// What happened on the line of the port, besides characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineEvent {
+    /// A break was received.
+    Break,
+    /// What is at the other end is there: its DTR is raised (our DSR, or DCD).
+    Ready,
+    /// It was there and dropped the line.
+    NotReady,
+}
+
 /// How a port is to be treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -104,7 +118,14 @@ pub struct Engine {
     /// The packet that waits for the port.
     parked: Option<Parked>,
     lines: ModemLines,
-    telnet: telnet::Decoder,
+    /// Whether the other end of an open port is there, as far as the modem lines tell.
+    ready: bool,
+    /// A break came that no packet has told of.
+    break_seen: bool,
+    /// When a break was told in a packet of its own.
+    break_told: Option<Moment>,
+    telnet: telnet::Connection,
+    aside: telnet::Aside,
     /// What the last read from a telnet port held.
     decoded: Vec<u8>,
     /// Holder of instance 2.
@@ -134,7 +155,11 @@ impl Engine {
             to_port: PortQueue::new(escaping),
             parked: None,
             lines: ModemLines::RAISED,
-            telnet: telnet::Decoder::default(),
+            ready: true,
+            break_seen: false,
+            break_told: None,
+            telnet: telnet::Connection::default(),
+            aside: telnet::Aside::default(),
             decoded: Vec::new(),
             history_session: None,
             history: Sender::new(HISTORY_PACKET, Counting::Whole),
@@ -179,6 +204,7 @@ impl Engine {
         self.from_console = Receiver::default();
         self.parked = None;
         self.overrun = false;
+        self.break_seen = false;
     }
 
     /// The session that holds instance 1.
@@ -297,12 +323,60 @@ impl Engine {
         }
     }
 
-    /// Sets the modem lines of a tty, if they are not so already. With a history they stay
-    /// raised all the time.
+    /// Sets the modem lines of a tty or of a console server's port, if they are not so already.
+    /// With a history they stay raised all the time.
     fn set_lines(&mut self, lines: ModemLines, out: &mut Outbox) {
-        if self.settings.tty && !self.settings.history && self.lines != lines {
-            self.lines = lines;
+        if self.settings.history || self.lines == lines {
+            return;
+        }
+        self.lines = lines;
+        if self.settings.tty {
             out.modem_lines(lines.rts, lines.dtr);
+        } else if self.telnet.controls_port() {
+            let mut command = Vec::new();
+            telnet::modem_lines(lines.rts, lines.dtr, &mut command);
+            self.to_port.insert(&command);
+            self.to_port.hand_over(out);
+        }
+    }
+
+    /// The speed of the port shall be another. A tty is told by others; a console server behind
+    /// telnet is told here.
+    pub fn set_bit_rate(&mut self, bits_per_second: u32, out: &mut Outbox) {
+        if self.telnet.controls_port() {
+            let mut command = Vec::new();
+            telnet::bit_rate(bits_per_second, &mut command);
+            self.to_port.insert(&command);
+            self.to_port.hand_over(out);
+        }
+    }
+
+    /// Something happened on the line. The console is told: in the status of the next packet, or
+    /// in one of its own when there is none.
+    pub fn line(&mut self, now: Moment, event: LineEvent, out: &mut Outbox) {
+        match event {
+            LineEvent::Break => {
+                self.break_seen = self.session.is_some();
+                let soon = self.break_told.is_some_and(|told| now.since(told) < BREAK_PAUSE);
+                if self.break_seen && !soon {
+                    self.break_told = Some(now);
+                    self.tell(out);
+                }
+            }
+            LineEvent::Ready | LineEvent::NotReady => {
+                let ready = event == LineEvent::Ready;
+                if std::mem::replace(&mut self.ready, ready) != ready {
+                    self.tell(out);
+                }
+            }
+        }
+    }
+
+    /// Sends a status without anything else.
+    fn tell(&mut self, out: &mut Outbox) {
+        if let Some(session) = self.session {
+            let header = self.header(0, None);
+            out.packet(session, |bytes| header.emit(bytes));
         }
     }
 
@@ -319,7 +393,8 @@ impl Engine {
     /// The port was opened.
     pub fn port_opened(&mut self, _now: Moment, out: &mut Outbox) {
         self.to_port.open();
-        self.telnet = telnet::Decoder::default();
+        self.ready = true;
+        self.telnet = telnet::Connection::default();
         if self.settings.tty {
             out.modem_lines(self.lines.rts, self.lines.dtr);
         }
@@ -327,6 +402,7 @@ impl Engine {
             self.to_port.insert(telnet::GREETING);
             self.to_port.hand_over(out);
         }
+        self.tell(out);
     }
 
     /// The port was lost. The session stays, and what it types is dropped meanwhile.
@@ -334,6 +410,8 @@ impl Engine {
         self.parked = None;
         if self.to_port.close() {
             self.let_console_go_on(out);
+        } else {
+            self.tell(out);
         }
     }
 
@@ -345,7 +423,17 @@ impl Engine {
         }
         let mut decoded = std::mem::take(&mut self.decoded);
         decoded.clear();
-        self.telnet.decode(bytes, &mut decoded);
+        let mut aside = std::mem::take(&mut self.aside);
+        self.telnet.decode(bytes, &mut decoded, &mut aside);
+        for event in aside.events.drain(..) {
+            self.line(now, event, out);
+        }
+        if !aside.answers.is_empty() {
+            self.to_port.insert(&aside.answers);
+            self.to_port.hand_over(out);
+            aside.answers.clear();
+        }
+        self.aside = aside;
         self.output(now, &decoded, out);
         self.decoded = decoded;
         &self.decoded
@@ -458,10 +546,19 @@ impl Engine {
         }
     }
 
-    fn header(&self, sequence: u8, answer: Option<Acknowledgement>) -> Packet<'static> {
-        let Some(answer) = answer else { return Packet { sequence, ..Packet::default() } };
-        let status = if self.to_port.is_held() { Status::NACK } else { Status::CLEAR };
-        Packet { sequence, acknowledged: answer.sequence, accepted: answer.accepted, control: status.0, data: &[] }
+    fn header(&mut self, sequence: u8, answer: Option<Acknowledgement>) -> Packet<'static> {
+        let mut control = 0;
+        if !(self.to_port.is_open() && self.ready) {
+            control |= Status::UNAVAILABLE.0;
+        }
+        if std::mem::take(&mut self.break_seen) {
+            control |= Status::BREAK.0;
+        }
+        let Some(answer) = answer else { return Packet { sequence, control, ..Packet::default() } };
+        if self.to_port.is_held() {
+            control |= Status::NACK.0;
+        }
+        Packet { sequence, acknowledged: answer.sequence, accepted: answer.accepted, control, data: &[] }
     }
 }
 

@@ -57,6 +57,11 @@ impl PortQueue {
         std::mem::take(&mut self.held)
     }
 
+    /// Whether the port is open.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Whether characters are not taken at present.
     pub fn is_held(&self) -> bool {
         self.held

@@ -62,6 +62,24 @@ impl Pong {
     }
 }
 
+/// A presence pong of a system that has no IPMI, which nobody asked for.
+///
+/// ipmitool 1.8.19 looks at no status bit of SOL packets, but its console ends when this comes ("SOL
+/// session closed by BMC"). Other clients pass over ASF messages in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Farewell;
+
+impl Farewell {
+    /// Appends the message.
+    pub fn emit(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&IANA);
+        // FFh: the tag of a message that is no answer.
+        out.extend_from_slice(&[PRESENCE_PONG, 0xff, 0, 16]);
+        out.extend_from_slice(&IANA);
+        out.extend_from_slice(&[0; 12]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +92,13 @@ mod tests {
         let mut out = Vec::new();
         Ping { tag: 0x2a }.emit(&mut out);
         assert_eq!(out, bytes);
+    }
+
+    #[test]
+    fn a_farewell_supports_nothing() {
+        let mut out = Vec::new();
+        Farewell.emit(&mut out);
+        assert_eq!(out, hex!("000011be 40 ff 00 10  000011be 00000000 00 00 000000000000"));
     }
 
     #[test]

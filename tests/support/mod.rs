@@ -20,6 +20,7 @@ pub mod relay;
 pub mod replay;
 pub mod rmcp_client;
 pub mod simulator;
+pub mod sol;
 pub mod subject;
 pub mod tshark;
 pub mod vm_host;

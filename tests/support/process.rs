@@ -49,6 +49,11 @@ impl Captured {
         String::from_utf8_lossy(&content.bytes).into_owned()
     }
 
+    /// The bytes so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.shared.0.lock().expect("the collected output").bytes.clone()
+    }
+
     /// Waits until the text contains `wanted`; false when it ends or the time is over first.
     pub fn wait_for(&self, wanted: &str, limit: Duration) -> bool {
         self.wait(limit, |content| contains(&content.bytes, wanted.as_bytes())).is_some_and(|content| content)

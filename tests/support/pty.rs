@@ -74,6 +74,21 @@ impl Pty {
         self.master.write_all(text.as_bytes()).expect("the terminal takes it");
     }
 
+    /// Writes bytes, as the machine (or the person) at the far end.
+    pub fn write_bytes(&mut self, bytes: &[u8]) {
+        self.master.write_all(bytes).expect("the terminal takes it");
+    }
+
+    /// The far end once more.
+    pub fn master(&self) -> File {
+        self.master.try_clone().expect("a second handle")
+    }
+
+    /// The near end, to look at its settings.
+    pub fn near(&self) -> &OwnedFd {
+        &self.slave
+    }
+
     /// Waits until `text` came out.
     pub fn wait_for(&self, text: &str, limit: Duration) -> bool {
         self.received.wait_for(text, limit)

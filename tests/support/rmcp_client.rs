@@ -20,6 +20,7 @@ const CONSOLE_ADDRESS: u8 = 0x81;
 const INTEGRITY_LENGTH: usize = 12;
 
 const IPMI: u8 = 0x00;
+const SOL: u8 = 0x01;
 const OPEN_REQUEST: u8 = 0x10;
 const OPEN_RESPONSE: u8 = 0x11;
 const RAKP1: u8 = 0x12;
@@ -199,11 +200,36 @@ impl RmcpClient {
 
     /// The next packet of the session, with a message in it.
     pub fn seal(&mut self, message: &[u8]) -> Vec<u8> {
-        let mut body = message.to_vec();
+        self.seal_payload(IPMI, message)
+    }
+
+    fn seal_payload(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
+        let mut body = payload.to_vec();
         let pad = 15 - body.len() % 16;
         body.extend(1..=pad as u8);
         body.push(pad as u8);
-        self.seal_padded(IPMI, body)
+        self.seal_padded(payload_type, body)
+    }
+
+    /// The session's id, as the BMC knows it.
+    pub fn session(&self) -> u32 {
+        self.session
+    }
+
+    /// Sends a SOL packet: header and characters.
+    pub fn send_sol(&mut self, packet: &[u8]) {
+        let packet = self.seal_payload(SOL, packet);
+        let _ = self.socket.send(&packet);
+    }
+
+    /// The next SOL packet of this session, header and characters.
+    pub fn receive_sol(&mut self, end: Instant) -> Option<Vec<u8>> {
+        self.receive_payload(SOL, end)
+    }
+
+    /// Forgets the session without a word, as a client that was killed does.
+    pub fn vanish(mut self) {
+        self.session = 0;
     }
 
     /// The next packet of the session, of any payload type and with any pad; whole blocks of
@@ -229,22 +255,26 @@ impl RmcpClient {
 
     /// The next IPMI message of this session; what does not belong to it is passed over.
     fn receive(&mut self, end: Instant) -> Option<Vec<u8>> {
+        self.receive_payload(IPMI, end)
+    }
+
+    fn receive_payload(&mut self, payload_type: u8, end: Instant) -> Option<Vec<u8>> {
         let mut datagram = [0; 2048];
         loop {
             let left = end.checked_duration_since(Instant::now()).filter(|d| !d.is_zero())?;
             self.socket.set_read_timeout(Some(left)).ok()?;
             let count = self.socket.recv(&mut datagram).ok()?;
-            if let Some(message) = self.unpack(&datagram[..count]) {
+            if let Some(message) = self.unpack(payload_type, &datagram[..count]) {
                 return Some(message);
             }
         }
     }
 
-    fn unpack(&self, datagram: &[u8]) -> Option<Vec<u8>> {
+    fn unpack(&self, payload_type: u8, datagram: &[u8]) -> Option<Vec<u8>> {
         let kind = *datagram.get(5)?;
         let session = u32::from_le_bytes(array(datagram, 6).ok()?);
         let length = usize::from(u16::from_le_bytes(array(datagram, 14).ok()?));
-        if datagram[4] != 6 || kind != IPMI | ENCRYPTED | AUTHENTICATED || session != self.console_session {
+        if datagram[4] != 6 || kind != payload_type | ENCRYPTED | AUTHENTICATED || session != self.console_session {
             return None;
         }
         let (covered, code) = datagram.split_at_checked(datagram.len() - INTEGRITY_LENGTH)?;
@@ -260,12 +290,15 @@ impl RmcpClient {
             .ok()?;
         let pad = usize::from(*body.last()?);
         body.truncate(body.len().checked_sub(pad + 1)?);
-        (body.len() >= 8).then_some(body)
+        (body.len() >= if payload_type == SOL { 4 } else { 8 }).then_some(body)
     }
 }
 
 impl Drop for RmcpClient {
     fn drop(&mut self) {
+        if self.session == 0 {
+            return;
+        }
         let session = self.session.to_le_bytes();
         self.request_within(6 << 2, 0x3c, &session, Duration::from_millis(200), 1);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ipmi::Moment;
-use crate::sol::{Engine, Outbox, Output, Settings, Timing};
+use crate::sol::{Engine, LineEvent, Outbox, Output, Settings, Timing};
 
 /// The session that holds the port in most tests.
 pub const SESSION: u32 = 0x0200_0001;
@@ -126,6 +126,14 @@ impl Bench {
     pub fn close_port(&mut self) {
         self.under_way = 0;
         self.run(|engine, _, out| engine.port_closed(out));
+    }
+
+    pub fn line(&mut self, event: LineEvent) {
+        self.run(|engine, now, out| engine.line(now, event, out));
+    }
+
+    pub fn set_bit_rate(&mut self, bits_per_second: u32) {
+        self.run(|engine, _, out| engine.set_bit_rate(bits_per_second, out));
     }
 
     /// Bytes come from the port; the history's share.

@@ -1,6 +1,7 @@
 //! What the port is told and how it is protected: `sol.md` sections 5, 7 and 8.
 
 use super::bench::*;
+use crate::sol::LineEvent;
 use crate::sol::Settings;
 use hex_literal::hex;
 
@@ -115,13 +116,14 @@ fn a_hold_ends_with_the_port() {
     let mut bench = held();
     assert!(bench.types(5, b"y").is_empty());
     bench.close_port();
-    assert_eq!(bench.sent(), [hex!("00 04 ff 00")]);
-    // Without a port everything is acknowledged and dropped.
+    assert_eq!(bench.sent(), [hex!("00 04 ff 20")]);
+    // Without a port everything is acknowledged and dropped, and the status says so.
     let before = bench.written.len();
-    assert_eq!(bench.types(5, b"y"), [hex!("00 05 01 00")]);
-    assert_eq!(bench.types(6, b"yyy"), [hex!("00 06 03 00")]);
+    assert_eq!(bench.types(5, b"y"), [hex!("00 05 01 20")]);
+    assert_eq!(bench.types(6, b"yyy"), [hex!("00 06 03 20")]);
     assert_eq!(bench.written.len(), before);
     bench.open_port();
+    assert_eq!(bench.sent(), [hex!("00 00 00 00")]);
     bench.port = PortBehaviour::Eager;
     assert_eq!(bench.types(7, b"z"), [hex!("00 07 01 00")]);
     assert_eq!(bench.written[before..], *b"z");
@@ -144,12 +146,14 @@ fn a_parked_packet_does_not_outlive_its_session() {
 fn the_session_survives_the_port() {
     let mut bench = Bench::new(PLAIN);
     bench.port_says(b"last words");
-    bench.close_port();
-    bench.acknowledges(1, 10);
     bench.sent();
+    bench.close_port();
+    assert_eq!(bench.sent(), [hex!("00 00 00 20")], "characters cannot be passed on");
+    bench.acknowledges(1, 10);
     bench.open_port();
+    assert_eq!(bench.sent(), [hex!("00 00 00 00")], "now they can");
     bench.wait_s(20);
-    assert!(bench.sent().is_empty(), "no empty packet");
+    assert!(bench.sent().is_empty(), "no empty packet with a number");
     bench.port_says(b"hello");
     assert_eq!(bench.sent(), [packet([2, 0, 0, 0], b"hello")]);
 }
@@ -347,8 +351,75 @@ fn telnet_greets_hides_and_doubles() {
     // Nothing but negotiation makes no packet.
     assert!(bench.port_says(&hex!("ff fb 01")).is_empty());
     assert!(bench.sent().is_empty());
+    bench.written.clear();
     assert_eq!(bench.types(1, &hex!("61 ff 62")), [hex!("00 01 03 00")]);
     assert_eq!(bench.written, hex!("61 ff ff 62"));
+}
+
+/// The original reports neither.
+#[test]
+fn breaks_and_a_dropped_line_are_reported() {
+    let mut bench = Bench::new(TTY);
+    bench.line(LineEvent::Break);
+    assert_eq!(bench.sent(), [hex!("00 00 00 04")], "in a packet of its own");
+    // A flood of breaks is no flood of packets; the next packet tells of them once more.
+    for _ in 0..100 {
+        bench.line(LineEvent::Break);
+    }
+    assert!(bench.sent().is_empty());
+    bench.port_says(b"x");
+    bench.acknowledges(1, 1);
+    bench.port_says(b"y");
+    assert_eq!(bench.sent(), [packet([1, 0, 0, 4], b"x"), packet([2, 0, 0, 0], b"y")]);
+    bench.acknowledges(2, 1);
+    bench.wait_ms(100);
+    bench.line(LineEvent::Break);
+    assert_eq!(bench.sent(), [hex!("00 00 00 04")]);
+
+    bench.line(LineEvent::NotReady);
+    bench.line(LineEvent::NotReady);
+    assert_eq!(bench.sent(), [hex!("00 00 00 20")]);
+    assert_eq!(bench.types(1, b"k"), [hex!("00 01 01 20")], "the line may hold it: it is passed on");
+    bench.line(LineEvent::Ready);
+    assert_eq!(bench.sent(), [hex!("00 00 00 00")]);
+    // Nobody is told when nobody is there, and a new session does not hear of old breaks.
+    bench.deactivate();
+    bench.line(LineEvent::Break);
+    bench.line(LineEvent::NotReady);
+    assert!(bench.sent().is_empty());
+    bench.activate(SESSION);
+    assert_eq!(bench.types(1, b"k"), [hex!("00 01 01 20")]);
+    // A port that was opened anew is there until it says otherwise.
+    bench.close_port();
+    bench.open_port();
+    assert_eq!(bench.sent().last(), Some(&hex!("00 00 00 00").to_vec()));
+}
+
+#[test]
+fn a_console_server_behind_telnet_is_controlled() {
+    let mut bench = Bench::new(TELNET);
+    bench.console(&hex!("00 00 00 08"));
+    bench.console(&hex!("00 00 00 00"));
+    bench.written.clear();
+    bench.port_says(&hex!("ff fd 2c"));
+    assert_eq!(bench.written, hex!("ff fb 2c ff fa 2c 0a 10 ff f0 ff fa 2c 0b aa ff f0"));
+    bench.written.clear();
+    bench.console(&hex!("00 00 00 0c"));
+    assert_eq!(bench.written, hex!("ff fa 2c 05 0c ff f0 ff fa 2c 05 09 ff f0"));
+    bench.sent();
+    bench.port_says(&hex!("ff fa 2c 6a 10 ff f0"));
+    assert_eq!(bench.sent(), [hex!("00 00 00 04")]);
+    bench.port_says(&hex!("ff fa 2c 6b 0a ff f0"));
+    assert_eq!(bench.sent(), [hex!("00 00 00 20")]);
+    bench.written.clear();
+    bench.set_bit_rate(9600);
+    assert_eq!(bench.written, hex!("ff fa 2c 01 00 00 25 80 ff f0"));
+    // Another connection is another console server.
+    bench.close_port();
+    bench.open_port();
+    bench.written.clear();
+    bench.set_bit_rate(9600);
+    assert!(bench.written.is_empty());
 }
 
 #[test]
