@@ -254,6 +254,22 @@ fn serial_over_lan_parameters() {
         .assert_says(&format!("Payload Port : {}", running.port));
 }
 
+/// Filters, policies, destinations and the state of event filtering.
+#[test]
+fn event_filtering() {
+    let running = minimal();
+    let client = running.client();
+    client.ok("pef info").assert_says("0x51 | 16 | 15");
+    client.ok("pef capabilities");
+    client.ok("pef filter list").assert_says("1 | disabled, configurable").assert_says("15 | disabled, configurable");
+    client.ok("pef filter enable 2");
+    client.ok("pef filter list").assert_says("2 | enabled");
+    client.ok("pef status").assert_says("| 0x0003 | 0x0000 | 0x0000");
+    client.ok("pef policy create 1 channel=1 dest=2 seltype=match_always enable");
+    client.ok("lan alert set 1 2 ipaddr 192.0.2.99");
+    client.ok("lan alert print 1 2").assert_says("Alert Destination : 2").assert_says("192.0.2.99");
+}
+
 /// A second user: made, used, limited, disabled.
 #[test]
 fn users_are_made_and_used() {

@@ -53,7 +53,6 @@ struct Parameters {
     /// Parameters 1 to 4, one byte each.
     bytes: [u8; 4],
     filters: [[u8; 21]; ENTRIES as usize],
-    filter_data_1: [[u8; 2]; ENTRIES as usize],
     policies: [[u8; 4]; ENTRIES as usize],
     guid: [u8; 17],
     string_keys: [[u8; 3]; ENTRIES as usize],
@@ -74,7 +73,6 @@ impl Default for Parameters {
         Self {
             bytes: [0; 4],
             filters: numbered(),
-            filter_data_1: numbered(),
             policies: numbered(),
             guid: [0; 17],
             string_keys: numbered(),
@@ -134,8 +132,10 @@ impl Pef {
                 *entry(&mut parameters.filters, filter[0], 1)? = filter;
             }
             parameter::FILTER_DATA_1 => {
+                // The first bytes of a filter; the original keeps them apart, so that a filter
+                // that a client enables this way stays disabled.
                 let data: [u8; 2] = take(data)?;
-                *entry(&mut parameters.filter_data_1, data[0], 1)? = data;
+                entry(&mut parameters.filters, data[0], 1)?[1] = data[1];
             }
             parameter::POLICY_TABLE => {
                 let policy: [u8; 4] = take(data)?;
@@ -198,7 +198,10 @@ impl Pef {
             }
             parameter::FILTER_COUNT | parameter::POLICY_COUNT | parameter::STRING_COUNT => write(&[ENTRIES - 1]),
             parameter::FILTER_TABLE => write(&parameters.filters[pick(set, 1)?]),
-            parameter::FILTER_DATA_1 => write(&parameters.filter_data_1[pick(set, 1)?]),
+            parameter::FILTER_DATA_1 => {
+                let [number, configuration, ..] = parameters.filters[pick(set, 1)?];
+                write(&[number & 0x7f, configuration])
+            }
             parameter::POLICY_TABLE => write(&parameters.policies[pick(set, 1)?]),
             parameter::SYSTEM_GUID => write(&parameters.guid),
             parameter::STRING_KEYS => write(&parameters.string_keys[pick(set, 0)?]),
@@ -272,6 +275,10 @@ mod tests {
         assert_eq!(pef.set(6, &[0; 21]), Err(PefError::InvalidField));
         assert_eq!(pef.set(6, &[0x8f; 21]), Ok(()));
         assert_eq!(get(&pef, 6, 15, 0), Ok(vec![0x8f; 21]));
+        // Parameter 7 is a part of parameter 6.
+        assert_eq!(pef.set(7, &[3, 0x80]), Ok(()));
+        assert_eq!(get(&pef, 6, 3, 0).map(|filter| filter[..3].to_vec()), Ok(vec![3, 0x80, 0]));
+        assert_eq!(get(&pef, 7, 3, 0), Ok(vec![3, 0x80]));
         assert_eq!(pef.set(5, &[]), Err(PefError::ReadOnly));
         assert_eq!(pef.set(14, &[1]), Err(PefError::Unknown));
         assert_eq!(get(&pef, 14, 0, 0), Err(PefError::Unknown));

@@ -4,7 +4,7 @@
 //! Decides nothing about who may log: events come through [`event`](super::event),
 //! clients' records through the Storage commands, both by way of [`log()`].
 
-use super::records::{Records, id_of};
+use super::records::{LAST, Records, id_of};
 use super::{Action, Error, Machine, StateFile};
 use crate::ipmi::Moment;
 
@@ -36,14 +36,24 @@ pub struct Sel {
     time_offset: i64,
     last_add: u32,
     last_erase: u32,
+    utc_offset: Option<i16>,
 }
+
+/// The offset to UTC that means "not specified" (IPMI 2.0 section 31.11a).
+pub const UNSPECIFIED_OFFSET: i16 = 0x07ff;
 
 impl Sel {
     /// `sel_enable`: an empty log for `max_records`, with the operations in `flags`
     /// (allocation info, reserve, delete). The clock stays as it is. What the state file
     /// holds is put back with [`Sel::restore`] afterwards.
     pub fn enable(&mut self, max_records: u32, flags: u8) {
-        *self = Self { max_records, flags: flags & SETTABLE_FLAGS, time_offset: self.time_offset, ..Self::default() };
+        *self = Self {
+            max_records,
+            flags: flags & SETTABLE_FLAGS,
+            time_offset: self.time_offset,
+            utc_offset: self.utc_offset,
+            ..Self::default()
+        };
     }
 
     /// Puts back what a state file holds: records oldest first, times of the log's clock,
@@ -76,6 +86,21 @@ impl Sel {
     /// Seconds the log's clock is ahead of the machine's monotonic clock.
     pub fn time_offset(&self) -> i64 {
         self.time_offset
+    }
+
+    /// Minutes the log's clock is ahead of UTC, when somebody has said so.
+    pub fn utc_offset(&self) -> Option<i16> {
+        self.utc_offset
+    }
+
+    /// Sets how many minutes the log's clock is ahead of UTC.
+    pub fn set_utc_offset(&mut self, minutes: Option<i16>) {
+        self.utc_offset = minutes;
+    }
+
+    /// The id of the record added last, FFFFh if there is none.
+    pub fn last_id(&self) -> u16 {
+        self.records.len().checked_sub(1).and_then(|index| self.records.get(index)).map_or(LAST, |record| id_of(record))
     }
 
     /// How many records `sel_enable` made room for.

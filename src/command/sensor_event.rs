@@ -50,6 +50,13 @@ pub static COMMANDS: &[Entry] = &[
         handler: pef::get_parameter,
     },
     Entry {
+        cmd: 0x15,
+        name: "Get Last Processed Event ID",
+        gate: always,
+        min_length: 0,
+        handler: pef::get_last_processed,
+    },
+    Entry {
         cmd: 0x20,
         name: "Get Device SDR Info",
         gate: has_device_sdrs,
@@ -63,6 +70,13 @@ pub static COMMANDS: &[Entry] = &[
         gate: has_device_sdrs,
         min_length: 0,
         handler: device_sdr::reserve,
+    },
+    Entry {
+        cmd: 0x23,
+        name: "Get Sensor Reading Factors",
+        gate: always,
+        min_length: 2,
+        handler: sensor::get_reading_factors,
     },
     Entry { cmd: 0x24, name: "Set Sensor Hysteresis", gate: always, min_length: 4, handler: sensor::set_hysteresis },
     Entry { cmd: 0x25, name: "Get Sensor Hysteresis", gate: always, min_length: 1, handler: sensor::get_hysteresis },
@@ -83,6 +97,13 @@ pub static COMMANDS: &[Entry] = &[
         handler: sensor::get_event_enable,
     },
     Entry { cmd: 0x2a, name: "Rearm Sensor Events", gate: always, min_length: 2, handler: sensor::rearm },
+    Entry {
+        cmd: 0x2b,
+        name: "Get Sensor Event Status",
+        gate: always,
+        min_length: 1,
+        handler: sensor::get_event_status,
+    },
     Entry { cmd: 0x2d, name: "Get Sensor Reading", gate: always, min_length: 1, handler: sensor::get_reading },
     Entry { cmd: 0x2f, name: "Get Sensor Type", gate: always, min_length: 1, handler: sensor::get_type },
 ];

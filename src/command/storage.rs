@@ -100,6 +100,13 @@ pub static COMMANDS: &[Entry] = &[
         min_length: 0,
         handler: sdr::enter_or_exit_update,
     },
+    Entry {
+        cmd: 0x2c,
+        name: "Run Initialization Agent",
+        gate: has_sdrs,
+        min_length: 1,
+        handler: sdr::run_initialization_agent,
+    },
     Entry { cmd: 0x40, name: "Get SEL Info", gate: has_sel, min_length: 0, handler: sel::get_info },
     Entry {
         cmd: 0x41,
@@ -115,4 +122,6 @@ pub static COMMANDS: &[Entry] = &[
     Entry { cmd: 0x47, name: "Clear SEL", gate: has_sel, min_length: 6, handler: sel::clear },
     Entry { cmd: 0x48, name: "Get SEL Time", gate: has_sel, min_length: 0, handler: sel::get_time },
     Entry { cmd: 0x49, name: "Set SEL Time", gate: has_sel, min_length: 4, handler: sel::set_time },
+    Entry { cmd: 0x5c, name: "Get SEL Time UTC Offset", gate: has_sel, min_length: 0, handler: sel::get_utc_offset },
+    Entry { cmd: 0x5d, name: "Set SEL Time UTC Offset", gate: has_sel, min_length: 2, handler: sel::set_utc_offset },
 ];

@@ -144,6 +144,8 @@ impl Simulator {
             format!("Got invalid SEL entry for {mc:x}, name is {}", item.name_text())
         });
         let Some(controller) = self.machine.controller_mut(mc) else { return };
+        let utc_offset = items.list_integer("utc_offset").and_then(|minutes| i16::try_from(minutes).ok());
+        controller.sel.set_utc_offset(utc_offset);
         let left_out = controller.sel.restore(
             records,
             time(&items, "last_add_time"),
@@ -228,6 +230,10 @@ impl Simulator {
                 items.push_integer("last_add_time", i64::from(sel.last_add_time()));
                 items.push_integer("last_erase_time", i64::from(sel.last_erase_time()));
                 items.push_integer("time_offset", sel.time_offset());
+                // The original does not know it and leaves it out when it writes the file.
+                if let Some(minutes) = sel.utc_offset() {
+                    items.push_integer("utc_offset", i64::from(minutes));
+                }
                 for record in sel.records() {
                     items.push_bytes(record_name(record), *record);
                 }

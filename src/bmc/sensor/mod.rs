@@ -202,7 +202,25 @@ pub struct Sensor {
     pub deassertions: EventMask,
     /// States that hold now: bit per state, or per [`Threshold`] that is crossed.
     pub status: u16,
+    /// States, same bits, that were left since events were last rearmed.
+    pub left: u16,
     poll: Option<Box<poll::Poll>>,
+}
+
+impl Sensor {
+    /// Which assertion and deassertion events have happened and stand (Get Sensor Event
+    /// Status, IPMI 2.0 section 35.13): of the states that hold and of those that were left.
+    /// For a threshold sensor the bits are those of its events, as in the enables.
+    pub fn event_status(&self) -> (u16, u16) {
+        let events = |states: u16| match self.event_reading_code {
+            THRESHOLD_CODE => Threshold::ALL
+                .iter()
+                .filter(|threshold| states & u16::from(threshold.bit()) != 0)
+                .fold(0, |events, threshold| events | threshold.event()),
+            _ => states & STATES,
+        };
+        (events(self.status), events(self.left))
+    }
 }
 
 /// The sensors of a controller and its event receiver.
@@ -310,6 +328,29 @@ pub fn add(machine: &mut Machine, now: Moment, id: SensorId, description: Descri
         picmg::hot_swap_sensor_added(machine, id);
     }
     Ok(())
+}
+
+/// Run Initialization Agent: sets every sensor up again that has a record in the SDR
+/// repository of controller `mc`, as when it was added. Readings and states stay, and nothing
+/// is compared anew.
+pub fn initialize(machine: &mut Machine, mc: u8) {
+    let Some(repository) = machine.controller(mc) else { return };
+    let records: Vec<Box<[u8]>> = repository.sdr.records().map(Into::into).collect();
+    for record in records {
+        let Some(sensor) = setup::described(&record).and_then(|id| find(machine, id).ok()) else { continue };
+        setup::apply(sensor, &record);
+    }
+}
+
+/// The factors that turn raw readings of a sensor into numbers, from its full record in the
+/// BMC's SDR repository or among its controller's device SDRs: M, B, accuracy and exponents
+/// as IPMI 2.0 section 35.5 has them. `None` without such a record.
+pub fn reading_factors(machine: &Machine, id: SensorId) -> Option<[u8; 6]> {
+    let repository = machine.bmc.and_then(|bmc| machine.controller(bmc));
+    let device = machine.controller(id.mc).and_then(|controller| controller.device_sdrs.lun(id.lun));
+    let records = repository.into_iter().flat_map(|bmc| bmc.sdr.records());
+    let device_records = device.into_iter().flat_map(|list| list.records());
+    records.chain(device_records).filter(|record| setup::describes(record, id)).find_map(setup::factors)
 }
 
 /// `sensor_set_value`: gives a sensor a reading and compares it with the thresholds,
@@ -447,6 +488,7 @@ pub fn rearm(
     deassertions: u16,
 ) -> Result<(), Error> {
     let sensor = find(machine, id)?;
+    sensor.left = 0;
     let asserted = assertions & sensor.assertions.enabled & sensor.status;
     let deasserted = deassertions & sensor.deassertions.enabled & !sensor.status;
     let notices = (0..15).filter_map(|bit| {

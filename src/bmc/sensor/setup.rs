@@ -23,6 +23,8 @@ mod field {
     pub const EVENT_READING_CODE: usize = 13;
     pub const ASSERTIONS: usize = 14;
     pub const DEASSERTIONS: usize = 16;
+    /// M, B, accuracy and exponents.
+    pub const FACTORS: usize = 24;
     /// Upper non-recoverable first, lower non-critical last.
     pub const THRESHOLDS: usize = 36;
     pub const FULL_HYSTERESIS: usize = 42;
@@ -55,6 +57,27 @@ pub(super) fn describes(record: &[u8], id: SensorId) -> bool {
         && byte(record, field::OWNER) == id.mc
         && byte(record, field::OWNER_LUN) & 0x03 == id.lun
         && byte(record, field::NUMBER) == id.number
+}
+
+/// The sensor whose full or compact record this is.
+pub(super) fn described(record: &[u8]) -> Option<SensorId> {
+    let id = SensorId {
+        mc: byte(record, field::OWNER),
+        lun: byte(record, field::OWNER_LUN) & 0x03,
+        number: byte(record, field::NUMBER),
+    };
+    describes(record, id).then_some(id)
+}
+
+/// The conversion factors of a full record; the direction, which shares a byte with the
+/// accuracy, is none of them.
+pub(super) fn factors(record: &[u8]) -> Option<[u8; 6]> {
+    if byte(record, field::TYPE) != FULL_SENSOR {
+        return None;
+    }
+    let mut factors: [u8; 6] = *record.get(field::FACTORS..)?.first_chunk()?;
+    factors[4] &= 0xfc;
+    Some(factors)
 }
 
 /// Sets the sensor up. Bytes a short record does not have count as 0.

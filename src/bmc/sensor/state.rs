@@ -24,8 +24,14 @@ impl Sensor {
             return None;
         }
         match direction {
-            Direction::Assertion => self.status |= mask,
-            Direction::Deassertion => self.status &= !mask,
+            Direction::Assertion => {
+                self.status |= mask;
+                self.left &= !mask;
+            }
+            Direction::Deassertion => {
+                self.status &= !mask;
+                self.left |= mask;
+            }
         }
         (enabled & mask != 0).then_some(notice)
     }

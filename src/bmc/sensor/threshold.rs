@@ -51,6 +51,11 @@ impl Threshold {
     const fn offset(self) -> u8 {
         2 * self as u8 + if self.is_lower() { 0 } else { 1 }
     }
+
+    /// The bit of its event in event enables.
+    pub(super) const fn event(self) -> u16 {
+        1 << self.offset()
+    }
 }
 
 /// Event data 1 with a trigger reading in byte 2 and a threshold in byte 3.
@@ -78,9 +83,11 @@ impl Sensor {
             let held = self.status & bit != 0;
             let (direction, enabled) = if entered && !held {
                 self.status |= bit;
+                self.left &= !bit;
                 (Direction::Assertion, self.assertions.enabled)
             } else if left && held {
                 self.status &= !bit;
+                self.left |= bit;
                 (Direction::Deassertion, self.deassertions.enabled)
             } else {
                 return None;

@@ -34,6 +34,23 @@ pub(super) fn get_capabilities(
     Ok(Outcome::Done)
 }
 
+/// Id of the record processed last when none was: nothing processes events here.
+const NONE_PROCESSED: u16 = 0x0000;
+
+/// Answer `[time of the last record 4][its id 2][processed by software 2][by the BMC 2]`.
+pub(super) fn get_last_processed(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sel = &context.controller()?.sel;
+    reply.put(&sel.last_add_time().to_le_bytes())?;
+    for id in [sel.last_id(), NONE_PROCESSED, NONE_PROCESSED] {
+        reply.put(&id.to_le_bytes())?;
+    }
+    Ok(Outcome::Done)
+}
+
 /// `[parameter][data...]`
 pub(super) fn set_parameter(
     context: &mut Context<'_>,

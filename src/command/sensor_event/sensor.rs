@@ -36,6 +36,39 @@ fn flags(sensor: &Sensor) -> u8 {
     events | scanning
 }
 
+/// No other factors follow for a higher reading.
+const LAST_READING: u8 = 0xff;
+
+/// `[number][reading]`; answer `[next reading][M 2][B 2][accuracy][exponents]`. The factors of
+/// a record hold for every reading. Without a full record there are none, and the answer is
+/// the original's, C1h.
+pub(super) fn get_reading_factors(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let id = id(context, request)?;
+    find(context, request)?;
+    let factors = sensor::reading_factors(context.machine, id).ok_or(CompletionCode::INVALID_COMMAND)?;
+    reply.put(&[LAST_READING])?;
+    reply.put(&factors)?;
+    Ok(Outcome::Done)
+}
+
+/// `[number]`; answer `[flags][assertions 2][deassertions 2]`.
+pub(super) fn get_event_status(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let sensor = find(context, request)?;
+    let (assertions, deassertions) = sensor.event_status();
+    reply.put(&[flags(sensor)])?;
+    reply.put(&assertions.to_le_bytes())?;
+    reply.put(&deassertions.to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
 /// `[number][mask][positive][negative]`; the mask is ignored.
 pub(super) fn set_hysteresis(
     context: &mut Context<'_>,

@@ -3,7 +3,7 @@
 use super::super::{Context, Outcome};
 use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
 use crate::bmc::sdr::{ALLOCATION_UNIT, AddError, CAPACITY, OPERATIONS, Progress, Repository};
-use crate::bmc::{Action, StateFile};
+use crate::bmc::{Action, StateFile, sensor};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// SDR version of IPMI 1.5 and later.
@@ -222,5 +222,22 @@ pub(super) fn enter_or_exit_update(
     _request: &Request<'_>,
     _reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
+    Ok(Outcome::Done)
+}
+
+/// Get Run Initialization Agent: run it, in the request; it is done, in the answer.
+const AGENT: u8 = 0x01;
+
+/// `[run]`: bit 0 sets the sensors up again from their records, else it is only asked; answer
+/// `[done]`.
+pub(super) fn run_initialization_agent(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    if request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & AGENT != 0 {
+        sensor::initialize(context.machine, context.mc);
+    }
+    reply.put(&[AGENT])?;
     Ok(Outcome::Done)
 }

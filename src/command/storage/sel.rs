@@ -91,18 +91,22 @@ pub(super) fn get(
     Ok(Outcome::Done)
 }
 
-/// `[record 16]`; answer `[new id 2]`. No reservation is needed.
+/// `[record 16]`; answer `[new id 2]`. No reservation is needed. A full log answers C4h and the
+/// original's two bytes, which are zero here.
 pub(super) fn add(
     context: &mut Context<'_>,
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let record: &Record = request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let id = sel::log(context.machine, context.now, context.mc, *record).map_err(|problem| match problem {
-        Error::Full => CompletionCode::OUT_OF_SPACE,
-        _ => CompletionCode::INVALID_COMMAND,
-    })?;
-    reply.put(&id.to_le_bytes())?;
+    match sel::log(context.machine, context.now, context.mc, *record) {
+        Ok(id) => reply.put(&id.to_le_bytes())?,
+        Err(Error::Full) => {
+            reply.put(&[0, 0])?;
+            reply.set_code(CompletionCode::OUT_OF_SPACE);
+        }
+        Err(_) => return Err(CompletionCode::INVALID_COMMAND),
+    }
     Ok(Outcome::Done)
 }
 
@@ -156,6 +160,33 @@ pub(super) fn set_time(
 ) -> Result<Outcome, CompletionCode> {
     let (time, now) = (time(request)?, context.now);
     context.controller()?.sel.set_time(now, time);
+    save(context);
+    Ok(Outcome::Done)
+}
+
+/// Answer `[minutes 2]`, 07FFh when nobody has set it.
+pub(super) fn get_utc_offset(
+    context: &mut Context<'_>,
+    _request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    reply.put(&context.controller()?.sel.utc_offset().unwrap_or(sel::UNSPECIFIED_OFFSET).to_le_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// `[minutes 2]`, from -1440 to 1440, or 07FFh.
+pub(super) fn set_utc_offset(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let minutes = word(request, 0)? as i16;
+    let minutes = match minutes {
+        sel::UNSPECIFIED_OFFSET => None,
+        -1440..=1440 => Some(minutes),
+        _ => return Err(CompletionCode::INVALID_FIELD),
+    };
+    context.controller()?.sel.set_utc_offset(minutes);
     save(context);
     Ok(Outcome::Done)
 }

@@ -102,12 +102,12 @@ fn a_client_finds_out_how_much_of_an_inventory_it_can_read_at_once() {
 }
 
 #[test]
-fn a_full_log_is_one_byte() {
+fn a_full_log_answers_zeros() {
     let mut world = World::new(SETUP);
     let record = [0, 0, 0xe0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
     assert_eq!(ask(&mut world, 0x44, &record), [0, 1, 0]);
     assert_eq!(ask(&mut world, 0x44, &record), [0, 2, 0]);
-    assert_eq!(ask(&mut world, 0x44, &record), [0xc4]);
+    assert_eq!(ask(&mut world, 0x44, &record), [0xc4, 0, 0]);
     assert_eq!(world.saved(), ["sel.20", "sel.20"]);
 }
 
@@ -122,4 +122,18 @@ fn bridged_answers_may_be_longer() {
     assert_eq!(read.bytes().len(), 3 + 105);
     assert_eq!(ask(&mut world, 0x24, &record), [0, 1, 0]);
     assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0xff]), [0xca]);
+}
+
+#[test]
+fn the_utc_offset_of_the_log_is_kept() {
+    let mut world = World::new(SETUP);
+    assert_eq!(ask(&mut world, 0x5c, &[]), [0, 0xff, 0x07], "nobody has said");
+    assert_eq!(ask(&mut world, 0x5d, &[0x3c]), [0xc1]);
+    assert_eq!(ask(&mut world, 0x5d, &[0xa1, 0x05]), [0xcc], "more than a day");
+    world.saved();
+    assert_eq!(ask(&mut world, 0x5d, &[0xc4, 0xff]), [0]);
+    assert_eq!(world.saved(), ["sel.20"]);
+    assert_eq!(ask(&mut world, 0x5c, &[]), [0, 0xc4, 0xff]);
+    assert_eq!(ask(&mut world, 0x5d, &[0xff, 0x07]), [0]);
+    assert_eq!(ask(&mut world, 0x5c, &[]), [0, 0xff, 0x07]);
 }
