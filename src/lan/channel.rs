@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 
 use super::duplicate::{Again, Finding, reply_to};
-use super::half_open::Logins;
+use super::half_open::{Login, Logins, Step};
 use super::session::{RMCP, Session};
 use super::throttle::{LogLimit, Throttle};
 use super::window::Verdict;
@@ -414,7 +414,9 @@ impl LanChannel {
         if self.next_end.is_none_or(|next| next > now) {
             return;
         }
-        self.logins.expire(now);
+        for login in self.logins.expire(now) {
+            self.given_up(now, &login, out);
+        }
         self.sessions.retain(|id, session| {
             let alive = session.deadline() > now;
             if !alive {
@@ -428,15 +430,30 @@ impl LanChannel {
     /// A login failed: makes its source wait, and says so in the log.
     pub(super) fn login_failed(&mut self, call: &mut Call<'_>, name: &[u8], why: &str) {
         self.throttle.failed(call.now, call.from.ip());
+        self.log_failed_login(call.now, call.from, name, why, call.out);
+    }
+
+    /// Writes a failed login into the log. Alone it makes nobody wait: for what can be sent in
+    /// somebody else's name.
+    pub(super) fn log_failed_login(&mut self, now: Moment, from: SocketAddr, name: &[u8], why: &str, out: &mut Outbox) {
         let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
         let name = name[..end].escape_ascii();
-        let from = call.from;
         let channel = self.settings.channel;
         write_log(
             &mut self.failed_logins,
-            call,
+            now,
+            out,
             format_args!("LAN channel {channel}: login of user \"{name}\" from {from} failed: {why}"),
         );
+    }
+
+    /// A login ended because nothing more came. One that got RAKP Message 2 was perhaps only
+    /// after its code, at which passwords can be guessed elsewhere: that is a failure like others.
+    pub(super) fn given_up(&mut self, now: Moment, login: &Login, out: &mut Outbox) {
+        if let Step::Exchanged(exchanged) = &login.step {
+            self.throttle.failed(now, login.peer.ip());
+            self.log_failed_login(now, login.peer, &exchanged.name, "nothing came after RAKP message 2", out);
+        }
     }
 
     /// Whether login attempts of the caller are looked at.
@@ -452,15 +469,16 @@ impl LanChannel {
         let channel = self.settings.channel;
         write_log(
             &mut self.dropped_datagrams,
-            call,
+            call.now,
+            call.out,
             format_args!("LAN channel {channel}: a datagram from {from} was dropped: {why}"),
         );
     }
 }
 
-fn write_log(limit: &mut LogLimit, call: &mut Call<'_>, line: Arguments<'_>) {
-    if let Some(held_back) = limit.permit(call.now) {
-        call.out.events.push(Event::Log(match held_back {
+fn write_log(limit: &mut LogLimit, now: Moment, out: &mut Outbox, line: Arguments<'_>) {
+    if let Some(held_back) = limit.permit(now) {
+        out.events.push(Event::Log(match held_back {
             0 => line.to_string(),
             _ => format!("{line} ({held_back} such lines were left out before)"),
         }));

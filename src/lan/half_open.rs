@@ -111,8 +111,10 @@ pub(super) struct Logins {
 }
 
 impl Logins {
-    /// Adds a login, at the cost of the oldest when there are too many.
-    pub(super) fn add(&mut self, login: Login) {
+    /// Adds a login, at the cost of the oldest when there are too many. One that had to make
+    /// room for another of its own source comes back.
+    #[must_use]
+    pub(super) fn add(&mut self, login: Login) -> Option<Login> {
         let from = source(login.peer.ip());
         let same = |other: &Login| source(other.peer.ip()) == from;
         let crowded = self.list.iter().filter(|other| same(other)).count() >= MOST_PER_SOURCE;
@@ -121,10 +123,9 @@ impl Logins {
             (false, true) => Some(0),
             (false, false) => None,
         };
-        if let Some(oldest) = oldest {
-            self.list.remove(oldest);
-        }
+        let pushed_out = oldest.map(|oldest| self.list.remove(oldest));
         self.list.push(login);
+        pushed_out.filter(|_| crowded)
     }
 
     /// Whether an id is in use.
@@ -173,9 +174,11 @@ impl Logins {
         });
     }
 
-    /// Ends what has timed out.
-    pub(super) fn expire(&mut self, now: Moment) {
-        self.list.retain(|login| login.expires > now);
+    /// Ends what has timed out, and gives it back.
+    pub(super) fn expire(&mut self, now: Moment) -> Vec<Login> {
+        let (alive, ended) = std::mem::take(&mut self.list).into_iter().partition(|login| login.expires > now);
+        self.list = alive;
+        ended
     }
 
     /// When the next login times out.
@@ -204,9 +207,10 @@ mod tests {
     #[test]
     fn a_flood_from_one_source_pushes_out_only_its_own() {
         let mut logins = Logins::default();
-        logins.add(login(2, "192.0.2.1:1000", 10));
+        let _ = logins.add(login(2, "192.0.2.1:1000", 10));
         for number in 0..10_000u32 {
-            logins.add(login(4 + 2 * number, &format!("192.0.2.2:{}", 1000 + number), 10));
+            let pushed_out = logins.add(login(4 + 2 * number, &format!("192.0.2.2:{}", 1000 + number), 10));
+            assert_eq!(pushed_out.is_some(), number >= MOST_PER_SOURCE as u32);
         }
         assert!(logins.has_id(2));
         assert_eq!(logins.list.len(), 1 + MOST_PER_SOURCE);
@@ -217,7 +221,9 @@ mod tests {
     fn a_flood_from_everywhere_pushes_out_the_oldest() {
         let mut logins = Logins::default();
         for number in 0..1000u32 {
-            logins.add(login(2 + 2 * number, &format!("10.0.{}.{}:623", number / 200, number % 200), 10));
+            let pushed_out =
+                logins.add(login(2 + 2 * number, &format!("10.0.{}.{}:623", number / 200, number % 200), 10));
+            assert!(pushed_out.is_none(), "it is not to blame");
         }
         assert_eq!(logins.list.len(), MOST);
         assert!(!logins.has_id(2));
@@ -227,21 +233,21 @@ mod tests {
     #[test]
     fn logins_are_found_while_they_live_and_from_their_address() {
         let mut logins = Logins::default();
-        logins.add(login(7, "192.0.2.1:1000", 10));
+        let _ = logins.add(login(7, "192.0.2.1:1000", 10));
         let from = "192.0.2.1".parse().unwrap();
         assert!(logins.find(at(9), 7, from).is_some());
         assert!(logins.find(at(9), 9, from).is_none());
         assert!(logins.find(at(9), 7, "192.0.2.2".parse().unwrap()).is_none());
         assert!(logins.find(at(10), 7, from).is_none());
         assert_eq!(logins.next_expiry(), Some(at(10)));
-        logins.expire(at(10));
+        assert_eq!(logins.expire(at(10)).len(), 1);
         assert_eq!(logins.next_expiry(), None);
     }
 
     #[test]
     fn logins_of_a_user_end_with_the_user() {
         let mut logins = Logins::default();
-        logins.add(login(7, "192.0.2.1:1000", 10));
+        let _ = logins.add(login(7, "192.0.2.1:1000", 10));
         logins.remove_user(2);
         assert!(logins.has_id(7));
         logins.remove_user(1);

@@ -92,7 +92,10 @@ impl LanChannel {
                     let id = self.new_id(call.random, 0);
                     let expires = call.now + SETUP_LIFE;
                     self.ends_at(expires);
-                    self.logins.add(Login { id, peer: call.from, expires, step: Step::Opened(opened.clone()) });
+                    let login = Login { id, peer: call.from, expires, step: Step::Opened(opened.clone()) };
+                    if let Some(pushed_out) = self.logins.add(login) {
+                        self.given_up(call.now, &pushed_out, call.out);
+                    }
                     (id, opened)
                 }
                 Err(status) => {
@@ -277,7 +280,7 @@ impl LanChannel {
         else {
             return Err(STRANGE);
         };
-        if session.peer.ip() != from.ip() || !message.code.ends_with(rakp3_code.bytes()) {
+        if session.peer.ip() != from.ip() || !ends_with_code(message.code, rakp3_code) {
             return Err(STRANGE);
         }
         let rakp4 = Rakp4 { tag: message.tag, console_id: plus.console_id, check_value: check_value.bytes() };
@@ -300,6 +303,12 @@ fn rakp3_code(exchange: &Exchange<'_>, password: &Secret<20>, message: &Rakp3<'_
     }
     let code = exchange.with_bare_role().rakp3_code(password);
     fits(&code).then_some((code, true))
+}
+
+/// Whether RAKP Message 3 ends with this code. Bytes before it are ignored, as the original does.
+fn ends_with_code(sent: &[u8], code: &Tag) -> bool {
+    let start = sent.len().checked_sub(code.bytes().len());
+    start.and_then(|start| sent.get(start..)).is_some_and(|sent| equal(sent, code.bytes()))
 }
 
 /// Judges RAKP Message 1 and draws the BMC's random number.

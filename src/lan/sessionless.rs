@@ -111,10 +111,14 @@ impl LanChannel {
         let [_auth_type, rest @ ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
         let name: &[u8; 16] = rest.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
         let user = (1..=63).filter_map(|number| call.authority.user(number)).find(|user| user.name == *name);
-        let user = user.ok_or(match name {
-            [0, ..] if *name == [0; 16] => CompletionCode::COMMAND_SPECIFIC_82,
-            _ => CompletionCode::COMMAND_SPECIFIC_81,
-        })?;
+        let Some(user) = user else {
+            // Nothing shows yet that the address is the sender's, so nobody has to wait for it.
+            self.log_failed_login(call.now, call.from, name, "no such user", call.out);
+            return Err(match name {
+                [0, ..] if *name == [0; 16] => CompletionCode::COMMAND_SPECIFIC_82,
+                _ => CompletionCode::COMMAND_SPECIFIC_81,
+            });
+        };
         if !self.has_room() {
             return Err(CompletionCode::OUT_OF_SPACE);
         }
@@ -124,7 +128,10 @@ impl LanChannel {
         let expires = call.now + CHALLENGE_LIFE;
         self.ends_at(expires);
         let challenge = Challenge { string, user: user.number, used: None };
-        self.logins.add(Login { id, peer: call.from, expires, step: Step::Challenged(challenge) });
+        let login = Login { id, peer: call.from, expires, step: Step::Challenged(challenge) };
+        if let Some(pushed_out) = self.logins.add(login) {
+            self.given_up(call.now, &pushed_out, call.out);
+        }
         reply.put(&id.to_le_bytes())?;
         reply.put(&string)
     }

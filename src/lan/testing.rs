@@ -659,6 +659,14 @@ impl Client {
         }
     }
 
+    /// Appends the code of a packet that has everything else.
+    pub(crate) fn sign(&mut self, packet: &mut Vec<u8>) {
+        if let Protection::RmcpPlus { signer: Some(signer), .. } = &mut self.protection {
+            let code = signer.code(&packet[4..]);
+            packet.extend_from_slice(code.bytes());
+        }
+    }
+
     /// A request with the next sequence number and the next rqSeq.
     pub(crate) fn request(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let seq = self.rq_seq;

@@ -1,6 +1,8 @@
 //! The channel as clients and attackers meet it, in virtual time. S-numbers are those of
 //! `lan-protocol.md` section 15.
 
+mod attacks;
+
 use hex_literal::hex;
 
 use super::testing::*;

@@ -1,0 +1,181 @@
+//! Attacks that `docs/SECURITY.md` names and that no other test holds off.
+
+use super::*;
+use crate::wire::session20::{Header, PayloadType};
+
+/// Everything a stranger can ask that is answered, with the bytes of question and answer.
+fn answers_to_strangers() -> Vec<(String, usize, usize)> {
+    let mut asked: Vec<(String, Vec<u8>)> = vec![
+        ("Presence Ping".into(), hex!("0600ff06 000011be 80 2a 00 00").to_vec()),
+        ("Open Session".into(), Login20::default().open_request(4)),
+        ("Open Session, refused".into(), Login20::default().open_request(9)),
+        ("RAKP 1".into(), sessionless20(PayloadType::Rakp1, &[2; 44])),
+        ("RAKP 3".into(), sessionless20(PayloadType::Rakp3, &[2; 28])),
+    ];
+    let mut known = vec![2];
+    known.extend_from_slice(b"ipmiusr\0\0\0\0\0\0\0\0\0");
+    for netfn in (0..0x40).step_by(2) {
+        for cmd in 0..=0xff {
+            for data in [&[][..], &[0x8e, 4], &[0x0e, 0, 0x80], &[0x0e, 0, 0], &known, &[2; 17], &[0; 40]] {
+                let name = format!("{netfn:02x} {cmd:02x} with {} bytes", data.len());
+                asked.push((format!("{name}, 1.5"), sessionless15(netfn, cmd, data)));
+                asked.push((format!("{name}, 2.0"), sessionless20(PayloadType::Ipmi, &request(0, netfn, cmd, data))));
+            }
+        }
+    }
+    let mut answered = Vec::new();
+    for (name, question) in asked {
+        // A new one for each, so that no limit hides anything.
+        let answers = Bench::new().send(&question);
+        assert!(answers.len() <= 1, "{name}");
+        answered.extend(answers.iter().map(|answer| (name.clone(), question.len(), answer.len())));
+    }
+    answered
+}
+
+#[test]
+fn answers_to_strangers_are_hardly_larger_than_their_questions() {
+    let answered = answers_to_strangers();
+    assert!(answered.len() > 1000);
+    for (name, question, answer) in answered {
+        let most = match name.as_str() {
+            // ASF fixes both lengths: 12 and 28.
+            "Presence Ping" => 28,
+            // IPMI 2.0 table 13-10: the answer adds the BMC's session id.
+            "Open Session" => question + 4,
+            // Get System GUID adds the 16 bytes that were asked for and a completion code, as
+            // Get Session Challenge and Get Channel Cipher Suites add theirs.
+            _ => question + 18,
+        };
+        assert!(answer <= most, "{name}: {question} bytes get {answer}");
+        // 28 bytes of IP and UDP are around both.
+        assert!((answer + 28) * 10 <= (question + 28) * 14, "{name}: {question} bytes get {answer}");
+    }
+}
+
+#[test]
+fn rakp_2_goes_to_nobody_who_did_not_receive_the_answer_to_open_session() {
+    let mut bench = Bench::new();
+    let handshake = Login20::default().open(&mut bench).unwrap();
+    for forged in ["192.0.2.9:50000", "[2001:db8::1]:623"] {
+        assert!(bench.send_from(forged, &handshake.rakp1()).is_empty(), "{forged}");
+    }
+    assert_eq!(bench.send(&handshake.rakp1()).len(), 1);
+}
+
+#[test]
+fn taking_codes_for_guesses_elsewhere_is_logged_and_slow() {
+    let mut bench = Bench::new();
+    let mut codes = 0;
+    // A minute of nothing but Open Session and RAKP Message 1, as programs that collect the
+    // codes of RAKP Message 2 do it, a hundred times a second.
+    for number in 0..6000u32 {
+        let login = Login20 { console_id: number + 1, ..Default::default() };
+        if let [answer] = bench.send(&login.open_request(0)).as_slice() {
+            let bmc_id = u32::from_le_bytes(answer[24..28].try_into().unwrap());
+            let mut rakp1 = login.open(&mut Bench::new()).unwrap().rakp1();
+            rakp1[20..24].copy_from_slice(&bmc_id.to_le_bytes());
+            codes += bench.send(&rakp1).len();
+        }
+        bench.wait(10);
+        bench.tick();
+    }
+    // 64 logins may be under way for 10 s each. The first is as good as all others to whoever
+    // guesses; what matters is that there are traces and no load.
+    assert!((60..=7 * 60).contains(&codes), "{codes} codes in a minute");
+    let lines: Vec<&str> = bench.log().into_iter().filter(|line| line.contains("after RAKP message 2")).collect();
+    assert!(lines.len() > 20);
+    assert!(lines[0].contains("login of user \"ipmiusr\" from 192.0.2.1:50000 failed"), "{}", lines[0]);
+}
+
+#[test]
+fn a_login_pushed_out_by_others_is_nobodys_failure() {
+    let mut bench = Bench::new();
+    let mut handshake = Login20::default().open(&mut bench).unwrap();
+    handshake.take_rakp2(&one(bench.send(&handshake.rakp1()))).unwrap();
+    for number in 0..1000u32 {
+        let from = format!("10.1.{}.{}:1000", number / 250, number % 250);
+        Login20 { from, console_id: number + 1, ..Default::default() }.open(&mut bench).unwrap();
+    }
+    assert_eq!(bench.log(), Vec::<&str>::new());
+}
+
+#[test]
+fn an_unknown_name_is_logged_whichever_way_it_is_asked_for() {
+    let mut bench = Bench::new();
+    let mut data = vec![2];
+    data.extend_from_slice(b"nobody\n\x1b[2J\0\0\0\0\0");
+    for _ in 0..2000 {
+        bench.send_from("198.51.100.9:7", &sessionless15(6, 0x39, &data));
+    }
+    let lines = bench.log();
+    assert!((1..=20).contains(&lines.len()), "{} lines", lines.len());
+    let expected = "login of user \"nobody\\n\\x1b[2J\" from 198.51.100.9:7 failed: no such user";
+    assert!(lines[0].ends_with(expected), "{}", lines[0]);
+    // It can be sent in anybody's name, so nobody waits for it.
+    let login = Login20 { from: "198.51.100.9:7".into(), ..Default::default() };
+    assert!(login.run(&mut bench).is_ok());
+}
+
+#[test]
+fn integrity_is_checked_before_anything_is_decrypted() {
+    for suite in [3, 8, 12, 17] {
+        let mut bench = Bench::new();
+        let mut client = Login20::suite(suite).run(&mut bench).unwrap();
+        assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0);
+        let mut reasons = std::collections::BTreeSet::new();
+        for at in 0..64 {
+            let mut packet = client.request(6, 1, &[]);
+            let end = 4 + Header::parse(&packet[4..]).unwrap().payload_end();
+            // Ciphertext, the pad in it, the trailer and the code itself.
+            let place = (16 + at % 48).min(packet.len() - 1);
+            let place = if at < 48 { place } else { end + at % (packet.len() - end) };
+            packet[place] ^= 1 << (at % 8);
+            bench.wait(1000);
+            assert!(bench.send(&packet).is_empty());
+            let line = bench.log().pop().map(str::to_owned).unwrap_or_default();
+            reasons.insert(line.rsplit(": ").next().unwrap_or_default().to_owned());
+            bench.events.clear();
+            // It was not believed, so its number is still good.
+            packet = client.request(6, 1, &[]);
+            assert_eq!(bench.send(&packet).len(), 1);
+        }
+        let reasons: Vec<String> = reasons.into_iter().collect();
+        assert_eq!(reasons, ["its integrity check value is wrong"], "suite {suite}");
+    }
+}
+
+#[test]
+fn wrong_pads_and_wrong_codes_look_the_same_from_outside() {
+    // What makes a padding oracle: telling the two apart by an answer, a refused login, or a
+    // session that ends.
+    let mut bench = Bench::new();
+    let mut client = Login20::suite(3).run(&mut bench).unwrap();
+    for value in 1..=0xff {
+        // A message that fills its block but for the pad length, which a change of the
+        // initialisation vector changes.
+        let mut packet = client.request(6, 1, &[0; 8]);
+        packet[4 + 12 + 15] ^= value;
+        assert!(bench.send(&packet).is_empty(), "{value}: wrong code");
+        packet.truncate(packet.len() - 12);
+        client.sign(&mut packet);
+        assert!(bench.send(&packet).is_empty(), "{value}: right code, wrong pad");
+        assert_eq!(client.ask(&mut bench, 6, 1, &[0; 8])[0], 0);
+    }
+}
+
+#[test]
+fn ids_of_sessions_cannot_be_guessed_from_one_another() {
+    // Other BMCs counted (CVE-2014-8272).
+    let mut bench = Bench::new();
+    let mut ids: Vec<u32> = (0..200).map(|_| Login20::default().run(&mut bench).unwrap().session).collect();
+    let steps: std::collections::BTreeSet<u32> = ids.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    assert!(steps.len() > 190, "steps repeat");
+    for bit in 1..32 {
+        let ones = ids.iter().filter(|id| *id >> bit & 1 == 1).count();
+        assert!((60..140).contains(&ones), "bit {bit} is set in {ones} of 200");
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 200);
+}
