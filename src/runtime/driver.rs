@@ -11,6 +11,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::future::poll_fn;
@@ -260,6 +261,9 @@ impl<S: System> Driver<S> {
         };
         for note in plan.notes {
             driver.log(LogLevel::Warning, &note);
+        }
+        if let Some(address) = plan.console {
+            driver.warn_of_an_open_port("console", address);
         }
         Ok(driver)
     }
@@ -594,7 +598,10 @@ impl<S: System> Driver<S> {
             serial_peer::connect(serial, address, events)
         } else {
             match serial_peer::listen(address) {
-                Ok(listener) => serial_peer::serve(serial, listener, events),
+                Ok(listener) => {
+                    self.warn_of_an_open_port("serial port", address);
+                    serial_peer::serve(serial, listener, events)
+                }
                 Err(error) => {
                     let text = format!("Unable to bind to serial TCP port: {}: {address}", message(&error));
                     return self.fatal(&text);
@@ -674,11 +681,20 @@ impl<S: System> Driver<S> {
             LogLevel::Info => log::Level::Info,
             LogLevel::Debug => log::Level::Debug,
         };
+        let text = &*printable(text);
         log::log!(target: target, severity, "{text}");
         if let Some(syslog) = &self.syslog {
             syslog.write(level, text);
         }
         self.tell_consoles(text);
+    }
+
+    /// Says who is let in where nobody is asked for a password.
+    fn warn_of_an_open_port(&mut self, what: &str, address: SocketAddr) {
+        if !address.ip().to_canonical().is_loopback() {
+            let text = format!("The {what} at {address} asks for no password: whoever reaches it has the system");
+            self.log(LogLevel::Warning, &text);
+        }
     }
 
     fn tell_consoles(&mut self, text: &str) {
@@ -738,6 +754,23 @@ impl<S: System> Driver<S> {
         let _ = tokio::time::timeout(LAST_WORDS, said).await;
         ending
     }
+}
+
+/// A log entry as it may be shown: what a program printed or a client sent must not move
+/// the cursor of whoever reads it, nor look like an entry of its own.
+fn printable(text: &str) -> Cow<'_, str> {
+    let harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match harmless(character) {
+            true => shown.push(character),
+            false => shown.extend(character.escape_default()),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Name of the text a console's lines come from.

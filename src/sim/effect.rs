@@ -1,5 +1,6 @@
 //! What the simulator wants done outside, in order.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use crate::bmc::LogLevel;
@@ -36,7 +37,7 @@ pub struct ConsoleId(pub u64);
 pub const OUTPUT_LIMIT: usize = 2047;
 
 /// Slow work for the outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum HostJob {
     /// Run `sh -c line`, standard output captured up to [`OUTPUT_LIMIT`]. Jobs with the
     /// same `lane` run one after the other, in order.
@@ -55,6 +56,17 @@ pub enum HostJob {
         /// The whole content.
         content: Vec<u8>,
     },
+}
+
+impl fmt::Debug for HostJob {
+    /// Without the content of state files, which hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shell { line, lane } => f.debug_struct("Shell").field("line", line).field("lane", lane).finish(),
+            Self::File(job) => f.debug_tuple("File").field(job).finish(),
+            Self::SaveState { name, .. } => f.debug_struct("SaveState").field("name", name).finish_non_exhaustive(),
+        }
+    }
 }
 
 /// What came of a [`HostJob`].

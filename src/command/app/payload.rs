@@ -98,14 +98,19 @@ pub fn activate(
     Ok(Outcome::Done)
 }
 
-/// Request: type, instance, auxiliary (4). Anybody may deactivate, whoever activated:
-/// `ipmitool sol deactivate` stands on it.
+/// Request: type, instance, auxiliary (4). Who may activate may also deactivate, whoever
+/// activated: `ipmitool sol deactivate` stands on it. D4h to others.
 pub fn deactivate(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let instance = sol_instance(request)?;
     if !matches!(instance, INSTANCE_PORT | INSTANCE_HISTORY) {
         return Err(CompletionCode::INVALID_FIELD);
     }
-    let by = context.origin.session.map(|session| session.id);
+    let (by, privilege) = (context.origin.session.map(|session| session.id), context.origin.privilege);
+    let sol = context.controller()?.sol.as_ref().ok_or(CompletionCode::INVALID_COMMAND)?;
+    let own = by.is_some() && sol.owner(instance) == by;
+    if !own && !privilege.is_none_or(|privilege| sol.access.admits(privilege)) {
+        return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
+    }
     sol_parameters::deactivate(context.machine, context.mc, instance, by)
         .map_err(|_| CompletionCode::COMMAND_SPECIFIC_80)?;
     Ok(Outcome::Done)
@@ -326,6 +331,15 @@ mod tests {
         rig.expect("06 48 01 01 00 00 00 00 -> d4");
         privilege(&mut rig, Privilege::User);
         assert!(rig.ask("06 48 01 01 00 00 00 00").starts_with("00 "));
+        // Nobody below throws the holder out.
+        privilege(&mut rig, Privilege::Callback);
+        let holder = rig.origin.session;
+        if let Some(session) = &mut rig.origin.session {
+            session.id = 99;
+        }
+        rig.expect("06 49 01 01 00 00 00 00 -> d4\n 06 4a 01 -> 00 01 01 00");
+        rig.origin.session = holder;
+        privilege(&mut rig, Privilege::User);
         rig.expect("06 49 01 01 00 00 00 00 -> 00");
         privilege(&mut rig, Privilege::Administrator);
         rig.expect("0c 21 0e 02 04 -> 00");

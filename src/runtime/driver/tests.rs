@@ -521,6 +521,22 @@ async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
 }
 
 #[tokio::test]
+async fn a_console_that_everybody_reaches_is_warned_of() {
+    for (address, warned) in [([0, 0, 0, 0], true), ([127, 0, 0, 1], false)] {
+        let mut bench = bench("quit\n", Some(Input::Stream));
+        bench.plan.console = Some(SocketAddr::from((address, free_port().await)));
+        let (shown, ..) = bench.run_alone().await;
+        assert_eq!(shown.contains("asks for no password: whoever reaches it has the system"), warned, "{shown}");
+    }
+}
+
+#[test]
+fn what_is_logged_cannot_move_the_cursor_of_its_reader() {
+    assert_eq!(printable("plain \u{e9}\n\ttext"), "plain \u{e9}\n\ttext");
+    assert_eq!(printable("a\x1b[2J\r\u{9b}b\0\x07"), "a\\u{1b}[2J\\r\\u{9b}b\\u{0}\\u{7}");
+}
+
+#[tokio::test]
 async fn a_console_port_that_is_taken_ends_the_program() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut bench = bench("print a\n", None);

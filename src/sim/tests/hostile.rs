@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::bmc::external::{FileJob, FileResult};
-use crate::command::privilege;
+use crate::command::{privilege, table};
 use crate::ipmi::{Privilege, Random};
 use crate::wire::session20::PayloadType;
 
@@ -26,11 +26,12 @@ fn codes(rig: &Rig, client: &mut Client, netfn: u8, cmd: u8) -> Vec<u8> {
         .collect()
 }
 
-/// Every command the tables name, and of the network functions without a table a few.
+/// Every command the tables name, and of every network function a few.
 fn commands() -> impl Iterator<Item = (u8, u8)> {
+    let registered = (0x0e..=0x3e).step_by(2).flat_map(|netfn| table(netfn).iter().map(move |it| (netfn, it.cmd)));
     let named = (0..=0x0c).step_by(2).flat_map(|netfn| (0..=0xff).map(move |cmd| (netfn, cmd)));
     let others = (0x0e..=0x3e).step_by(2).flat_map(|netfn| [0, 1, 2, 0x34, 0x43, 0xff].map(move |cmd| (netfn, cmd)));
-    named.chain(others)
+    named.chain(others).chain(registered)
 }
 
 #[test]
@@ -277,7 +278,7 @@ fn wild_requests_of_an_administrator_and_a_host_break_nothing() {
     let mut rig = Rig::new(EVERYTHING, EMU);
     assert_eq!(rig.faults, Vec::<String>::new());
     rig.command("mc_add_fru_data 0x20 0 16 data 1 2 3 4 5 6 7 8");
-    rig.command("sensor_add 0x20 0 1 1 1 poll 500 \"/nothing\" ascii");
+    rig.command("sensor_add 0x20 0 1 1 1 poll 500 file \"/nothing\" ascii");
     rig.command("sensor_add 0x20 0 2 1 1");
     rig.command("sensor_set_threshold 0x20 0 2 settable 111111 9 8 7 3 2 1");
     rig.command("sensor_set_hysteresis 0x20 0 2 settable 200 200");
