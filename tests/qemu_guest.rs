@@ -222,9 +222,11 @@ fn the_simulator_comes_back(rig: &mut Rig) {
     rig.simulator = Some(start_simulator(rig.bench, rig.lan));
     // The machine is still there, and connects again.
     rig.wait_for_power("on");
-    rig.console.says("ipmitool mc info", "Device Revision : 3");
+    let back = eventually(LIMIT, || (rig.console.run("ipmitool mc info").status == 0).then_some(()));
+    assert!(back.is_some(), "the guest has no BMC");
     rig.console.says("ipmitool user list 1", "inside");
     nothing_waits_for_polling(rig);
+    attention_reaches_the_driver(rig);
 }
 
 /// A diagnostic interrupt is a non-maskable one in the guest.
