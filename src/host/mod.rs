@@ -5,6 +5,7 @@
 //! event, and the simulator never waits for a task, so neither can stop the other.
 
 pub mod duplex;
+pub mod ipmb_device;
 pub mod jobs;
 pub mod lock_file;
 pub mod names;
@@ -13,11 +14,12 @@ pub mod shell;
 pub mod sol_port;
 pub mod tty;
 pub mod vm;
+pub mod watch;
 
 use tokio::sync::mpsc;
 
 use crate::bmc::LogLevel;
-use crate::sim::{HostResult, JobId, SerialId};
+use crate::sim::{HostResult, IpmbId, JobId, SerialId};
 use crate::sol::LineEvent;
 
 /// What happened outside.
@@ -71,6 +73,13 @@ pub enum HostEvent {
         /// The channel.
         serial: SerialId,
         /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// A message came in on an IPMB device.
+    IpmbData {
+        /// The channel.
+        ipmb: IpmbId,
+        /// The message, with its length byte.
         bytes: Vec<u8>,
     },
     /// A job is done.

@@ -47,13 +47,14 @@ use crate::config::Span;
 use crate::config::model::{Address, Port};
 use crate::config::text::encode;
 use crate::host::duplex::Reading;
+use crate::host::ipmb_device::{self, IpmbDevice};
 use crate::host::jobs::{Jobs, StateWriter};
 use crate::host::lock_file::Held;
 use crate::host::sol_port::{self, SolCommand};
 use crate::host::tty::FlowControl;
 use crate::host::vm::{self, Vm};
 use crate::host::{self, HostEvent, HostEvents, serial_peer};
-use crate::sim::{ConsoleId, Effect, Effects, HostJob, JobId, LanId, SerialId};
+use crate::sim::{ConsoleId, Effect, Effects, HostJob, IpmbId, JobId, LanId, SerialId};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
@@ -76,6 +77,8 @@ pub struct Plan {
     pub console: Option<SocketAddr>,
     /// What is executed at start.
     pub script: Script,
+    /// lan.conf, as the user named it, for messages.
+    pub configuration: String,
     /// Where included files are looked for.
     pub directories: Vec<PathBuf>,
     /// How long a helper program may take.
@@ -186,6 +189,7 @@ struct Driver<S> {
     statement_limit: Duration,
     /// Serial channels, each with the number of the present connection.
     serials: HashMap<SerialId, (mpsc::UnboundedSender<serial_peer::Outgoing>, u64)>,
+    ipmbs: HashMap<IpmbId, mpsc::UnboundedSender<Vec<u8>>>,
     sols: HashMap<u8, mpsc::UnboundedSender<SolCommand>>,
     locks: Held,
     vms: HashMap<u8, Vm>,
@@ -198,6 +202,7 @@ struct Driver<S> {
     consoles: BTreeMap<ConsoleId, Console>,
     console_address: Option<SocketAddr>,
     directories: Vec<PathBuf>,
+    configuration: String,
     failures: Failures,
     syslog: Option<Syslog>,
     /// The command file and `-x`, until they are done.
@@ -243,6 +248,7 @@ impl<S: System> Driver<S> {
             begun: None,
             statement_limit: plan.statement_limit,
             serials: HashMap::new(),
+            ipmbs: HashMap::new(),
             sols: HashMap::new(),
             locks: Held::default(),
             vms: HashMap::new(),
@@ -253,6 +259,7 @@ impl<S: System> Driver<S> {
             consoles: BTreeMap::new(),
             console_address: plan.console,
             directories: plan.directories,
+            configuration: plan.configuration,
             failures: plan.failures,
             syslog: plan.syslog,
             start: Some(Run::new(plan.script)),
@@ -390,6 +397,7 @@ impl<S: System> Driver<S> {
             }
             HostEvent::SerialDisconnected { serial } => system.serial_disconnected(now, serial, effects),
             HostEvent::SerialData { serial, bytes } => system.serial_data(now, serial, &bytes, effects),
+            HostEvent::IpmbData { ipmb, bytes } => system.ipmb_data(now, ipmb, &bytes, effects),
             HostEvent::JobDone { job, result } => {
                 self.writes.remove(&job);
                 if self.runs > 0 {
@@ -489,6 +497,12 @@ impl<S: System> Driver<S> {
             Effect::Serial { serial, bytes } => {
                 if let Some((peer, connection)) = self.serials.get(&serial) {
                     let _ = peer.send(serial_peer::Outgoing { connection: *connection, bytes });
+                }
+            }
+            Effect::OpenIpmb { ipmb, device, span } => self.open_ipmb(ipmb, device, span),
+            Effect::Ipmb { ipmb, bytes } => {
+                if let Some(device) = self.ipmbs.get(&ipmb) {
+                    let _ = device.send(bytes);
                 }
             }
             Effect::OpenSol { mc, target, bit_rate, rts_cts } => {
@@ -609,6 +623,24 @@ impl<S: System> Driver<S> {
             }
         };
         self.serials.insert(serial, (peer, 0));
+    }
+
+    fn open_ipmb(&mut self, ipmb: IpmbId, name: String, place: Span) {
+        if self.ipmbs.contains_key(&ipmb) {
+            return;
+        }
+        match IpmbDevice::open(&name) {
+            Ok(device) => {
+                let events = self.to_host_events.clone();
+                self.ipmbs.insert(ipmb, ipmb_device::serve(ipmb, name, device, events));
+            }
+            Err(error) => {
+                let Span { line, column, .. } = place;
+                let reason = message(&error);
+                let text = format!("Unable to open ipmi device file: {name}: {reason}");
+                self.fatal(&format!("{}:{line}:{column}: error: {text}", self.configuration));
+            }
+        }
     }
 
     fn sol(&self, mc: u8, command: SolCommand) {

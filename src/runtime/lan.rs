@@ -15,7 +15,7 @@ use nix::sys::socket::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::watch::watch;
+use crate::host::watch::watch;
 use crate::sim::LanId;
 
 /// Most datagrams taken or sent with one system call.

@@ -21,7 +21,6 @@ pub mod start;
 pub mod syslog;
 pub mod system;
 pub mod terminal;
-pub mod watch;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -100,6 +100,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         standard,
         console: config.console.as_ref().and_then(Address::literal),
         script,
+        configuration: path.display().to_string(),
         directories: places.configuration.clone(),
         program_limit: Duration::from_secs(options.program_timeout.into()),
         statement_limit: STATEMENT_LIMIT,

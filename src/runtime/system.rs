@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::config::command::Statement;
 use crate::config::model::{Address, Config};
 use crate::ipmi::Moment;
-use crate::sim::{Change, ConsoleId, Effects, HostResult, JobId, LanId, SerialId, Simulator, StatementOutcome};
+use crate::sim::{Change, ConsoleId, Effects, HostResult, IpmbId, JobId, LanId, SerialId, Simulator, StatementOutcome};
 use crate::sol::LineEvent;
 
 macro_rules! system {
@@ -52,6 +52,8 @@ system! {
     fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects);
     /// Bytes from the peer of a serial channel.
     fn serial_data(&mut self, now: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects);
+    /// A message from an IPMB device.
+    fn ipmb_data(&mut self, now: Moment, ipmb: IpmbId, bytes: &[u8], out: &mut Effects);
     /// A SOL port is open.
     fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects);
     /// A SOL port is lost.

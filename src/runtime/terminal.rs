@@ -22,8 +22,8 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::console_port::{Command, ConsoleEvent, ConsoleWriter, PIECE, STANDARD};
-use super::watch::watch;
 use crate::host::duplex::{Reading, Step, step};
+use crate::host::watch::watch;
 
 /// Most bytes written at once: what a pipe that is ready for anything takes without
 /// waiting.

@@ -5,7 +5,7 @@
 //! one, and its answer travels as a message of its own behind the answer of Send Message.
 
 use super::Simulator;
-use super::effect::{Effects, LanId};
+use super::effect::{Effects, IpmbId, LanId};
 use super::return_path::{BridgedTo, ReturnPath, Target};
 use crate::command;
 use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Reply, Request};
@@ -64,15 +64,19 @@ impl Simulator {
             return Err(CompletionCode::INVALID_FIELD);
         }
         match first & 0x0f {
-            0 => self.bridge_to_ipmb(now, request, message, path, out),
+            channel if channel == 0 || self.is_open_ipmb(IpmbId { mc, channel }) => {
+                self.bridge_to_ipmb(now, IpmbId { mc, channel }, request, message, path, out)
+            }
             channel => self.send_to_lan(now, LanId { mc, channel }, message, path, &request.origin, out),
         }
     }
 
-    /// To a controller on the simulated IPMB (channel 0).
+    /// To a controller on the simulated IPMB, which is channel 0 unless a device is, or on a
+    /// device's.
     fn bridge_to_ipmb(
         &mut self,
         now: Moment,
+        ipmb: IpmbId,
         request: &Request<'_>,
         message: &[u8],
         path: ReturnPath,
@@ -86,7 +90,8 @@ impl Simulator {
         // Neither checksum is looked at: the original never did, and clients differ.
         let carried = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
         let address = carried.to;
-        if !self.machine.controller(address).is_some_and(|controller| controller.enabled) {
+        let to_device = self.is_open_ipmb(ipmb);
+        if !to_device && !self.machine.controller(address).is_some_and(|controller| controller.enabled) {
             return Err(CompletionCode::COMMAND_SPECIFIC_83);
         }
         if carried.is_response() {
@@ -101,22 +106,30 @@ impl Simulator {
             ReturnPath::Lan(lan, to) => (Target::Session(lan, to.session), 0),
             ReturnPath::Serial(serial, to) if to.forwarded => (Target::Line(serial), 0),
             ReturnPath::Serial(..) => (Target::HostQueue, 0),
+            ReturnPath::Ipmb(bus, _) => (Target::Bus(bus), 0),
             ReturnPath::Bridged(to) => (to.target, to.depth + 1),
         };
         if depth >= DEPTH {
             return Err(CompletionCode::OUT_OF_SPACE);
         }
-        self.answer(now, path, &Reply::new(&request.origin), out);
         let origin =
             Origin { bridged: true, requester: carried.from, requester_lun: carried.from_lun, ..request.origin };
-        let inner = Request { netfn: carried.netfn, cmd: carried.cmd, lun: carried.to_lun, origin, data: carried.data };
-        let back = ReturnPath::Bridged(BridgedTo {
+        let back = BridgedTo {
             mc: path.home(),
             target,
+            channel: ipmb.channel,
             request: ipmb::Message { data: &[], ..carried },
             depth,
-        });
-        self.request(now, address, &inner, back, out);
+        };
+        if to_device {
+            self.bridge_to_device(now, ipmb, &carried, origin, back)?;
+            self.write_to_ipmb(ipmb, out);
+            self.answer(now, path, &Reply::new(&request.origin), out);
+            return Ok(());
+        }
+        self.answer(now, path, &Reply::new(&request.origin), out);
+        let inner = Request { netfn: carried.netfn, cmd: carried.cmd, lun: carried.to_lun, origin, data: carried.data };
+        self.request(now, address, &inner, ReturnPath::Bridged(back), out);
         Ok(())
     }
 
@@ -132,9 +145,10 @@ impl Simulator {
                 }
             }
             // The host gets an answer where it asked for one: at its own LUN 2.
-            Target::HostQueue if to.request.from_lun == 2 => self.queue_answer(now, to.mc, out),
+            Target::HostQueue if to.request.from_lun == 2 => self.queue_answer(now, to.mc, to.channel, out),
             Target::HostQueue => {}
             Target::Line(serial) => self.line_bridged_answer(serial, out),
+            Target::Bus(ipmb) => self.write_to_ipmb(ipmb, out),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileJob, FileResult};
+use crate::config::Span;
 use crate::config::model::{Address, SolTarget};
 
 /// Which LAN channel: an MC's address and the channel's number.
@@ -19,6 +20,15 @@ pub struct LanId {
 /// Which serial channel: an MC's address and the channel's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SerialId {
+    /// IPMB address of the MC.
+    pub mc: u8,
+    /// Channel number.
+    pub channel: u8,
+}
+
+/// Which IPMB device: an MC's address and the channel's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IpmbId {
     /// IPMB address of the MC.
     pub mc: u8,
     /// Channel number.
@@ -127,6 +137,22 @@ pub enum Effect {
         /// The channel.
         serial: SerialId,
         /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Open an IPMB device; failure ends the program.
+    OpenIpmb {
+        /// The channel.
+        ipmb: IpmbId,
+        /// Its name.
+        device: String,
+        /// Where lan.conf names it.
+        span: Span,
+    },
+    /// Write a message to an IPMB device.
+    Ipmb {
+        /// The channel.
+        ipmb: IpmbId,
+        /// The message, with its length byte.
         bytes: Vec<u8>,
     },
     /// Open the port of an MC's SOL, now and again every 10 s while it is not open.

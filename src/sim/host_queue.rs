@@ -4,8 +4,6 @@
 //! interface under a sequence number of ours; the host answers with Send Message to the
 //! LAN channel, and the answer goes back under the client's own number.
 
-use std::time::Duration;
-
 use super::Simulator;
 use super::effect::{Effects, LanId};
 use super::return_path::ReturnPath;
@@ -15,46 +13,11 @@ use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Reply, Request};
 use crate::lan;
 use crate::wire::ipmb;
 
-/// How long the host has to answer.
-const LIFETIME: Duration = Duration::from_secs(5);
-
-/// The requests the host has not answered; the index is the sequence number it sees.
-#[derive(Debug)]
-pub(super) struct Tracker {
-    slots: [Option<Waiting>; 64],
-}
-
-impl Default for Tracker {
-    fn default() -> Self {
-        Self { slots: [None; 64] }
-    }
-}
-
+/// A request the host has not answered.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     lan: LanId,
     to: lan::ReplyTo,
-    until: Moment,
-}
-
-impl Tracker {
-    fn take_slot(&mut self, waiting: Waiting) -> Option<u8> {
-        let index = self.slots.iter().position(Option::is_none)?;
-        self.slots[index] = Some(waiting);
-        u8::try_from(index).ok()
-    }
-
-    pub(super) fn deadline(&self) -> Option<Moment> {
-        self.slots.iter().flatten().map(|waiting| waiting.until).min()
-    }
-
-    pub(super) fn expire(&mut self, now: Moment) {
-        for slot in &mut self.slots {
-            if slot.is_some_and(|waiting| waiting.until <= now) {
-                *slot = None;
-            }
-        }
-    }
 }
 
 impl Simulator {
@@ -88,8 +51,7 @@ impl Simulator {
         if controller.and_then(|controller| controller.channels.host()).is_none() {
             return Err(CompletionCode::UNSPECIFIED);
         }
-        let waiting = Waiting { lan, to: *to, until: now + LIFETIME };
-        let slot = self.host_messages.take_slot(waiting).ok_or(CompletionCode::OUT_OF_SPACE)?;
+        let slot = self.host_messages.insert(now, Waiting { lan, to: *to }).ok_or(CompletionCode::OUT_OF_SPACE)?;
         // [session handle] in front of the message, IPMI 2.0 table 22-10 for LAN.
         let handle = request.origin.session.map_or(0, |session| session.handle);
         let mut data = vec![handle];
@@ -108,17 +70,17 @@ impl Simulator {
         let queued = messaging::enqueue(&mut self.machine, now, lan.mc, message);
         self.carry_out_actions(now, out);
         if queued.is_err() {
-            self.host_messages.slots[usize::from(slot)] = None;
+            self.host_messages.take_if(slot, |_| true);
         }
         queued.map_err(|_| CompletionCode::OUT_OF_SPACE)
     }
 
-    /// Puts the answer in the message buffer into the receive queue of `mc`: everything
-    /// behind the requester's address.
-    pub(super) fn queue_answer(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+    /// Puts the answer in the message buffer, which came from `channel`, into the receive queue
+    /// of `mc`: everything behind the requester's address.
+    pub(super) fn queue_answer(&mut self, now: Moment, mc: u8, channel: u8, out: &mut Effects) {
         let data = self.message.get(1..).unwrap_or_default().to_vec();
         // A full queue loses the answer, as a full queue on a board does.
-        let _ = messaging::enqueue(&mut self.machine, now, mc, messaging::Message { channel: 0, data });
+        let _ = messaging::enqueue(&mut self.machine, now, mc, messaging::Message { channel, data });
         self.carry_out_actions(now, out);
     }
 
@@ -154,14 +116,10 @@ impl Simulator {
             self.flush_outbox(now, lan, out);
             return Ok(());
         }
-        let slot = usize::from(answer.seq);
-        let waiting = self.host_messages.slots.get(slot).copied().flatten();
-        let Some(waiting) =
-            waiting.filter(|w| w.lan == lan && w.to.netfn | 1 == answer.netfn && w.to.cmd == answer.cmd)
-        else {
-            return Err(CompletionCode::NOT_PRESENT);
-        };
-        self.host_messages.slots[slot] = None;
+        let waiting = self.host_messages.take_if(answer.seq, |waiting| {
+            waiting.lan == lan && waiting.to.netfn | 1 == answer.netfn && waiting.to.cmd == answer.cmd
+        });
+        let waiting = waiting.ok_or(CompletionCode::NOT_PRESENT)?;
         self.answer(now, path, &Reply::new(origin), out);
         if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
             slot.channel.respond(&waiting.to, answer.data, self.random.as_mut(), &mut self.outbox);

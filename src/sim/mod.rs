@@ -8,6 +8,7 @@ mod bridge;
 pub mod effect;
 mod emulator;
 mod host_queue;
+mod ipmb_devices;
 mod persist;
 mod program;
 mod reload;
@@ -19,11 +20,14 @@ mod sol_ports;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod tracker;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-pub use effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, OUTPUT_LIMIT, SerialId, ShellResult};
+pub use effect::{
+    ConsoleId, Effect, Effects, HostJob, HostResult, IpmbId, JobId, LanId, OUTPUT_LIMIT, SerialId, ShellResult,
+};
 pub use emulator::StatementOutcome;
 pub use reload::{Change, Reach};
 
@@ -35,10 +39,12 @@ use crate::ipmi::{Moment, Random};
 use crate::lan::{self, LanChannel};
 use crate::sol;
 use authority::LanAuthority;
+use ipmb_devices::IpmbSlot;
 use return_path::ReturnPath;
 use route::{Held, Pending};
 use serial_lines::SerialSlot;
 use sol_ports::SolSlot;
+use tracker::Tracker;
 
 /// Whether the simulator keeps its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +81,10 @@ pub struct Simulator {
     random: Box<dyn Random + Send>,
     lans: Vec<LanSlot>,
     serials: Vec<SerialSlot>,
+    ipmbs: Vec<IpmbSlot>,
     sols: Vec<SolSlot>,
-    host_messages: host_queue::Tracker,
+    host_messages: Tracker<host_queue::Waiting>,
+    ipmb_requests: Tracker<ipmb_devices::Asked>,
     pending: HashMap<JobId, Pending>,
     held: Vec<Held>,
     /// The state files being written, and the job that will write them once more.
@@ -111,8 +119,10 @@ impl Simulator {
             random,
             lans: Vec::new(),
             serials: Vec::new(),
+            ipmbs: Vec::new(),
             sols: Vec::new(),
             host_messages: Default::default(),
+            ipmb_requests: Default::default(),
             pending: HashMap::new(),
             held: Vec::new(),
             saving: HashMap::new(),
@@ -131,15 +141,6 @@ impl Simulator {
     pub fn begin(&mut self, now: Moment, out: &mut Effects) {
         if let Some((name, content)) = self.guid_file() {
             self.run(HostJob::SaveState { name, content }, out);
-        }
-        for config in &self.controllers {
-            for ipmb in &config.ipmbs {
-                let text = format!(
-                    "ipmb {} of MC {:#04x} has no effect in this version: {} is not opened",
-                    ipmb.channel, config.address, ipmb.device
-                );
-                out.list.push(Effect::Log { level: LogLevel::Warning, text });
-            }
         }
         for slot in &self.sols {
             let bit_rate = self
@@ -292,7 +293,8 @@ impl Simulator {
     pub fn deadline(&self) -> Option<Moment> {
         let lans = self.lans.iter().filter_map(|slot| slot.channel.deadline());
         let sols = self.sols.iter().filter_map(SolSlot::deadline);
-        lans.chain(sols).chain(bmc::deadline(&self.machine)).chain(self.host_messages.deadline()).min()
+        let tracked = self.host_messages.deadline().into_iter().chain(self.ipmb_requests.deadline());
+        lans.chain(sols).chain(bmc::deadline(&self.machine)).chain(tracked).min()
     }
 
     /// Does what is due.
@@ -306,6 +308,7 @@ impl Simulator {
         }
         self.sol_timeout(now, out);
         self.host_messages.expire(now);
+        self.ipmb_requests.expire(now);
         bmc::timeout(&mut self.machine, now);
         self.carry_out_actions(now, out);
     }

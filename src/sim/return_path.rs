@@ -1,7 +1,7 @@
 //! Where answers go: the ways back of requests that came in by LAN, by a serial line, or
 //! inside a Send Message.
 
-use super::effect::{LanId, SerialId};
+use super::effect::{IpmbId, LanId, SerialId};
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::wire::ipmb;
 use crate::{lan, serial};
@@ -13,6 +13,8 @@ pub(super) enum ReturnPath {
     Lan(LanId, lan::ReplyTo),
     /// To the line that asked.
     Serial(SerialId, serial::ReplyTo),
+    /// To the bus the request, here without its data, came in on.
+    Ipmb(IpmbId, ipmb::Message<'static>),
     /// As a message of its own, the answer to a bridged request.
     Bridged(BridgedTo),
 }
@@ -23,6 +25,8 @@ pub(super) struct BridgedTo {
     /// The controller whose channel it goes out on.
     pub(super) mc: u8,
     pub(super) target: Target,
+    /// The channel it was sent to.
+    pub(super) channel: u8,
     /// The request, without its data.
     pub(super) request: ipmb::Message<'static>,
     /// How many Send Messages it lay in before the outermost.
@@ -38,6 +42,8 @@ pub(super) enum Target {
     HostQueue,
     /// A line that forwards messages for other controllers by itself.
     Line(SerialId),
+    /// Whoever asked on a bus.
+    Bus(IpmbId),
 }
 
 /// Who asked.
@@ -47,6 +53,8 @@ pub(super) enum Requester {
     Session(LanId, u32),
     /// Whoever is at a line, or at the system interface.
     Line(SerialId),
+    /// Whoever is on a bus.
+    Bus(IpmbId),
 }
 
 impl ReturnPath {
@@ -55,10 +63,12 @@ impl ReturnPath {
         match self {
             Self::Lan(lan, to) => Requester::Session(*lan, to.session),
             Self::Serial(serial, _) => Requester::Line(*serial),
+            Self::Ipmb(ipmb, _) => Requester::Bus(*ipmb),
             Self::Bridged(to) => match to.target {
                 Target::Session(lan, session) => Requester::Session(lan, session),
                 Target::HostQueue => Requester::Line(SerialId { mc: to.mc, channel: SYSTEM_CHANNEL }),
                 Target::Line(serial) => Requester::Line(serial),
+                Target::Bus(ipmb) => Requester::Bus(ipmb),
             },
         }
     }
@@ -68,6 +78,7 @@ impl ReturnPath {
         match self {
             Self::Lan(lan, _) => lan.mc,
             Self::Serial(serial, _) => serial.mc,
+            Self::Ipmb(ipmb, _) => ipmb.mc,
             Self::Bridged(to) => to.mc,
         }
     }

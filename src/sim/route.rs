@@ -206,6 +206,7 @@ impl Simulator {
                 }
             }
             ReturnPath::Serial(serial, to) => self.serial_answer(serial, &to, reply.bytes(), out),
+            ReturnPath::Ipmb(ipmb, request) => self.ipmb_answer(ipmb, &request, reply.bytes(), out),
             ReturnPath::Bridged(to) => self.bridged_answer(now, &to, reply, out),
         }
     }

@@ -1,6 +1,7 @@
 //! From lan.conf to a machine, and what `mc_add`, `mc_setbmc` and `mc_enable` make of it.
 
 use super::effect::{Effect, Effects, LanId};
+use super::ipmb_devices::IpmbSlot;
 use super::serial_lines::SerialSlot;
 use super::sol_ports::SolSlot;
 use super::{LanSlot, Simulator};
@@ -29,6 +30,11 @@ impl Simulator {
     fn open_slots(&mut self, config: &ControllerConfig) {
         let mc = config.address;
         self.serials.extend(config.serials.iter().map(|serial| SerialSlot::new(mc, serial.clone())));
+        for ipmb in &config.ipmbs {
+            // The last line for a channel counts.
+            self.ipmbs.retain(|slot| (slot.id.mc, slot.id.channel) != (mc, ipmb.channel));
+            self.ipmbs.push(IpmbSlot::new(mc, ipmb.clone()));
+        }
         self.sols.extend(config.sol.iter().map(|sol| SolSlot::new(mc, sol.clone())));
         for lan in &config.lans {
             let udp_port = match lan.address.as_ref().map(|address| &address.port) {
@@ -174,6 +180,11 @@ impl Simulator {
                 address: slot.config.address.clone(),
                 connect: slot.config.connect,
             });
+        }
+        for slot in self.ipmbs.iter_mut().filter(|slot| slot.id.mc == mc && !slot.open) {
+            slot.open = true;
+            let (device, span) = (slot.config.device.clone(), slot.config.span);
+            out.list.push(Effect::OpenIpmb { ipmb: slot.id, device, span });
         }
         vm_process::enabled(&mut self.machine, mc);
         self.carry_out_actions(now, out);

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod hostile;
+mod ipmb_devices;
 mod reload;
 mod replay;
 mod sensor_event;
@@ -19,7 +20,7 @@ use crate::bmc::lan_parameters::CIPHER_SUITES;
 use crate::config::command::{Statement, statements};
 use crate::config::lan_conf;
 use crate::crypto::SUITES;
-use crate::ipmi::Privilege;
+use crate::ipmi::{Medium, Origin, Privilege, Request};
 use crate::lan::testing::{Client, Dice, Login15, Login20, Server};
 use crate::wire::ipmb::Message;
 
@@ -741,15 +742,6 @@ fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
     assert_eq!(rig.sent.len(), 3, "two for the holder, one answer");
     assert_eq!(rig.sent[1].1, farewell, "what ipmitool's console listens to");
     assert_eq!(second.ask(&mut rig, 6, 0x4a, &[1])[..3], [0, 1, 0]);
-}
-
-#[test]
-fn options_without_effect_are_named_at_start() {
-    let conf =
-        WITH_SOL.replace("history=100", "history=100,backupfile=/tmp/x readclear\nipmb 5 ipmb_dev_int /dev/ipmb-5");
-    let rig = Rig::new(&conf, EMU);
-    let named: Vec<_> = rig.logs().into_iter().filter(|text| text.contains("no effect in this version")).collect();
-    assert_eq!(named, ["ipmb 5 of MC 0x20 has no effect in this version: /dev/ipmb-5 is not opened",]);
 }
 
 #[test]

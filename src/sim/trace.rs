@@ -76,6 +76,7 @@ impl Simulator {
             let (mc, lun, netfn, cmd) = match path {
                 ReturnPath::Lan(lan, to) => (lan.mc, to.rs_lun, to.netfn, to.cmd),
                 ReturnPath::Serial(serial, to) => (serial.mc, to.rs_lun, to.netfn, to.cmd),
+                ReturnPath::Ipmb(ipmb, request) => (ipmb.mc, request.to_lun, request.netfn, request.cmd),
                 ReturnPath::Bridged(to) => (to.request.to, to.request.to_lun, to.request.netfn, to.request.cmd),
             };
             let mut text = format!("{} <- MC {mc:#04x} lun {lun}:", source(path));
@@ -175,6 +176,7 @@ fn source(path: &ReturnPath) -> String {
     match path {
         ReturnPath::Lan(lan, to) => session(*lan, to),
         ReturnPath::Serial(serial, to) => format!("host channel {} seq {}", serial.channel, to.sequence),
+        ReturnPath::Ipmb(ipmb, to) => format!("IPMB channel {} address {:#04x} seq {}", ipmb.channel, to.from, to.seq),
         ReturnPath::Bridged(to) => {
             let seq = to.request.seq;
             match to.target {
@@ -183,6 +185,7 @@ fn source(path: &ReturnPath) -> String {
                 }
                 Target::HostQueue => format!("host bridged seq {seq}"),
                 Target::Line(serial) => format!("host channel {} bridged seq {seq}", serial.channel),
+                Target::Bus(ipmb) => format!("IPMB channel {} bridged seq {seq}", ipmb.channel),
             }
         }
     }

@@ -116,6 +116,11 @@ impl System for Fake {
         out.list.push(Effect::Send { lan, to: from, start, end: out.bytes.len() });
     }
 
+    fn ipmb_data(&mut self, _: Moment, ipmb: IpmbId, bytes: &[u8], out: &mut Effects) {
+        self.note(format!("ipmb {}: {bytes:?}", ipmb.channel));
+        out.list.push(Effect::Ipmb { ipmb, bytes: bytes.to_vec() });
+    }
+
     fn serial_connected(&mut self, _: Moment, serial: SerialId, out: &mut Effects) {
         out.list.push(Effect::Serial { serial, bytes: b"hello".to_vec() });
     }
@@ -179,6 +184,7 @@ fn bench(script: &str, standard: Option<Input>) -> Bench {
         streams: Streams { input: input.into(), output: output.into() },
         standard,
         console: None,
+        configuration: "lan.conf".into(),
         script: Script::default(),
         directories: Vec::new(),
         program_limit: Duration::from_secs(30),
