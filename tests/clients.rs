@@ -453,6 +453,25 @@ fn freeipmi_console() {
 }
 
 /// Scanners find it: presence pong and authentication capabilities without a session.
+/// Exporters ask for the power reading at user level. There is no DCMI here: the clients say
+/// so, at once and at every level.
+#[test]
+fn clients_hear_that_there_is_no_dcmi() {
+    let running = minimal();
+    for level in ["USER", "ADMINISTRATOR"] {
+        let client = running.client().with(&["-L", level]);
+        for words in ["dcmi power reading", "dcmi discover"] {
+            client.run(words).assert_says("DCMI request failed because: Invalid command (c1)");
+        }
+    }
+    for level in ["USER", "ADMIN"] {
+        let tools = running.freeipmi("LAN_2_0").with(&["-l", level]);
+        for words in ["--get-system-power-statistics", "--get-dcmi-capability-info"] {
+            tools.run("ipmi-dcmi", words).assert_failed().assert_says("command invalid or unsupported");
+        }
+    }
+}
+
 #[test]
 fn scanners() {
     let running = minimal();

@@ -56,6 +56,13 @@ pub static COMMANDS: &[Entry] = &[
         handler: messaging::read_event_buffer,
     },
     Entry {
+        cmd: 0x36,
+        name: "Get BT Interface Capabilities",
+        gate: device::has_bt,
+        min_length: 0,
+        handler: device::get_bt_capabilities,
+    },
+    Entry {
         cmd: 0x37,
         name: "Get System GUID",
         gate: device::has_system_guid,

@@ -68,6 +68,18 @@ pub fn required(netfn: u8, cmd: u8) -> Required {
     }
 }
 
+/// Group of DCMI among the group extensions.
+const DCMI: u8 = 0xdc;
+
+/// Whether a session at `level` may send a request with this data.
+///
+/// Exporters ask for the DCMI power reading at user level, which DCMI allows. There is no DCMI
+/// here, and that is what they shall hear, not that they lack a privilege.
+pub fn request_permitted(netfn: u8, cmd: u8, data: &[u8], level: Privilege) -> bool {
+    let dcmi = netfn == netfn::GROUP_EXTENSION && data.first() == Some(&DCMI);
+    permitted(netfn, cmd, level) || dcmi && level >= Privilege::User
+}
+
 /// Whether a session at `level` may send (netfn, cmd). Send Message (06 34) is permitted
 /// from user on; the simulator checks the embedded request with this same function.
 pub fn permitted(netfn: u8, cmd: u8, level: Privilege) -> bool {
@@ -121,6 +133,20 @@ mod tests {
             _ => 4,
         };
         (lowest..=4).collect()
+    }
+
+    #[test]
+    fn a_user_may_ask_for_dcmi_and_nothing_else_of_the_group_extensions() {
+        for (data, level, may) in [
+            (&[0xdc, 1][..], Privilege::User, true),
+            (&[0xdc, 1], Privilege::Callback, false),
+            (&[0x00], Privilege::Operator, false),
+            (&[], Privilege::Operator, false),
+            (&[0x00], Privilege::Administrator, true),
+        ] {
+            assert_eq!(request_permitted(netfn::GROUP_EXTENSION, 2, data, level), may, "{data:02x?} {level:?}");
+        }
+        assert!(!request_permitted(netfn::OEM, 2, &[0xdc], Privilege::User));
     }
 
     #[test]

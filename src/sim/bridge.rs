@@ -98,7 +98,7 @@ impl Simulator {
             return Err(CompletionCode::UNSPECIFIED);
         }
         if let Some(level) = request.origin.privilege
-            && !command::privilege::permitted(carried.netfn, carried.cmd, level)
+            && !command::privilege::request_permitted(carried.netfn, carried.cmd, carried.data, level)
         {
             return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
         }

@@ -132,7 +132,7 @@ impl Simulator {
             Command::McDelete { mc } => self.mc_delete(now, mc, out),
             Command::McDisable { mc } => self.named(mc)?.enabled = false,
             Command::McEnable { mc } => self.mc_enable(now, mc, out),
-            Command::McSetGuid { mc, guid } => self.named(mc)?.guid = Some(guid),
+            Command::McSetGuid { mc, guid } => self.set_guid(mc, guid),
             Command::McAddFruData { mc, device, size, data } => {
                 let add = self.named(mc)?.frus.add_inline(device, size, &data);
                 add.map_err(|error| Refusal::unable("add FRU data", error))?;
@@ -297,6 +297,7 @@ impl Simulator {
         self.machine.remove(mc);
         if let Some(config) = self.controller_config(mc).cloned() {
             self.configure_controller(&config);
+            self.identify_lans(mc);
         }
     }
 }

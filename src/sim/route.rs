@@ -92,10 +92,9 @@ impl Aftermath {
 impl Simulator {
     /// A request from a session: its privilege is checked, then it is executed.
     pub(super) fn session_request(&mut self, now: Moment, request: &Request<'_>, path: ReturnPath, out: &mut Effects) {
-        let allowed = request
-            .origin
-            .privilege
-            .is_some_and(|level| command::privilege::permitted(request.netfn, request.cmd, level));
+        let allowed = request.origin.privilege.is_some_and(|level| {
+            command::privilege::request_permitted(request.netfn, request.cmd, request.data, level)
+        });
         if allowed {
             self.request(now, path.home(), request, path, out);
         } else {

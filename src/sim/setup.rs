@@ -110,7 +110,30 @@ impl Simulator {
     }
 
     pub(super) fn lan_guid(&mut self, mc: u8, lan: &LanConfig) -> [u8; 16] {
-        lan.guid.unwrap_or_else(|| self.kept_guid(mc, lan.channel))
+        let given = lan.guid.or_else(|| self.machine.controller(mc)?.guid);
+        given.unwrap_or_else(|| self.kept_guid(mc, lan.channel))
+    }
+
+    /// `mc_set_guid`: LAN channels without a `guid` of their own have it too.
+    pub(super) fn set_guid(&mut self, mc: u8, guid: [u8; 16]) {
+        self.machine.ensure(mc).guid = Some(guid);
+        self.identify_lans(mc);
+    }
+
+    /// Tells a controller's LAN channels their GUIDs.
+    pub(super) fn identify_lans(&mut self, mc: u8) {
+        for index in 0..self.lans.len() {
+            let LanSlot { id, config, .. } = &self.lans[index];
+            if id.mc != mc {
+                continue;
+            }
+            let config = config.clone();
+            let guid = self.lan_guid(mc, &config);
+            self.lans[index].channel.set_identity(guid, config.bmc_key);
+            if let Some(lan) = self.machine.ensure(mc).channels.lan_mut(config.channel) {
+                lan.guid = Some(guid);
+            }
+        }
     }
 
     /// `mc_add`.

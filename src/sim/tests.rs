@@ -554,6 +554,27 @@ fn lan_channels_of_two_controllers_keep_their_own_files() {
     assert_eq!(limit("lanparm.mc30.1").as_deref(), Some("privilege_limit:i:2"));
 }
 
+/// The original keeps it and never tells anybody.
+#[test]
+fn a_guid_of_the_command_file_is_told_where_lan_conf_has_none() {
+    let configured: Vec<u8> = hex_literal::hex!("00a123456789abcdefa123456789abcdef").into();
+    let mut rig = Rig::new(CONF, EMU);
+    rig.command("mc_set_guid 0x20 00112233445566778899aabbccddeeff");
+    let mut client = administrator(&mut rig);
+    let given: Vec<u8> = hex_literal::hex!("0000112233445566778899aabbccddeeff").into();
+    assert_eq!(client.ask(&mut rig, 6, 0x08, &[]), given, "Get Device GUID");
+    assert_eq!(client.ask(&mut rig, 6, 0x37, &[]), configured, "Get System GUID");
+    let mut rig = Rig::new(&CONF.replace("  guid a123456789abcdefa123456789abcdef\n", ""), EMU);
+    let made = rig.sim.lans[0].channel.settings().guid;
+    rig.command("mc_set_guid 0x20 a123456789abcdefa123456789abcdef");
+    // The client logs in to this GUID and to no other.
+    let mut client = administrator(&mut rig);
+    assert_eq!(client.ask(&mut rig, 6, 0x37, &[]), configured);
+    assert_eq!(client.ask(&mut rig, 6, 0x08, &[]), configured);
+    rig.command("mc_delete 0x20");
+    assert_eq!(rig.sim.lans[0].channel.settings().guid, made);
+}
+
 #[test]
 fn without_state_the_guid_is_the_same_for_commands_and_logins() {
     let conf = CONF.replace("  guid a123456789abcdefa123456789abcdef\n", "");

@@ -1,5 +1,6 @@
 //! App commands about the controller itself, IPMI 2.0 chapter 20.
 
+use crate::bmc::channel::{SYSTEM_CHANNEL, protocol};
 use crate::bmc::messaging;
 use crate::bmc::watchdog::Watchdog;
 use crate::command::{Context, Outcome};
@@ -7,6 +8,10 @@ use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// Get Self Test Results: no error.
 const SELF_TEST_PASSED: [u8; 2] = [0x55, 0x00];
+
+/// Get BT Interface Capabilities: one request at a time, messages of up to 255 bytes each way,
+/// an answer within 10 s, no retries. IPMI 2.0 section 22.10.
+const BT_CAPABILITIES: [u8; 5] = [0x01, 0xff, 0xff, 10, 0];
 
 /// Bit 7 of either byte of Set ACPI Power State: the state is to be set.
 const ACPI_SET: u8 = 0x80;
@@ -62,15 +67,33 @@ pub fn get_acpi_state(
     Ok(Outcome::Done)
 }
 
+/// What `mc_set_guid` said, else the GUID of the first LAN channel (`lan-conf.md` section 4).
+fn device_guid(context: &Context<'_>) -> Option<[u8; 16]> {
+    let controller = context.executing()?;
+    controller.guid.or_else(|| controller.channels.lans().find_map(|(_, lan)| lan.guid))
+}
+
 /// Whether the controller has a device GUID.
 pub fn has_guid(context: &Context<'_>) -> bool {
-    context.controller_is(|controller| controller.guid.is_some())
+    device_guid(context).is_some()
 }
 
 /// Answer: the controller's GUID, 16 bytes as configured.
 pub fn get_guid(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    let guid = context.controller()?.guid.ok_or(CompletionCode::INVALID_COMMAND)?;
-    reply.put(&guid)?;
+    reply.put(&device_guid(context).ok_or(CompletionCode::INVALID_COMMAND)?)?;
+    Ok(Outcome::Done)
+}
+
+/// Whether the host's channel is a BT interface (`serial bt`).
+pub fn has_bt(context: &Context<'_>) -> bool {
+    context.controller_is(|controller| {
+        controller.channels.get(SYSTEM_CHANNEL).is_some_and(|channel| channel.protocol == protocol::BT_1_5)
+    })
+}
+
+/// Answer: requests at a time, size of requests, size of answers, seconds to answer, retries.
+pub fn get_bt_capabilities(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    reply.put(&BT_CAPABILITIES)?;
     Ok(Outcome::Done)
 }
 
@@ -96,8 +119,9 @@ pub fn get_system_guid(
 
 #[cfg(test)]
 mod tests {
+    use crate::bmc::channel::{Channel, medium, protocol};
     use crate::bmc::watchdog::Watchdog;
-    use crate::command::testing::{Rig, SATELLITE, SYSTEM};
+    use crate::command::testing::{BMC, Rig, SATELLITE, SYSTEM};
 
     #[test]
     fn device_id_is_as_recorded_and_surplus_bytes_are_ignored() {
@@ -119,9 +143,17 @@ mod tests {
              06 06 -> c1
              06 06 85 00 -> 00
              06 07 -> 00 05 2a
-             06 03 -> 00
-             06 08 -> c1",
+             06 03 -> 00",
         );
+    }
+
+    #[test]
+    fn the_device_guid_is_the_lan_channels_until_another_is_given() {
+        let mut rig = Rig::new();
+        rig.expect("06 08 -> 00 a1 23 45 67 89 ab cd ef a1 23 45 67 89 ab cd ef");
+        rig.mc = SATELLITE;
+        rig.expect("06 08 -> c1");
+        rig.mc = BMC;
         rig.machine.ensure(0x20).guid = Some([0x11; 16]);
         rig.expect("06 08 -> 00 11 11 11 11 11 11 11 11 11 11 11 11 11 11 11 11");
     }
@@ -140,6 +172,15 @@ mod tests {
              08 00 -> c1
              3e 12 -> c1",
         );
+    }
+
+    #[test]
+    fn a_bt_interface_tells_its_capabilities() {
+        let mut rig = Rig::host();
+        rig.expect("06 36 -> c1");
+        let line = Channel::serial(15, medium::SYSTEM_INTERFACE, protocol::BT_1_5, true);
+        rig.machine.ensure(BMC).channels.set(15, line);
+        rig.expect("06 36 -> 00 01 ff ff 0a 00");
     }
 
     #[test]

@@ -17,7 +17,7 @@ impl Rig {
         bus.into_iter().filter_map(|e| if let Effect::Ipmb { bytes, .. } = e { Some(bytes) } else { None }).collect()
     }
 
-    fn from_bus(&mut self, ipmb: IpmbId, message: Message<'_>) -> Vec<Vec<u8>> {
+    fn hear(&mut self, ipmb: IpmbId, message: Message<'_>) -> Vec<Vec<u8>> {
         let mut bytes = vec![0];
         message.emit(&mut bytes);
         self.call(|sim, now, out| sim.ipmb_data(now, ipmb, &bytes, out));
@@ -49,16 +49,16 @@ fn the_device_is_opened_with_its_controller() {
 #[test]
 fn a_request_from_the_bus_is_answered_on_the_bus() {
     let mut rig = with_device(5);
-    let answer = rig.from_bus(IPMB, message(0x20, 6, 0x72, 9, 0x37, &[]));
+    let answer = rig.hear(IPMB, message(0x20, 6, 0x72, 9, 0x37, &[]));
     let mut guid = vec![0];
     guid.extend_from_slice(&hex_literal::hex!("a123456789abcdefa123456789abcdef"));
     assert_eq!(answer, [on_bus(message(0x72, 7, 0x20, 9, 0x37, &guid))]);
     assert_eq!(
-        rig.from_bus(IPMB, message(0x55, 6, 0x72, 9, 0x2f, &[])),
+        rig.hear(IPMB, message(0x55, 6, 0x72, 9, 0x2f, &[])),
         [on_bus(message(0x72, 7, 0x55, 9, 0x2f, &[0, 8]))]
     );
     // This channel is an IPMB.
-    assert_eq!(rig.from_bus(IPMB, message(0x20, 6, 0x72, 9, 0x42, &[0x0e]))[0][7..11], [0, 5, 1, 1]);
+    assert_eq!(rig.hear(IPMB, message(0x20, 6, 0x72, 9, 0x42, &[0x0e]))[0][7..11], [0, 5, 1, 1]);
     for bytes in [&[][..], &[7, 0x20, 0x18, 0xc8, 0x72, 0x24, 0x01, 0x00], &[7, 0x20, 0x18, 0xc8]] {
         rig.call(|sim, now, out| sim.ipmb_data(now, IPMB, bytes, out));
         assert_eq!(rig.bus(), [[0; 0]; 0]);
@@ -71,7 +71,7 @@ fn requests_from_the_bus_for_the_host_are_refused() {
     let mut rig = with_device(5);
     let request = Message { to_lun: 2, ..message(0x20, 6, 0x72, 1, 1, &[]) };
     let answer = Message { from_lun: 2, ..message(0x72, 7, 0x20, 1, 1, &[0xcc]) };
-    assert_eq!(rig.from_bus(IPMB, request), [on_bus(answer)]);
+    assert_eq!(rig.hear(IPMB, request), [on_bus(answer)]);
 }
 
 #[test]
@@ -89,15 +89,15 @@ fn a_session_reaches_a_controller_on_the_bus_and_gets_its_answer() {
     for wrong in
         [message(0x20, 7, 0x74, 0, 1, &[0]), message(0x20, 7, 0x72, 0, 2, &[0]), message(0x20, 7, 0x72, 1, 1, &[0])]
     {
-        rig.from_bus(IPMB, wrong);
+        rig.hear(IPMB, wrong);
         assert!(rig.sent.is_empty());
     }
-    rig.from_bus(IPMB, message(0x20, 7, 0x72, 0, 1, &[0, 0xaa]));
+    rig.hear(IPMB, message(0x20, 7, 0x72, 0, 1, &[0, 0xaa]));
     let mut expected = Vec::new();
     message(from, 7, 0x72, seq, 1, &[0, 0xaa]).emit(&mut expected);
     assert_eq!(rig.sent_messages(&mut client), [expected]);
     // It is answered once.
-    rig.from_bus(IPMB, message(0x20, 7, 0x72, 0, 1, &[0, 0xaa]));
+    rig.hear(IPMB, message(0x20, 7, 0x72, 0, 1, &[0, 0xaa]));
     assert!(rig.sent.is_empty());
 }
 
@@ -109,7 +109,7 @@ fn an_answer_that_comes_too_late_is_nobodys() {
     data[0] = 0x45;
     client.ask(&mut rig, 6, 0x34, &data);
     rig.wait(5);
-    rig.from_bus(IPMB, message(0x20, 7, 0x72, 0, 1, &[0]));
+    rig.hear(IPMB, message(0x20, 7, 0x72, 0, 1, &[0]));
     assert!(rig.sent.is_empty());
 }
 
@@ -139,7 +139,7 @@ fn the_bus_reaches_simulated_controllers() {
     let mut rig = with_device(5);
     let mut inner = vec![0];
     message(0x30, 6, 0x72, 3, 0x2f, &[]).emit(&mut inner);
-    let written = rig.from_bus(IPMB, message(0x20, 6, 0x72, 9, 0x34, &inner));
+    let written = rig.hear(IPMB, message(0x20, 6, 0x72, 9, 0x34, &inner));
     let outer = on_bus(message(0x72, 7, 0x20, 9, 0x34, &[0]));
     assert_eq!(written, [outer, on_bus(message(0x72, 7, 0x30, 3, 0x2f, &[0, 8]))]);
 }
@@ -169,11 +169,12 @@ fn the_host_reaches_a_controller_on_the_bus() {
         sequence: 1,
         cmd: 0x34,
         forwarded: false,
+        connection: 0,
     };
     let host = ReturnPath::Serial(HOST, to);
     rig.call(|sim, now, out| sim.request(now, 0x20, &request, host, out));
     assert_eq!(rig.bus(), [on_bus(message(0x72, 6, 0x20, 0, 1, &[]))]);
-    rig.from_bus(IPMB, message(0x20, 7, 0x72, 0, 1, &[0, 0xaa]));
+    rig.hear(IPMB, message(0x20, 7, 0x72, 0, 1, &[0, 0xaa]));
     let queued = crate::bmc::messaging::fetch(&mut rig.sim.machine, 0x20).expect("an answer");
     assert_eq!((queued.channel, &queued.data[2..7]), (5, &[0x72, 0x1c, 1, 0, 0xaa][..]));
 }
