@@ -60,3 +60,24 @@ fn every_difference_names_tests_that_exist() {
     assert!(rows > 100, "only {rows} rows were found");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+#[test]
+fn every_statement_about_security_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names = HashSet::new();
+    tests_below(&root.join("src"), &mut names);
+    tests_below(&root.join("tests"), &mut names);
+    let document = fs::read_to_string(root.join("docs/SECURITY.md")).expect("docs/SECURITY.md");
+    let rows = document.lines().filter(|line| line.starts_with("| ") && *line != "| attack | here | test |");
+    let mut count = 0;
+    for row in rows {
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let mut quoted = tests.split('`').skip(1).step_by(2).peekable();
+        assert!(quoted.peek().is_some(), "no test: {row}");
+        for test in quoted {
+            assert!(names.contains(test), "{test} is no test: {row}");
+        }
+        count += 1;
+    }
+    assert!(count > 40, "{count} rows");
+}

@@ -6,18 +6,22 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
 use super::return_path::{ReturnPath, Target};
 use crate::bmc::LogLevel;
 use crate::command::describe;
-use crate::ipmi::{Reply, Request, netfn};
+use crate::ipmi::{Reply, Request, SEND_MESSAGE, netfn};
 use crate::lan;
 use crate::wire::ipmb::Message;
+use crate::wire::session15::AuthType;
 use crate::wire::session20::{self, PayloadType};
 use crate::wire::{asf, rmcp, session15};
 
+/// Set User Password, network function App.
+const SET_USER_PASSWORD: u8 = 0x47;
 /// Activate Session, network function App.
 const ACTIVATE_SESSION: u8 = 0x3a;
 
@@ -49,7 +53,7 @@ impl Simulator {
                 Way::Out => ("send", "to"),
             };
             let mut text = format!("Raw LAN {verb} {preposition} {peer} (channel {}):", lan.channel);
-            hex(bytes, &mut text);
+            hex_without(bytes, &secrets(bytes), &mut text);
             show(out, text);
         }
         if self.debug.messages
@@ -108,6 +112,44 @@ impl Simulator {
             show(out, text);
         }
     }
+}
+
+/// Where in a datagram passwords stand in clear: the code of a straight password, and the data
+/// of Set User Password, carried inside Send Message or not, when nothing encrypts them.
+fn secrets(datagram: &[u8]) -> [Range<usize>; 2] {
+    let mut found = [0..0, 0..0];
+    let Some(packet) = datagram.get(rmcp::HEADER_LENGTH..) else { return found };
+    let (mut at, mut message) = match (session20::Header::parse(packet), session15::Packet::parse(packet)) {
+        (Ok(header), _) if !header.encrypted && header.payload_type == PayloadType::Ipmi => {
+            (session20::HEADER_LENGTH, packet.get(session20::HEADER_LENGTH..header.payload_end()).unwrap_or_default())
+        }
+        (Err(_), Ok(parsed)) => {
+            let code = parsed.code.map_or(0, |code| code.len());
+            if parsed.header.auth_type == AuthType::Straight {
+                found[0] = rmcp::HEADER_LENGTH + 9..rmcp::HEADER_LENGTH + 9 + code;
+            }
+            (9 + code + 1, parsed.message)
+        }
+        _ => return found,
+    };
+    at += rmcp::HEADER_LENGTH;
+    // Six bytes are before the data of a message.
+    while let Ok(parsed) = Message::parse_unchecked(message) {
+        match (parsed.netfn, parsed.cmd, parsed.data) {
+            (netfn::APP, SET_USER_PASSWORD, [_user, _operation, password @ ..]) => {
+                found[1] = at + 8..at + 8 + password.len();
+                break;
+            }
+            (netfn::APP, SEND_MESSAGE, [_channel, carried @ ..]) => {
+                // A broadcast has a 0 before the address.
+                let broadcast = usize::from(carried.first() == Some(&0));
+                at += 7 + broadcast;
+                message = carried.get(broadcast..).unwrap_or_default();
+            }
+            _ => break,
+        }
+    }
+    found
 }
 
 fn show(out: &mut Effects, text: String) {
@@ -188,6 +230,17 @@ fn source(path: &ReturnPath) -> String {
                 Target::Bus(ipmb) => format!("IPMB channel {} bridged seq {seq}", ipmb.channel),
             }
         }
+    }
+}
+
+/// The bytes, but for those in some places.
+fn hex_without(bytes: &[u8], places: &[Range<usize>], text: &mut String) {
+    for (at, byte) in bytes.iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = match places.iter().any(|place| place.contains(&at)) {
+            true => text.write_str(" **"),
+            false => write!(text, " {byte:02x}"),
+        };
     }
 }
 

@@ -37,9 +37,19 @@ pub struct RmcpClient {
     console_session: u32,
     sequence: u32,
     requester_sequence: u8,
-    k1: [u8; 20],
-    aes: [u8; 16],
+    keys: Keys,
     random: StdRng,
+}
+
+/// The keys of a session.
+#[derive(Clone)]
+pub struct Keys {
+    /// The session integrity key.
+    pub sik: [u8; 20],
+    /// K1, the key of the integrity code.
+    pub k1: [u8; 20],
+    /// The key of AES.
+    pub aes: [u8; 16],
 }
 
 /// What came back.
@@ -118,8 +128,7 @@ impl RmcpClient {
             console_session,
             sequence: 0,
             requester_sequence: 0,
-            k1: sha1(&sik, &[&[1; 20]]),
-            aes,
+            keys: Keys { sik, k1: sha1(&sik, &[&[1; 20]]), aes },
             random,
         };
         match client.request(6 << 2, 0x3b, &[privilege]) {
@@ -187,6 +196,11 @@ impl RmcpClient {
         let _ = self.socket.send(&packet);
     }
 
+    /// The keys of the session.
+    pub fn keys(&self) -> Keys {
+        self.keys.clone()
+    }
+
     /// The socket of the session, to send what is no packet of it.
     pub fn socket(&self) -> &UdpSocket {
         &self.socket
@@ -238,7 +252,7 @@ impl RmcpClient {
         self.sequence += 1;
         let iv: [u8; 16] = self.random.random();
         let length = body.len() & !15;
-        cbc::Encryptor::<aes::Aes128>::new(&self.aes.into(), &iv.into())
+        cbc::Encryptor::<aes::Aes128>::new(&self.keys.aes.into(), &iv.into())
             .encrypt_padded_mut::<NoPadding>(&mut body[..length], length)
             .expect("whole blocks");
         let mut payload = iv.to_vec();
@@ -248,7 +262,7 @@ impl RmcpClient {
         let pad = (4 - (packet.len() - 4 + 2) % 4) % 4;
         packet.extend(std::iter::repeat_n(0xff, pad));
         packet.extend_from_slice(&[pad as u8, 7]);
-        let code = sha1(&self.k1, &[&packet[4..]]);
+        let code = sha1(&self.keys.k1, &[&packet[4..]]);
         packet.extend_from_slice(&code[..INTEGRITY_LENGTH]);
         packet
     }
@@ -278,14 +292,14 @@ impl RmcpClient {
             return None;
         }
         let (covered, code) = datagram.split_at_checked(datagram.len() - INTEGRITY_LENGTH)?;
-        if sha1(&self.k1, &[&covered[4..]])[..INTEGRITY_LENGTH] != *code {
+        if sha1(&self.keys.k1, &[&covered[4..]])[..INTEGRITY_LENGTH] != *code {
             return None;
         }
         let payload = datagram.get(16..16 + length)?;
         let (iv, body) = payload.split_at_checked(16)?;
         let iv: [u8; 16] = iv.try_into().ok()?;
         let mut body = body.to_vec();
-        cbc::Decryptor::<aes::Aes128>::new(&self.aes.into(), &iv.into())
+        cbc::Decryptor::<aes::Aes128>::new(&self.keys.aes.into(), &iv.into())
             .decrypt_padded_mut::<NoPadding>(&mut body)
             .ok()?;
         let pad = usize::from(*body.last()?);

@@ -179,3 +179,98 @@ fn ids_of_sessions_cannot_be_guessed_from_one_another() {
     ids.dedup();
     assert_eq!(ids.len(), 200);
 }
+
+/// A login by RMCP+ with one byte of one of its messages changed; the datagram that is changed,
+/// by its number, and how it goes on.
+fn login_with(bench: &mut Bench, message: usize, at: usize, value: u8) -> Option<usize> {
+    let login = Login20 { from: "192.0.2.50:1000".into(), ..Default::default() };
+    let change = |number: usize, mut datagram: Vec<u8>| {
+        if number == message {
+            *datagram.get_mut(at)? = value;
+        }
+        Some(datagram)
+    };
+    let mut send = |bench: &mut Bench, datagram: &[u8]| {
+        bench.send_from("192.0.2.50:1000", datagram).into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>()
+    };
+    let open = login.open_request(0);
+    let length = [open.len()];
+    let answers = send(bench, &change(0, open)?);
+    let Ok(mut handshake) = login.open(bench) else { return Some(length[0]) };
+    drop(answers);
+    let rakp1 = handshake.rakp1();
+    let lengths = [length[0], rakp1.len()];
+    let answers = send(bench, &change(1, rakp1)?);
+    if message == 1 {
+        return Some(lengths[1]);
+    }
+    let [answer] = answers.as_slice() else { return Some(lengths[1]) };
+    if handshake.take_rakp2(answer).is_err() {
+        return Some(lengths[1]);
+    }
+    let rakp3 = handshake.rakp3();
+    let length = rakp3.len();
+    send(bench, &change(2, rakp3)?);
+    Some(length)
+}
+
+/// Values at the edges of fields of every width.
+fn edges() -> impl Iterator<Item = u8> {
+    (0..=0xff).filter(|value: &u8| *value < 0x12 || value.count_ones() <= 1 || value % 16 == 15 || *value > 0xfb)
+}
+
+#[test]
+fn every_header_field_out_of_range() {
+    // Every byte of a login, in the messages of both formats.
+    for message in 0..3 {
+        let mut bench = Bench::new();
+        let mut at = 0;
+        loop {
+            let mut within = false;
+            for value in edges() {
+                within = login_with(&mut bench, message, at, value).is_some();
+                // Logins given up count as failures when their time is over.
+                bench.wait(11_000);
+                bench.tick();
+                bench.wait(1000);
+            }
+            if !within {
+                break;
+            }
+            // Nobody is in but those whose login was right all the same (the tag, what is
+            // reserved, the value that was there).
+            bench.wait(40_000);
+            bench.tick();
+            bench.wait(1000);
+            assert_eq!(bench.channel.active_sessions(), 0);
+            let mut client = Login20::default().run(&mut bench).unwrap();
+            assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0, "after byte {at} of message {message}");
+            bench.close_sessions_of_user(2);
+            at += 1;
+        }
+        assert!(at > 40, "message {message} has {at} bytes");
+    }
+    let old = Login15::default();
+    let mut bench = Bench::new();
+    let (id, challenge) = old.challenge(&mut bench).unwrap();
+    let messages =
+        [sessionless15(6, 0x38, &[0x8e, 4]), sessionless15(6, 0x39, &[2; 17]), old.activation(id, &challenge)];
+    for whole in messages {
+        for at in 0..whole.len() {
+            for value in edges() {
+                let mut changed = whole.clone();
+                changed[at] = value;
+                if changed != whole {
+                    bench.send_from("192.0.2.51:1", &changed);
+                    bench.send(&changed);
+                    bench.wait(600);
+                }
+            }
+            assert_eq!(bench.channel.active_sessions(), 0, "byte {at} of {whole:02x?}");
+            bench.wait(20_000);
+            let mut client = Login15::default().run(&mut bench).unwrap();
+            assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0);
+            bench.close_sessions_of_user(2);
+        }
+    }
+}
