@@ -51,7 +51,9 @@ fn whole(record: &[u8]) -> &[u8] {
 /// stores before it has their bytes.
 fn cleaned(record: &[u8]) -> Option<Record> {
     let length = declared_length(record)?;
-    let blank = record.iter().skip(2).all(|&byte| byte == 0);
+    // What lies behind its end is not its own: a blank record must not pass for one that is not,
+    // or it would be saved and left out at the next start.
+    let blank = whole(record).iter().skip(2).all(|&byte| byte == 0);
     (!blank).then(|| match record.get(..length) {
         Some(record) => with_tail(record),
         // Cut off; bytes behind it would be taken for its own.
@@ -416,14 +418,15 @@ mod tests {
     #[test]
     fn restored_records_lose_the_extra_bytes_and_keep_good_ids() {
         let mut machine = machine();
-        let stored: [&[u8]; 5] = [
+        let stored: [&[u8]; 6] = [
             &[0x2c, 1, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0],
             &[6, 0, 0x51, 0xc0, 0],
             &[6, 0, 0x51, 0xc0, 9, 1, 2],
             &[7, 0, 0, 0, 0, 0, 0],
             &[8, 0, 0x51],
+            &[9, 0, 0, 0, 0, 0x41],
         ];
-        assert_eq!(repository(&mut machine).restore(stored, 5, 6), 2);
+        assert_eq!(repository(&mut machine).restore(stored, 5, 6), 3);
         let records: Vec<&[u8]> = repository(&mut machine).records().collect();
         assert_eq!(records, [&[0x2c, 1, 0x51, 0xc0, 1, 7][..], &[6, 0, 0x51, 0xc0, 0], &[1, 0, 0x51, 0xc0, 9, 1, 2]]);
         assert_eq!(repository(&mut machine).find(300).unwrap().1, 6);

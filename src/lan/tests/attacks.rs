@@ -190,7 +190,7 @@ fn login_with(bench: &mut Bench, message: usize, at: usize, value: u8) -> Option
         }
         Some(datagram)
     };
-    let mut send = |bench: &mut Bench, datagram: &[u8]| {
+    let send = |bench: &mut Bench, datagram: &[u8]| {
         bench.send_from("192.0.2.50:1000", datagram).into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>()
     };
     let open = login.open_request(0);
