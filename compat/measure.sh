@@ -25,6 +25,8 @@
 #                     IPMI 1.5, and while the chassis program works 5 s for another client
 #   load              Get Device ID over RMCP+ with cipher suite 3 from 4 sessions with 4 requests
 #                     in flight each (benches/load.rs); processor time includes system calls
+#   serial over LAN   1 MiB from a TCP port to a console, and back, and both at once; single
+#                     keystrokes that are echoed (benches/sol.rs)
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -69,6 +71,7 @@ prepare() {
     sed "s/^\\( *addr 127.0.0.1\\) .*/\\1 $2/" examples/minimal/lan.conf >"$folder/$1/lan.conf"
     echo "chassis_control \"$folder/chassis.sh\"" >>"$folder/$1/lan.conf"
     cp examples/minimal/sim.emu "$folder/$1/sim.emu"
+    echo "sol \"tcp:127.0.0.1:$2\" 115200" >>"$folder/$1/sol.conf"
 }
 
 port_of() { [ "$1" = original ] && echo "$PORT" || echo $((PORT + 1)); }
@@ -171,6 +174,27 @@ for side in original ours; do
         note "$side" size_whole
 done
 
+# --- serial over LAN, each on its own: the port has the TCP port of the same number ---
+for turn in $(seq "$rounds"); do
+    for side in original ours; do
+        at=$folder/$side
+        cat "$at/lan.conf" "$at/sol.conf" >"$at/with_sol.conf"
+        port=$(($(port_of "$side") + 2))
+        sed "s/$(port_of "$side")/$port/" "$at/with_sol.conf" >"$at/sol_only.conf"
+        cargo bench --quiet --bench sol -- "$port" "$port" >"$at/sol.out" &
+        console=$!
+        # The original looks for its port at start, and then ten seconds later.
+        sleep 2
+        "$(program_of "$side")" -n -c "$at/sol_only.conf" -f "$at/sim.emu" -s "$at/sol_state" \
+            </dev/null >>"$at/log" 2>&1 &
+        simulator=$!
+        pids="$pids $simulator"
+        wait "$console"
+        kill "$simulator" && wait "$simulator" || :
+        while read -r row value; do echo "$value" | note "$side" "$row"; done <"$at/sol.out"
+    done
+done
+
 median() {
     sort -n "$folder/$1/$2" | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
@@ -201,6 +225,10 @@ row "commands per second under load" commands-per-second
 row "latency under load, median, us" latency-p50-us
 row "latency under load, 99 %, us" latency-p99-us
 row "processor time per command, us" cpu-us-per-command
+row "SOL, port to console, bytes/s" down-bytes-per-second
+row "SOL, console to port, bytes/s" up-bytes-per-second
+row "SOL, both at once, bytes/s" both-bytes-per-second
+row "SOL, echo of a key, median, us" echo-p50-us
 row "program file, KiB" size
 row "program and its libraries but libc, KiB" size_whole
 echo

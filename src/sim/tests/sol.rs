@@ -167,3 +167,29 @@ fn readclear_empties_what_was_read() {
         assert_eq!(history(&mut rig, &mut client), b"boot\r\n<End Of History>\r\n");
     }
 }
+
+/// Thirty clients take the console one from the other and vanish; the last one's dies with its session.
+#[test]
+fn sessions_that_vanish_at_the_console_leave_nothing() {
+    let mut rig = Rig::new(TTY, EMU);
+    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    for round in 0..30 {
+        let mut client = administrator(&mut rig);
+        if round > 0 {
+            assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0]), [0x80]);
+            let deactivate = client.request(6, 0x49, &[1, 1, 0, 0, 0, 0]);
+            rig.send(&deactivate);
+            assert_eq!(rig.sent.len(), 3, "the holder is told twice, and there is the answer");
+        }
+        assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
+        assert_eq!(says(&mut rig, &mut client, b"nobody acknowledges this").len(), 1);
+    }
+    assert_eq!(rig.sim.lans[0].channel.active_sessions(), 30);
+    rig.wait(70);
+    assert_eq!(rig.sim.lans[0].channel.active_sessions(), 0);
+    assert_eq!(rig.sim.sols[0].deadline(), None, "nothing is sent again for nobody");
+    let mut client = administrator(&mut rig);
+    assert_eq!(client.ask(&mut rig, 6, 0x4a, &[1]), [0, 1, 0, 0]);
+    assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
+    assert_eq!(says(&mut rig, &mut client, b"hello").concat(), b"\x01\0\0\0hello");
+}
