@@ -255,7 +255,7 @@ impl Rig {
                 self.files.insert(name, content);
                 Ok(())
             } else {
-                Err(no())
+                Err(no().as_str().into())
             }),
             HostJob::File(FileJob::Read { length, .. }) => HostResult::File(FileResult::Read(if good {
                 Ok(vec![b'0' + (how >> 1) % 10; length.min(usize::from(how >> 4) * 40)])

@@ -173,6 +173,12 @@ impl Chassis {
         self.kept = Some(kept);
     }
 
+    /// Becomes what it was; the power stays as it is.
+    pub(super) fn take_back(&mut self, before: Option<Kept>) {
+        let power = self.kept.is_some_and(|kept| kept.power);
+        self.kept = before.map(|kept| Kept { power, ..kept });
+    }
+
     /// Power restore policy.
     pub fn restore_policy(&self) -> RestorePolicy {
         self.kept.unwrap_or_default().restore_policy
@@ -295,6 +301,7 @@ pub fn backend(controller: &Controller) -> Backend {
 
 /// Changes settings of a chassis and has them kept.
 pub fn change_settings(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Kept)) {
+    machine.remember(StateFile::Chassis(mc));
     let Some(controller) = machine.controller_mut(mc) else { return };
     let power = modelled_power(controller);
     let before = controller.chassis.kept;

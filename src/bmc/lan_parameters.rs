@@ -287,6 +287,23 @@ impl LanParameters {
         self.values.cipher_privileges
     }
 
+    /// Parameter 24 without what is set and not committed yet: what is kept.
+    pub fn kept_cipher_privileges(&self) -> [u8; 9] {
+        self.lock.as_ref().map_or(self.values.cipher_privileges, |lock| lock.rollback.cipher_privileges)
+    }
+
+    /// A commit of parameter 24 could not be kept: it is open again, and ends in these levels
+    /// unless it is committed once more.
+    pub(super) fn take_back_cipher_privileges(&mut self, levels: [u8; 9]) {
+        match &mut self.lock {
+            Some(lock) => {
+                lock.rollback.cipher_privileges = levels;
+                self.values.cipher_changed |= self.values.cipher_privileges != levels;
+            }
+            None => self.values.cipher_privileges = levels,
+        }
+    }
+
     /// Takes parameter 24 from the state file.
     pub fn restore_cipher_privileges(&mut self, levels: [u8; 9]) {
         self.values.cipher_privileges = levels;

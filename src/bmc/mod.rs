@@ -25,6 +25,7 @@ pub mod sel;
 pub mod sensor;
 pub mod sol_parameters;
 pub mod strtol;
+pub mod unsaved;
 pub mod user;
 pub mod vm_process;
 pub mod watchdog;
@@ -49,6 +50,8 @@ pub struct Machine {
     pub shelf: picmg::Shelf,
     /// What the devices want done outside, in order; the simulator drains it.
     pub actions: Vec<Action>,
+    /// What clients changed and what is not known to be on the disk.
+    pub unsaved: unsaved::Unsaved,
     /// Slow work no request waits for; the simulator drains it.
     pub jobs: Vec<external::BackgroundJob>,
 }

@@ -76,7 +76,7 @@ fn put_back<R: AsRef<[u8]>>(list: &mut Records<Record>, stored: impl IntoIterato
 }
 
 /// A Partial Add SDR under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PartialAdd {
     id: u16,
     bytes: Vec<u8>,
@@ -103,7 +103,7 @@ pub enum Progress {
 }
 
 /// The SDR repository.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Repository {
     records: Records<Record>,
     /// Records put back from the state file that no `main_sdr_add` has named yet.
@@ -255,6 +255,12 @@ impl Repository {
         self.unclaimed.clear();
         self.last_erase = self.time(now);
         had_records
+    }
+
+    /// Becomes what it was; reservation and clock stay.
+    pub(super) fn take_back(&mut self, before: Self) {
+        let Self { reservation, time_offset, .. } = *self;
+        *self = Self { reservation, time_offset, ..before };
     }
 
     /// Takes a record put back from the state file that has the same bytes as `record`

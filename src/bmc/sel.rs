@@ -26,7 +26,7 @@ const SETTABLE_FLAGS: u8 = SUPPORTS_ALLOCATION_INFO | SUPPORTS_RESERVE | SUPPORT
 pub const OVERFLOW: u8 = 0x80;
 
 /// The system event log.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sel {
     records: Records<Record>,
     max_records: u32,
@@ -161,6 +161,20 @@ impl Sel {
         Ok(id)
     }
 
+    /// Adds a record with its id and time as they are, unless there is one with that id.
+    pub(super) fn keep(&mut self, record: &Record) {
+        let id = id_of(record);
+        if self.records.position(id).is_none() {
+            self.records.push(*record, id);
+        }
+    }
+
+    /// Becomes what it was; reservation and capacity stay.
+    pub(super) fn take_back(&mut self, before: Self) {
+        let Self { max_records, flags, reservation, .. } = *self;
+        *self = Self { max_records, flags, reservation, ..before };
+    }
+
     /// Deletes the record a request means by `id` and says its real id. The erase time stays.
     pub fn delete(&mut self, id: u16) -> Option<u16> {
         let index = self.records.resolve(id)?;
@@ -204,11 +218,16 @@ pub(super) fn next_reservation(id: u16) -> u16 {
 /// [`Error::NotSupported`] if the controller has no SEL device, [`Error::Full`] if the log
 /// is full or was never enabled.
 pub fn log(machine: &mut Machine, now: Moment, mc: u8, record: Record) -> Result<u16, Error> {
+    machine.about_to_log(mc);
     let controller = machine.controller_mut(mc).ok_or(Error::NoController)?;
     if !controller.device.has_sel() {
         return Err(Error::NotSupported);
     }
     let id = controller.sel.add(now, record)?;
+    let added = controller.sel.find(id).map(|(record, _)| *record);
+    if let Some(added) = added {
+        machine.logged(mc, &added);
+    }
     machine.actions.push(Action::Save(StateFile::Sel(mc)));
     Ok(id)
 }

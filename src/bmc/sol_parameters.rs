@@ -230,6 +230,7 @@ pub fn session_closed(machine: &mut Machine, session: u32) {
 
 /// Parameter 1.
 pub fn set_enabled(machine: &mut Machine, mc: u8, enabled: bool) {
+    machine.remember(StateFile::Sol(mc));
     if let Some(sol) = sol(machine, mc) {
         sol.enabled = enabled;
         machine.actions.push(Action::Save(StateFile::Sol(mc)));
@@ -238,6 +239,7 @@ pub fn set_enabled(machine: &mut Machine, mc: u8, enabled: bool) {
 
 /// Parameter 2; it holds for who activates from now on.
 pub fn set_access(machine: &mut Machine, mc: u8, access: Access) {
+    machine.remember(StateFile::Sol(mc));
     if let Some(sol) = sol(machine, mc) {
         sol.access = access;
         machine.actions.push(Action::Save(StateFile::Sol(mc)));
@@ -246,6 +248,7 @@ pub fn set_access(machine: &mut Machine, mc: u8, access: Access) {
 
 /// Parameters 3 and 4; they hold from the next packet on.
 pub fn set_pace(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Pace)) {
+    machine.remember(StateFile::Sol(mc));
     if let Some(sol) = sol(machine, mc) {
         change(&mut sol.pace);
         machine.actions.extend([Action::SolTiming { mc }, Action::Save(StateFile::Sol(mc))]);
@@ -254,6 +257,7 @@ pub fn set_pace(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Pace)) {
 
 /// Parameter 5; the port keeps its speed.
 pub fn set_nonvolatile_rate(machine: &mut Machine, mc: u8, code: u8) {
+    machine.remember(StateFile::Sol(mc));
     if let Some(sol) = sol(machine, mc) {
         sol.nonvolatile_rate = code;
         machine.actions.push(Action::Save(StateFile::Sol(mc)));

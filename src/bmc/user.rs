@@ -86,7 +86,7 @@ impl fmt::Debug for User {
 }
 
 /// The users of a controller, by number.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Users {
     users: Vec<User>,
 }
@@ -178,6 +178,7 @@ pub struct AccessFlags {
 /// Changes a user, has the file saved, and ends the user's sessions if what was changed
 /// is something they stand on: the login itself, name, password or privilege limit.
 fn change(machine: &mut Machine, mc: u8, number: u8, apply: impl FnOnce(&mut User)) {
+    machine.remember(StateFile::Users(mc));
     let Some(user) = machine.controller_mut(mc).and_then(|controller| controller.users.get_mut(number)) else {
         return;
     };

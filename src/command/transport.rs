@@ -129,6 +129,9 @@ fn set_lan_parameters(
     if *selector == parameter::AUTH_ENABLES && keeps_auth_enables(lan(context, number)?, data) {
         return Ok(Outcome::Done);
     }
+    if *selector == parameter::SET_IN_PROGRESS {
+        context.machine.remember(StateFile::Lan { mc: context.mc, channel: number });
+    }
     match lan(context, number)?.parameters.set(*selector, data, session).map_err(code)? {
         Written::Done => Ok(Outcome::Done),
         Written::Check(call) => {

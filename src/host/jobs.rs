@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ use super::{HostEvent, HostEvents, report, shell};
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileJob, FileResult};
 use crate::config::text::os_string;
-use crate::sim::{HostJob, HostResult, JobId};
+use crate::sim::{Content, HostJob, HostResult, JobId, SaveFailure};
+use crate::store::WriteError;
 use crate::store::directory::message;
 
 /// Replaces a state file durably: name and content.
-pub type StateWriter = Arc<dyn Fn(&str, &[u8]) -> io::Result<()> + Send + Sync>;
+pub type StateWriter = Arc<dyn Fn(&str, &[u8]) -> Result<(), WriteError> + Send + Sync>;
 
 /// What orders a job.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -100,7 +102,7 @@ async fn lane(
                     }
                 }
                 let saved = match state.clone() {
-                    Some(write) => blocking(move || write(&name, &content)).await.map_err(|e| message(&e)),
+                    Some(write) => save(move || write(&name, &content)).await,
                     None => Ok(()),
                 };
                 for job in replaced {
@@ -141,6 +143,17 @@ async fn run_file(work: FileJob) -> FileResult {
     }
 }
 
+async fn save(write: impl FnOnce() -> Result<(), WriteError> + Send + 'static) -> Result<(), SaveFailure> {
+    let written = blocking(move || Ok(write())).await.unwrap_or_else(|error| Err(WriteError::Untouched(error)));
+    written.map_err(|error| {
+        let content = match error {
+            WriteError::Untouched(_) => Content::Old,
+            WriteError::NotDurable(_) => Content::New,
+        };
+        SaveFailure { reason: error.to_string(), content }
+    })
+}
+
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::Error::other("the file could not be handled")))
 }
@@ -176,13 +189,17 @@ fn write_file(path: &str, offset: u64, data: &[u8]) -> io::Result<usize> {
     } else {
         file.write_all_at(data, offset)?;
     }
+    // What is acknowledged survives a loss of power; pipes and the like have nothing to keep.
+    if file.metadata()?.is_file() {
+        file.sync_data()?;
+    }
     Ok(data.len())
 }
 
 /// Writes a new file beside the old one and gives it its name when it is safe on the disk. A link
 /// stays one, and what is no regular file is written as it is.
 fn replace_file(path: &str, content: &[u8]) -> io::Result<usize> {
-    let path = std::path::PathBuf::from(os_string(path));
+    let path = PathBuf::from(os_string(path));
     let path = std::fs::canonicalize(&path).unwrap_or(path);
     let old = std::fs::metadata(&path).ok();
     if old.as_ref().is_some_and(|old| !old.is_file()) {
@@ -190,10 +207,10 @@ fn replace_file(path: &str, content: &[u8]) -> io::Result<usize> {
         file.write_all(content)?;
         return Ok(content.len());
     }
-    let mut name = path.clone().into_os_string();
-    name.push(".new");
-    let temporary = std::path::PathBuf::from(name);
-    let written = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).and_then(|mut file| {
+    let temporary = temporary_of(&path);
+    // A leftover, or something planted there, is not written through.
+    remove_if_there(&temporary)?;
+    let written = OpenOptions::new().write(true).create_new(true).open(&temporary).and_then(|mut file| {
         if let Some(old) = &old {
             file.set_permissions(old.permissions())?;
         }
@@ -201,12 +218,35 @@ fn replace_file(path: &str, content: &[u8]) -> io::Result<usize> {
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(std::path::Path::new(".")))?.sync_all()
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     });
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }
     written.map(|()| content.len())
+}
+
+/// Where the new content of a file is written.
+fn temporary_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what a replacement of this file that did not end left behind.
+///
+/// # Errors
+/// The operating system's.
+pub fn remove_leftover(path: &str) -> io::Result<()> {
+    let path = PathBuf::from(os_string(path));
+    remove_if_there(&temporary_of(&std::fs::canonicalize(&path).unwrap_or(path)))
 }
 
 #[cfg(test)]
@@ -332,7 +372,8 @@ mod tests {
         let log = Arc::clone(&written);
         let writer: StateWriter = Arc::new(move |name, content| {
             log.lock().unwrap().push((name.to_string(), content.to_vec()));
-            if name == "bad" { Err(io::Error::from_raw_os_error(28)) } else { Ok(()) }
+            let full = || WriteError::NotDurable(io::Error::from_raw_os_error(28));
+            if name == "bad" { Err(full()) } else { Ok(()) }
         });
         let (events, mut queue) = mpsc::channel(8);
         let mut jobs = Jobs::new(events, Some(writer), LIMIT);
@@ -346,6 +387,7 @@ mod tests {
         // All three were in the lane before it first ran.
         assert_eq!(*written.lock().unwrap(), [("sel.20".to_string(), vec![3])]);
         jobs.run(JobId(4), save("bad", 0));
-        assert_eq!(next(&mut queue).await, (4, HostResult::Saved(Err("No space left on device".into()))));
+        let failure = SaveFailure { reason: "No space left on device".into(), content: Content::New };
+        assert_eq!(next(&mut queue).await, (4, HostResult::Saved(Err(failure))));
     }
 }

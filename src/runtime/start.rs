@@ -22,7 +22,7 @@ use super::syslog::Syslog;
 use super::terminal::{Input, Streams};
 use super::{Ending, clock, configuration, dry_run, pcap};
 use crate::config::model::{Address, Config};
-use crate::host::jobs::StateWriter;
+use crate::host::jobs::{StateWriter, remove_leftover};
 use crate::ipmi::Random;
 use crate::sim::{Persistence, Simulator};
 use crate::store::directory::{StateDirectory, message};
@@ -88,6 +88,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     let capture = open_capture(options)?;
     let mut notes = Vec::new();
     let (persistence, files, directory) = open_state(options, places, &config.name, &mut notes)?;
+    remove_leftovers(&config, &mut notes);
     let state = directory
         .clone()
         .map(|directory| -> StateWriter { Arc::new(move |name, content| directory.write(name, content)) });
@@ -170,6 +171,16 @@ fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<St
     let loaded = directory.load_all();
     notes.extend(loaded.notes);
     Ok((Persistence::On, loaded.files, Some(directory)))
+}
+
+/// Backups of console histories that were being written when the program ended.
+fn remove_leftovers(config: &Config, notes: &mut Vec<String>) {
+    let sols = config.controllers.iter().filter_map(|controller| controller.sol.as_ref());
+    for path in sols.filter_map(|sol| sol.backup_file.as_deref()) {
+        if let Err(error) = remove_leftover(path) {
+            notes.push(format!("{path}.new: left over, and in the way: {}", message(&error)));
+        }
+    }
 }
 
 fn open_capture(options: &Options) -> Result<Option<(File, String)>, Stop> {

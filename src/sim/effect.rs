@@ -87,7 +87,32 @@ pub enum HostResult {
     /// Of a file.
     File(FileResult),
     /// Of saving a state file.
-    Saved(Result<(), String>),
+    Saved(Result<(), SaveFailure>),
+}
+
+/// Why a state file is not saved, and what stands in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaveFailure {
+    /// The operating system's words.
+    pub reason: String,
+    /// What is read from the disk now.
+    pub content: Content,
+}
+
+/// What is in a state file that could not be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What was in it before.
+    Old,
+    /// What was to be saved, but a loss of power may undo it.
+    New,
+}
+
+/// With the old content.
+impl From<&str> for SaveFailure {
+    fn from(reason: &str) -> Self {
+        Self { reason: reason.into(), content: Content::Old }
+    }
 }
 
 /// How a shell line ended.

@@ -14,6 +14,7 @@ mod program;
 mod reload;
 mod return_path;
 mod route;
+mod saves;
 mod serial_lines;
 mod setup;
 mod sol_ports;
@@ -26,7 +27,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 pub use effect::{
-    ConsoleId, Effect, Effects, HostJob, HostResult, IpmbId, JobId, LanId, OUTPUT_LIMIT, SerialId, ShellResult,
+    ConsoleId, Content, Effect, Effects, HostJob, HostResult, IpmbId, JobId, LanId, OUTPUT_LIMIT, SaveFailure,
+    SerialId, ShellResult,
 };
 pub use emulator::StatementOutcome;
 pub use reload::{Change, Reach};
@@ -89,6 +91,8 @@ pub struct Simulator {
     held: Vec<Held>,
     /// The state files being written, and the job that will write them once more.
     saving: HashMap<StateFile, Option<JobId>>,
+    /// State files that could not be written and are tried again.
+    unwritten: saves::Unwritten,
     next_job: u64,
     /// GUIDs were made that are not in their file yet.
     new_guids: bool,
@@ -126,6 +130,7 @@ impl Simulator {
             pending: HashMap::new(),
             held: Vec::new(),
             saving: HashMap::new(),
+            unwritten: Default::default(),
             next_job: 0,
             new_guids: false,
             debug: trace::Debug::default(),
@@ -294,7 +299,8 @@ impl Simulator {
         let lans = self.lans.iter().filter_map(|slot| slot.channel.deadline());
         let sols = self.sols.iter().filter_map(SolSlot::deadline);
         let tracked = self.host_messages.deadline().into_iter().chain(self.ipmb_requests.deadline());
-        lans.chain(sols).chain(bmc::deadline(&self.machine)).chain(tracked).min()
+        let devices = lans.chain(sols).chain(bmc::deadline(&self.machine));
+        devices.chain(tracked).chain(self.unwritten.deadline()).min()
     }
 
     /// Does what is due.
@@ -309,6 +315,7 @@ impl Simulator {
         self.sol_timeout(now, out);
         self.host_messages.expire(now);
         self.ipmb_requests.expire(now);
+        self.write_again(now, out);
         bmc::timeout(&mut self.machine, now);
         self.carry_out_actions(now, out);
     }

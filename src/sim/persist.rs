@@ -248,7 +248,7 @@ impl Simulator {
             }
             StateFile::Lan { mc, channel } => {
                 let lan = self.machine.controller(mc)?.channels.lan(channel)?;
-                items.push_bytes("max_priv_for_cipher", lan.parameters.cipher_privileges());
+                items.push_bytes("max_priv_for_cipher", lan.parameters.kept_cipher_privileges());
                 items.push_integer("privilege_limit", i64::from(lan.nonvolatile_limit.wire()));
             }
         }

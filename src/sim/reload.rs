@@ -168,7 +168,7 @@ impl Simulator {
     fn kept(&self, file: StateFile, files: &BTreeMap<String, Vec<u8>>) -> Option<Items> {
         match self.persistence {
             Persistence::Off => None,
-            Persistence::On if self.saving.contains_key(&file) => {
+            Persistence::On if self.saving.contains_key(&file) || self.unwritten.contains(file) => {
                 self.state_file(file).map(|(_, content)| Items::parse(&content).0)
             }
             Persistence::On => files.get(&self.file_name(file)).map(|content| Items::parse(content).0),

@@ -1,9 +1,10 @@
 //! The way of a request: privilege, execution, slow work, the answer's way back.
 
+use super::Simulator;
 use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId};
 use super::program;
 use super::return_path::{Requester, ReturnPath};
-use super::{Persistence, Simulator};
+use super::saves::Attempt;
 use crate::bmc::external::{AfterJob, FileResult, Job, JobResult, ProgramCall, ProgramResult};
 use crate::bmc::{Action, LogLevel, StateFile, fru};
 use crate::command::{self, Context, Continuation, Outcome};
@@ -40,7 +41,7 @@ pub(super) enum Pending {
     /// The backup of the console history of an MC is being written.
     Backup { mc: u8 },
     /// A state file is being written; answers may be held back for it.
-    Save { file: StateFile },
+    Save { file: StateFile, attempt: Attempt },
 }
 
 /// A helper program that was asked something, and the shell line it became.
@@ -53,7 +54,7 @@ pub(super) struct Call {
 pub(super) struct Held {
     path: ReturnPath,
     reply: Reply,
-    aftermath: Aftermath,
+    pub(super) aftermath: Aftermath,
 }
 
 /// A user of a controller whose sessions end because its name, password or rights changed.
@@ -68,7 +69,7 @@ pub(super) struct ChangedUser {
 #[must_use]
 pub(super) struct Aftermath {
     /// State files being written.
-    saves: Vec<JobId>,
+    pub(super) saves: Vec<JobId>,
     /// One of them could not be written.
     failed: bool,
     /// Users whose sessions end, after the answer: it may be for one of them.
@@ -82,7 +83,7 @@ impl Aftermath {
     }
 
     /// A state file was written, or could not be.
-    fn settle(&mut self, id: JobId, failed: bool) {
+    pub(super) fn settle(&mut self, id: JobId, failed: bool) {
         let before = self.saves.len();
         self.saves.retain(|save| *save != id);
         self.failed |= failed && self.saves.len() < before;
@@ -173,10 +174,12 @@ impl Simulator {
     }
 
     /// An answer that waits for nothing goes out: FFh when what it acknowledges is not safe.
-    fn let_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
+    pub(super) fn let_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
         let Held { path, mut reply, aftermath } = held;
         if aftermath.failed {
+            // Users are what they were, and so their sessions stay.
             reply.fail(CompletionCode::UNSPECIFIED);
+            return self.answer(now, path, &reply, out);
         }
         self.answer(now, path, &reply, out);
         self.end_sessions(now, aftermath.users, out);
@@ -231,7 +234,7 @@ impl Simulator {
         job
     }
 
-    fn new_job(&mut self) -> JobId {
+    pub(super) fn new_job(&mut self) -> JobId {
         let job = JobId(self.next_job);
         self.next_job += 1;
         job
@@ -264,6 +267,8 @@ impl Simulator {
                 }
             }
         }
+        let saving = &self.saving;
+        self.machine.unsaved.forget_unless(|file| saving.contains_key(&file));
         aftermath
     }
 
@@ -294,38 +299,13 @@ impl Simulator {
         }
     }
 
-    /// Asks for a state file to be written; nothing with persistence off. While it is being
-    /// written, whatever else changes waits for one more write, made when that is done: each
-    /// change would carry the whole file otherwise.
-    fn save(&mut self, file: StateFile, out: &mut Effects) -> Option<JobId> {
-        if self.persistence == Persistence::Off {
-            return None;
-        }
-        if let Some(next) = self.saving.get(&file) {
-            let next = next.unwrap_or_else(|| self.new_job());
-            self.saving.insert(file, Some(next));
-            return Some(next);
-        }
-        let id = self.new_job();
-        self.begin_save(id, file, out).then_some(id)
-    }
-
-    /// Has a state file written as it is now; false when its owner is gone.
-    fn begin_save(&mut self, job: JobId, file: StateFile, out: &mut Effects) -> bool {
-        let Some((name, content)) = self.state_file(file) else { return false };
-        out.list.push(Effect::Run { job, work: HostJob::SaveState { name, content } });
-        self.pending.insert(job, Pending::Save { file });
-        self.saving.insert(file, None);
-        true
-    }
-
     /// A job is done: what waited for it goes on.
     pub fn job_done(&mut self, now: Moment, id: JobId, result: HostResult, out: &mut Effects) {
         match self.pending.remove(&id) {
             None => {}
             Some(Pending::History { mc }) => self.history_read(mc, result, out),
             Some(Pending::Backup { mc }) => self.history_written(mc, result, out),
-            Some(Pending::Save { file }) => self.saved(now, id, file, result, out),
+            Some(Pending::Save { file, attempt }) => self.saved(now, id, file, attempt, result, out),
             Some(Pending::Dump { console }) => {
                 let text = match result {
                     HostResult::File(FileResult::Read(Ok(bytes))) => fru::dump_text(&bytes),
@@ -343,52 +323,6 @@ impl Simulator {
                 let (outcome, reply) = self.resume(now, execution, then, result);
                 self.finish(now, execution, outcome, reply, aftermath, out);
             }
-        }
-    }
-
-    /// A state file was written, or could not be. What changed meanwhile is written now.
-    fn saved(&mut self, now: Moment, id: JobId, file: StateFile, result: HostResult, out: &mut Effects) {
-        let failure = match result {
-            HostResult::Saved(Err(reason)) => Some(reason),
-            _ => None,
-        };
-        if let Some(reason) = &failure {
-            let text = match file {
-                StateFile::Sel(mc) => format!("Unable to write persistent SELs for MC {mc}: {reason}"),
-                StateFile::Sdr(mc) => format!("Unable to write persistent SDRs for MC {mc}: {reason}"),
-                StateFile::Users(mc) => format!("Unable to write persistent users for MC {mc}: {reason}"),
-                StateFile::Chassis(mc) => format!("Unable to write persistent chassis settings for MC {mc}: {reason}"),
-                StateFile::Sol(mc) => format!("Unable to write persistent SOL parameters for MC {mc}: {reason}"),
-                StateFile::Lan { mc, channel } => {
-                    format!("Unable to write persistent LAN parameters of channel {channel} for MC {mc}: {reason}")
-                }
-            };
-            out.list.push(Effect::Log { level: LogLevel::Error, text });
-        }
-        let next = self.saving.remove(&file).flatten();
-        let without_owner = next.filter(|next| !self.begin_save(*next, file, out));
-        self.release(now, id, failure.is_some(), out);
-        if let Some(next) = without_owner {
-            self.release(now, next, false, out);
-        }
-    }
-
-    /// A write is over: the answers held for it alone go out.
-    fn release(&mut self, now: Moment, id: JobId, failed: bool, out: &mut Effects) {
-        for pending in self.pending.values_mut() {
-            if let Pending::Command { aftermath, .. } = pending {
-                aftermath.settle(id, failed);
-            }
-        }
-        for held in &mut self.held {
-            held.aftermath.settle(id, failed);
-        }
-        // In the order in which they came.
-        let (ready, held) =
-            std::mem::take(&mut self.held).into_iter().partition::<Vec<_>, _>(|held| held.aftermath.saves.is_empty());
-        self.held = held;
-        for held in ready {
-            self.let_go(now, held, out);
         }
     }
 }

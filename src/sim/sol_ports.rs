@@ -89,9 +89,11 @@ impl Simulator {
         }
     }
 
-    /// The program ends: the histories are written where they are kept. An empty one is not, and
+    /// The program ends: what could not be written is tried once more, and the histories are
+    /// written where they are kept. An empty one is not, and
     /// neither is one whose backup was not even read.
     pub fn end(&mut self, _now: Moment, out: &mut Effects) {
+        self.write_all_again(out);
         for index in 0..self.sols.len() {
             let slot = &self.sols[index];
             let (mc, path) = (slot.mc, slot.config.backup_file.clone().filter(|_| slot.restored));

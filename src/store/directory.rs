@@ -6,16 +6,18 @@
 //! calls the operating system and may block, so the runtime calls it away from its loop.
 //! It does not know what the files mean.
 //!
-//! **Nothing found in the folder stops the start.** A file that cannot be read or that
-//! is no state file is renamed to say so and reported; a file with a torn end is used as
-//! far as it goes, after a copy of it was kept.
+//! **Nothing found in the folder stops the start.** A file that cannot be read, is empty or
+//! no state file is renamed to say so and reported; of a file with a torn end or damaged lines
+//! the rest is used, after a copy of it was kept.
 
-use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::disk::{Disk, RealDisk};
 use super::format::Items;
 
 /// Our own file: the GUIDs made for LAN channels without a `guid` line. Same format as the
@@ -25,8 +27,6 @@ pub const GUID_FILE: &str = "guid";
 
 /// Permissions of new folders, less the umask.
 const FOLDER_MODE: u32 = 0o755;
-/// Permissions of state files: they hold passwords.
-const FILE_MODE: u32 = 0o600;
 /// A larger file is no state file of ours: a full SEL needs less than 5 MB.
 const FILE_LIMIT: u64 = 64 << 20;
 /// Behind the name of a file that is being written.
@@ -39,6 +39,18 @@ pub struct StateDirectory {
     path: PathBuf,
     /// Where published instructions put them; only read, and only for what `path` lacks.
     published: Option<PathBuf>,
+    disk: Arc<dyn Disk>,
+}
+
+/// A state file could not be replaced durably.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The old file is as it was.
+    #[error("{}", message(.0))]
+    Untouched(io::Error),
+    /// The new file is there, but a loss of power may bring the old one back.
+    #[error("{}", message(.0))]
+    NotDurable(io::Error),
 }
 
 /// What was found at start.
@@ -80,7 +92,12 @@ impl StateDirectory {
             .map_err(|source| StateDirectoryError { path: path.clone(), source })?;
         let published = below(base.to_path_buf());
         let published = (published != base).then_some(published);
-        Ok(Self { path, published })
+        Ok(Self { path, published, disk: Arc::new(RealDisk) })
+    }
+
+    /// The same on another disk.
+    pub fn on(self, disk: Arc<dyn Disk>) -> Self {
+        Self { disk, ..self }
     }
 
     /// Where the files are written.
@@ -155,39 +172,39 @@ impl StateDirectory {
         Ok(files)
     }
 
-    /// Replaces a state file: after this returns the new content survives a crash, and
-    /// when it fails the old file is as it was.
+    /// Replaces a state file: after this returns the new content survives a crash and a loss of
+    /// power. The error says which of the two there is.
     ///
     /// `name` must be one a state file can have, so that nothing else can be overwritten.
-    pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), WriteError> {
         if !is_state_file(name) {
-            return Err(io::Error::new(
+            return Err(WriteError::Untouched(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("{name:?} is not the name of a state file"),
-            ));
+            )));
         }
         let temporary = self.path.join(format!("{name}{TEMPORARY}"));
-        let written = self.write_temporary(&temporary, content).and_then(|()| {
-            fs::rename(&temporary, self.path.join(name))?;
-            // The rename itself is only durable once the folder is.
-            File::open(&self.path)?.sync_all()
-        });
-        if written.is_err() {
+        let replaced = self
+            .write_temporary(&temporary, content)
+            .and_then(|()| self.disk.rename(&temporary, &self.path.join(name)));
+        if let Err(error) = replaced {
             // If even this fails, the next start removes it.
-            let _ = fs::remove_file(&temporary);
+            let _ = self.disk.remove(&temporary);
+            return Err(WriteError::Untouched(error));
         }
-        written
+        // The rename itself is only durable once the folder is.
+        self.disk.sync_folder(&self.path).map_err(WriteError::NotDurable)
     }
 
     fn write_temporary(&self, temporary: &Path, content: &[u8]) -> io::Result<()> {
         // A leftover, or something planted there, must not be written through.
-        match fs::remove_file(temporary) {
+        match self.disk.remove(temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(temporary)?;
-        file.write_all(content)?;
-        file.sync_all()
+        let mut file = self.disk.create(temporary)?;
+        self.disk.write(&mut file, content)?;
+        self.disk.sync(&file)
     }
 
     /// Reads one file of our own folder, sets it aside if it is no use.
@@ -208,6 +225,11 @@ impl StateDirectory {
                 return None;
             }
         };
+        if content.is_empty() {
+            // Neither program writes such a file: it lost its content with the power.
+            notes.push(self.set_aside(name, "empty", "there is nothing in it"));
+            return None;
+        }
         let content = match recognise(content, name) {
             Ok(content) => content,
             Err(error) => {
@@ -216,7 +238,9 @@ impl StateDirectory {
             }
         };
         if is_torn(&content) {
-            notes.push(self.keep_torn(name, &content));
+            notes.push(self.keep_copy(name, "torn", "its end is missing", &content));
+        } else if is_damaged(&content) {
+            notes.push(self.keep_copy(name, "damaged", "lines of it cannot be read", &content));
         }
         Some(content)
     }
@@ -231,25 +255,23 @@ impl StateDirectory {
         }
     }
 
-    /// Keeps a copy of a file whose last line is broken, before anything replaces it.
-    fn keep_torn(&self, name: &str, content: &[u8]) -> String {
+    /// Keeps a copy of a file of which not everything can be used, before anything replaces it.
+    fn keep_copy(&self, name: &str, why: &str, message: &str, content: &[u8]) -> String {
         let path = self.path.join(name);
-        let what = format!("{}: its end is missing; what is there is used", path.display());
+        let what = format!("{}: {message}; what is there is used", path.display());
         // Until something changes, every start finds the same file: one copy is enough.
-        let kept = self.path.join(format!("{name}.torn"));
+        let kept = self.path.join(format!("{name}.{why}"));
         if fs::read(&kept).is_ok_and(|old| old == content) {
             return what;
         }
-        let copy = self.free_name(name, "torn");
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(FILE_MODE)
-            .open(&copy)
-            .and_then(|mut file| file.write_all(content));
+        let copy = self.free_name(name, why);
+        let written = self.disk.create(&copy).and_then(|mut file| {
+            self.disk.write(&mut file, content)?;
+            self.disk.sync(&file)
+        });
         match written {
             Ok(()) => format!("{what}; a copy is kept as {}", copy.display()),
-            Err(error) => format!("{what}; no copy could be kept ({})", message(&error)),
+            Err(error) => format!("{what}; no copy could be kept ({})", self::message(&error)),
         }
     }
 
@@ -352,8 +374,22 @@ fn is_torn(content: &[u8]) -> bool {
     !dropped.is_empty()
 }
 
+/// Whether lines in it cannot be read, other than those that stand for comments. Zeros are what
+/// some file systems leave where data was lost.
+fn is_damaged(content: &[u8]) -> bool {
+    if content.contains(&0) {
+        return true;
+    }
+    let (_, dropped) = Items::parse(content);
+    let faults: BTreeSet<usize> = dropped.iter().map(|fault| fault.line).collect();
+    let lines = content.split(|&byte| byte == b'\n').zip(1..);
+    let mut unread = lines.filter(|(_, number)| faults.contains(number)).map(|(line, _)| line);
+    unread.any(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::disk::faulty::FaultyDisk;
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
@@ -476,7 +512,7 @@ mod tests {
         let place = place();
         for name in ["../sel.20", "/etc/passwd", "sel.20.tmp", ""] {
             let error = place.directory.write(name, b"").unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name}");
+            assert!(matches!(error, WriteError::Untouched(e) if e.kind() == io::ErrorKind::InvalidInput), "{name}");
         }
         assert_eq!(place.names(), Vec::<String>::new());
     }
@@ -497,7 +533,7 @@ mod tests {
         // The whole folder is gone.
         fs::remove_dir_all(place.directory.path()).unwrap();
         let error = place.directory.write("sel.20", b"2:d:b\n").unwrap_err();
-        assert_eq!(message(&error), "No such file or directory");
+        assert_eq!(error.to_string(), "No such file or directory");
     }
 
     #[test]
@@ -622,11 +658,66 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_is_as_good_as_none() {
+    fn a_file_that_lost_its_content_is_set_aside() {
         let place = place();
         place.put("sel.20", b"");
         let loaded = place.directory.load_all();
-        assert_eq!(loaded.notes, Vec::<String>::new());
-        assert_eq!(loaded.files["sel.20"], b"");
+        assert_eq!(loaded.files.len(), 0);
+        assert!(loaded.notes[0].contains("there is nothing in it"), "{:?}", loaded.notes);
+        assert_eq!(place.names(), ["sel.20.empty"]);
+    }
+
+    #[test]
+    fn a_copy_is_kept_of_a_file_with_damaged_lines() {
+        let place = place();
+        // What a loss of power leaves: a block of zeros in the middle.
+        let damaged = [b"2:d:b\n".as_slice(), &[0; 64], b"\n1:d:a\n"].concat();
+        place.put("sel.20", &damaged);
+        place.put("users.mc20", b"# by hand\n\n2.valid:i:1\n");
+        for _ in 0..2 {
+            let loaded = place.directory.load_all();
+            assert_eq!(loaded.files["sel.20"], damaged);
+            assert_eq!(loaded.notes.len(), 1, "{:?}", loaded.notes);
+            assert!(loaded.notes[0].contains("sel.20: lines of it cannot be read"), "{:?}", loaded.notes);
+        }
+        assert_eq!(place.names(), ["sel.20", "sel.20.damaged", "users.mc20"]);
+    }
+
+    /// Every operation fails once, and then with everything behind it: there is always one whole
+    /// file, the error says which, and the next write succeeds.
+    #[test]
+    fn whatever_fails_there_is_one_whole_file_and_the_error_says_which() {
+        for (old, lasting) in [(true, false), (true, true), (false, false), (false, true)] {
+            for failing in 0.. {
+                let mut place = place();
+                let disk = Arc::new(FaultyDisk::default());
+                place.directory = place.directory.on(Arc::clone(&disk) as Arc<dyn Disk>);
+                if old {
+                    place.directory.write("sel.20", b"1:d:old\n").unwrap();
+                }
+                disk.fail(failing, if lasting { usize::MAX } else { failing });
+                let written = place.directory.write("sel.20", b"1:d:new\n");
+                if disk.done() <= failing {
+                    assert!(written.is_ok() && failing == 6, "all of its six operations failed in turn");
+                    break;
+                }
+                disk.heal();
+                let there = fs::read(place.directory.path().join("sel.20")).ok();
+                match written {
+                    Err(WriteError::Untouched(_)) => assert_eq!(there.is_some(), old, "operation {failing}"),
+                    Err(WriteError::NotDurable(_)) => assert_eq!(there.as_deref(), Some(&b"1:d:new\n"[..])),
+                    Ok(()) => panic!("operation {failing} failed unnoticed"),
+                }
+                if let Some(there) = there.filter(|there| there != b"1:d:new\n") {
+                    assert_eq!(there, b"1:d:old\n");
+                }
+                // What could not even be removed goes at the next start.
+                let files = place.directory.load_all().files;
+                assert!(files.keys().all(|name| name == "sel.20"), "{files:?}");
+                assert!(place.names().iter().all(|name| name == "sel.20"), "{:?}", place.names());
+                place.directory.write("sel.20", b"1:d:next\n").unwrap();
+                assert_eq!(place.content("sel.20"), b"1:d:next\n");
+            }
+        }
     }
 }

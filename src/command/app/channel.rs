@@ -72,9 +72,12 @@ pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
     match limit >> 6 {
         NO_CHANGE => {}
         NON_VOLATILE => {
-            lan.nonvolatile_limit = level()?;
-            let save = Action::Save(StateFile::Lan { mc: context.mc, channel: number });
-            context.machine.actions.push(save);
+            let (limit, file) = (level()?, StateFile::Lan { mc: context.mc, channel: number });
+            context.machine.remember(file);
+            if let Some(lan) = context.controller()?.channels.lan_mut(number) {
+                lan.nonvolatile_limit = limit;
+            }
+            context.machine.actions.push(Action::Save(file));
         }
         VOLATILE => lan.volatile_limit = level()?,
         _ => return Err(CompletionCode::INVALID_FIELD),

@@ -60,6 +60,15 @@ fn reserved<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&
     if sdr.reservation_holds(reservation) { Ok(sdr) } else { Err(CompletionCode::INVALID_RESERVATION) }
 }
 
+/// The same before it is changed.
+fn to_be_changed<'a>(
+    context: &'a mut Context<'_>,
+    request: &Request<'_>,
+) -> Result<&'a mut Repository, CompletionCode> {
+    context.machine.remember(StateFile::Sdr(context.mc));
+    reserved(context, request)
+}
+
 fn save(context: &mut Context<'_>) {
     context.machine.actions.push(Action::Save(StateFile::Sdr(context.mc)));
 }
@@ -134,6 +143,7 @@ pub(super) fn add(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
+    context.machine.remember(StateFile::Sdr(context.mc));
     let id = context.controller()?.sdr.add(now, request.data).map_err(code)?;
     save(context);
     reply.put(&id.to_le_bytes())?;
@@ -148,6 +158,9 @@ pub(super) fn add_part(
 ) -> Result<Outcome, CompletionCode> {
     let (id, offset, now) = (word(request, 2)?, request.data[4], context.now);
     let progress = if request.data[5] & 0x0f == 1 { Progress::Last } else { Progress::Partial };
+    if progress == Progress::Last {
+        context.machine.remember(StateFile::Sdr(context.mc));
+    }
     let sdr = reserved(context, request)?;
     let id = sdr.add_part(now, id, offset, progress, &request.data[6..]).map_err(code)?;
     if progress == Progress::Last {
@@ -164,7 +177,7 @@ pub(super) fn delete(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let (id, now) = (word(request, 2)?, context.now);
-    let id = reserved(context, request)?.delete(now, id).ok_or(CompletionCode::NOT_PRESENT)?;
+    let id = to_be_changed(context, request)?.delete(now, id).ok_or(CompletionCode::NOT_PRESENT)?;
     save(context);
     reply.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
@@ -181,7 +194,7 @@ pub(super) fn clear(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
-    let sdr = reserved(context, request)?;
+    let sdr = to_be_changed(context, request)?;
     match erase_operation(request)? {
         Erase::Initiate => {
             if sdr.clear(now) {

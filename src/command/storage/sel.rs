@@ -18,6 +18,12 @@ fn reserved<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&
     if sel.reservation_holds(reservation) { Ok(sel) } else { Err(CompletionCode::INVALID_RESERVATION) }
 }
 
+/// The same before it is changed.
+fn to_be_changed<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a mut Sel, CompletionCode> {
+    context.machine.remember(StateFile::Sel(context.mc));
+    reserved(context, request)
+}
+
 fn save(context: &mut Context<'_>) {
     context.machine.actions.push(Action::Save(StateFile::Sel(context.mc)));
 }
@@ -99,7 +105,8 @@ pub(super) fn add(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let record: &Record = request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    match sel::log(context.machine, context.now, context.mc, *record) {
+    let (now, mc) = (context.now, context.mc);
+    match context.machine.for_client(|machine| sel::log(machine, now, mc, *record)) {
         Ok(id) => reply.put(&id.to_le_bytes())?,
         Err(Error::Full) => {
             reply.put(&[0, 0])?;
@@ -117,7 +124,7 @@ pub(super) fn delete(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let id = word(request, 2)?;
-    let id = reserved(context, request)?.delete(id).ok_or(CompletionCode::NOT_PRESENT)?;
+    let id = to_be_changed(context, request)?.delete(id).ok_or(CompletionCode::NOT_PRESENT)?;
     save(context);
     reply.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
@@ -131,7 +138,7 @@ pub(super) fn clear(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
-    let sel = reserved(context, request)?;
+    let sel = to_be_changed(context, request)?;
     match erase_operation(request)? {
         Erase::Initiate => sel.clear(now),
         Erase::Status => sel.touch_erase(now),
@@ -159,6 +166,7 @@ pub(super) fn set_time(
     _reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let (time, now) = (time(request)?, context.now);
+    context.machine.remember(StateFile::Sel(context.mc));
     context.controller()?.sel.set_time(now, time);
     save(context);
     Ok(Outcome::Done)
@@ -186,6 +194,7 @@ pub(super) fn set_utc_offset(
         -1440..=1440 => Some(minutes),
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
+    context.machine.remember(StateFile::Sel(context.mc));
     context.controller()?.sel.set_utc_offset(minutes);
     save(context);
     Ok(Outcome::Done)

@@ -1,0 +1,253 @@
+//! What the owners of state files were before changes that may not be on the disk yet, so that
+//! a client's change whose file cannot be written is taken back: memory never shows for long
+//! what a restart would not.
+//!
+//! Owns these copies and nothing else. Knows no file; the simulator says when the writing of one
+//! begins and how it ended. What did not come from a client (an event, the power) is a fact and
+//! is never taken back.
+
+use std::collections::BTreeMap;
+
+use super::chassis::Kept;
+use super::sdr::Repository;
+use super::sel::{Record, Sel};
+use super::sol_parameters::{Access, Pace};
+use super::user::Users;
+use super::{Machine, StateFile};
+use crate::ipmi::Privilege;
+
+/// What stands in a state file, as it was.
+#[derive(Debug)]
+enum Before {
+    Users(Users),
+    Sol { enabled: bool, access: Access, pace: Pace, nonvolatile_rate: u8 },
+    Chassis(Option<Kept>),
+    Sel(Sel),
+    Sdr(Repository),
+    Lan { limit: Privilege, cipher_privileges: [u8; 9] },
+}
+
+/// Copies of one owner.
+#[derive(Debug, Default)]
+struct Copies {
+    /// Before the changes that are being written.
+    writing: Option<Before>,
+    /// Before the changes since then.
+    later: Option<Before>,
+}
+
+/// Copies of all owners with changes that are not on the disk.
+#[derive(Debug, Default)]
+pub struct Unsaved {
+    copies: BTreeMap<StateFile, Copies>,
+    /// Events are just being logged because a client asked for it.
+    by_client: bool,
+}
+
+impl Unsaved {
+    /// The file begins to be written as its owner is now.
+    pub fn writing(&mut self, file: StateFile) {
+        if let Some(copies) = self.copies.get_mut(&file) {
+            copies.writing = copies.later.take();
+        }
+    }
+
+    /// What was begun is on the disk.
+    pub fn written(&mut self, file: StateFile) {
+        if let Some(copies) = self.copies.get_mut(&file) {
+            copies.writing = None;
+            if copies.later.is_none() {
+                self.copies.remove(&file);
+            }
+        }
+    }
+
+    /// Forgets the copies of owners whose file nobody writes: nothing changed after all, or
+    /// nothing is kept.
+    pub fn forget_unless(&mut self, is_written: impl Fn(StateFile) -> bool) {
+        if !self.copies.is_empty() {
+            self.copies.retain(|file, _| is_written(*file));
+        }
+    }
+
+    /// A record came into a log and stays there, whatever becomes of clients' changes.
+    fn record_stays(&mut self, file: StateFile, record: &Record) {
+        if let Some(copies) = self.copies.get_mut(&file) {
+            for before in [&mut copies.writing, &mut copies.later].into_iter().flatten() {
+                if let Before::Sel(sel) = before {
+                    sel.keep(record);
+                }
+            }
+        }
+    }
+}
+
+impl Machine {
+    /// To be called before a client's change to what stands in `file`: it is taken back if the
+    /// file cannot be written.
+    pub fn remember(&mut self, file: StateFile) {
+        if self.unsaved.copies.get(&file).is_some_and(|copies| copies.later.is_some()) {
+            return;
+        }
+        if let Some(before) = self.before(file) {
+            self.unsaved.copies.entry(file).or_default().later = Some(before);
+        }
+    }
+
+    /// Does what a client asked for: records it adds to logs are taken back as well.
+    pub fn for_client<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        self.unsaved.by_client = true;
+        let result = act(self);
+        self.unsaved.by_client = false;
+        result
+    }
+
+    /// To be called before a record is added to the log of `mc`.
+    pub(super) fn about_to_log(&mut self, mc: u8) {
+        if self.unsaved.by_client {
+            self.remember(StateFile::Sel(mc));
+        }
+    }
+
+    /// To be called when it was added, with its id in it.
+    pub(super) fn logged(&mut self, mc: u8, record: &Record) {
+        if !self.unsaved.by_client {
+            self.unsaved.record_stays(StateFile::Sel(mc), record);
+        }
+    }
+
+    /// The file could not be written: takes back what clients changed since it was written last.
+    pub fn take_back(&mut self, file: StateFile) {
+        let Some(copies) = self.unsaved.copies.remove(&file) else { return };
+        let Some(before) = copies.writing.or(copies.later) else { return };
+        let owner = match file {
+            StateFile::Users(mc) | StateFile::Sol(mc) | StateFile::Chassis(mc) => mc,
+            StateFile::Sel(mc) | StateFile::Sdr(mc) | StateFile::Lan { mc, .. } => mc,
+        };
+        let Some(controller) = self.controller_mut(owner) else { return };
+        match (before, file) {
+            (Before::Users(users), _) => controller.users = users,
+            (Before::Sol { enabled, access, pace, nonvolatile_rate }, _) => {
+                if let Some(sol) = controller.sol.as_mut() {
+                    (sol.enabled, sol.access, sol.pace) = (enabled, access, pace);
+                    sol.nonvolatile_rate = nonvolatile_rate;
+                }
+            }
+            (Before::Chassis(kept), _) => controller.chassis.take_back(kept),
+            (Before::Sel(sel), _) => controller.sel.take_back(sel),
+            (Before::Sdr(sdr), _) => controller.sdr.take_back(sdr),
+            (Before::Lan { limit, cipher_privileges }, StateFile::Lan { channel, .. }) => {
+                if let Some(lan) = controller.channels.lan_mut(channel) {
+                    lan.nonvolatile_limit = limit;
+                    lan.parameters.take_back_cipher_privileges(cipher_privileges);
+                }
+            }
+            (Before::Lan { .. }, _) => {}
+        }
+    }
+
+    fn before(&self, file: StateFile) -> Option<Before> {
+        Some(match file {
+            StateFile::Users(mc) => Before::Users(self.controller(mc)?.users.clone()),
+            StateFile::Sol(mc) => {
+                let sol = self.controller(mc)?.sol.as_ref()?;
+                Before::Sol {
+                    enabled: sol.enabled,
+                    access: sol.access,
+                    pace: sol.pace,
+                    nonvolatile_rate: sol.nonvolatile_rate,
+                }
+            }
+            StateFile::Chassis(mc) => Before::Chassis(self.controller(mc)?.chassis.kept().copied()),
+            StateFile::Sel(mc) => Before::Sel(self.controller(mc)?.sel.clone()),
+            StateFile::Sdr(mc) => Before::Sdr(self.controller(mc)?.sdr.clone()),
+            StateFile::Lan { mc, channel } => {
+                let lan = self.controller(mc)?.channels.lan(channel)?;
+                Before::Lan { limit: lan.nonvolatile_limit, cipher_privileges: lan.parameters.kept_cipher_privileges() }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::bmc::sel;
+    use crate::ipmi::Moment;
+
+    const MC: u8 = 0x20;
+    const LOG: StateFile = StateFile::Sel(MC);
+
+    fn machine() -> Machine {
+        let mut machine = Machine::default();
+        let controller = machine.ensure(MC);
+        controller.device.device_support = crate::bmc::device_id::support::SEL;
+        controller.sel.enable(10, 0);
+        machine
+    }
+
+    fn log(machine: &mut Machine, mark: u8) {
+        let mut record = [mark; 16];
+        record[2] = 0xe0;
+        sel::log(machine, Moment::new(Duration::from_secs(1)), MC, record).expect("room");
+    }
+
+    fn marks(machine: &mut Machine) -> Vec<u8> {
+        machine.ensure(MC).sel.records().map(|record| record[15]).collect()
+    }
+
+    #[test]
+    fn what_clients_added_is_taken_back_and_events_stay() {
+        let mut machine = machine();
+        log(&mut machine, 1);
+        machine.for_client(|machine| log(machine, 2));
+        log(&mut machine, 3);
+        machine.unsaved.writing(LOG);
+        log(&mut machine, 4);
+        machine.for_client(|machine| log(machine, 5));
+        log(&mut machine, 6);
+        assert_eq!(marks(&mut machine), [1, 2, 3, 4, 5, 6]);
+        machine.take_back(LOG);
+        assert_eq!(marks(&mut machine), [1, 3, 4, 6]);
+        let ids: Vec<_> = machine.ensure(MC).sel.records().map(|record| record[0]).collect();
+        assert_eq!(ids, [1, 3, 4, 6], "an id somebody may have seen stays");
+        machine.take_back(LOG);
+        assert_eq!(marks(&mut machine), [1, 3, 4, 6]);
+    }
+
+    #[test]
+    fn what_is_written_is_not_taken_back() {
+        let mut machine = machine();
+        machine.for_client(|machine| log(machine, 1));
+        machine.unsaved.writing(LOG);
+        machine.for_client(|machine| log(machine, 2));
+        machine.unsaved.written(LOG);
+        machine.unsaved.writing(LOG);
+        machine.take_back(LOG);
+        assert_eq!(marks(&mut machine), [1]);
+    }
+
+    #[test]
+    fn the_power_is_a_fact() {
+        let mut machine = machine();
+        let file = StateFile::Chassis(MC);
+        let kept = Kept { power: false, ..Kept::default() };
+        machine.ensure(MC).chassis.restore(kept);
+        machine.remember(file);
+        machine.ensure(MC).chassis.restore(Kept { power: true, cycle_interval: 9, ..kept });
+        machine.take_back(file);
+        assert_eq!(machine.ensure(MC).chassis.kept(), Some(&Kept { power: true, ..kept }));
+    }
+
+    #[test]
+    fn a_copy_of_what_nobody_writes_is_forgotten() {
+        let mut machine = machine();
+        machine.remember(LOG);
+        machine.unsaved.forget_unless(|_| false);
+        machine.for_client(|machine| log(machine, 1));
+        machine.take_back(LOG);
+        assert_eq!(marks(&mut machine), []);
+    }
+}

@@ -1,0 +1,195 @@
+//! State files on their way to the disk: which are being written, who waits for them, and what
+//! becomes of those that cannot be written.
+//!
+//! A client's change that cannot be kept is answered FFh and taken back, so that the memory
+//! shows what a restart would. What did not come from a client stays, and its file is tried
+//! again until the disk takes it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::effect::{Content, Effect, Effects, HostJob, HostResult, JobId, SaveFailure};
+use super::route::Pending;
+use super::{Persistence, Simulator};
+use crate::bmc::{LogLevel, StateFile};
+use crate::ipmi::Moment;
+
+/// How long after a failure the file is tried again, the first time; then twice as long.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest of these waits.
+const LONGEST_WAIT: Duration = Duration::from_secs(64);
+
+/// Why a file is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// Something in it changed.
+    Change,
+    /// It could not be written before.
+    Again,
+}
+
+/// State files that could not be written: when they are tried again, and how long that was put
+/// off.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten(BTreeMap<StateFile, (Moment, Duration)>);
+
+impl Unwritten {
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.0.values().map(|(due, _)| *due).min()
+    }
+
+    pub(super) fn contains(&self, file: StateFile) -> bool {
+        self.0.contains_key(&file)
+    }
+
+    /// It could not be written.
+    fn put_off(&mut self, now: Moment, file: StateFile, attempt: Attempt) {
+        let wait = match (self.0.get(&file), attempt) {
+            (None, _) => FIRST_WAIT,
+            (Some((_, wait)), Attempt::Change) => *wait,
+            (Some((_, wait)), Attempt::Again) => (*wait * 2).min(LONGEST_WAIT),
+        };
+        self.0.insert(file, (now + wait, wait));
+    }
+}
+
+impl Simulator {
+    /// Asks for a state file to be written; nothing with persistence off. While it is being
+    /// written, whatever else changes waits for one more write, made when that is done: each
+    /// change would carry the whole file otherwise.
+    pub(super) fn save(&mut self, file: StateFile, out: &mut Effects) -> Option<JobId> {
+        if self.persistence == Persistence::Off {
+            return None;
+        }
+        if let Some(next) = self.saving.get(&file) {
+            let next = next.unwrap_or_else(|| self.new_job());
+            self.saving.insert(file, Some(next));
+            return Some(next);
+        }
+        let id = self.new_job();
+        self.begin_save(id, file, Attempt::Change, out).then_some(id)
+    }
+
+    /// Has a state file written as it is now; false when its owner is gone.
+    fn begin_save(&mut self, job: JobId, file: StateFile, attempt: Attempt, out: &mut Effects) -> bool {
+        let Some((name, content)) = self.state_file(file) else { return false };
+        out.list.push(Effect::Run { job, work: HostJob::SaveState { name, content } });
+        self.pending.insert(job, Pending::Save { file, attempt });
+        self.saving.insert(file, None);
+        self.machine.unsaved.writing(file);
+        true
+    }
+
+    /// A state file was written, or could not be. What changed meanwhile is written now.
+    pub(super) fn saved(
+        &mut self,
+        now: Moment,
+        id: JobId,
+        file: StateFile,
+        attempt: Attempt,
+        result: HostResult,
+        out: &mut Effects,
+    ) {
+        let mut next = self.saving.remove(&file).flatten();
+        let failure = match result {
+            HostResult::Saved(Err(failure)) => Some(failure),
+            _ => None,
+        };
+        match &failure {
+            None => {
+                self.machine.unsaved.written(file);
+                if self.unwritten.0.remove(&file).is_some() {
+                    let text = format!("{} is written again", self.file_name(file));
+                    out.list.push(Effect::Log { level: LogLevel::Info, text });
+                }
+            }
+            Some(SaveFailure { reason, content }) => {
+                if attempt == Attempt::Change {
+                    out.list.push(Effect::Log { level: LogLevel::Error, text: complaint(file, reason) });
+                }
+                self.unwritten.put_off(now, file, attempt);
+                match content {
+                    Content::New => self.machine.unsaved.written(file),
+                    Content::Old => {
+                        self.machine.take_back(file);
+                        if let StateFile::Sol(mc) = file {
+                            self.sol_timing(mc);
+                        }
+                        // What came meanwhile is taken back as well.
+                        if let Some(next) = next.take() {
+                            self.release(now, next, true, out);
+                        }
+                    }
+                }
+            }
+        }
+        let without_owner = next.filter(|next| !self.begin_save(*next, file, Attempt::Change, out));
+        self.release(now, id, failure.is_some(), out);
+        if let Some(next) = without_owner {
+            self.release(now, next, false, out);
+        }
+    }
+
+    /// Tries the files again that are due.
+    pub(super) fn write_again(&mut self, now: Moment, out: &mut Effects) {
+        let mut files = Vec::new();
+        for (file, (due, wait)) in self.unwritten.0.iter_mut().filter(|(_, (due, _))| *due <= now) {
+            // How the write under way ends says when the next is due.
+            *due = now + *wait;
+            files.push(*file);
+        }
+        for file in files {
+            self.try_again(file, out);
+        }
+    }
+
+    /// Tries all of them again, for the last time.
+    pub(super) fn write_all_again(&mut self, out: &mut Effects) {
+        for file in self.unwritten.0.keys().copied().collect::<Vec<_>>() {
+            self.try_again(file, out);
+        }
+    }
+
+    fn try_again(&mut self, file: StateFile, out: &mut Effects) {
+        if self.persistence == Persistence::Off {
+            self.unwritten.0.remove(&file);
+        } else if !self.saving.contains_key(&file) {
+            let job = self.new_job();
+            if !self.begin_save(job, file, Attempt::Again, out) {
+                self.unwritten.0.remove(&file);
+            }
+        }
+    }
+
+    /// A write is over: the answers held for it alone go out.
+    fn release(&mut self, now: Moment, id: JobId, failed: bool, out: &mut Effects) {
+        for pending in self.pending.values_mut() {
+            if let Pending::Command { aftermath, .. } = pending {
+                aftermath.settle(id, failed);
+            }
+        }
+        for held in &mut self.held {
+            held.aftermath.settle(id, failed);
+        }
+        // In the order in which they came.
+        let (ready, held) =
+            std::mem::take(&mut self.held).into_iter().partition::<Vec<_>, _>(|held| held.aftermath.saves.is_empty());
+        self.held = held;
+        for held in ready {
+            self.let_go(now, held, out);
+        }
+    }
+}
+
+fn complaint(file: StateFile, reason: &str) -> String {
+    match file {
+        StateFile::Sel(mc) => format!("Unable to write persistent SELs for MC {mc}: {reason}"),
+        StateFile::Sdr(mc) => format!("Unable to write persistent SDRs for MC {mc}: {reason}"),
+        StateFile::Users(mc) => format!("Unable to write persistent users for MC {mc}: {reason}"),
+        StateFile::Chassis(mc) => format!("Unable to write persistent chassis settings for MC {mc}: {reason}"),
+        StateFile::Sol(mc) => format!("Unable to write persistent SOL parameters for MC {mc}: {reason}"),
+        StateFile::Lan { mc, channel } => {
+            format!("Unable to write persistent LAN parameters of channel {channel} for MC {mc}: {reason}")
+        }
+    }
+}
