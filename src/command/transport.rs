@@ -217,14 +217,15 @@ fn get_sol_parameters(
 }
 
 /// Request: channel (ignored), parameter, data. 80h no such parameter, 81h a set is in progress,
-/// 82h the parameter is read only.
+/// 82h SOL stays at its UDP port.
 fn set_sol_parameters(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let [_, parameter, value] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let second = || request.data.get(3).copied().ok_or(CompletionCode::INVALID_LENGTH);
+    // Half a value of a parameter that the original does not have is answered as by the original.
+    let second = || request.data.get(3).copied().ok_or(CompletionCode::COMMAND_SPECIFIC_80);
     let rate = value & 0x0f;
     let known_rate = sol_parameters::bits_per_second(rate).ok_or(CompletionCode::INVALID_FIELD);
     let (machine, mc) = (&mut *context.machine, context.mc);
@@ -261,7 +262,6 @@ fn set_sol_parameters(
             known_rate?;
             sol_parameters::set_volatile_rate(machine, mc, rate);
         }
-        sol::PAYLOAD_CHANNEL => return Err(CompletionCode::COMMAND_SPECIFIC_82),
         // A tool that writes back what it read has its way.
         sol::PAYLOAD_PORT if u16::from_le_bytes([value, second()?]) == sol_lan(context).1 => {}
         sol::PAYLOAD_PORT => return Err(CompletionCode::COMMAND_SPECIFIC_82),
@@ -472,10 +472,10 @@ mod tests {
              0c 22 0e 08 00 00 -> 00 11 87 5e
              0c 21 0e 02 01 -> cc
              0c 21 0e 02 06 -> cc
-             0c 21 0e 03 08 -> c7
-             0c 21 0e 04 07 -> c7
-             0c 21 0e 07 01 -> 82
-             0c 21 0e 08 87 -> c7
+             0c 21 0e 03 08 -> 80
+             0c 21 0e 04 07 -> 80
+             0c 21 0e 07 01 -> 80
+             0c 21 0e 08 87 -> 80
              0c 21 0e 08 6f 02 -> 82
              0c 21 0e 08 87 5e -> 00",
         );
