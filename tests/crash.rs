@@ -6,6 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use rand::{Rng, SeedableRng};
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::rmcp_client::{Reply, RmcpClient};
-use support::{Bench, Simulator, Stdin, Subject};
+use support::{Bench, Simulator, Stdin, Subject, namespace};
 
 const ARGUMENTS: [&str; 7] = ["-n", "-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
 const ADMINISTRATOR: u8 = 4;
@@ -302,4 +303,71 @@ fn acknowledged_changes_survive_kill_9() {
 
 fn is_left_behind(ending: &str) -> bool {
     ["tmp", "torn", "damaged", "empty", "foreign", "unreadable"].iter().any(|kind| ending.starts_with(kind))
+}
+
+/// A real disk that is full, and one that is read-only: errors, nothing half changed, and all is
+/// well when the disk is.
+#[test]
+fn a_full_or_read_only_disk_is_an_error_and_no_more() {
+    namespace::with_own_mounts("a_full_or_read_only_disk_is_an_error_and_no_more", || {
+        let (bench, port) = (Bench::new(), free_port());
+        bench.write("lan.conf", small_lan_conf(port, "  sol \"no-such-tty\" 9600"));
+        bench.write("sim.emu", SMALL_EMU);
+        let state = bench.path("state");
+        std::fs::create_dir(&state).expect("a folder");
+        let state = state.to_str().expect("a path").to_owned();
+        namespace::run("mount", &["-t", "tmpfs", "-o", "size=256k", "tmpfs", &state], "mount");
+        let start = || {
+            let mut simulator = Simulator::spawn(Subject::under_test(), &bench, &ARGUMENTS, Stdin::Null);
+            simulator.wait_until_ready(port);
+            simulator
+        };
+        let mut simulator = start();
+        let mut client = RmcpClient::open(port, "admin", "admin", ADMINISTRATOR).expect("a session");
+        let mut promised = Promised::default();
+        let mut mark = 1000;
+        let mut all = |client: &mut RmcpClient, promised: &mut Promised| {
+            // Everything that can be changed, a deletion last.
+            for choice in [0, 5, 6, 7, 8, 9, 10, 4] {
+                mark += 1;
+                assert!(promised.change(client, choice, mark).is_ok());
+            }
+            promised.check(client);
+        };
+        all(&mut client, &mut promised);
+        let refused: [(u8, u8, &[u8]); 5] = [
+            (SEL, 0x44, &[0, 0, 0xe0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]),
+            (SEL, 0x24, &[0, 0, 0x51, 0xc0, 4, 9, 9, 9, 9]),
+            (APP, 0x45, b"\x05nobody\0\0\0\0\0\0\0\0\0\0"),
+            (TRANSPORT, 0x21, &[1, 4, 2, 77]),
+            (CHASSIS, 0x0b, &[9]),
+        ];
+        let filler = bench.path("state/filler");
+        for full in [true, false] {
+            if full {
+                let mut file = std::fs::File::create(&filler).expect("a file");
+                while file.write_all(&[0; 512]).is_ok() {}
+            } else {
+                namespace::run("mount", &["-o", "remount,ro", &state], "mount");
+            }
+            for (netfn, command, data) in refused {
+                let answer = client.request(netfn, command, data);
+                assert_eq!(answer, Reply::Answer(vec![0xff]), "{netfn:02x} {command:02x}");
+            }
+            promised.check(&mut client);
+            if full {
+                std::fs::remove_file(&filler).expect("it is there");
+            } else {
+                namespace::run("mount", &["-o", "remount,rw", &state], "mount");
+            }
+            all(&mut client, &mut promised);
+        }
+        simulator.signal(Signal::SIGKILL);
+        assert!(simulator.wait(Duration::from_secs(10)).is_some(), "it was killed");
+        drop(client);
+        let simulator = start();
+        promised.check(&mut RmcpClient::open(port, "admin", "admin", ADMINISTRATOR).expect("a session"));
+        simulator.stop();
+        namespace::run("umount", &[&state], "mount");
+    });
 }

@@ -10,6 +10,7 @@ mod replay;
 mod sensor_event;
 mod sol;
 mod storage;
+mod timeouts;
 mod world;
 
 use std::collections::BTreeMap;

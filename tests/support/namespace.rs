@@ -14,8 +14,21 @@ const INSIDE: &str = "IPMI_SIM_TEST_NAMESPACE";
 /// with that process.
 #[track_caller]
 pub fn alone(test: &str, body: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
+    inside(test, "--net", || {
         run("ip", &["link", "set", "lo", "up"], "iproute2");
+        body();
+    });
+}
+
+/// The same with mounts of its own, and the network of everybody.
+#[track_caller]
+pub fn with_own_mounts(test: &str, body: impl FnOnce()) {
+    inside(test, "--mount", body);
+}
+
+#[track_caller]
+fn inside(test: &str, namespace: &str, body: impl FnOnce()) {
+    if std::env::var_os(INSIDE).is_some() {
         return body();
     }
     let program = std::env::current_exe().expect("this program");
@@ -23,9 +36,9 @@ pub fn alone(test: &str, body: impl FnOnce()) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     // Who is not root becomes it in a user namespace.
-    let namespaces = if nix::unistd::geteuid().is_root() { "--net" } else { "--map-root-user" };
+    let user = if nix::unistd::geteuid().is_root() { namespace } else { "--map-root-user" };
     let mut command = Command::new("unshare");
-    command.args([namespaces, "--net", "--"]).arg(program).args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
+    command.args([user, namespace, "--"]).arg(program).args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
     let status = wait(&mut command, "util-linux");
     assert!(status.success(), "{test} failed in its namespace ({status}), see above");
 }

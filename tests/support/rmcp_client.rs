@@ -39,6 +39,8 @@ pub struct RmcpClient {
     requester_sequence: u8,
     keys: Keys,
     random: StdRng,
+    /// Its session is not closed.
+    left: bool,
 }
 
 /// The keys of a session.
@@ -130,6 +132,7 @@ impl RmcpClient {
             requester_sequence: 0,
             keys: Keys { sik, k1: sha1(&sik, &[&[1; 20]]), aes },
             random,
+            left: false,
         };
         match client.request(6 << 2, 0x3b, &[privilege]) {
             Reply::Answer(answer) if answer.first() == Some(&0) => Ok(client),
@@ -199,6 +202,11 @@ impl RmcpClient {
     /// The keys of the session.
     pub fn keys(&self) -> Keys {
         self.keys.clone()
+    }
+
+    /// Vanishes without a word; the session stays open.
+    pub fn leave(mut self) {
+        self.left = true;
     }
 
     /// The socket of the session, to send what is no packet of it.
@@ -310,6 +318,9 @@ impl RmcpClient {
 
 impl Drop for RmcpClient {
     fn drop(&mut self) {
+        if self.left {
+            return;
+        }
         if self.session == 0 {
             return;
         }
