@@ -38,7 +38,7 @@ pub use error::Error;
 use crate::ipmi::Moment;
 
 /// ACPI power state "unknown", IPMI 2.0 tables 20-7 and 20-8.
-const ACPI_UNKNOWN: u8 = 0x2a;
+pub const ACPI_UNKNOWN: u8 = 0x2a;
 
 /// Everything that answers on one simulated IPMB.
 #[derive(Debug, Default)]

@@ -20,7 +20,13 @@ pub static COMMANDS: &[Entry] = &[
     Entry { cmd: 0x03, name: "Warm Reset", gate: always, min_length: 0, handler: device::warm_reset },
     Entry { cmd: 0x04, name: "Get Self Test Results", gate: always, min_length: 0, handler: device::get_self_test },
     Entry { cmd: 0x06, name: "Set ACPI Power State", gate: always, min_length: 2, handler: device::set_acpi_state },
-    Entry { cmd: 0x07, name: "Get ACPI Power State", gate: always, min_length: 0, handler: device::get_acpi_state },
+    Entry {
+        cmd: 0x07,
+        name: "Get ACPI Power State",
+        gate: device::has_acpi_state,
+        min_length: 0,
+        handler: device::get_acpi_state,
+    },
     Entry { cmd: 0x08, name: "Get Device GUID", gate: device::has_guid, min_length: 0, handler: device::get_guid },
     Entry {
         cmd: 0x22,

@@ -1,8 +1,8 @@
 //! App commands about the controller itself, IPMI 2.0 chapter 20.
 
 use crate::bmc::channel::{SYSTEM_CHANNEL, protocol};
-use crate::bmc::messaging;
 use crate::bmc::watchdog::Watchdog;
+use crate::bmc::{ACPI_UNKNOWN, messaging};
 use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -57,7 +57,12 @@ pub fn set_acpi_state(
     Ok(Outcome::Done)
 }
 
-/// Answer: system state, device state, 2Ah while nobody has told them.
+/// Whether anybody has told an ACPI power state; there is none to be asked for before.
+pub fn has_acpi_state(context: &Context<'_>) -> bool {
+    context.controller_is(|controller| controller.acpi != [ACPI_UNKNOWN; 2])
+}
+
+/// Answer: system state, device state, 2Ah for one that nobody has told.
 pub fn get_acpi_state(
     context: &mut Context<'_>,
     _: &Request<'_>,
@@ -139,7 +144,7 @@ mod tests {
         let mut rig = Rig::new();
         rig.expect(
             "06 04 -> 00 55 00
-             06 07 -> 00 2a 2a
+             06 07 -> c1
              06 06 -> c1
              06 06 85 00 -> 00
              06 07 -> 00 05 2a
