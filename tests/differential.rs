@@ -109,11 +109,15 @@ impl Source {
             1 => (0x01, vec![]),
             2 => (0x10, vec![]),
             3 => {
-                let parameter = self.below(16);
+                // Not 7, which is a part of 6 here.
+                let parameter = self.one(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15]);
                 let count = self.below(24);
                 (0x12, self.behind(&[parameter], count))
             }
-            4 => (0x13, vec![self.below(20), self.below(6), self.below(4)]),
+            4 => {
+                let parameter = self.one(&[0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 19]);
+                (0x13, vec![parameter, self.below(6), self.below(4)])
+            }
             5 => (0x24, self.behind(&[sensor], 3)),
             6 => (0x25, vec![sensor, 0xff]),
             7 => (0x26, self.behind(&[sensor], 7)),
@@ -154,7 +158,8 @@ impl Source {
     }
 
     fn transport(&mut self) -> (u8, Vec<u8>) {
-        let parameter = self.one(&[0, 3, 4, 5, 6, 7, 12, 13, 14, 15, 16, 18, 19, 20, 21, 24, 30]);
+        // Not those of alerts (16, 18, 19), which can be set here.
+        let parameter = self.one(&[0, 3, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 24, 30]);
         match self.below(6) {
             0 | 1 => (0x02, vec![self.channel(), parameter, self.below(3), self.below(2)]),
             2 | 3 => {
@@ -162,10 +167,11 @@ impl Source {
                 let channel = self.channel();
                 (0x01, self.behind(&[channel, parameter], count))
             }
-            4 => (0x22, vec![self.channel(), self.below(10), 0, 0]),
+            // The original has no more parameters of SOL than these.
+            4 => (0x22, vec![self.channel(), self.one(&[0, 1, 5, 6, 30]), 0, 0]),
             _ => {
                 // Parameter 0 completes here, which it never does in the original.
-                let (channel, parameter) = (self.channel(), 1 + self.below(7));
+                let (channel, parameter) = (self.channel(), self.one(&[1, 5, 6, 30]));
                 let count = 1 + self.below(3);
                 (0x21, self.behind(&[channel, parameter], count))
             }
@@ -217,6 +223,9 @@ fn allowed(request: &Request, answer: &[u8]) -> Vec<u8> {
     if request.to(0x06, &[0x24]) {
         // The original answers Set Watchdog Timer with 36 bytes of memory.
         answer.truncate(1);
+    } else if request.to(0x06, &[0x44]) && answer.last().is_some_and(|flags| flags & 0x0f == 0) {
+        // A user nobody has described has "no access" here.
+        answer.last_mut().into_iter().for_each(|flags| *flags |= 0x0f);
     } else if request.to(0x0a, &[0x11]) && answer == [0xc8] {
         // More than fits is CAh here.
         answer = vec![0xca];

@@ -159,13 +159,34 @@ fn chassis_is_read_written_and_changed() {
         "chassis",
         &[
             ("Chassis_Power_Conf", "Power_Restore_Policy", "On_State_AC_Apply"),
-            ("Chassis_Front_Panel_Buttons", "Enable_Reset_Button", "No"),
             ("Chassis_Boot_Flags", "Boot_Flags_Persistent", "Yes"),
             ("Chassis_Boot_Flags", "BIOS_Boot_Type", "EFI"),
             ("Chassis_Boot_Flags", "Boot_Device", "PXE"),
             ("Chassis_Boot_Flags", "Lock_Keyboard", "Yes"),
         ],
     );
+}
+
+/// Buttons are told once one is disabled: the original's chassis status has no room for them.
+#[test]
+fn front_panel_buttons_are_disabled_and_told() {
+    let running = Running::start();
+    running.checkout("chassis", "before");
+    let before = settings(&running.bench.read("before"));
+    assert!(before.keys().all(|(section, _)| section != "Chassis_Front_Panel_Buttons"), "{before:?}");
+    let text = "Section Chassis_Front_Panel_Buttons\n\
+        \tEnable_Standby_Button_For_Entering_Standby Yes\n\
+        \tEnable_Diagnostic_Interrupt_Button Yes\n\
+        \tEnable_Reset_Button No\n\
+        \tEnable_Power_Off_Button_For_Power_Off_Only No\n\
+        EndSection\n";
+    let file = running.bench.write("buttons", text);
+    running.commit("chassis", &file);
+    running.checkout("chassis", "after");
+    let after = settings(&running.bench.read("after"));
+    for (place, value) in settings(text) {
+        assert_eq!(after.get(&place), Some(&value), "{place:?}");
+    }
 }
 
 /// The original answers most of the requests that a commit makes with unset memory.

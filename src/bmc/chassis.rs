@@ -185,11 +185,11 @@ impl Chassis {
     }
 
     /// Fourth byte of the chassis status, front panel: which buttons can be disabled (bits
-    /// 7-4) and are (bits 3-0). `None` for a chassis of the original, whose status has no such
-    /// byte, while nobody has disabled any.
-    pub fn front_panel(&self, backend: Backend) -> Option<u8> {
+    /// 7-4) and are (bits 3-0). `None` while nobody has disabled any: the original's status has
+    /// no such byte.
+    pub fn front_panel(&self) -> Option<u8> {
         let disabled = self.kept.unwrap_or_default().disabled_buttons;
-        (backend == Backend::BuiltIn || disabled != 0).then_some(FRONT_PANEL_CAPABILITIES | disabled & 0x0f)
+        (disabled != 0).then_some(FRONT_PANEL_CAPABILITIES | disabled & 0x0f)
     }
 
     /// How long a power cycle waits before it looks for the first time.

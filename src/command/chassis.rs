@@ -81,7 +81,7 @@ fn put_status(context: &mut Context<'_>, on: bool, reply: &mut Reply) -> Result<
     let chassis = &controller.chassis;
     let other = if backend == Backend::BuiltIn { chassis.identify_bits(now) } else { 0 };
     reply.put(&[u8::from(on) | (chassis.restore_policy() as u8) << 5, 0, other])?;
-    match chassis.front_panel(backend) {
+    match chassis.front_panel() {
         Some(buttons) => reply.put(&[buttons]),
         None => Ok(()),
     }
@@ -406,30 +406,30 @@ mod tests {
     fn the_built_in_chassis_works_and_remembers() {
         let mut rig = built_in();
         rig.expect(
-            "00 01 -> 00 00 00 40 f0
+            "00 01 -> 00 00 00 40
              00 02 01 -> 00
-             00 01 -> 00 01 00 40 f0
+             00 01 -> 00 01 00 40
              00 02 03 -> 00
              00 07 -> 00 01 01
              00 02 0e -> cc
              00 02 04 -> cc
              00 04 0f -> 00
-             00 01 -> 00 01 00 50 f0",
+             00 01 -> 00 01 00 50",
         );
         rig.wait(Duration::from_secs(2 * 3600));
         rig.expect(
             "00 0f -> 00 3c 02 00 00 00
              00 02 05 -> 00
-             00 01 -> 00 00 00 40 f0
+             00 01 -> 00 00 00 40
              00 06 02 -> 00 07
-             00 01 -> 00 40 00 40 f0
+             00 01 -> 00 40 00 40
              00 06 03 -> 00 07
              00 06 04 -> cc
              00 02 02 -> 00
-             00 01 -> 00 40 00 40 f0",
+             00 01 -> 00 40 00 40",
         );
         rig.wait(Duration::from_secs(1));
-        rig.expect("00 01 -> 00 41 00 40 f0");
+        rig.expect("00 01 -> 00 41 00 40");
     }
 
     #[test]
@@ -448,7 +448,7 @@ mod tests {
         rig.expect("00 01 -> 00 00 00 40 f6");
         rig.wait(Duration::from_millis(100));
         rig.expect("00 01 -> 00 01 00 40 f6");
-        // With a host the status has the byte only when somebody has disabled a button.
+        // The status has the byte only while somebody has disabled a button.
         let mut rig = Rig::host();
         rig.expect("00 01 -> 00 01 00 00\n 00 0a 0f -> 00\n 00 01 -> 00 01 00 00 ff\n 00 0a 00 -> 00");
         rig.expect("00 01 -> 00 01 00 00");
@@ -541,7 +541,7 @@ mod tests {
         satellite.enabled = true;
         satellite.device.device_support = 0xa0;
         rig.mc = 0x40;
-        rig.expect("00 01 -> 00 00 00 40 f0\n 00 02 0e -> cc\n 00 02 01 -> 00");
+        rig.expect("00 01 -> 00 00 00 40\n 00 02 0e -> cc\n 00 02 01 -> 00");
         rig.mc = SATELLITE;
         rig.expect("00 00 -> 00 00 20 20 20 20\n 00 01 -> 00 00 00 00\n 00 09 07 00 00 -> cc\n 00 04 -> cc");
     }
