@@ -13,7 +13,7 @@ cd "$(dirname "$0")"
 seconds=${1:-60}
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(lan_conf command state wire serial sim)
+[ ${#targets[@]} -gt 0 ] || targets=(lan_conf command state sdrs wire serial sim)
 work=${FUZZ_WORK:-work}
 keep=${FUZZ_KEEP:-130000}
 export RUSTC_BOOTSTRAP=1

@@ -77,6 +77,16 @@ fn write_seeds(folder: &Path) {
     }
     seeds.add(harness::rig::SCRIPT.as_bytes());
 
+    let mut seeds = Seeds::new(folder, "sdrs");
+    for path in files(&["tests/data/sdrs", "tests/data/sdrs/more"], &[".sdrs"]) {
+        let text = std::fs::read(path).expect("a readable file");
+        for record in text.split_inclusive(|byte| *byte == b'\n').collect::<Vec<_>>().chunks(40) {
+            seeds.add(&[&[0], record.concat().as_slice()].concat());
+        }
+        seeds.add(&[&[2], text.as_slice()].concat());
+    }
+    seeds.add(b"\x01\x01\x00Q\x12\x14 \x00\x00\x8f\x00\x00\x00\x07\x01\x00\xc9IPMI sim1");
+
     let mut seeds = Seeds::new(folder, "state");
     let mut rig = Rig::configured(0, Default::default());
     rig.start();

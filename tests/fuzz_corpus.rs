@@ -107,7 +107,7 @@ macro_rules! targets {
     };
 }
 
-targets!(lan_conf command state wire serial sim);
+targets!(lan_conf command state sdrs wire serial sim);
 
 #[test]
 fn every_configuration_starts_and_serves_its_administrator() {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use ipmi_sim::config::command::{Command, Variables, statements};
 use ipmi_sim::config::{Diagnostic, lan_conf as language};
+use ipmi_sim::sdrcomp::compile::compile;
+use ipmi_sim::sdrcomp::decompile::decompile;
+use ipmi_sim::sdrcomp::id_string::Packing;
 use ipmi_sim::sim::{Persistence, Simulator};
 use ipmi_sim::store::format::Items;
 
@@ -81,4 +84,28 @@ pub fn state(data: &[u8]) {
     rig.start();
     rig.use_every_file();
     rig.start_again();
+}
+
+/// The SDR compiler, when the first byte is even: what it made is read back, and makes the same
+/// again. Else the way back, from any bytes.
+pub fn sdrs(data: &[u8]) {
+    let mut input = Input::new(data);
+    let how = input.byte();
+    let packing = if how & 2 == 0 { Packing::EightBit } else { Packing::Compact };
+    let build = |text: &[u8]| compile("a.sdrs", text, packing, &mut |_| Err(std::io::ErrorKind::NotFound.into()));
+    if how & 1 != 0 {
+        let back = decompile(input.rest());
+        build(&back.text).diagnostics.iter().for_each(check);
+        return;
+    }
+    let built = build(input.rest());
+    built.diagnostics.iter().for_each(check);
+    if built.failed() {
+        return;
+    }
+    let back = decompile(&built.records.concat());
+    assert_eq!(back.error, None);
+    let again = build(&back.text);
+    assert!(!again.failed(), "{:?}", again.diagnostics);
+    assert_eq!(again.records, built.records);
 }

@@ -14,12 +14,19 @@ pub mod rig;
 pub mod sim;
 
 pub use formats::{serial, wire};
-pub use languages::{command, lan_conf, state};
+pub use languages::{command, lan_conf, sdrs, state};
 pub use sim::sim;
 
 /// A target: its name, which is the name of its folder, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] =
-    [("lan_conf", lan_conf), ("command", command), ("state", state), ("wire", wire), ("serial", serial), ("sim", sim)];
+pub const TARGETS: [Target; 7] = [
+    ("lan_conf", lan_conf),
+    ("command", command),
+    ("state", state),
+    ("sdrs", sdrs),
+    ("wire", wire),
+    ("serial", serial),
+    ("sim", sim),
+];
