@@ -66,6 +66,19 @@ fn keys_are_bytes_and_the_terminal_is_given_back() {
     }
 }
 
+#[test]
+fn quit_gives_the_terminal_back() {
+    for subject in [Subject::Original, Subject::under_test()] {
+        let mut terminal = on_a_terminal(subject);
+        assert!(terminal.screen.wait_for("> ", PATIENCE), "{}", terminal.screen.text());
+        assert!(!terminal.is_cooked());
+        terminal.type_in(b"quit\r", "> quit\r\n");
+        let status = wait(&mut terminal.child.0, PATIENCE).expect("an end");
+        assert_eq!(status.code(), Some(0));
+        assert!(terminal.is_cooked());
+    }
+}
+
 /// The original leaves the terminal as it is, without echo.
 #[test]
 fn the_terminal_is_given_back_to_a_signal_as_well() {
