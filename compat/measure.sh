@@ -190,7 +190,7 @@ for turn in $(seq "$rounds"); do
         simulator=$!
         pids="$pids $simulator"
         wait "$console"
-        kill "$simulator" && wait "$simulator" || :
+        kill "$simulator" && wait "$simulator" 2>/dev/null || :
         while read -r row value; do echo "$value" | note "$side" "$row"; done <"$at/sol.out"
     done
 done
