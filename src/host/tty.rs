@@ -7,16 +7,17 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use rustix::termios::{
-    ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex, Termios,
+use nix::sys::termios::{
+    BaudRate, ControlFlags, FlushArg, InputFlags, LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices, Termios,
     tcflush, tcgetattr, tcsendbreak, tcsetattr,
 };
+use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_serial::{SerialPort, SerialStream};
+use tokio_serial::SerialPort;
 
 use super::lock_file::{self, Held, LockError, LockFile};
 use crate::config::text::os_string;
@@ -33,13 +34,12 @@ pub enum FlowControl {
 }
 
 /// An open device.
-#[derive(Debug)]
 pub struct Tty {
-    /// For data and modem lines.
-    stream: SerialStream,
-    /// The same device once more, for settings and breaks: the stream does not lend its
-    /// descriptor.
-    control: OwnedFd,
+    /// For data, settings and breaks.
+    device: AsyncFd<OwnedFd>,
+    /// The same device once more, for modem lines. Some systems (user-mode emulators among
+    /// them) do not know the calls that this needs: then there are none.
+    lines: Option<Box<dyn SerialPort>>,
     _lock: Option<LockFile>,
     marks: Marks,
     /// Whether the other end was there when last looked; `None`: the device has no modem lines.
@@ -133,27 +133,28 @@ impl Tty {
         };
         // The link is followed once, so that both opens mean the same device.
         let path = std::fs::canonicalize(os_string(device)).map_err(|e| TtyError::Open(name(), message(&e)))?;
-        let control =
-            open(&path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
-                .map_err(|e| TtyError::Open(name(), e.desc().to_string()))?;
-        let configure = |e: rustix::io::Errno| TtyError::Configure(name(), message(&e.into()));
-        let mut settings = tcgetattr(&control).map_err(configure)?;
-        let builder = tokio_serial::new(path.to_string_lossy(), bit_rate).exclusive(false);
-        let stream = SerialStream::open(&builder).map_err(|e| TtyError::Configure(name(), e.to_string()))?;
-        set_up(&mut settings, flow_control);
-        settings.set_speed(speed(bit_rate)).map_err(configure)?;
-        tcsetattr(&control, OptionalActions::Now, &settings).map_err(configure)?;
-        let mut tty = Self { stream, control, _lock: lock, marks: Marks::None, ready: None };
-        let _ = tty.stream.clear_break();
+        let device = open(&path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
+            .map_err(|e| TtyError::Open(name(), e.desc().to_string()))?;
+        let configure = |e: nix::Error| TtyError::Configure(name(), e.desc().to_string());
+        let mut settings = tcgetattr(&device).map_err(configure)?;
+        let lines = tokio_serial::new(path.to_string_lossy(), bit_rate).exclusive(false).open().ok();
+        set_up(&mut settings, bit_rate, flow_control);
+        tcsetattr(&device, SetArg::TCSANOW, &settings).map_err(configure)?;
+        #[expect(deprecated, reason = "the other way is unsafe code; an OwnedFd keeps what that asks for")]
+        let device = AsyncFd::new(device).map_err(|e| TtyError::Open(name(), message(&e)))?;
+        let mut tty = Self { device, lines, _lock: lock, marks: Marks::None, ready: None };
+        if let Some(lines) = &tty.lines {
+            let _ = lines.clear_break();
+        }
         tty.ready = tty.is_ready();
         Ok((tty, remark))
     }
 
     /// Changes the speed.
     pub fn set_bit_rate(&mut self, bits_per_second: u32) -> io::Result<()> {
-        let mut settings = tcgetattr(&self.control)?;
-        settings.set_speed(speed(bits_per_second))?;
-        Ok(tcsetattr(&self.control, OptionalActions::Now, &settings)?)
+        let mut settings = tcgetattr(&self.device)?;
+        set_speed(&mut settings, bits_per_second);
+        Ok(tcsetattr(&self.device, SetArg::TCSANOW, &settings)?)
     }
 
     /// Takes what the driver says of the line out of what was read: how many breaks there were.
@@ -181,42 +182,62 @@ impl Tty {
 
     /// Whether the other end raises its DTR, which is our DSR or DCD.
     fn is_ready(&mut self) -> Option<bool> {
-        let data_set = self.stream.read_data_set_ready().ok()?;
-        let carrier = self.stream.read_carrier_detect().ok()?;
+        let lines = self.lines.as_mut()?;
+        let data_set = lines.read_data_set_ready().ok()?;
+        let carrier = lines.read_carrier_detect().ok()?;
         Some(data_set || carrier)
     }
 
     /// Sets the modem lines; a pty has none.
     pub fn set_modem_lines(&mut self, rts: bool, dtr: bool) {
-        let _ = self.stream.write_request_to_send(rts);
-        let _ = self.stream.write_data_terminal_ready(dtr);
+        if let Some(lines) = &mut self.lines {
+            let _ = lines.write_request_to_send(rts);
+            let _ = lines.write_data_terminal_ready(dtr);
+        }
     }
 
     /// Sends a break. It takes a quarter of a second and waits for output that is under way,
     /// so it is done aside.
     pub fn send_break(&self) {
-        if let Ok(control) = self.control.try_clone() {
-            tokio::task::spawn_blocking(move || tcsendbreak(control));
+        if let Ok(device) = self.device.get_ref().try_clone() {
+            tokio::task::spawn_blocking(move || tcsendbreak(device, 0));
         }
+    }
+}
+
+impl std::fmt::Debug for Tty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tty").field("device", &self.device).field("ready", &self.ready).finish_non_exhaustive()
     }
 }
 
 impl Drop for Tty {
     fn drop(&mut self) {
         // Closing a device waits for its output, for half a minute if the other side holds it.
-        let _ = tcflush(&self.control, QueueSelector::IOFlush);
+        let _ = tcflush(&self.device, FlushArg::TCIOFLUSH);
     }
 }
 
 impl AsyncRead for Tty {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut guard = ready!(self.device.poll_read_ready(cx))?;
+            match guard.try_io(|device| Ok(nix::unistd::read(device, buf.initialize_unfilled())?)) {
+                Ok(result) => return Poll::Ready(result.map(|count| buf.advance(count))),
+                Err(_would_block) => {}
+            }
+        }
     }
 }
 
 impl AsyncWrite for Tty {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let mut guard = ready!(self.device.poll_write_ready(cx))?;
+            if let Ok(result) = guard.try_io(|device| Ok(nix::unistd::write(device, buf)?)) {
+                return Poll::Ready(result);
+            }
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -229,33 +250,43 @@ impl AsyncWrite for Tty {
 }
 
 /// Raw, eight bits, no parity, one stop bit, no modem control.
-fn set_up(settings: &mut Termios, flow_control: FlowControl) {
+fn set_up(settings: &mut Termios, bit_rate: u32, flow_control: FlowControl) {
     // Breaks are marked, not passed over as in the original: the console is told of them.
-    settings.input_modes = InputModes::PARMRK;
-    settings.output_modes = OutputModes::empty();
-    settings.local_modes = LocalModes::empty();
-    settings.control_modes = ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL;
+    settings.input_flags = InputFlags::PARMRK;
+    settings.output_flags = OutputFlags::empty();
+    settings.local_flags = LocalFlags::empty();
+    settings.control_flags = ControlFlags::CS8 | ControlFlags::CREAD | ControlFlags::CLOCAL;
     if flow_control == FlowControl::RtsCts {
-        settings.control_modes |= ControlModes::CRTSCTS;
+        settings.control_flags |= ControlFlags::CRTSCTS;
     }
-    // With everything else off no other special character means anything.
-    settings.special_codes[SpecialCodeIndex::VMIN] = 1;
-    settings.special_codes[SpecialCodeIndex::VTIME] = 0;
+    settings.control_chars.fill(0);
+    if let Some(least) = settings.control_chars.get_mut(SpecialCharacterIndices::VMIN as usize) {
+        *least = 1;
+    }
+    set_speed(settings, bit_rate);
 }
 
-/// The speeds SOL knows; anything else is 9600.
-fn speed(bits_per_second: u32) -> u32 {
-    match bits_per_second {
-        19200 | 38400 | 57600 | 115_200 => bits_per_second,
-        _ => 9600,
-    }
+/// Sets one of the speeds SOL knows; anything else is 9600.
+///
+/// The speed is part of the control flags. The C library's own functions for it have names
+/// that a static program cannot be linked with.
+fn set_speed(settings: &mut Termios, bits_per_second: u32) {
+    let speed = match bits_per_second {
+        19200 => BaudRate::B19200,
+        38400 => BaudRate::B38400,
+        57600 => BaudRate::B57600,
+        115_200 => BaudRate::B115200,
+        _ => BaudRate::B9600,
+    };
+    settings.control_flags -= ControlFlags::CBAUD;
+    settings.control_flags |= ControlFlags::from_bits_truncate(speed as u32);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use nix::pty::openpty;
-    use nix::sys::termios::{BaudRate, ControlFlags, InputFlags, cfgetospeed, tcgetattr};
+    use nix::sys::termios::cfgetospeed;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn open_pty(slave: &OwnedFd, flow_control: FlowControl) -> Result<Opened, TtyError> {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 /// The program under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// The one built from this source.
+    /// The one built from this source; `IPMI_SIM_PROGRAM` names one built elsewhere, say for
+    /// another processor.
     Ours,
     /// OpenIPMI's, as the distribution installs it; `IPMI_SIM_ORIGINAL` names another.
     Original,
@@ -25,7 +26,8 @@ impl Subject {
     /// The file to run.
     pub fn program(self) -> PathBuf {
         match self {
-            Self::Ours => PathBuf::from(env!("CARGO_BIN_EXE_ipmi_sim")),
+            Self::Ours => std::env::var_os("IPMI_SIM_PROGRAM")
+                .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_ipmi_sim")), PathBuf::from),
             Self::Original => {
                 let path = std::env::var_os("IPMI_SIM_ORIGINAL")
                     .map_or_else(|| PathBuf::from("/usr/bin/ipmi_sim"), PathBuf::from);
