@@ -64,7 +64,7 @@ prepare_root() {
     fi
     [ ! -e "$root/.ready-$target" ] || return 0
     say "adding the cross compiler and Rust's standard library for $arch"
-    cat >"$root/prepare" <<END
+    cat >"$root/prepare.sh" <<END
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get install -q -y --no-install-recommends gcc-$(echo "$gcc" | tr _ -)/sid
@@ -76,7 +76,7 @@ apt-get download -q -t bookworm libc6-$arch-cross/bookworm libc6-dev-$arch-cross
 for file in *.deb; do dpkg -x "\$file" /; done
 rm -rf /packages
 END
-    chroot "$root" sh /prepare >>"$CROSS/debootstrap.log" 2>&1 || die "failed, see $CROSS/debootstrap.log"
+    chroot "$root" sh /prepare.sh >>"$CROSS/debootstrap.log" 2>&1 || die "failed, see $CROSS/debootstrap.log"
     touch "$root/.ready-$target"
 }
 
@@ -99,8 +99,8 @@ else
         echo "variable=$variable gcc=$gcc triple=$triple flags='$flags'"
         sed -n '/^build() {/,/^}/p' packaging/build.sh
         echo "cd /build && build /out --offline"
-    } >"$root/run"
-    chroot "$root" sh -eu /run
+    } >"$root/build.sh"
+    chroot "$root" sh -eu /build.sh
     built=$root/out
 fi
 for program in ipmi_sim sdrcomp; do
