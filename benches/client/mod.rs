@@ -102,6 +102,7 @@ impl Client {
             guid: rakp2.guid,
             role,
             name,
+            dialect: Dialect::Common,
         };
         let code = secrets.rakp3_code(&password);
         let rakp3 = Rakp3 { tag: 3, status: Status::OK, bmc_id, code: code.bytes() };

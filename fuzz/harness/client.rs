@@ -101,6 +101,7 @@ impl Handshake {
             guid: &self.guid,
             role: self.role,
             name: self.account.name,
+            dialect: Dialect::Common,
         }
     }
 

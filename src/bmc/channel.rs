@@ -65,10 +65,14 @@ pub struct Lan {
     pub volatile_limit: Privilege,
     /// Privilege limit of the next start, Set Channel Access "non-volatile".
     pub nonvolatile_limit: Privilege,
-    /// `PEF_alerting`.
+    /// The PEF alerting bit in force: `PEF_alerting`, then Set Channel Access "volatile".
     pub pef_alerting: bool,
-    /// `allowed_auths_*`: callback, user, operator, administrator.
+    /// That bit of the next start, Set Channel Access "non-volatile".
+    pub nonvolatile_pef_alerting: bool,
+    /// Authentication types in force: callback, user, operator, administrator.
     pub allowed_auths: [AuthTypes; 4],
+    /// `allowed_auths_*`, of which those in force are a part.
+    pub offered_auths: [AuthTypes; 4],
     /// System GUID, in the order of the configuration.
     pub guid: Option<[u8; 16]>,
     /// Number of established sessions, kept current by the simulator.
@@ -84,10 +88,20 @@ impl Lan {
             volatile_limit: limit,
             nonvolatile_limit: limit,
             pef_alerting: false,
+            nonvolatile_pef_alerting: false,
             allowed_auths,
+            offered_auths: allowed_auths,
             guid: None,
             active_sessions: 0,
             parameters,
+        }
+    }
+
+    /// Allows these authentication types, as far as lan.conf offers them: what it does not
+    /// offer, nobody shall open over the network.
+    pub fn restrict_auths(&mut self, auths: [AuthTypes; 4]) {
+        for ((allowed, offered), wanted) in self.allowed_auths.iter_mut().zip(self.offered_auths).zip(auths) {
+            *allowed = AuthTypes(wanted.0 & offered.0);
         }
     }
 }

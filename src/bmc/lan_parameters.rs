@@ -26,6 +26,10 @@ pub mod number {
     pub const SUBNET_MASK: u8 = 6;
     /// IPv4 header parameters.
     pub const IPV4_HEADER: u8 = 7;
+    /// BMC-generated ARP control.
+    pub const ARP_CONTROL: u8 = 10;
+    /// Gratuitous ARP interval.
+    pub const ARP_INTERVAL: u8 = 11;
     /// Default gateway address.
     pub const GATEWAY: u8 = 12;
     /// Default gateway MAC address.
@@ -52,6 +56,8 @@ pub mod number {
     pub const CIPHER_SUITES: u8 = 23;
     /// Cipher suite privilege levels.
     pub const CIPHER_PRIVILEGES: u8 = 24;
+    /// Bad password threshold.
+    pub const BAD_PASSWORD: u8 = 26;
 }
 
 /// The cipher suite entries of parameters 22 and 23: the suites that work. The levels of
@@ -160,6 +166,8 @@ fn same_kind(kind: Kind, value: &Value) -> bool {
 struct Values {
     external: [Value; 8],
     ipv4_header: [u8; 3],
+    /// ARP control, and the interval of gratuitous ARPs: for the client that set them.
+    arp: [u8; 2],
     vlan_id: [u8; 2],
     vlan_priority: u8,
     cipher_privileges: [u8; 9],
@@ -167,8 +175,11 @@ struct Values {
     destinations: [Destination; 1 + DESTINATIONS as usize],
     /// Bit i: external value i was set and not yet given to the program.
     changed: u8,
-    /// Parameter 24 was set and not yet kept.
-    cipher_changed: bool,
+    /// For the client that set it: a threshold would let anybody lock a user out, and guessing
+    /// is slow without.
+    bad_password: [u8; 6],
+    /// Something was set that is not kept yet.
+    unsaved: bool,
 }
 
 impl Values {
@@ -177,6 +188,10 @@ impl Values {
         self.destinations.get_mut(usize::from(set & 0x0f)).ok_or(ParameterError::Invalid)
     }
 }
+
+/// What of the parameters is kept, at some moment.
+#[derive(Clone, Debug)]
+pub struct Settled(Values);
 
 /// Somebody is setting parameters.
 #[derive(Clone, Debug)]
@@ -248,7 +263,7 @@ pub enum Written {
     Check(ProgramCall),
     /// A commit.
     Commit {
-        /// Parameter 24 changed: the state file must be kept.
+        /// Something changed that the state file keeps.
         save: bool,
         /// Make this call; if it succeeds call [`LanParameters::committed`]. The request
         /// succeeds either way: a failed program is tried again at the next commit.
@@ -269,13 +284,15 @@ impl LanParameters {
             values: Values {
                 external,
                 ipv4_header: [0; 3],
+                arp: [0; 2],
                 vlan_id: [0; 2],
                 vlan_priority: 0,
                 cipher_privileges: DEFAULT_CIPHER_PRIVILEGES,
                 community: DEFAULT_COMMUNITY,
                 destinations: Default::default(),
+                bad_password: [0; 6],
                 changed: 0,
-                cipher_changed: false,
+                unsaved: false,
             },
             lock: None,
         }
@@ -287,26 +304,87 @@ impl LanParameters {
         self.values.cipher_privileges
     }
 
-    /// Parameter 24 without what is set and not committed yet: what is kept.
-    pub fn kept_cipher_privileges(&self) -> [u8; 9] {
-        self.lock.as_ref().map_or(self.values.cipher_privileges, |lock| lock.rollback.cipher_privileges)
+    /// What is kept, as of now, to be given to [`take_back`](Self::take_back) if it cannot be.
+    pub fn settled(&self) -> Settled {
+        Settled(self.lock.as_ref().map_or(&self.values, |lock| &lock.rollback).clone())
     }
 
-    /// A commit of parameter 24 could not be kept: it is open again, and ends in these levels
-    /// unless it is committed once more.
-    pub(super) fn take_back_cipher_privileges(&mut self, levels: [u8; 9]) {
-        match &mut self.lock {
-            Some(lock) => {
-                lock.rollback.cipher_privileges = levels;
-                self.values.cipher_changed |= self.values.cipher_privileges != levels;
-            }
-            None => self.values.cipher_privileges = levels,
+    /// What was set since `before` could not be kept: without a lock it is gone; with one it is
+    /// open again, and gone unless it is committed once more. What a program keeps stays.
+    pub(super) fn take_back(&mut self, before: Settled) {
+        let Settled(mut before) = before;
+        let settled = self.lock.as_mut().map_or(&mut self.values, |lock| &mut lock.rollback);
+        if self.program.is_some() {
+            (before.external, before.changed) = (settled.external, settled.changed);
+        }
+        *settled = before;
+        if self.lock.is_some() {
+            self.values.unsaved = true;
         }
     }
 
-    /// Takes parameter 24 from the state file.
-    pub fn restore_cipher_privileges(&mut self, levels: [u8; 9]) {
-        self.values.cipher_privileges = levels;
+    /// What the state file keeps, by name: parameter 24 always, as the original has it, and of
+    /// the rest what somebody has set. Values a program keeps are not among it, nor those that
+    /// were not committed yet.
+    pub fn kept(&self) -> Vec<(String, Vec<u8>)> {
+        let values = self.lock.as_ref().map_or(&self.values, |lock| &lock.rollback);
+        let fresh = Self::new(None).values;
+        let mut kept = vec![("max_priv_for_cipher".to_owned(), values.cipher_privileges.to_vec())];
+        let mut keep = |name: &str, bytes: &[u8], default: &[u8]| {
+            if bytes != default {
+                kept.push((name.to_owned(), bytes.to_vec()));
+            }
+        };
+        if self.program.is_none() {
+            for ((_, name, _), (value, default)) in EXTERNAL.iter().zip(values.external.iter().zip(&fresh.external)) {
+                keep(name, value_bytes(value).as_slice(), value_bytes(default).as_slice());
+            }
+        }
+        keep("ipv4_header", &values.ipv4_header, &fresh.ipv4_header);
+        keep("arp", &values.arp, &fresh.arp);
+        keep("vlan_id", &values.vlan_id, &fresh.vlan_id);
+        keep("vlan_priority", &[values.vlan_priority], &[fresh.vlan_priority]);
+        keep("community", &values.community, &fresh.community);
+        keep("bad_password", &values.bad_password, &fresh.bad_password);
+        for (number, (destination, default)) in values.destinations.iter().zip(&fresh.destinations).enumerate() {
+            keep(&format!("destination{number}.type"), &destination.kind, &default.kind);
+            keep(&format!("destination{number}.addresses"), &destination.addresses, &default.addresses);
+        }
+        kept
+    }
+
+    /// Takes what [`kept`](Self::kept) gave, each item that is there and has its length;
+    /// parameter 24 is cut or filled with zeros.
+    pub fn restore<'f>(&mut self, item: impl Fn(&str) -> Option<&'f [u8]>) {
+        fn take<const N: usize>(to: &mut [u8; N], from: Option<&[u8]>) {
+            if let Some(bytes) = from.and_then(|bytes| bytes.try_into().ok()) {
+                *to = bytes;
+            }
+        }
+        let values = &mut self.values;
+        if let Some(stored) = item("max_priv_for_cipher") {
+            values.cipher_privileges = [0; 9];
+            values.cipher_privileges.iter_mut().zip(stored).for_each(|(level, stored)| *level = *stored);
+        }
+        if self.program.is_none() {
+            for ((_, name, kind), value) in EXTERNAL.iter().zip(&mut values.external) {
+                if let Some(kept) = item(name).and_then(|bytes| value_from(*kind, bytes)) {
+                    *value = kept;
+                }
+            }
+        }
+        take(&mut values.ipv4_header, item("ipv4_header"));
+        take(&mut values.arp, item("arp"));
+        take(&mut values.vlan_id, item("vlan_id"));
+        if let Some([priority]) = item("vlan_priority") {
+            values.vlan_priority = *priority;
+        }
+        take(&mut values.community, item("community"));
+        take(&mut values.bad_password, item("bad_password"));
+        for (number, destination) in values.destinations.iter_mut().enumerate() {
+            take(&mut destination.kind, item(&format!("destination{number}.type")));
+            take(&mut destination.addresses, item(&format!("destination{number}.addresses")));
+        }
     }
 
     /// Takes parameter 24 from the state file while it is in use, unless somebody is just
@@ -349,6 +427,9 @@ impl LanParameters {
                 ParameterBytes::new(&[callback, user, operator, admin, 0])
             }
             number::IPV4_HEADER => ParameterBytes::new(&values.ipv4_header),
+            number::ARP_CONTROL => ParameterBytes::new(&values.arp[..1]),
+            number::ARP_INTERVAL => ParameterBytes::new(&values.arp[1..]),
+            number::BAD_PASSWORD => ParameterBytes::new(&values.bad_password),
             number::COMMUNITY => ParameterBytes::new(&values.community),
             number::DESTINATIONS => ParameterBytes::new(&[DESTINATIONS]),
             number::DESTINATION_TYPE | number::DESTINATION_ADDRESSES => {
@@ -372,6 +453,8 @@ impl LanParameters {
                 entries[1..=CIPHER_SUITES.len()].copy_from_slice(&CIPHER_SUITES);
                 ParameterBytes::new(&entries)
             }
+            // Who is setting it reads what was set: clients check before they commit.
+            number::CIPHER_PRIVILEGES if self.lock.is_some() => ParameterBytes::new(&values.cipher_privileges),
             number::CIPHER_PRIVILEGES => ParameterBytes::new(&shown_privileges(values.cipher_privileges, auths)),
             _ => return Err(ParameterError::Unsupported),
         };
@@ -399,6 +482,9 @@ impl LanParameters {
         match parameter {
             number::SET_IN_PROGRESS => return self.set_in_progress(*data.first().ok_or(short)?, session),
             number::IPV4_HEADER => values.ipv4_header = *data.first_chunk().ok_or(short)?,
+            number::ARP_CONTROL => values.arp[0] = *data.first().ok_or(short)? & 0x03,
+            number::ARP_INTERVAL => values.arp[1] = *data.first().ok_or(short)?,
+            number::BAD_PASSWORD => values.bad_password = *data.first_chunk().ok_or(short)?,
             number::COMMUNITY => {
                 values.community = [0; 18];
                 for (place, byte) in values.community.iter_mut().zip(data) {
@@ -416,10 +502,7 @@ impl LanParameters {
             }
             number::VLAN_ID => values.vlan_id = *data.first_chunk().ok_or(short)?,
             number::VLAN_PRIORITY => values.vlan_priority = *data.first().ok_or(short)?,
-            number::CIPHER_PRIVILEGES => {
-                values.cipher_privileges = *data.first_chunk().ok_or(short)?;
-                values.cipher_changed = true;
-            }
+            number::CIPHER_PRIVILEGES => values.cipher_privileges = *data.first_chunk().ok_or(short)?,
             number::AUTH_SUPPORT
             | number::AUTH_ENABLES
             | number::DESTINATIONS
@@ -427,7 +510,19 @@ impl LanParameters {
             | number::CIPHER_SUITES => return Err(ParameterError::ReadOnly),
             _ => return Err(ParameterError::Unsupported),
         }
-        Ok(Written::Done)
+        values.unsaved = true;
+        Ok(self.written())
+    }
+
+    /// What was just set is kept now, unless a commit will say so.
+    fn written(&mut self) -> Written {
+        if self.lock.is_some() {
+            return Written::Done;
+        }
+        match std::mem::take(&mut self.values.unsaved) {
+            true => Written::Commit { save: true, call: None },
+            false => Written::Done,
+        }
     }
 
     fn set_external(&mut self, index: usize, data: &[u8]) -> Result<Written, ParameterError> {
@@ -444,13 +539,14 @@ impl LanParameters {
             }
         }
         self.take(index, value);
-        Ok(Written::Done)
+        Ok(self.written())
     }
 
     fn take(&mut self, index: usize, value: Value) {
         if let Some(slot) = self.values.external.get_mut(index) {
             *slot = value;
             self.values.changed |= 1 << index;
+            self.values.unsaved |= self.program.is_none();
         }
     }
 
@@ -483,7 +579,7 @@ impl LanParameters {
             }
             2 => {
                 let Some(lock) = &mut self.lock else { return Err(ParameterError::InProgress) };
-                let save = std::mem::take(&mut self.values.cipher_changed);
+                let save = std::mem::take(&mut self.values.unsaved);
                 let call = self.program.as_ref().filter(|_| self.values.changed != 0).map(|prefix| ProgramCall {
                     prefix: prefix.clone(),
                     operation: Operation::Set,
@@ -545,8 +641,63 @@ mod tests {
         }
     }
 
+    /// Set; what the state file keeps is kept at once when nobody holds the lock.
     fn done(written: Result<Written, ParameterError>) {
-        assert_eq!(written, Ok(Written::Done));
+        assert!(matches!(written, Ok(Written::Done | Written::Commit { save: true, call: None })), "{written:?}");
+    }
+
+    #[test]
+    fn what_was_kept_comes_back_and_what_was_not_committed_does_not() {
+        let mut parameters = LanParameters::default();
+        assert_eq!(parameters.kept(), [("max_priv_for_cipher".to_owned(), vec![0x44; 9])], "as the original's file");
+        let sets: [(u8, &[u8]); 16] = [
+            (3, &[192, 0, 2, 9]),
+            (4, &[1]),
+            (5, &[2, 0, 0, 0, 0, 9]),
+            (6, &[255, 255, 255, 0]),
+            (7, &[0x40, 0x40, 0x10]),
+            (10, &[3]),
+            (11, &[4]),
+            (12, &[192, 0, 2, 1]),
+            (13, &[2, 0, 0, 0, 0, 1]),
+            (14, &[192, 0, 2, 2]),
+            (15, &[2, 0, 0, 0, 0, 2]),
+            (16, b"private\0\0\0\0\0\0\0\0\0\0\0"),
+            (20, &[100, 0x80]),
+            (21, &[5]),
+            (24, &[0, 0x34, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44]),
+            (26, &[1, 3, 6, 0, 12, 0]),
+        ];
+        for (number, data) in sets {
+            done(parameters.set(number, data, None));
+        }
+        let (kind, addresses) = ([2, 0x81, 5, 3], [2, 0, 0, 192, 0, 2, 7, 2, 0, 0, 0, 0, 7]);
+        done(parameters.set(18, &kind, None));
+        done(parameters.set(19, &addresses, None));
+        done(parameters.set(0, &[1], None));
+        done(parameters.set(3, &[9, 9, 9, 9], None));
+        let kept = parameters.kept();
+        let mut again = LanParameters::default();
+        again.restore(|name| kept.iter().find(|(item, _)| item == name).map(|(_, bytes)| bytes.as_slice()));
+        for (number, data) in sets.into_iter().filter(|(number, _)| *number != 24) {
+            assert_eq!(read(&again, number), data, "{number}");
+        }
+        assert_eq!(again.cipher_privileges()[..2], [0, 0x34]);
+        let destination = |parameter| match again.get(parameter, 2, &AUTHS) {
+            Ok(Read::Value(bytes)) => bytes.as_slice().to_vec(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((destination(18), destination(19)), (kind.to_vec(), addresses.to_vec()));
+        assert_eq!(again.kept(), kept);
+        // With a program its values are the program's, and odd items are left out.
+        let mut external = LanParameters::new(Some("prog".into()));
+        external.restore(|name| kept.iter().find(|(item, _)| item == name).map(|(_, bytes)| bytes.as_slice()));
+        assert!(external.kept().iter().all(|(name, _)| name != "ip_addr"));
+        let mut odd = LanParameters::default();
+        odd.restore(|_| Some(&[1, 2]));
+        assert_eq!(read(&odd, 20), [1, 2]);
+        assert_eq!(read(&odd, 3), [0; 4]);
+        assert_eq!(odd.cipher_privileges(), [1, 2, 0, 0, 0, 0, 0, 0, 0]);
     }
 
     #[test]
@@ -667,6 +818,8 @@ mod tests {
             let Ok(Read::Value(bytes)) = parameters.get(24, 0, &with(none_for)) else { panic!("supported") };
             assert_eq!(bytes.as_slice()[..3], [0, shown, 0x44], "set {set:#x}, none for {none_for:?}");
             assert_eq!(parameters.cipher_privileges()[1], set, "what was set stays");
+            done(parameters.set(0, &[1], None));
+            assert_eq!(read(&parameters, 24)[1], set, "and is read by who is setting");
         }
     }
 

@@ -9,12 +9,13 @@
 use std::collections::BTreeMap;
 
 use super::chassis::Kept;
+use super::lan_parameters::Settled;
 use super::sdr::Repository;
 use super::sel::{Record, Sel};
 use super::sol_parameters::{Access, Pace};
 use super::user::Users;
 use super::{Machine, StateFile};
-use crate::ipmi::Privilege;
+use crate::ipmi::{AuthTypes, Privilege};
 
 /// What stands in a state file, as it was.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ enum Before {
     Chassis(Option<Kept>),
     Sel(Sel),
     Sdr(Repository),
-    Lan { limit: Privilege, cipher_privileges: [u8; 9] },
+    Lan { limit: Privilege, pef_alerting: bool, auths: [AuthTypes; 4], parameters: Box<Settled> },
 }
 
 /// Copies of one owner.
@@ -136,10 +137,12 @@ impl Machine {
             (Before::Chassis(kept), _) => controller.chassis.take_back(kept),
             (Before::Sel(sel), _) => controller.sel.take_back(sel),
             (Before::Sdr(sdr), _) => controller.sdr.take_back(sdr),
-            (Before::Lan { limit, cipher_privileges }, StateFile::Lan { channel, .. }) => {
+            (Before::Lan { limit, pef_alerting, auths, parameters }, StateFile::Lan { channel, .. }) => {
                 if let Some(lan) = controller.channels.lan_mut(channel) {
                     lan.nonvolatile_limit = limit;
-                    lan.parameters.take_back_cipher_privileges(cipher_privileges);
+                    lan.nonvolatile_pef_alerting = pef_alerting;
+                    lan.restrict_auths(auths);
+                    lan.parameters.take_back(*parameters);
                 }
             }
             (Before::Lan { .. }, _) => {}
@@ -163,7 +166,12 @@ impl Machine {
             StateFile::Sdr(mc) => Before::Sdr(self.controller(mc)?.sdr.clone()),
             StateFile::Lan { mc, channel } => {
                 let lan = self.controller(mc)?.channels.lan(channel)?;
-                Before::Lan { limit: lan.nonvolatile_limit, cipher_privileges: lan.parameters.kept_cipher_privileges() }
+                Before::Lan {
+                    limit: lan.nonvolatile_limit,
+                    pef_alerting: lan.nonvolatile_pef_alerting,
+                    auths: lan.allowed_auths,
+                    parameters: Box::new(lan.parameters.settled()),
+                }
             }
         })
     }

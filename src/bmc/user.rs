@@ -32,8 +32,10 @@ pub struct User {
     pub password: [u8; 20],
     /// Privilege limit: 1 to 4, [`NO_ACCESS`], or 0 for a user nobody described.
     pub privilege: u8,
-    /// Session limit; reported, not enforced.
+    /// The session limit of lan.conf; kept for the original, not enforced: many tools open more.
     pub max_sessions: u8,
+    /// The session limit somebody has set, which is enforced per channel; 0 is none.
+    pub session_limit: u8,
     /// Authentication types listed on the user's configuration line, when it lists any.
     pub auths: Option<AuthTypes>,
     /// Whether the user may activate SOL (Set User Payload Access); not kept.
@@ -51,6 +53,7 @@ impl Default for User {
             password: [0; 20],
             privilege: 0,
             max_sessions: 0,
+            session_limit: 0,
             auths: None,
             sol_access: true,
         }
@@ -202,6 +205,7 @@ pub fn set_access(machine: &mut Machine, mc: u8, number: u8, access: Access) {
         user.privilege = access.privilege;
         if let Some(limit) = access.max_sessions {
             user.max_sessions = limit;
+            user.session_limit = limit;
         }
     });
 }

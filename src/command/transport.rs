@@ -6,7 +6,7 @@ use crate::bmc::external::{Job, JobResult, ProgramCall};
 use crate::bmc::lan_parameters::{ParameterError, Read, Written, number as parameter};
 use crate::bmc::sol_parameters::{self, Access};
 use crate::bmc::{Action, StateFile};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{AuthTypes, CompletionCode, Reply, Request};
 
 /// The Transport commands, by number.
 pub static COMMANDS: &[Entry] = &[
@@ -126,11 +126,12 @@ fn set_lan_parameters(
     let ([channel, selector], data) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = lan_number(context, *channel)?;
     let session = context.origin.session.map(|session| session.id);
-    if *selector == parameter::AUTH_ENABLES && keeps_auth_enables(lan(context, number)?, data) {
+    let file = StateFile::Lan { mc: context.mc, channel: number };
+    context.machine.remember(file);
+    if *selector == parameter::AUTH_ENABLES {
+        set_auth_enables(lan(context, number)?, data)?;
+        context.machine.actions.push(Action::Save(file));
         return Ok(Outcome::Done);
-    }
-    if *selector == parameter::SET_IN_PROGRESS {
-        context.machine.remember(StateFile::Lan { mc: context.mc, channel: number });
     }
     match lan(context, number)?.parameters.set(*selector, data, session).map_err(code)? {
         Written::Done => Ok(Outcome::Done),
@@ -147,21 +148,26 @@ fn set_lan_parameters(
         }
         Written::Commit { save, call } => {
             if save {
-                context.machine.actions.push(Action::Save(StateFile::Lan { mc: context.mc, channel: number }));
+                context.machine.actions.push(Action::Save(file));
             }
             Ok(call.map_or(Outcome::Done, |call| commit(number, call)))
         }
     }
 }
 
-/// Whether a client sets the authentication types to what they are, as freeipmi's ipmi-config
-/// does when it writes back what it read. They cannot be set to anything else: what
-/// lan.conf allows, nobody shall widen.
-fn keeps_auth_enables(lan: &Lan, data: &[u8]) -> bool {
-    match lan.parameters.get(parameter::AUTH_ENABLES, 0, &lan.allowed_auths) {
-        Ok(Read::Value(bytes)) => data.starts_with(bytes.as_slice()),
-        _ => false,
+/// Sets the authentication types per level (callback, user, operator, administrator, OEM),
+/// which must be among those that lan.conf offers: it may be narrowed, and nobody shall widen
+/// it. The level OEM has none.
+fn set_auth_enables(lan: &mut Lan, data: &[u8]) -> Result<(), CompletionCode> {
+    let read_only = CompletionCode::COMMAND_SPECIFIC_82;
+    let [callback, user, operator, admin, oem] = *data.first_chunk().ok_or(read_only)?;
+    let wanted = [callback, user, operator, admin].map(AuthTypes);
+    let offered = wanted.iter().zip(lan.offered_auths).all(|(wanted, offered)| wanted.0 & !offered.0 == 0);
+    if !offered || oem != 0 {
+        return Err(read_only);
     }
+    lan.restrict_auths(wanted);
+    Ok(())
 }
 
 /// Gives a program what changed. A failure is in the log and the values stay pending; the
@@ -345,9 +351,11 @@ mod tests {
              0c 01 0e 15 05 -> 00
              0c 02 0e 15 00 00 -> 00 11 05",
         );
-        assert!(rig.machine.actions.is_empty());
+        // Without a program the state file keeps them.
+        assert!(!rig.machine.actions.is_empty());
+        rig.machine.actions.clear();
         rig.expect("0c 01 0e 18 00 44 44 44 44 44 44 44 44 -> 00\n 0c 01 0e 00 01 -> 00\n 0c 01 0e 00 02 -> 00");
-        assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })]);
+        assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })], "once");
     }
 
     #[test]
@@ -371,14 +379,48 @@ mod tests {
     }
 
     #[test]
-    fn authentication_types_can_only_be_set_to_what_they_are() {
+    fn authentication_types_can_be_narrowed_and_not_widened() {
         let mut rig = Rig::new();
         rig.expect(
             "0c 01 0e 02 17 17 17 17 00 -> 00
              0c 01 0e 02 17 17 17 1f 00 -> 82
+             0c 01 0e 02 17 17 17 17 01 -> 82
              0c 01 0e 02 00 -> 82
-             0c 02 0e 02 00 00 -> 00 11 17 17 17 17 00",
+             0c 02 0e 02 00 00 -> 00 11 17 17 17 17 00
+             0c 01 0e 02 17 17 17 04 00 -> 00
+             0c 02 0e 02 00 00 -> 00 11 17 17 17 04 00
+             0c 01 0e 02 17 17 17 14 00 -> 00
+             0c 02 0e 02 00 00 -> 00 11 17 17 17 14 00",
         );
+    }
+
+    #[test]
+    fn what_a_client_sets_is_kept_when_it_says_so() {
+        let save = Action::Save(StateFile::Lan { mc: BMC, channel: 1 });
+        let mut rig = Rig::new();
+        rig.expect(
+            "0c 02 0e 0a 00 00 -> 00 11 00
+             0c 02 0e 0b 00 00 -> 00 11 00
+             0c 02 0e 1a 00 00 -> 00 11 00 00 00 00 00 00
+             0c 01 0e 00 01 -> 00
+             0c 01 0e 0a 03 -> 00
+             0c 01 0e 0b 05 -> 00
+             0c 01 0e 1a 01 03 06 00 0c 00 -> 00
+             0c 01 0e 1a 01 03 06 00 0c -> c7
+             0c 01 0e 03 c0 00 02 09 -> 00",
+        );
+        assert!(rig.machine.actions.is_empty(), "not committed yet");
+        rig.expect("0c 01 0e 00 02 -> 00\n 0c 01 0e 00 00 -> 00");
+        assert_eq!(rig.machine.actions, std::slice::from_ref(&save));
+        rig.expect(
+            "0c 02 0e 0a 00 00 -> 00 11 03
+             0c 02 0e 0b 00 00 -> 00 11 05
+             0c 02 0e 1a 00 00 -> 00 11 01 03 06 00 0c 00
+             0c 02 0e 03 00 00 -> 00 11 c0 00 02 09",
+        );
+        // Without a lock it is kept at once.
+        rig.expect("0c 01 0e 14 64 80 -> 00");
+        assert_eq!(rig.machine.actions, [save.clone(), save]);
     }
 
     fn with_program() -> Rig {

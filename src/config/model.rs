@@ -2,7 +2,7 @@
 //!
 //! Defaults are those of `lan-conf.md` sections 3 and 4.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Span;
 use crate::ipmi::{AuthTypes, Privilege};
@@ -42,6 +42,9 @@ pub struct Address {
     pub port: Port,
     /// Where it stands, for errors at look-up and bind.
     pub span: Span,
+    /// What the host's name stands for besides `host`, once it was looked up: its first
+    /// address of the other family.
+    pub other_family: Option<IpAddr>,
 }
 
 /// A port as written.
@@ -61,6 +64,12 @@ impl Address {
             "*" => Some(SocketAddr::from(([0, 0, 0, 0], port))),
             host => host.parse().ok().map(|ip| SocketAddr::new(ip, port)),
         }
+    }
+
+    /// All of a looked-up name: one address, or one of each family.
+    pub fn literals(&self) -> Option<(SocketAddr, Option<SocketAddr>)> {
+        let first = self.literal()?;
+        Some((first, self.other_family.map(|ip| SocketAddr::new(ip, first.port()))))
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Exchange<'a> {
     pub role: u8,
     /// User name.
     pub name: &'a [u8],
+    /// How much of a password or K_G the console takes for a key of HMAC-MD5.
+    pub dialect: Dialect,
 }
 
 /// SIK, the session integrity key.
@@ -76,7 +78,7 @@ impl Exchange<'_> {
     /// where there is no K_G.
     pub fn session_key(&self, key: &Secret<20>) -> Option<SessionKey> {
         let hash = self.authentication.hash()?;
-        let sik = Keyed::new(hash, cut(hash, key)).tag(&[
+        let sik = Keyed::new(hash, self.cut(hash, key)).tag(&[
             self.console_random,
             self.bmc_random,
             &[self.role, self.name_length()],
@@ -96,8 +98,18 @@ impl Exchange<'_> {
 
     fn user_tag(&self, password: &Secret<20>, parts: &[&[u8]]) -> Tag {
         match self.authentication.hash() {
-            Some(hash) => Keyed::new(hash, cut(hash, password)).tag(parts),
+            Some(hash) => Keyed::new(hash, self.cut(hash, password)).tag(parts),
             None => Tag::EMPTY,
+        }
+    }
+
+    /// The part of a 20-byte key an algorithm takes. SHA-256 would take 32, but zero padding
+    /// does not change an HMAC.
+    fn cut<'k>(&self, hash: Hash, key: &'k Secret<20>) -> &'k [u8] {
+        let bytes = key.expose();
+        match (self.dialect, hash) {
+            (Dialect::OpenIpmi, Hash::Md5) => &bytes[..hash.length()],
+            _ => bytes,
         }
     }
 
@@ -106,21 +118,16 @@ impl Exchange<'_> {
     }
 }
 
-/// The part of a 20-byte key an algorithm takes: with MD5 only 16 bytes. SHA-256 would
-/// take 32, but zero padding does not change an HMAC.
-fn cut(hash: Hash, key: &Secret<20>) -> &[u8] {
-    let bytes = key.expose();
-    &bytes[..hash.length().min(bytes.len())]
-}
-
 /// How a client reads what the specification leaves open about keys. With SHA-1 and
 /// SHA-256 all clients agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
-    /// K1 and K2 are made from constants of 20 bytes, and K1 is the integrity key.
+    /// K1 and K2 are made from constants of 20 bytes, and K1 is the integrity key. Passwords
+    /// and K_G count with all their 20 bytes.
     Common,
     /// OpenIPMI's own client with MD5: constants as long as the hash, and SIK is the key of
-    /// HMAC-MD5-128, as the first edition of IPMI 2.0 had it.
+    /// HMAC-MD5-128, as the first edition of IPMI 2.0 had it. Passwords and K_G count with
+    /// their first 16 bytes.
     OpenIpmi,
 }
 
@@ -171,6 +178,7 @@ mod tests {
             guid: &GUID,
             role: 0x14,
             name: b"ipmiusr",
+            dialect: Dialect::Common,
         }
     }
 
@@ -240,9 +248,20 @@ mod tests {
     }
 
     #[test]
-    fn md5_takes_sixteen_bytes_of_a_key() {
-        let exchange = exchange(Authentication::HmacMd5);
+    fn a_dialect_says_how_much_of_a_key_md5_takes() {
         let (long, short) = (secret(b"0123456789abcdefXYZ"), secret(b"0123456789abcdef"));
-        assert_eq!(exchange.rakp3_code(&long).bytes(), exchange.rakp3_code(&short).bytes());
+        let same = |exchange: Exchange<'_>| {
+            let mut keys = [&long, &short].map(|key| exchange.session_key(key).unwrap());
+            let [one, other] = keys.each_mut().map(|key| key.k1(Dialect::Common).bytes().to_vec());
+            let codes = exchange.rakp3_code(&long).bytes() == exchange.rakp3_code(&short).bytes();
+            assert_eq!(one == other, codes);
+            codes
+        };
+        let md5 = exchange(Authentication::HmacMd5);
+        assert!(!same(md5));
+        assert!(same(Exchange { dialect: Dialect::OpenIpmi, ..md5 }));
+        for hash in [Authentication::HmacSha1, Authentication::HmacSha256] {
+            assert!(!same(Exchange { dialect: Dialect::OpenIpmi, ..exchange(hash) }));
+        }
     }
 }

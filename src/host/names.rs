@@ -3,7 +3,7 @@
 //! Names are looked up once, when the configuration has been read, so that nothing has to
 //! wait for a name server later.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use crate::config::model::{Address, Port};
 
@@ -28,22 +28,29 @@ impl Transport {
 /// The system's list of service names.
 const SERVICES: &str = "/etc/services";
 
-/// Looks an address up; the first result counts. The error says in one line what was not
-/// found.
-pub fn resolve(address: &Address, transport: Transport) -> Result<SocketAddr, String> {
+/// Looks an address up and writes what was found into it: the first result, and the first of
+/// the other family, if there is one. The error says in one line what was not found.
+pub fn resolve(address: &mut Address, transport: Transport) -> Result<(), String> {
+    let (first, other) = look_up(address, transport)?;
+    address.host = first.ip().to_string();
+    address.port = Port::Number(first.port());
+    address.other_family = other;
+    Ok(())
+}
+
+fn look_up(address: &Address, transport: Transport) -> Result<(SocketAddr, Option<IpAddr>), String> {
     if let Some(literal) = address.literal() {
-        return Ok(literal);
+        return Ok((literal, None));
     }
     let port = match &address.port {
         Port::Number(number) => *number,
         Port::Service(name) => service(name, transport)?,
     };
     let host = if address.host == "*" { "0.0.0.0" } else { &address.host };
-    (host, port)
-        .to_socket_addrs()
-        .map_err(|error| format!("host {host} cannot be looked up: {error}"))?
-        .next()
-        .ok_or_else(|| format!("host {host} has no address"))
+    let mut found =
+        (host, port).to_socket_addrs().map_err(|error| format!("host {host} cannot be looked up: {error}"))?;
+    let first = found.next().ok_or_else(|| format!("host {host} has no address"))?;
+    Ok((first, found.map(|other| other.ip()).find(|other| other.is_ipv4() != first.is_ipv4())))
 }
 
 /// The port number of a service name; plain digits are taken modulo 65536 as the original
@@ -74,22 +81,26 @@ mod tests {
     use crate::config::Span;
 
     fn address(host: &str, port: Port) -> Address {
-        Address { host: host.into(), port, span: Span::default() }
+        Address { host: host.into(), port, span: Span::default(), other_family: None }
     }
 
     #[test]
     fn literals_need_no_look_up() {
-        let lan = resolve(&address("::1", Port::Number(623)), Transport::Udp);
-        assert_eq!(lan, Ok("[::1]:623".parse().unwrap()));
-        let any = resolve(&address("*", Port::Number(623)), Transport::Udp);
-        assert_eq!(any, Ok("0.0.0.0:623".parse().unwrap()));
+        for (host, found) in [("::1", "[::1]:623"), ("*", "0.0.0.0:623"), ("127.0.0.1", "127.0.0.1:623")] {
+            let mut address = address(host, Port::Number(623));
+            resolve(&mut address, Transport::Udp).unwrap();
+            assert_eq!(address.literals(), Some((found.parse().unwrap(), None)));
+        }
     }
 
     #[test]
     fn a_name_is_looked_up_and_a_fault_names_it() {
-        let found = resolve(&address("localhost", Port::Number(9)), Transport::Tcp).unwrap();
-        assert!(found.ip().is_loopback() && found.port() == 9);
-        let missing = resolve(&address("\"127.0.0.1\"", Port::Number(9)), Transport::Tcp).unwrap_err();
+        let mut local = address("localhost", Port::Number(9));
+        resolve(&mut local, Transport::Tcp).unwrap();
+        let (first, other) = local.literals().unwrap();
+        assert!(first.ip().is_loopback() && first.port() == 9);
+        assert!(other.is_none_or(|other| other.ip().is_loopback() && other.is_ipv4() != first.is_ipv4()));
+        let missing = resolve(&mut address("\"127.0.0.1\"", Port::Number(9)), Transport::Tcp).unwrap_err();
         assert!(missing.contains("\"127.0.0.1\""), "{missing}");
     }
 

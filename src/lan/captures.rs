@@ -75,6 +75,7 @@ fn check_rmcp_plus(text: &str, suite: u8, dialect: Dialect, manner: Manner) {
         guid: rakp2.guid,
         role: rakp1.role,
         name: rakp1.name.unwrap(),
+        dialect,
     };
     assert_eq!(exchange.rakp2_code(&password()).bytes(), rakp2.code);
     assert_eq!(rakp3.status, Status::OK);

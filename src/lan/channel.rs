@@ -10,7 +10,7 @@ use super::half_open::{Login, Logins, Step};
 use super::session::{RMCP, Session};
 use super::throttle::{LogLimit, Throttle};
 use super::window::Verdict;
-use super::{Authority, Event, Outbox, Received, ReplyTo, Settings};
+use super::{Authority, Event, LanUser, Outbox, Received, ReplyTo, Settings};
 use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Privilege, Random, Reply, Request, SessionRef, netfn};
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
@@ -325,6 +325,12 @@ impl LanChannel {
     /// Whether the table of sessions has room for another.
     pub(super) fn has_room(&self) -> bool {
         self.sessions.len() < MAX_SESSIONS
+    }
+
+    /// Whether a user may have another session.
+    pub(super) fn user_has_room(&self, user: &LanUser) -> bool {
+        let sessions = || self.sessions.values().filter(|session| session.user == user.number).count();
+        user.sessions == 0 || sessions() < usize::from(user.sessions)
     }
 
     /// The lowest session handle that is free.

@@ -18,8 +18,13 @@
 //!   a resend. Such a client polls and always gets a fresh answer.
 //! * FreeIPMI gives a resend a new rqSeq as well and accepts only the answer to the newest.
 //!   While the first copy is being worked on, an equal request therefore joins it and each
-//!   rqSeq gets the answer. After the answer such a resend cannot be told from a new request
-//!   and is executed.
+//!   rqSeq gets the answer. After the answer such a resend looks like a new request. Reading
+//!   something once more does no harm, but an event must not be logged twice, nor a machine
+//!   reset twice. So the few commands that do something anew each time they are executed
+//!   ([`acts_each_time`]) count as resent if they come again as the next request of the session,
+//!   with one of the next rqSeqs, after a time in which a client loses its patience. That is held only
+//!   against clients that are known by their first numbers: FreeIPMI starts to count at a random
+//!   number, every other client at one of the first few.
 //! * A packet whose *session* sequence number was seen before was doubled by the network or
 //!   sent again unchanged (or is replayed by somebody). It never executes anything. The
 //!   client may depend on an answer, so it gets the first one again, under the first
@@ -45,6 +50,15 @@ const HOST_PATIENCE: Duration = Duration::from_secs(5);
 /// How many resends of one request, each with an rqSeq of its own, are waited for.
 const MOST_WAITERS: usize = 4;
 
+/// No client resends sooner than this; whoever means a second request sends it as soon as the
+/// first is answered. FreeIPMI's tools wait 400 ms or a second.
+const IMPATIENCE: Duration = Duration::from_millis(250);
+/// How far ahead a renumbered resend may be of the copy that came before: those between were
+/// lost.
+const MOST_LOST: u8 = 8;
+/// Clients that count from a fixed number have started below this.
+const FIRST_NUMBERS: u8 = 8;
+
 /// The LUN of the host's software.
 const SMS_LUN: u8 = 2;
 
@@ -57,6 +71,9 @@ pub(super) struct Recent {
     last: Option<(Number, u64)>,
     /// It does not.
     unnumbered: bool,
+    /// The client may give a resend a number of its own: it began at a random one and was not
+    /// seen to keep one.
+    renumbers: bool,
 }
 
 /// What a requester tells its requests apart by.
@@ -82,6 +99,8 @@ struct Entry {
     content: u64,
     /// First copy came in, or the answer went out.
     since: Moment,
+    /// The last copy came in.
+    asked: Moment,
     patience: Duration,
     waiters: Vec<Waiter>,
     /// Completion code and data.
@@ -98,6 +117,16 @@ enum State {
     Empty,
     InWork,
     Answered,
+}
+
+impl Entry {
+    /// One more copy waits for the answer; of many the oldest is given up.
+    fn add(&mut self, waiter: Waiter) {
+        if self.waiters.len() >= MOST_WAITERS {
+            self.waiters.remove(0);
+        }
+        self.waiters.push(waiter);
+    }
 }
 
 /// One copy of a request.
@@ -132,11 +161,22 @@ pub(super) enum Again<'a> {
 }
 
 impl Recent {
+    /// The memory of a new session. `first` is the first number its client has used, if the
+    /// login had one.
+    pub(super) fn new(first: Option<u8>) -> Self {
+        Self { renumbers: first.is_some_and(|first| first > FIRST_NUMBERS), ..Self::default() }
+    }
+
     /// Judges a request and remembers it. `verdict` is Fresh or Seen.
     pub(super) fn judge(&mut self, now: Moment, verdict: Verdict, received: u32, to: &ReplyTo, data: &[u8]) -> Finding {
         let number = Number::of(to);
         let content = content(to, data);
+        let repeats = self.last.is_some_and(|(last, before)| {
+            let steps = number.seq.wrapping_sub(last.seq) & 0x3f;
+            number == Number { seq: number.seq, ..last } && content == before && (1..=MOST_LOST).contains(&steps)
+        });
         if verdict == Verdict::Fresh {
+            self.renumbers |= self.last.is_none() && number.seq > FIRST_NUMBERS;
             self.unnumbered |= self.last.is_some_and(|(last, other)| last == number && other != content);
             self.last = Some((number, content));
         }
@@ -148,15 +188,28 @@ impl Recent {
             let copy = entry.waiters.iter().find(|waiter| Number::of(&waiter.to) == number);
             match (entry.state, verdict) {
                 (State::InWork, _) if age < entry.patience => {
-                    if copy.is_none() && verdict == Verdict::Fresh {
-                        if entry.waiters.len() >= MOST_WAITERS {
-                            entry.waiters.remove(0);
+                    if verdict == Verdict::Fresh {
+                        match copy {
+                            Some(_) => self.renumbers = false,
+                            None => entry.add(Waiter { to: *to, received, sent: 0 }),
                         }
-                        entry.waiters.push(Waiter { to: *to, received, sent: 0 });
+                        entry.asked = now;
                     }
                     return Finding::InWork;
                 }
                 (State::Answered, Verdict::Fresh) if age < EXPIRY && copy.is_some() && !self.unnumbered => {
+                    self.renumbers = false;
+                    return Finding::Again(index);
+                }
+                (State::Answered, Verdict::Fresh)
+                    if self.renumbers
+                        && repeats
+                        && acts_each_time(to.netfn, to.cmd)
+                        && age < EXPIRY
+                        && now.since(entry.asked) >= IMPATIENCE =>
+                {
+                    entry.add(Waiter { to: *to, received, sent: 0 });
+                    entry.asked = now;
                     return Finding::Again(index);
                 }
                 (State::Answered, Verdict::Seen)
@@ -176,6 +229,7 @@ impl Recent {
         entry.state = State::InWork;
         entry.content = content;
         entry.since = now;
+        entry.asked = now;
         entry.patience = if to.rs_lun == SMS_LUN { HOST_PATIENCE } else { PATIENCE };
         entry.waiters.clear();
         entry.waiters.push(Waiter { to: *to, received, sent: 0 });
@@ -247,6 +301,26 @@ impl Recent {
         let answer = copy.map(|copy| (Again::Answer(&entry.answer), copy.sent));
         let follow_up = entry.follow_up.as_ref().map(|(bytes, sent)| (Again::Message(bytes.as_slice()), *sent));
         answer.into_iter().chain(follow_up)
+    }
+}
+
+/// Whether a command does something anew each time it is executed, so that once more is not
+/// the same as once.
+fn acts_each_time(netfn: u8, cmd: u8) -> bool {
+    /// Chassis Control: reset, power cycle, diagnostic interrupt.
+    const CHASSIS_CONTROL: u8 = 0x02;
+    /// Platform Event.
+    const PLATFORM_EVENT: u8 = 0x02;
+    /// Cold Reset and Warm Reset.
+    const RESETS: [u8; 2] = [0x02, 0x03];
+    /// Add SDR, Partial Add SDR and Add SEL Entry.
+    const ADDS: [u8; 3] = [0x24, 0x25, 0x44];
+    match netfn {
+        netfn::CHASSIS => cmd == CHASSIS_CONTROL,
+        netfn::SENSOR_EVENT => cmd == PLATFORM_EVENT,
+        netfn::APP => RESETS.contains(&cmd),
+        netfn::STORAGE => ADDS.contains(&cmd),
+        _ => false,
     }
 }
 
@@ -424,6 +498,61 @@ mod tests {
             client.send(seq, 2, &[1]);
         }
         assert_eq!(client.answer(19, 2), [16, 17, 18, 19]);
+    }
+
+    /// A client like FreeIPMI, whose resend of a command that adds something comes with the
+    /// next number when the answer was lost.
+    #[test]
+    fn a_renumbered_resend_of_what_acts_each_time_is_answered_again() {
+        let add = |seq: u8| ReplyTo { netfn: netfn::STORAGE, ..Client::to(seq, 0x44) };
+        let judge = |client: &mut Client, seq: u8, data: &[u8]| {
+            client.sequence += 1;
+            client.recent.judge(client.now, Verdict::Fresh, client.sequence, &add(seq), data)
+        };
+        for (first, impatient, resend) in [(20, 1000, true), (62, 400, true), (20, 100, false), (1, 1000, false)] {
+            let mut client = Client::new();
+            client.send(first, 0x3b, &[4]);
+            client.answer(first, 0x3b);
+            let seq = |step: u8| (first + step) & 0x3f;
+            assert_eq!(judge(&mut client, seq(1), &[1]), Finding::New);
+            assert!(client.recent.answered(client.now, &add(seq(1)), &[0, 7], |_| 101));
+            client.wait(impatient);
+            let Finding::Again(index) = judge(&mut client, seq(2), &[1]) else {
+                assert!(!resend, "executed twice");
+                continue;
+            };
+            assert!(resend, "{first}: not executed");
+            let (Again::Answer(answer), _) = client.recent.again(index, &add(seq(2))).next().unwrap() else {
+                panic!("not an answer")
+            };
+            assert_eq!(answer, [0, 7]);
+            client.wait(impatient);
+            assert!(matches!(judge(&mut client, seq(3), &[1]), Finding::Again(_)), "and once more");
+            // Another event, and the same one again after another request, are new.
+            client.wait(impatient);
+            assert_eq!(judge(&mut client, seq(4), &[2]), Finding::New);
+            client.wait(impatient);
+            assert_eq!(judge(&mut client, seq(5), &[1]), Finding::New);
+            assert!(client.recent.answered(client.now, &add(seq(5)), &[0, 8], |_| 102));
+            client.wait(impatient);
+            assert!(matches!(judge(&mut client, seq(9), &[1]), Finding::Again(_)), "some were lost on the way");
+            client.wait(impatient);
+            assert_eq!(judge(&mut client, seq(18), &[1]), Finding::New);
+        }
+        // The first number of the login tells it too, and keeping a number refutes it.
+        let mut client = Client { recent: Recent::new(Some(83)), ..Client::new() };
+        for (seq, new) in [(1, true), (2, false), (2, false), (3, true)] {
+            assert_eq!(judge(&mut client, seq, &[1]) == Finding::New, new, "{seq}");
+            client.recent.answered(client.now, &add(seq), &[0, 7], |_| 101);
+            client.wait(1000);
+        }
+        // Reading something is always done anew.
+        let mut client = Client::new();
+        for seq in 20..40 {
+            assert_eq!(client.send(seq, 1, &[]), Finding::New);
+            client.answer(seq, 1);
+            client.wait(1000);
+        }
     }
 
     #[test]

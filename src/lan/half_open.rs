@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::throttle::source;
-use crate::crypto::rakp::Exchange;
+use crate::crypto::rakp::{Dialect, Exchange};
 use crate::crypto::{Secret, Suite};
 use crate::ipmi::{Moment, Privilege};
 use crate::wire::rakp::OpenSessionRequest;
@@ -100,6 +100,21 @@ impl Exchanged {
             guid,
             role: self.role,
             name: &self.name[..self.name_length],
+            dialect: self.dialect(),
+        }
+    }
+
+    /// How the console makes keys of MD5, as far as its messages show. That decides only about
+    /// passwords and K_G of more than 16 bytes.
+    ///
+    /// OpenIPMI's client counts its tags from 2 (ipmitool and ipmiutil use 0, freeipmi random
+    /// ones); freeipmi for early Intel BMCs pads the name.
+    fn dialect(&self) -> Dialect {
+        let padded = self.name[..self.name_length].last() == Some(&0);
+        match self.opened.request.tag {
+            2..=4 => Dialect::OpenIpmi,
+            _ if padded => Dialect::OpenIpmi,
+            _ => Dialect::Common,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! `lan-protocol.md` section 4.
 
 use super::channel::{Call, Dropped, LanChannel};
+use super::duplicate::Recent;
 use super::half_open::{Challenge, Login, Step};
 use super::session::{Link, LoginAnswer, Protection, Session, send_ipmi15, verify_ipmi15};
 use super::window::{Verdict, Window};
@@ -154,6 +155,9 @@ impl LanChannel {
         if !self.has_room() {
             return Err(CompletionCode::COMMAND_SPECIFIC_81);
         }
+        if !self.user_has_room(user) {
+            return Err(CompletionCode::COMMAND_SPECIFIC_82);
+        }
         let mut bytes = [0; 4];
         call.random.fill(&mut bytes);
         // Even as with the original, so never 0 after the last number; not 0 itself.
@@ -174,7 +178,7 @@ impl LanChannel {
             limit: level,
             last_used: call.now,
             inbound: Window::ipmi15(inbound),
-            recent: Default::default(),
+            recent: Recent::new(None),
             login_answer: Some(LoginAnswer::Activation { inbound }),
         };
         self.establish(session, call.out);
@@ -196,6 +200,7 @@ fn outbound_sequence(data: &[u8; 22]) -> u32 {
 fn refusal(code: CompletionCode) -> &'static str {
     match code.0 {
         0x81 => "all sessions are in use",
+        0x82 => "the user has all the sessions it may have",
         0x85 => "its initial sequence number is 0",
         0x86 => "the requested privilege is above the user's or the channel's",
         _ => "its authentication type is not allowed at that privilege level, or not for the user",

@@ -70,6 +70,8 @@ pub struct LanUser {
     pub limit: Option<Privilege>,
     /// Authentication types listed on the user's line, when it lists any.
     pub auths: Option<AuthTypes>,
+    /// Most sessions at a time; 0 is as many as the channel has.
+    pub sessions: u8,
 }
 
 impl Drop for LanUser {

@@ -7,6 +7,7 @@
 //! Message 3 was right.
 
 use super::channel::{Call, Dropped, LanChannel};
+use super::duplicate::Recent;
 use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Step};
 use super::session::{Link, LoginAnswer, Protection, RMCP, RmcpPlus, Session};
 use super::window::{Verdict, Window};
@@ -237,10 +238,8 @@ impl LanChannel {
         let exchange = exchanged.exchange(message.bmc_id, &self.settings.guid);
         let (expected, bare) =
             rakp3_code(&exchange, &exchanged.password, message).ok_or(Status::INVALID_CHECK_VALUE)?;
-        if call.authority.user(exchanged.user).is_none() {
-            return Err(Status::UNAUTHORIZED_NAME);
-        }
-        if !self.has_room() {
+        let user = call.authority.user(exchanged.user).ok_or(Status::UNAUTHORIZED_NAME)?;
+        if !self.has_room() || !self.user_has_room(&user) {
             return Err(Status::INSUFFICIENT_RESOURCES);
         }
         let bmc_key = self.settings.bmc_key.map_or_else(|| exchanged.password.clone(), Secret::new);
@@ -265,7 +264,7 @@ impl LanChannel {
             limit: exchanged.privilege,
             last_used: call.now,
             inbound: Window::rmcp_plus(),
-            recent: Default::default(),
+            recent: Recent::new(Some(exchanged.opened.request.tag)),
             login_answer: Some(LoginAnswer::Rakp4 { rakp3_code: expected, check_value }),
         })
     }
@@ -354,7 +353,7 @@ pub(super) fn send(call: &mut Call<'_>, payload_type: PayloadType, payload: impl
 
 fn refusal(status: Status) -> &'static str {
     match status {
-        Status::INSUFFICIENT_RESOURCES => "all sessions are in use",
+        Status::INSUFFICIENT_RESOURCES => "all sessions are in use, or all the user may have",
         Status::UNAUTHORIZED_ROLE => "the requested privilege is not to be had",
         Status::UNAUTHORIZED_NAME => "no such user, or one who may not log in this way",
         Status::INVALID_CHECK_VALUE => "wrong password",

@@ -60,7 +60,14 @@ impl Default for Site {
 
 impl Site {
     pub(crate) fn add_user(&mut self, number: u8, name: &str, password: &str, limit: Privilege) {
-        let user = LanUser { number, name: padded(name), password: padded(password), limit: Some(limit), auths: None };
+        let user = LanUser {
+            number,
+            name: padded(name),
+            password: padded(password),
+            limit: Some(limit),
+            auths: None,
+            sessions: 0,
+        };
         self.users.insert(number, user);
     }
 
@@ -448,6 +455,7 @@ impl Handshake20 {
             guid: &GUID,
             role: self.login.role,
             name: self.login.user.as_bytes(),
+            dialect: Dialect::Common,
         }
     }
 

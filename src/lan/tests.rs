@@ -967,6 +967,44 @@ fn there_is_room_for_256_sessions_and_no_more() {
     assert!(Login20::default().run(&mut bench).is_ok());
 }
 
+/// Clients on one machine, all of them between Open Session and RAKP Message 3 at the same
+/// moment.
+#[test]
+fn sixty_four_logins_of_one_source_at_once() {
+    let mut bench = Bench::new();
+    let login = |number: u32| Login20 {
+        from: format!("192.0.2.1:{}", 10_000 + number),
+        console_id: 1 + number,
+        ..Default::default()
+    };
+    let logins: Vec<Login20> = (0..64).map(login).collect();
+    let mut handshakes: Vec<_> = logins.iter().map(|login| login.open(&mut bench).unwrap()).collect();
+    for (login, handshake) in logins.iter().zip(&mut handshakes) {
+        let answers = bench.send_from(&login.from, &handshake.rakp1());
+        handshake.take_rakp2(&answers[0].1).unwrap();
+    }
+    for (login, handshake) in logins.iter().zip(&mut handshakes) {
+        let answers = bench.send_from(&login.from, &handshake.rakp3());
+        handshake.take_rakp4(&answers[0].1).unwrap();
+    }
+    assert_eq!(bench.channel.active_sessions(), 64);
+}
+
+#[test]
+fn a_session_limit_of_a_user_holds() {
+    let mut bench = Bench::new();
+    bench.site.add_user(3, "other", "pw", Privilege::User);
+    bench.site.users.get_mut(&2).unwrap().sessions = 2;
+    let mut first = Login20::default().run(&mut bench).unwrap();
+    Login15::default().run(&mut bench).unwrap();
+    assert_eq!(Login20::default().run(&mut bench).err(), Some(Status::INSUFFICIENT_RESOURCES));
+    assert_eq!(Login15::default().run(&mut bench).err(), Some(Some(0x82)));
+    Login20 { user: "other", password: "pw", ..Default::default() }.run(&mut bench).unwrap();
+    let own = first.session.to_le_bytes();
+    assert_eq!(first.ask(&mut bench, 6, 0x3c, &own), [0]);
+    Login20::default().run(&mut bench).unwrap();
+}
+
 #[test]
 fn guessing_is_slow_and_only_for_the_guesser() {
     // S27.

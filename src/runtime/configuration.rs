@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::config::model::{Address, Config, Port};
+use crate::config::model::{Address, Config};
 use crate::config::{Diagnostic, Severity, lan_conf};
 use crate::host::names::{Transport, resolve};
 use crate::store::directory::message;
@@ -54,18 +54,16 @@ fn source_line(text: &str, line: u32) -> String {
 /// Replaces every name in the configuration by the address it stands for.
 fn look_up_names(config: &mut Config, file: &str, text: &str) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
-    let mut look_up = |address: &mut Address, transport| match resolve(address, transport) {
-        Ok(found) => {
-            address.host = found.ip().to_string();
-            address.port = Port::Number(found.port());
+    let mut look_up = |address: &mut Address, transport| {
+        if let Err(message) = resolve(address, transport) {
+            faults.push(Diagnostic {
+                severity: Severity::Error,
+                file: file.to_string(),
+                span: address.span,
+                message,
+                source_line: source_line(text, address.span.line),
+            });
         }
-        Err(message) => faults.push(Diagnostic {
-            severity: Severity::Error,
-            file: file.to_string(),
-            span: address.span,
-            message,
-            source_line: source_line(text, address.span.line),
-        }),
     };
     if let Some(address) = &mut config.console {
         look_up(address, Transport::Tcp);

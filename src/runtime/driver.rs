@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::task::{Context, Poll};
@@ -34,7 +34,7 @@ use super::Ending;
 use super::clock::{self, Alarm};
 use super::console::with_carriage_returns;
 use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
-use super::lan::{BATCH, Batch, Lan, bind_failure};
+use super::lan::{BATCH, Batch, Lan, bind_failure, has_ipv6};
 use super::pcap::Capture;
 use super::script::Script;
 use super::service::Service;
@@ -424,7 +424,7 @@ impl<S: System> Driver<S> {
                 Answer::LanOpened(lan, local) => self.system.lan_opened(lan, local),
                 Answer::LanStays(lan, asked) => {
                     let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
-                    self.system.lan_stays(lan, Some(Address { host, port, span: Span::default() }));
+                    self.system.lan_stays(lan, Some(Address { host, port, span: Span::default(), other_family: None }));
                 }
                 Answer::ProcessStarted(mc) => self.system.process_started(now, mc, &mut self.effects),
                 Answer::ProcessExited(mc) => self.system.process_exited(now, mc, &mut self.effects),
@@ -474,16 +474,20 @@ impl<S: System> Driver<S> {
         if self.outgoing.is_empty() {
             return;
         }
-        if let Some(lan) = self.lans.iter_mut().find(|lan| Some(lan.id) == sender) {
-            if let Some(capture) = &mut self.capture {
-                let now = clock::now();
-                for (to, start, end) in &self.outgoing {
-                    capture.sent(now, lan.local, *to, bytes.get(*start..*end).unwrap_or_default());
+        let mut sockets = self.lans.iter_mut().filter(|lan| Some(lan.id) == sender);
+        match (sockets.next(), sockets.next()) {
+            (Some(lan), None) => send_through(lan, &mut self.capture, bytes, &self.outgoing),
+            (Some(first), Some(second)) => {
+                for lan in [first, second] {
+                    let family = lan.local.is_ipv4();
+                    let some: Vec<_> =
+                        self.outgoing.iter().filter(|(to, ..)| to.is_ipv4() == family).copied().collect();
+                    if !some.is_empty() {
+                        send_through(lan, &mut self.capture, bytes, &some);
+                    }
                 }
             }
-            if let Err(error) = lan.send(bytes, &self.outgoing) {
-                log::debug!("LAN channel {} of MC {:#04x}: a datagram is lost: {error}", lan.id.channel, lan.id.mc);
-            }
+            (None, _) => {}
         }
         self.outgoing.clear();
     }
@@ -551,52 +555,93 @@ impl<S: System> Driver<S> {
     }
 
     fn open_lan(&mut self, id: LanId, address: &Address) {
-        let Some(address) = address.literal() else {
+        let Some((address, second)) = address.literals() else {
             return self.fatal(&format!("Unable to bind to LAN port: {} is not an address", address.host));
         };
-        match self.lans.iter().position(|lan| lan.id == id) {
+        match self.lans.iter().position(|lan| lan.id == id && !lan.second) {
             // The MC was disabled meanwhile; its socket is still here.
             Some(index) if self.lans[index].asked == address => {
                 self.answers.push_back(Answer::LanOpened(id, self.lans[index].local));
             }
-            Some(index) => self.move_lan(index, address),
-            None => {
-                if let Err(error) = self.bind_lan(id, address) {
-                    self.fatal(&bind_failure(address, &error));
-                }
-            }
+            Some(index) => self.move_lan(index, address, second),
+            None => self.open_sockets(id, address, second),
         }
     }
 
-    fn bind_lan(&mut self, id: LanId, address: SocketAddr) -> std::io::Result<()> {
+    /// Opens the sockets of a channel: one, or one of each family where a name stands for both.
+    /// Where there is no IPv6, what there is has to do.
+    fn open_sockets(&mut self, id: LanId, address: SocketAddr, second: Option<SocketAddr>) {
+        let error = match self.bind_lan(id, address) {
+            Ok(port) => return self.bind_second(id, port, second),
+            Err(error) => error,
+        };
+        let failure = bind_failure(address, &error);
+        if address.is_ipv4() || has_ipv6() {
+            return self.fatal(&failure);
+        }
+        let any = address.ip().is_unspecified().then(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())));
+        let Some(instead) = second.or(any) else {
+            let channel = format!("LAN channel {} of MC {:#04x}", id.channel, id.mc);
+            return self.report(LogLevel::Error, &format!("{failure}; there is no IPv6, so {channel} is not served"));
+        };
+        self.report(LogLevel::Warning, &format!("{failure}; there is no IPv6, so {} is served alone", instead.ip()));
+        match self.bind_lan(id, instead) {
+            Ok(_) => self.lans.iter_mut().filter(|lan| lan.id == id).for_each(|lan| lan.asked = address),
+            Err(error) => self.fatal(&bind_failure(instead, &error)),
+        }
+    }
+
+    /// Opens the only or first socket of a channel and gives its port.
+    fn bind_lan(&mut self, id: LanId, address: SocketAddr) -> std::io::Result<u16> {
         let output = &self.output;
         let lan = Lan::open(id, address, |port| {
             say(output, &format!("Trying port {port}\n"));
         })?;
-        say(&self.output, &format!("Opened UDP port {}\n", lan.local.port()));
+        let port = lan.local.port();
+        say(&self.output, &format!("Opened UDP port {port}\n"));
         self.answers.push_back(Answer::LanOpened(id, lan.local));
         self.lans.push(lan);
-        Ok(())
+        Ok(port)
+    }
+
+    /// Opens the second socket of a channel, with the port of the first.
+    fn bind_second(&mut self, id: LanId, port: u16, address: Option<SocketAddr>) {
+        let Some(address) = address.map(|address| SocketAddr::new(address.ip(), port)) else { return };
+        match Lan::open(id, address, |_| {}) {
+            Ok(mut lan) => {
+                lan.second = true;
+                self.lans.push(lan);
+            }
+            Err(_) if address.is_ipv6() && !has_ipv6() => {}
+            Err(error) => self.report(LogLevel::Warning, &bind_failure(address, &error)),
+        }
     }
 
     /// The configuration has another address for a socket that is open. When that cannot be
     /// had, it stays where it is.
-    fn move_lan(&mut self, index: usize, address: SocketAddr) {
+    fn move_lan(&mut self, index: usize, address: SocketAddr, second: Option<SocketAddr>) {
         let Lan { id, asked, .. } = self.lans[index];
+        let second_asked = self.lans.iter().find(|lan| lan.id == id && lan.second).map(|lan| lan.asked);
+        let close = |driver: &mut Self, old: u16| driver.lans.retain(|lan| lan.id != id || lan.local.port() != old);
+        let old = self.lans[index].local.port();
         let moved = if asked.port() == address.port() {
             // It may stand in its own way, as 127.0.0.1 does to 0.0.0.0.
-            drop(self.lans.remove(index));
+            close(self, old);
             self.bind_lan(id, address)
         } else {
-            self.bind_lan(id, address).map(|()| drop(self.lans.remove(index)))
+            self.bind_lan(id, address).inspect(|_| close(self, old))
         };
-        let Err(error) = moved else { return };
+        let error = match moved {
+            Ok(port) => return self.bind_second(id, port, second),
+            Err(error) => error,
+        };
         self.report(LogLevel::Error, &format!("{}; it stays at {asked}", bind_failure(address, &error)));
         self.answers.push_back(Answer::LanStays(id, asked));
-        if self.lans.iter().all(|lan| lan.id != id)
-            && let Err(error) = self.bind_lan(id, asked)
-        {
-            self.fatal(&bind_failure(asked, &error));
+        if self.lans.iter().all(|lan| lan.id != id) {
+            match self.bind_lan(id, asked) {
+                Ok(port) => self.bind_second(id, port, second_asked),
+                Err(error) => self.fatal(&bind_failure(asked, &error)),
+            }
         }
     }
 
@@ -809,6 +854,19 @@ fn printable(text: &str) -> Cow<'_, str> {
 const CONSOLE: &str = "<console>";
 /// Name of the text of `-x`.
 pub const COMMAND_STRING: &str = "<-x>";
+
+/// Sends datagrams through one socket, and captures them.
+fn send_through(lan: &mut Lan, capture: &mut Option<Capture>, bytes: &[u8], datagrams: &[(SocketAddr, usize, usize)]) {
+    if let Some(capture) = capture {
+        let now = clock::now();
+        for (to, start, end) in datagrams {
+            capture.sent(now, lan.local, *to, bytes.get(*start..*end).unwrap_or_default());
+        }
+    }
+    if let Err(error) = lan.send(bytes, datagrams) {
+        log::debug!("LAN channel {} of MC {:#04x}: a datagram is lost: {error}", lan.id.channel, lan.id.mc);
+    }
+}
 
 /// Writes text with its carriage returns. Says whether there was room for it.
 fn say(writer: &ConsoleWriter, text: &str) -> bool {

@@ -3,7 +3,7 @@
 //! Owns the socket and how datagrams get in and out of it in batches. Looks at no byte.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
@@ -59,6 +59,9 @@ pub struct Lan {
     pub asked: SocketAddr,
     /// Where it was opened.
     pub local: SocketAddr,
+    /// It is the second socket of its channel: a host name stood for an address of each
+    /// family.
+    pub second: bool,
     /// Watched for reading only: every datagram sent makes a socket writable once more, which
     /// would wake the loop for nothing.
     socket: AsyncFd<UdpSocket>,
@@ -92,6 +95,7 @@ impl Lan {
             id,
             asked: address,
             local,
+            second: false,
             socket: watch(bound, Interest::READABLE)?,
             receive: headers(),
             send: headers(),
@@ -171,6 +175,11 @@ impl Lan {
         let sent = sendmmsg(fd, &mut self.send, some, &self.receivers, [], MsgFlags::MSG_DONTWAIT)?;
         Ok(sent.count())
     }
+}
+
+/// Whether this machine has IPv6 at all.
+pub fn has_ipv6() -> bool {
+    UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {

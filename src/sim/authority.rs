@@ -27,7 +27,14 @@ impl<'a> LanAuthority<'a> {
 impl Authority for LanAuthority<'_> {
     fn user(&self, number: u8) -> Option<LanUser> {
         let user = self.users.valid(number)?;
-        Some(LanUser { number, name: user.name, password: user.password, limit: user.limit(), auths: user.auths })
+        Some(LanUser {
+            number,
+            name: user.name,
+            password: user.password,
+            limit: user.limit(),
+            auths: user.auths,
+            sessions: user.session_limit,
+        })
     }
 
     fn privilege_limit(&self) -> Privilege {

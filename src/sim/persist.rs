@@ -10,7 +10,7 @@ use crate::bmc::sel::Record;
 use crate::bmc::sol_parameters::{Access, Pace, Sol};
 use crate::bmc::user::User;
 use crate::bmc::{Action, LogLevel, StateFile};
-use crate::ipmi::Privilege;
+use crate::ipmi::{AuthTypes, Privilege};
 use crate::store::directory::GUID_FILE;
 use crate::store::format::Items;
 
@@ -121,11 +121,14 @@ impl Simulator {
             lan.volatile_limit = limit;
             lan.nonvolatile_limit = limit;
         }
-        if let Some(stored) = items.bytes("max_priv_for_cipher") {
-            let mut levels = [0; 9];
-            let length = stored.len().min(levels.len());
-            levels[..length].copy_from_slice(&stored[..length]);
-            lan.parameters.restore_cipher_privileges(levels);
+        lan.parameters.restore(|name| items.bytes(name));
+        if let Some(auths) = items.bytes("auths").and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()) {
+            // A stored type that lan.conf does not allow any more is gone.
+            lan.restrict_auths(auths.map(AuthTypes));
+        }
+        if let Some(alerting) = items.integer("pef_alerting") {
+            lan.pef_alerting = alerting != 0;
+            lan.nonvolatile_pef_alerting = alerting != 0;
         }
     }
 
@@ -248,8 +251,19 @@ impl Simulator {
             }
             StateFile::Lan { mc, channel } => {
                 let lan = self.machine.controller(mc)?.channels.lan(channel)?;
-                items.push_bytes("max_priv_for_cipher", lan.parameters.kept_cipher_privileges());
+                // The original's two items come first; it skips what it does not know.
+                let mut kept = lan.parameters.kept().into_iter();
+                if let Some((name, bytes)) = kept.next() {
+                    items.push_bytes(name, bytes);
+                }
                 items.push_integer("privilege_limit", i64::from(lan.nonvolatile_limit.wire()));
+                kept.for_each(|(name, bytes)| items.push_bytes(name, bytes));
+                if lan.allowed_auths != lan.offered_auths {
+                    items.push_bytes("auths", lan.allowed_auths.map(|types| types.0));
+                }
+                if lan.nonvolatile_pef_alerting {
+                    items.push_integer("pef_alerting", 1);
+                }
             }
         }
         Some((self.file_name(file), items.emit()))
@@ -268,6 +282,9 @@ impl Simulator {
             items.push_bytes(format!("{number}.passwd"), user.password);
             items.push_integer(format!("{number}.privilege"), i64::from(user.privilege));
             items.push_integer(format!("{number}.max_sessions"), i64::from(user.max_sessions));
+            if user.session_limit != 0 {
+                items.push_integer(format!("{number}.session_limit"), i64::from(user.session_limit));
+            }
         }
         Some(())
     }
@@ -349,6 +366,9 @@ impl User {
         }
         if let Some(max_sessions) = byte("max_sessions") {
             self.max_sessions = max_sessions;
+        }
+        if let Some(limit) = byte("session_limit") {
+            self.session_limit = limit;
         }
     }
 }

@@ -340,7 +340,7 @@ impl Simulator {
         let limit_changed = running.privilege_limit != new.privilege_limit;
         running.privilege_limit = new.privilege_limit;
         let doors = report.take(&of("allowed_auths"), &mut running.allowed_auths, &new.allowed_auths);
-        report.take(&of("PEF_alerting"), &mut running.pef_alerting, &new.pef_alerting);
+        let alerting = report.take(&of("PEF_alerting"), &mut running.pef_alerting, &new.pef_alerting);
         report.take(&of("per_msg_auth"), &mut running.per_message_auth, &new.per_message_auth);
         report.take(&of("lan_config_program"), &mut running.config_program, &new.config_program);
         let key = report.take(&of("bmc_key"), &mut running.bmc_key, &new.bmc_key);
@@ -352,8 +352,14 @@ impl Simulator {
             }
         }
         if let Some(access) = self.access(id) {
-            access.allowed_auths = running.allowed_auths;
-            access.pef_alerting = running.pef_alerting;
+            // What clients have narrowed or set stays, unless the line says something else now.
+            if doors {
+                access.offered_auths = running.allowed_auths;
+                access.allowed_auths = running.allowed_auths;
+            }
+            if alerting {
+                access.pef_alerting = running.pef_alerting;
+            }
             access.parameters.set_program(running.config_program.clone());
         }
         self.reload_limits(id, running, limit_changed, files, report);
@@ -467,7 +473,7 @@ fn differences(before: &User, after: &User) -> Vec<&'static str> {
         ("name", before.name != after.name),
         ("password", !bool::from(before.password.ct_eq(&after.password))),
         ("privilege", before.privilege != after.privilege),
-        ("session limit", before.max_sessions != after.max_sessions),
+        ("session limit", (before.max_sessions, before.session_limit) != (after.max_sessions, after.session_limit)),
         ("authentication types", before.auths != after.auths),
         ("link authentication", before.link_auth != after.link_auth),
         ("callback", before.callback_only != after.callback_only),

@@ -7,6 +7,9 @@ use crate::ipmi::{CompletionCode, Privilege, Reply, Request};
 /// Access mode "always available", per-message and user-level authentication on.
 const ACCESS_MODE: u8 = 0x02;
 
+/// The PEF alerting bit of an access byte.
+const PEF_ALERTING: u8 = 0x20;
+
 /// Bits 7-6 of an access byte.
 const NO_CHANGE: u8 = 0;
 const NON_VOLATILE: u8 = 1;
@@ -45,11 +48,11 @@ pub fn get_access(
     channels.get(number).ok_or(CompletionCode::INVALID_FIELD)?;
     let lan = channels.lan(number);
     let (pef, limit) = match which >> 6 {
-        NON_VOLATILE => (false, lan.map(|lan| lan.nonvolatile_limit)),
+        NON_VOLATILE => (lan.is_some_and(|lan| lan.nonvolatile_pef_alerting), lan.map(|lan| lan.nonvolatile_limit)),
         VOLATILE => (lan.is_some_and(|lan| lan.pef_alerting), lan.map(|lan| lan.volatile_limit)),
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
-    reply.put(&[u8::from(pef) << 5 | ACCESS_MODE, limit.map_or(0, Privilege::wire)])?;
+    reply.put(&[if pef { PEF_ALERTING } else { 0 } | ACCESS_MODE, limit.map_or(0, Privilege::wire)])?;
     Ok(Outcome::Done)
 }
 
@@ -58,29 +61,43 @@ pub fn get_access(
 pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let [channel, access, limit] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = number(context, channel)?;
-    let channels = &mut context.controller()?.channels;
+    let channels = &context.controller()?.channels;
     channels.get(number).ok_or(CompletionCode::NOT_PRESENT)?;
-    let lan = channels.lan_mut(number).ok_or(CompletionCode::INVALID_COMMAND)?;
+    channels.lan(number).ok_or(CompletionCode::INVALID_COMMAND)?;
     match access >> 6 {
         NO_CHANGE => {}
-        // Bit 5, PEF alerting, is accepted and ignored.
         NON_VOLATILE | VOLATILE if access & 0x1f == ACCESS_MODE => {}
         NON_VOLATILE | VOLATILE => return Err(CompletionCode::COMMAND_SPECIFIC_83),
         _ => return Err(CompletionCode::INVALID_FIELD),
     }
-    let level = || Privilege::from_wire(limit & 0x0f).ok_or(CompletionCode::INVALID_FIELD);
-    match limit >> 6 {
-        NO_CHANGE => {}
-        NON_VOLATILE => {
-            let (limit, file) = (level()?, StateFile::Lan { mc: context.mc, channel: number });
-            context.machine.remember(file);
-            if let Some(lan) = context.controller()?.channels.lan_mut(number) {
-                lan.nonvolatile_limit = limit;
-            }
-            context.machine.actions.push(Action::Save(file));
-        }
-        VOLATILE => lan.volatile_limit = level()?,
+    let level = match limit >> 6 {
+        NO_CHANGE => None,
+        NON_VOLATILE | VOLATILE => Some(Privilege::from_wire(limit & 0x0f).ok_or(CompletionCode::INVALID_FIELD)?),
         _ => return Err(CompletionCode::INVALID_FIELD),
+    };
+    let file = StateFile::Lan { mc: context.mc, channel: number };
+    context.machine.remember(file);
+    let lan = context.controller()?.channels.lan_mut(number).ok_or(CompletionCode::INVALID_COMMAND)?;
+    let mut save = false;
+    if let Some(level) = level {
+        if limit >> 6 == NON_VOLATILE {
+            lan.nonvolatile_limit = level;
+            save = true;
+        } else {
+            lan.volatile_limit = level;
+        }
+    }
+    let pef_alerting = access & PEF_ALERTING != 0;
+    match access >> 6 {
+        NON_VOLATILE if lan.nonvolatile_pef_alerting != pef_alerting => {
+            lan.nonvolatile_pef_alerting = pef_alerting;
+            save = true;
+        }
+        VOLATILE => lan.pef_alerting = pef_alerting,
+        _ => {}
+    }
+    if save {
+        context.machine.actions.push(Action::Save(file));
     }
     Ok(Outcome::Done)
 }
@@ -158,6 +175,16 @@ mod tests {
         );
         assert!(rig.machine.actions.is_empty());
         rig.expect("06 40 0e 42 42 -> 00\n 06 41 0e 80 -> 00 02 03\n 06 41 0e 40 -> 00 02 02");
+        assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })]);
+    }
+
+    #[test]
+    fn the_alerting_bit_is_set_and_the_lasting_one_is_kept() {
+        let mut rig = Rig::new();
+        rig.expect("06 40 0e a2 00 -> 00\n 06 41 0e 80 -> 00 22 04\n 06 41 0e 40 -> 00 02 04");
+        assert!(rig.machine.actions.is_empty());
+        rig.expect("06 40 0e 82 00 -> 00\n 06 40 0e 62 00 -> 00\n 06 40 0e 62 00 -> 00");
+        rig.expect("06 41 0e 80 -> 00 02 04\n 06 41 0e 40 -> 00 22 04");
         assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })]);
     }
 }

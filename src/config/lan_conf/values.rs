@@ -94,7 +94,7 @@ pub(super) fn address(place: Place<'_>, a: &mut Arguments<'_>, default_port: Opt
     let host = host(&host_word)?;
     let port = port_word.as_ref().map_or(Ok(Port::Number(default_port)), port)?;
     let end = port_word.map_or(host_word.range.end, |word| word.range.end);
-    Ok(Address { host, port, span: place.span(host_word.range.start..end) })
+    Ok(Address { host, port, span: place.span(host_word.range.start..end), other_family: None })
 }
 
 fn host(word: &Found<'_>) -> Result<String, Fault> {

@@ -37,7 +37,12 @@ impl Fake {
 }
 
 fn local(port: &str) -> Address {
-    Address { host: "127.0.0.1".into(), port: Port::Number(port.parse().unwrap()), span: Span::default() }
+    Address {
+        host: "127.0.0.1".into(),
+        port: Port::Number(port.parse().unwrap()),
+        span: Span::default(),
+        other_family: None,
+    }
 }
 
 impl System for Fake {
