@@ -180,8 +180,8 @@ struct Driver<S> {
     capture: Option<Capture>,
 
     jobs: Jobs,
-    /// How many state files were given to be written.
-    state_writes: u64,
+    /// State files being written, by their jobs.
+    state_writes: HashMap<JobId, String>,
     /// Jobs that must be done before the program may end.
     writes: HashSet<JobId>,
     /// Jobs begun by the statement being executed.
@@ -243,7 +243,7 @@ impl<S: System> Driver<S> {
             service: plan.service,
             ready_line: plan.ready_line,
             capture,
-            state_writes: 0,
+            state_writes: HashMap::new(),
             writes: HashSet::new(),
             begun: None,
             statement_limit: plan.statement_limit,
@@ -400,6 +400,7 @@ impl<S: System> Driver<S> {
             HostEvent::IpmbData { ipmb, bytes } => system.ipmb_data(now, ipmb, &bytes, effects),
             HostEvent::JobDone { job, result } => {
                 self.writes.remove(&job);
+                self.state_writes.remove(&job);
                 if self.runs > 0 {
                     let consoles = self.consoles.values_mut().filter_map(|console| console.run.as_mut());
                     for run in self.start.iter_mut().chain(consoles) {
@@ -530,7 +531,12 @@ impl<S: System> Driver<S> {
                     HostJob::SaveState { .. } | HostJob::File(FileJob::Write { .. } | FileJob::Replace { .. })
                 ) {
                     self.writes.insert(job);
-                    self.state_writes += 1;
+                }
+                if let HostJob::SaveState { name, .. } = &work {
+                    self.state_writes.insert(job, name.clone());
+                    if let Some(reload) = &mut self.reload {
+                        reload.outdated(name);
+                    }
                 }
                 if let Some(begun) = &mut self.begun {
                     let list =

@@ -1,12 +1,13 @@
 //! The simulator as the driver sees it, so that the driver can be tested with another.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::config::command::Statement;
 use crate::config::model::{Address, Config};
 use crate::ipmi::Moment;
-use crate::sim::{Change, ConsoleId, Effects, HostResult, IpmbId, JobId, LanId, SerialId, Simulator, StatementOutcome};
+use crate::sim::{
+    Change, ConsoleId, Effects, HostResult, IpmbId, JobId, LanId, OnDisk, SerialId, Simulator, StatementOutcome,
+};
 use crate::sol::LineEvent;
 
 macro_rules! system {
@@ -43,7 +44,7 @@ system! {
     /// The socket of a LAN channel could not be moved.
     fn lan_stays(&mut self, lan: LanId, address: Option<Address>);
     /// lan.conf and the state files of settings were read again.
-    fn reload(&mut self, now: Moment, config: Config, files: &BTreeMap<String, Vec<u8>>, out: &mut Effects) -> Vec<Change>;
+    fn reload(&mut self, now: Moment, config: Config, files: &OnDisk, out: &mut Effects) -> Vec<Change>;
     /// A datagram came in.
     fn datagram(&mut self, now: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects);
     /// The peer of a serial channel connected.

@@ -31,7 +31,7 @@ pub use effect::{
     SerialId, ShellResult,
 };
 pub use emulator::StatementOutcome;
-pub use reload::{Change, Reach};
+pub use reload::{Change, OnDisk, Reach};
 
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::{self, LogLevel, Machine, StateFile};

@@ -8,7 +8,7 @@
 //!
 //! Nothing is opened or read here. The command file is not executed again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use subtle::ConstantTimeEq;
@@ -53,6 +53,15 @@ impl fmt::Display for Change {
     }
 }
 
+/// The state files of users, SOL and LAN channels as they were read while the program runs.
+#[derive(Clone, Debug, Default)]
+pub struct OnDisk {
+    /// Their content, by name.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Names of those that were being written at the time.
+    pub outdated: BTreeSet<String>,
+}
+
 /// What has been found so far.
 #[derive(Default)]
 struct Report(Vec<Change>);
@@ -92,13 +101,7 @@ impl Report {
 impl Simulator {
     /// Takes over a new configuration, and the state files of users, SOL and LAN channels as
     /// they are on disk, by name. Says what is different and what became of it.
-    pub fn reload(
-        &mut self,
-        now: Moment,
-        new: Config,
-        files: &BTreeMap<String, Vec<u8>>,
-        out: &mut Effects,
-    ) -> Vec<Change> {
+    pub fn reload(&mut self, now: Moment, new: Config, files: &OnDisk, out: &mut Effects) -> Vec<Change> {
         let mut report = Report::default();
         report.keep("name".into(), &self.name, &new.name);
         report.keep("console".into(), &place(self.console.as_ref()), &place(new.console.as_ref()));
@@ -133,7 +136,7 @@ impl Simulator {
         now: Moment,
         running: &mut ControllerConfig,
         new: &ControllerConfig,
-        files: &BTreeMap<String, Vec<u8>>,
+        files: &OnDisk,
         report: &mut Report,
         out: &mut Effects,
     ) {
@@ -165,13 +168,17 @@ impl Simulator {
     }
 
     /// A state file as it is on disk. While it is being written, what is being written counts.
-    fn kept(&self, file: StateFile, files: &BTreeMap<String, Vec<u8>>) -> Option<Items> {
+    fn kept(&self, file: StateFile, files: &OnDisk) -> Option<Items> {
         match self.persistence {
             Persistence::Off => None,
-            Persistence::On if self.saving.contains_key(&file) || self.unwritten.contains(file) => {
-                self.state_file(file).map(|(_, content)| Items::parse(&content).0)
+            Persistence::On => {
+                let name = self.file_name(file);
+                let newer = self.saving.contains_key(&file) || self.unwritten.contains(file);
+                if newer || files.outdated.contains(&name) {
+                    return self.state_file(file).map(|(_, content)| Items::parse(&content).0);
+                }
+                files.files.get(&name).map(|content| Items::parse(content).0)
             }
-            Persistence::On => files.get(&self.file_name(file)).map(|content| Items::parse(content).0),
         }
     }
 
@@ -180,7 +187,7 @@ impl Simulator {
         now: Moment,
         running: &mut ControllerConfig,
         new: &ControllerConfig,
-        files: &BTreeMap<String, Vec<u8>>,
+        files: &OnDisk,
         report: &mut Report,
         out: &mut Effects,
     ) {
@@ -240,7 +247,7 @@ impl Simulator {
         &mut self,
         running: &mut ControllerConfig,
         new: &ControllerConfig,
-        files: &BTreeMap<String, Vec<u8>>,
+        files: &OnDisk,
         report: &mut Report,
         out: &mut Effects,
     ) {
@@ -309,7 +316,7 @@ impl Simulator {
         &mut self,
         running: &mut ControllerConfig,
         new: &ControllerConfig,
-        files: &BTreeMap<String, Vec<u8>>,
+        files: &OnDisk,
         report: &mut Report,
         out: &mut Effects,
     ) {
@@ -330,7 +337,7 @@ impl Simulator {
         mc: u8,
         running: &mut LanConfig,
         new: &LanConfig,
-        files: &BTreeMap<String, Vec<u8>>,
+        files: &OnDisk,
         report: &mut Report,
         out: &mut Effects,
     ) {
@@ -375,14 +382,7 @@ impl Simulator {
     }
 
     /// `priv_limit` and what the state file of the channel says.
-    fn reload_limits(
-        &mut self,
-        id: LanId,
-        line: &LanConfig,
-        line_changed: bool,
-        files: &BTreeMap<String, Vec<u8>>,
-        report: &mut Report,
-    ) {
+    fn reload_limits(&mut self, id: LanId, line: &LanConfig, line_changed: bool, files: &OnDisk, report: &mut Report) {
         let file = StateFile::Lan { mc: id.mc, channel: id.channel };
         let items = self.kept(file, files).unwrap_or_default();
         let file = self.file_name(file);

@@ -2,7 +2,7 @@
 //!
 //! Owns what is being read, and the report of what came of it. Nothing else waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +14,7 @@ use crate::bmc::LogLevel;
 use crate::config::model::Config;
 use crate::runtime::clock;
 use crate::runtime::system::System;
+use crate::sim::OnDisk;
 
 /// Everything that is read again: the configuration, its warnings, and the state files of
 /// settings by name.
@@ -31,20 +32,22 @@ pub struct Fresh {
 /// each fault.
 pub type Reader = Arc<dyn Fn() -> Result<Fresh, Vec<String>> + Send + Sync>;
 
-/// How often files are read once more because state was written meanwhile.
-const MOST_ATTEMPTS: u32 = 20;
-
 /// A reload under way.
 pub(super) struct Reload {
     reading: JoinHandle<Result<Fresh, Vec<String>>>,
-    /// How many state files had been given to be written when the reading began.
-    written: u64,
-    attempts: u32,
+    /// State files that are or were being written meanwhile: what is read of them may be of
+    /// yesterday.
+    outdated: BTreeSet<String>,
     /// SIGHUP came again meanwhile.
     again: bool,
 }
 
 impl Reload {
+    /// A state file is being written.
+    pub(super) fn outdated(&mut self, name: &str) {
+        self.outdated.insert(name.to_owned());
+    }
+
     /// Ready when everything has been read.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fresh, Vec<String>>> {
         Pin::new(&mut self.reading)
@@ -67,28 +70,23 @@ impl<S: System> Driver<S> {
             return;
         }
         self.service.reloading(clock::now());
-        self.read_again(0);
+        self.read_again();
     }
 
-    fn read_again(&mut self, attempts: u32) {
+    fn read_again(&mut self) {
         let reader = Arc::clone(&self.reader);
         let reading = tokio::task::spawn_blocking(move || reader());
-        self.reload = Some(Reload { reading, written: self.state_writes, attempts, again: false });
+        let outdated = self.state_writes.values().cloned().collect();
+        self.reload = Some(Reload { reading, outdated, again: false });
     }
 
     /// Everything has been read, or could not be.
     pub(super) fn reloaded(&mut self, read: Result<Fresh, Vec<String>>) {
-        let Some(Reload { written, attempts, again, .. }) = self.reload.take() else { return };
-        // What was read of a file that was being written is of yesterday.
-        let stale = written != self.state_writes || !self.writes.is_empty();
+        let Some(Reload { outdated, again, .. }) = self.reload.take() else { return };
         match read {
-            Ok(_) if stale && attempts < MOST_ATTEMPTS => return self.read_again(attempts + 1),
-            Ok(_) if stale => {
-                self.report(LogLevel::Error, "SIGHUP: nothing changes: the state files change all the time");
-            }
             Ok(Fresh { config, files, warnings }) => {
                 warnings.iter().for_each(|warning| self.report(LogLevel::Warning, headline(warning)));
-                let changes = self.system.reload(clock::now(), config, &files, &mut self.effects);
+                let changes = self.system.reload(clock::now(), config, &OnDisk { files, outdated }, &mut self.effects);
                 match changes.len() {
                     0 => self
                         .report(LogLevel::Info, "SIGHUP: nothing changes: the configuration says what it said before"),
@@ -113,7 +111,7 @@ impl<S: System> Driver<S> {
             }
         }
         if again {
-            self.read_again(0);
+            self.read_again();
         } else {
             self.service.ready();
         }

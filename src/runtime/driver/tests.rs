@@ -6,7 +6,7 @@ use crate::config::model::Config;
 use crate::config::{Diagnostic, Severity};
 use crate::ipmi::Moment;
 use crate::runtime::console::GREETING;
-use crate::sim::{Change, HostResult, Reach, StatementOutcome};
+use crate::sim::{Change, HostResult, OnDisk, Reach, StatementOutcome};
 use std::io::{PipeReader, PipeWriter, Read};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,8 +105,8 @@ impl System for Fake {
         self.note(format!("lan stays {}", address.and_then(|address| address.literal()).unwrap().ip()));
     }
 
-    fn reload(&mut self, _: Moment, config: Config, files: &BTreeMap<String, Vec<u8>>, _: &mut Effects) -> Vec<Change> {
-        self.note(format!("reload {} {:?}", config.name, files.keys()));
+    fn reload(&mut self, _: Moment, config: Config, files: &OnDisk, _: &mut Effects) -> Vec<Change> {
+        self.note(format!("reload {} {:?} but {:?}", config.name, files.files.keys(), files.outdated));
         vec![Change { reach: Reach::Now, text: "something changed".into() }]
     }
 
@@ -563,7 +563,14 @@ async fn without_standard_console_only_the_ready_line_is_shown() {
 
 #[tokio::test]
 async fn the_configuration_is_read_again_beside_everything_else() {
-    let mut bench = bench("lan 0\n", Some(Input::Stream));
+    let mut bench = bench("lan 0\nsave sol.mc20\n", Some(Input::Stream));
+    // State that is not written before the end of this test.
+    let (written, until) = std::sync::mpsc::channel::<()>();
+    let until = Mutex::new(until);
+    bench.plan.state = Some(Arc::new(move |_, _| {
+        let _ = until.lock().unwrap().recv();
+        Ok(())
+    }));
     let (go, wait) = std::sync::mpsc::channel();
     let (wait, begun) = (Mutex::new(wait), Arc::new(tokio::sync::Notify::new()));
     let tell = Arc::clone(&begun);
@@ -574,7 +581,7 @@ async fn the_configuration_is_read_again_beside_everything_else() {
         let files = BTreeMap::from([("users.mc20".to_string(), Vec::new())]);
         Ok(Fresh { config, files, warnings: vec!["lan.conf:1:1: warning: odd\n  | the line".into()] })
     });
-    let Bench { plan, keyboard, mut screen, diary } = bench;
+    let Bench { plan, mut keyboard, mut screen, diary } = bench;
     let mut driver = Driver::new(Fake { diary: Arc::clone(&diary), ..Fake::default() }, plan).unwrap();
     // A real signal would reach the drivers of all tests.
     let (signals, receiver) = mpsc::channel(1);
@@ -591,6 +598,10 @@ async fn the_configuration_is_read_again_beside_everything_else() {
         let mut answer = [0; 2];
         client.recv(&mut answer).await.unwrap();
         assert_eq!(answer, [2, 1]);
+        keyboard.as_mut().unwrap().write_all(b"save sel.20\n").unwrap();
+        while !diary.lock().unwrap().iter().any(|line| line == "save sel.20") {
+            tokio::task::yield_now().await;
+        }
         go.send(()).unwrap();
         let shown = wait_for(&mut screen, |seen| seen.contains("something changed")).await;
         assert!(shown.contains("lan.conf:1:1: warning: odd") && !shown.contains("the line"), "{shown}");
@@ -598,6 +609,6 @@ async fn the_configuration_is_read_again_beside_everything_else() {
     };
     let (ending, ()) = tokio::join!(driver.drive(), user);
     assert_eq!(ending, Ending::Status(3));
-    assert_eq!(diary.lock().unwrap().last().unwrap(), "reload new [\"users.mc20\"]");
-    drop(keyboard);
+    assert_eq!(diary.lock().unwrap().last().unwrap(), "reload new [\"users.mc20\"] but {\"sel.20\", \"sol.mc20\"}");
+    drop((keyboard, written));
 }

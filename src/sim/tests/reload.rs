@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::model::Config;
-use crate::sim::{Change, Reach};
+use crate::sim::{Change, OnDisk, Reach};
 
 /// The usual configuration with a console port and a state file of users, if any.
 const WITH_SOL: &str = "sol \"/dev/null\" 9600\n";
@@ -18,8 +18,9 @@ impl Rig {
     }
 
     fn reload_with(&mut self, conf: &str, files: &BTreeMap<String, Vec<u8>>) -> Vec<Change> {
+        let on_disk = OnDisk { files: files.clone(), ..OnDisk::default() };
         let mut changes = Vec::new();
-        self.call(|sim, now, out| changes = sim.reload(now, config(conf), files, out));
+        self.call(|sim, now, out| changes = sim.reload(now, config(conf), &on_disk, out));
         changes
     }
 }
@@ -130,6 +131,11 @@ fn what_a_client_has_just_set_is_not_overtaken_by_its_old_file() {
     );
     let files = rig.save();
     assert!(String::from_utf8_lossy(&files["users.mc20"]).contains("5.username:d:new"));
+    // It was being written while it was read.
+    let on_disk = OnDisk { outdated: ["users.mc20".to_string()].into(), ..OnDisk::default() };
+    let mut changes = Vec::new();
+    rig.call(|sim, now, out| changes = sim.reload(now, config(CONF), &on_disk, out));
+    assert_eq!(changes, []);
     assert_eq!(rig.reload_with(CONF, &files), []);
 }
 
