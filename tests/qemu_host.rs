@@ -220,6 +220,43 @@ fn start_command_of_a_machine_with_the_original() {
     start_command(Subject::Original);
 }
 
+/// `startnow`, a command as published files have them (redirection, `$(...)`, more than 1,000
+/// characters), a machine killed from outside, and one that does not listen to SIGTERM.
+#[test]
+fn a_start_command_is_a_shell_line_and_its_end_is_seen() {
+    let host = Host::new();
+    host.bench
+        .write("vm.sh", "echo $$ >vm.pid\nprintf '%s' \"$1\" >vm.word\ntrap '' TERM\nwhile :; do sleep 1; done\n");
+    let conf = host.bench.read("etc/ipmi/lan.conf");
+    let long = "x".repeat(1200);
+    let line = format!("  startcmd \"sh vm.sh $(printf %s {long}) >vm.log 2>&1\"\n  startnow true\n  kill_wait 1");
+    let with_command = conf.replace("  startnow false", &line);
+    assert_ne!(conf, with_command);
+    host.bench.write("etc/ipmi/lan.conf", with_command);
+    let mut simulator = host.start(Subject::under_test());
+    let client = host.client();
+    let first = pid_of_machine(&host);
+    client.ok("power status").assert_says("Chassis Power is on");
+    let word = eventually(LIMIT, || Some(host.bench.read("vm.word")).filter(|word| !word.is_empty()));
+    assert_eq!(word.as_deref(), Some(long.as_str()), "the shell took the line whole");
+
+    // Killed under us: it is off, and can be switched on again.
+    process::signal(first, nix::sys::signal::Signal::SIGKILL);
+    let off = eventually(LIMIT, || client.ok("power status").stdout.contains("is off").then_some(()));
+    assert!(off.is_some(), "the end of the machine is seen");
+    fs::remove_file(host.bench.path("vm.pid")).expect("vm.pid");
+    client.ok("power on");
+    let second = pid_of_machine(&host);
+    assert_ne!(second, first);
+
+    // SIGTERM is ignored, SIGKILL follows kill_wait seconds later.
+    client.ok("power off");
+    let gone = eventually(LIMIT, || (!process::alive(second)).then_some(()));
+    assert!(gone.is_some(), "a machine that does not end is killed");
+    client.ok("power status").assert_says("Chassis Power is off");
+    simulator.assert_alive();
+}
+
 #[test]
 fn records_are_listed_from_the_originals_place() {
     records_are_listed(Subject::under_test());
