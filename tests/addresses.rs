@@ -162,8 +162,11 @@ fn several_channels() {
 #[test]
 fn a_port_in_use_is_named_in_either_family() {
     for (host, taken) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "::1")] {
-        let port = free_port();
-        let _taken = UdpSocket::bind(SocketAddr::new(taken.parse().expect("an address"), port)).expect("the port");
+        // A port that is free for IPv4 need not be for IPv6.
+        let address = taken.parse().expect("an address");
+        let socket = (0..10).find_map(|_| UdpSocket::bind(SocketAddr::new(address, free_port())).ok());
+        let socket = socket.expect("a port");
+        let port = socket.local_addr().expect("its port").port();
         let bench = on(host, port, "");
         let mut simulator = start(&bench);
         let status = simulator.wait(PATIENCE).unwrap_or_else(|| panic!("it goes on\n{}", simulator.report()));

@@ -29,6 +29,8 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("sdr info", "Partial Add SDR supported", "as above"),
     ("sdr info", "SDR Repository Alloc info supported", "as above"),
     ("lan print", "Cipher Suite Priv Max", "one letter per suite of the list above"),
+    ("lan print", "BMC ARP Control", "the original has none, so ipmitool cannot set it"),
+    ("lan print", "Gratituous ARP Intrvl", "as above; the spelling is ipmitool's"),
     ("sol info", "", "the original knows four of its parameters"),
     ("channel getciphers", "", "the original lists suites that it refuses; ours lists the ones that work"),
 ];

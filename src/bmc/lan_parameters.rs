@@ -429,6 +429,10 @@ impl LanParameters {
             number::IPV4_HEADER => ParameterBytes::new(&values.ipv4_header),
             number::ARP_CONTROL => ParameterBytes::new(&values.arp[..1]),
             number::ARP_INTERVAL => ParameterBytes::new(&values.arp[1..]),
+            // There is none until somebody sets it, so that what clients print stays as it was.
+            number::BAD_PASSWORD if values.bad_password == [0; 6] && self.lock.is_none() => {
+                return Err(ParameterError::Unsupported);
+            }
             number::BAD_PASSWORD => ParameterBytes::new(&values.bad_password),
             number::COMMUNITY => ParameterBytes::new(&values.community),
             number::DESTINATIONS => ParameterBytes::new(&[DESTINATIONS]),
