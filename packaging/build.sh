@@ -91,10 +91,15 @@ else
     # The sources and every dependency go in as files: nothing in there needs a network.
     rm -rf "$root/build" "$CROSS/vendor"
     mkdir -p "$root/build/.cargo"
-    cargo vendor -q --locked "$CROSS/vendor" >"$CROSS/vendor.toml"
+    cargo vendor -q --locked "$CROSS/vendor"
     tar -c --exclude ./target --exclude ./.git . | tar -x -C "$root/build"
     mv "$CROSS/vendor" "$root/build/vendor"
-    sed "s|$CROSS/vendor|/build/vendor|" "$CROSS/vendor.toml" >"$root/build/.cargo/config.toml"
+    cat >"$root/build/.cargo/config.toml" <<END
+[source.crates-io]
+replace-with = "files"
+[source.files]
+directory = "/build/vendor"
+END
     {
         echo "variable=$variable gcc=$gcc triple=$triple flags='$flags'"
         sed -n '/^build() {/,/^}/p' packaging/build.sh
