@@ -102,69 +102,14 @@ impl Simulator {
     /// Takes over a new configuration, and the state files of users, SOL and LAN channels as
     /// they are on disk, by name. Says what is different and what became of it.
     pub fn reload(&mut self, now: Moment, new: Config, files: &OnDisk, out: &mut Effects) -> Vec<Change> {
-        let mut report = Report::default();
-        report.keep("name".into(), &self.name, &new.name);
-        report.keep("console".into(), &place(self.console.as_ref()), &place(new.console.as_ref()));
-        for (name, value) in &new.variables {
-            if !self.defined.contains(&(name.clone(), value.clone())) {
-                self.variables.insert(name.clone(), value.clone());
-                report.now(format!("variable {name} changed"));
-            }
-        }
-        self.defined = new.variables;
-
-        let mut running = self.controllers.clone();
-        for new in &new.controllers {
-            match running.iter_mut().find(|running| running.address == new.address) {
-                Some(running) => self.reload_controller(now, running, new, files, &mut report, out),
-                None => report.next_start(format!("MC {:#04x} is new", new.address)),
-            }
-        }
-        for gone in running.iter().filter(|running| new.controllers.iter().all(|new| new.address != running.address)) {
-            report.next_start(format!("MC {:#04x} is not mentioned any more", gone.address));
-        }
-        self.controllers = running;
+        let mut reload = Reload { simulator: self, now, files, out, report: Report::default() };
+        reload.everything(new);
+        let report = reload.report;
         if let Some((name, content)) = self.guid_file() {
             self.run(HostJob::SaveState { name, content }, out);
         }
         self.carry_out_actions(now, out);
         report.0
-    }
-
-    fn reload_controller(
-        &mut self,
-        now: Moment,
-        running: &mut ControllerConfig,
-        new: &ControllerConfig,
-        files: &OnDisk,
-        report: &mut Report,
-        out: &mut Effects,
-    ) {
-        let mc = running.address;
-        let of = |what: &str| format!("{what} of MC {mc:#04x}");
-        report.take(&of("chassis_control"), &mut running.chassis_control, &new.chassis_control);
-        report.take(&of("startcmd"), &mut running.start_command, &new.start_command);
-        report.take(&of("poweroff_wait"), &mut running.poweroff_wait, &new.poweroff_wait);
-        report.take(&of("kill_wait"), &mut running.kill_wait, &new.kill_wait);
-        if running.start_now != new.start_now {
-            running.start_now = new.start_now;
-            report.next_start(format!("{} changed", of("startnow")));
-        }
-        if let Some(controller) = self.machine.controller_mut(mc) {
-            controller.chassis.program.clone_from(&running.chassis_control);
-            controller.vm.start_command.clone_from(&running.start_command);
-            controller.vm.poweroff_wait = running.poweroff_wait;
-            controller.vm.kill_wait = running.kill_wait;
-        }
-        let serials = |config: &ControllerConfig| config.serials.iter().map(without_place).collect::<Vec<_>>();
-        report.keep(of("serial"), &serials(running), &serials(new));
-        let ipmbs = |config: &ControllerConfig| {
-            config.ipmbs.iter().map(|ipmb| (ipmb.channel, ipmb.device.clone())).collect::<Vec<_>>()
-        };
-        report.keep(of("ipmb"), &ipmbs(running), &ipmbs(new));
-        self.reload_users(now, running, new, files, report, out);
-        self.reload_sol(running, new, files, report, out);
-        self.reload_lans(running, new, files, report, out);
     }
 
     /// A state file as it is on disk. While it is being written, what is being written counts.
@@ -182,261 +127,14 @@ impl Simulator {
         }
     }
 
-    fn reload_users(
-        &mut self,
-        now: Moment,
-        running: &mut ControllerConfig,
-        new: &ControllerConfig,
-        files: &OnDisk,
-        report: &mut Report,
-        out: &mut Effects,
-    ) {
-        let mc = running.address;
-        let file = StateFile::Users(mc);
-        let (items, file) = (self.kept(file, files), self.file_name(file));
-        let line = |config: &ControllerConfig, number| {
-            config.users.iter().find(|user| user.number == number).map(User::from).unwrap_or_default()
-        };
-        for number in 1..SLOTS {
-            let Some(current) = self.machine.controller(mc).and_then(|mc| mc.users.get(number)).cloned() else { break };
-            let mut target = line(new, number);
-            let changed = !differences(&line(running, number), &target).is_empty();
-            if number == 1 && !running.lans.is_empty() {
-                target.name = [0; 16];
-            }
-            let written = target.clone();
-            match &items {
-                Some(items) => target.restore(items, number),
-                None if self.persistence == Persistence::Off && !changed => target = current.clone(),
-                None => {}
-            }
-            if number == 1 && !running.lans.is_empty() {
-                target.name = [0; 16];
-            }
-            target.sol_access = current.sol_access;
-            let what = differences(&current, &target);
-            if changed && !differences(&written, &target).is_empty() {
-                report.overridden(&format!("user {number} of MC {mc:#04x}"), &file);
-            }
-            if what.is_empty() {
-                continue;
-            }
-            let name = if current.name == [0; 16] { &target.name } else { &current.name };
-            let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
-            let stands = target.stands_as(&current) && target.auths == current.auths;
-            if let Some(user) = self.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
-                *user = target;
-            }
-            if !stands {
-                let sessions = self.lans.iter().filter(|slot| slot.id.mc == mc);
-                let ended =
-                    sessions.flat_map(|slot| slot.channel.sessions()).filter(|session| session.user == number).count();
-                self.end_sessions_of_user(now, mc, number, out);
-                match ended {
-                    0 => {}
-                    1 => text += "; 1 session ended",
-                    ended => text += &format!("; {ended} sessions ended"),
-                }
-            }
-            report.now(text);
-        }
-        running.users.clone_from(&new.users);
-    }
-
-    fn reload_sol(
-        &mut self,
-        running: &mut ControllerConfig,
-        new: &ControllerConfig,
-        files: &OnDisk,
-        report: &mut Report,
-        out: &mut Effects,
-    ) {
-        let mc = running.address;
-        let (running, new) = match (&mut running.sol, &new.sol) {
-            (Some(running), Some(new)) => (running, new),
-            (None, None) => return,
-            (None, Some(_)) => return report.next_start(format!("sol of MC {mc:#04x} is new")),
-            (Some(_), None) => return report.next_start(format!("sol of MC {mc:#04x} is gone")),
-        };
-        for (option, same) in [
-            ("the port", running.target == new.target),
-            ("history=", running.history == new.history),
-            ("backupfile=", running.backup_file == new.backup_file),
-            ("historyfru=", running.history_fru == new.history_fru),
-            ("nortscts", running.rts_cts == new.rts_cts),
-        ] {
-            if !same {
-                report.next_start(format!("{option} of the sol line of MC {mc:#04x} changed"));
-            }
-        }
-        report.take(&format!("readclear of the sol line of MC {mc:#04x}"), &mut running.read_clear, &new.read_clear);
-        let line_changed = running.bit_rate != new.bit_rate;
-        let rate_before = self.sol_bit_rate(mc, running);
-        running.bit_rate = new.bit_rate;
-        if let Some(slot) = self.sols.iter_mut().find(|slot| slot.mc == mc) {
-            slot.config.bit_rate = running.bit_rate;
-            slot.config.read_clear = running.read_clear;
-        }
-        if let Some(sol) = self.machine.controller_mut(mc).and_then(|mc| mc.sol.as_mut()) {
-            sol.read_clear = running.read_clear;
-        }
-        let file = StateFile::Sol(mc);
-        if self.persistence == Persistence::On {
-            let items = self.kept(file, files).unwrap_or_default();
-            let mut kept = Sol::new(running.history);
-            kept.restore(&items);
-            if let Some(sol) = self.machine.controller_mut(mc).and_then(|mc| mc.sol.as_mut()) {
-                let of = |what: &str| format!("{what} of SOL of MC {mc:#04x}");
-                report.take(&of("the on/off switch"), &mut sol.enabled, &kept.enabled);
-                report.take(&of("the required privilege"), &mut sol.access, &kept.access);
-                report.take(&of("the timing"), &mut sol.pace, &kept.pace);
-                if sol.nonvolatile_rate != kept.nonvolatile_rate {
-                    sol.nonvolatile_rate = kept.nonvolatile_rate;
-                    sol.volatile_rate = kept.volatile_rate;
-                }
-            }
-            self.sol_timing(mc);
-        }
-        let rate = self.sol_bit_rate(mc, running);
-        if rate != rate_before {
-            report.now(format!("the speed of the SOL port of MC {mc:#04x} is {rate} bit/s"));
-            out.list.push(Effect::SolBitRate { mc, bits_per_second: rate });
-        } else if line_changed {
-            report.overridden(&format!("the speed on the sol line of MC {mc:#04x}"), &self.file_name(file));
-        }
-    }
-
     /// The speed of a SOL port: what clients set, or else what the `sol` line says.
     fn sol_bit_rate(&self, mc: u8, line: &SolConfig) -> u32 {
         let sol = self.machine.controller(mc).and_then(|controller| controller.sol.as_ref());
         sol.and_then(|sol| sol_parameters::bits_per_second(sol.volatile_rate)).unwrap_or(line.bit_rate)
     }
 
-    fn reload_lans(
-        &mut self,
-        running: &mut ControllerConfig,
-        new: &ControllerConfig,
-        files: &OnDisk,
-        report: &mut Report,
-        out: &mut Effects,
-    ) {
-        let mc = running.address;
-        for new in &new.lans {
-            match running.lans.iter_mut().find(|running| running.channel == new.channel) {
-                Some(running) => self.reload_lan(mc, running, new, files, report, out),
-                None => report.next_start(format!("LAN channel {} of MC {mc:#04x} is new", new.channel)),
-            }
-        }
-        for gone in running.lans.iter().filter(|lan| new.lans.iter().all(|new| new.channel != lan.channel)) {
-            report.next_start(format!("LAN channel {} of MC {mc:#04x} is gone", gone.channel));
-        }
-    }
-
-    fn reload_lan(
-        &mut self,
-        mc: u8,
-        running: &mut LanConfig,
-        new: &LanConfig,
-        files: &OnDisk,
-        report: &mut Report,
-        out: &mut Effects,
-    ) {
-        let id = LanId { mc, channel: running.channel };
-        let of = |what: &str| format!("{what} of LAN channel {} of MC {mc:#04x}", id.channel);
-        let Some(index) = self.lans.iter().position(|slot| slot.id == id) else { return };
-        let limit_changed = running.privilege_limit != new.privilege_limit;
-        running.privilege_limit = new.privilege_limit;
-        let doors = report.take(&of("allowed_auths"), &mut running.allowed_auths, &new.allowed_auths);
-        let alerting = report.take(&of("PEF_alerting"), &mut running.pef_alerting, &new.pef_alerting);
-        report.take(&of("per_msg_auth"), &mut running.per_message_auth, &new.per_message_auth);
-        report.take(&of("lan_config_program"), &mut running.config_program, &new.config_program);
-        let key = report.take(&of("bmc_key"), &mut running.bmc_key, &new.bmc_key);
-        if report.take(&of("guid"), &mut running.guid, &new.guid) || key {
-            let guid = self.lan_guid(mc, running);
-            self.lans[index].channel.set_identity(guid, running.bmc_key);
-            if let Some(access) = self.access(id) {
-                access.guid = Some(guid);
-            }
-        }
-        if let Some(access) = self.access(id) {
-            // What clients have narrowed or set stays, unless the line says something else now.
-            if doors {
-                access.offered_auths = running.allowed_auths;
-                access.allowed_auths = running.allowed_auths;
-            }
-            if alerting {
-                access.pef_alerting = running.pef_alerting;
-            }
-            access.parameters.set_program(running.config_program.clone());
-        }
-        self.reload_limits(id, running, limit_changed, files, report);
-        self.move_lan(index, running, new, report, out);
-        self.lans[index].config = running.clone();
-        if doors && self.lans[index].open {
-            self.warn_of_open_doors(index, out);
-        }
-    }
-
     fn access(&mut self, lan: LanId) -> Option<&mut Lan> {
         self.machine.controller_mut(lan.mc)?.channels.lan_mut(lan.channel)
-    }
-
-    /// `priv_limit` and what the state file of the channel says.
-    fn reload_limits(&mut self, id: LanId, line: &LanConfig, line_changed: bool, files: &OnDisk, report: &mut Report) {
-        let file = StateFile::Lan { mc: id.mc, channel: id.channel };
-        let items = self.kept(file, files).unwrap_or_default();
-        let file = self.file_name(file);
-        let persistent = self.persistence == Persistence::On;
-        let Some(access) = self.access(id) else { return };
-        let what = format!("the privilege limit of LAN channel {} of MC {:#04x}", id.channel, id.mc);
-        let stored = items.integer("privilege_limit").and_then(|value| u8::try_from(value).ok());
-        let stored = stored.and_then(Privilege::from_wire);
-        let written = line.privilege_limit.unwrap_or(Privilege::Administrator);
-        let limit = stored.unwrap_or(written);
-        if (persistent || line_changed) && limit != access.nonvolatile_limit {
-            access.nonvolatile_limit = limit;
-            access.volatile_limit = limit;
-            report.now(format!("{what} is {}", limit.name()));
-        } else if line_changed && limit != written {
-            report.overridden(&what, &file);
-        }
-        if let Some(levels) = items.bytes("max_priv_for_cipher") {
-            let mut bytes = [0; 9];
-            let length = levels.len().min(bytes.len());
-            bytes[..length].copy_from_slice(&levels[..length]);
-            if access.parameters.take_cipher_privileges(bytes) {
-                report.now(format!(
-                    "the privileges of cipher suites of LAN channel {} of MC {:#04x} changed",
-                    id.channel, id.mc
-                ));
-            }
-        }
-    }
-
-    /// Another `addr`. The sessions stay; whoever holds them finds the channel at its new place.
-    fn move_lan(
-        &mut self,
-        index: usize,
-        running: &mut LanConfig,
-        new: &LanConfig,
-        report: &mut Report,
-        out: &mut Effects,
-    ) {
-        let lan = self.lans[index].id;
-        if place(running.address.as_ref()) == place(new.address.as_ref()) {
-            return;
-        }
-        let of = format!("LAN channel {} of MC {:#04x}", lan.channel, lan.mc);
-        match &new.address {
-            None => report.next_start(format!("{of} has no addr any more")),
-            Some(address) => {
-                running.address = Some(address.clone());
-                report.now(format!("{of} moves to {}", place(Some(address)).unwrap_or_default()));
-                if self.lans[index].open {
-                    out.list.push(Effect::OpenLan { lan, address: address.clone() });
-                }
-            }
-        }
     }
 
     /// The socket of a LAN channel could not be moved: it is where it was, and the next reload
@@ -448,6 +146,287 @@ impl Simulator {
         }
         if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
             slot.config.address = address;
+        }
+    }
+}
+
+/// One reading of the configuration that is being carried out.
+struct Reload<'a> {
+    simulator: &'a mut Simulator,
+    now: Moment,
+    files: &'a OnDisk,
+    out: &'a mut Effects,
+    report: Report,
+}
+
+impl Reload<'_> {
+    fn everything(&mut self, new: Config) {
+        self.report.keep("name".into(), &self.simulator.name, &new.name);
+        self.report.keep("console".into(), &place(self.simulator.console.as_ref()), &place(new.console.as_ref()));
+        for (name, value) in &new.variables {
+            if !self.simulator.defined.contains(&(name.clone(), value.clone())) {
+                self.simulator.variables.insert(name.clone(), value.clone());
+                self.report.now(format!("variable {name} changed"));
+            }
+        }
+        self.simulator.defined = new.variables;
+
+        let mut running = self.simulator.controllers.clone();
+        for new in &new.controllers {
+            match running.iter_mut().find(|running| running.address == new.address) {
+                Some(running) => self.reload_controller(running, new),
+                None => self.report.next_start(format!("MC {:#04x} is new", new.address)),
+            }
+        }
+        for gone in running.iter().filter(|running| new.controllers.iter().all(|new| new.address != running.address)) {
+            self.report.next_start(format!("MC {:#04x} is not mentioned any more", gone.address));
+        }
+        self.simulator.controllers = running;
+    }
+
+    fn reload_controller(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
+        let mc = running.address;
+        let of = |what: &str| format!("{what} of MC {mc:#04x}");
+        self.report.take(&of("chassis_control"), &mut running.chassis_control, &new.chassis_control);
+        self.report.take(&of("startcmd"), &mut running.start_command, &new.start_command);
+        self.report.take(&of("poweroff_wait"), &mut running.poweroff_wait, &new.poweroff_wait);
+        self.report.take(&of("kill_wait"), &mut running.kill_wait, &new.kill_wait);
+        if running.start_now != new.start_now {
+            running.start_now = new.start_now;
+            self.report.next_start(format!("{} changed", of("startnow")));
+        }
+        if let Some(controller) = self.simulator.machine.controller_mut(mc) {
+            controller.chassis.program.clone_from(&running.chassis_control);
+            controller.vm.start_command.clone_from(&running.start_command);
+            controller.vm.poweroff_wait = running.poweroff_wait;
+            controller.vm.kill_wait = running.kill_wait;
+        }
+        let serials = |config: &ControllerConfig| config.serials.iter().map(without_place).collect::<Vec<_>>();
+        self.report.keep(of("serial"), &serials(running), &serials(new));
+        let ipmbs = |config: &ControllerConfig| {
+            config.ipmbs.iter().map(|ipmb| (ipmb.channel, ipmb.device.clone())).collect::<Vec<_>>()
+        };
+        self.report.keep(of("ipmb"), &ipmbs(running), &ipmbs(new));
+        self.reload_users(running, new);
+        self.reload_sol(running, new);
+        self.reload_lans(running, new);
+    }
+
+    fn reload_users(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
+        let mc = running.address;
+        let file = StateFile::Users(mc);
+        let (items, file) = (self.simulator.kept(file, self.files), self.simulator.file_name(file));
+        let line = |config: &ControllerConfig, number| {
+            config.users.iter().find(|user| user.number == number).map(User::from).unwrap_or_default()
+        };
+        for number in 1..SLOTS {
+            let Some(current) = self.simulator.machine.controller(mc).and_then(|mc| mc.users.get(number)).cloned()
+            else {
+                break;
+            };
+            let mut target = line(new, number);
+            let changed = !differences(&line(running, number), &target).is_empty();
+            if number == 1 && !running.lans.is_empty() {
+                target.name = [0; 16];
+            }
+            let written = target.clone();
+            match &items {
+                Some(items) => target.restore(items, number),
+                None if self.simulator.persistence == Persistence::Off && !changed => target = current.clone(),
+                None => {}
+            }
+            if number == 1 && !running.lans.is_empty() {
+                target.name = [0; 16];
+            }
+            target.sol_access = current.sol_access;
+            let what = differences(&current, &target);
+            if changed && !differences(&written, &target).is_empty() {
+                self.report.overridden(&format!("user {number} of MC {mc:#04x}"), &file);
+            }
+            if what.is_empty() {
+                continue;
+            }
+            let name = if current.name == [0; 16] { &target.name } else { &current.name };
+            let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
+            let stands = target.stands_as(&current) && target.auths == current.auths;
+            if let Some(user) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
+                *user = target;
+            }
+            if !stands {
+                let sessions = self.simulator.lans.iter().filter(|slot| slot.id.mc == mc);
+                let ended =
+                    sessions.flat_map(|slot| slot.channel.sessions()).filter(|session| session.user == number).count();
+                self.simulator.end_sessions_of_user(self.now, mc, number, self.out);
+                match ended {
+                    0 => {}
+                    1 => text += "; 1 session ended",
+                    ended => text += &format!("; {ended} sessions ended"),
+                }
+            }
+            self.report.now(text);
+        }
+        running.users.clone_from(&new.users);
+    }
+
+    fn reload_sol(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
+        let mc = running.address;
+        let (running, new) = match (&mut running.sol, &new.sol) {
+            (Some(running), Some(new)) => (running, new),
+            (None, None) => return,
+            (None, Some(_)) => return self.report.next_start(format!("sol of MC {mc:#04x} is new")),
+            (Some(_), None) => return self.report.next_start(format!("sol of MC {mc:#04x} is gone")),
+        };
+        for (option, same) in [
+            ("the port", running.target == new.target),
+            ("history=", running.history == new.history),
+            ("backupfile=", running.backup_file == new.backup_file),
+            ("historyfru=", running.history_fru == new.history_fru),
+            ("nortscts", running.rts_cts == new.rts_cts),
+        ] {
+            if !same {
+                self.report.next_start(format!("{option} of the sol line of MC {mc:#04x} changed"));
+            }
+        }
+        self.report.take(
+            &format!("readclear of the sol line of MC {mc:#04x}"),
+            &mut running.read_clear,
+            &new.read_clear,
+        );
+        let line_changed = running.bit_rate != new.bit_rate;
+        let rate_before = self.simulator.sol_bit_rate(mc, running);
+        running.bit_rate = new.bit_rate;
+        if let Some(slot) = self.simulator.sols.iter_mut().find(|slot| slot.mc == mc) {
+            slot.config.bit_rate = running.bit_rate;
+            slot.config.read_clear = running.read_clear;
+        }
+        if let Some(sol) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.sol.as_mut()) {
+            sol.read_clear = running.read_clear;
+        }
+        let file = StateFile::Sol(mc);
+        if self.simulator.persistence == Persistence::On {
+            let items = self.simulator.kept(file, self.files).unwrap_or_default();
+            let mut kept = Sol::new(running.history);
+            kept.restore(&items);
+            if let Some(sol) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.sol.as_mut()) {
+                let of = |what: &str| format!("{what} of SOL of MC {mc:#04x}");
+                self.report.take(&of("the on/off switch"), &mut sol.enabled, &kept.enabled);
+                self.report.take(&of("the required privilege"), &mut sol.access, &kept.access);
+                self.report.take(&of("the timing"), &mut sol.pace, &kept.pace);
+                if sol.nonvolatile_rate != kept.nonvolatile_rate {
+                    sol.nonvolatile_rate = kept.nonvolatile_rate;
+                    sol.volatile_rate = kept.volatile_rate;
+                }
+            }
+            self.simulator.sol_timing(mc);
+        }
+        let rate = self.simulator.sol_bit_rate(mc, running);
+        if rate != rate_before {
+            self.report.now(format!("the speed of the SOL port of MC {mc:#04x} is {rate} bit/s"));
+            self.out.list.push(Effect::SolBitRate { mc, bits_per_second: rate });
+        } else if line_changed {
+            self.report
+                .overridden(&format!("the speed on the sol line of MC {mc:#04x}"), &self.simulator.file_name(file));
+        }
+    }
+
+    fn reload_lans(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
+        let mc = running.address;
+        for new in &new.lans {
+            match running.lans.iter_mut().find(|running| running.channel == new.channel) {
+                Some(running) => self.reload_lan(mc, running, new),
+                None => self.report.next_start(format!("LAN channel {} of MC {mc:#04x} is new", new.channel)),
+            }
+        }
+        for gone in running.lans.iter().filter(|lan| new.lans.iter().all(|new| new.channel != lan.channel)) {
+            self.report.next_start(format!("LAN channel {} of MC {mc:#04x} is gone", gone.channel));
+        }
+    }
+
+    fn reload_lan(&mut self, mc: u8, running: &mut LanConfig, new: &LanConfig) {
+        let id = LanId { mc, channel: running.channel };
+        let of = |what: &str| format!("{what} of LAN channel {} of MC {mc:#04x}", id.channel);
+        let Some(index) = self.simulator.lans.iter().position(|slot| slot.id == id) else { return };
+        let limit_changed = running.privilege_limit != new.privilege_limit;
+        running.privilege_limit = new.privilege_limit;
+        let doors = self.report.take(&of("allowed_auths"), &mut running.allowed_auths, &new.allowed_auths);
+        let alerting = self.report.take(&of("PEF_alerting"), &mut running.pef_alerting, &new.pef_alerting);
+        self.report.take(&of("per_msg_auth"), &mut running.per_message_auth, &new.per_message_auth);
+        self.report.take(&of("lan_config_program"), &mut running.config_program, &new.config_program);
+        let key = self.report.take(&of("bmc_key"), &mut running.bmc_key, &new.bmc_key);
+        if self.report.take(&of("guid"), &mut running.guid, &new.guid) || key {
+            let guid = self.simulator.lan_guid(mc, running);
+            self.simulator.lans[index].channel.set_identity(guid, running.bmc_key);
+            if let Some(access) = self.simulator.access(id) {
+                access.guid = Some(guid);
+            }
+        }
+        if let Some(access) = self.simulator.access(id) {
+            // What clients have narrowed or set stays, unless the line says something else now.
+            if doors {
+                access.offered_auths = running.allowed_auths;
+                access.allowed_auths = running.allowed_auths;
+            }
+            if alerting {
+                access.pef_alerting = running.pef_alerting;
+            }
+            access.parameters.set_program(running.config_program.clone());
+        }
+        self.reload_limits(id, running, limit_changed);
+        self.move_lan(index, running, new);
+        self.simulator.lans[index].config = running.clone();
+        if doors && self.simulator.lans[index].open {
+            self.simulator.warn_of_open_doors(index, self.out);
+        }
+    }
+
+    /// `priv_limit` and what the state file of the channel says.
+    fn reload_limits(&mut self, id: LanId, line: &LanConfig, line_changed: bool) {
+        let file = StateFile::Lan { mc: id.mc, channel: id.channel };
+        let items = self.simulator.kept(file, self.files).unwrap_or_default();
+        let file = self.simulator.file_name(file);
+        let persistent = self.simulator.persistence == Persistence::On;
+        let Some(access) = self.simulator.access(id) else { return };
+        let what = format!("the privilege limit of LAN channel {} of MC {:#04x}", id.channel, id.mc);
+        let stored = items.integer("privilege_limit").and_then(|value| u8::try_from(value).ok());
+        let stored = stored.and_then(Privilege::from_wire);
+        let written = line.privilege_limit.unwrap_or(Privilege::Administrator);
+        let limit = stored.unwrap_or(written);
+        if (persistent || line_changed) && limit != access.nonvolatile_limit {
+            access.nonvolatile_limit = limit;
+            access.volatile_limit = limit;
+            self.report.now(format!("{what} is {}", limit.name()));
+        } else if line_changed && limit != written {
+            self.report.overridden(&what, &file);
+        }
+        if let Some(levels) = items.bytes("max_priv_for_cipher") {
+            let mut bytes = [0; 9];
+            let length = levels.len().min(bytes.len());
+            bytes[..length].copy_from_slice(&levels[..length]);
+            if access.parameters.take_cipher_privileges(bytes) {
+                self.report.now(format!(
+                    "the privileges of cipher suites of LAN channel {} of MC {:#04x} changed",
+                    id.channel, id.mc
+                ));
+            }
+        }
+    }
+
+    /// Another `addr`. The sessions stay; whoever holds them finds the channel at its new place.
+    fn move_lan(&mut self, index: usize, running: &mut LanConfig, new: &LanConfig) {
+        let lan = self.simulator.lans[index].id;
+        if place(running.address.as_ref()) == place(new.address.as_ref()) {
+            return;
+        }
+        let of = format!("LAN channel {} of MC {:#04x}", lan.channel, lan.mc);
+        match &new.address {
+            None => self.report.next_start(format!("{of} has no addr any more")),
+            Some(address) => {
+                running.address = Some(address.clone());
+                self.report.now(format!("{of} moves to {}", place(Some(address)).unwrap_or_default()));
+                if self.simulator.lans[index].open {
+                    self.out.list.push(Effect::OpenLan { lan, address: address.clone() });
+                }
+            }
         }
     }
 }
