@@ -222,13 +222,15 @@ mod tests {
         assert!(matches!(queue.recv().await, Some(HostEvent::SerialDisconnected { .. })));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_outgoing_connection_is_made_again() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
         let _serial = connect(SERIAL, listener.local_addr().unwrap(), events);
-        for _ in 0..2 {
+        let began = tokio::time::Instant::now();
+        for seconds in 0..4 {
             let (peer, _) = listener.accept().await.unwrap();
+            assert_eq!(began.elapsed().as_secs(), seconds);
             assert!(matches!(queue.recv().await, Some(HostEvent::SerialConnected { .. })));
             drop(peer);
             assert!(matches!(queue.recv().await, Some(HostEvent::SerialDisconnected { .. })));

@@ -101,6 +101,8 @@ async fn collect<R: AsyncRead + Unpin>(from: Option<R>, into: &mut Vec<u8>, most
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(30);
@@ -120,19 +122,24 @@ mod tests {
         assert_eq!((outcome.result.status, outcome.result.output.len()), (Some(0), 2047));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_program_that_takes_too_long_is_ended_with_all_its_children() {
         let directory = tempfile::tempdir().unwrap();
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let line = format!("sleep 600 > '{}' & echo begun; wait", fifo.display());
-        // Reading ends when nobody has the pipe open for writing any more.
-        let reader = tokio::task::spawn_blocking(move || std::fs::read(fifo));
-        let outcome = run(&line, Duration::from_millis(300)).await;
+        let line = format!("echo begun; sleep 600 > '{}' & wait", fifo.display());
+        // Opening waits for the background job, and time stands still while a thread works.
+        let opened = tokio::task::spawn_blocking(move || std::fs::File::open(fifo));
+        let began = tokio::time::Instant::now();
+        let outcome = run(&line, LONG).await;
+        assert!((LONG..LONG + Duration::from_secs(1)).contains(&began.elapsed()), "{:?}", began.elapsed());
         assert_eq!(outcome.result.status, None);
-        assert!(outcome.result.problem.unwrap().contains("0.3 seconds"));
+        assert!(outcome.result.problem.unwrap().contains("30 seconds"));
         assert_eq!(outcome.result.output, b"begun\n");
-        assert_eq!(reader.await.unwrap().unwrap(), b"");
+        // Reading ends when nobody has the pipe open for writing any more.
+        let mut rest = Vec::new();
+        opened.await.unwrap().unwrap().read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, b"");
     }
 
     #[tokio::test]

@@ -9,11 +9,12 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::Instant;
 
 use super::duplex::{Reading, Step, step};
 use super::lock_file::{Held, LOCK_DIRECTORY};
@@ -293,15 +294,19 @@ mod tests {
         (settings, directory)
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_tcp_port_carries_bytes_and_comes_back_after_a_loss() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
-        let (settings, _directory) = settings(SolTarget::Tcp { host: "127.0.0.1".into(), port });
+        let (mut settings, _directory) = settings(SolTarget::Tcp { host: "127.0.0.1".into(), port });
+        settings.retry = RETRY;
         let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
         let sol = start(settings, Held::default(), events);
-        for _ in 0..2 {
+        let began = Instant::now();
+        // When it comes, in quarters of a second: whoever hangs up again and again waits longer.
+        for quarters in [0, 1, 3, 7, 15, 31, 63, 103, 143] {
             let (mut peer, _) = listener.accept().await.unwrap();
+            assert_eq!(began.elapsed().as_millis() / 250, quarters);
             assert!(matches!(queue.recv().await, Some(HostEvent::SolOpened { mc: 0x20 })));
             peer.write_all(b"login: ").await.unwrap();
             assert!(matches!(queue.recv().await, Some(HostEvent::SolData { bytes, .. }) if bytes == b"login: "));

@@ -41,6 +41,17 @@ startlan 1
 endlan
 "#;
 
+const WITH_SOL: &str = r#"
+name "test"
+user 2 true "ipmiusr" "test" admin 10 md5
+sol "/dev/ttyS1" 115200
+startlan 1
+  addr 127.0.0.1 9001
+  allowed_auths_admin md5
+  guid a123456789abcdefa123456789abcdef
+endlan
+"#;
+
 const EMU: &str = "
 mc_setbmc 0x20
 mc_add 0x20 0 no-device-sdrs 0x23 9 8 0xbf 0x1291 0xf02 persist_sdr
@@ -730,21 +741,15 @@ fn the_host_reads_the_answer_to_its_send_message() {
     assert_eq!(got[start..start + expected.len()], *expected);
 }
 
-const WITH_SOL: &str = r#"
-name "test"
-user 2 true "ipmiusr" "test" admin 10 md5
-sol "/dev/ttyS1" 115200 history=100
-startlan 1
-  addr 127.0.0.1 9001
-  allowed_auths_admin md5
-  guid a123456789abcdefa123456789abcdef
-endlan
-"#;
+/// With a history.
+fn with_history() -> String {
+    WITH_SOL.replace("115200", "115200 history=100")
+}
 
 #[test]
 fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
     use crate::wire::session20::PayloadType;
-    let mut rig = Rig::new(WITH_SOL, EMU);
+    let mut rig = Rig::new(&with_history(), EMU);
     assert!(rig.effects.iter().any(|e| matches!(e, Effect::OpenSol { mc: 0x20, bit_rate: 115_200, .. })));
     rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
     let mut client = administrator(&mut rig);
@@ -769,7 +774,7 @@ fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
 
 #[test]
 fn a_session_that_dies_frees_the_console() {
-    let mut rig = Rig::new(WITH_SOL, EMU);
+    let mut rig = Rig::new(&with_history(), EMU);
     rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);

@@ -9,16 +9,6 @@ use crate::store::disk::faulty::FaultyDisk;
 use crate::store::{StateDirectory, WriteError};
 
 const LAN_FILE: StateFile = StateFile::Lan { mc: 0x20, channel: 1 };
-const SOL_CONF: &str = r#"
-name "test"
-user 2 true "ipmiusr" "test" admin 10 md5
-sol "/dev/ttyS1" 115200
-startlan 1
-  addr 127.0.0.1 9001
-  allowed_auths_admin md5
-  guid a123456789abcdefa123456789abcdef
-endlan
-"#;
 const RECORD: &[u8] = b"\x00\x00\x51\x03\x14\x20\x00\x00\x07\x01\x23\x6f\x00\x00\x00\x00\xc8watchdog";
 
 /// A simulator with a real state directory on a disk that can fail.
@@ -35,7 +25,7 @@ impl Machine {
         let base = tempfile::tempdir().unwrap();
         let disk = Arc::new(FaultyDisk::default());
         let directory = StateDirectory::open(base.path(), "test").unwrap().on(Arc::clone(&disk) as _);
-        let mut rig = Rig::new(SOL_CONF, EMU);
+        let mut rig = Rig::new(WITH_SOL, EMU);
         let client = administrator(&mut rig);
         Self { rig, client, directory, disk, _base: base }
     }

@@ -5,7 +5,7 @@ use crate::config::model::Config;
 use crate::sim::{Change, OnDisk, Reach};
 
 /// The usual configuration with a console port and a state file of users, if any.
-const WITH_SOL: &str = "sol \"/dev/null\" 9600\n";
+const SOL_LINE: &str = "sol \"/dev/null\" 9600\n";
 
 fn config(text: &str) -> Config {
     let (config, diagnostics) = lan_conf::parse("lan.conf", text.as_bytes());
@@ -43,7 +43,7 @@ fn users(lines: &str) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn the_same_configuration_changes_nothing() {
-    for conf in [CONF.to_string(), format!("{WITH_SOL}{CONF}"), format!("{CONF}set_working_mc 0x30\nstartcmd \"x\"\n")]
+    for conf in [CONF.to_string(), format!("{SOL_LINE}{CONF}"), format!("{CONF}set_working_mc 0x30\nstartcmd \"x\"\n")]
     {
         let mut rig = Rig::new(&conf, EMU);
         // Comments and order move lines, not settings.
@@ -231,7 +231,7 @@ fn a_channel_moves_and_tries_again_when_it_could_not() {
 
 #[test]
 fn the_speed_of_the_console_changes_and_its_port_stays() {
-    let conf = format!("{WITH_SOL}{CONF}");
+    let conf = format!("{SOL_LINE}{CONF}");
     let mut rig = Rig::new(&conf, EMU);
     assert_eq!(
         rig.reload(&conf.replace("9600", "115200")),

@@ -4,21 +4,10 @@ use super::*;
 use crate::bmc::external::{FileJob, FileResult};
 use crate::wire::session20::PayloadType;
 
-const TTY: &str = r#"
-name "test"
-user 2 true "ipmiusr" "test" admin 10 md5
-sol "/dev/ttyS1" 115200
-startlan 1
-  addr 127.0.0.1 9001
-  allowed_auths_admin md5
-  guid a123456789abcdefa123456789abcdef
-endlan
-"#;
-
 const HISTORY: &str = "/dev/ttyS1\" 115200 history=20,backupfile=console.log readclear historyfru=9";
 
 fn with_history() -> String {
-    TTY.replace("/dev/ttyS1\" 115200", HISTORY)
+    WITH_SOL.replace("/dev/ttyS1\" 115200", HISTORY)
 }
 
 fn console(rig: &mut Rig) -> Client {
@@ -55,7 +44,7 @@ fn history(rig: &mut Rig, client: &mut Client) -> Vec<u8> {
 
 #[test]
 fn accumulate_and_retry_parameters_come_into_force_and_are_kept() {
-    let mut rig = Rig::new(TTY, EMU);
+    let mut rig = Rig::new(WITH_SOL, EMU);
     rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
     let mut client = console(&mut rig);
     assert_eq!(says(&mut rig, &mut client, b"a").len(), 1, "at once, as from the original");
@@ -89,7 +78,7 @@ fn accumulate_and_retry_parameters_come_into_force_and_are_kept() {
         "sol.mc20".to_owned(),
         b"bitrate:i:7\nenabled:i:1\nthreshold:i:4\naccumulate:i:20\nauthentication:i:131\nretries:i:9\n".to_vec(),
     )]);
-    let mut rig = Rig::with_state(TTY, EMU, file);
+    let mut rig = Rig::with_state(WITH_SOL, EMU, file);
     let mut client = administrator(&mut rig);
     for (parameter, data) in [(2, &[0x83][..]), (3, &[20, 4]), (4, &[1, 100]), (5, &[7]), (6, &[7]), (7, &[1])] {
         assert_eq!(client.ask(&mut rig, 0x0c, 0x22, &[0x0e, parameter, 0, 0]), [&[0, 0x11], data].concat());
@@ -171,7 +160,7 @@ fn readclear_empties_what_was_read() {
 /// Thirty clients take the console one from the other and vanish; the last one's dies with its session.
 #[test]
 fn sessions_that_vanish_at_the_console_leave_nothing() {
-    let mut rig = Rig::new(TTY, EMU);
+    let mut rig = Rig::new(WITH_SOL, EMU);
     rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
     for round in 0..30 {
         let mut client = administrator(&mut rig);

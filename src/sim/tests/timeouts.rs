@@ -1,5 +1,6 @@
-//! Every time limit of the program, and the test that holds it. All run in virtual time but the
-//! last three, which are about processes and sockets of the operating system.
+//! Every time limit of the program, and the test that holds it. All run in virtual time, those
+//! with processes and sockets of the operating system as well: there the clock jumps to the next
+//! timer when nothing else can happen.
 //!
 //! | limit | length | test |
 //! |---|---|---|
@@ -25,7 +26,7 @@
 //! | SDR and SEL reservation | none: until the next one | `reservations_skip_zero` (bmc::sel) |
 //! | helper program | `--program-timeout` | `a_program_that_takes_too_long_is_ended_with_all_its_children` (host::shell) |
 //! | SOL port that is lost | 0.25 to 10 s | `a_tcp_port_carries_bytes_and_comes_back_after_a_loss` (host::sol_port) |
-//! | serial channel that connects out | 1 to 10 s | `an_outgoing_connection_is_made_again` (host::serial_peer) |
+//! | serial channel that connects out | 1 s, up to 10 s while it is refused | `an_outgoing_connection_is_made_again` (host::serial_peer) |
 
 use super::*;
 
