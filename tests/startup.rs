@@ -66,6 +66,41 @@ fn help_and_usage() {
 }
 
 #[test]
+fn a_ping_says_whether_every_channel_answers() {
+    let (bench, port) = small("");
+    let ping = || {
+        let mut simulator = ours(&bench, &["--ping", "-c", "lan.conf"], Stdin::Null);
+        (status_of(&mut simulator), simulator)
+    };
+    let (status, asked) = ping();
+    assert_eq!(status, 1, "nobody is there\n{}", asked.report());
+    assert_complains(&asked, &format!("LAN channel 1 of MC 0x20 at 127.0.0.1:{port}: "));
+
+    let running = Simulator::start_default(Subject::under_test(), &bench, port);
+    let (status, asked) = ping();
+    assert_eq!(status, 0, "{}", asked.report());
+    assert!(asked.stdout.text().contains(&format!("127.0.0.1:{port} answers")), "{}", asked.report());
+
+    // One channel more, and nobody behind it but a socket that says nothing.
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    let silent_port = silent.local_addr().expect("its address").port();
+    let conf = bench.read("lan.conf");
+    bench.write("lan.conf", format!("{conf}\nstartlan 2\n  addr 127.0.0.1 {silent_port}\nendlan\n"));
+    let start = std::time::Instant::now();
+    let (status, asked) = ping();
+    assert_eq!(status, 1, "{}", asked.report());
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert_complains(&asked, &format!("127.0.0.1:{silent_port}: no answer"));
+    running.stop();
+    assert_eq!(ping().0, 1);
+
+    bench.write("lan.conf", "nonsense\n");
+    let (status, asked) = ping();
+    assert_eq!(status, 1);
+    assert_complains(&asked, "lan.conf:1:1");
+}
+
+#[test]
 fn version_checks_the_configuration() {
     let (bench, _) = small("");
     for subject in [Subject::Original, Subject::under_test()] {

@@ -11,6 +11,7 @@ complete -c ipmi_sim -l ready-line -d 'Print `ipmi_sim NAME is ready` on standar
 complete -c ipmi_sim -s d -l debug -d 'Log more: once raw packets, twice messages by name, three times both, four times serial over LAN. RUST_LOG (error, warn, info, debug) sets what standard error gets of it'
 complete -c ipmi_sim -l check -d 'Check both files, report, and exit with status 0 or 1'
 complete -c ipmi_sim -l strict -d 'Refuse to start when a command fails or something cannot be done as written'
+complete -c ipmi_sim -l ping -d 'Ask whether a running program answers on every LAN channel of the configuration, and exit with status 0 or 1 within a second'
 complete -c ipmi_sim -s v -l version -d 'Print the version, check the configuration file and exit'
 complete -c ipmi_sim -s ? -l help -d 'Print this text and exit'
 complete -c ipmi_sim -l usage -d 'Print a short usage and exit'

@@ -14,6 +14,7 @@ pub mod lan;
 pub mod options;
 pub mod pcap;
 pub mod pid_file;
+pub mod ping;
 pub mod places;
 pub mod script;
 pub mod service;

@@ -9,7 +9,7 @@ use clap::{ArgAction, Parser, ValueHint};
 const USAGE: &str = "[-c|--config-file FILE] [-f|--command-file FILE] [-x|--command-string CMD]
         [-s|--state-dir DIR] [-p|--nopersist] [-n|--nostdio] [--pid-file FILE]
         [--ready-line] [-d|--debug] [--pcap FILE] [--program-timeout SECONDS]
-        [-v|--version] [--check] [--strict] [-?|--help] [--usage] [CONFIG]";
+        [-v|--version] [--check] [--strict] [--ping] [-?|--help] [--usage] [CONFIG]";
 
 /// What `--help` says behind the options.
 const AFTER_HELP: &str = "\
@@ -28,6 +28,7 @@ Examples:
   ipmi_sim -c lan.conf -f sim.emu -s state     with a console: try `help`, leave with `quit`
   ipmi_sim -n --pid-file /run/ipmi_sim.pid     as a service, files from /etc/ipmi
   ipmi_sim --check -c lan.conf -f sim.emu      say what is wrong in the files
+  ipmi_sim --ping                              does it answer? For health checks
   ipmi_sim -n -dd -c lan.conf                  show every message by name
   ipmi_sim -n -c lan.conf --pcap lan.pcap      record LAN traffic for Wireshark
 
@@ -156,6 +157,11 @@ pub struct Options {
     /// Refuse to start when a command fails or something cannot be done as written
     #[arg(help_heading = "Checking", long = "strict", overrides_with = "strict")]
     pub strict: bool,
+
+    /// Ask whether a running program answers on every LAN channel of
+    /// the configuration, and exit with status 0 or 1 within a second
+    #[arg(verbatim_doc_comment, help_heading = "Checking", long = "ping", overrides_with = "ping")]
+    pub ping: bool,
 
     /// Print the version, check the configuration file and exit
     #[arg(help_heading = "Checking", short = 'v', long = "version", overrides_with = "version")]

@@ -20,7 +20,7 @@ use super::script::{Script, read_command_file};
 use super::service::{Environment, Service};
 use super::syslog::Syslog;
 use super::terminal::{Input, Streams};
-use super::{Ending, clock, configuration, dry_run, pcap};
+use super::{Ending, clock, configuration, dry_run, pcap, ping};
 use crate::config::model::{Address, Config};
 use crate::host::jobs::{StateWriter, remove_leftover};
 use crate::ipmi::Random;
@@ -62,6 +62,9 @@ pub fn run(options: &Options) -> Ending {
 
 fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     let path = options.configuration().cloned().unwrap_or_else(|| places.configuration_file());
+    if options.ping {
+        return ask(&path).map(|()| Ending::Status(0));
+    }
     let config = read_configuration(&path, options.strict)?;
     if options.version {
         return Ok(Ending::Status(0));
@@ -126,6 +129,28 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     runtime.shutdown_timeout(Duration::from_millis(50));
     drop(pid_file);
     Ok(ending)
+}
+
+/// `--ping`: asks the system that runs with this configuration. Its warnings were told when
+/// it was started.
+fn ask(path: &Path) -> Result<(), Stop> {
+    let read = configuration::read(path, false);
+    let Some(config) = read.config else {
+        read.findings.iter().for_each(|finding| complain(finding));
+        return Err(Stop(1));
+    };
+    let targets = ping::targets(&config).map_err(|text| stop(&text))?;
+    let mut silent = false;
+    for (target, answer) in targets.iter().zip(ping::ask(&targets)) {
+        match answer {
+            Ok(()) => println!("{target} answers"),
+            Err(why) => {
+                complain(&format!("{target}: {why}"));
+                silent = true;
+            }
+        }
+    }
+    if silent { Err(Stop(1)) } else { Ok(()) }
 }
 
 fn stop(text: &str) -> Stop {

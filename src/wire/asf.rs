@@ -17,8 +17,10 @@ pub const IANA: [u8; 4] = 4542u32.to_be_bytes();
 pub const PRESENCE_PING: u8 = 0x80;
 /// Message type of a presence pong.
 pub const PRESENCE_PONG: u8 = 0x40;
+/// Supported entities: IPMI.
+const SUPPORTS_IPMI: u8 = 0x80;
 /// Supported entities: IPMI, and ASF version 1.0.
-const ENTITIES: u8 = 0x81;
+const ENTITIES: u8 = SUPPORTS_IPMI | 0x01;
 
 /// A presence ping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +55,17 @@ pub struct Pong {
 }
 
 impl Pong {
+    /// Reads what is behind the RMCP header. A pong of a system without IPMI is an error.
+    pub fn parse(message: &[u8]) -> Result<Self, Error> {
+        let &[i0, i1, i2, i3, kind, tag, _reserved, _length] = array_at(message, 0)?;
+        // OEM enterprise number, OEM data, entities, interactions, reserved.
+        let &[_, _, _, _, _, _, _, _, entities, _, _, _, _, _, _, _] = array_at(message, 8)?;
+        if [i0, i1, i2, i3] != IANA || kind != PRESENCE_PONG || entities & SUPPORTS_IPMI == 0 {
+            return Err(Error::Unknown);
+        }
+        Ok(Self { tag })
+    }
+
     /// Appends the message.
     pub fn emit(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&IANA);
@@ -115,6 +128,8 @@ mod tests {
     fn pong_as_the_original_sends_it() {
         let mut out = Vec::new();
         Pong { tag: 0x2a }.emit(&mut out);
+        assert_eq!(Pong::parse(&out), Ok(Pong { tag: 0x2a }));
+        assert_eq!(Pong::parse(&out[..23]), Err(Error::Truncated));
         assert_eq!(out, hex!("000011be 402a0010 000011be 00000000 8100 000000000000"));
     }
 }

@@ -1,0 +1,184 @@
+//! `--ping`: do the BMCs of a configuration answer? For health checks of containers and
+//! service managers, where no client is at hand.
+//!
+//! Asks every LAN channel of lan.conf with an ASF presence ping (IPMI 2.0 section 13.2.3,
+//! `lan-protocol.md` section 2.1) and waits for the pong. Starts nothing, changes nothing.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crate::config::model::Config;
+use crate::store::directory::message;
+use crate::wire::{asf, rmcp};
+
+/// How often a channel is asked before it counts as silent.
+const ROUNDS: u8 = 3;
+/// How long each time is waited for all channels together; three times this is less than a second.
+const ROUND: Duration = Duration::from_millis(300);
+/// Room for a pong, which has 28 bytes.
+const PONG: usize = 64;
+
+/// A LAN channel to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// IPMB address of its controller.
+    pub controller: u8,
+    /// Channel number.
+    pub channel: u8,
+    /// Where it listens; loopback for a channel that listens everywhere.
+    pub address: SocketAddr,
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "LAN channel {} of MC 0x{:02x} at {}", self.channel, self.controller, self.address)
+    }
+}
+
+/// The LAN channels of a configuration whose names were looked up.
+///
+/// # Errors
+/// None has an address, or one has port 0, which stands for any.
+pub fn targets(config: &Config) -> Result<Vec<Target>, String> {
+    let mut targets = Vec::new();
+    for controller in &config.controllers {
+        for lan in &controller.lans {
+            let Some((first, second)) = lan.address.as_ref().and_then(|address| address.literals()) else { continue };
+            for address in std::iter::once(first).chain(second) {
+                let target =
+                    Target { controller: controller.address, channel: lan.channel, address: reachable(address) };
+                if address.port() == 0 {
+                    return Err(format!("{target}: port 0 is any, nobody knows which"));
+                }
+                targets.push(target);
+            }
+        }
+    }
+    if targets.is_empty() { Err("no LAN channel has an address that could be asked".into()) } else { Ok(targets) }
+}
+
+/// Where a socket on this address is reached from this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Asks all channels and waits less than a second. One entry per target, in order: the text
+/// says why there was no answer.
+pub fn ask(targets: &[Target]) -> Vec<Result<(), String>> {
+    let sockets: Vec<io::Result<UdpSocket>> = targets.iter().map(|target| open(target.address)).collect();
+    let mut answers: Vec<Result<(), String>> = vec![Err("no answer".into()); targets.len()];
+    let start = Instant::now();
+    for round in 1..=ROUNDS {
+        let end = start + ROUND * u32::from(round);
+        for (socket, answer) in sockets.iter().zip(&answers) {
+            if let (Ok(socket), Err(_)) = (socket, answer) {
+                // What cannot be sent is not answered, and the reason comes with the wait.
+                let _ = socket.send(&ping(round));
+            }
+        }
+        for (socket, answer) in sockets.iter().zip(&mut answers).filter(|(_, answer)| answer.is_err()) {
+            *answer = match socket {
+                Ok(socket) => wait(socket, end),
+                Err(error) => Err(message(error)),
+            };
+        }
+        if answers.iter().all(Result::is_ok) {
+            break;
+        }
+        // Who refuses at once may just be starting.
+        std::thread::sleep(end.saturating_duration_since(Instant::now()));
+    }
+    answers
+}
+
+fn open(address: SocketAddr) -> io::Result<UdpSocket> {
+    let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(address)?;
+    Ok(socket)
+}
+
+fn ping(tag: u8) -> Vec<u8> {
+    let mut datagram = Vec::with_capacity(12);
+    rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: rmcp::Class::Asf }.emit(&mut datagram);
+    asf::Ping { tag }.emit(&mut datagram);
+    datagram
+}
+
+/// Waits for a pong; other datagrams do not count.
+fn wait(socket: &UdpSocket, end: Instant) -> Result<(), String> {
+    let mut datagram = [0; PONG];
+    loop {
+        // Zero would be for ever.
+        let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let received = socket.set_read_timeout(Some(left)).and_then(|()| socket.recv(&mut datagram));
+        match received {
+            Ok(length) if datagram.get(..length).is_some_and(is_pong) => return Ok(()),
+            Ok(_) if Instant::now() < end => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Ok(_) => return Err("no answer".into()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Err("no answer".into());
+            }
+            Err(error) => return Err(message(&error)),
+        }
+    }
+}
+
+/// A pong that says there is IPMI.
+fn is_pong(datagram: &[u8]) -> bool {
+    let Ok(header) = rmcp::Repr::parse(datagram) else { return false };
+    header.class == rmcp::Class::Asf
+        && datagram.get(rmcp::HEADER_LENGTH..).is_some_and(|rest| asf::Pong::parse(rest).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::lan_conf;
+
+    fn of(text: &str) -> Result<Vec<Target>, String> {
+        let (config, findings) = lan_conf::parse("lan.conf", text.as_bytes());
+        targets(&config.unwrap_or_else(|| panic!("{findings:?}")))
+    }
+
+    #[test]
+    fn every_lan_channel_is_asked_where_it_is_reached() {
+        let all = of("name \"x\"\nset_working_mc 0x20\nstartlan 1\naddr 0.0.0.0 9623\nendlan\n\
+             startlan 2\naddr :: 9624\nendlan\nset_working_mc 0x30\nstartlan 1\naddr 127.0.0.7 9625\nendlan\n");
+        let all: Vec<String> = all.unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            all,
+            [
+                "LAN channel 1 of MC 0x20 at 127.0.0.1:9623",
+                "LAN channel 2 of MC 0x20 at [::1]:9624",
+                "LAN channel 1 of MC 0x30 at 127.0.0.7:9625"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_no_health() {
+        assert!(of("name \"x\"\n").is_err());
+        assert!(of("name \"x\"\nstartlan 1\nendlan\n").is_err());
+        assert!(of("name \"x\"\nstartlan 1\naddr 0.0.0.0 0\nendlan\n").unwrap_err().contains("port 0"));
+    }
+
+    #[test]
+    fn only_a_pong_with_ipmi_is_an_answer() {
+        let mut pong = Vec::new();
+        rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: rmcp::Class::Asf }.emit(&mut pong);
+        let mut farewell = pong.clone();
+        asf::Pong { tag: 1 }.emit(&mut pong);
+        asf::Farewell.emit(&mut farewell);
+        assert!(is_pong(&pong));
+        assert!(!is_pong(&farewell) && !is_pong(&ping(1)) && !is_pong(&[]));
+        assert!(!(0..pong.len()).any(|length| is_pong(&pong[..length])));
+    }
+}
