@@ -37,5 +37,5 @@ export PATH
 sh tests/guest/kernel.sh "${CARGO_TARGET_DIR:-target}/tmp/guest-kernel" || true
 
 # The build says what is wrong before any test runs.
-cargo build --all-targets
+cargo build --workspace --all-targets
 cargo test "$@"

@@ -1,6 +1,7 @@
 //! A datagram's way through the simulator allocates nothing: all its buffers are used again.
 
-#[path = "../benches/client/mod.rs"]
+#[path = "../compat/bench/src/client.rs"]
+#[allow(dead_code)]
 mod client;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use client::{ADMINISTRATOR, Client, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, SystemRandom};
+use client::{ADMINISTRATOR, APP, Client, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, SystemRandom, Way};
 use ipmi_sim::config::command::statements;
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::ipmi::Moment;
@@ -61,7 +62,7 @@ impl Rig {
     }
 
     fn ask(&mut self, client: &mut Client, seq: u8, cmd: u8, data: &[u8], packet: &mut Vec<u8>, answer: &mut Vec<u8>) {
-        client.request(seq, cmd, data, packet);
+        client.request(seq, APP, cmd, data, packet);
         answer.clear();
         self.datagram(packet, answer);
         assert_eq!(client.answer(answer).expect("an answer"), seq);
@@ -72,7 +73,7 @@ impl Rig {
 fn a_request_in_a_session_allocates_nothing() {
     for suite in [3, 17, 2, 8, 12] {
         let mut rig = Rig::new();
-        let mut client = Client::login(suite, "admin", "admin", |datagram| {
+        let mut client = Client::login(Way::Suite(suite), "admin", "admin", |datagram| {
             let mut answer = Vec::new();
             rig.datagram(&mut datagram.to_vec(), &mut answer);
             Ok(answer)

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use ipmi_sim::crypto::auth_code::Algorithm;
 use ipmi_sim::crypto::rakp::{Dialect, Exchange};
-use ipmi_sim::crypto::{Cipher, Secret, Signer, Suite};
+use ipmi_sim::crypto::{Secret, Suite};
+use ipmi_sim::lan::packet::{Keys, code15, outside_sessions, seal15};
 use ipmi_sim::wire::ipmb::{Message, REMOTE_CONSOLE};
 use ipmi_sim::wire::rakp::{Algorithms, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, Status};
 use ipmi_sim::wire::session15::{self, AuthType};
@@ -21,7 +21,7 @@ pub struct Account {
 
 enum Protection {
     Ipmi15 { auth_type: AuthType, password: Secret<16> },
-    RmcpPlus { console_id: u32, signer: Option<Box<Signer>>, cipher: Option<Box<Cipher>>, dice: Dice },
+    RmcpPlus { console_id: u32, keys: Box<Keys>, dice: Dice },
 }
 
 /// A session.
@@ -120,9 +120,8 @@ impl Handshake {
         let password = Secret::new(padded(self.account.password));
         let key = if self.with_key { Secret::new(*BMC_KEY) } else { password.clone() };
         let mut key = self.exchange().session_key(&key);
-        let signer = Signer::new(self.suite.integrity, key.as_mut(), Dialect::Common, &password).map(Box::new);
-        let cipher = Cipher::new(self.suite.confidentiality, key.as_mut(), Dialect::Common).map(Box::new);
-        let protection = Protection::RmcpPlus { console_id: self.console_id, signer, cipher, dice: Dice(99) };
+        let keys = Keys::new(self.suite, key.as_mut(), Dialect::Common, &password).expect("keys of a suite");
+        let protection = Protection::RmcpPlus { console_id: self.console_id, keys: Box::new(keys), dice: Dice(99) };
         Client { session: self.bmc_id, from: self.from, sequence: 1, rq_seq: 0, sure: true, protection }
     }
 }
@@ -198,27 +197,9 @@ impl Client {
                 let header = session15::Header { auth_type: *auth_type, sequence, session_id: self.session };
                 packet15(header, password, payload)
             }
-            Protection::RmcpPlus { signer, cipher, dice, .. } => {
-                let mut out = vec![6, 0, 0xff, 7];
-                let header = session20::Header {
-                    encrypted: cipher.is_some(),
-                    authenticated: signer.is_some(),
-                    session_id: self.session,
-                    sequence,
-                    ..session20::Header::sessionless(kind)
-                };
-                header.emit(&mut out);
-                let start = out.len();
-                out.extend_from_slice(payload);
-                if let Some(cipher) = cipher {
-                    cipher.encrypt(start, dice, &mut out);
-                }
-                session20::set_payload_length(&mut out[4..]);
-                if let Some(signer) = signer {
-                    session20::emit_trailer(out.len() - start, &mut out);
-                    let code = signer.code(&out[4..]);
-                    out.extend_from_slice(code.bytes());
-                }
+            Protection::RmcpPlus { keys, dice, .. } => {
+                let mut out = Vec::new();
+                keys.seal(self.session, sequence, kind, dice, &mut out, |out| out.extend_from_slice(payload));
                 out
             }
         }
@@ -226,7 +207,8 @@ impl Client {
 
     /// Signs a packet anew whose bytes were changed in front of the code.
     pub fn sign_again(&mut self, packet: &mut [u8]) {
-        if let Protection::RmcpPlus { signer: Some(signer), .. } = &mut self.protection
+        if let Protection::RmcpPlus { keys, .. } = &mut self.protection
+            && let Some(signer) = &mut keys.signer
             && let Some(end) = packet.len().checked_sub(signer.length()).filter(|end| *end > 4)
         {
             let code = signer.code(&packet[4..end]);
@@ -249,7 +231,8 @@ impl Client {
                 }
                 Some(packet.message.to_vec())
             }
-            Protection::RmcpPlus { console_id, signer, cipher, .. } => {
+            Protection::RmcpPlus { console_id, keys, .. } => {
+                let Keys { signer, cipher } = &mut **keys;
                 let header = session20::Header::parse(packet).ok()?;
                 let in_session = matches!(header.payload_type, PayloadType::Ipmi | PayloadType::Sol);
                 if header.session_id != *console_id || !in_session || !self.sure {
@@ -297,28 +280,15 @@ pub fn sessionless15(netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
 
 /// A payload in RMCP+ format outside sessions.
 pub fn sessionless20(kind: PayloadType, payload: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut out = vec![6, 0, 0xff, 7];
-    session20::Header::sessionless(kind).emit(&mut out);
-    payload(&mut out);
-    session20::set_payload_length(&mut out[4..]);
+    let mut out = Vec::new();
+    outside_sessions(kind, &mut out, payload);
     out
 }
 
 fn packet15(header: session15::Header, password: &Secret<16>, message: &[u8]) -> Vec<u8> {
-    let code = code15(header, password, message);
-    let mut out = vec![6, 0, 0xff, 7];
-    session15::Packet { header, code: code.as_ref(), message }.emit(&mut out);
+    let mut out = Vec::new();
+    seal15(header, password, message, &mut out);
     out
-}
-
-fn code15(header: session15::Header, password: &Secret<16>, message: &[u8]) -> Option<[u8; 16]> {
-    let algorithm = match header.auth_type {
-        AuthType::None => return None,
-        AuthType::Md2 => Algorithm::Md2,
-        AuthType::Md5 => Algorithm::Md5,
-        AuthType::Straight => Algorithm::Straight,
-    };
-    Some(algorithm.code(password, header.session_id, header.sequence, message))
 }
 
 /// Completion code and data of an answer in IPMI 1.5 format.

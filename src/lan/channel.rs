@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 
 use super::duplicate::{Again, Finding, reply_to};
 use super::half_open::{Login, Logins, Step};
-use super::session::{RMCP, Session};
+use super::packet::RMCP;
+use super::session::Session;
 use super::throttle::{LogLimit, Throttle};
 use super::window::Verdict;
 use super::{Authority, Event, LanUser, Outbox, Received, ReplyTo, Settings};

@@ -11,6 +11,7 @@ mod channel;
 mod duplicate;
 mod half_open;
 mod ipmi15;
+pub mod packet;
 mod policy;
 mod rmcp_plus;
 mod session;

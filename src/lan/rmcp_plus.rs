@@ -9,7 +9,8 @@
 use super::channel::{Call, Dropped, LanChannel};
 use super::duplicate::Recent;
 use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Step};
-use super::session::{Link, LoginAnswer, Protection, RMCP, RmcpPlus, Session};
+use super::packet::outside_sessions;
+use super::session::{Link, LoginAnswer, Protection, RmcpPlus, Session};
 use super::window::{Verdict, Window};
 use super::{Received, policy};
 use crate::crypto::mac::Tag;
@@ -20,7 +21,7 @@ use crate::ipmi::Privilege;
 use crate::wire::rakp::{
     Algorithms, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, Status, emit_error,
 };
-use crate::wire::session20::{HEADER_LENGTH, Header, PayloadType, set_payload_length};
+use crate::wire::session20::{HEADER_LENGTH, Header, PayloadType};
 use crate::wire::sol;
 
 impl LanChannel {
@@ -342,13 +343,7 @@ fn known<A>(value: Option<u8>, from_wire: impl Fn(u8) -> Option<A>, unknown: Sta
 
 /// Sends a payload outside sessions.
 pub(super) fn send(call: &mut Call<'_>, payload_type: PayloadType, payload: impl FnOnce(&mut Vec<u8>)) {
-    call.out.datagram(call.from, |out| {
-        RMCP.emit(out);
-        let packet = out.len();
-        Header::sessionless(payload_type).emit(out);
-        payload(out);
-        set_payload_length(&mut out[packet..]);
-    });
+    call.out.datagram(call.from, |out| outside_sessions(payload_type, out, payload));
 }
 
 fn refusal(status: Status) -> &'static str {

@@ -4,17 +4,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::duplicate::Recent;
+use super::packet::{Keys, code_algorithm, seal15};
 use super::window::Window;
-use crate::crypto::auth_code::Algorithm;
 use crate::crypto::mac::Tag;
 use crate::crypto::rakp::{Dialect, SessionKey};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
-use crate::crypto::{Cipher, Secret, Signer, Suite};
+use crate::crypto::{Secret, Signer, Suite};
 use crate::ipmi::{Moment, Privilege, Random};
 use crate::lan::Outbox;
+use crate::wire::ipmb;
 use crate::wire::session15::{self, AuthType};
-use crate::wire::session20::{self, PayloadType};
-use crate::wire::{ipmb, rmcp};
+use crate::wire::session20::PayloadType;
 
 /// How long a session lives without an authenticated packet. `lan-protocol.md` section 4.4.
 const SESSION_LIFE: Duration = Duration::from_secs(30);
@@ -91,31 +91,6 @@ pub(super) struct RmcpPlus {
     /// Keys of the other dialect, until the first packet shows which the
     /// client uses ([`Dialect`]).
     pub(super) alternative: Option<Keys>,
-}
-
-/// Keyed algorithms of an RMCP+ session.
-pub(super) struct Keys {
-    /// Integrity.
-    pub(super) signer: Option<Signer>,
-    /// Confidentiality.
-    pub(super) cipher: Option<Cipher>,
-}
-
-impl Keys {
-    /// Keys for a suite; `None` if an algorithm of the suite could not be keyed, which
-    /// must end the login rather than leave the session without it.
-    pub(super) fn new(
-        suite: &Suite,
-        mut key: Option<&mut SessionKey>,
-        dialect: Dialect,
-        password: &Secret<20>,
-    ) -> Option<Self> {
-        let signer = Signer::new(suite.integrity, key.as_deref_mut(), dialect, password);
-        let cipher = Cipher::new(suite.confidentiality, key, dialect);
-        let complete = signer.is_some() == (suite.integrity != Integrity::None)
-            && cipher.is_some() == (suite.confidentiality != Confidentiality::None);
-        complete.then_some(Self { signer, cipher })
-    }
 }
 
 impl RmcpPlus {
@@ -258,44 +233,11 @@ impl Link {
             }
             Protection::RmcpPlus(plus) => {
                 let RmcpPlus { console_id, keys, .. } = &mut **plus;
-                let header = session20::Header {
-                    encrypted: keys.cipher.is_some(),
-                    authenticated: keys.signer.is_some(),
-                    session_id: *console_id,
-                    sequence,
-                    ..session20::Header::sessionless(payload_type)
-                };
                 out.datagram(to, |out| {
-                    RMCP.emit(out);
-                    let packet = out.len();
-                    header.emit(out);
-                    let start = out.len();
-                    out.extend_from_slice(payload);
-                    if let Some(cipher) = &keys.cipher {
-                        cipher.encrypt(start, random, out);
-                    }
-                    session20::set_payload_length(&mut out[packet..]);
-                    if let Some(signer) = &mut keys.signer {
-                        session20::emit_trailer(out.len() - start, out);
-                        let code = signer.code(&out[packet..]);
-                        out.extend_from_slice(code.bytes());
-                    }
+                    keys.seal(*console_id, sequence, payload_type, random, out, |out| out.extend_from_slice(payload));
                 });
             }
         }
-    }
-}
-
-/// The RMCP header of everything that is not ASF.
-pub(super) const RMCP: rmcp::Repr = rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: rmcp::Class::Ipmi };
-
-/// How an authentication type makes codes.
-fn code_algorithm(auth_type: AuthType) -> Option<Algorithm> {
-    match auth_type {
-        AuthType::None => None,
-        AuthType::Md2 => Some(Algorithm::Md2),
-        AuthType::Md5 => Some(Algorithm::Md5),
-        AuthType::Straight => Some(Algorithm::Straight),
     }
 }
 
@@ -317,10 +259,5 @@ pub(super) fn send_ipmi15(
     message: &[u8],
     out: &mut Outbox,
 ) {
-    let code = code_algorithm(header.auth_type)
-        .map(|algorithm| algorithm.code(password, header.session_id, header.sequence, message));
-    out.datagram(to, |out| {
-        RMCP.emit(out);
-        session15::Packet { header, code: code.as_ref(), message }.emit(out);
-    });
+    out.datagram(to, |out| seal15(header, password, message, out));
 }

@@ -6,8 +6,8 @@
 
 use super::channel::{Call, Dropped, LanChannel, empty_reply};
 use super::half_open::{CHALLENGE_LIFE, Challenge, Login, Step};
+use super::packet::RMCP;
 use super::rmcp_plus::send;
-use super::session::RMCP;
 use super::{Authority, Neighbour, policy};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity, SUITES};
 use crate::ipmi::{CompletionCode, Privilege, Reply, netfn};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::packet::{Keys, code15, outside_sessions, seal15};
 use super::{Authority, Event, LanChannel, LanUser, Neighbour, Outbox, Received, ReplyTo, Settings};
-use crate::crypto::auth_code::Algorithm;
 use crate::crypto::rakp::{Dialect, Exchange};
-use crate::crypto::{Cipher, Secret, Signer, Suite};
+use crate::crypto::{Secret, Suite};
 use crate::ipmi::{AuthTypes, Moment, Origin, Privilege, Random};
 use crate::wire::ipmb::Message;
 use crate::wire::rakp::{Algorithms, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, Status};
@@ -288,21 +288,19 @@ pub(crate) fn one(mut datagrams: Vec<Vec<u8>>) -> Vec<u8> {
 /// A message in IPMI 1.5 format outside sessions.
 pub(crate) fn sessionless15(netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
     let header = session15::Header { auth_type: AuthType::None, sequence: 0, session_id: 0 };
-    packet15(header, None, &request(0, netfn, cmd, data))
+    packet15(header, &Secret::new([0; 16]), &request(0, netfn, cmd, data))
 }
 
-fn packet15(header: session15::Header, code: Option<[u8; 16]>, message: &[u8]) -> Vec<u8> {
-    let mut out = vec![6, 0, 0xff, 7];
-    session15::Packet { header, code: code.as_ref(), message }.emit(&mut out);
+fn packet15(header: session15::Header, password: &Secret<16>, message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    seal15(header, password, message, &mut out);
     out
 }
 
 /// A payload in RMCP+ format outside sessions.
 pub(crate) fn sessionless20(payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
-    let mut out = vec![6, 0, 0xff, 7];
-    session20::Header::sessionless(payload_type).emit(&mut out);
-    out.extend_from_slice(payload);
-    session20::set_payload_length(&mut out[4..]);
+    let mut out = Vec::new();
+    outside_sessions(payload_type, &mut out, |out| out.extend_from_slice(payload));
     out
 }
 
@@ -356,7 +354,7 @@ pub(crate) struct Client {
 
 enum Protection {
     Ipmi15 { auth_type: AuthType, password: Secret<16> },
-    RmcpPlus { console_id: u32, signer: Option<Box<Signer>>, cipher: Option<Box<Cipher>>, dice: Dice },
+    RmcpPlus { console_id: u32, keys: Box<Keys>, dice: Dice },
 }
 
 /// How to log in by RMCP+.
@@ -528,8 +526,7 @@ impl Handshake20 {
             limit: 0,
             protection: Protection::RmcpPlus {
                 console_id: self.login.console_id,
-                signer: Signer::new(suite.integrity, key.as_mut(), dialect, &self.password()).map(Box::new),
-                cipher: Cipher::new(suite.confidentiality, key.as_mut(), dialect).map(Box::new),
+                keys: Box::new(Keys::new(suite, key.as_mut(), dialect, &self.password()).unwrap()),
                 dice: Dice(99),
             },
         }
@@ -579,7 +576,7 @@ impl Login15 {
         data.extend_from_slice(&self.outbound.to_le_bytes());
         let message = request(3, 6, 0x3a, &data);
         let header = session15::Header { auth_type: self.auth_type, sequence: 0, session_id: id };
-        packet15(header, self.code(header, &message), &message)
+        packet15(header, &Secret::new(padded(self.password)), &message)
     }
 
     fn code(&self, header: session15::Header, message: &[u8]) -> Option<[u8; 16]> {
@@ -617,16 +614,6 @@ impl Login15 {
     }
 }
 
-fn code15(header: session15::Header, password: &Secret<16>, message: &[u8]) -> Option<[u8; 16]> {
-    let algorithm = match header.auth_type {
-        AuthType::None => return None,
-        AuthType::Md2 => Algorithm::Md2,
-        AuthType::Md5 => Algorithm::Md5,
-        AuthType::Straight => Algorithm::Straight,
-    };
-    Some(algorithm.code(password, header.session_id, header.sequence, message))
-}
-
 impl Client {
     /// A packet with the next sequence number.
     pub(crate) fn packet(&mut self, payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
@@ -639,29 +626,11 @@ impl Client {
         match &mut self.protection {
             Protection::Ipmi15 { auth_type, password } => {
                 let header = session15::Header { auth_type: *auth_type, sequence, session_id: self.session };
-                packet15(header, code15(header, password, payload), payload)
+                packet15(header, password, payload)
             }
-            Protection::RmcpPlus { signer, cipher, dice, .. } => {
-                let mut out = vec![6, 0, 0xff, 7];
-                session20::Header {
-                    encrypted: cipher.is_some(),
-                    authenticated: signer.is_some(),
-                    session_id: self.session,
-                    sequence,
-                    ..session20::Header::sessionless(payload_type)
-                }
-                .emit(&mut out);
-                let start = out.len();
-                out.extend_from_slice(payload);
-                if let Some(cipher) = cipher {
-                    cipher.encrypt(start, dice, &mut out);
-                }
-                session20::set_payload_length(&mut out[4..]);
-                if let Some(signer) = signer {
-                    session20::emit_trailer(out.len() - start, &mut out);
-                    let code = signer.code(&out[4..]);
-                    out.extend_from_slice(code.bytes());
-                }
+            Protection::RmcpPlus { keys, dice, .. } => {
+                let mut out = Vec::new();
+                keys.seal(self.session, sequence, payload_type, dice, &mut out, |out| out.extend_from_slice(payload));
                 out
             }
         }
@@ -669,7 +638,9 @@ impl Client {
 
     /// Appends the code of a packet that has everything else.
     pub(crate) fn sign(&mut self, packet: &mut Vec<u8>) {
-        if let Protection::RmcpPlus { signer: Some(signer), .. } = &mut self.protection {
+        if let Protection::RmcpPlus { keys, .. } = &mut self.protection
+            && let Some(signer) = &mut keys.signer
+        {
             let code = signer.code(&packet[4..]);
             packet.extend_from_slice(code.bytes());
         }
@@ -700,7 +671,8 @@ impl Client {
                 assert_eq!(packet.code.copied(), code15(packet.header, password, packet.message));
                 (packet.header.sequence, PayloadType::Ipmi, packet.message.to_vec())
             }
-            Protection::RmcpPlus { console_id, signer, cipher, .. } => {
+            Protection::RmcpPlus { console_id, keys, .. } => {
+                let Keys { signer, cipher } = &mut **keys;
                 let header = session20::Header::parse(packet).unwrap();
                 assert_eq!(header.session_id, *console_id);
                 assert_eq!((header.authenticated, header.encrypted), (signer.is_some(), cipher.is_some()));

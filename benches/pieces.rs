@@ -1,0 +1,264 @@
+//! What the pieces of the simulator take, without a socket: `cargo bench`, or
+//! `cargo bench --bench pieces -- NAME` for some of them.
+//!
+//! The largest files are those of a collection that is not part of this repository
+//! (`IPMI_SIM_CORPUS`, or beside the checkout); without it the largest examples.
+
+#[path = "../compat/bench/src/client.rs"]
+#[allow(dead_code)]
+mod client;
+#[path = "../tests/support/corpus.rs"]
+mod corpus;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use client::{ADMINISTRATOR, APP, Client, GET_DEVICE_ID, Received, SET_SESSION_PRIVILEGE_LEVEL, SystemRandom, Way};
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+use ipmi_sim::config::command::{Variables, statements};
+use ipmi_sim::config::lan_conf;
+use ipmi_sim::ipmi::Moment;
+use ipmi_sim::sim::{Effect, Effects, HostJob, HostResult, LanId, Persistence, Simulator};
+use ipmi_sim::store::directory::StateDirectory;
+
+const LAN: LanId = LanId { mc: 0x20, channel: 1 };
+const STORAGE: u8 = 0x0a;
+const RESERVE_SEL: u8 = 0x42;
+const ADD_SEL_ENTRY: u8 = 0x44;
+const CLEAR_SEL: u8 = 0x47;
+const GET_SDR: u8 = 0x23;
+/// Entries between two clearings of the log.
+const ENTRIES: u32 = 32;
+
+fn main() {
+    divan::main();
+}
+
+/// Every file below a folder.
+fn files(folder: &Path, out: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.is_dir() { files(&path, out) } else { out.push(path) }
+    }
+}
+
+/// The largest file with this end of its name: of the collection, or of the project.
+fn largest(end: &str) -> (String, Vec<u8>) {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Vec::new();
+    match corpus::collection("wild") {
+        Some(folder) => files(&folder, &mut all),
+        None => ["examples", "compat"].iter().for_each(|folder| files(&project.join(folder), &mut all)),
+    }
+    all.retain(|path| path.to_string_lossy().ends_with(end));
+    let path = all.into_iter().max_by_key(|path| fs::metadata(path).map_or(0, |data| data.len())).expect("a file");
+    let text = fs::read(&path).expect("a readable file");
+    println!("{}: {} bytes", path.file_name().unwrap_or_default().to_string_lossy(), text.len());
+    (path.display().to_string(), text)
+}
+
+fn example(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/minimal").join(name)).expect(name)
+}
+
+/// A simulator without a runtime.
+struct Rig {
+    system: Simulator,
+    now: Moment,
+    from: SocketAddr,
+    effects: Effects,
+    /// Where state is kept.
+    directory: Option<StateDirectory>,
+    answer: Vec<u8>,
+}
+
+impl Rig {
+    fn new(commands: &[u8], directory: Option<StateDirectory>) -> Self {
+        let (config, faults) = lan_conf::parse("lan.conf", &example("lan.conf"));
+        let config = config.unwrap_or_else(|| panic!("{faults:?}"));
+        let persistence = if directory.is_some() { Persistence::On } else { Persistence::Off };
+        let mut rig = Self {
+            system: Simulator::new(config, BTreeMap::new(), persistence, Box::new(SystemRandom::new())),
+            now: Moment::new(Duration::from_secs(1000)),
+            from: "127.0.0.1:4000".parse().expect("an address"),
+            effects: Effects::default(),
+            directory,
+            answer: Vec::new(),
+        };
+        rig.system.begin(rig.now, &mut rig.effects);
+        rig.carry_out();
+        for statement in statements("sim.emu", commands) {
+            rig.system.statement(rig.now, None, &statement, &mut rig.effects);
+            rig.carry_out();
+        }
+        rig.system.started(rig.now, &mut rig.effects).expect("a BMC");
+        rig.carry_out();
+        rig
+    }
+
+    /// Keeps what is sent and writes what is to be kept.
+    fn carry_out(&mut self) {
+        while !self.effects.list.is_empty() {
+            let effects = std::mem::take(&mut self.effects);
+            for effect in &effects.list {
+                match effect {
+                    Effect::Send { start, end, .. } => {
+                        self.answer.clear();
+                        self.answer.extend_from_slice(&effects.bytes[*start..*end]);
+                    }
+                    Effect::Run { job, work: HostJob::SaveState { name, content } } => {
+                        let directory = self.directory.as_ref().expect("a directory for state");
+                        directory.write(name, content).expect("a state file that can be written");
+                        self.system.job_done(self.now, *job, HostResult::Saved(Ok(())), &mut self.effects);
+                    }
+                    _ => {}
+                }
+            }
+            if self.effects.list.is_empty() {
+                self.effects = effects;
+                self.effects.clear();
+            }
+        }
+    }
+
+    fn datagram(&mut self, bytes: &mut [u8]) {
+        self.now = self.now + Duration::from_micros(10);
+        self.system.datagram(self.now, LAN, self.from, bytes, &mut self.effects);
+        self.carry_out();
+        self.system.deadline();
+    }
+
+    fn log_in(&mut self, way: Way) -> Session {
+        let client = Client::login(way, "admin", "admin", |datagram| {
+            self.datagram(&mut datagram.to_vec());
+            Ok(self.answer.clone())
+        });
+        let mut session = Session { client: client.expect("a login"), seq: 0 };
+        session.ask(self, APP, SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR]);
+        session
+    }
+}
+
+struct Session {
+    client: Client,
+    seq: u8,
+}
+
+impl Session {
+    fn request(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+        self.seq = (self.seq + 1) % 64;
+        let mut packet = Vec::new();
+        self.client.request(self.seq, netfn, cmd, data, &mut packet);
+        packet
+    }
+
+    fn ask(&mut self, rig: &mut Rig, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+        let mut packet = self.request(netfn, cmd, data);
+        rig.datagram(&mut packet);
+        match self.client.receive(&mut rig.answer.clone()).expect("an answer") {
+            Received::Answer { code: 0, data, .. } => data.to_vec(),
+            _ => panic!("command {netfn:#04x} {cmd:#04x} is not executed"),
+        }
+    }
+}
+
+/// Check, decrypt, execute Get Device ID, encrypt, sign.
+#[divan::bench(args = ["3", "17", "md5"])]
+fn command(bencher: Bencher<'_, '_>, way: &str) {
+    let mut rig = Rig::new(&example("sim.emu"), None);
+    let mut session = rig.log_in(way.parse().expect("a kind of session"));
+    bencher
+        .counter(ItemsCount::new(1u32))
+        .with_inputs(|| session.request(APP, GET_DEVICE_ID, &[]))
+        .bench_local_refs(|packet| rig.datagram(packet));
+}
+
+/// From Open Session to Close Session, the client's part included.
+#[divan::bench(args = ["3", "17", "md5"])]
+fn login(bencher: Bencher<'_, '_>, way: &str) {
+    let mut rig = Rig::new(&example("sim.emu"), None);
+    let way: Way = way.parse().expect("a kind of session");
+    bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
+        let mut session = rig.log_in(way);
+        let id = session.client.bmc_id.to_le_bytes();
+        session.ask(&mut rig, APP, client::CLOSE_SESSION, &id);
+    });
+}
+
+/// Get SDR for every record of the repository, in a session of suite 3.
+#[divan::bench]
+fn sdr_walk(bencher: Bencher<'_, '_>) {
+    let (_, commands) = largest(".emu");
+    let mut rig = Rig::new(&commands, None);
+    let mut session = rig.log_in(Way::Suite(3));
+    let (mut ids, mut next) = (Vec::new(), [0, 0]);
+    while next != [0xff, 0xff] {
+        let answer = session.ask(&mut rig, STORAGE, GET_SDR, &[0, 0, next[0], next[1], 0, 0xff]);
+        ids.push(next);
+        next = [answer[0], answer[1]];
+    }
+    let count = ids.len();
+    println!("{count} records");
+    let mut walk = || -> Vec<_> {
+        let requests = ids.iter().map(|id| session.request(STORAGE, GET_SDR, &[0, 0, id[0], id[1], 0, 0xff]));
+        requests.collect()
+    };
+    bencher
+        .counter(ItemsCount::new(count))
+        .with_inputs(&mut walk)
+        .bench_local_refs(|packets| packets.iter_mut().for_each(|packet| rig.datagram(packet)));
+}
+
+/// Add SEL Entry into a log of up to 32 entries.
+fn sel_add(bencher: Bencher<'_, '_>, directory: Option<StateDirectory>) {
+    let mut rig = Rig::new(&example("sim.emu"), directory);
+    let session = rig.log_in(Way::Suite(3));
+    let (rig, session) = (RefCell::new(rig), RefCell::new(session));
+    let mut added = 0;
+    bencher
+        .counter(ItemsCount::new(1u32))
+        .with_inputs(|| {
+            let mut session = session.borrow_mut();
+            if added % ENTRIES == 0 {
+                let mut rig = rig.borrow_mut();
+                let reservation = session.ask(&mut rig, STORAGE, RESERVE_SEL, &[]);
+                let clear = [reservation[0], reservation[1], b'C', b'L', b'R', 0xaa];
+                session.ask(&mut rig, STORAGE, CLEAR_SEL, &clear);
+            }
+            added += 1;
+            let entry = [0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 1, 0x59, 1, 2, 3];
+            session.request(STORAGE, ADD_SEL_ENTRY, &entry)
+        })
+        .bench_local_refs(|packet| rig.borrow_mut().datagram(packet));
+}
+
+#[divan::bench(sample_size = ENTRIES)]
+fn sel_add_not_kept(bencher: Bencher<'_, '_>) {
+    sel_add(bencher, None);
+}
+
+/// With the state file written, synced and renamed: the disk's time.
+#[divan::bench(sample_size = ENTRIES, sample_count = 20)]
+fn sel_add_kept(bencher: Bencher<'_, '_>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    sel_add(bencher, Some(StateDirectory::open(folder.path(), "minimal").expect("a directory for state")));
+}
+
+#[divan::bench]
+fn lan_conf_of_the_largest_file(bencher: Bencher<'_, '_>) {
+    let (name, text) = largest("lan.conf");
+    bencher.counter(BytesCount::of_slice(&text)).bench_local(|| lan_conf::parse(&name, &text));
+}
+
+#[divan::bench]
+fn command_file_of_the_largest_file(bencher: Bencher<'_, '_>) {
+    let (name, text) = largest(".emu");
+    bencher.counter(BytesCount::of_slice(&text)).bench_local(|| {
+        let variables = Variables::default();
+        statements(&name, &text).into_iter().filter(|statement| statement.resolve(&variables).is_ok()).count()
+    });
+}

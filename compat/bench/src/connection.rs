@@ -1,0 +1,102 @@
+//! A session with its socket.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use super::client::{ADMINISTRATOR, APP, CLOSE_SESSION, Client, Received, Result, SET_SESSION_PRIVILEGE_LEVEL, Way};
+
+/// How long an answer is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where and as whom to log in.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Target {
+    /// UDP port of the loopback address
+    pub port: u16,
+    /// The kind of session: the number of a cipher suite, or md5 for IPMI 1.5
+    #[arg(long, default_value = "3")]
+    pub way: Way,
+    /// The user
+    #[arg(long, default_value = "admin")]
+    pub user: String,
+    /// The user's password
+    #[arg(long, default_value = "admin")]
+    pub password: String,
+}
+
+impl Target {
+    /// The user of the configuration that [`compare`](super::compare) measures with.
+    pub fn new(port: u16, way: Way) -> Self {
+        Self { port, way, user: "admin".into(), password: "admin".into() }
+    }
+}
+
+/// A socket for a port of the loopback address whose reads end after [`PATIENCE`].
+pub fn connect(port: u16) -> Result<UdpSocket> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect((Ipv4Addr::LOCALHOST, port))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(socket)
+}
+
+/// An open session.
+pub struct Connection {
+    /// Its socket, whose reads end after [`PATIENCE`].
+    pub socket: UdpSocket,
+    /// Its keys and numbers.
+    pub client: Client,
+    packet: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects, logs in and becomes an administrator.
+    pub fn open(target: &Target) -> Result<Self> {
+        Self::open_on(connect(target.port)?, target)
+    }
+
+    /// The same on a socket that is connected.
+    pub fn open_on(socket: UdpSocket, target: &Target) -> Result<Self> {
+        let client = Client::login(target.way, &target.user, &target.password, |datagram| {
+            let mut answer = vec![0; 1024];
+            socket.send(datagram)?;
+            let length = socket.recv(&mut answer).map_err(|error| format!("no answer to a login: {error}"))?;
+            answer.truncate(length);
+            Ok(answer)
+        })?;
+        let mut connection = Self { socket, client, packet: Vec::new() };
+        connection.command(SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR])?;
+        Ok(connection)
+    }
+
+    /// Sends a request of network function App; does not wait.
+    pub fn send(&mut self, seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Result<()> {
+        self.client.request(seq, netfn, cmd, data, &mut self.packet);
+        self.socket.send(&self.packet)?;
+        Ok(())
+    }
+
+    /// Sends a command of network function App and waits for its answer; passes over SOL packets.
+    pub fn command(&mut self, cmd: u8, data: &[u8]) -> Result<Vec<u8>> {
+        self.send(0, APP, cmd, data)?;
+        let end = Instant::now() + PATIENCE;
+        let mut datagram = [0; 1024];
+        while Instant::now() < end {
+            let length = self.socket.recv(&mut datagram)?;
+            match self.client.receive(&mut datagram[..length])? {
+                Received::Answer { seq: 0, code: 0, data } => return Ok(data.to_vec()),
+                Received::Answer { seq: 0, code, .. } => {
+                    return Err(format!("command {cmd:#04x} got completion code {code:02x}h").into());
+                }
+                _ => {}
+            }
+        }
+        Err(format!("no answer to command {cmd:#04x}").into())
+    }
+
+    /// Closes the session; gives the socket back.
+    pub fn close(mut self) -> Result<UdpSocket> {
+        let id = self.client.bmc_id.to_le_bytes();
+        self.command(CLOSE_SESSION, &id)?;
+        Ok(self.socket)
+    }
+}

@@ -1,0 +1,16 @@
+//! A load generator for BMCs, and the comparison of this program with the original.
+//!
+//! Measures and never judges: what it finds are figures, or an error when somebody does not answer.
+//! The folder is the program `ipmi_sim-bench` of the workspace, and by its path a module of the test
+//! that keeps it working.
+
+pub mod client;
+pub mod compare;
+pub mod connection;
+pub mod echo;
+pub mod load;
+pub mod logins;
+pub mod process;
+pub mod sol;
+pub mod start;
+pub mod table;
