@@ -15,6 +15,9 @@ use crate::ipmi::{HostSignal, Moment, capability};
 
 /// How often a power cycle looks whether the power is off.
 const CYCLE_STEP: Duration = Duration::from_secs(1);
+/// How long the restore policy waits for a virtual machine that runs already: one that
+/// outlived this program connects again, QEMU after the ten seconds of `reconnect=10`.
+const RECONNECT_WAIT: Duration = Duration::from_secs(15);
 
 /// What does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,15 +155,19 @@ pub struct Chassis {
     restart: (RestartCause, u8),
     on_time: OnTime,
     cycle_due: Option<Moment>,
+    /// When the restore policy switches on, and what that is as a restart cause.
+    restore_due: Option<(Moment, RestartCause)>,
     /// Counts the power commands, so that a cycle step that comes back late knows that it
     /// has been overtaken.
     generation: u64,
 }
 
 impl Chassis {
-    /// When the power cycle looks again, or boot flags lose their validity.
+    /// When the power cycle looks again, the restore policy switches on, or boot flags lose
+    /// their validity.
     pub fn deadline(&self) -> Option<Moment> {
-        [self.cycle_due, self.boot.deadline()].into_iter().flatten().min()
+        let restore_due = self.restore_due.map(|(due, _)| due);
+        [self.cycle_due, restore_due, self.boot.deadline()].into_iter().flatten().min()
     }
 
     /// What the state file keeps, once a client has set something.
@@ -281,8 +288,10 @@ impl Chassis {
         }
     }
 
+    /// A power command: whatever was to happen to the power later does not.
     fn cancel_cycle(&mut self) -> u64 {
         self.cycle_due = None;
+        self.restore_due = None;
         self.generation += 1;
         self.generation
     }
@@ -333,7 +342,9 @@ fn note_power(machine: &mut Machine, mc: u8) {
 ///
 /// A machine behind a `chassis_control` program is left alone. It has its own power and was
 /// running on while only this program was restarted, which cannot be told from a power
-/// failure. `startnow` starts a virtual machine whatever the policy says.
+/// failure. A virtual machine that was left running connects again and is left alone, too;
+/// one that does not within [`RECONNECT_WAIT`] is started. `startnow` starts it at once,
+/// whatever the policy says.
 pub fn power_restored(machine: &mut Machine, now: Moment, mc: u8) {
     let Some(controller) = machine.controller(mc) else { return };
     let (Some(kept), true) = (controller.chassis.kept, controller.enabled) else { return };
@@ -345,9 +356,23 @@ pub fn power_restored(machine: &mut Machine, now: Moment, mc: u8) {
     if backend(controller) == Backend::Program || modelled_power(controller) {
         return;
     }
-    power_on(machine, now, mc, BootCause::Control);
+    let wait = if controller.channels.vm_host().is_some() { RECONNECT_WAIT } else { Duration::ZERO };
     if let Some(controller) = machine.controller_mut(mc) {
-        controller.chassis.restart = (cause, 0);
+        controller.chassis.restore_due = Some((now + wait, cause));
+    }
+    restore_power(machine, now, mc);
+}
+
+/// Switches on if the restore policy is to do so now and nothing has done it before.
+fn restore_power(machine: &mut Machine, now: Moment, mc: u8) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    let Some((due, cause)) = controller.chassis.restore_due.filter(|(due, _)| *due <= now) else { return };
+    controller.chassis.restore_due = None;
+    if !modelled_power(controller) {
+        power_on(machine, due, mc, BootCause::Control);
+        if let Some(controller) = machine.controller_mut(mc) {
+            controller.chassis.restart = (cause, 0);
+        }
     }
 }
 
@@ -507,6 +532,7 @@ fn power_off(machine: &mut Machine, now: Moment, mc: u8) {
         Some(_) => {
             tell_vm(machine, mc, HostSignal::PowerOff);
             vm_process::power_off(machine, now, mc);
+            note_power(machine, mc);
         }
         None => {}
     }
@@ -588,6 +614,8 @@ fn arm_cycle(machine: &mut Machine, due: Moment, mc: u8, generation: u64) {
 pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     controller.chassis.boot.timeout(now);
+    restore_power(machine, now, mc);
+    let Some(controller) = machine.controller_mut(mc) else { return };
     if controller.chassis.cycle_due.is_none_or(|due| due > now) {
         return;
     }
@@ -835,12 +863,51 @@ mod tests {
         assert_eq!(restored(built_in(), AlwaysOn, false), (Power::On, RestartCause::AlwaysRestore));
         assert_eq!(restored(built_in(), Previous, false), (Power::Off, RestartCause::Unknown));
         assert_eq!(restored(built_in(), Previous, true), (Power::On, RestartCause::RestorePrevious));
-        let mut vm = with_host(0, false);
-        vm.ensure(MC).vm.start_command = Some("qemu".into());
-        assert_eq!(restored(vm, AlwaysOn, false), (Power::On, RestartCause::AlwaysRestore));
+        let mut command = built_in();
+        command.ensure(MC).vm.start_command = Some("qemu".into());
+        assert_eq!(restored(command, AlwaysOn, false), (Power::On, RestartCause::AlwaysRestore));
         // Hardware of its own is left alone.
         let (_, cause) = restored(with_program(), AlwaysOn, false);
         assert_eq!(cause, RestartCause::Unknown);
+    }
+
+    /// Whether a virtual machine is started 15 s after the start, `meanwhile` having happened.
+    fn started_after(policy: RestorePolicy, meanwhile: impl Fn(&mut Machine)) -> bool {
+        let mut machine = with_host(0, false);
+        let controller = machine.ensure(MC);
+        controller.enabled = true;
+        controller.vm.start_command = Some("qemu".into());
+        controller.chassis.restore(Kept { restore_policy: policy, power: true, ..Kept::default() });
+        power_restored(&mut machine, at(5), MC);
+        assert_eq!(power(&mut machine, at(19), MC), Power::Off);
+        meanwhile(&mut machine);
+        let due = machine.ensure(MC).chassis.deadline();
+        if let Some(due) = due {
+            assert_eq!(due, at(20));
+            timeout(&mut machine, due, MC);
+            assert_eq!(machine.ensure(MC).chassis.deadline(), None);
+        }
+        machine.actions.contains(&Action::StartProcess { mc: MC })
+    }
+
+    #[test]
+    fn the_restore_policy_never_starts_a_virtual_machine_twice() {
+        for policy in [RestorePolicy::AlwaysOn, RestorePolicy::Previous] {
+            assert!(started_after(policy, |_| {}));
+            let connects = |machine: &mut Machine| {
+                machine.ensure(MC).channels.host_mut().expect("channel 15").connected = true;
+            };
+            assert!(!started_after(policy, connects));
+            let off = |machine: &mut Machine| {
+                ask(machine, at(19), Control::PowerDown).expect("supported");
+                assert_eq!(
+                    machine.ensure(MC).chassis.kept().map(|kept| kept.power),
+                    Some(policy != RestorePolicy::Previous)
+                );
+            };
+            assert!(!started_after(policy, off));
+        }
+        assert!(!started_after(RestorePolicy::AlwaysOff, |_| {}));
     }
 
     #[test]
