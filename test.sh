@@ -4,8 +4,8 @@
 #   ./test.sh [arguments for cargo test]
 #
 # Needs Rust. The clients are Debian packages; when all of them are there nothing is
-# installed and no network is used. The kernel of the QEMU guest is unpacked from Debian's
-# package below the target folder, once. Exit status 0 only when everything passed.
+# installed and no network is used. The kernel of the QEMU guest, and a small Debian system that
+# the package is installed in, are put below the target folder, once. Exit status 0 only when everything passed.
 set -eu
 cd "$(dirname "$0")"
 
@@ -13,7 +13,8 @@ cd "$(dirname "$0")"
 missing=
 for need in ipmi_sim:openipmi ipmitool:ipmitool ipmi-sensors:freeipmi-tools conmand:conman busybox:busybox-static socat:socat \
     ipmiutil:ipmiutil nmap:nmap tshark:tshark groff:groff-base pyghmiutil:python3-pyghmi ipmitool.py:python3-pyipmi ip:iproute2 unshare:util-linux \
-    qemu-system-x86_64:qemu-system-x86; do
+    qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap dpkg-shlibdeps:dpkg-dev strip:binutils lintian:lintian \
+    systemd-analyze:systemd zsh:zsh fish:fish; do
     # Administrators' folders are not in everybody's PATH.
     PATH=$PATH:/usr/sbin:/sbin command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
 done
@@ -36,6 +37,11 @@ export PATH
 # Without it tests/qemu_guest.rs fails with the same words; the other tests do not need it.
 sh tests/guest/kernel.sh "${CARGO_TARGET_DIR:-target}/tmp/guest-kernel" || true
 
+# The same for tests/package.rs; it waits for a network most of the time.
+sh tests/package/root.sh "${CARGO_TARGET_DIR:-target}/tmp/debian-root" &
+root=$!
+
 # The build says what is wrong before any test runs.
 cargo build --workspace --all-targets
+wait "$root" || true
 cargo test "$@"

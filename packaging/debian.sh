@@ -107,5 +107,5 @@ chmod 0644 "$root/DEBIAN/md5sums"
 export SOURCE_DATE_EPOCH
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 package=$out/ipmi-sim_${version}_$ARCH.deb
-dpkg-deb --root-owner-group -Zxz --build "$root" "$package" >/dev/null
+dpkg-deb --root-owner-group --build "$root" "$package" >/dev/null
 echo "debian.sh: $package: $(stat -c %s "$package") bytes"
