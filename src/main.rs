@@ -14,6 +14,8 @@ fn main() -> ExitCode {
     start_log(&options);
     match start::run(&options) {
         Ending::Status(status) => ExitCode::from(status),
+        // The first process of a container cannot die by a signal; this is what its shell would say.
+        Ending::Signal(signal) if std::process::id() == 1 => ExitCode::from(u8::try_from(128 + signal).unwrap_or(1)),
         Ending::Signal(signal) => {
             // Comes back only if the signal cannot be sent.
             let _ = signal_hook::low_level::emulate_default_handler(signal);

@@ -346,3 +346,40 @@ fn the_examples_of_the_manual_are_right() {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     assert!(String::from_utf8_lossy(&ran.stdout).contains("MBTemp"));
 }
+
+/// What a shell offers behind `ipmi_sim --pi`, with the completions where it looks for them.
+fn offered(program: &str, arguments: &[&str], package: &str) -> String {
+    let mut shell = Command::new("timeout");
+    shell.arg("60").arg(program).args(arguments).env("HOME", "/nonexistent").env("TERM", "xterm").stdin(Stdio::null());
+    let ran = shell.output().unwrap_or_else(|why| panic!("timeout cannot be run: {why}"));
+    assert!(ran.status.code() != Some(127), "{program} is missing: apt-get install {package}");
+    String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr)
+}
+
+#[test]
+fn every_shell_completes_options() {
+    let folder = packaging("completions");
+    let folder = folder.to_str().expect("a path");
+    let bash = format!(
+        "source {folder}/ipmi_sim; COMP_WORDS=(ipmi_sim --pi); COMP_CWORD=1
+         _ipmi_sim ipmi_sim --pi ipmi_sim; echo \"${{COMPREPLY[*]}}\""
+    );
+    let fish = format!("source {folder}/ipmi_sim.fish; complete -C 'ipmi_sim --pi'");
+    // zsh completes on a terminal only; it has one of its own.
+    let dump = tempfile::tempdir().expect("a folder");
+    let zsh = format!(
+        "zmodload zsh/zpty; zpty z 'zsh -f -i'
+         zpty -w z 'fpath=({folder} $fpath); autoload -U compinit; compinit -u -d {}/dump; LISTMAX=999; echo rea\"\"dy'
+         zpty -r z all '*ready*'; zpty -w -n z 'ipmi_sim --pi'$'\\t\\t'; zpty -r z all '*--ping*'; print -r -- $all",
+        dump.path().display()
+    );
+    for (shell, arguments, package) in [
+        ("bash", vec!["--norc", "-c", &bash], "bash"),
+        ("fish", vec!["--no-config", "-c", &fish], "fish"),
+        ("zsh", vec!["-f", "-c", &zsh], "zsh"),
+    ] {
+        let text = offered(shell, &arguments, package);
+        assert!(text.contains("--pid-file") && text.contains("--ping"), "{shell}: {text}");
+        assert!(!text.contains("--config-file"), "{shell}: {text}");
+    }
+}
