@@ -1,0 +1,206 @@
+//! `packaging/container/Containerfile`: its lines are carried out as far as they need no registry.
+//! The root is made of what is copied, and nothing else; the entry point and the health check run
+//! in it as the user it names, as first process of their own process namespace, in a network of
+//! their own.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use support::bench::project;
+use support::namespace::{alone, run};
+use support::process::{self, Captured, Guarded, eventually};
+use support::{Bench, Ipmitool, Ran};
+
+/// A static program takes a whole build.
+const BUILD: Duration = Duration::from_secs(1200);
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The program without shared libraries, with the flags of `packaging/build.sh`. The profile is
+/// that of the tests: what is shown is the image, and a release takes minutes.
+fn static_program() -> PathBuf {
+    let script = fs::read_to_string(project("packaging/build.sh")).expect("build.sh");
+    let flags = script.lines().find_map(|line| line.strip_prefix("flags=\"")).expect("its flags").trim_end_matches('"');
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("static-test");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--locked", "--bin", "ipmi_sim", "--target", &triple, "--target-dir"]).arg(&folder);
+    cargo.current_dir(project("")).env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", flags);
+    Ran::run(&mut cargo, "cargo", BUILD).assert_ok();
+    folder.join(triple).join("debug/ipmi_sim")
+}
+
+/// What the file says.
+#[derive(Default)]
+struct Image {
+    /// From, to, owner.
+    copies: Vec<(String, String, Option<u32>)>,
+    user: String,
+    entry: Vec<String>,
+    health: Vec<String>,
+    ports: Vec<String>,
+    volumes: Vec<String>,
+}
+
+/// `["a", "b"]`.
+fn list(text: &str) -> Vec<String> {
+    let inner =
+        text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']')).expect("the form without a shell");
+    inner.split(',').map(|word| word.trim().trim_matches('"').to_owned()).collect()
+}
+
+fn image() -> Image {
+    let text = fs::read_to_string(project("packaging/container/Containerfile")).expect("the file");
+    let mut image = Image::default();
+    let mut target = None;
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let (word, rest) = line.split_once(' ').expect("an instruction and its words");
+        match word {
+            "FROM" => assert_eq!(rest, "scratch", "the base is not empty"),
+            "ARG" => target = rest.strip_prefix("TARGET=").map(str::to_owned),
+            "COPY" => {
+                let (owner, rest) = match rest.strip_prefix("--chown=") {
+                    Some(rest) => rest.split_once(' ').map(|(owner, rest)| (Some(owner), rest)).expect("an owner"),
+                    None => (None, rest),
+                };
+                let (from, to) = rest.split_once(' ').expect("from and to");
+                let from = from.replace("${TARGET}", target.as_deref().expect("a target"));
+                let owner =
+                    owner.map(|owner| owner.split(':').next().and_then(|id| id.parse().ok()).expect("a number"));
+                image.copies.push((from, to.to_owned(), owner));
+            }
+            "USER" => image.user = rest.to_owned(),
+            "ENTRYPOINT" => image.entry = list(rest),
+            "HEALTHCHECK" => image.health = list(rest.split_once("CMD ").expect("a command").1),
+            "EXPOSE" => image.ports.push(rest.to_owned()),
+            "VOLUME" => image.volumes.push(rest.to_owned()),
+            other => panic!("{other}: what does it do?"),
+        }
+    }
+    image
+}
+
+/// The image's root below a folder.
+fn compose(image: &Image, root: &Path, program: &Path) {
+    fs::create_dir_all(root).expect("a folder");
+    for (from, to, owner) in &image.copies {
+        let to = root.join(to.trim_start_matches('/'));
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        if from.ends_with("/ipmi_sim") {
+            // build.sh puts it there.
+            assert!(from.starts_with("target/dist/"), "{from}");
+            fs::copy(program, &to).expect("the program");
+            continue;
+        }
+        // A folder's content is copied.
+        fs::create_dir_all(&to).expect("a folder");
+        for entry in fs::read_dir(project(from)).expect("a folder of the project") {
+            let entry = entry.expect("an entry");
+            fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
+        }
+        if let Some(owner) = owner {
+            chown(&to, Some(*owner), Some(*owner)).expect("an owner, as root");
+        }
+    }
+}
+
+/// The devices that every engine gives a container and this program could use.
+struct Devices(Vec<PathBuf>);
+
+impl Devices {
+    fn below(root: &Path) -> Self {
+        let mut devices = Self(Vec::new());
+        fs::create_dir_all(root.join("dev")).expect("a folder");
+        for name in ["null", "random", "urandom"] {
+            let place = root.join("dev").join(name);
+            fs::write(&place, "").expect("a place");
+            let words = ["--bind", &format!("/dev/{name}"), place.to_str().expect("a path")];
+            run("mount", &words, "mount");
+            devices.0.push(place);
+        }
+        devices
+    }
+}
+
+impl Drop for Devices {
+    fn drop(&mut self) {
+        for place in &self.0 {
+            run("umount", &["--lazy", place.to_str().expect("a path")], "mount");
+        }
+    }
+}
+
+#[test]
+fn the_container_runs_as_its_file_says() {
+    // Out here there is a network, should cargo want one.
+    let program = static_program();
+    alone("the_container_runs_as_its_file_says", || {
+        assert!(nix::unistd::geteuid().is_root(), "chroot and its user need root");
+        let needs = Ran::run(Command::new("readelf").arg("-l").arg(&program), "binutils", LIMIT);
+        needs.assert_ok().assert_not_says("INTERP");
+        let image = image();
+        let bench = Bench::new();
+        let root = bench.path("root");
+        compose(&image, &root, &program);
+        let _devices = Devices::below(&root);
+        let (user, _) = image.user.split_once(':').expect("user and group by number");
+        assert!(user.parse::<u32>().expect("a number") > 0, "it runs as root");
+        assert_eq!(
+            (&*image.ports, &*image.volumes),
+            (&["9623/udp".to_owned()][..], &["/var/lib/ipmi_sim".to_owned()][..])
+        );
+
+        // What is mounted: a configuration, which its user can read and nothing more.
+        for file in ["lan.conf", "sim.emu"] {
+            let text = fs::read_to_string(project(&format!("examples/minimal/{file}"))).expect("the example");
+            let name = if file == "sim.emu" { "minimal.emu" } else { file };
+            bench.write(&format!("root/etc/ipmi/{name}"), text.replace("addr 127.0.0.1", "addr 0.0.0.0"));
+        }
+        let command = |program: &str| {
+            let mut command = Command::new(program);
+            command.env_clear().env("PATH", std::env::var_os("PATH").expect("a path"));
+            command
+        };
+        let health = || {
+            let mut chroot = command("chroot");
+            chroot.arg(format!("--userspec={}", image.user)).arg("--groups=").arg(&root).args(&image.health);
+            Ran::run(&mut chroot, "coreutils", LIMIT)
+        };
+        health().assert_failed().assert_says("LAN channel 1 of MC 0x20 at 127.0.0.1:9623");
+
+        let mut engine = command("unshare");
+        engine.args(["--pid", "--fork", "--kill-child", "chroot"]).arg(format!("--userspec={}", image.user));
+        engine.arg("--groups=").arg(&root).args(&image.entry);
+        engine.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child: Guarded = process::spawn(&mut engine, "util-linux");
+        let stderr = Captured::from(child.0.stderr.take().expect("stderr"));
+        let _stdout = Captured::from(child.0.stdout.take().expect("stdout"));
+        let healthy = eventually(LIMIT, || health().succeeded().then_some(()));
+        assert!(healthy.is_some(), "{}\n{}", stderr.text(), health().report());
+        let client = Ipmitool::new(9623, "admin", "admin");
+        client.ok("mc info");
+        client.ok("user set name 4 somebody");
+        assert!(root.join("var/lib/ipmi_sim/minimal/users.mc20").exists(), "no state in the volume");
+        // Nothing but the volume can be written to.
+        let written = Command::new("find").arg(&root).args(["-uid", user]).output().expect("find runs");
+        let written = String::from_utf8_lossy(&written.stdout).into_owned();
+        assert!(written.lines().all(|path| path.contains("/var/lib/ipmi_sim")), "{written}");
+
+        // Stopped as an engine stops it: the first process gets SIGTERM.
+        let parent = child.0.id();
+        let inside = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).expect("its child");
+        let inside: u32 = inside.trim().parse().expect("one process");
+        // What the log says goes where an engine collects it.
+        process::signal(inside, Signal::SIGHUP);
+        assert!(stderr.wait_for("SIGHUP: nothing changes", LIMIT), "no log on standard error: {}", stderr.text());
+        process::signal(inside, Signal::SIGTERM);
+        let status = process::wait(&mut child.0, LIMIT).expect("it ends");
+        assert_eq!(status.code(), Some(143), "{}", stderr.text());
+        health().assert_failed();
+    });
+}
