@@ -5,25 +5,43 @@
 #
 # FOLDER (default: target/dist/TARGET) gets ipmi_sim and sdrcomp, and their sizes are said.
 #
-# Where this machine's Rust has a standard library for the processor and there is a cross
-# compiler, these are used. Otherwise a Debian with its own Rust and cross compiler is put
-# into target/cross/root (once, about 2 GB; needs root and debootstrap) and the build is run
-# in there, without network. Its C library is the one of Debian 12: programs linked with a
-# newer one ask kernels and emulators for calls that not all of them know.
+# Where this machine's Rust has a standard library for the processor and there is a compiler
+# that links for it, these are used. Otherwise Debian's own Rust and cross compiler are
+# unpacked into target/cross/root (about 310 MB are downloaded for the first processor, 80 MB
+# for each further one) and the build is run in there, without network. Nothing is installed
+# on this machine, and no package's script is run. That takes apt, dpkg and either root or
+# unprivileged user namespaces. The C library linked in is an older release's: a newer one's
+# functions ask kernels and emulators for calls that not all of them know.
 #
-# Settings: MIRROR (default: http://deb.debian.org/debian), CROSS (default: target/cross).
+# Exit status: 0 done, 1 the build failed, 3 Debian's packages cannot be had or run here.
+#
+# Settings:
+#   MIRROR  a Debian archive; default: the one this machine's apt takes packages from
+#   SUITE   the Debian release to take; default: forky, the first one whose Rust will do
+#   LIBC    the one to take the C library from; default: trixie
+#   CROSS   where all this is kept; default: target/cross
 set -eu
 cd "$(dirname "$0")/.."
-: "${MIRROR:=http://deb.debian.org/debian}"
+: "${MIRROR:=}"
+: "${SUITE:=forky}"
+: "${LIBC:=trixie}"
 : "${CROSS:=$PWD/target/cross}"
+case $CROSS in /*) ;; *) CROSS=$PWD/$CROSS ;; esac
+root=$CROSS/root
+log=$CROSS/packages.log
 
 say() { echo "build.sh: $*"; }
 die() {
     echo "build.sh: $*" >&2
     exit 1
 }
+# The same, where the fault is not the program's.
+unable() {
+    echo "build.sh: $*" >&2
+    exit 3
+}
 
-# triple: Rust's name; gcc: the cross compiler's prefix; arch: Debian's name
+# triple: Rust's name; gcc: the compiler's prefix; arch: Debian's name
 case ${1:-} in
 x86_64) triple=x86_64-unknown-linux-gnu gcc=x86_64-linux-gnu arch=amd64 ;;
 riscv64) triple=riscv64gc-unknown-linux-gnu gcc=riscv64-linux-gnu arch=riscv64 ;;
@@ -33,85 +51,134 @@ armv7) triple=armv7-unknown-linux-gnueabihf gcc=arm-linux-gnueabihf arch=armhf ;
 esac
 target=$1
 out=${2:-target/dist/$target}
-variable=CARGO_TARGET_$(echo "$triple" | tr 'a-z-' 'A-Z_')_LINKER
-flags="-C target-feature=+crt-static -C relocation-model=static -C link-arg=-no-pie"
 
-# The same words here and in the other root.
-build() { # FOLDER OF THE BUILD, more words for cargo
-    folder=$1
-    shift
-    env "$variable=$gcc-gcc" RUSTFLAGS="$flags" CARGO_TARGET_DIR="$folder" \
-        cargo build --release --locked --bins --target "$triple" "$@"
+# COMMAND, with the settings by which cargo builds static programs for the processor.
+static_for_target() (
+    export "CARGO_TARGET_$(echo "$triple" | tr 'a-z-' 'A-Z_')_LINKER=$gcc-gcc"
+    export RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static -C link-arg=-no-pie"
+    "$@" --locked --release --bins --target "$triple"
+)
+
+# The archive this machine's apt uses: the main one, not the one of security updates. As apt
+# reads its own files, in each of their two formats.
+machines_mirror() {
+    apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        grep -E '^(https?|file|copy|mirror[^:]*):.*/debian(/[0-9TZ]+)?/?$' | head -n 1
 }
 
-# A Debian root with Rust for every processor; what is already there is not done again.
+# apt with folders of its own below $CROSS/apt: this machine's packages are not touched, but
+# its settings (a proxy, say) and its keys hold.
+own_apt() {
+    APT_CONFIG=$CROSS/apt/apt.conf timeout 900 apt-get -q "$@" >>"$log" 2>&1 || {
+        tail -n 5 "$log" >&2
+        unable "apt-get $* failed (no network?), see $log"
+    }
+}
+
+# Debian's Rust with what it needs, and what is wanted for this processor, unpacked. What is
+# already there is not done again.
 prepare_root() {
-    root=$CROSS/root
-    [ "$(id -u)" -eq 0 ] || die "this Rust knows no $triple; setting up another one needs root"
-    command -v debootstrap >/dev/null || die "debootstrap is missing: apt-get install debootstrap"
-    if [ ! -e "$root/.ready" ]; then
-        say "this machine's Rust has no standard library for $triple: taking Debian's (sid), into $root"
-        rm -rf "$root"
-        mkdir -p "$root"
-        debootstrap --variant=minbase --include=rustc,cargo,gcc sid "$root" "$MIRROR" >"$CROSS/debootstrap.log" 2>&1 ||
-            die "debootstrap failed, see $CROSS/debootstrap.log"
-        echo "deb $MIRROR bookworm main" >"$root/etc/apt/sources.list.d/bookworm.list"
-        for a in riscv64 arm64 armhf; do chroot "$root" dpkg --add-architecture "$a"; done
-        # A mirror's copy of sid may be some days older than its own date of expiry.
-        chroot "$root" apt-get -q update -o Acquire::Check-Valid-Until=false >>"$CROSS/debootstrap.log" 2>&1 ||
-            die "apt-get update failed, see $CROSS/debootstrap.log"
-        touch "$root/.ready"
-    fi
-    [ ! -e "$root/.ready-$target" ] || return 0
-    say "adding the cross compiler and Rust's standard library for $arch"
-    cat >"$root/prepare.sh" <<END
-set -eu
-export DEBIAN_FRONTEND=noninteractive
-apt-get install -q -y --no-install-recommends gcc-$(echo "$gcc" | tr _ -)/sid
-mkdir -p /packages
-cd /packages
-version=\$(dpkg-query -W -f '\${Version}' rustc)
-apt-get download -q libstd-rust-dev:$arch="\$version"
-apt-get download -q -t bookworm libc6-$arch-cross/bookworm libc6-dev-$arch-cross/bookworm linux-libc-dev-$arch-cross/bookworm
-for file in *.deb; do dpkg -x "\$file" /; done
-rm -rf /packages
+    [ ! -e "$root/ready/$target" ] || return 0
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+        unable "this machine's Rust and compiler cannot build for $triple, and without apt and dpkg others cannot be had"
+    [ -n "$MIRROR" ] || MIRROR=$(machines_mirror)
+    [ -n "$MIRROR" ] || unable "apt's sources name no Debian archive: set MIRROR to the address of one"
+    say "this machine's Rust and compiler cannot build for $triple: taking Debian's ($SUITE) into $root"
+    own=$(dpkg --print-architecture)
+    mkdir -p "$CROSS/apt/lists/partial" "$CROSS/apt/cache/archives/partial" "$CROSS/apt/dpkg"
+    # No package is there yet: apt finds out what belongs to what is wanted.
+    : >"$CROSS/apt/dpkg/status"
+    # Where the keys have a file of their own, apt has to be told.
+    keys=/usr/share/keyrings/debian-archive-keyring.gpg options=
+    [ ! -e "$keys" ] || options="[signed-by=$keys]"
+    for suite in "$SUITE" "$LIBC"; do echo "deb $options $MIRROR $suite main"; done >"$CROSS/apt/sources.list"
+    cat >"$CROSS/apt/apt.conf" <<END
+#clear APT::Update;
+#clear DPkg;
+Dir::Etc::SourceList "$CROSS/apt/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+Dir::State "$CROSS/apt";
+Dir::State::status "$CROSS/apt/dpkg/status";
+Dir::Cache "$CROSS/apt/cache";
+APT::Architecture "$own";
+APT::Architectures { "$own"; "$arch"; };
+APT::Default-Release "$SUITE";
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::Retries "3";
 END
-    chroot "$root" sh /prepare.sh >>"$CROSS/debootstrap.log" 2>&1 || die "failed, see $CROSS/debootstrap.log"
-    touch "$root/.ready-$target"
+    : >"$log"
+    own_apt update
+    say "downloading packages"
+    own_apt -y --download-only install rustc cargo gcc libc6-dev "gcc-$(echo "$gcc" | tr _ -)"
+    # Of these only the files are wanted, not what they ask for.
+    mkdir -p "$CROSS/apt/more"
+    (
+        cd "$CROSS/apt/more"
+        own_apt download "libstd-rust-dev:$arch"
+        [ "$arch" = "$own" ] || own_apt download "libc6-dev-$arch-cross/$LIBC" "libc6-$arch-cross/$LIBC"
+    )
+    say "unpacking packages"
+    # Where packages of today put their files, /bin and the like are links.
+    for folder in bin sbin lib lib64; do
+        mkdir -p "$root/usr/$folder"
+        [ -e "$root/$folder" ] || ln -s "usr/$folder" "$root/$folder"
+    done
+    # This one the packages' scripts would make.
+    [ -e "$root/usr/bin/cc" ] || ln -s gcc "$root/usr/bin/cc"
+    mkdir -p "$root/dev" "$root/tmp" "$root/ready"
+    for package in "$CROSS"/apt/cache/archives/*.deb "$CROSS"/apt/more/*.deb; do
+        [ -e "$root/ready/${package##*/}" ] || dpkg-deb -x "$package" "$root" || unable "$package cannot be unpacked"
+        : >"$root/ready/${package##*/}"
+        rm "$package"
+    done
+    : >"$root/ready/$target"
 }
 
+# COMMAND in that root.
+inside() (
+    export PATH=/usr/bin:/usr/sbin:/bin:/sbin HOME=/tmp CARGO_HOME=/cargo
+    if [ "$(id -u)" -eq 0 ]; then
+        [ -c "$root/dev/null" ] || cp -a /dev/null "$root/dev/null"
+        chroot "$root" "$@"
+    else
+        # shellcheck disable=SC2016 # for the inner shell
+        unshare --map-root-user --mount sh -c 'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"' "$root" "$@"
+    fi
+)
+
+command -v readelf >/dev/null || die "readelf is missing: apt-get install binutils"
 mkdir -p "$CROSS" "$out"
 if [ -d "$(rustc --print sysroot)/lib/rustlib/$triple" ] && command -v "$gcc-gcc" >/dev/null; then
     say "building with this machine's $(rustc --version)"
-    build "$PWD/target/static"
+    static_for_target cargo build --target-dir target/static
     built=target/static
 else
     prepare_root
-    say "building with Debian's $(chroot "$root" rustc --version)"
+    version=$(inside rustc --version) || unable "programs in $root cannot be run"
+    say "building with Debian's $version"
     # The sources and every dependency go in as files: nothing in there needs a network.
-    rm -rf "$root/build" "$CROSS/vendor"
-    mkdir -p "$root/build/.cargo"
-    cargo vendor -q --locked "$CROSS/vendor"
+    rm -rf "$root/build" "$root/cargo"
+    mkdir -p "$root/build" "$root/cargo"
+    cargo vendor -q --locked "$root/cargo/vendor" >/dev/null
     tar -c --exclude ./target --exclude ./.git . | tar -x -C "$root/build"
-    mv "$CROSS/vendor" "$root/build/vendor"
-    cat >"$root/build/.cargo/config.toml" <<END
+    cat >"$root/cargo/config.toml" <<END
 [source.crates-io]
 replace-with = "files"
 [source.files]
-directory = "/build/vendor"
+directory = "/cargo/vendor"
 END
-    {
-        echo "variable=$variable gcc=$gcc triple=$triple flags='$flags'"
-        sed -n '/^build() {/,/^}/p' packaging/build.sh
-        echo "cd /build && build /out --offline"
-    } >"$root/build.sh"
-    chroot "$root" sh -eu /build.sh
+    static_for_target inside cargo build --offline --manifest-path /build/Cargo.toml --target-dir /out
     built=$root/out
 fi
 for program in ipmi_sim sdrcomp; do
     cp "$built/$triple/release/$program" "$out/$program"
-    # What asks for an interpreter is not static.
-    if readelf -l "$out/$program" 2>/dev/null | grep -q INTERP; then
+    # What asks for an interpreter or a library is not static.
+    if readelf -l -d "$out/$program" | grep -q -e INTERP -e NEEDED; then
         die "$out/$program needs shared libraries"
     fi
     say "$out/$program: $(stat -c %s "$out/$program") bytes, static"

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::bench::free_port;
 use support::board::{Board, Event};
@@ -16,7 +16,8 @@ use support::client::{CLIENT_LIMIT, Ran, Transport};
 use support::config::{Places, adapt};
 use support::process::{self, Guarded, alive, eventually, signal};
 use support::pty::Pty;
-use support::{Bench, Ipmitool, Subject};
+use support::simulator::PATIENCE;
+use support::{Bench, Ipmitool, Simulator, Stdin, Subject, built};
 
 /// How long a client waits for an answer that does not come; a command that takes this long
 /// ran into such a wait.
@@ -393,4 +394,66 @@ fn a_slow_chassis_program_freezes_nobody() {
     let slow = slow.join().expect("the slow client");
     slow.assert_ok();
     assert!(slow.elapsed >= Duration::from_secs(3), "{:?}", slow.elapsed);
+}
+
+/// What a small device wants to know beforehand: time from start to ready, and memory. Shown
+/// with `--nocapture`; an emulator's own share is in both.
+#[test]
+fn is_ready_soon_and_small() {
+    const STARTS: usize = 5;
+    let device = Device::new(Subject::under_test(), Shell::Sh);
+    let words = ["-n", "-c", "etc/ipmi/lan.conf", "-f", "etc/ipmi/sim.emu", "-s", "state", "--ready-line"];
+    let mut times = Vec::new();
+    let mut memory = String::new();
+    for _ in 0..STARTS {
+        let start = Instant::now();
+        let simulator = Simulator::spawn(Subject::Ours, &device.bench, &words, Stdin::Null);
+        assert!(simulator.stdout.wait_for(" is ready\n", PATIENCE), "{}", simulator.report());
+        times.push(start.elapsed());
+        device.client().ok("mc info");
+        let status = fs::read_to_string(format!("/proc/{}/status", simulator.pid())).expect("its status");
+        let sizes = status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("RssAnon"));
+        memory = sizes.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ");
+        simulator.stop();
+    }
+    times.sort();
+    let median = times.get(STARTS / 2).expect("a median");
+    println!("start to ready: {:.1} ms (median of {STARTS}); after mc info {memory}", median.as_secs_f64() * 1000.0);
+}
+
+/// Everything above that is about our program, once more with a static one.
+fn holds_for(processor: &str) {
+    let program = built::static_program(processor);
+    let again = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--skip", "original", "--skip", "static", "--nocapture", "--test-threads", "1"])
+        .env("IPMI_SIM_PROGRAM", program)
+        .output()
+        .expect("this program once more");
+    let said = String::from_utf8_lossy(&again.stdout);
+    println!("{said}");
+    assert!(again.status.success(), "{said}\n{}", String::from_utf8_lossy(&again.stderr));
+    assert!(said.contains("every_command_by_lanplus") && said.contains("start to ready"), "{said}");
+}
+
+#[test]
+fn static_program_for_this_machine() {
+    holds_for("x86_64");
+}
+
+#[test]
+#[ignore = "the first build takes minutes and a network: packaging/test.sh riscv64"]
+fn static_program_for_riscv64() {
+    holds_for("riscv64");
+}
+
+#[test]
+#[ignore = "the first build takes minutes and a network: packaging/test.sh aarch64"]
+fn static_program_for_aarch64() {
+    holds_for("aarch64");
+}
+
+#[test]
+#[ignore = "the first build takes minutes and a network: packaging/test.sh armv7"]
+fn static_program_for_armv7() {
+    holds_for("armv7");
 }

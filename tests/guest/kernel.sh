@@ -31,37 +31,37 @@ package() {
 }
 fetch() {
     name=$(package)
-    [ -n "$name" ] && (cd "$work" && apt-get download "$name" >fetch.log 2>&1)
+    [ -n "$name" ] && (cd "$folder" && apt-get download "$name" >fetch.log 2>&1)
 }
 
 mkdir -p "$(dirname "$target")"
-work=$(mktemp -d "$target.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+folder=$(mktemp -d "$target.XXXXXX")
+trap 'rm -rf "$folder"' EXIT
 if ! fetch; then
     # Lists that are missing, or too old for what the server has.
     as_root=
     [ "$(id -u)" -eq 0 ] || as_root="sudo -n"
-    $as_root apt-get update >"$work/update.log" 2>&1 || true
+    $as_root apt-get update >"$folder/update.log" 2>&1 || true
     fetch || {
-        cat "$work"/*.log >&2
+        cat "$folder"/*.log >&2
         give_up "the kernel cannot be downloaded"
     }
 fi
 
-mkdir "$work/root" "$work/guest"
+mkdir "$folder/root" "$folder/guest"
 # Only the few files that are wanted: the whole package takes 400 MB.
-dpkg-deb --fsys-tarfile "$work"/linux-image-*.deb >"$work/files.tar"
+dpkg-deb --fsys-tarfile "$folder"/linux-image-*.deb >"$folder/files.tar"
 set -- './boot/vmlinuz-*'
 for module in $modules; do
     set -- "$@" "*/kernel/drivers/$module.ko*"
 done
-tar -xf "$work/files.tar" -C "$work/root" --wildcards "$@" || give_up "the package is not what was expected"
-cp "$work"/root/boot/vmlinuz-* "$work/guest/vmlinuz"
-find "$work/root" -name '*.ko*' -exec cp {} "$work/guest" \;
+tar -xf "$folder/files.tar" -C "$folder/root" --wildcards "$@" || give_up "the package is not what was expected"
+cp "$folder"/root/boot/vmlinuz-* "$folder/guest/vmlinuz"
+find "$folder/root" -name '*.ko*' -exec cp {} "$folder/guest" \;
 # Newer packages have them compressed.
-for module in "$work"/guest/*.ko.xz; do
+for module in "$folder"/guest/*.ko.xz; do
     [ ! -e "$module" ] || xz -d "$module"
 done
-chmod 755 "$work/guest"
+chmod 755 "$folder/guest"
 # Whole or not at all.
-mv "$work/guest" "$target" 2>/dev/null || [ -e "$target/vmlinuz" ]
+mv "$folder/guest" "$target" 2>/dev/null || [ -e "$target/vmlinuz" ]
