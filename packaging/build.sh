@@ -134,7 +134,6 @@ END
     for package in "$CROSS"/apt/cache/archives/*.deb "$CROSS"/apt/more/*.deb; do
         [ -e "$root/ready/${package##*/}" ] || dpkg-deb -x "$package" "$root" || unable "$package cannot be unpacked"
         : >"$root/ready/${package##*/}"
-        rm "$package"
     done
     : >"$root/ready/$target"
 }
