@@ -51,11 +51,13 @@ armv7) triple=armv7-unknown-linux-gnueabihf gcc=arm-linux-gnueabihf arch=armhf ;
 esac
 target=$1
 out=${2:-target/dist/$target}
+# tests/container.rs reads this line, too.
+flags="-C target-feature=+crt-static -C relocation-model=static -C link-arg=-no-pie"
 
 # COMMAND, with the settings by which cargo builds static programs for the processor.
 static_for_target() (
     export "CARGO_TARGET_$(echo "$triple" | tr 'a-z-' 'A-Z_')_LINKER=$gcc-gcc"
-    export RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static -C link-arg=-no-pie"
+    export RUSTFLAGS="$flags"
     "$@" --locked --release --bins --target "$triple"
 )
 
