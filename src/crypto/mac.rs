@@ -1,5 +1,7 @@
 //! HMAC with SHA-1, MD5 and SHA-256: keyed once, used for many messages.
 
+use std::sync::LazyLock;
+
 use hmac::{Hmac, Mac};
 use md5::Md5;
 use sha1::Sha1;
@@ -102,13 +104,16 @@ impl Keyed {
 }
 
 impl Drop for Keyed {
-    /// The hash crates do not wipe their states: key this one anew with nothing, so that
-    /// the old state is overwritten.
+    /// The hash crates do not wipe their states: the old one is overwritten by one that is keyed
+    /// with nothing, made once because keying is half the work of a short message.
     fn drop(&mut self) {
+        static NOTHING: LazyLock<(Hmac<Sha1>, Hmac<Md5>, Hmac<Sha256>)> = LazyLock::new(|| {
+            (Mac::new(&Default::default()), Mac::new(&Default::default()), Mac::new(&Default::default()))
+        });
         match &mut self.0 {
-            State::Sha1(mac) => *mac = Mac::new(&Default::default()),
-            State::Md5(mac) => *mac = Mac::new(&Default::default()),
-            State::Sha256(mac) => *mac = Mac::new(&Default::default()),
+            State::Sha1(mac) => mac.clone_from(&NOTHING.0),
+            State::Md5(mac) => mac.clone_from(&NOTHING.1),
+            State::Sha256(mac) => mac.clone_from(&NOTHING.2),
         }
         // Nobody reads the new state; this keeps the writes from being left out.
         std::hint::black_box(&mut self.0);

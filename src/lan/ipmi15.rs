@@ -178,7 +178,7 @@ impl LanChannel {
             limit: level,
             last_used: call.now,
             inbound: Window::ipmi15(inbound),
-            recent: Recent::new(None),
+            recent: Box::new(Recent::new(None)),
             login_answer: Some(LoginAnswer::Activation { inbound }),
         };
         self.establish(session, call.out);

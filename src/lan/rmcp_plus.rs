@@ -265,7 +265,7 @@ impl LanChannel {
             limit: exchanged.privilege,
             last_used: call.now,
             inbound: Window::rmcp_plus(),
-            recent: Recent::new(Some(exchanged.opened.request.tag)),
+            recent: Box::new(Recent::new(Some(exchanged.opened.request.tag))),
             login_answer: Some(LoginAnswer::Rakp4 { rakp3_code: expected, check_value }),
         })
     }

@@ -37,8 +37,8 @@ pub(super) struct Session {
     pub(super) last_used: Moment,
     /// Inbound sequence numbers.
     pub(super) inbound: Window,
-    /// The last requests.
-    pub(super) recent: Recent,
+    /// The last requests; in a box, because the map of sessions has many free places.
+    pub(super) recent: Box<Recent>,
     /// The last answer of the login, until the first packet shows that it arrived.
     pub(super) login_answer: Option<LoginAnswer>,
 }
@@ -90,7 +90,7 @@ pub(super) struct RmcpPlus {
     pub(super) keys: Keys,
     /// Keys of the other dialect, until the first packet shows which the
     /// client uses ([`Dialect`]).
-    pub(super) alternative: Option<Keys>,
+    pub(super) alternative: Option<Box<Keys>>,
 }
 
 impl RmcpPlus {
@@ -105,7 +105,7 @@ impl RmcpPlus {
         let ambiguous = suite.authentication == Authentication::HmacMd5
             && (suite.integrity == Integrity::HmacMd5_128 || suite.confidentiality != Confidentiality::None);
         let alternative = match ambiguous {
-            true => Some(Keys::new(suite, key.as_mut(), Dialect::OpenIpmi, password)?),
+            true => Some(Box::new(Keys::new(suite, key.as_mut(), Dialect::OpenIpmi, password)?)),
             false => None,
         };
         Some(Self { console_id, keys, alternative })
@@ -133,7 +133,7 @@ impl RmcpPlus {
             return false;
         }
         if let Some(keys) = self.alternative.take() {
-            self.keys = keys;
+            self.keys = *keys;
         }
         true
     }
@@ -152,7 +152,7 @@ impl RmcpPlus {
                     self.alternative = Some(alternative);
                     return None;
                 }
-                self.keys = alternative;
+                self.keys = *alternative;
             }
         }
         match &self.keys.cipher {

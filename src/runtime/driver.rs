@@ -113,8 +113,10 @@ pub enum Failures {
 }
 
 /// Drives a system to its end.
-pub async fn run<S: System>(system: S, plan: Plan) -> Ending {
-    match Driver::new(system, plan) {
+pub async fn run<S: System>(system: Box<S>, plan: Plan) -> Ending {
+    // In a box, as the system is: a future is made on the stack and keeps room for everything in it at
+    // every step.
+    match Driver::new(system, plan).map(Box::new) {
         Ok(mut driver) => {
             let ending = driver.drive().await;
             driver.finish(ending).await
@@ -156,7 +158,7 @@ enum Answer {
 }
 
 struct Driver<S> {
-    system: S,
+    system: Box<S>,
     effects: Effects,
     batch: Batch,
     lans: Vec<Lan>,
@@ -213,7 +215,7 @@ struct Driver<S> {
 }
 
 impl<S: System> Driver<S> {
-    fn new(system: S, plan: Plan) -> std::io::Result<Self> {
+    fn new(system: Box<S>, plan: Plan) -> std::io::Result<Self> {
         let (to_host_events, host_events) = mpsc::channel(host::EVENT_QUEUE);
         let (to_console_events, console_events) = mpsc::channel(console_port::EVENT_QUEUE);
         let terminal = match plan.standard {
@@ -795,7 +797,7 @@ impl<S: System> Driver<S> {
     // --- the end ---
 
     /// Waits for what must not be lost, gives everything back, and says how to end.
-    async fn finish(mut self, ending: Ending) -> Ending {
+    async fn finish(mut self: Box<Self>, ending: Ending) -> Ending {
         self.ending = None;
         self.service.stopping();
         self.system.end(clock::now(), &mut self.effects);

@@ -30,14 +30,15 @@ const FIRST_FREE: u16 = 49152;
 
 /// Buffers for one batch, used again and again by all sockets.
 pub struct Batch {
-    buffers: Box<[[u8; DATAGRAM]; BATCH]>,
+    /// One for each datagram of a batch; the pages of those that were never used are no memory.
+    buffers: Vec<[u8; DATAGRAM]>,
     /// Length and sender of each datagram; `None` for what is to be left alone.
     arrived: Vec<Option<(usize, SocketAddr)>>,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { buffers: Box::new([[0; DATAGRAM]; BATCH]), arrived: Vec::with_capacity(BATCH) }
+        Self { buffers: vec![[0; DATAGRAM]; BATCH], arrived: Vec::with_capacity(BATCH) }
     }
 }
 
@@ -114,7 +115,9 @@ impl Lan {
         let (socket, headers) = (&self.socket, &mut self.receive);
         let Batch { buffers, arrived } = batch;
         let result = socket.try_io(Interest::READABLE, |socket| {
-            let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+            let mut buffers = buffers.iter_mut();
+            let mut slices: [_; BATCH] =
+                std::array::from_fn(|_| [IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| &mut buffer[..]))]);
             let results = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
             arrived.extend(results.map(|message| {
                 if message.flags.contains(MsgFlags::MSG_TRUNC) {

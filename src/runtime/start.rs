@@ -34,6 +34,9 @@ const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n\r";
 /// How long the first poll of a sensor, say, may hold up the lines after it.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 
+/// Room for what the system tells at a time: more descriptors than are usually open.
+const IO_EVENTS: usize = 64;
+
 /// A generator seeded by the operating system.
 struct SystemRandom(StdRng);
 
@@ -119,10 +122,11 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_io_events_per_tick(IO_EVENTS)
         .max_blocking_threads(16)
         .build()
         .map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
-    let system = Simulator::new(config, files, persistence, random());
+    let system = Box::new(Simulator::new(config, files, persistence, random()));
     let ending = runtime.block_on(driver::run(system, plan));
     // Helper programs that still run are left to finish: one of them may be holding a power
     // button.

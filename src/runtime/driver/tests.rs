@@ -218,7 +218,7 @@ impl Bench {
     async fn run(self, user: impl AsyncFnOnce(&mut PipeReader)) -> (String, Ending, Vec<String>) {
         let Bench { plan, keyboard, mut screen, diary } = self;
         let fake = Fake { diary: Arc::clone(&diary), ..Fake::default() };
-        let (ending, ()) = tokio::join!(run(fake, plan), user(&mut screen));
+        let (ending, ()) = tokio::join!(run(Box::new(fake), plan), user(&mut screen));
         drop(keyboard);
         let mut shown = String::new();
         screen.read_to_string(&mut shown).unwrap();
@@ -582,7 +582,7 @@ async fn the_configuration_is_read_again_beside_everything_else() {
         Ok(Fresh { config, files, warnings: vec!["lan.conf:1:1: warning: odd\n  | the line".into()] })
     });
     let Bench { plan, mut keyboard, mut screen, diary } = bench;
-    let mut driver = Driver::new(Fake { diary: Arc::clone(&diary), ..Fake::default() }, plan).unwrap();
+    let mut driver = Driver::new(Box::new(Fake { diary: Arc::clone(&diary), ..Fake::default() }), plan).unwrap();
     // A real signal would reach the drivers of all tests.
     let (signals, receiver) = mpsc::channel(1);
     driver.signals = receiver;
