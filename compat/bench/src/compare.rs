@@ -7,7 +7,7 @@
 //! - *resident memory*: `VmRSS` of `/proc/PID/status`, all pages in memory, those of shared libraries
 //!   too; *private*: `RssAnon`, what is only the program's own.
 //! - *idle*: nobody asks. Wake-ups are voluntary context switches of all threads.
-//! - *login*: open, RAKP Messages 1 to 4, set privilege, close, one after the other.
+//! - *login*: open, RAKP Messages 1 to 4, set privilege, close; each client one after the other.
 //! - *another client*: Get Device ID every few milliseconds, while the chassis program that works for
 //!   a client takes its time.
 //! - *load*: requests in flight all the time in each of some sessions; processor time is the
@@ -43,6 +43,8 @@ const ANSWER: usize = 80;
 /// Sessions, and requests in flight in each.
 const SIZES: [(usize, usize); 4] = [(1, 1), (4, 4), (32, 8), (256, 4)];
 const WAYS: [Way; 3] = [Way::Suite(3), Way::Suite(17), Way::Md5];
+/// Clients that log in at a time.
+const LOGINS: [usize; 2] = [1, 4];
 /// How often another client asks while the chassis program works.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -315,10 +317,14 @@ impl Comparison<'_> {
                 let load = load::run(&mut pings, amount, || Ok(Some(processor_time(server.pid())?)))?;
                 side.figures.note_load("ping", &load);
                 for way in WAYS.into_iter().filter(|way| side.speaks(*way)).collect::<Vec<_>>() {
-                    let logins = logins::measure(&server.target(way), seconds / 2.0, Some(server.pid()))?;
-                    side.figures.note(&format!("{way} logins"), logins.per_second);
-                    if let Some(processor) = logins.processor {
-                        side.figures.note(&format!("{way} login"), processor);
+                    for clients in LOGINS {
+                        let target = server.target(way);
+                        let logins = logins::measure(&target, clients, seconds / 2.0, Some(server.pid()))
+                            .map_err(|error| format!("{}, logins by {way}: {error}", side.name))?;
+                        side.figures.note(&format!("{way} {clients} logins"), logins.per_second);
+                        if let Some(processor) = logins.processor {
+                            side.figures.note(&format!("{way} {clients} login"), processor);
+                        }
                     }
                 }
             }
@@ -450,8 +456,11 @@ impl Comparison<'_> {
         put("ASF pings per second, 4 x 4 in flight", "ping per second");
         put("processor time per ping, us", "ping processor");
         for way in WAYS {
-            put(&format!("logins per second, {way}"), &format!("{way} logins"));
-            put(&format!("processor time per login, {way}, us"), &format!("{way} login"));
+            for clients in LOGINS {
+                let who = if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") };
+                put(&format!("logins per second, {way}, {who}"), &format!("{way} {clients} logins"));
+                put(&format!("processor time per login, {way}, {who}, us"), &format!("{way} {clients} login"));
+            }
         }
         if self.extent.ipmitool {
             put("`ipmitool mc info` without `-C`, ms", "info");

@@ -59,10 +59,13 @@ enum What {
         #[arg(long, default_value = "80")]
         answer: usize,
     },
-    /// Logins, one after the other
+    /// Logins
     Logins {
         #[command(flatten)]
         target: Target,
+        /// Clients at a time
+        #[arg(long, default_value = "1")]
+        clients: usize,
         /// How long
         #[arg(long, default_value = "5")]
         seconds: f64,
@@ -139,8 +142,8 @@ fn run(what: What) -> Result<()> {
             let mut flows = flows.collect::<Result<Vec<_>>>()?;
             print(&load::run(&mut flows, amount, || Ok(Some(echo.processor_time()?)))?);
         }
-        What::Logins { target, seconds, pid } => {
-            let logins = logins::measure(&target, seconds, pid)?;
+        What::Logins { target, clients, seconds, pid } => {
+            let logins = logins::measure(&target, clients, seconds, pid)?;
             println!("per-second {:.0}", logins.per_second);
             if let Some(processor) = logins.processor {
                 println!("processor-us-each {processor:.2}");
