@@ -26,25 +26,32 @@ const LIMIT: Duration = Duration::from_secs(300);
 const PORT: u16 = 987;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The package, made once from the programs under test.
+/// The package, made once from the programs under test. Nothing is dropped at the end of a process, so
+/// its folder is removed by the next one.
 fn package() -> &'static Path {
-    static PACKAGE: OnceLock<(Bench, PathBuf)> = OnceLock::new();
-    let (_, package) = PACKAGE.get_or_init(|| {
-        let bench = Bench::new();
+    static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
+    PACKAGE.get_or_init(|| {
+        let folders = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        for entry in fs::read_dir(folders).expect("the folder of the tests").flatten() {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            let owner = name.strip_prefix("package-").and_then(|pid| pid.parse().ok());
+            if owner.is_some_and(|pid: u32| !alive(pid)) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        let folder = folders.join(format!("package-{}", std::process::id()));
         let programs = Path::new(env!("CARGO_BIN_EXE_ipmi_sim")).parent().expect("their folder");
         let mut command = Command::new(project("packaging/debian.sh"));
-        command.arg(bench.folder()).env("PROGRAMS", programs).env("DPKG_DEB_COMPRESSOR_TYPE", "gzip");
+        command.arg(&folder).env("PROGRAMS", programs).env("DPKG_DEB_COMPRESSOR_TYPE", "gzip");
         // The package of a developer has his address.
         command.env("DEBFULLNAME", "ipmi_sim").env("DEBEMAIL", "ipmi_sim@ipmi-sim.org");
         Ran::run(&mut command, "dpkg-dev", LIMIT).assert_ok();
-        let package = fs::read_dir(bench.folder())
+        fs::read_dir(&folder)
             .expect("the folder")
             .map(|entry| entry.expect("an entry").path())
             .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-            .expect("a package");
-        (bench, package)
-    });
-    package
+            .expect("a package")
+    })
 }
 
 fn text(program: &str, arguments: &[&str], debian_package: &str) -> String {
