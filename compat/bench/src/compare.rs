@@ -288,7 +288,10 @@ impl Comparison<'_> {
                         let load = load::run(&mut flows, amount, || Ok(Some(processor_time(server.pid())?)))
                             .map_err(|error| format!("{}, {name}: {error}", side.name))?;
                         side.figures.note_load(&name, &load);
-                        flows.into_iter().try_for_each(Flow::close)?;
+                        flows
+                            .into_iter()
+                            .try_for_each(Flow::close)
+                            .map_err(|error| format!("{}, {name}: {error}", side.name))?;
                     }
                 }
             }
@@ -445,14 +448,17 @@ impl Comparison<'_> {
         let mut lines = vec!["| | original | here | ratio |".to_owned(), "|---|---:|---:|---:|".to_owned()];
         let mut put = |name: &str, key: &str| lines.push(row(name, original.of(key), ours.of(key)));
         put("start to first answered ping, ms", "start");
-        for when in ["idle", "with sessions", "after load"] {
-            put(&format!("resident memory {when}, KiB"), &format!("resident {when}"));
-        }
-        for when in ["idle", "with sessions", "after load"] {
-            put(&format!("private memory {when}, KiB"), &format!("private {when}"));
+        let sessions = match self.original.most_sessions {
+            Some(most) => format!("with 256 sessions (original: its {most})"),
+            None => "with 256 sessions".to_owned(),
+        };
+        for which in ["resident", "private"] {
+            for (key, when) in [("idle", "idle"), ("with sessions", &sessions), ("after load", "after all loads")] {
+                put(&format!("{which} memory {when}, KiB"), &format!("{which} {key}"));
+            }
         }
         put(&format!("wake-ups in {} idle seconds", short(self.extent.idle.as_secs_f64())), "idle wake-ups");
-        put("processor time in them, us", "idle processor");
+        put("processor time in these seconds, us", "idle processor");
         put("ASF pings per second, 4 x 4 in flight", "ping per second");
         put("processor time per ping, us", "ping processor");
         for way in WAYS {

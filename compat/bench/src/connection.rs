@@ -1,5 +1,6 @@
 //! A session with its socket.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,9 @@ use super::client::{ADMINISTRATOR, APP, CLOSE_SESSION, Client, Received, Result,
 
 /// How long an answer is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often something is sent that is not answered.
+const TRIES: usize = 4;
 
 /// Where and as whom to log in.
 #[derive(Clone, Debug, clap::Args)]
@@ -39,6 +43,14 @@ pub fn connect(port: u16) -> Result<UdpSocket> {
     Ok(socket)
 }
 
+/// Takes a datagram; `None` when none comes in time.
+fn receive(socket: &UdpSocket, datagram: &mut [u8]) -> Result<Option<usize>> {
+    match socket.recv(datagram) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+        length => Ok(Some(length?)),
+    }
+}
+
 /// An open session.
 pub struct Connection {
     /// Its socket, whose reads end after [`PATIENCE`].
@@ -58,45 +70,57 @@ impl Connection {
     pub fn open_on(socket: UdpSocket, target: &Target) -> Result<Self> {
         let client = Client::login(target.way, &target.user, &target.password, |datagram| {
             let mut answer = vec![0; 1024];
-            socket.send(datagram)?;
-            let length = socket.recv(&mut answer).map_err(|error| format!("no answer to a login: {error}"))?;
-            answer.truncate(length);
-            Ok(answer)
+            for _ in 0..TRIES {
+                socket.send(datagram)?;
+                if let Some(length) = receive(&socket, &mut answer)? {
+                    answer.truncate(length);
+                    return Ok(answer);
+                }
+            }
+            Err("no answer to a login".into())
         })?;
         let mut connection = Self { socket, client, packet: Vec::new() };
         connection.command(SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR])?;
         Ok(connection)
     }
 
-    /// Sends a request of network function App; does not wait.
+    /// Sends a request; does not wait.
     pub fn send(&mut self, seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Result<()> {
         self.client.request(seq, netfn, cmd, data, &mut self.packet);
         self.socket.send(&self.packet)?;
         Ok(())
     }
 
-    /// Sends a command of network function App and waits for its answer; passes over SOL packets.
+    /// Sends a command of network function App and waits for its answer, more than once if it is lost;
+    /// passes over SOL packets.
     pub fn command(&mut self, cmd: u8, data: &[u8]) -> Result<Vec<u8>> {
-        self.send(0, APP, cmd, data)?;
-        let end = Instant::now() + PATIENCE;
-        let mut datagram = [0; 1024];
-        while Instant::now() < end {
-            let length = self.socket.recv(&mut datagram)?;
-            match self.client.receive(&mut datagram[..length])? {
-                Received::Answer { seq: 0, code: 0, data } => return Ok(data.to_vec()),
-                Received::Answer { seq: 0, code, .. } => {
-                    return Err(format!("command {cmd:#04x} got completion code {code:02x}h").into());
-                }
-                _ => {}
-            }
-        }
-        Err(format!("no answer to command {cmd:#04x}").into())
+        Ok(self.ask(cmd, data)?.ok_or_else(|| format!("no answer to command {cmd:#04x}"))?)
     }
 
-    /// Closes the session; gives the socket back.
+    fn ask(&mut self, cmd: u8, data: &[u8]) -> Result<Option<Vec<u8>>> {
+        let mut datagram = [0; 1024];
+        for _ in 0..TRIES {
+            self.send(0, APP, cmd, data)?;
+            let end = Instant::now() + PATIENCE;
+            while Instant::now() < end {
+                let Some(length) = receive(&self.socket, &mut datagram)? else { break };
+                match self.client.receive(&mut datagram[..length])? {
+                    Received::Answer { seq: 0, code: 0, data } => return Ok(Some(data.to_vec())),
+                    Received::Answer { seq: 0, code, .. } => {
+                        return Err(format!("command {cmd:#04x} got completion code {code:02x}h").into());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Closes the session; gives the socket back. A lost answer cannot be asked for again: the session
+    /// is over.
     pub fn close(mut self) -> Result<UdpSocket> {
         let id = self.client.bmc_id.to_le_bytes();
-        self.command(CLOSE_SESSION, &id)?;
+        self.ask(CLOSE_SESSION, &id)?;
         Ok(self.socket)
     }
 }
