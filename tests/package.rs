@@ -44,7 +44,7 @@ fn package() -> &'static Path {
         let mut command = Command::new(project("packaging/debian.sh"));
         command.arg(&folder).env("PROGRAMS", programs).env("DPKG_DEB_COMPRESSOR_TYPE", "gzip");
         // The package of a developer has his address.
-        command.env("DEBFULLNAME", "ipmi_sim").env("DEBEMAIL", "ipmi_sim@ipmi-sim.org");
+        command.env("DEBFULLNAME", "ipmi_sim").env("DEBEMAIL", "ipmi_sim@example.org");
         Ran::run(&mut command, "dpkg-dev", LIMIT).assert_ok();
         fs::read_dir(&folder)
             .expect("the folder")

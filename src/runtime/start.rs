@@ -46,10 +46,6 @@ impl Random for SystemRandom {
     }
 }
 
-fn random() -> Box<dyn Random + Send> {
-    Box::new(SystemRandom(StdRng::from_os_rng()))
-}
-
 /// Why there is nothing to run; already reported.
 struct Stop(u8);
 
@@ -78,7 +74,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     }
     if options.check || options.strict {
         let (script, _) = read_script(options, places, &config.name);
-        let mut system = Simulator::new(config.clone(), BTreeMap::new(), Persistence::Off, random());
+        let mut system = Simulator::new(config.clone(), BTreeMap::new(), Persistence::Off, random()?);
         let report = dry_run::check(&mut system, script, &places.configuration);
         report.faults.iter().for_each(|fault| complain(&fault.to_string()));
         report.problem.iter().for_each(|problem| complain(problem));
@@ -126,7 +122,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         .max_blocking_threads(16)
         .build()
         .map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
-    let system = Box::new(Simulator::new(config, files, persistence, random()));
+    let system = Box::new(Simulator::new(config, files, persistence, random()?));
     let ending = runtime.block_on(driver::run(system, plan));
     // Helper programs that still run are left to finish: one of them may be holding a power
     // button.
@@ -155,6 +151,14 @@ fn ask(path: &Path) -> Result<(), Stop> {
         }
     }
     if silent { Err(Stop(1)) } else { Ok(()) }
+}
+
+/// Without random numbers nobody could log in safely.
+fn random() -> Result<Box<dyn Random + Send>, Stop> {
+    match StdRng::try_from_os_rng() {
+        Ok(generator) => Ok(Box::new(SystemRandom(generator))),
+        Err(error) => Err(stop(&format!("Unable to start: no random numbers from the operating system: {error}"))),
+    }
 }
 
 fn stop(text: &str) -> Stop {
