@@ -31,7 +31,11 @@ const STORAGE: u8 = 0x0a;
 const RESERVE_SEL: u8 = 0x42;
 const ADD_SEL_ENTRY: u8 = 0x44;
 const CLEAR_SEL: u8 = 0x47;
+const RESERVE_SDR: u8 = 0x22;
 const GET_SDR: u8 = 0x23;
+/// Length of an SDR's header, and how much of the rest is asked for at a time.
+const SDR_HEADER: u8 = 5;
+const SDR_PART: u8 = 16;
 /// Entries between two clearings of the log.
 const ENTRIES: u32 = 32;
 
@@ -57,7 +61,7 @@ fn largest(end: &str) -> (String, Vec<u8>) {
     all.retain(|path| path.to_string_lossy().ends_with(end));
     let path = all.into_iter().max_by_key(|path| fs::metadata(path).map_or(0, |data| data.len())).expect("a file");
     let text = fs::read(&path).expect("a readable file");
-    println!("{}: {} bytes", path.file_name().unwrap_or_default().to_string_lossy(), text.len());
+    println!(" {}: {} bytes", path.file_name().unwrap_or_default().to_string_lossy(), text.len());
     (path.display().to_string(), text)
 }
 
@@ -161,7 +165,8 @@ impl Session {
         rig.datagram(&mut packet);
         match self.client.receive(&mut rig.answer.clone()).expect("an answer") {
             Received::Answer { code: 0, data, .. } => data.to_vec(),
-            _ => panic!("command {netfn:#04x} {cmd:#04x} is not executed"),
+            Received::Answer { code, .. } => panic!("command {netfn:#04x} {cmd:#04x} got {code:02x}h"),
+            Received::Sol(_) => panic!("a SOL packet"),
         }
     }
 }
@@ -189,27 +194,30 @@ fn login(bencher: Bencher<'_, '_>, way: &str) {
     });
 }
 
-/// Get SDR for every record of the repository, in a session of suite 3.
+/// Get SDR for every record of the repository, in a session of suite 3: its header, then the rest in
+/// pieces, as clients do it.
 #[divan::bench]
 fn sdr_walk(bencher: Bencher<'_, '_>) {
     let (_, commands) = largest(".emu");
     let mut rig = Rig::new(&commands, None);
     let mut session = rig.log_in(Way::Suite(3));
-    let (mut ids, mut next) = (Vec::new(), [0, 0]);
-    while next != [0xff, 0xff] {
-        let answer = session.ask(&mut rig, STORAGE, GET_SDR, &[0, 0, next[0], next[1], 0, 0xff]);
-        ids.push(next);
-        next = [answer[0], answer[1]];
+    let reservation = session.ask(&mut rig, STORAGE, RESERVE_SDR, &[]);
+    let (mut requests, mut id, mut records) = (Vec::new(), [0, 0], 0u32);
+    while id != [0xff, 0xff] {
+        let part = |offset, count| [reservation[0], reservation[1], id[0], id[1], offset, count];
+        let header = session.ask(&mut rig, STORAGE, GET_SDR, &part(0, SDR_HEADER));
+        requests.push(part(0, SDR_HEADER));
+        let end = SDR_HEADER.saturating_add(header[6]);
+        requests.extend((SDR_HEADER..end).step_by(SDR_PART.into()).map(|at| part(at, SDR_PART.min(end - at))));
+        id = [header[0], header[1]];
+        records += 1;
     }
-    let count = ids.len();
-    println!("{count} records");
-    let mut walk = || -> Vec<_> {
-        let requests = ids.iter().map(|id| session.request(STORAGE, GET_SDR, &[0, 0, id[0], id[1], 0, 0xff]));
-        requests.collect()
-    };
+    println!(" {records} records, {} requests", requests.len());
     bencher
-        .counter(ItemsCount::new(count))
-        .with_inputs(&mut walk)
+        .counter(ItemsCount::new(requests.len()))
+        .with_inputs(|| -> Vec<_> {
+            requests.iter().map(|request| session.request(STORAGE, GET_SDR, request)).collect()
+        })
         .bench_local_refs(|packets| packets.iter_mut().for_each(|packet| rig.datagram(packet)));
 }
 
