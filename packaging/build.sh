@@ -51,8 +51,9 @@ armv7) triple=armv7-unknown-linux-gnueabihf gcc=arm-linux-gnueabihf arch=armhf ;
 esac
 target=$1
 out=${2:-target/dist/$target}
-# tests/container.rs reads this line, too.
-flags="-C target-feature=+crt-static -C relocation-model=static -C link-arg=-no-pie"
+# The random source is the system call: a static program cannot look up at run time whether its C
+# library has it, and would need /dev/urandom instead. tests/container.rs reads this line, too.
+flags='--cfg=getrandom_backend="linux_getrandom" -C target-feature=+crt-static -C relocation-model=static -C link-arg=-no-pie'
 
 # COMMAND, with the settings by which cargo builds static programs for the processor.
 static_for_target() (

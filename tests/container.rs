@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// that of the tests: what is shown is the image, and a release takes minutes.
 fn static_program() -> PathBuf {
     let script = fs::read_to_string(project("packaging/build.sh")).expect("build.sh");
-    let flags = script.lines().find_map(|line| line.strip_prefix("flags=\"")).expect("its flags").trim_end_matches('"');
+    let flags = script.lines().find_map(|line| line.strip_prefix("flags='")).expect("its flags").trim_end_matches('\'');
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("static-test");
     let mut cargo = Command::new(env!("CARGO"));
