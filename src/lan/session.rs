@@ -132,8 +132,9 @@ impl RmcpPlus {
         if !self.alternative.as_mut().is_some_and(|keys| settles && fits(keys, packet, payload_end)) {
             return false;
         }
-        if let Some(keys) = self.alternative.take() {
-            self.keys = *keys;
+        if let Some(mut keys) = self.alternative.take() {
+            // What is left in the box is wiped; a copy would leave these.
+            std::mem::swap(&mut self.keys, &mut keys);
         }
         true
     }
@@ -141,7 +142,7 @@ impl RmcpPlus {
     /// Decrypts the payload of a packet whose code was checked. While two sets of keys
     /// are possible, those are the right ones that give an IPMI message.
     pub(super) fn decrypt<'a>(&mut self, payload: &'a mut [u8]) -> Option<&'a mut [u8]> {
-        if let Some(alternative) = self.alternative.take() {
+        if let Some(mut alternative) = self.alternative.take() {
             let gives_message = |keys: &Keys| {
                 let mut copy = payload.to_vec();
                 let plain = keys.cipher.as_ref().and_then(|cipher| cipher.decrypt(&mut copy));
@@ -152,7 +153,7 @@ impl RmcpPlus {
                     self.alternative = Some(alternative);
                     return None;
                 }
-                self.keys = *alternative;
+                std::mem::swap(&mut self.keys, &mut alternative);
             }
         }
         match &self.keys.cipher {
