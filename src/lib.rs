@@ -15,7 +15,6 @@
 pub mod bmc;
 pub mod command;
 pub mod config;
-pub mod crypto;
 pub mod host;
 pub mod ipmi;
 pub mod lan;
@@ -26,3 +25,5 @@ pub mod sim;
 pub mod sol;
 pub mod store;
 pub mod wire;
+
+pub use ipmi_sim_crypto as crypto;

@@ -11,10 +11,9 @@ use aes::{Aes128Dec, Aes128Enc};
 use super::mac::Tag;
 use super::rakp::{Dialect, SessionKey};
 use super::suite::Confidentiality;
-use crate::ipmi::Random;
 
 /// AES block, and initialisation vector.
-const BLOCK: usize = 16;
+pub const BLOCK: usize = 16;
 
 /// Encrypts and decrypts the payloads of one session; both key schedules are made once.
 pub struct Cipher {
@@ -38,12 +37,10 @@ impl Cipher {
     }
 
     /// Encrypts the payload that `out` ends with, from `start` on; it grows by the
-    /// initialisation vector and the pad.
-    pub fn encrypt(&self, start: usize, random: &mut dyn Random, out: &mut Vec<u8>) {
+    /// initialisation vector, which has to be random, and the pad.
+    pub fn encrypt(&self, start: usize, iv: [u8; BLOCK], out: &mut Vec<u8>) {
         let start = start.min(out.len());
         let payload = out.len() - start;
-        let mut iv = [0; BLOCK];
-        random.fill(&mut iv);
         out.extend_from_slice(&[0; BLOCK]);
         out.copy_within(start..start + payload, start + BLOCK);
         out[start..start + BLOCK].copy_from_slice(&iv);
@@ -78,18 +75,12 @@ impl Cipher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::mac::{Hash, Keyed};
+    use crate::mac::{Hash, Keyed};
     use hex_literal::hex;
 
-    struct Counter(u8);
-
-    impl Random for Counter {
-        fn fill(&mut self, bytes: &mut [u8]) {
-            for byte in bytes {
-                *byte = self.0;
-                self.0 = self.0.wrapping_add(1);
-            }
-        }
+    /// An initialisation vector that counts from `first` on.
+    fn vector(first: u8) -> [u8; BLOCK] {
+        std::array::from_fn(|at| first.wrapping_add(at as u8))
     }
 
     fn cipher() -> Cipher {
@@ -103,7 +94,7 @@ mod tests {
     #[test]
     fn packet_of_the_fact_sheet() {
         let mut out = hex!("abcd 2018c88104017a").to_vec();
-        cipher().encrypt(2, &mut Counter(0x20), &mut out);
+        cipher().encrypt(2, vector(0x20), &mut out);
         assert_eq!(out, hex!("abcd 202122232425262728292a2b2c2d2e2f 1a58a38b42675054ba03f77662245a4d"));
         assert_eq!(cipher().decrypt(&mut out[2..]).unwrap(), hex!("2018c88104017a"));
     }
@@ -113,7 +104,7 @@ mod tests {
         for length in 0..70u8 {
             let plain: Vec<u8> = (0..length).collect();
             let mut bytes = plain.clone();
-            cipher().encrypt(0, &mut Counter(length), &mut bytes);
+            cipher().encrypt(0, vector(length), &mut bytes);
             assert_eq!(bytes.len() % 16, 0);
             assert!(bytes.len() > plain.len() + 16 && bytes.len() <= plain.len() + 32);
             assert_eq!(cipher().decrypt(&mut bytes).unwrap(), plain);

@@ -3,6 +3,11 @@
 //!
 //! Keys live in [`Secret`]s or in states that are wiped when dropped; nothing here prints
 //! them. What came from a client is compared in constant time. Randomness is handed in.
+//!
+//! A crate of its own because it is compiled for speed, and everything else for size.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod auth_code;
 pub mod confidentiality;

@@ -4,6 +4,7 @@
 //! targets and the tests. Knows no session; who calls it counts the sequence numbers.
 
 use crate::crypto::auth_code::Algorithm;
+use crate::crypto::confidentiality::BLOCK;
 use crate::crypto::rakp::{Dialect, SessionKey};
 use crate::crypto::suite::{Confidentiality, Integrity};
 use crate::crypto::{Cipher, Secret, Signer, Suite};
@@ -63,7 +64,9 @@ impl Keys {
         let start = out.len();
         payload(out);
         if let Some(cipher) = &self.cipher {
-            cipher.encrypt(start, random, out);
+            let mut iv = [0; BLOCK];
+            random.fill(&mut iv);
+            cipher.encrypt(start, iv, out);
         }
         session20::set_payload_length(&mut out[packet..]);
         if let Some(signer) = &mut self.signer {
