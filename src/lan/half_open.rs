@@ -34,6 +34,13 @@ pub(super) struct Login {
     pub(super) step: Step,
 }
 
+impl Login {
+    /// Whether it opened its session.
+    fn is_done(&self) -> bool {
+        matches!(&self.step, Step::Challenged(Challenge { used: Some(_), .. }))
+    }
+}
+
 /// How far a login got.
 pub(super) enum Step {
     /// IPMI 1.5: Get Session Challenge was answered.
@@ -126,17 +133,21 @@ pub(super) struct Logins {
 }
 
 impl Logins {
-    /// Adds a login, at the cost of the oldest when there are too many. One that had to make
-    /// room for another of its own source comes back.
+    /// Adds a login, at the cost of another when there are too many: the oldest that opened its
+    /// session and is only kept to answer again, or else the oldest. One that had to make room for
+    /// another of its own source comes back.
     #[must_use]
     pub(super) fn add(&mut self, login: Login) -> Option<Login> {
         let from = source(login.peer.ip());
         let same = |other: &Login| source(other.peer.ip()) == from;
         let crowded = self.list.iter().filter(|other| same(other)).count() >= MOST_PER_SOURCE;
-        let oldest = match (crowded, self.list.len() >= MOST) {
-            (true, _) => self.list.iter().position(same),
-            (false, true) => Some(0),
-            (false, false) => None,
+        let oldest = match crowded || self.list.len() >= MOST {
+            true => {
+                let counts = |other: &Login| !crowded || same(other);
+                let done = self.list.iter().position(|other| counts(other) && other.is_done());
+                done.or_else(|| self.list.iter().position(counts))
+            }
+            false => None,
         };
         let pushed_out = oldest.map(|oldest| self.list.remove(oldest));
         self.list.push(login);
@@ -243,6 +254,20 @@ mod tests {
         assert_eq!(logins.list.len(), MOST);
         assert!(!logins.has_id(2));
         assert!(logins.has_id(2 + 2 * 999));
+    }
+
+    /// A client that is slow for a moment, and others that log in and out all the time.
+    #[test]
+    fn logins_that_are_done_go_before_those_under_way() {
+        let mut logins = Logins::default();
+        let _ = logins.add(login(1, "192.0.2.1:1000", 10));
+        for number in 1..10_000u32 {
+            let mut done = login(1 + 2 * number, "192.0.2.1:2000", 10);
+            done.step = Step::Challenged(Challenge { string: [0; 16], user: 1, used: Some((number, [0; 22])) });
+            let _ = logins.add(done);
+        }
+        assert!(logins.has_id(1));
+        assert_eq!(logins.list.len(), MOST_PER_SOURCE);
     }
 
     #[test]
