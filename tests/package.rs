@@ -174,8 +174,8 @@ impl Debian {
         run("mount", &["-t", "proc", "proc", &path(&root.join("proc"))], "mount");
         run("mount", &["--bind", "/dev", &path(&root.join("dev"))], "mount");
         let debian = Self { bench };
-        fs::copy(cached.join("openipmi.deb"), debian.path("/root/openipmi.deb")).expect("the file");
-        fs::copy(package(), debian.path("/root/ipmi-sim.deb")).expect("the file");
+        fs::copy(cached.join("openipmi.deb"), debian.path("/srv/openipmi.deb")).expect("the file");
+        fs::copy(package(), debian.path("/srv/ipmi-sim.deb")).expect("the file");
         debian
     }
 
@@ -214,18 +214,18 @@ impl Debian {
     /// Its libraries are no matter here.
     #[track_caller]
     fn install_openipmi(&self) {
-        self.ok("dpkg --force-depends -i /root/openipmi.deb");
+        self.ok("dpkg --force-depends -i /srv/openipmi.deb");
     }
 
     #[track_caller]
     fn install(&self) -> Ran {
-        self.ok("dpkg -i /root/ipmi-sim.deb")
+        self.ok("dpkg -i /srv/ipmi-sim.deb")
     }
 
     /// Every path but what changes by itself, and who is known.
     fn everything(&self) -> BTreeSet<String> {
         let listed = self.ok(
-            "find / -xdev ! -path '/root/*' ! -path '/proc/*' ! -path '/dev/*' ! -path '/var/log/*' ! -path '/run/*' \
+            "find / -xdev ! -path '/srv/*' ! -path '/proc/*' ! -path '/dev/*' ! -path '/var/log/*' ! -path '/run/*' \
              ! -name '*-' ! -name '*-old'; cat /etc/passwd /etc/group; dpkg-divert --list; ls /run /var/log",
         );
         // What adduser and dpkg leave behind for themselves.
@@ -359,14 +359,14 @@ fn an_administrator_installs_configures_upgrades_and_removes_it() {
         // The next version changes a file that the administrator changed, and one that not.
         let other = "\n# a line of the next version\n";
         debian.ok(&format!(
-            "set -e; cd /root; dpkg-deb -R ipmi-sim.deb next; sed -i 's/^Version: .*/&+next/' next/DEBIAN/control
+            "set -e; cd /srv; dpkg-deb -R ipmi-sim.deb next; sed -i 's/^Version: .*/&+next/' next/DEBIAN/control
             printf '{other}' >>next/etc/ipmi/lan.conf; printf '{other}' >>next/etc/ipmi/bmc.emu
             (cd next; find . -type f ! -path './DEBIAN/*' | sed 's|^./||' | xargs md5sum >DEBIAN/md5sums)
             dpkg-deb --root-owner-group -Znone -b next next.deb"
         ));
         let mine = debian.read("/etc/ipmi/lan.conf");
-        debian.shell("dpkg -i /root/next.deb").assert_failed().assert_says("conffile prompt");
-        debian.ok("dpkg --force-confdef --force-confold -i /root/next.deb");
+        debian.shell("dpkg -i /srv/next.deb").assert_failed().assert_says("conffile prompt");
+        debian.ok("dpkg --force-confdef --force-confold -i /srv/next.deb");
         assert_eq!(debian.read("/etc/ipmi/lan.conf"), mine);
         assert_eq!(of("/etc/ipmi/lan.conf"), (0, group, 0o640));
         assert!(debian.read("/etc/ipmi/bmc.emu").contains("next version"));
@@ -390,7 +390,7 @@ fn an_administrator_installs_configures_upgrades_and_removes_it() {
         assert_eq!(debian.read("/etc/ipmi/lan.conf"), mine);
         assert!(debian.path("/var/lib/ipmi_sim/rack1/users.mc20").exists());
         // Installed again it is as it was.
-        debian.ok("dpkg --force-confold -i /root/next.deb").assert_not_says("copied the state");
+        debian.ok("dpkg --force-confold -i /srv/next.deb").assert_not_says("copied the state");
         assert_eq!(debian.read("/etc/ipmi/lan.conf"), mine);
         debian.ok("/etc/init.d/ipmi_sim start");
         client().ok("mc info");
@@ -467,16 +467,16 @@ fn the_package_and_openipmi_live_side_by_side() {
         // BusyBox's shell runs the script, too.
         debian.install();
         debian.configure();
-        fs::copy("/usr/bin/busybox", debian.path("/root/busybox"))
-            .or_else(|_| fs::copy("/bin/busybox", debian.path("/root/busybox")))
+        fs::copy("/usr/bin/busybox", debian.path("/srv/busybox"))
+            .or_else(|_| fs::copy("/bin/busybox", debian.path("/srv/busybox")))
             .expect("busybox: apt-get install busybox-static");
         for word in ["start", "status", "reload", "restart", "stop"] {
-            debian.ok(&format!("/root/busybox sh /etc/init.d/ipmi_sim {word}"));
+            debian.ok(&format!("/srv/busybox sh /etc/init.d/ipmi_sim {word}"));
             if word != "stop" {
                 client().ok("mc info");
             }
         }
-        debian.shell("/root/busybox sh /etc/init.d/ipmi_sim status").assert_failed();
+        debian.shell("/srv/busybox sh /etc/init.d/ipmi_sim status").assert_failed();
         // A second one beside the first.
         debian.ok("sed 's/name \"bmc\"/name \"two\"/; s/987/988/' /etc/ipmi/lan.conf >/etc/ipmi/two.conf");
         debian.ok("cp /etc/ipmi/bmc.emu /etc/ipmi/two.emu && chgrp _ipmi_sim /etc/ipmi/two.conf");

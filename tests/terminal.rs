@@ -43,6 +43,14 @@ impl Terminal {
         assert!(self.screen.wait_for(answer, PATIENCE), "no {answer:?}\n{}", self.screen.text());
     }
 
+    /// The program ends well, and leaves the terminal as it was.
+    #[track_caller]
+    fn is_given_back(&mut self) {
+        let status = wait(&mut self.child.0, PATIENCE).expect("an end");
+        assert_eq!(status.code(), Some(0));
+        assert!(self.is_cooked());
+    }
+
     fn is_cooked(&self) -> bool {
         let flags = tcgetattr(&self.far_end).expect("terminal settings").local_flags;
         flags.contains(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG)
@@ -60,9 +68,7 @@ fn keys_are_bytes_and_the_terminal_is_given_back() {
         // An interrupt key is no interrupt.
         terminal.type_in(b"\x03\n", "> \x03\r\n**Unknown command: ");
         terminal.type_in(b"\x04", "> \r\n");
-        let status = wait(&mut terminal.child.0, PATIENCE).expect("an end");
-        assert_eq!(status.code(), Some(0));
-        assert!(terminal.is_cooked());
+        terminal.is_given_back();
     }
 }
 
@@ -73,9 +79,7 @@ fn quit_gives_the_terminal_back() {
         assert!(terminal.screen.wait_for("> ", PATIENCE), "{}", terminal.screen.text());
         assert!(!terminal.is_cooked());
         terminal.type_in(b"quit\r", "> quit\r\n");
-        let status = wait(&mut terminal.child.0, PATIENCE).expect("an end");
-        assert_eq!(status.code(), Some(0));
-        assert!(terminal.is_cooked());
+        terminal.is_given_back();
     }
 }
 

@@ -136,6 +136,11 @@ impl ParameterBytes {
     }
 }
 
+/// Parameter 24 as a state file has it: cut, or filled with zeros.
+fn stored_privileges(stored: &[u8]) -> [u8; 9] {
+    std::array::from_fn(|at| stored.get(at).copied().unwrap_or_default())
+}
+
 fn value_bytes(value: &Value) -> ParameterBytes {
     match value {
         Value::Ip(ip) => ParameterBytes::new(ip),
@@ -363,8 +368,7 @@ impl LanParameters {
         }
         let values = &mut self.values;
         if let Some(stored) = item("max_priv_for_cipher") {
-            values.cipher_privileges = [0; 9];
-            values.cipher_privileges.iter_mut().zip(stored).for_each(|(level, stored)| *level = *stored);
+            values.cipher_privileges = stored_privileges(stored);
         }
         if self.program.is_none() {
             for ((_, name, kind), value) in EXTERNAL.iter().zip(&mut values.external) {
@@ -389,7 +393,8 @@ impl LanParameters {
 
     /// Takes parameter 24 from the state file while it is in use, unless somebody is just
     /// setting parameters. Says whether it changed.
-    pub fn take_cipher_privileges(&mut self, levels: [u8; 9]) -> bool {
+    pub fn take_cipher_privileges(&mut self, stored: &[u8]) -> bool {
+        let levels = stored_privileges(stored);
         let differs = self.lock.is_none() && self.values.cipher_privileges != levels;
         if differs {
             self.values.cipher_privileges = levels;

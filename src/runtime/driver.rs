@@ -477,20 +477,16 @@ impl<S: System> Driver<S> {
         if self.outgoing.is_empty() {
             return;
         }
-        let mut sockets = self.lans.iter_mut().filter(|lan| Some(lan.id) == sender);
-        match (sockets.next(), sockets.next()) {
-            (Some(lan), None) => send_through(lan, &mut self.capture, bytes, &self.outgoing),
-            (Some(first), Some(second)) => {
-                for lan in [first, second] {
-                    let family = lan.local.is_ipv4();
-                    let some: Vec<_> =
-                        self.outgoing.iter().filter(|(to, ..)| to.is_ipv4() == family).copied().collect();
-                    if !some.is_empty() {
-                        send_through(lan, &mut self.capture, bytes, &some);
-                    }
-                }
-            }
-            (None, _) => {}
+        // Each family through its own socket, where a channel has two.
+        for some in self.outgoing.chunk_by(|(one, ..), (next, ..)| one.is_ipv4() == next.is_ipv4()) {
+            let is_ipv4 = some.first().is_some_and(|(to, ..)| to.is_ipv4());
+            let mut sockets = self.lans.iter_mut().filter(|lan| Some(lan.id) == sender);
+            let Some(first) = sockets.next() else { break };
+            let lan = match sockets.next() {
+                Some(second) if second.local.is_ipv4() == is_ipv4 => second,
+                _ => first,
+            };
+            send_through(lan, &mut self.capture, bytes, some);
         }
         self.outgoing.clear();
     }

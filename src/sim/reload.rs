@@ -398,16 +398,11 @@ impl Reload<'_> {
         } else if line_changed && limit != written {
             self.report.overridden(&what, &file);
         }
-        if let Some(levels) = items.bytes("max_priv_for_cipher") {
-            let mut bytes = [0; 9];
-            let length = levels.len().min(bytes.len());
-            bytes[..length].copy_from_slice(&levels[..length]);
-            if access.parameters.take_cipher_privileges(bytes) {
-                self.report.now(format!(
-                    "the privileges of cipher suites of LAN channel {} of MC {:#04x} changed",
-                    id.channel, id.mc
-                ));
-            }
+        if items.bytes("max_priv_for_cipher").is_some_and(|stored| access.parameters.take_cipher_privileges(stored)) {
+            self.report.now(format!(
+                "the privileges of cipher suites of LAN channel {} of MC {:#04x} changed",
+                id.channel, id.mc
+            ));
         }
     }
 

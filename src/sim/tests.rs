@@ -163,6 +163,12 @@ impl Rig {
         self.sent.iter().map(|(_, bytes)| client.read(bytes).2).collect()
     }
 
+    /// The machine on the VM line connects and announces what it can do: everything.
+    fn host_connects(&mut self) {
+        self.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+        self.call(|sim, now, out| sim.serial_data(now, HOST, b"\x08\x3f\xa1", out));
+    }
+
     fn host_bytes(&mut self) -> Vec<u8> {
         let (serial, others) =
             std::mem::take(&mut self.effects).into_iter().partition(|e| matches!(e, Effect::Serial { .. }));
@@ -653,8 +659,7 @@ fn a_vm_host_is_greeted_asked_and_told() {
 #[test]
 fn the_watchdog_resets_the_host_and_says_so() {
     let mut rig = Rig::new(WITH_HOST, EMU);
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\x08\x3f\xa1", out));
+    rig.host_connects();
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 6, 0x24, &[4, 1, 0, 0, 20, 0]), [0]);
     assert_eq!(client.ask(&mut rig, 6, 0x22, &[]), [0]);

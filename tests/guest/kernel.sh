@@ -48,16 +48,16 @@ if ! fetch; then
     }
 fi
 
-mkdir "$folder/root" "$folder/guest"
+mkdir "$folder/unpacked" "$folder/guest"
 # Only the few files that are wanted: the whole package takes 400 MB.
 dpkg-deb --fsys-tarfile "$folder"/linux-image-*.deb >"$folder/files.tar"
 set -- './boot/vmlinuz-*'
 for module in $modules; do
     set -- "$@" "*/kernel/drivers/$module.ko*"
 done
-tar -xf "$folder/files.tar" -C "$folder/root" --wildcards "$@" || give_up "the package is not what was expected"
-cp "$folder"/root/boot/vmlinuz-* "$folder/guest/vmlinuz"
-find "$folder/root" -name '*.ko*' -exec cp {} "$folder/guest" \;
+tar -xf "$folder/files.tar" -C "$folder/unpacked" --wildcards "$@" || give_up "the package is not what was expected"
+cp "$folder"/unpacked/boot/vmlinuz-* "$folder/guest/vmlinuz"
+find "$folder/unpacked" -name '*.ko*' -exec cp {} "$folder/guest" \;
 # Newer packages have them compressed.
 for module in "$folder"/guest/*.ko.xz; do
     [ ! -e "$module" ] || xz -d "$module"

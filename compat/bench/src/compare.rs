@@ -17,7 +17,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -568,12 +567,8 @@ fn ipmitool_takes(port: u16, arguments: &[&str]) -> Result<f64> {
 /// The shared libraries of a program but those of the C library.
 fn libraries(program: &Path) -> Vec<PathBuf> {
     let of_libc = ["libc.so", "libm.so", "libdl.so", "libpthread.so", "ld-linux"];
-    let Ok(mut child) = Command::new("ldd").arg(program).stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
-        return Vec::new();
-    };
-    let mut text = String::new();
-    let _ = child.stdout.take().map(|mut stdout| stdout.read_to_string(&mut text));
-    let _ = child.wait();
+    let Ok(output) = Command::new("ldd").arg(program).output() else { return Vec::new() };
+    let text = String::from_utf8_lossy(&output.stdout);
     let paths = text.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')));
     let paths = paths.filter(|path| !of_libc.iter().any(|name| path.contains(name)));
     paths.map(PathBuf::from).collect()

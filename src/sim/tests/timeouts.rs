@@ -46,8 +46,7 @@ fn boot_flags_are_valid_for_a_minute() {
 #[test]
 fn the_pretimeout_comes_before_the_end() {
     let mut rig = Rig::new(WITH_HOST, EMU);
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\x08\x3f\xa1", out));
+    rig.host_connects();
     let mut client = administrator(&mut rig);
     // Reset after 5 s, a message interrupt 2 s before.
     assert_eq!(client.ask(&mut rig, 6, 0x24, &[4, 0x31, 2, 0, 50, 0]), [0]);
@@ -73,8 +72,7 @@ fn a_machine_that_stays_on_is_ended() {
     assert_eq!(client.ask(&mut rig, 0, 2, &[1]), [0]);
     assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::StartProcess { mc: 0x20, .. })));
     rig.call(|sim, now, out| sim.process_started(now, 0x20, out));
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\x08\x3f\xa1", out));
+    rig.host_connects();
     assert_eq!(client.ask(&mut rig, 0, 2, &[0]), [0]);
     rig.effects.clear();
     let mut signals = Vec::new();
