@@ -116,13 +116,24 @@ fn commands_in_the_guest(rig: &mut Rig) {
     console.says("ipmitool mc guid", "GUID");
     console.ok("ipmitool sel clear");
     console.ok("ipmitool sel time set now");
-    console.says("ipmitool sel time get", "/20");
+    console.ok("ipmitool sel time get");
+    let clock = seconds_of_sel_clock(&console.ok("ipmitool raw 0x0a 0x48"));
+    let difference = clock.abs_diff(console.number("date +%s"));
+    assert!(difference < 60, "the clock of the event log is {difference} s from the guest's");
     console.ok("echo '0x04 0x0c 0x05 0x6f 0x00 0x00 0x00 # in the guest' >/tmp/event; ipmitool sel add /tmp/event");
     console.says("ipmitool sel list", "Memory #0x05 | Correctable ECC");
     console.says("ipmitool sel info", "Entries : 1");
     assert_ne!(console.run("ipmitool raw 0x06 0xee").status, 0, "a command that does not exist is refused");
     // Two programs at once.
     console.ok("ipmitool sdr >/tmp/one & ipmitool sdr >/tmp/two; wait; cmp /tmp/one /tmp/two && grep MBTemp /tmp/one");
+}
+
+/// The seconds in a response to Get SEL Time, four bytes as ipmitool prints them, lowest first.
+fn seconds_of_sel_clock(printed: &str) -> u64 {
+    let bytes = printed.split_whitespace().filter_map(|byte| u64::from_str_radix(byte, 16).ok());
+    let bytes: Vec<u64> = bytes.collect();
+    assert_eq!(bytes.len(), 4, "{printed}");
+    bytes.iter().rev().fold(0, |seconds, byte| seconds << 8 | byte)
 }
 
 /// What one side writes, the other reads.
