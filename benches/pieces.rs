@@ -9,6 +9,9 @@
 mod client;
 #[path = "../tests/support/corpus.rs"]
 mod corpus;
+#[path = "../tests/support/machine.rs"]
+#[allow(dead_code, reason = "a bench needs nothing but files")]
+mod machine;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
+use support::machine::{self, Need};
 use support::process::eventually;
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject, namespace};
 
@@ -53,6 +54,9 @@ fn answers_ping(to: SocketAddr) -> bool {
 
 #[test]
 fn both_families_on_one_socket() {
+    if !machine::has("both_families_on_one_socket", Need::Ipv6) {
+        return;
+    }
     let port = free_port();
     let bench = on("::", port, "");
     let mut simulator = start(&bench);
@@ -67,6 +71,9 @@ fn both_families_on_one_socket() {
 #[test]
 fn a_name_for_both_families_serves_both() {
     namespace::alone("a_name_for_both_families_serves_both", || {
+        if !machine::has("a_name_for_both_families_serves_both", Need::Ipv6) {
+            return;
+        }
         // With nothing but ::1 ipmitool believes that there is no IPv6.
         namespace::run("ip", &["address", "add", "2001:db8::1/128", "dev", "lo"], "iproute2");
         for (number, hosts) in
@@ -127,6 +134,9 @@ fn absence_of_ipv6_does_not_stop_the_start() {
 
 #[test]
 fn several_channels() {
+    if !machine::has("several_channels", Need::Ipv6) {
+        return;
+    }
     let ports: Vec<u16> = (0..4).map(|_| free_port()).collect();
     let block = |channel: u8, host: &str, port: u16, guid: u8| {
         format!(
@@ -161,6 +171,9 @@ fn several_channels() {
 
 #[test]
 fn a_port_in_use_is_named_in_either_family() {
+    if !machine::has("a_port_in_use_is_named_in_either_family", Need::Ipv6) {
+        return;
+    }
     for (host, taken) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "::1")] {
         // A port that is free for IPv4 need not be for IPv6.
         let address = taken.parse().expect("an address");

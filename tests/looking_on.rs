@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
+use support::machine::{self, Need};
 use support::process::eventually;
 use support::simulator::PATIENCE;
 use support::{Bench, Ipmitool, Ran, Simulator, Stdin, Subject, Transport};
@@ -57,6 +58,9 @@ fn tshark(bench: &Bench, ports: &[u16], arguments: &[&str]) -> Ran {
 
 #[test]
 fn a_capture_is_dissected_by_wireshark() {
+    if !machine::has("a_capture_is_dissected_by_wireshark", Need::Ipv6) {
+        return;
+    }
     let (bench, four, six) = two_channels();
     let arguments = [&["--pcap", "lan.pcap"][..], &FILES].concat();
     let mut simulator = Simulator::start(Subject::Ours, &bench, four, &arguments);

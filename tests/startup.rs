@@ -11,6 +11,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
+use support::machine::{self, Need};
 use support::process::{contains, eventually};
 use support::pty::Pty;
 use support::replay::Console;
@@ -316,6 +317,9 @@ fn it_says_when_it_is_ready() {
 /// One controller on two LAN channels, the second one on IPv6.
 #[test]
 fn two_channels_and_ipv6() {
+    if !machine::has("two_channels_and_ipv6", Need::Ipv6) {
+        return;
+    }
     for subject in [Subject::Original, Subject::under_test()] {
         let second = free_port();
         let channel = format!(

@@ -9,15 +9,15 @@ use super::command::{Command, Variables, statements};
 use super::text::decode;
 use super::{Diagnostic, Severity, lan_conf};
 
-/// The folder with the collected files, or nothing and a line that says so.
+// What the tests of the whole program know about the collection and the machine.
+#[path = "../../tests/support/corpus.rs"]
+mod collection;
+#[path = "../../tests/support/machine.rs"]
+#[allow(dead_code, reason = "these tests need nothing but files")]
+mod machine;
+
 fn wild() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let root = std::env::var_os("IPMI_SIM_CORPUS").map_or_else(beside, PathBuf::from);
-    let found = Some(root.join("wild")).filter(|wild| wild.is_dir());
-    if found.is_none() {
-        println!("SKIPPED: no collected configurations at {} (set IPMI_SIM_CORPUS)", root.display());
-    }
-    found
+    collection::collection("wild")
 }
 
 /// Every file below `folder`, by its path from `root`.

@@ -14,6 +14,7 @@ pub mod built;
 pub mod client;
 pub mod config;
 pub mod corpus;
+pub mod machine;
 pub mod namespace;
 pub mod process;
 pub mod pty;

@@ -1,18 +1,19 @@
 //! A network of its own for a test: ports below 1024, what IPv6 there is, and what names stand
 //! for are the test's alone.
 
-use std::process::{Command, ExitStatus};
+use std::process::{Command, Output};
 use std::sync::{Mutex, Once};
 
-use super::process::spawn;
+use super::machine::left_out;
+use super::process::not_installed;
 
 /// Set for the copy of the test program that runs inside.
 const INSIDE: &str = "IPMI_SIM_TEST_NAMESPACE";
 
 /// Runs `body` in a network namespace with a loopback and nothing else, and with mounts of its
-/// own. The test, whose
-/// full name is `test`, is run a second time for it by `unshare`, alone; the namespace ends
-/// with that process.
+/// own. The test, whose full name is `test`, is run a second time for it by `unshare`, alone; the
+/// namespace ends with that process. Where nobody can make namespaces (an ordinary container),
+/// the test is left out.
 #[track_caller]
 pub fn alone(test: &str, body: impl FnOnce()) {
     inside(test, &["--net", "--mount"], || {
@@ -38,10 +39,25 @@ fn inside(test: &str, namespaces: &[&str], body: impl FnOnce()) {
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     // Who is not root becomes it in a user namespace.
     let user: &[&str] = if nix::unistd::geteuid().is_root() { &[] } else { &["--map-root-user"] };
-    let mut command = Command::new("unshare");
-    command.args(user).args(namespaces).arg("--").arg(program).args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
-    let status = wait(&mut command, "util-linux");
-    assert!(status.success(), "{test} failed in its namespace ({status}), see above");
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(user).args(namespaces).arg("--");
+        command
+    };
+    let probe = output(unshare().arg("true"), "util-linux");
+    if !probe.status.success() {
+        return left_out(test, &format!("no namespaces here: {}", String::from_utf8_lossy(&probe.stderr).trim()));
+    }
+    let mut command = unshare();
+    command.arg(program).args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
+    let output = output(&mut command, "util-linux");
+    assert!(
+        output.status.success(),
+        "{test} failed in its namespace ({}):\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Gives `/etc/hosts` another content, for what runs in this namespace.
@@ -65,10 +81,11 @@ pub fn set_ipv6(there: bool) {
 /// Runs a command that has to succeed.
 #[track_caller]
 pub fn run(program: &str, arguments: &[&str], debian_package: &str) {
-    let status = wait(Command::new(program).args(arguments), debian_package);
-    assert!(status.success(), "{program} {arguments:?}: {status}");
+    let output = output(Command::new(program).args(arguments), debian_package);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {}\n{said}", output.status);
 }
 
-fn wait(command: &mut Command, debian_package: &str) -> ExitStatus {
-    spawn(command, debian_package).0.wait().expect("its end")
+fn output(command: &mut Command, debian_package: &str) -> Output {
+    command.output().unwrap_or_else(|why| panic!("{}", not_installed(command, &why, debian_package)))
 }

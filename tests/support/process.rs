@@ -140,10 +140,12 @@ pub fn alive(pid: u32) -> bool {
 
 /// Starts a command. A program that is not installed is a failure that says how to get it.
 pub fn spawn(command: &mut Command, debian_package: &str) -> Guarded {
-    Guarded(command.spawn().unwrap_or_else(|why| {
-        let program = command.get_program().to_string_lossy().into_owned();
-        panic!("{program} cannot be run ({why}): apt-get install {debian_package}")
-    }))
+    Guarded(command.spawn().unwrap_or_else(|why| panic!("{}", not_installed(command, &why, debian_package))))
+}
+
+/// What to say of a command that cannot be started.
+pub fn not_installed(command: &Command, why: &std::io::Error, debian_package: &str) -> String {
+    format!("{} cannot be run ({why}): apt-get install {debian_package}", command.get_program().display())
 }
 
 /// A child that does not outlive the test.
