@@ -87,6 +87,8 @@ pub enum StateFile {
     Sdr(u8),
     /// `chassis.mcXX`, which the original does not have: settings of a chassis.
     Chassis(u8),
+    /// `sysinfo.mcXX`, which the original does not have: system info parameters.
+    SystemInfo(u8),
     /// `lanparm.mc20.N` of the LAN channel N of an MC.
     Lan {
         /// IPMB address of the MC.

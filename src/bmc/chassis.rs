@@ -465,6 +465,9 @@ pub fn control(
         return Err(NotSupported);
     }
     chassis.boot.control_received(now);
+    if matches!(control, Control::PowerDown | Control::PowerCycle | Control::Reset) {
+        controller.system_info.complete();
+    }
     let generation = match control {
         Control::PowerDown | Control::PowerUp | Control::PowerCycle => chassis.cancel_cycle(),
         Control::Reset | Control::SoftShutdown | Control::DiagnosticInterrupt => chassis.generation,

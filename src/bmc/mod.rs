@@ -25,6 +25,7 @@ pub mod sel;
 pub mod sensor;
 pub mod sol_parameters;
 pub mod strtol;
+pub mod system_info;
 pub mod unsaved;
 pub mod user;
 pub mod vm_process;
@@ -217,6 +218,8 @@ pub struct Controller {
     pub board: picmg::Board,
     /// ACPI power states as Set ACPI Power State told them: system, device.
     pub acpi: [u8; 2],
+    /// What firmware and operating system of the managed machine tell about themselves.
+    pub system_info: system_info::SystemInfo,
 }
 
 impl Controller {
@@ -257,6 +260,7 @@ impl Controller {
             oem: Default::default(),
             board: Default::default(),
             acpi: [ACPI_UNKNOWN; 2],
+            system_info: Default::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod channel;
 mod device;
 mod messaging;
 mod payload;
+mod system_info;
 mod user;
 mod watchdog;
 
@@ -133,4 +134,6 @@ pub static COMMANDS: &[Entry] = &[
         min_length: 2,
         handler: payload::get_channel_version,
     },
+    Entry { cmd: 0x58, name: "Set System Info Parameters", gate: always, min_length: 1, handler: system_info::set },
+    Entry { cmd: 0x59, name: "Get System Info Parameters", gate: always, min_length: 1, handler: system_info::get },
 ];

@@ -289,8 +289,14 @@ impl Simulator {
             }
         }
         let channels: Vec<u8> = self.lans.iter().filter(|slot| slot.id.mc == mc).map(|slot| slot.id.channel).collect();
-        let files =
-            [StateFile::Users(mc), StateFile::Sol(mc), StateFile::Chassis(mc), StateFile::Sel(mc), StateFile::Sdr(mc)];
+        let files = [
+            StateFile::Users(mc),
+            StateFile::Sol(mc),
+            StateFile::Chassis(mc),
+            StateFile::SystemInfo(mc),
+            StateFile::Sel(mc),
+            StateFile::Sdr(mc),
+        ];
         for file in files.into_iter().chain(channels.into_iter().map(|channel| StateFile::Lan { mc, channel })) {
             self.put_back(file);
         }

@@ -26,6 +26,7 @@ impl Simulator {
             StateFile::Users(mc) => format!("users.mc{mc:02x}"),
             StateFile::Sol(mc) => format!("sol.mc{mc:02x}"),
             StateFile::Chassis(mc) => format!("chassis.mc{mc:02x}"),
+            StateFile::SystemInfo(mc) => format!("sysinfo.mc{mc:02x}"),
             StateFile::Sel(mc) => format!("sel.{mc:02x}"),
             StateFile::Sdr(mc) => format!("sdr.{mc:02x}.main"),
             StateFile::Lan { mc, channel } => {
@@ -110,6 +111,14 @@ impl Simulator {
             cycle_interval: byte("cycle_interval").unwrap_or_default(),
             disabled_buttons: byte("disabled_buttons").unwrap_or_default() & 0x0f,
         });
+    }
+
+    /// `sysinfo.mcXX`.
+    pub(super) fn load_system_info(&mut self, mc: u8) {
+        let Some(items) = self.items(&self.file_name(StateFile::SystemInfo(mc))) else { return };
+        if let Some(controller) = self.machine.controller_mut(mc) {
+            controller.system_info.restore(|name| items.bytes(name));
+        }
     }
 
     /// `lanparm.mcXX.N`. A limit that is no privilege level is left as lan.conf has it.
@@ -227,6 +236,10 @@ impl Simulator {
                 items.push_integer("power", i64::from(kept.power));
                 items.push_integer("cycle_interval", i64::from(kept.cycle_interval));
                 items.push_integer("disabled_buttons", i64::from(kept.disabled_buttons));
+            }
+            StateFile::SystemInfo(mc) => {
+                let kept = self.machine.controller(mc)?.system_info.kept();
+                kept.for_each(|(name, bytes)| items.push_bytes(name, bytes));
             }
             StateFile::Sel(mc) => {
                 let sel = &self.machine.controller(mc)?.sel;

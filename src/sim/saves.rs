@@ -187,6 +187,7 @@ fn complaint(file: StateFile, reason: &str) -> String {
         StateFile::Sdr(mc) => format!("Unable to write persistent SDRs for MC {mc}: {reason}"),
         StateFile::Users(mc) => format!("Unable to write persistent users for MC {mc}: {reason}"),
         StateFile::Chassis(mc) => format!("Unable to write persistent chassis settings for MC {mc}: {reason}"),
+        StateFile::SystemInfo(mc) => format!("Unable to write persistent system info for MC {mc}: {reason}"),
         StateFile::Sol(mc) => format!("Unable to write persistent SOL parameters for MC {mc}: {reason}"),
         StateFile::Lan { mc, channel } => {
             format!("Unable to write persistent LAN parameters of channel {channel} for MC {mc}: {reason}")

@@ -101,6 +101,7 @@ impl Simulator {
         self.load_users(mc);
         self.load_sol(mc);
         self.load_chassis(mc);
+        self.load_system_info(mc);
         if !config.lans.is_empty()
             && let Some(anonymous) = self.machine.ensure(mc).users.get_mut(1)
         {

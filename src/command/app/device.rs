@@ -1,8 +1,9 @@
 //! App commands about the controller itself, IPMI 2.0 chapter 20.
 
 use crate::bmc::channel::{SYSTEM_CHANNEL, protocol};
+use crate::bmc::system_info::Written;
 use crate::bmc::watchdog::Watchdog;
-use crate::bmc::{ACPI_UNKNOWN, messaging};
+use crate::bmc::{ACPI_UNKNOWN, Action, StateFile, messaging};
 use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -22,11 +23,17 @@ pub fn get_device_id(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Rep
     Ok(Outcome::Done)
 }
 
-/// The messaging state and the watchdog are as after the start; configuration stays.
+/// The messaging state and the watchdog are as after the start, and nobody has told which operating
+/// system runs; configuration stays.
 pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let controller = context.controller()?;
     if let Some(watchdog) = &mut controller.watchdog {
         *watchdog = Watchdog::default();
+    }
+    let file = StateFile::SystemInfo(context.mc);
+    context.machine.remember(file);
+    if context.controller()?.system_info.reset() == Written::Save {
+        context.machine.actions.push(Action::Save(file));
     }
     messaging::reset(context.machine, context.mc);
     Ok(Outcome::Done)

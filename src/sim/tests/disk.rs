@@ -77,10 +77,12 @@ type Change<'a> = (u8, u8, &'a [u8]);
 /// Every change of kept state that a client can make, with the file it is kept in. What a command
 /// needs before it stands in front of it.
 fn changes() -> Vec<(StateFile, Vec<Change<'static>>)> {
-    use StateFile::{Chassis, Sdr, Sel, Sol, Users};
+    use StateFile::{Chassis, Sdr, Sel, Sol, SystemInfo, Users};
     const MC: u8 = 0x20;
     const ADD: Change = (0x0a, 0x44, &[0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 1, 1, 0x57, 0, 0]);
     const SDR: Change = (0x0a, 0x24, RECORD);
+    const NAME: Change = (6, 0x58, b"\x02\0\0\x04host");
+    const RUNNING: Change = (6, 0x58, b"\x04\0\0\x02os");
     const LOCK: Change = (0x0c, 1, &[0x0e, 0, 1]);
     const LEVELS: Change = (0x0c, 1, &[0x0e, 24, 0, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x33]);
     vec![
@@ -108,6 +110,9 @@ fn changes() -> Vec<(StateFile, Vec<Change<'static>>)> {
         (Chassis(MC), vec![(0, 6, &[2])]),
         (Chassis(MC), vec![(0, 0x0a, &[1])]),
         (Chassis(MC), vec![(0, 0x0b, &[9])]),
+        (SystemInfo(MC), vec![NAME]),
+        (SystemInfo(MC), vec![(6, 0x58, &[0, 1]), NAME, (6, 0x58, &[0, 2])]),
+        (SystemInfo(MC), vec![RUNNING, (6, 2, &[])]),
     ]
 }
 
