@@ -134,7 +134,7 @@ impl Rig {
 
     fn datagram(&mut self, bytes: &mut [u8]) {
         self.now = self.now + Duration::from_micros(10);
-        self.system.datagram(self.now, LAN, self.from, bytes, &mut self.effects);
+        self.system.datagram(self.now, LAN, self.from.into(), bytes, &mut self.effects);
         self.carry_out();
         self.system.deadline();
     }

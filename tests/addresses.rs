@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::machine::{self, Need};
 use support::process::eventually;
+use support::sol::{Console, Machine};
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject, namespace};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,6 +66,30 @@ fn both_families_on_one_socket() {
     serves(&mut simulator, "::1", port);
     // A session of each, at the same time, and each is answered where it asks from.
     client("::1", port).ok("session info active").assert_says("active sessions : 1");
+}
+
+/// A machine with several addresses answers from the one that was asked, console output that nobody
+/// asked for as well: ipmitool takes nothing from another.
+#[test]
+fn a_session_stays_at_the_address_it_was_opened_at() {
+    for host in ["0.0.0.0", "::"] {
+        let (port, machine) = (free_port(), Machine::new());
+        let bench = on(host, port, &format!("  sol \"tcp:127.0.0.1:{}\" 115200\n", machine.port));
+        let mut simulator = start(&bench);
+        for (address, other) in [("127.0.0.2", "127.0.0.3"), ("127.0.0.3", "127.0.0.2")] {
+            serves(&mut simulator, address, port);
+            client(other, port).ok("sel info");
+        }
+        let console = Console::open(&client("127.0.0.3", port));
+        let (mut serial, _) = machine.connected();
+        client("127.0.0.2", port).ok("mc info");
+        for number in 0..3 {
+            serial.write_all(format!("unasked {number}\r\n").as_bytes()).expect("the simulator");
+            console.sees(&format!("unasked {number}"));
+            client("127.0.0.2", port).ok("mc info");
+        }
+        console.close();
+    }
 }
 
 /// The original serves the first address of a name only, so that it depends on the resolver who

@@ -51,7 +51,7 @@ impl Rig {
     /// Hands a datagram in and copies what is sent in answer to the end of `answers`.
     fn datagram(&mut self, bytes: &mut [u8], answers: &mut Vec<u8>) {
         self.now = self.now + Duration::from_micros(10);
-        self.system.datagram(self.now, LAN, self.from, bytes, &mut self.effects);
+        self.system.datagram(self.now, LAN, self.from.into(), bytes, &mut self.effects);
         for effect in &self.effects.list {
             if let Effect::Send { start, end, .. } = effect {
                 answers.extend_from_slice(&self.effects.bytes[*start..*end]);

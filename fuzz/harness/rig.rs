@@ -202,7 +202,7 @@ impl Rig {
                 Effect::Send { to, start, end, .. } => {
                     let datagram = out.bytes[start..end].to_vec();
                     check_datagram(&datagram);
-                    self.sent.push((to, datagram));
+                    self.sent.push((to.address, datagram));
                 }
                 Effect::Run { job, work } => self.jobs.push_back((job, work)),
                 Effect::Log { text, .. } if is_about_a_state_file(&text) => self.complaints.push(text),
@@ -216,7 +216,7 @@ impl Rig {
     /// A datagram comes in; what is sent because of it is in `sent`.
     pub fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
         let mut bytes = bytes.to_vec();
-        self.call(|sim, now, out| sim.datagram(now, LAN, from, &mut bytes, out));
+        self.call(|sim, now, out| sim.datagram(now, LAN, from.into(), &mut bytes, out));
     }
 
     /// Lets the time run.

@@ -6,6 +6,7 @@ mod completion;
 mod host_signal;
 mod message;
 mod moment;
+mod peer;
 mod privilege;
 
 pub use auth_types::AuthTypes;
@@ -13,6 +14,7 @@ pub use completion::CompletionCode;
 pub use host_signal::{HostSignal, capability};
 pub use message::{Medium, Origin, Reply, Request, SessionRef};
 pub use moment::Moment;
+pub use peer::Peer;
 pub use privilege::Privilege;
 
 /// Network function codes, request (even) values. IPMI 2.0 table 5-1.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt::Arguments;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::net::SocketAddr;
 
 use super::duplicate::{Again, Finding, reply_to};
 use super::half_open::{Login, Logins, Step};
@@ -12,7 +11,7 @@ use super::session::Session;
 use super::throttle::{LogLimit, Throttle};
 use super::window::Verdict;
 use super::{Authority, Event, LanUser, Outbox, Received, ReplyTo, Settings};
-use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Privilege, Random, Reply, Request, SessionRef, netfn};
+use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionRef, netfn};
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
 use crate::wire::{asf, rmcp, session20};
@@ -43,7 +42,7 @@ pub struct LanChannel {
 /// What every step of handling a datagram needs.
 pub(super) struct Call<'c> {
     pub(super) now: Moment,
-    pub(super) from: SocketAddr,
+    pub(super) from: Peer,
     pub(super) authority: &'c dyn Authority,
     pub(super) random: &'c mut dyn Random,
     pub(super) out: &'c mut Outbox,
@@ -73,7 +72,7 @@ pub struct SessionInfo {
     /// User number.
     pub user: u8,
     /// Where the last new packet came from.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// Current privilege level.
     pub privilege: Privilege,
     /// Maximum privilege.
@@ -136,7 +135,7 @@ impl LanChannel {
     pub fn receive<'a>(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         datagram: &'a mut [u8],
         authority: &dyn Authority,
         random: &mut dyn Random,
@@ -228,7 +227,7 @@ impl LanChannel {
     }
 
     /// Marks a session as used by a new packet from `from`.
-    pub(super) fn used(session: &mut Session, now: Moment, from: SocketAddr) {
+    pub(super) fn used(session: &mut Session, now: Moment, from: Peer) {
         session.last_used = now;
         session.peer = from;
         session.login_answer = None;
@@ -442,7 +441,7 @@ impl LanChannel {
 
     /// Writes a failed login into the log. Alone it makes nobody wait: for what can be sent in
     /// somebody else's name.
-    pub(super) fn log_failed_login(&mut self, now: Moment, from: SocketAddr, name: &[u8], why: &str, out: &mut Outbox) {
+    pub(super) fn log_failed_login(&mut self, now: Moment, from: Peer, name: &[u8], why: &str, out: &mut Outbox) {
         let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
         let name = name[..end].escape_ascii();
         let channel = self.settings.channel;

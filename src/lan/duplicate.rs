@@ -30,12 +30,11 @@
 //!   client may depend on an answer, so it gets the first one again, under the first
 //!   one's sequence number: nobody can use up the client's window with replays.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::ReplyTo;
 use super::window::Verdict;
-use crate::ipmi::{Moment, SEND_MESSAGE, netfn};
+use crate::ipmi::{Moment, Peer, SEND_MESSAGE, netfn};
 use crate::wire::ipmb::Message;
 
 /// How many requests are remembered.
@@ -345,7 +344,7 @@ fn bridged(to: &ReplyTo, data: &[u8]) -> Option<(u8, u8, u8)> {
 }
 
 /// What a [`ReplyTo`] of a message looks like.
-pub(super) fn reply_to(session: u32, peer: SocketAddr, message: &Message<'_>) -> ReplyTo {
+pub(super) fn reply_to(session: u32, peer: Peer, message: &Message<'_>) -> ReplyTo {
     ReplyTo {
         session,
         peer,

@@ -4,13 +4,13 @@
 //! established sessions and can never take a place from one. They are short-lived; when
 //! there are too many, of one source or altogether, the oldest goes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::throttle::source;
 use crate::crypto::rakp::{Dialect, Exchange};
 use crate::crypto::{Secret, Suite};
-use crate::ipmi::{Moment, Privilege};
+use crate::ipmi::{Moment, Peer, Privilege};
 use crate::wire::rakp::OpenSessionRequest;
 
 /// How long an RMCP+ session may stay half-open.
@@ -27,7 +27,7 @@ pub(super) struct Login {
     /// Temporary session id (odd, IPMI 1.5) or session id to be (even, RMCP+).
     pub(super) id: u32,
     /// Who started it.
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Peer,
     /// When it ends by itself.
     pub(super) expires: Moment,
     /// How far it got.
@@ -170,7 +170,7 @@ impl Logins {
     pub(super) fn find_opened(
         &mut self,
         now: Moment,
-        peer: SocketAddr,
+        peer: Peer,
         request: &OpenSessionRequest,
     ) -> Option<(u32, &Opened)> {
         self.list.iter().find_map(|login| match &login.step {

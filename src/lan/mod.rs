@@ -24,13 +24,12 @@ mod tests;
 mod throttle;
 mod window;
 
-use std::net::SocketAddr;
 use std::ops::Range;
 
 pub use channel::{LanChannel, SessionInfo};
 pub(crate) use throttle::LogLimit;
 
-use crate::ipmi::{AuthTypes, Origin, Privilege, Request};
+use crate::ipmi::{AuthTypes, Origin, Peer, Privilege, Request};
 use zeroize::Zeroize;
 
 /// What a LAN channel must know about users and limits, asked anew for every use so
@@ -98,7 +97,7 @@ pub struct Settings {
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
-    datagrams: Vec<(SocketAddr, Range<usize>)>,
+    datagrams: Vec<(Peer, Range<usize>)>,
     /// What happened to sessions, for the simulator.
     pub events: Vec<Event>,
     /// Somebody watches: commands the channel answers itself are events as well.
@@ -107,14 +106,14 @@ pub struct Outbox {
 
 impl Outbox {
     /// Appends one datagram; `write` fills it.
-    pub fn datagram(&mut self, to: SocketAddr, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn datagram(&mut self, to: Peer, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         write(&mut self.bytes);
         self.datagrams.push((to, start..self.bytes.len()));
     }
 
     /// The datagrams, in order.
-    pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+    pub fn datagrams(&self) -> impl Iterator<Item = (Peer, &[u8])> {
         self.datagrams.iter().map(|(to, range)| (*to, &self.bytes[range.clone()]))
     }
 
@@ -156,7 +155,7 @@ pub struct ReplyTo {
     /// BMC's session id.
     pub session: u32,
     /// Address of the datagram that is answered.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// Responder's address as the client wrote it.
     pub rs_addr: u8,
     /// Requester's address.

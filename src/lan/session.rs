@@ -1,6 +1,5 @@
 //! An established session: who, how far, and how its packets are protected.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::duplicate::Recent;
@@ -10,7 +9,7 @@ use crate::crypto::mac::Tag;
 use crate::crypto::rakp::{Dialect, SessionKey};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
 use crate::crypto::{Secret, Signer, Suite};
-use crate::ipmi::{Moment, Privilege, Random};
+use crate::ipmi::{Moment, Peer, Privilege, Random};
 use crate::lan::Outbox;
 use crate::wire::ipmb;
 use crate::wire::session15::{self, AuthType};
@@ -28,7 +27,7 @@ pub(super) struct Session {
     /// User number.
     pub(super) user: u8,
     /// Where the last new packet came from.
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Peer,
     /// Current privilege level.
     pub(super) privilege: Privilege,
     /// Maximum privilege.
@@ -218,7 +217,7 @@ impl Link {
     /// Sends a payload under a sequence number. SOL has no form in IPMI 1.5 and is left out.
     pub(super) fn send(
         &mut self,
-        to: SocketAddr,
+        to: Peer,
         sequence: u32,
         payload_type: PayloadType,
         payload: &[u8],
@@ -254,7 +253,7 @@ pub(super) fn verify_ipmi15(packet: &session15::Packet<'_>, password: &Secret<16
 
 /// Sends a message in an IPMI 1.5 packet.
 pub(super) fn send_ipmi15(
-    to: SocketAddr,
+    to: Peer,
     header: session15::Header,
     password: &Secret<16>,
     message: &[u8],

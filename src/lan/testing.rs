@@ -257,7 +257,7 @@ impl Bench {
     }
 
     fn collect(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
-        let sent = self.out.datagrams().map(|(to, bytes)| (to, bytes.to_vec())).collect();
+        let sent = self.out.datagrams().map(|(to, bytes)| (to.address, bytes.to_vec())).collect();
         self.events.append(&mut self.out.events);
         self.out.clear();
         sent

@@ -929,7 +929,7 @@ fn sessions_without_protection_stay_with_their_source() {
         assert_eq!(answers.len(), usize::from(!bound), "{kind}");
         if let Some((to, _)) = answers.first() {
             assert_eq!(to.to_string(), "192.0.2.9:4000", "{kind}: the answer goes where the question came from");
-            assert_eq!(bench.channel.session(client.session).map(|session| session.peer), Some(*to));
+            assert_eq!(bench.channel.session(client.session).map(|session| session.peer.address), Some(*to));
         }
     }
 }

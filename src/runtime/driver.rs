@@ -54,6 +54,7 @@ use crate::host::sol_port::{self, SolCommand};
 use crate::host::tty::FlowControl;
 use crate::host::vm::{self, Vm};
 use crate::host::{self, HostEvent, HostEvents, serial_peer};
+use crate::ipmi::Peer;
 use crate::sim::{ConsoleId, Effect, Effects, HostJob, IpmbId, JobId, LanId, SerialId};
 use crate::store::directory::message;
 
@@ -163,7 +164,7 @@ struct Driver<S> {
     batch: Batch,
     lans: Vec<Lan>,
     /// Datagrams to be sent together, all from one channel.
-    outgoing: Vec<(SocketAddr, usize, usize)>,
+    outgoing: Vec<(Peer, usize, usize)>,
     answers: VecDeque<Answer>,
     alarm: Alarm,
     /// Every second wake-up looks at the LAN first, so that neither side starves the other.
@@ -364,7 +365,7 @@ impl<S: System> Driver<S> {
 
     fn datagrams(&mut self, index: usize) {
         let Some(lan) = self.lans.get_mut(index) else { return };
-        let (id, local) = (lan.id, lan.local);
+        let id = lan.id;
         if let Err(error) = lan.receive(&mut self.batch) {
             // An error belongs to one datagram, sent or received; the next may be fine.
             log::debug!("LAN channel {} of MC {:#04x}: {error}", id.channel, id.mc);
@@ -374,7 +375,7 @@ impl<S: System> Driver<S> {
         for (from, bytes) in self.batch.datagrams() {
             if !bytes.is_empty() {
                 if let Some(capture) = &mut self.capture {
-                    capture.received(now, local, from, bytes);
+                    capture.received(now, &from, bytes);
                 }
                 self.system.datagram(now, id, from, bytes, &mut self.effects);
             }
@@ -478,8 +479,8 @@ impl<S: System> Driver<S> {
             return;
         }
         // Each family through its own socket, where a channel has two.
-        for some in self.outgoing.chunk_by(|(one, ..), (next, ..)| one.is_ipv4() == next.is_ipv4()) {
-            let is_ipv4 = some.first().is_some_and(|(to, ..)| to.is_ipv4());
+        for some in self.outgoing.chunk_by(|(one, ..), (next, ..)| one.address.is_ipv4() == next.address.is_ipv4()) {
+            let is_ipv4 = some.first().is_some_and(|(to, ..)| to.address.is_ipv4());
             let mut sockets = self.lans.iter_mut().filter(|lan| Some(lan.id) == sender);
             let Some(first) = sockets.next() else { break };
             let lan = match sockets.next() {
@@ -860,11 +861,12 @@ const CONSOLE: &str = "<console>";
 pub const COMMAND_STRING: &str = "<-x>";
 
 /// Sends datagrams through one socket, and captures them.
-fn send_through(lan: &mut Lan, capture: &mut Option<Capture>, bytes: &[u8], datagrams: &[(SocketAddr, usize, usize)]) {
+fn send_through(lan: &mut Lan, capture: &mut Option<Capture>, bytes: &[u8], datagrams: &[(Peer, usize, usize)]) {
     if let Some(capture) = capture {
         let now = clock::now();
         for (to, start, end) in datagrams {
-            capture.sent(now, lan.local, *to, bytes.get(*start..*end).unwrap_or_default());
+            let to = Peer { local: lan.leaves_from(to), ..*to };
+            capture.sent(now, &to, bytes.get(*start..*end).unwrap_or_default());
         }
     }
     if let Err(error) = lan.send(bytes, datagrams) {

@@ -1,21 +1,25 @@
 //! The UDP socket of a LAN channel (`lan-protocol.md` chapter 1).
 //!
-//! Owns the socket and how datagrams get in and out of it in batches. Looks at no byte.
+//! Owns the socket and how datagrams get in and out of it in batches, each by the address of ours
+//! that the client used. Looks at no byte.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
+use nix::cmsg_space;
 use nix::errno::Errno;
+use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockType, SockaddrStorage, bind, recvmmsg, sendmmsg, sendto,
-    setsockopt, socket, sockopt,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockFlag, SockType,
+    SockaddrStorage, bind, recvmmsg, sendmmsg, sendto, setsockopt, socket, sockopt,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::host::watch::watch;
+use crate::ipmi::Peer;
 use crate::sim::LanId;
 
 /// Most datagrams taken or sent with one system call.
@@ -33,7 +37,7 @@ pub struct Batch {
     /// One for each datagram of a batch; the pages of those that were never used are no memory.
     buffers: Vec<[u8; DATAGRAM]>,
     /// Length and sender of each datagram; `None` for what is to be left alone.
-    arrived: Vec<Option<(usize, SocketAddr)>>,
+    arrived: Vec<Option<(usize, Peer)>>,
 }
 
 impl Default for Batch {
@@ -44,7 +48,7 @@ impl Default for Batch {
 
 impl Batch {
     /// The datagrams, in the order of their arrival.
-    pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+    pub fn datagrams(&mut self) -> impl Iterator<Item = (Peer, &mut [u8])> {
         self.arrived.iter().zip(self.buffers.iter_mut()).filter_map(|(arrived, buffer)| {
             let (length, from) = (*arrived)?;
             Some((from, buffer.get_mut(..length)?))
@@ -66,7 +70,8 @@ pub struct Lan {
     /// Watched for reading only: every datagram sent makes a socket writable once more, which
     /// would wake the loop for nothing.
     socket: AsyncFd<UdpSocket>,
-    // One each per socket and direction: the kernel leaves address lengths in them.
+    // One each per socket and direction: the kernel leaves lengths in them, of addresses and of what
+    // comes with a datagram. That is the same for all of one socket.
     receive: MultiHeaders<SockaddrStorage>,
     send: MultiHeaders<SockaddrStorage>,
     /// Receivers of the batch that is being sent.
@@ -90,7 +95,13 @@ impl Lan {
             open_socket(address)?
         };
         let local = bound.local_addr()?;
-        let headers = || MultiHeaders::preallocate(BATCH, None);
+        // A socket bound to every address has to be told by which of them an answer leaves.
+        let room = || match local {
+            _ if !local.ip().is_unspecified() => None,
+            SocketAddr::V4(_) => Some(cmsg_space!(in_pktinfo)),
+            SocketAddr::V6(_) => Some(cmsg_space!(in6_pktinfo)),
+        };
+        let headers = || MultiHeaders::preallocate(BATCH, room());
         let receivers = Vec::with_capacity(BATCH);
         Ok(Self {
             id,
@@ -112,7 +123,7 @@ impl Lan {
     /// Takes what has arrived, at most a batch. An empty batch is no error.
     pub fn receive(&mut self, batch: &mut Batch) -> io::Result<()> {
         batch.arrived.clear();
-        let (socket, headers) = (&self.socket, &mut self.receive);
+        let (socket, headers, bound) = (&self.socket, &mut self.receive, self.local);
         let Batch { buffers, arrived } = batch;
         let result = socket.try_io(Interest::READABLE, |socket| {
             let mut buffers = buffers.iter_mut();
@@ -123,7 +134,8 @@ impl Lan {
                 if message.flags.contains(MsgFlags::MSG_TRUNC) {
                     return None;
                 }
-                Some((message.bytes, socket_address(message.address.as_ref()?)?))
+                let address = socket_address(message.address.as_ref()?)?;
+                Some((message.bytes, Peer { address, local: reached(bound, &message) }))
             }));
             // Fewer than asked for means that the socket is empty: saying so saves the call
             // that would find out.
@@ -135,49 +147,140 @@ impl Lan {
         }
     }
 
-    /// Sends datagrams, in order, each from a range of `bytes`. What the network does not
-    /// take is lost, as datagrams are; the last trouble is returned.
-    pub fn send(&mut self, bytes: &[u8], datagrams: &[(SocketAddr, usize, usize)]) -> io::Result<()> {
+    /// Where a datagram for this client leaves from, as far as is known.
+    pub fn leaves_from(&self, to: &Peer) -> SocketAddr {
+        let ip = if self.local.ip().is_unspecified() { to.local.ip() } else { self.local.ip() };
+        SocketAddr::new(ip, self.local.port())
+    }
+
+    /// Sends datagrams, in order, each from a range of `bytes`, and by the address that its client
+    /// used. What the network does not take is lost, as datagrams are; the last trouble is returned.
+    pub fn send(&mut self, bytes: &[u8], datagrams: &[(Peer, usize, usize)]) -> io::Result<()> {
         let mut trouble = Ok(());
-        for some in datagrams.chunks(BATCH) {
-            let mut some = some;
-            while !some.is_empty() {
-                let sent = if let [(to, start, end)] = some {
-                    let bytes = bytes.get(*start..*end).unwrap_or_default();
-                    let fd = self.socket.as_raw_fd();
-                    sendto(fd, bytes, &SockaddrStorage::from(*to), MsgFlags::MSG_DONTWAIT).map(|_| 1)
-                } else {
-                    self.send_batch(bytes, some)
-                };
-                // The one that failed is left out.
-                let done = match sent {
-                    Ok(sent) => sent.max(1),
-                    Err(error) => {
-                        trouble = Err(error.into());
-                        1
-                    }
-                };
-                some = some.get(done..).unwrap_or_default();
+        for same_way in datagrams.chunk_by(|(one, ..), (next, ..)| one.local == next.local) {
+            for some in same_way.chunks(BATCH) {
+                let mut some = some;
+                while let Some((first, start, end)) = some.first() {
+                    let source = self.source(first);
+                    let sent = match (some.len(), source) {
+                        (1, None) => self.send_plainly(first, bytes.get(*start..*end)),
+                        (1, _) => self.send_batch::<1>(bytes, some, source),
+                        _ => self.send_batch::<BATCH>(bytes, some, source),
+                    };
+                    let sent = match (sent, source) {
+                        // An address that is no longer ours, or never was one to answer from (a
+                        // broadcast): the system knows better.
+                        (Err(Errno::EINVAL | Errno::EADDRNOTAVAIL | Errno::ENETUNREACH), Some(_)) => {
+                            self.send_plainly(first, bytes.get(*start..*end))
+                        }
+                        (sent, _) => sent,
+                    };
+                    // The one that failed is left out.
+                    let done = match sent {
+                        Ok(sent) => sent.max(1),
+                        Err(error) => {
+                            trouble = Err(error.into());
+                            1
+                        }
+                    };
+                    some = some.get(done..).unwrap_or_default();
+                }
             }
         }
         trouble
     }
 
-    // Not through the runtime's readiness: a socket that was opened a moment ago counts as
-    // not ready there.
-    fn send_batch(&mut self, bytes: &[u8], datagrams: &[(SocketAddr, usize, usize)]) -> nix::Result<usize> {
+    /// The address a datagram has to leave from, where the socket does not say it.
+    fn source(&self, to: &Peer) -> Option<Source> {
+        if !self.local.ip().is_unspecified() || to.local.ip().is_unspecified() {
+            return None;
+        }
+        Some(match (self.local, to.local.ip()) {
+            (SocketAddr::V4(_), IpAddr::V4(ip)) => Source::V4(in_pktinfo {
+                ipi_ifindex: 0,
+                ipi_spec_dst: in_addr { s_addr: u32::from_ne_bytes(ip.octets()) },
+                ipi_addr: in_addr { s_addr: 0 },
+            }),
+            (SocketAddr::V6(_), ip) => {
+                let ip = match ip {
+                    IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+                    IpAddr::V6(ip) => ip,
+                };
+                let interface = match to.local {
+                    SocketAddr::V6(local) => local.scope_id(),
+                    SocketAddr::V4(_) => 0,
+                };
+                Source::V6(in6_pktinfo { ipi6_addr: in6_addr { s6_addr: ip.octets() }, ipi6_ifindex: interface })
+            }
+            (SocketAddr::V4(_), IpAddr::V6(_)) => return None,
+        })
+    }
+
+    // None of these goes through the runtime's readiness: a socket that was opened a moment ago counts
+    // as not ready there.
+    fn send_plainly(&self, to: &Peer, bytes: Option<&[u8]>) -> nix::Result<usize> {
+        let to = SockaddrStorage::from(to.address);
+        sendto(self.socket.as_raw_fd(), bytes.unwrap_or_default(), &to, MsgFlags::MSG_DONTWAIT).map(|_| 1)
+    }
+
+    /// Sends up to `MOST` datagrams with one system call.
+    fn send_batch<const MOST: usize>(
+        &mut self,
+        bytes: &[u8],
+        datagrams: &[(Peer, usize, usize)],
+        source: Option<Source>,
+    ) -> nix::Result<usize> {
         let at = |index: usize| datagrams.get(index);
-        let slices: [[IoSlice<'_>; 1]; BATCH] = std::array::from_fn(|index| {
+        let slices: [[IoSlice<'_>; 1]; MOST] = std::array::from_fn(|index| {
             let range = at(index).map_or(0..0, |(_, start, end)| *start..*end);
             [IoSlice::new(bytes.get(range).unwrap_or_default())]
         });
         self.receivers.clear();
-        self.receivers.extend(datagrams.iter().map(|(to, _, _)| Some((*to).into())));
+        self.receivers.extend(datagrams.iter().map(|(to, _, _)| Some(to.address.into())));
         let some = slices.iter().take(datagrams.len());
-        let fd = self.socket.as_raw_fd();
-        let sent = sendmmsg(fd, &mut self.send, some, &self.receivers, [], MsgFlags::MSG_DONTWAIT)?;
-        Ok(sent.count())
+        let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        let (headers, receivers) = (&mut self.send, &self.receivers);
+        let sent = match &source {
+            Some(Source::V4(info)) => {
+                sendmmsg(fd, headers, some, receivers, [ControlMessage::Ipv4PacketInfo(info)], flags)
+            }
+            Some(Source::V6(info)) => {
+                sendmmsg(fd, headers, some, receivers, [ControlMessage::Ipv6PacketInfo(info)], flags)
+            }
+            None => sendmmsg(fd, headers, some, receivers, [], flags),
+        };
+        Ok(sent?.count())
     }
+}
+
+/// Which of our addresses a datagram leaves from (`ip(7)` and `ipv6(7)`).
+#[derive(Clone, Copy)]
+enum Source {
+    V4(in_pktinfo),
+    V6(in6_pktinfo),
+}
+
+/// Which of our addresses a datagram came to, on a socket that has all of them: `bound` otherwise.
+fn reached(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStorage>) -> SocketAddr {
+    if !bound.ip().is_unspecified() {
+        return bound;
+    }
+    let told = message.cmsgs().ok().into_iter().flatten().find_map(|told| match told {
+        // Ours also where the datagram was for everybody.
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            let ip = Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes());
+            Some(SocketAddr::new(ip.into(), bound.port()))
+        }
+        ControlMessageOwned::Ipv6PacketInfo(info) => {
+            let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+            // Nobody answers from a group's address.
+            let ours = !ip.is_multicast() && !ip.to_canonical().is_multicast();
+            let interface = if ip.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
+            ours.then(|| SocketAddrV6::new(ip, bound.port(), 0, interface).into())
+        }
+        _ => None,
+    });
+    told.unwrap_or(bound)
 }
 
 /// Whether this machine has IPv6 at all.
@@ -192,6 +295,13 @@ fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
     if address.is_ipv6() {
         // `::` means everything, whatever the system's default is.
         setsockopt(&fd, sockopt::Ipv6V6Only, &false)?;
+    }
+    if address.ip().is_unspecified() {
+        // Before the first datagram, so that none comes without it.
+        match address {
+            SocketAddr::V4(_) => setsockopt(&fd, sockopt::Ipv4PacketInfo, &true)?,
+            SocketAddr::V6(_) => setsockopt(&fd, sockopt::Ipv6RecvPacketInfo, &true)?,
+        }
     }
     if setsockopt(&fd, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         let _ = setsockopt(&fd, sockopt::RcvBuf, &RECEIVE_BUFFER);
@@ -235,7 +345,7 @@ mod tests {
         (lan, tried)
     }
 
-    async fn receive(lan: &mut Lan, batch: &mut Batch) -> Vec<(SocketAddr, Vec<u8>)> {
+    async fn receive(lan: &mut Lan, batch: &mut Batch) -> Vec<(Peer, Vec<u8>)> {
         poll_fn(|cx| lan.poll_readable(cx)).await.unwrap();
         lan.receive(batch).unwrap();
         batch.datagrams().map(|(from, bytes)| (from, bytes.to_vec())).collect()
@@ -255,7 +365,8 @@ mod tests {
             seen.extend(receive(&mut lan, &mut batch).await);
         }
         for (number, (from, bytes)) in seen.iter().enumerate() {
-            assert_eq!(*from, clients[number % 3].local_addr().unwrap());
+            assert_eq!(from.address, clients[number % 3].local_addr().unwrap());
+            assert_eq!(from.local, lan.local);
             assert_eq!(*bytes, [number as u8; 40]);
         }
         let bytes: Vec<u8> = (0..total as u8).collect();
@@ -279,7 +390,7 @@ mod tests {
         if seen.is_empty() {
             seen = receive(&mut lan, &mut batch).await;
         }
-        assert_eq!(seen, [(client.local_addr().unwrap(), vec![2; DATAGRAM])]);
+        assert_eq!(seen, [(client.local_addr().unwrap().into(), vec![2; DATAGRAM])]);
     }
 
     #[tokio::test]
@@ -291,6 +402,71 @@ mod tests {
         lan.send(b"answer", &[(seen[0].0, 0, 6)]).unwrap();
         let mut answer = [0; 8];
         assert_eq!(client.recv(&mut answer).unwrap(), 6);
+    }
+
+    /// Asks a socket that is bound to everything at several addresses: one question, a burst, and two
+    /// addresses in turn. Each answer has to come from the address that was asked.
+    async fn asked_at(bound: &str, addresses: &[&str]) {
+        let (mut lan, _) = open(bound);
+        let port = lan.local.port();
+        let mut batch = Batch::default();
+        let places: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), port)).collect();
+        let families = [places[0], places[places.len() - 1]];
+        let clients =
+            families.map(|place| UdpSocket::bind((if place.is_ipv4() { "127.0.0.1" } else { "::1" }, 0)).unwrap());
+        let of = |place: &SocketAddr| &clients[usize::from(place.is_ipv4() != families[0].is_ipv4())];
+        for place in &places {
+            for count in [1, 3] {
+                for _ in 0..count {
+                    of(place).send_to(b"question", place).unwrap();
+                }
+                let mut seen = Vec::new();
+                while seen.len() < count {
+                    seen.extend(receive(&mut lan, &mut batch).await);
+                }
+                assert!(seen.iter().all(|(from, _)| from.local.ip().to_canonical() == place.ip()), "{seen:?}");
+                let answers: Vec<_> = seen.iter().map(|(from, _)| (*from, 0, 6)).collect();
+                lan.send(b"answer", &answers).unwrap();
+                for _ in 0..count {
+                    let mut answer = [0; 8];
+                    assert_eq!(of(place).recv_from(&mut answer).unwrap(), (6, *place), "{bound}");
+                }
+            }
+        }
+        for place in &places {
+            of(place).send_to(b"question", place).unwrap();
+        }
+        let mut seen = Vec::new();
+        while seen.len() < places.len() {
+            seen.extend(receive(&mut lan, &mut batch).await);
+        }
+        let answers: Vec<_> = seen.iter().map(|(from, _)| (*from, 0, 6)).collect();
+        lan.send(b"answer", &answers).unwrap();
+        for place in &places {
+            assert_eq!(of(place).recv_from(&mut [0; 8]).unwrap(), (6, *place), "{bound}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_leaves_from_the_address_that_was_asked() {
+        asked_at("0.0.0.0:0", &["127.0.0.2", "127.0.0.3", "127.0.0.1"]).await;
+        asked_at("[::]:0", &["127.0.0.2", "127.0.0.3", "::1"]).await;
+        asked_at("127.0.0.2:0", &["127.0.0.2"]).await;
+    }
+
+    #[tokio::test]
+    async fn from_an_address_that_is_gone_an_answer_leaves_by_another() {
+        for (bound, gone) in [("0.0.0.0:0", "192.0.2.77:1"), ("[::]:0", "[::ffff:192.0.2.77]:1")] {
+            let (mut lan, _) = open(bound);
+            let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+            client.send_to(b"question", ("127.0.0.1", lan.local.port())).unwrap();
+            let (from, _) = receive(&mut lan, &mut Batch::default()).await[0];
+            let gone = Peer { local: gone.parse().unwrap(), ..from };
+            lan.send(b"answer", &[(gone, 0, 6), (gone, 0, 6), (gone, 0, 6)]).unwrap();
+            for _ in 0..3 {
+                assert_eq!(client.recv(&mut [0; 8]).unwrap(), 6, "{bound}");
+            }
+        }
     }
 
     #[tokio::test]
@@ -319,6 +495,7 @@ mod tests {
         let good = client.local_addr().unwrap();
         // An IPv4 socket cannot reach an IPv6 address.
         let bad: SocketAddr = "[::1]:9".parse().unwrap();
+        let (good, bad) = (good.into(), bad.into());
         assert!(lan.send(b"ab", &[(good, 0, 1), (bad, 0, 1), (good, 1, 2)]).is_err());
         let mut seen = [0; 2];
         client.recv(&mut seen[..1]).unwrap();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::config::command::Statement;
 use crate::config::model::{Address, Config};
-use crate::ipmi::Moment;
+use crate::ipmi::{Moment, Peer};
 use crate::sim::{
     Change, ConsoleId, Effects, HostResult, IpmbId, JobId, LanId, OnDisk, SerialId, Simulator, StatementOutcome,
 };
@@ -46,7 +46,7 @@ system! {
     /// lan.conf and the state files of settings were read again.
     fn reload(&mut self, now: Moment, config: Config, files: &OnDisk, out: &mut Effects) -> Vec<Change>;
     /// A datagram came in.
-    fn datagram(&mut self, now: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects);
+    fn datagram(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects);
     /// The peer of a serial channel connected.
     fn serial_connected(&mut self, now: Moment, serial: SerialId, out: &mut Effects);
     /// The peer of a serial channel is gone.

@@ -1,12 +1,12 @@
 //! What the simulator wants done outside, in order.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileJob, FileResult};
 use crate::config::Span;
 use crate::config::model::{Address, SolTarget};
+use crate::ipmi::Peer;
 
 /// Which LAN channel: an MC's address and the channel's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -142,7 +142,7 @@ pub enum Effect {
         /// From which channel's socket.
         lan: LanId,
         /// To whom.
-        to: SocketAddr,
+        to: Peer,
         /// Its bytes: a range of [`Effects::bytes`].
         start: usize,
         /// End of the range.

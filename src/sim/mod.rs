@@ -37,7 +37,7 @@ use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
 use crate::config::command::Variables;
 use crate::config::model::{Address, Config, ControllerConfig, LanConfig};
-use crate::ipmi::{Moment, Random};
+use crate::ipmi::{Moment, Peer, Random};
 use crate::lan::{self, LanChannel};
 use crate::sol;
 use authority::LanAuthority;
@@ -202,7 +202,7 @@ impl Simulator {
     }
 
     /// A datagram came in. It is decrypted in place.
-    pub fn datagram(&mut self, now: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects) {
+    pub fn datagram(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
         self.trace_datagram(trace::Way::In, lan, from, bytes, out);
         let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) else { return };
         let Some(authority) = LanAuthority::new(&self.machine, lan) else { return };

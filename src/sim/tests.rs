@@ -112,7 +112,7 @@ impl Rig {
         self.sent.clear();
         for effect in out.list {
             match effect {
-                Effect::Send { to, start, end, .. } => self.sent.push((to, out.bytes[start..end].to_vec())),
+                Effect::Send { to, start, end, .. } => self.sent.push((to.address, out.bytes[start..end].to_vec())),
                 other => self.effects.push(other),
             }
         }

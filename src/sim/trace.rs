@@ -5,7 +5,7 @@
 //! an arrow (`->` to the BMC, `<-` from it), then what it is.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+
 use std::ops::Range;
 
 use super::Simulator;
@@ -13,7 +13,7 @@ use super::effect::{Effect, Effects, LanId};
 use super::return_path::{ReturnPath, Target};
 use crate::bmc::LogLevel;
 use crate::command::describe;
-use crate::ipmi::{Reply, Request, SEND_MESSAGE, netfn};
+use crate::ipmi::{Peer, Reply, Request, SEND_MESSAGE, netfn};
 use crate::lan;
 use crate::wire::ipmb::Message;
 use crate::wire::session15::AuthType;
@@ -46,7 +46,7 @@ pub(super) enum Way {
 impl Simulator {
     /// A datagram, as it stands on the wire. What happens outside sessions has no other place
     /// to be shown.
-    pub(super) fn trace_datagram(&self, way: Way, lan: LanId, peer: SocketAddr, bytes: &[u8], out: &mut Effects) {
+    pub(super) fn trace_datagram(&self, way: Way, lan: LanId, peer: Peer, bytes: &[u8], out: &mut Effects) {
         if self.debug.raw {
             let (verb, preposition) = match way {
                 Way::In => ("receive", "from"),
@@ -206,7 +206,7 @@ fn message(bytes: &[u8], text: &mut String) -> Option<()> {
     Some(())
 }
 
-fn place(lan: LanId, peer: SocketAddr) -> String {
+fn place(lan: LanId, peer: Peer) -> String {
     format!("LAN channel {} {peer}", lan.channel)
 }
 

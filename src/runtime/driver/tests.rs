@@ -4,7 +4,7 @@ use super::*;
 use crate::config::command::Statement;
 use crate::config::model::Config;
 use crate::config::{Diagnostic, Severity};
-use crate::ipmi::Moment;
+use crate::ipmi::{Moment, Peer};
 use crate::runtime::console::GREETING;
 use crate::sim::{Change, HostResult, OnDisk, Reach, StatementOutcome};
 use std::io::{PipeReader, PipeWriter, Read};
@@ -110,7 +110,7 @@ impl System for Fake {
         vec![Change { reach: Reach::Now, text: "something changed".into() }]
     }
 
-    fn datagram(&mut self, _: Moment, lan: LanId, from: SocketAddr, bytes: &mut [u8], out: &mut Effects) {
+    fn datagram(&mut self, _: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
         if bytes == b"stop" {
             out.list.push(Effect::Exit(3));
             return;

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::bmc::LogLevel;
 use crate::host::{HostEvent, HostEvents};
-use crate::ipmi::Moment;
+use crate::ipmi::{Moment, Peer};
 use crate::store::directory::message;
 
 /// This much is handed over at once.
@@ -85,15 +85,15 @@ impl Capture {
     }
 
     /// A datagram that came in.
-    pub fn received(&mut self, now: Moment, local: SocketAddr, from: SocketAddr, payload: &[u8]) {
-        let to = self.own_address(local, from);
-        self.record(now, canonical(from), to, payload);
+    pub fn received(&mut self, now: Moment, from: &Peer, payload: &[u8]) {
+        let to = self.own_address(from);
+        self.record(now, canonical(from.address), to, payload);
     }
 
     /// A datagram that goes out.
-    pub fn sent(&mut self, now: Moment, local: SocketAddr, to: SocketAddr, payload: &[u8]) {
-        let from = self.own_address(local, to);
-        self.record(now, from, canonical(to), payload);
+    pub fn sent(&mut self, now: Moment, to: &Peer, payload: &[u8]) {
+        let from = self.own_address(to);
+        self.record(now, from, canonical(to.address), payload);
     }
 
     /// When [`flush`](Self::flush) wants to be called.
@@ -142,14 +142,14 @@ impl Capture {
         let _ = self.events.try_send(HostEvent::Log { level: LogLevel::Warning, text });
     }
 
-    /// Under which address a client knows us. A socket bound to every address does not say; the
+    /// Under which address a client knows us. Where that was not told (a datagram for everybody), the
     /// system knows how it would reach the client.
-    fn own_address(&mut self, local: SocketAddr, client: SocketAddr) -> SocketAddr {
-        let own = canonical(local);
+    fn own_address(&mut self, peer: &Peer) -> SocketAddr {
+        let own = canonical(peer.local);
         if !own.ip().is_unspecified() {
             return own;
         }
-        let client = canonical(client);
+        let client = canonical(peer.address);
         if self.reached.len() >= KNOWN {
             self.reached.clear();
         }
@@ -201,6 +201,10 @@ mod tests {
         (Capture::start(open(path).unwrap(), path.display().to_string(), events).unwrap(), told)
     }
 
+    fn peer(local: &str, address: &str) -> Peer {
+        Peer { address: address.parse().unwrap(), local: local.parse().unwrap() }
+    }
+
     fn log(event: Option<HostEvent>) -> String {
         match event {
             Some(HostEvent::Log { text, .. }) => text,
@@ -216,13 +220,13 @@ mod tests {
         std::fs::write(&path, "what was there before").unwrap();
         std::fs::remove_file(&path).unwrap();
         let (mut capture, _told) = capture(&path);
-        let (here, there) = ("127.0.0.1:623".parse().unwrap(), "127.0.0.1:4000".parse().unwrap());
+        let client = peer("127.0.0.1:623", "127.0.0.1:4000");
         // The header alone is worth a file.
         assert_eq!(capture.deadline(), Some(Moment::default()));
         capture.flush();
         assert_eq!(capture.deadline(), None);
-        capture.received(NOW, here, there, &[1, 2, 3]);
-        capture.sent(NOW + Duration::from_millis(1), here, there, &[4]);
+        capture.received(NOW, &client, &[1, 2, 3]);
+        capture.sent(NOW + Duration::from_millis(1), &client, &[4]);
         assert_eq!(capture.deadline(), Some(NOW + LINGER));
         capture.close(Duration::from_secs(10)).await;
         let bytes = std::fs::read(&path).unwrap();
@@ -243,16 +247,16 @@ mod tests {
             ("127.0.0.9:623", "127.0.0.1:5", "127.0.0.9:623"),
         ] {
             let own: SocketAddr = own.parse().unwrap();
-            assert_eq!(capture.own_address(local.parse().unwrap(), client.parse().unwrap()), own);
+            assert_eq!(capture.own_address(&peer(local, client)), own);
         }
     }
 
     #[tokio::test]
     async fn a_full_disk_is_told_once_and_disturbs_nobody() {
         let (mut capture, mut told) = capture(Path::new("/dev/full"));
-        let (here, there) = ("127.0.0.1:623".parse().unwrap(), "127.0.0.1:4000".parse().unwrap());
+        let client = peer("127.0.0.1:623", "127.0.0.1:4000");
         for _ in 0..3 {
-            capture.received(NOW, here, there, &[0; 100]);
+            capture.received(NOW, &client, &[0; 100]);
             capture.flush();
         }
         assert_eq!(
@@ -269,9 +273,9 @@ mod tests {
         let path = root.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let (mut capture, mut told) = capture(&path);
-        let (here, there) = ("127.0.0.1:623".parse().unwrap(), "127.0.0.1:4000".parse().unwrap());
+        let client = peer("127.0.0.1:623", "127.0.0.1:4000");
         for _ in 0..(QUEUE / 60_000 + 10) {
-            capture.received(NOW, here, there, &[0; 60_000]);
+            capture.received(NOW, &client, &[0; 60_000]);
         }
         assert_eq!(log(told.try_recv().ok()), "the capture file is not written fast enough: datagrams are left out");
         capture.close(Duration::from_millis(1)).await;
