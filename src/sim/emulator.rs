@@ -218,7 +218,7 @@ impl Simulator {
                     .map_err(|e| unable("set sensor hysteresis", sensor, e))
             }
             Command::SensorSetThreshold { sensor, support, enabled, values } => {
-                let thresholds = Thresholds { support: Support::from_number(support), supported: enabled, values };
+                let thresholds = Thresholds::of_mask(Support::from_number(support), enabled, values);
                 sensor::set_thresholds(machine, id(sensor), thresholds)
                     .map_err(|e| unable("set sensor thresholds", sensor, e))
             }

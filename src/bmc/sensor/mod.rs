@@ -3,9 +3,11 @@
 //! section 35).
 //!
 //! Owns the sensors' state and the event receiver's address. Opens no file: a poll is a
-//! [`Job`](super::external::Job) that comes back with its bytes. Converts no reading:
-//! values are raw bytes, compared unsigned, whatever an SDR says about them.
+//! [`Job`](super::external::Job) that comes back with its bytes. Converts no reading into
+//! units: values are raw bytes, compared as the numbers that the sensor's record makes of them
+//! ([`Scale`]).
 
+mod number;
 mod poll;
 mod setup;
 mod state;
@@ -13,6 +15,7 @@ mod threshold;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use number::{Format, Scale};
 pub use poll::{Content, Dependency, PollSpec, begin_poll, deadline, finish_poll, timeout};
 pub use threshold::Threshold;
 
@@ -134,10 +137,21 @@ pub struct Hysteresis {
 pub struct Thresholds {
     /// Who may read and set them.
     pub support: Support,
-    /// Bit per threshold that exists.
-    pub supported: u8,
+    /// Bit per threshold that readings are compared with.
+    pub compared: u8,
+    /// Bit per threshold that can be read; only where `support` allows reading.
+    pub readable: u8,
+    /// Bit per threshold that can be set; only where `support` allows setting.
+    pub settable: u8,
     /// Raw values.
     pub values: [u8; 6],
+}
+
+impl Thresholds {
+    /// Those in `mask` are compared, and can be read and set as far as `support` allows.
+    pub const fn of_mask(support: Support, mask: u8, values: [u8; 6]) -> Self {
+        Self { support, compared: mask, readable: mask, settable: mask, values }
+    }
 }
 
 /// Which states or threshold events of one direction exist and are enabled.
@@ -193,6 +207,8 @@ pub struct Sensor {
     pub hysteresis: Hysteresis,
     /// Thresholds.
     pub thresholds: Thresholds,
+    /// How its readings are ordered, as its record said last.
+    pub scale: Scale,
     /// How finely its events can be enabled.
     pub event_support: EventSupport,
     /// Assertion events. For a threshold sensor bit 2n is "going low" and bit 2n+1 "going
@@ -313,7 +329,7 @@ pub fn add(machine: &mut Machine, now: Moment, id: SensorId, description: Descri
     if let Some(bmc) = machine.bmc.and_then(|address| machine.controller(address)) {
         for record in bmc.sdr.records() {
             if setup::describes(record, id) {
-                setup::apply(&mut sensor, record);
+                setup::describe(&mut sensor, record);
             }
         }
     }
@@ -338,7 +354,7 @@ pub fn initialize(machine: &mut Machine, mc: u8) {
     let records: Vec<Box<[u8]>> = repository.sdr.records().map(Into::into).collect();
     for record in records {
         let Some(sensor) = setup::described(&record).and_then(|id| find(machine, id).ok()) else { continue };
-        setup::apply(sensor, &record);
+        setup::initialize(sensor, &record);
     }
 }
 
@@ -346,11 +362,26 @@ pub fn initialize(machine: &mut Machine, mc: u8) {
 /// BMC's SDR repository or among its controller's device SDRs: M, B, accuracy and exponents
 /// as IPMI 2.0 section 35.5 has them. `None` without such a record.
 pub fn reading_factors(machine: &Machine, id: SensorId) -> Option<[u8; 6]> {
+    descriptions(machine, id).find_map(setup::factors)
+}
+
+/// The records that describe a sensor: those in the BMC's SDR repository, then those among its
+/// controller's device SDRs.
+fn descriptions(machine: &Machine, id: SensorId) -> impl Iterator<Item = &[u8]> {
     let repository = machine.bmc.and_then(|bmc| machine.controller(bmc));
     let device = machine.controller(id.mc).and_then(|controller| controller.device_sdrs.lun(id.lun));
     let records = repository.into_iter().flat_map(|bmc| bmc.sdr.records());
     let device_records = device.into_iter().flat_map(|list| list.records());
-    records.chain(device_records).filter(|record| setup::describes(record, id)).find_map(setup::factors)
+    records.chain(device_records).filter(move |record| setup::describes(record, id))
+}
+
+/// Finds a sensor whose reading is about to be compared. Its readings are ordered as its record
+/// says now, which clients go by; when it has none any more, as the last one said.
+fn find_scaled(machine: &mut Machine, id: SensorId) -> Result<&mut Sensor, Error> {
+    let scale = descriptions(machine, id).next().map(setup::scale);
+    let sensor = find(machine, id)?;
+    sensor.scale = scale.unwrap_or(sensor.scale);
+    Ok(sensor)
 }
 
 /// `sensor_set_value`: gives a sensor a reading and compares it with the thresholds,
@@ -362,7 +393,7 @@ pub fn set_value(
     value: u8,
     reporting: Reporting,
 ) -> Result<(), Error> {
-    let sensor = find(machine, id)?;
+    let sensor = find_scaled(machine, id)?;
     sensor.value = value;
     sensor.has_value = true;
     let notices = sensor.compare();
@@ -464,7 +495,7 @@ pub fn change_thresholds(
     mask: u8,
     values: [u8; 6],
 ) -> Result<(), Error> {
-    let sensor = find(machine, id)?;
+    let sensor = find_scaled(machine, id)?;
     for threshold in Threshold::ALL {
         if mask & threshold.bit() != 0 {
             sensor.thresholds.values[threshold.index()] = values[threshold.index()];

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, report};
+use super::{Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_scaled, report};
 use crate::bmc::external::{BackgroundJob, FileJob, FileResult, Job, JobResult};
 use crate::bmc::strtol::{is_blank, strtol};
 use crate::bmc::{Action, LogLevel, Machine};
@@ -217,11 +217,10 @@ pub fn finish_poll(machine: &mut Machine, now: Moment, id: SensorId, ticket: Tic
 }
 
 fn take_number(machine: &mut Machine, now: Moment, id: SensorId, number: i32) {
-    let Ok(sensor) = find(machine, id) else { return };
+    let Ok(sensor) = find_scaled(machine, id) else { return };
     sensor.has_value = true;
     if sensor.event_reading_code == THRESHOLD_CODE {
-        // Unsigned, so a negative number is beyond the end too.
-        sensor.value = u8::try_from(number).unwrap_or(u8::MAX);
+        sensor.value = sensor.scale.format.raw(number);
         let notices = sensor.compare();
         report(machine, now, id, Reporting::Events, notices.into_iter().flatten());
     } else {

@@ -1,7 +1,7 @@
 //! Setting a sensor up from an SDR (`commands-sensor-storage.md` section 5, IPMI 2.0
 //! tables 43-1 and 43-2).
 
-use super::{EventMask, EventSupport, Sensor, SensorId, Support};
+use super::{EventMask, EventSupport, Format, Hysteresis, Scale, Sensor, SensorId, Support, Thresholds};
 
 /// Record type of a full sensor record.
 const FULL_SENSOR: u8 = 0x01;
@@ -23,6 +23,12 @@ mod field {
     pub const EVENT_READING_CODE: usize = 13;
     pub const ASSERTIONS: usize = 14;
     pub const DEASSERTIONS: usize = 16;
+    /// Which thresholds can be read, then which can be set.
+    pub const READABLE_THRESHOLDS: usize = 18;
+    pub const SETTABLE_THRESHOLDS: usize = 19;
+    /// Analog data format, in the same place in compact records.
+    pub const UNITS: usize = 20;
+    pub const LINEARIZATION: usize = 23;
     /// M, B, accuracy and exponents.
     pub const FACTORS: usize = 24;
     /// Upper non-recoverable first, lower non-critical last.
@@ -80,14 +86,83 @@ pub(super) fn factors(record: &[u8]) -> Option<[u8; 6]> {
     Some(factors)
 }
 
-/// Sets the sensor up. Bytes a short record does not have count as 0.
-pub(super) fn apply(sensor: &mut Sensor, record: &[u8]) {
+/// Linearization with the formula 1/x, IPMI 2.0 table 43-1 byte 24.
+const RECIPROCAL: u8 = 7;
+
+/// How the record orders readings.
+///
+/// Of the linearizations only 1/x turns the order round. The square does for arguments below
+/// zero, which no sensor has that is of any use.
+pub(super) fn scale(record: &[u8]) -> Scale {
+    let format = Format::from_number(byte(record, field::UNITS) >> 6);
+    if byte(record, field::TYPE) != FULL_SENSOR {
+        return Scale { format, descending: false };
+    }
+    // M has ten bits in two's complement; the highest is its sign.
+    let negative = byte(record, field::FACTORS + 1) & 0x80 != 0;
+    let reciprocal = byte(record, field::LINEARIZATION) & 0x7f == RECIPROCAL;
+    Scale { format, descending: negative != reciprocal }
+}
+
+/// What a record says about thresholds.
+///
+/// Its thresholds are those that the sensor has from the beginning: whether the initialization
+/// agent also writes them ("init thresholds") makes no difference to who can read them.
+fn thresholds(record: &[u8], before: &Thresholds) -> Thresholds {
+    let (assertions, deassertions) = (word(record, field::ASSERTIONS), word(record, field::DEASSERTIONS));
+    let support = Support::from_number(byte(record, field::CAPABILITIES) >> 2 & 0x03);
+    // Bits 12 to 14 of the two words say which lower and upper thresholds are compared.
+    let compared = (assertions >> 12 & 0x07) as u8 | ((deassertions >> 12 & 0x07) << 3) as u8;
+    if byte(record, field::TYPE) != FULL_SENSOR {
+        // A compact record has no values. The original goes by it only with "init thresholds".
+        return match byte(record, field::INITIALIZATION) & init::THRESHOLDS {
+            0 => *before,
+            _ => Thresholds::of_mask(support, compared, before.values),
+        };
+    }
+    let mut values: [u8; 6] = std::array::from_fn(|index| byte(record, field::THRESHOLDS + index));
+    values.reverse();
+    let (readable, settable) = match support {
+        Support::None => return Thresholds { support, values, ..Thresholds::default() },
+        // The reading masks of a record that has not filled them in, as the original reads it.
+        _ if word(record, field::READABLE_THRESHOLDS) == 0 => (compared, compared),
+        _ => (byte(record, field::READABLE_THRESHOLDS), byte(record, field::SETTABLE_THRESHOLDS)),
+    };
+    Thresholds { support, compared, readable: readable & ALL_THRESHOLDS, settable: settable & ALL_THRESHOLDS, values }
+}
+
+/// Bits of the six thresholds.
+const ALL_THRESHOLDS: u8 = 0x3f;
+
+/// Sets a new sensor up: what the record says it has, and how it is initialized. Bytes a short
+/// record does not have count as 0.
+pub(super) fn describe(sensor: &mut Sensor, record: &[u8]) {
+    sensor.thresholds = thresholds(record, &sensor.thresholds);
+    let hysteresis = hysteresis(record);
+    if hysteresis.support != Support::None {
+        sensor.hysteresis = hysteresis;
+    }
+    initialize(sensor, record);
+}
+
+fn hysteresis(record: &[u8]) -> Hysteresis {
+    let full = byte(record, field::TYPE) == FULL_SENSOR;
+    let offset = if full { field::FULL_HYSTERESIS } else { field::COMPACT_HYSTERESIS };
+    Hysteresis {
+        support: Support::from_number(byte(record, field::CAPABILITIES) >> 4 & 0x03),
+        positive: byte(record, offset),
+        negative: byte(record, offset + 1),
+    }
+}
+
+/// Does what the initialization agent does for the sensor of a record.
+pub(super) fn initialize(sensor: &mut Sensor, record: &[u8]) {
     let initialization = byte(record, field::INITIALIZATION);
     let capabilities = byte(record, field::CAPABILITIES);
     let assertions = word(record, field::ASSERTIONS);
     let deassertions = word(record, field::DEASSERTIONS);
-    let full = byte(record, field::TYPE) == FULL_SENSOR;
 
+    sensor.scale = scale(record);
     if initialization & init::SENSOR_TYPE != 0 {
         sensor.sensor_type = byte(record, field::SENSOR_TYPE);
         sensor.event_reading_code = byte(record, field::EVENT_READING_CODE);
@@ -102,20 +177,9 @@ pub(super) fn apply(sensor: &mut Sensor, record: &[u8]) {
     sensor.assertions = EventMask { supported: assertions, enabled: assertions };
     sensor.deassertions = EventMask { supported: deassertions, enabled: deassertions };
     if initialization & init::THRESHOLDS != 0 {
-        sensor.thresholds.support = Support::from_number(capabilities >> 2 & 0x03);
-        // Bits 12 to 14 of the two words say which lower and upper thresholds are compared.
-        sensor.thresholds.supported = (assertions >> 12 & 0x07) as u8 | ((deassertions >> 12 & 0x07) << 3) as u8;
-        // Thresholds that are only readable keep the value 0, as in the original.
-        if full && sensor.thresholds.support == Support::Settable {
-            for (index, value) in sensor.thresholds.values.iter_mut().rev().enumerate() {
-                *value = byte(record, field::THRESHOLDS + index);
-            }
-        }
+        sensor.thresholds = thresholds(record, &sensor.thresholds);
     }
     if initialization & init::HYSTERESIS != 0 {
-        sensor.hysteresis.support = Support::from_number(capabilities >> 4 & 0x03);
-        let offset = if full { field::FULL_HYSTERESIS } else { field::COMPACT_HYSTERESIS };
-        sensor.hysteresis.positive = byte(record, offset);
-        sensor.hysteresis.negative = byte(record, offset + 1);
+        sensor.hysteresis = hysteresis(record);
     }
 }

@@ -151,7 +151,7 @@ fn polls_follow_each_other_and_fill_the_value() {
     assert_eq!(deadline(&machine), Some(at(2500)));
     timeout(&mut machine, at(2500));
     answer(&mut machine, at(2500), read("-5"));
-    assert_eq!(sensor(&mut machine).value, 255);
+    assert_eq!(sensor(&mut machine).value, 0, "the lowest there is without a record");
     assert!(!machine.actions.iter().any(|action| matches!(action, Action::Log { .. })));
 }
 
@@ -222,4 +222,27 @@ fn a_dependency_switches_a_sensor_off() {
     set_bit(&mut machine, at(0), other, 3, 0, Reporting::Events).unwrap();
     timeout(&mut machine, at(2000));
     assert_eq!((sensor(&mut machine).value, sensor(&mut machine).enabled), (44, false));
+}
+
+#[test]
+fn what_is_polled_below_zero_is_what_the_format_makes_of_it_or_the_lowest() {
+    let polled_as = |units: u8, text: &str| {
+        let mut machine = machine();
+        let mut record = [0; 48];
+        record[2..10].copy_from_slice(&[0x51, 1, 43, 0x20, 0, 7, 7, 1]);
+        record[20] = units;
+        crate::bmc::sdr::add_main(&mut machine, at(0), 0x20, &record).unwrap();
+        polled(&mut machine, THRESHOLD_CODE, None);
+        set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
+        answer(&mut machine, at(0), read(text));
+        sensor(&mut machine).value
+    };
+    for (units, expected) in [
+        (0x00, [0, 0, 0, 5, 251, 255]),
+        (0x40, [0xfa, 0x80, 0x80, 5, 251, 0x7f]),
+        (0x80, [0xfb, 0x80, 0x80, 5, 251, 0x7f]),
+    ] {
+        let values = ["-5", "-128", "-5000", "5", "251", "5000"].map(|text| polled_as(units, text));
+        assert_eq!(values, expected, "units {units:#04x}");
+    }
 }

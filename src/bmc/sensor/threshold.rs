@@ -62,18 +62,19 @@ impl Threshold {
 const READING_AND_THRESHOLD: u8 = 0x50;
 
 impl Sensor {
-    /// Compares the reading with every supported threshold, keeps the status and says which
-    /// enabled events that gives, in order.
+    /// Compares the reading with every threshold that it is to be compared with, keeps the
+    /// status and says which enabled events that gives, in order.
     ///
     /// A threshold is left only when the reading is more than the hysteresis away from it,
-    /// in integers without limit.
+    /// in integers without limit. Hysteresis is an unsigned number of counts in each format
+    /// (IPMI 2.0 table 43-1 bytes 43 and 44).
     pub(super) fn compare(&mut self) -> [Option<Notice>; 6] {
-        let value = i32::from(self.value);
+        let value = self.scale.position(self.value);
         Threshold::ALL.map(|threshold| {
-            if self.thresholds.supported & threshold.bit() == 0 {
+            if self.thresholds.compared & threshold.bit() == 0 {
                 return None;
             }
-            let limit = i32::from(self.thresholds.values[threshold.index()]);
+            let limit = self.scale.position(self.thresholds.values[threshold.index()]);
             let (entered, left) = if threshold.is_lower() {
                 (value <= limit, value - i32::from(self.hysteresis.negative) > limit)
             } else {
@@ -104,7 +105,7 @@ impl Sensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bmc::sensor::{EventMask, Hysteresis, Support, Thresholds};
+    use crate::bmc::sensor::{EventMask, Format, Hysteresis, Scale, Support, Thresholds};
 
     fn sensor() -> Sensor {
         let all = EventMask { supported: 0x0fff, enabled: 0x0fff };
@@ -112,14 +113,14 @@ mod tests {
             assertions: all,
             deassertions: all,
             hysteresis: Hysteresis { support: Support::Settable, positive: 3, negative: 2 },
-            thresholds: Thresholds { support: Support::Settable, supported: 0x3f, values: [0; 6] },
+            thresholds: Thresholds::of_mask(Support::Settable, 0x3f, [0; 6]),
             ..Sensor::default()
         }
     }
 
     fn only(sensor: &mut Sensor, threshold: Threshold, limit: u8) -> Option<(Direction, [u8; 3])> {
         sensor.value = 0x60;
-        sensor.thresholds.supported = threshold.bit();
+        sensor.thresholds.compared = threshold.bit();
         sensor.thresholds.values[threshold.index()] = limit;
         sensor.compare().into_iter().flatten().next().map(|notice| (notice.direction, notice.data))
     }
@@ -164,5 +165,50 @@ mod tests {
         assert!(only(&mut sensor, Threshold::UpperNonCritical, 0x60).is_some());
         assert_eq!(only(&mut sensor, Threshold::UpperNonCritical, 0xff), None);
         assert_eq!(sensor.status, 0x08);
+    }
+    /// A margin: lower limits -100, -110, -120, upper ones -5, 0, 5.
+    #[test]
+    fn readings_below_zero_are_below_those_above() {
+        for (format, negative) in [(Format::TwosComplement, 0u8), (Format::OnesComplement, 1)] {
+            let raw = |number: i32| if number < 0 { (number as u8).wrapping_sub(negative) } else { number as u8 };
+            let mut sensor = sensor();
+            sensor.scale.format = format;
+            sensor.thresholds.values = [-100, -110, -120, -5, 0, 5].map(raw);
+            for (number, status) in [
+                (-45, 0),
+                (-5, 0x08),
+                (2, 0x18),
+                (7, 0x38),
+                (-2, 0x18),
+                (-5, 0x08),
+                (-9, 0),
+                (-105, 1),
+                (-125, 7),
+                (-117, 3),
+                (-45, 0),
+            ] {
+                sensor.value = raw(number);
+                sensor.compare();
+                assert_eq!(sensor.status, status, "{format:?} {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn with_a_negative_factor_the_higher_reading_is_the_lower_value() {
+        let mut sensor = sensor();
+        sensor.scale = Scale { descending: true, ..Scale::default() };
+        // 200 is the lowest limit, 20 the highest.
+        sensor.thresholds.values = [180, 190, 200, 40, 30, 20];
+        for (value, status) in
+            [(100, 0), (40, 0x08), (10, 0x38), (43, 0x08), (44, 0), (181, 0x01), (255, 0x07), (100, 0)]
+        {
+            sensor.value = value;
+            let events: Vec<_> = sensor.compare().into_iter().flatten().map(|notice| notice.data[0]).collect();
+            assert_eq!(sensor.status, status, "{value}");
+            if value == 40 {
+                assert_eq!(events, [0x57], "it went high");
+            }
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Sensors of the LUN a request is for (IPMI 2.0 sections 35.5 to 35.17). The first data
-//! byte is always the sensor number; a sensor that is not there is CCh.
+//! byte is always the sensor number; a sensor that is not there is CBh, which clients skip.
 
 use super::super::{Context, Outcome};
 use crate::bmc::sensor::{self, EventSupport, Sensor, SensorId, Support, THRESHOLD_CODE, Threshold};
@@ -21,7 +21,7 @@ fn id(context: &Context<'_>, request: &Request<'_>) -> Result<SensorId, Completi
 
 fn find<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a mut Sensor, CompletionCode> {
     let SensorId { lun, number, .. } = id(context, request)?;
-    context.controller()?.sensors.get_mut(lun, number).ok_or(CompletionCode::INVALID_FIELD)
+    context.controller()?.sensors.get_mut(lun, number).ok_or(CompletionCode::NOT_PRESENT)
 }
 
 /// Assertion and deassertion masks from `[assert 2][deassert 2]`; missing bytes count as 0.
@@ -98,8 +98,8 @@ pub(super) fn get_hysteresis(
     Ok(Outcome::Done)
 }
 
-/// `[number][mask][LNC LC LNR UNC UC UNR]`: nothing changes when one in the mask is not
-/// supported. The reading is compared at once.
+/// `[number][mask][LNC LC LNR UNC UC UNR]`: nothing changes when one in the mask cannot be
+/// set. The reading is compared at once.
 pub(super) fn set_thresholds(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -110,17 +110,17 @@ pub(super) fn set_thresholds(
         return Err(CompletionCode::INVALID_COMMAND);
     }
     let mask = request.data[1] & THRESHOLD_MASK;
-    if mask & !sensor.thresholds.supported != 0 {
+    if mask & !sensor.thresholds.settable != 0 {
         return Err(CompletionCode::INVALID_FIELD);
     }
     let values: &[u8; 6] = request.data[2..].first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let id = id(context, request)?;
     sensor::change_thresholds(context.machine, context.now, id, mask, *values)
-        .map_err(|_| CompletionCode::INVALID_FIELD)?;
+        .map_err(|_| CompletionCode::NOT_PRESENT)?;
     Ok(Outcome::Done)
 }
 
-/// `[number]`; answer `[mask][LNC LC LNR UNC UC UNR]`, 0 for those not supported.
+/// `[number]`; answer `[mask][LNC LC LNR UNC UC UNR]`, 0 for those that cannot be read.
 pub(super) fn get_thresholds(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -131,8 +131,8 @@ pub(super) fn get_thresholds(
     if sensor.event_reading_code != THRESHOLD_CODE || !thresholds.support.readable() {
         return Err(CompletionCode::INVALID_COMMAND);
     }
-    reply.put(&[thresholds.supported & THRESHOLD_MASK])?;
-    reply.put(&Threshold::ALL.map(|threshold| match thresholds.supported & threshold.bit() {
+    reply.put(&[thresholds.readable & THRESHOLD_MASK])?;
+    reply.put(&Threshold::ALL.map(|threshold| match thresholds.readable & threshold.bit() {
         0 => 0,
         _ => thresholds.values[threshold.index()],
     }))?;
@@ -189,7 +189,7 @@ fn change_masks(
     operation: MaskOperation,
     (assertions, deassertions): (u16, u16),
 ) -> Result<Outcome, CompletionCode> {
-    let sensor = context.controller()?.sensors.get_mut(id.lun, id.number).ok_or(CompletionCode::INVALID_FIELD)?;
+    let sensor = context.controller()?.sensors.get_mut(id.lun, id.number).ok_or(CompletionCode::NOT_PRESENT)?;
     match operation {
         MaskOperation::Nothing => {}
         MaskOperation::Enable => {
@@ -235,7 +235,7 @@ pub(super) fn rearm(
         _ => (sensor::STATES, sensor::STATES),
     };
     sensor::rearm(context.machine, context.now, id, assertions, deassertions)
-        .map_err(|_| CompletionCode::INVALID_FIELD)?;
+        .map_err(|_| CompletionCode::NOT_PRESENT)?;
     Ok(Outcome::Done)
 }
 

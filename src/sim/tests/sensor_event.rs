@@ -97,7 +97,7 @@ fn reading_factors_come_from_the_record() {
     // The two low bits of the accuracy byte are the sensor's direction and stay behind.
     assert_eq!(ask(&mut world, 0x23, &[1, 0x30]), [0, 0xff, 0x02, 0x05, 0xfd, 0xd1, 0x04, 0xf1]);
     assert_eq!(ask(&mut world, 0x23, &[2, 0]), [0xc1], "it has no record");
-    assert_eq!(ask(&mut world, 0x23, &[3, 0]), [0xcc], "there is none");
+    assert_eq!(ask(&mut world, 0x23, &[3, 0]), [0xcb], "there is none");
     assert_eq!(ask(&mut world, 0x23, &[1]), [0xc1], "too short for a command the original does not have");
 }
 
@@ -121,7 +121,7 @@ fn event_status_is_told() {
     assert_eq!(ask(&mut world, 0x2b, &[2]), [0, 0xc0, 2, 0, 0, 0]);
     type_in(&mut world, "sensor_set_bit_clr_rest 0x20 0 2 0 1");
     assert_eq!(ask(&mut world, 0x2b, &[2]), [0, 0xc0, 1, 0, 2, 0]);
-    assert_eq!(ask(&mut world, 0x2b, &[9]), [0xcc]);
+    assert_eq!(ask(&mut world, 0x2b, &[9]), [0xcb]);
 }
 
 #[test]
@@ -147,5 +147,153 @@ fn the_last_event_can_be_asked_and_nothing_is_promised() {
     // marked as processed, no alert sent and no trap acknowledged.
     for cmd in [0x11, 0x14, 0x16, 0x17] {
         assert_eq!(ask(&mut world, cmd, &[0; 12]), [0xc1], "{cmd:02x}");
+    }
+}
+
+/// Clients skip a sensor that is not there at CBh and at no other code (pyghmi).
+#[test]
+fn an_absent_sensor_is_told_by_its_own_code() {
+    let mut world = World::new(WITH_RECORD);
+    for cmd in [0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2a, 0x2b, 0x2d, 0x2f] {
+        for number in [3, 0xff] {
+            assert_eq!(ask(&mut world, cmd, &[number, 0, 0, 0, 0, 0, 0, 0]), [0xcb], "{cmd:02x} of {number}");
+        }
+        for lun in [1, 3] {
+            let reply = world.ask(BMC, lun, SENSOR_EVENT, cmd, &[1, 0, 0, 0, 0, 0, 0, 0]);
+            assert_eq!(reply.bytes(), [0xcb], "{cmd:02x} on LUN {lun}");
+        }
+    }
+}
+
+/// A full record of sensor `number`, without a name: byte 10 (initialization), byte 11
+/// (capabilities), which thresholds can be read and set, byte 20 (units), byte 23 (linearization), M,
+/// thresholds from UNR to LNC, hysteresis.
+fn full_record(
+    number: u8,
+    [init, capabilities, readable, settable]: [u8; 4],
+    [units, linear]: [u8; 2],
+    m: i16,
+    limits: [u8; 6],
+    hysteresis: u8,
+) -> String {
+    let [m_low, m_high] = m.to_le_bytes();
+    let mut record = vec![0, 0, 0x51, 1, 43, 0x20, 0, number, 7, 1, init, capabilities, 1, 1];
+    record.extend([0x95, 0x7a, 0x95, 0x7a, readable, settable, units, 1, 0, linear, m_low, m_high << 6, 0, 0, 0, 0]);
+    record.extend([0, 0, 0, 0, 0xff, 0]);
+    record.extend(limits);
+    record.extend([hysteresis, hysteresis, 0, 0, 0, 0]);
+    let bytes: Vec<String> = record.iter().map(|byte| format!("{byte:#04x}")).collect();
+    format!("main_sdr_add 0x20 {}\nsensor_add 0x20 0 {number} 1 1\n", bytes.join(" "))
+}
+
+const ONE_MC: &str = "mc_setbmc 0x20\nmc_add 0x20 0 has-device-sdrs 0 1 0 0xbf 0 0\nsel_enable 0x20 50 0x0b\n";
+
+/// Status bits for each reading, given one after the other.
+fn statuses(record: &str, readings: &[u8]) -> Vec<u8> {
+    let mut world = World::new(&format!("{ONE_MC}{record}mc_enable 0x20\n"));
+    readings
+        .iter()
+        .map(|reading| {
+            type_in(&mut world, &format!("sensor_set_value 0x20 0 1 {reading} 1"));
+            ask(&mut world, 0x2d, &[1])[3]
+        })
+        .collect()
+}
+
+#[test]
+fn limits_are_compared_as_the_record_says() {
+    let access = [0x7f, 0x68, 0x3f, 0x3f];
+    // Limits -120, -110, -100 and -5, 0, 5; readings -45, -5, 7, -45, -105, -125, -45.
+    let twos = full_record(1, access, [0x80, 0], 1, [5, 0, 0xfb, 0x88, 0x92, 0x9c], 1);
+    assert_eq!(statuses(&twos, &[0xd3, 0xfb, 7, 0xd3, 0x97, 0x83, 0xd3]), [0, 8, 0x38, 0, 1, 7, 0]);
+    let ones = full_record(1, access, [0x40, 0], 1, [5, 0, 0xfa, 0x87, 0x91, 0x9b], 1);
+    assert_eq!(statuses(&ones, &[0xd2, 0xfa, 7, 0xd2, 0x96, 0x82, 0xd2]), [0, 8, 0x38, 0, 1, 7, 0]);
+    assert_eq!(statuses(&ones, &[0xff, 0xff]), [0x18, 0x18], "FFh is zero");
+    // M is -2: 30 stands for the highest value.
+    let falling = full_record(1, access, [0, 0], -2, [10, 20, 30, 220, 210, 200], 1);
+    assert_eq!(statuses(&falling, &[100, 30, 15, 10, 100, 205, 225]), [0, 8, 0x18, 0x38, 0, 1, 7]);
+    // So it does with 1/x; with both it is the other way round again.
+    let reciprocal = full_record(1, access, [0, 7], 2, [10, 20, 30, 220, 210, 200], 1);
+    assert_eq!(statuses(&reciprocal, &[100, 30, 10, 205]), [0, 8, 0x38, 1]);
+    let both = full_record(1, access, [0, 7], -2, [220, 210, 200, 10, 20, 30], 1);
+    assert_eq!(statuses(&both, &[100, 205, 230, 25]), [0, 8, 0x38, 1]);
+    // No analog reading: as before.
+    let none = full_record(1, access, [0xc0, 0], 1, [220, 210, 200, 10, 20, 30], 1);
+    assert_eq!(statuses(&none, &[100, 205, 230, 25]), [0, 8, 0x38, 1]);
+}
+
+#[test]
+fn the_order_of_readings_is_the_records_whenever_it_comes_and_stays_without_it() {
+    let record = full_record(1, [0x7f, 0x68, 0x3f, 0x3f], [0x80, 0], 1, [5, 0, 0xfb, 0x88, 0x92, 0x9c], 1);
+    let (record, sensor) = record.split_once('\n').expect("two statements");
+    let thresholds = "sensor_set_threshold 0x20 0 1 settable 111111 5 0 0xfb 0x88 0x92 0x9c";
+    let device = record.replace("main_sdr_add 0x20", "device_sdr_add 0x20 0");
+    for record in [record, &device] {
+        let mut world = World::new(&format!("{ONE_MC}{sensor}{thresholds}\nmc_enable 0x20\n"));
+        let at = |world: &mut World, reading: u8| {
+            type_in(world, &format!("sensor_set_value 0x20 0 1 {reading} 0"));
+            ask(world, 0x2d, &[1])[3]
+        };
+        assert_eq!(at(&mut world, 0xd3), 0x30, "nobody has said that it is signed");
+        type_in(&mut world, record);
+        assert_eq!(at(&mut world, 0xd3), 0);
+        assert_eq!(world.ask(BMC, 0, STORAGE, 0x27, &[0, 0, b'C', b'L', b'R', 0xaa]).bytes(), [0, 1]);
+        assert_eq!(at(&mut world, 7), 0x38);
+        assert_eq!(at(&mut world, 0xd3), 0);
+    }
+}
+
+#[test]
+fn events_have_the_bytes_and_the_direction_of_the_value() {
+    let record = full_record(1, [0x7f, 0x68, 0x3f, 0x3f], [0x80, 0], -1, [5, 0, 0xfb, 0x88, 0x92, 0x9c], 0);
+    // Falling: 9Ch is -100 and stands for the value 100, which is above each limit but the lower ones.
+    let record = record.replace("0x05 0x00 0xfb 0x88 0x92 0x9c", "0x88 0x92 0x9c 0x05 0x00 0xfb");
+    let mut world = World::new(&format!("{ONE_MC}{record}mc_enable 0x20\n"));
+    type_in(&mut world, "sensor_set_value 0x20 0 1 0xd3 1");
+    assert_eq!(last_record(&mut world), []);
+    type_in(&mut world, "sensor_set_value 0x20 0 1 0x9c 1");
+    assert_eq!(last_record(&mut world)[12..], [0x01, 0x57, 0x9c, 0x9c], "upper non-critical, going high");
+    type_in(&mut world, "sensor_set_value 0x20 0 1 0xd3 1");
+    assert_eq!(last_record(&mut world)[12..], [0x81, 0x57, 0xd3, 0x9c]);
+    type_in(&mut world, "sensor_set_value 0x20 0 1 0xfb 1");
+    assert_eq!(last_record(&mut world)[12..], [0x01, 0x50, 0xfb, 0xfb], "lower non-critical, going low");
+}
+
+#[test]
+fn the_record_says_which_thresholds_can_be_read_and_set() {
+    let limits = [95, 90, 80, 2, 5, 10];
+    let of = |access: [u8; 4]| {
+        let record = full_record(1, access, [0, 0], 1, limits, 3);
+        World::new(&format!("{ONE_MC}{record}sensor_set_value 0x20 0 1 85 0\nmc_enable 0x20\n"))
+    };
+    let set = [1, 0x08, 0, 0, 0, 0x28, 0, 0];
+    // "Init thresholds" makes no difference.
+    for init in [0x7f, 0x6f] {
+        let mut world = of([init, 0x64, 0x3f, 0]);
+        assert_eq!(ask(&mut world, 0x27, &[1]), [0, 0x3f, 10, 5, 2, 80, 90, 95]);
+        assert_eq!(ask(&mut world, 0x26, &set), [0xc1]);
+        assert_eq!(ask(&mut world, 0x2d, &[1])[3], 0x08);
+        let mut world = of([init, 0x68, 0x3a, 0x0b]);
+        assert_eq!(ask(&mut world, 0x27, &[1]), [0, 0x3a, 0, 5, 0, 80, 90, 95]);
+        assert_eq!(ask(&mut world, 0x26, &[1, 0x18, 0, 0, 0, 0x28, 0x30, 0]), [0xcc], "one of them cannot be set");
+        assert_eq!(ask(&mut world, 0x27, &[1])[5], 80);
+        assert_eq!(ask(&mut world, 0x26, &set), [0]);
+        assert_eq!(ask(&mut world, 0x27, &[1])[5], 0x28);
+        // Fixed ones have values, and nobody reads or sets them.
+        let mut world = of([init, 0x6c, 0x3f, 0]);
+        assert_eq!(ask(&mut world, 0x27, &[1]), [0xc1]);
+        assert_eq!(ask(&mut world, 0x26, &set), [0xc1]);
+        assert_eq!(ask(&mut world, 0x2d, &[1])[3], 0x08);
+        let mut world = of([init, 0x60, 0x3f, 0x3f]);
+        assert_eq!(ask(&mut world, 0x27, &[1]), [0xc1], "there are none");
+        assert_eq!(ask(&mut world, 0x2d, &[1])[3], 0);
+        // Masks that nobody has filled in: as the original reads the record.
+        let mut world = of([init, 0x68, 0, 0]);
+        assert_eq!(ask(&mut world, 0x27, &[1])[1], 0x3f);
+        assert_eq!(ask(&mut world, 0x26, &set), [0]);
+        // Hysteresis is no other case.
+        let mut world = of([init & !0x08, 0x50, 0, 0]);
+        assert_eq!(ask(&mut world, 0x25, &[1]), [0, 3, 3]);
+        assert_eq!(ask(&mut world, 0x24, &[1, 0xff, 1, 1]), [0xc1]);
     }
 }
