@@ -1,8 +1,10 @@
 //! lan.conf from its file to a configuration with every name looked up. May wait for the disk
 //! and for name servers, so a running program calls it away from its loop.
 
-use std::path::Path;
+use std::fmt;
+use std::path::PathBuf;
 
+use super::demo;
 use crate::config::model::{Address, Config};
 use crate::config::{Diagnostic, Severity, lan_conf};
 use crate::host::names::{Transport, resolve};
@@ -13,19 +15,65 @@ use crate::store::directory::message;
 pub struct Read {
     /// The configuration, unless something in it is an error.
     pub config: Option<Config>,
-    /// Errors and warnings as they are told, in the order of their lines.
-    pub findings: Vec<String>,
+    /// Errors and warnings, in the order of their lines.
+    pub findings: Vec<Finding>,
+    /// The text, as it was read.
+    pub text: String,
+}
+
+/// What was found when lan.conf was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Something is wrong in the file.
+    Fault(Diagnostic),
+    /// The file cannot be read, for this reason.
+    Unreadable(String),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(diagnostic) => diagnostic.fmt(f),
+            Self::Unreadable(text) => text.fmt(f),
+        }
+    }
+}
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// The program itself, with this UDP port.
+    Demo(u16),
+}
+
+impl Source {
+    /// What it is called in messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Demo(_) => "<demo>".into(),
+        }
+    }
+
+    fn read(&self) -> std::io::Result<Vec<u8>> {
+        match self {
+            Self::File(path) => std::fs::read(path),
+            Self::Demo(port) => Ok(demo::configuration(*port)),
+        }
+    }
 }
 
 /// Reads lan.conf and looks its names up. With `strict` what cannot be done as written is an
 /// error.
-pub fn read(path: &Path, strict: bool) -> Read {
-    let name = path.display().to_string();
-    let text = match std::fs::read(path) {
+pub fn read(source: &Source, strict: bool) -> Read {
+    let name = source.name();
+    let text = match source.read() {
         Ok(text) => text,
         Err(error) => {
-            let text = format!("Unable to open configuration file '{name}': {}", message(&error));
-            return Read { config: None, findings: vec![text] };
+            let why = format!("Unable to open configuration file '{name}': {}", message(&error));
+            return Read { config: None, findings: vec![Finding::Unreadable(why)], text: String::new() };
         }
     };
     let (config, mut diagnostics) = lan_conf::parse(&name, &text);
@@ -43,7 +91,8 @@ pub fn read(path: &Path, strict: bool) -> Read {
     });
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.line, diagnostic.span.column));
     let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    Read { config: config.filter(|_| !failed), findings: diagnostics.iter().map(Diagnostic::to_string).collect() }
+    let findings = diagnostics.into_iter().map(Finding::Fault).collect();
+    Read { config: config.filter(|_| !failed), findings, text: String::from_utf8_lossy(&text).into_owned() }
 }
 
 fn source_line(text: &str, line: u32) -> String {

@@ -5,6 +5,7 @@
 //! reading and running are tasks of the `host` room or of the consoles, which answer through
 //! channels. A datagram's way allocates nothing.
 
+pub mod announce;
 mod consoles;
 pub mod reload;
 mod statements;
@@ -15,7 +16,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::future::poll_fn;
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -26,6 +26,7 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use announce::{Announcement, Readiness};
 use consoles::Console;
 use reload::{Fresh, Reader, Reload};
 use statements::{Begun, Run};
@@ -35,6 +36,7 @@ use super::clock::{self, Alarm};
 use super::console::with_carriage_returns;
 use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
 use super::lan::{BATCH, Batch, Lan, bind_failure, has_ipv6};
+use super::logging::{self, complain};
 use super::pcap::Capture;
 use super::script::Script;
 use super::service::Service;
@@ -64,9 +66,10 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the last part of a capture file may take.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
-/// Whose log lines answer what somebody asked of the program: shown even where only warnings
-/// are.
+/// Whose log lines answer what somebody asked of the program.
 pub const LIFE: &str = concat!(env!("CARGO_PKG_NAME"), "::life");
+/// Whose log lines say what is served, once everything is open: no part of the log that consoles show.
+pub const SERVING: &str = concat!(env!("CARGO_PKG_NAME"), "::serving");
 
 /// What the driver does beside driving.
 pub struct Plan {
@@ -100,6 +103,8 @@ pub struct Plan {
     pub service: Service,
     /// What is printed on standard output then.
     pub ready_line: Option<String>,
+    /// What is said of the start.
+    pub announcement: Announcement,
     /// The file that what goes over LAN is written to, and its name.
     pub capture: Option<(File, String)>,
 }
@@ -127,13 +132,6 @@ pub async fn run<S: System>(system: Box<S>, plan: Plan) -> Ending {
             Ending::Status(1)
         }
     }
-}
-
-/// Standard error may be closed, which is no reason to end.
-pub(super) fn complain(text: &str) {
-    let mut bytes = encode(text).into_owned();
-    bytes.push(b'\n');
-    let _ = std::io::stderr().write_all(&bytes);
 }
 
 /// What happened next.
@@ -180,6 +178,9 @@ struct Driver<S> {
     reload: Option<Reload>,
     service: Service,
     ready_line: Option<String>,
+    announcement: Announcement,
+    /// The end of the start was told, or why it is none.
+    readiness: Readiness,
     capture: Option<Capture>,
 
     jobs: Jobs,
@@ -245,6 +246,8 @@ impl<S: System> Driver<S> {
             reload: None,
             service: plan.service,
             ready_line: plan.ready_line,
+            announcement: plan.announcement,
+            readiness: Readiness::Starting,
             capture,
             state_writes: HashMap::new(),
             writes: HashSet::new(),
@@ -722,7 +725,7 @@ impl<S: System> Driver<S> {
     }
 
     fn fatal(&mut self, text: &str) {
-        complain(text);
+        logging::fatal(text);
         if let Some(syslog) = &self.syslog {
             syslog.write(LogLevel::Error, text);
         }

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueHint};
 
+use super::logging::Format;
+
 /// The short usage, after the name of the program.
 const USAGE: &str = "[-c|--config-file FILE] [-f|--command-file FILE] [-x|--command-string CMD]
-        [-s|--state-dir DIR] [-p|--nopersist] [-n|--nostdio] [--pid-file FILE]
-        [--ready-line] [-d|--debug] [--pcap FILE] [--program-timeout SECONDS]
-        [-v|--version] [--check] [--strict] [--ping] [-?|--help] [--usage] [CONFIG]";
+        [-s|--state-dir DIR] [-p|--nopersist] [--demo] [--init DIR] [-n|--nostdio]
+        [--pid-file FILE] [--ready-line] [--program-timeout SECONDS] [-d|--debug]
+        [--log-format text|json] [--pcap FILE] [-v|--version] [--check] [--strict]
+        [--ping] [-?|--help] [--usage] [CONFIG]";
 
 /// What `--help` says behind the options.
 const AFTER_HELP: &str = "\
@@ -25,6 +28,8 @@ Signals:
   HUP reads the configuration again: users, LAN and SOL settings, without ending a session.
 
 Examples:
+  ipmi_sim --demo                              a BMC to try, without any file
+  ipmi_sim --init bmc                          write the files of a BMC of your own
   ipmi_sim -c lan.conf -f sim.emu -s state     with a console: try `help`, leave with `quit`
   ipmi_sim -n --pid-file /run/ipmi_sim.pid     as a service, files from /etc/ipmi
   ipmi_sim --check -c lan.conf -f sim.emu      say what is wrong in the files
@@ -99,6 +104,30 @@ pub struct Options {
     #[arg(help_heading = "Files", short = 'p', long = "nopersist", overrides_with = "nopersist")]
     pub nopersist: bool,
 
+    /// Start a BMC to try, without any file: on the loopback address,
+    /// port 9623 or a free one, user admin, password admin; no state is kept
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Files",
+        long = "demo",
+        conflicts_with_all = ["config_file", "positional", "init"],
+        overrides_with = "demo"
+    )]
+    pub demo: bool,
+
+    /// Write a commented configuration to start from, DIR/lan.conf and
+    /// DIR/sim.emu, and exit. Nothing is overwritten
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Files",
+        long = "init",
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        allow_hyphen_values = true,
+        overrides_with = "init"
+    )]
+    pub init: Option<PathBuf>,
+
     /// No console on standard input and output
     #[arg(help_heading = "Running", short = 'n', long = "nostdio", overrides_with = "nostdio")]
     pub nostdio: bool,
@@ -135,14 +164,28 @@ pub struct Options {
     /// Log more: once raw packets, twice messages by name, three times
     /// both, four times serial over LAN. RUST_LOG (error, warn, info,
     /// debug) sets what standard error gets of it
-    #[arg(verbatim_doc_comment, help_heading = "Looking on", short = 'd', long = "debug", action = ArgAction::Count)]
+    #[arg(verbatim_doc_comment, help_heading = "Logging", short = 'd', long = "debug", action = ArgAction::Count)]
     pub debug: u8,
+
+    /// How lines on standard error look: with json, one object
+    /// a line with time, level and message
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Logging",
+        long = "log-format",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t = Format::Text,
+        hide_possible_values = true,
+        overrides_with = "log_format"
+    )]
+    pub log_format: Format,
 
     /// Write what goes over LAN to FILE for Wireshark. It holds
     /// passwords as far as sessions are not encrypted
     #[arg(
         verbatim_doc_comment,
-        help_heading = "Looking on",
+        help_heading = "Logging",
         long = "pcap",
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
@@ -150,8 +193,9 @@ pub struct Options {
     )]
     pub pcap: Option<PathBuf>,
 
-    /// Check both files, report, and exit with status 0 or 1
-    #[arg(help_heading = "Checking", long = "check", overrides_with = "check")]
+    /// Check both files, say what is wrong in them and what they
+    /// would serve, and exit with status 0 or 1
+    #[arg(verbatim_doc_comment, help_heading = "Checking", long = "check", overrides_with = "check")]
     pub check: bool,
 
     /// Refuse to start when a command fails or something cannot be done as written
@@ -163,8 +207,9 @@ pub struct Options {
     #[arg(verbatim_doc_comment, help_heading = "Checking", long = "ping", overrides_with = "ping")]
     pub ping: bool,
 
-    /// Print the version, check the configuration file and exit
-    #[arg(help_heading = "Checking", short = 'v', long = "version", overrides_with = "version")]
+    /// Print the version, check the configuration file if there is one,
+    /// and exit
+    #[arg(verbatim_doc_comment, help_heading = "Checking", short = 'v', long = "version", overrides_with = "version")]
     pub version: bool,
 
     /// Print this text and exit
@@ -175,9 +220,9 @@ pub struct Options {
     #[arg(help_heading = "Help", long = "usage", overrides_with = "usage")]
     pub usage: bool,
 
-    /// Configuration file when there is no -c; further arguments are ignored
+    /// Configuration file, when there is no -c
     #[arg(value_name = "CONFIG", value_hint = ValueHint::FilePath)]
-    pub positional: Vec<PathBuf>,
+    pub positional: Option<PathBuf>,
 }
 
 impl Options {
@@ -192,10 +237,10 @@ impl Options {
         options
     }
 
-    /// The configuration file that was asked for. The first positional argument is one, as
+    /// The configuration file that was asked for. A positional argument is one, as
     /// everybody means who writes `ipmi_sim lan.conf -f x.emu`.
     pub fn configuration(&self) -> Option<&PathBuf> {
-        self.config_file.as_ref().or_else(|| self.positional.first())
+        self.config_file.as_ref().or(self.positional.as_ref())
     }
 
     /// What `-d` asks to be dumped, as the words of the `debug` command.
@@ -241,10 +286,11 @@ mod tests {
 
     #[test]
     fn a_positional_is_the_configuration_file_unless_c_is_there() {
-        let options = parse("/etc/ipmi/lan.conf -f /etc/ipmi/ipmisim1.emu -s /var/lib -- more -n");
+        let options = parse("/etc/ipmi/lan.conf -f /etc/ipmi/ipmisim1.emu -s /var/lib");
         assert_eq!(options.configuration(), Some(&"/etc/ipmi/lan.conf".into()));
         assert_eq!(options.command_file, Some("/etc/ipmi/ipmisim1.emu".into()));
         assert!(!options.nostdio);
+        assert_eq!(parse("-p -- -n").configuration(), Some(&"-n".into()));
         assert_eq!(parse("x -c y").configuration(), Some(&"y".into()));
         assert_eq!(parse("").configuration(), None);
     }
@@ -264,8 +310,21 @@ mod tests {
     }
 
     #[test]
-    fn unknown_options_and_missing_values_are_errors() {
-        for line in ["--foo -c x", "-i", "-c", "--config x", "--command-string"] {
+    fn unknown_options_missing_values_and_a_second_word_are_errors() {
+        for line in [
+            "--foo -c x",
+            "-i",
+            "-c",
+            "--config x",
+            "--command-string",
+            "lan.conf sim.emu",
+            "-n lan.conf -- sim.emu",
+            "-c lan.conf one two",
+            "--demo -c lan.conf",
+            "--demo lan.conf",
+            "--demo --init x",
+            "--log-format xml",
+        ] {
             let error =
                 Options::try_parse_from(std::iter::once("ipmi_sim").chain(line.split_whitespace())).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -54,6 +54,11 @@ impl Places {
         self.existing(&format!("{name}.emu"))
     }
 
+    /// Where the default command file of a system is looked for.
+    pub fn command_files(&self, name: &str) -> Vec<PathBuf> {
+        self.configuration.iter().map(|directory| directory.join(format!("{name}.emu"))).collect()
+    }
+
     fn existing(&self, name: &str) -> Option<PathBuf> {
         self.configuration.iter().map(|directory| directory.join(name)).find(|path| path.is_file())
     }

@@ -64,6 +64,11 @@ impl Service {
         self.send(&format!("READY=1\nSTATUS={}", self.status));
     }
 
+    /// Nothing is open: what the status line says, and no more.
+    pub fn not_ready(&self) {
+        self.send(&format!("STATUS={}", self.status));
+    }
+
     /// What the status line says from now on.
     pub fn set_status(&mut self, status: String) {
         self.status = status;

@@ -2,25 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::stat::fstat;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
+use super::configuration::{Finding, Source};
+use super::driver::announce::{Announcement, Audience, quoted};
 use super::driver::reload::{Fresh, Reader};
-use super::driver::{self, COMMAND_STRING, Failures, Plan, complain};
+use super::driver::{self, COMMAND_STRING, Failures, Plan};
+use super::logging::complain;
 use super::options::Options;
 use super::pid_file::PidFile;
 use super::places::Places;
 use super::script::{Script, read_command_file};
 use super::service::{Environment, Service};
-use super::syslog::Syslog;
 use super::terminal::{Input, Streams};
-use super::{Ending, clock, configuration, dry_run, pcap, ping};
+use super::{Ending, clock, configuration, demo, dry_run, logging, pcap, ping, starter};
 use crate::config::model::{Address, Config};
 use crate::host::jobs::{StateWriter, remove_leftover};
 use crate::ipmi::Random;
@@ -30,6 +33,10 @@ use crate::store::directory::{StateDirectory, message};
 /// The first line of standard output; the number has been the original's for ten years,
 /// and programs wait for it.
 const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n\r";
+
+/// What to do when nobody has written a configuration yet.
+const NO_CONFIGURATION: &str = "\
+Name one with -c FILE, have one written by `ipmi_sim --init DIR`, or try `ipmi_sim --demo`, which needs none";
 
 /// How long the first poll of a sensor, say, may hold up the lines after it.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
@@ -51,33 +58,66 @@ struct Stop(u8);
 
 /// Runs the program.
 pub fn run(options: &Options) -> Ending {
-    let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(VERSION_LINE.as_bytes()).and_then(|()| stdout.flush());
+    if let Some(directory) = &options.init {
+        return match starter::write(directory) {
+            Ok(text) => {
+                print(&text);
+                Ending::Status(0)
+            }
+            Err(text) => Ending::Status(stop(&text).0),
+        };
+    }
+    print(VERSION_LINE);
     match start(options, &Places::of_system()) {
         Ok(ending) => ending,
         Err(Stop(status)) => Ending::Status(status),
     }
 }
 
+/// Writes to standard output, which may be closed.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
 fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
-    let path = options.configuration().cloned().unwrap_or_else(|| places.configuration_file());
+    let source = source(options, places);
     if options.ping {
-        return ask(&path).map(|()| Ending::Status(0));
+        return ask(&source).map(|()| Ending::Status(0));
     }
-    let config = read_configuration(&path, options.strict)?;
     if options.version {
-        return Ok(Ending::Status(0));
+        print(&format!("ipmi_sim {}\n", env!("CARGO_PKG_VERSION")));
+        let named = options.configuration().is_some();
+        if !named && matches!(&source, Source::File(path) if !path.exists()) {
+            return Ok(Ending::Status(0));
+        }
+        return read_configuration(&source, options.strict).map(|_| Ending::Status(0));
     }
-    let (script, unreadable) = read_script(options, places, &config.name);
+    let config = match read_configuration(&source, options.strict) {
+        Ok(config) => config,
+        Err(stop) => {
+            if options.configuration().is_none() && matches!(&source, Source::File(path) if !path.exists()) {
+                complain(NO_CONFIGURATION);
+            }
+            return Err(stop);
+        }
+    };
+    let commands = Commands::find(options, places, &source, &config.name);
+    let (script, unreadable) = commands.script(options);
     if let Some(text) = &unreadable {
         complain(text);
     }
     if options.check || options.strict {
-        let (script, _) = read_script(options, places, &config.name);
+        let (script, _) = commands.script(options);
         let mut system = Simulator::new(config.clone(), BTreeMap::new(), Persistence::Off, random()?);
         let report = dry_run::check(&mut system, script, &places.configuration);
-        report.faults.iter().for_each(|fault| complain(&fault.to_string()));
-        report.problem.iter().for_each(|problem| complain(problem));
+        report.faults.iter().for_each(logging::tell);
+        if let Some(problem) = &report.problem {
+            complain(problem);
+            if let Some(hint) = commands.hint() {
+                complain(&hint);
+            }
+        }
         if !report.is_clean() || unreadable.is_some() {
             return Err(Stop(1));
         }
@@ -103,15 +143,22 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         standard,
         console: config.console.as_ref().and_then(Address::literal),
         script,
-        configuration: path.display().to_string(),
+        configuration: source.name(),
         directories: places.configuration.clone(),
         program_limit: Duration::from_secs(options.program_timeout.into()),
         statement_limit: STATEMENT_LIMIT,
         state,
         failures: if options.strict { Failures::Fatal } else { Failures::Reported },
-        syslog: Some(Syslog::default()),
+        syslog: logging::system_log(),
         notes,
-        reader: reader(path, options.strict, directory),
+        announcement: Announcement {
+            name: config.name.clone(),
+            state: directory.as_ref().map(|directory| directory.path().display().to_string()),
+            password: options.demo.then_some(demo::PASSWORD),
+            audience: audience(),
+            without_bmc: commands.hint(),
+        },
+        reader: reader(source, options.strict, directory),
         service: Service::new(&Environment::of_process(), clock::now()),
         ready_line: options.ready_line.then(|| format!("ipmi_sim {} is ready", config.name)),
         capture,
@@ -133,10 +180,10 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
 
 /// `--ping`: asks the system that runs with this configuration. Its warnings were told when
 /// it was started.
-fn ask(path: &Path) -> Result<(), Stop> {
-    let read = configuration::read(path, false);
+fn ask(source: &Source) -> Result<(), Stop> {
+    let read = configuration::read(source, false);
     let Some(config) = read.config else {
-        read.findings.iter().for_each(|finding| complain(finding));
+        read.findings.iter().for_each(tell);
         return Err(Stop(1));
     };
     let targets = ping::targets(&config).map_err(|text| stop(&text))?;
@@ -167,36 +214,119 @@ fn stop(text: &str) -> Stop {
 }
 
 /// Reads lan.conf and reports everything about it.
-fn read_configuration(path: &Path, strict: bool) -> Result<Config, Stop> {
-    let read = configuration::read(path, strict);
-    read.findings.iter().for_each(|finding| complain(finding));
+fn read_configuration(source: &Source, strict: bool) -> Result<Config, Stop> {
+    let read = configuration::read(source, strict);
+    read.findings.iter().for_each(tell);
     read.config.ok_or(Stop(1))
 }
 
-/// The command file, `-x`, and the switches of `-d`. The text says why the file is missing.
-fn read_script(options: &Options, places: &Places, name: &str) -> (Script, Option<String>) {
-    let mut script = Script::default();
-    if let Some(command) = &options.command_string {
-        script.push_line(COMMAND_STRING, command.as_bytes());
+fn tell(finding: &Finding) {
+    match finding {
+        Finding::Fault(diagnostic) => logging::tell(diagnostic),
+        Finding::Unreadable(text) => complain(text),
     }
-    let mut unreadable = None;
-    if let Some(path) = options.command_file.clone().or_else(|| places.command_file(name)) {
-        match read_command_file(&path) {
-            Ok(text) => script.push_file(&path.display().to_string(), &text),
-            Err(text) => unreadable = Some(text),
+}
+
+/// Where the configuration is.
+fn source(options: &Options, places: &Places) -> Source {
+    if options.demo {
+        // Who asks or checks means the place that the files say.
+        let serves = !(options.ping || options.check || options.version);
+        return Source::Demo(if serves { demo::free_port() } else { demo::PORT });
+    }
+    Source::File(options.configuration().cloned().unwrap_or_else(|| places.configuration_file()))
+}
+
+/// Where the command file is.
+#[derive(Debug, PartialEq, Eq)]
+enum Commands {
+    /// In this file.
+    File(PathBuf),
+    /// In the program itself.
+    Demo,
+    /// There is none. The default places it was looked for in, and a file that may be meant.
+    Nowhere { looked: Vec<PathBuf>, near: Option<PathBuf> },
+}
+
+impl Commands {
+    fn find(options: &Options, places: &Places, source: &Source, name: &str) -> Self {
+        if let Some(path) = &options.command_file {
+            return Self::File(path.clone());
+        }
+        let Source::File(configuration) = source else { return Self::Demo };
+        match places.command_file(name) {
+            Some(path) => Self::File(path),
+            None => Self::Nowhere { looked: places.command_files(name), near: near(configuration, name) },
         }
     }
-    let debug = options.debug_words();
-    if !debug.is_empty() {
-        script.push_line(COMMAND_STRING, format!("debug {debug}").as_bytes());
+
+    /// The command file, `-x`, and the switches of `-d`. The text says why the file is missing.
+    fn script(&self, options: &Options) -> (Script, Option<String>) {
+        let mut script = Script::default();
+        if let Some(command) = &options.command_string {
+            script.push_line(COMMAND_STRING, command.as_bytes());
+        }
+        let mut unreadable = None;
+        match self {
+            Self::File(path) => match read_command_file(path) {
+                Ok(text) => script.push_file(&path.display().to_string(), &text),
+                Err(text) => unreadable = Some(text),
+            },
+            Self::Demo => script.push_file(demo::COMMANDS_NAME, demo::COMMANDS.as_bytes()),
+            Self::Nowhere { .. } => {}
+        }
+        let debug = options.debug_words();
+        if !debug.is_empty() {
+            script.push_line(COMMAND_STRING, format!("debug {debug}").as_bytes());
+        }
+        (script, unreadable)
     }
-    (script, unreadable)
+
+    /// What to do when there is no BMC because no command file made one.
+    fn hint(&self) -> Option<String> {
+        let Self::Nowhere { looked, near } = self else { return None };
+        let looked: Vec<_> = looked.iter().map(|path| path.display().to_string()).collect();
+        let advice = match near {
+            Some(path) => format!("did you mean -f {}?", quoted(&path.display().to_string())),
+            None => "name the command file with -f FILE; it makes the BMC with mc_setbmc, mc_add and mc_enable".into(),
+        };
+        Some(format!("There is no command file: looked for {}; {advice}", looked.join(" and ")))
+    }
+}
+
+/// The command file that may be meant: one beside the configuration, if there is only one or if it has
+/// a usual name.
+fn near(configuration: &Path, name: &str) -> Option<PathBuf> {
+    let directory = configuration.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let entries = std::fs::read_dir(directory.unwrap_or(Path::new("."))).ok()?;
+    let names = entries.flatten().map(|entry| PathBuf::from(entry.file_name()));
+    let mut found: Vec<PathBuf> = names.filter(|path| path.extension().is_some_and(|end| end == "emu")).collect();
+    found.sort();
+    let usual = [format!("{name}.emu"), "sim.emu".into()];
+    let usual = usual.iter().map(PathBuf::from).find(|usual| found.contains(usual));
+    let file = usual.or_else(|| if found.len() == 1 { found.pop() } else { None })?;
+    Some(directory.map_or_else(|| file.clone(), |directory| directory.join(&file)))
+}
+
+/// Who reads standard error.
+fn audience() -> Audience {
+    let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+    let same = match (fstat(&stdout), fstat(&stderr)) {
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino, one.st_rdev) == (other.st_dev, other.st_ino, other.st_rdev),
+        _ => false,
+    };
+    match (stderr.is_terminal() && !logging::is_formatted(), same) {
+        (true, true) => Audience::SameTerminal,
+        (true, false) => Audience::Terminal,
+        (false, true) => Audience::SameFile,
+        (false, false) => Audience::Log,
+    }
 }
 
 type State = (Persistence, BTreeMap<String, Vec<u8>>, Option<StateDirectory>);
 
 fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<String>) -> Result<State, Stop> {
-    if options.nopersist {
+    if options.nopersist || options.demo {
         return Ok((Persistence::Off, BTreeMap::new(), None));
     }
     let base = options.state_dir.clone().unwrap_or_else(|| places.state_base(name));
@@ -224,11 +354,12 @@ fn open_capture(options: &Options) -> Result<Option<(File, String)>, Stop> {
 }
 
 /// How the configuration is read again while the program runs.
-fn reader(path: PathBuf, strict: bool, directory: Option<StateDirectory>) -> Reader {
+fn reader(source: Source, strict: bool, directory: Option<StateDirectory>) -> Reader {
     Arc::new(move || {
-        let read = configuration::read(&path, strict);
-        let config = read.config.ok_or_else(|| read.findings.clone())?;
+        let read = configuration::read(&source, strict);
+        let findings: Vec<String> = read.findings.iter().map(Finding::to_string).collect();
+        let config = read.config.ok_or_else(|| findings.clone())?;
         let files = directory.as_ref().map(StateDirectory::read_settings).transpose().map_err(|fault| vec![fault])?;
-        Ok(Fresh { config, files: files.unwrap_or_default(), warnings: read.findings })
+        Ok(Fresh { config, files: files.unwrap_or_default(), warnings: findings })
     })
 }

@@ -15,6 +15,16 @@ const FACILITY: u8 = 1 << 3;
 /// Longest entry.
 const ENTRY: usize = 1000;
 
+/// The severity of an entry; RFC 3164 section 4.1.1. What is no fault is a notice, as in the original.
+pub fn severity(level: LogLevel) -> u8 {
+    match level {
+        LogLevel::Error => 3,
+        LogLevel::Warning => 4,
+        LogLevel::Info => 5,
+        LogLevel::Debug => 7,
+    }
+}
+
 /// The way to the system log.
 #[derive(Debug)]
 pub struct Syslog {
@@ -37,12 +47,7 @@ impl Syslog {
     /// Writes one entry for each line of `text`.
     pub fn write(&self, level: LogLevel, text: &str) {
         let Some(socket) = &self.socket else { return };
-        let severity = match level {
-            LogLevel::Error => 3,
-            LogLevel::Warning => 4,
-            LogLevel::Info => 5,
-            LogLevel::Debug => 7,
-        };
+        let severity = severity(level);
         for line in text.lines().filter(|line| !line.is_empty()) {
             let entry = format!("<{}>ipmi_sim[{}]: {line}", FACILITY | severity, std::process::id());
             let _ = socket.send_to(entry.as_bytes().get(..ENTRY).unwrap_or(entry.as_bytes()), &self.path);

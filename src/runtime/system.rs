@@ -6,7 +6,7 @@ use crate::config::command::Statement;
 use crate::config::model::{Address, Config};
 use crate::ipmi::{Moment, Peer};
 use crate::sim::{
-    Change, ConsoleId, Effects, HostResult, IpmbId, JobId, LanId, OnDisk, SerialId, Simulator, StatementOutcome,
+    Change, ConsoleId, Effects, HostResult, IpmbId, JobId, LanId, Login, OnDisk, SerialId, Simulator, StatementOutcome,
 };
 use crate::sol::LineEvent;
 
@@ -73,6 +73,8 @@ system! {
     fn process_exited(&mut self, now: Moment, mc: u8, out: &mut Effects);
     /// The end is near: what must be kept is handed out.
     fn end(&mut self, now: Moment, out: &mut Effects);
+    /// Who can log in.
+    fn logins(&mut self,) -> Vec<Login>;
     /// Something is due.
     fn timeout(&mut self, now: Moment, out: &mut Effects);
 }

@@ -40,7 +40,8 @@ pub enum Input {
     Nothing,
 }
 
-fn kind_of(input: impl AsFd) -> Input {
+/// What a descriptor is as the input of a console.
+pub fn kind_of(input: impl AsFd) -> Input {
     let Ok(status) = fstat(&input) else { return Input::Nothing };
     let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
     // Descriptor 0 is opened on the null device when the program is started without one.

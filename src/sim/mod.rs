@@ -9,6 +9,7 @@ pub mod effect;
 mod emulator;
 mod host_queue;
 mod ipmb_devices;
+mod logins;
 mod persist;
 mod program;
 mod reload;
@@ -31,6 +32,7 @@ pub use effect::{
     SerialId, ShellResult,
 };
 pub use emulator::StatementOutcome;
+pub use logins::Login;
 pub use reload::{Change, OnDisk, Reach};
 
 use crate::bmc::picmg::ManagerAddress;

@@ -113,7 +113,7 @@ impl<S: System> Driver<S> {
         if again {
             self.read_again();
         } else {
-            self.service.ready();
+            self.reload_ended();
         }
     }
 }

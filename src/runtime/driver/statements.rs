@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{COMMAND_STRING, CONSOLE, Driver, Failures, complain, say};
+use super::{COMMAND_STRING, CONSOLE, Driver, Failures};
 use crate::bmc::LogLevel;
 use crate::config::{Diagnostic, Severity};
 use crate::host::serial_peer;
@@ -13,6 +13,7 @@ use crate::ipmi::Moment;
 use crate::runtime::clock;
 use crate::runtime::console::{Kind, PROMPT};
 use crate::runtime::console_port::{self, STANDARD};
+use crate::runtime::logging::{self, complain};
 use crate::runtime::script::{Script, echo};
 use crate::runtime::system::System;
 use crate::runtime::terminal::RawTerminal;
@@ -103,6 +104,7 @@ impl<S: System> Driver<S> {
         if self.ending.is_none() {
             console.writer.write(PROMPT.to_vec());
             self.advance(id);
+            self.tell_ready();
         }
     }
 
@@ -155,7 +157,7 @@ impl<S: System> Driver<S> {
     pub(super) fn failed(&mut self, console: Option<ConsoleId>, fault: &Diagnostic) {
         let place = format!("{}:{}:{}", fault.file, fault.span.line, fault.span.column);
         let Some(id) = console else {
-            complain(&fault.to_string());
+            logging::tell(fault);
             if let Some(syslog) = &self.syslog {
                 syslog.write(LogLevel::Error, &format!("{place}: {}", fault.message));
             }
@@ -180,7 +182,11 @@ impl<S: System> Driver<S> {
         let outcome = self.system.started(now, &mut self.effects);
         self.carry_out();
         if let Err(text) = outcome {
-            return self.fatal(&text);
+            self.fatal(&text);
+            if let Some(hint) = &self.announcement.without_bmc {
+                complain(hint);
+            }
+            return;
         }
         if let Some(address) = self.console_address {
             match serial_peer::listen(address) {
@@ -190,6 +196,8 @@ impl<S: System> Driver<S> {
                 }
             }
         }
+        self.announce();
+        self.tell_ready();
         if self.standard.is_some() {
             match self.terminal.take().map(RawTerminal::enter) {
                 Some(Ok(raw)) => self.raw = Some(raw),
@@ -199,19 +207,6 @@ impl<S: System> Driver<S> {
             self.open_console(STANDARD, self.output.clone(), Kind::Terminal);
         }
         self.tell_ready();
-    }
-
-    /// Everything is open.
-    fn tell_ready(&mut self) {
-        if let Some(line) = &self.ready_line {
-            say(&self.output, &format!("{line}\n"));
-        }
-        let places: Vec<String> = self.lans.iter().map(|lan| lan.local.to_string()).collect();
-        self.service.set_status(match places.is_empty() {
-            true => "Ready, without LAN".into(),
-            false => format!("Answering on {}", places.join(", ")),
-        });
-        self.service.ready();
     }
 }
 

@@ -6,8 +6,8 @@ use crate::config::model::Config;
 use crate::config::{Diagnostic, Severity};
 use crate::ipmi::{Moment, Peer};
 use crate::runtime::console::GREETING;
-use crate::sim::{Change, HostResult, OnDisk, Reach, StatementOutcome};
-use std::io::{PipeReader, PipeWriter, Read};
+use crate::sim::{Change, HostResult, Login, OnDisk, Reach, StatementOutcome};
+use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -167,6 +167,10 @@ impl System for Fake {
         self.deadline
     }
 
+    fn logins(&mut self) -> Vec<Login> {
+        Vec::new()
+    }
+
     fn timeout(&mut self, now: Moment, out: &mut Effects) {
         assert!(self.deadline.take().unwrap() <= now);
         self.note("timeout");
@@ -201,6 +205,7 @@ fn bench(script: &str, standard: Option<Input>) -> Bench {
         reader: Arc::new(|| Err(vec!["lan.conf:1:1: error: nothing".into()])),
         service: Service::default(),
         ready_line: None,
+        announcement: Announcement::default(),
         capture: None,
     };
     plan.script.push_file("test.emu", script.as_bytes());

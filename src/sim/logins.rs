@@ -1,0 +1,48 @@
+//! Who can log in over LAN, for people who start the program or check its files.
+
+use super::Simulator;
+use super::authority::LanAuthority;
+use super::effect::LanId;
+use crate::config::text::decode;
+use crate::ipmi::Privilege;
+use crate::lan::Authority;
+
+/// Highest user number.
+const USER_MAX: u8 = 63;
+
+/// A user who can log in on a LAN channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The channel.
+    pub lan: LanId,
+    /// User number, 1 to 63.
+    pub number: u8,
+    /// User name; empty for the anonymous user.
+    pub name: String,
+    /// Highest privilege on that channel.
+    pub limit: Privilege,
+    /// Whether the client needs the channel's key K_G besides.
+    pub key: bool,
+}
+
+impl Simulator {
+    /// Who can log in, on every LAN channel that lan.conf has, in the order of channels and user numbers.
+    pub fn logins(&mut self) -> Vec<Login> {
+        let mut logins = Vec::new();
+        for slot in &self.lans {
+            let Some(authority) = LanAuthority::new(&self.machine, slot.id) else { continue };
+            for user in (1..=USER_MAX).filter_map(|number| authority.user(number)) {
+                let Some(limit) = user.limit else { continue };
+                let end = user.name.iter().position(|byte| *byte == 0).unwrap_or(user.name.len());
+                logins.push(Login {
+                    lan: slot.id,
+                    number: user.number,
+                    name: decode(user.name.get(..end).unwrap_or_default()),
+                    limit: limit.min(authority.privilege_limit()),
+                    key: slot.config.bmc_key.is_some_and(|key| key.iter().any(|byte| *byte != 0)),
+                });
+            }
+        }
+        logins
+    }
+}
