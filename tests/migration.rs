@@ -48,6 +48,21 @@ fn the_way_from_the_original_works_as_written() {
     assert!(state, "no state where -s says");
 }
 
+/// The device that the page adds to a machine of libvirt, beside a root port where libvirt puts its own.
+#[test]
+fn the_devices_for_a_machine_of_libvirt_fit_in() {
+    let page = fs::read_to_string(project("docs/MIGRATION.md")).expect("the page");
+    let xml = page.split("```xml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the machine");
+    let words: Vec<&str> =
+        xml.split("<qemu:arg value='").skip(1).map(|rest| rest.split('\'').next().expect("its end")).collect();
+    assert_eq!(words.len(), 6, "{words:?}");
+    let mut qemu = Command::new("sh");
+    let start = "echo quit | exec qemu-system-x86_64 -machine q35,accel=tcg -nodefaults -display none -S -monitor stdio \
+                 -device pcie-root-port,id=pci.1,bus=pcie.0,chassis=1,multifunction=on,addr=0x1 \"$@\"";
+    qemu.args(["-c", start, "sh"]).args(words);
+    Ran::run(&mut qemu, "qemu-system-x86", PATIENCE).assert_ok().assert_not_says("not available");
+}
+
 /// A machine: its state, its definition, and what was asked of it.
 const VIRSH: &str = r#"#!/bin/sh
 cd "$(dirname "$0")"
@@ -86,9 +101,9 @@ fn a_machine_of_libvirt_has_its_bmc_as_with_virtualbmc() {
             ..Places::default()
         };
         bench.write("here.conf", adapt(&bench.read("lan.conf"), &places));
-        let virsh = bench.path("bin/virsh").display().to_string();
+        let path = format!("{}:{}", bench.path("bin").display(), std::env::var("PATH").expect("a path"));
         let arguments = ["-n", "-p", "-c", "here.conf", "-f", "vm1.emu"];
-        let environment = [("VIRSH", virsh.as_str())];
+        let environment = [("PATH", path.as_str())];
         let mut simulator = Simulator::spawn_with(Subject::under_test(), &bench, &arguments, Stdin::Null, &environment);
         simulator.wait_until_ready(port);
         simulator
@@ -115,8 +130,9 @@ fn a_machine_of_libvirt_has_its_bmc_as_with_virtualbmc() {
     client.ok("power off");
     client.run("power reset").assert_failed();
     let calls = bench.read("bin/calls");
-    let said: Vec<&str> =
-        calls.lines().filter(|call| !call.starts_with("domstate") && !call.starts_with("d")).collect();
+    let (uris, said): (Vec<&str>, Vec<&str>) = calls.lines().partition(|call| call.starts_with("uri "));
+    assert!(uris.iter().all(|uri| *uri == "uri qemu:///system"), "{calls}");
+    let said: Vec<&str> = said.into_iter().filter(|call| !call.starts_with('d')).collect();
     assert_eq!(said, ["start vm1", "reset vm1", "shutdown vm1", "reset vm1"], "{calls}");
     running.stop();
 

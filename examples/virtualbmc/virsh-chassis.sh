@@ -4,9 +4,9 @@
 #   virsh-chassis.sh DOMAIN[@URI] get power|boot
 #   virsh-chassis.sh DOMAIN[@URI] set power|reset|shutdown|boot|identify VALUE
 #
-# Stands in lan.conf as  chassis_control "/etc/ipmi/virsh-chassis.sh vm1". Who runs ipmi_sim has to
-# be allowed to use libvirt (group libvirt), or URI has to be that user's own (qemu:///session).
-# Exit status 0 done, 1 failed.
+# Stands in lan.conf as  chassis_control "/etc/ipmi/virsh-chassis.sh vm1". Without URI it is the machine
+# of the system (LIBVIRT_DEFAULT_URI, or else qemu:///system): the user that runs ipmi_sim has to be in the
+# group libvirt. VIRSH names another program than virsh. Exit status 0 done, 1 failed.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -14,8 +14,11 @@ export LC_ALL
 domain=${1%%@*}
 uri=${1#"$domain"}
 uri=${uri#@}
+# A service has no connection of its own: without a word about it, virsh would take qemu:///session.
+: "${uri:=${LIBVIRT_DEFAULT_URI:-qemu:///system}}"
 : "${VIRSH:=virsh}"
-virsh() { "$VIRSH" -q ${uri:+-c "$uri"} "$@" </dev/null; }
+# `command`: not this function once more.
+virsh() { command "$VIRSH" -q -c "$uri" "$@" </dev/null; }
 
 # shut off and crashed are off; what pauses or sleeps is on.
 on() {
