@@ -145,12 +145,17 @@ fn systemd_understands_the_units() {
         let complaints: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(name)).collect();
         assert!(complaints.is_empty(), "{complaints:?}");
     }
+    // Read first, then taken over.
+    let reload: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("ExecReload=")).collect();
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a start");
+    assert_eq!(reload, [&format!("{start} --check"), "/bin/kill -HUP $MAINPID"]);
     for line in [
         "Type=notify",
         "User=_ipmi_sim",
         "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
         "StateDirectory=ipmi_sim",
         "ExecReload=/bin/kill -HUP $MAINPID",
+        "StartLimitBurst=5",
     ] {
         assert!(unit.lines().any(|there| there == line), "no {line}");
     }
@@ -355,6 +360,15 @@ fn an_administrator_installs_configures_upgrades_and_removes_it() {
         });
         assert!(changed.is_some(), "{}", debian.read("/var/log/ipmi_sim.log"));
         debian.ok("sed -i 's/\"reloaded\"/\"changed\"/' /etc/ipmi/lan.conf");
+        // A faulty file is told to whoever asks for it, and changes nothing.
+        debian.ok("cp -p /etc/ipmi/lan.conf /srv/good && echo 'user two' >>/etc/ipmi/lan.conf");
+        debian
+            .shell("/etc/init.d/ipmi_sim reload")
+            .assert_failed()
+            .assert_says("lan.conf is faulty")
+            .assert_says("/etc/ipmi/lan.conf:");
+        Ipmitool::new(PORT, "admin", "reloaded").ok("mc info");
+        debian.ok("mv /srv/good /etc/ipmi/lan.conf");
         debian.ok("/etc/init.d/ipmi_sim restart");
         assert_ne!(debian.pid("ipmi_sim"), Some(pid));
         debian.ok("/etc/init.d/ipmi_sim status").assert_says("running (PID");
@@ -398,8 +412,11 @@ fn an_administrator_installs_configures_upgrades_and_removes_it() {
         debian.ok("/etc/init.d/ipmi_sim start");
         client().ok("mc info");
         let pid = debian.pid("ipmi_sim").expect("a pid file");
-        debian.ok("dpkg -P ipmi-sim");
+        // A virtual machine that it started lives on, and so does its user until it ends.
+        debian.ok("setpriv --reuid _ipmi_sim --clear-groups sleep 300 >/dev/null 2>&1 & echo $! >/srv/machine");
+        debian.ok("dpkg -P ipmi-sim").assert_says("the user _ipmi_sim stays");
         assert!(!alive(pid), "purged, but running");
+        debian.ok("kill $(cat /srv/machine); sleep 0.2; deluser --quiet --system _ipmi_sim");
         let after = debian.everything();
         let differing: Vec<_> = before.symmetric_difference(&after).collect();
         assert!(differing.is_empty(), "purged, but {differing:?}");
@@ -448,6 +465,9 @@ fn the_package_and_openipmi_live_side_by_side() {
         assert_all(&debian, &paths, true);
         debian.ok("dpkg -r ipmi-sim");
         assert_all(&debian, &paths, false);
+        // The script is still there, and leaves the other package's program alone.
+        debian.ok("/etc/init.d/ipmi_sim start").assert_not_says("started");
+        assert_eq!(debian.shell("/etc/init.d/ipmi_sim status").status.and_then(|status| status.code()), Some(4));
         debian.ok("dpkg -P ipmi-sim");
         let after = debian.everything();
         let differing: Vec<_> = with_openipmi.symmetric_difference(&after).collect();
