@@ -268,6 +268,27 @@ fn check_opens_nothing_and_keeps_nothing() {
 }
 
 #[test]
+fn check_warns_of_fru_files_that_are_short_or_missing() {
+    let (bench, _) = small("");
+    bench.write("fru.bin", [1; 40]);
+    bench.write(
+        "sim.emu",
+        "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0 1 0 0x9f 0 0\n\
+        mc_add_fru_data 0x20 0 40 file 0 \"fru.bin\"\nmc_add_fru_data 0x20 1 64 file 8 \"fru.bin\"\n\
+        mc_add_fru_data 0x20 2 8 file 0 \"none.bin\"\nmc_enable 0x20\n",
+    );
+    let mut simulator = ours(&bench, &["--check", "-c", "lan.conf", "-f", "sim.emu"], Stdin::Null);
+    assert_eq!(status_of(&mut simulator), 0, "a warning is no fault\n{}", simulator.report());
+    let told: Vec<String> =
+        simulator.stderr.text().lines().filter(|line| line.starts_with("sim.emu:")).map(str::to_owned).collect();
+    let expected = [
+        "sim.emu:4:1: warning: 'fru.bin' has 40 bytes, and FRU 1 goes on to 72: the rest reads as 0",
+        "sim.emu:5:1: warning: FRU 2 cannot be read: No such file or directory: 'none.bin'",
+    ];
+    assert_eq!(told, expected, "{}", simulator.report());
+}
+
+#[test]
 fn a_port_in_use_is_told() {
     let (bench, port) = small("");
     let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("the port");

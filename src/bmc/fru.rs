@@ -62,8 +62,13 @@ impl FruKind {
 pub enum Dump<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
-    /// What this job reads.
-    File(FileJob),
+    /// What `job` reads, and zeros up to `size` bytes.
+    File {
+        /// Reads the device's part of the file.
+        job: FileJob,
+        /// Bytes of the device.
+        size: usize,
+    },
 }
 
 /// The FRU inventory devices of a controller.
@@ -98,6 +103,16 @@ impl Frus {
     /// `historyfru=` of a `sol` line.
     pub fn add_history(&mut self, device: u8) {
         self.devices.insert(device, FruKind::History(BTreeMap::new()));
+    }
+
+    /// The devices in files: number, path and where in the file they end.
+    pub fn in_files(&self) -> impl Iterator<Item = (u8, &str, u64)> {
+        self.devices.iter().filter_map(|(number, device)| match device {
+            FruKind::File { size, offset, path } => {
+                Some((*number, path.as_str(), u64::from(*offset) + u64::from(*size)))
+            }
+            FruKind::Inline(_) | FruKind::History(_) => None,
+        })
     }
 
     /// The device with this number.
@@ -137,7 +152,8 @@ impl Frus {
         match self.get(device).filter(|_| device != 0xff).ok_or(Error::Invalid)? {
             FruKind::Inline(bytes) if !bytes.is_empty() => Ok(Dump::Bytes(bytes)),
             file @ FruKind::File { size, .. } if *size != 0 => {
-                file.read_job(0, *size as usize).map(Dump::File).ok_or(Error::Invalid)
+                let size = *size as usize;
+                file.read_job(0, size).map(|job| Dump::File { job, size }).ok_or(Error::Invalid)
             }
             _ => Err(Error::Invalid),
         }
@@ -187,7 +203,7 @@ mod tests {
         assert_eq!(dump_text(bytes), " 0x01 0x02 0x03 0x00 0x00 0x00 0x00 0x00\n 0x00\n");
         assert_eq!(dump_text(&[0xff; 8]), " 0xff 0xff 0xff 0xff 0xff 0xff 0xff 0xff\n");
         let job = FileJob::Read { path: "fru.bin".into(), offset: 4, length: 16 };
-        assert_eq!(frus.dump(2), Ok(Dump::File(job)));
+        assert_eq!(frus.dump(2), Ok(Dump::File { job, size: 16 }));
         for device in [6, 66, 255] {
             assert_eq!(frus.dump(device), Err(Error::Invalid));
         }

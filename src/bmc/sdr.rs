@@ -41,7 +41,7 @@ fn with_tail(record: &[u8]) -> Record {
 }
 
 /// A record up to its declared end.
-fn whole(record: &[u8]) -> &[u8] {
+pub fn whole(record: &[u8]) -> &[u8] {
     let length = declared_length(record).map_or(record.len(), |length| length.min(record.len()));
     record.get(..length).unwrap_or(record)
 }

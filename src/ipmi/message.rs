@@ -69,11 +69,12 @@ pub struct Request<'a> {
 
 /// An answer being written: a completion code and data, in a fixed buffer.
 ///
-/// The limit is what the original answers at most: 36 bytes with the completion code
-/// for direct requests, 255 for bridged ones (`commands-core.md` section 1.2).
+/// The limits are what the original answers at most, 36 bytes with the completion code for direct
+/// requests and 255 for bridged ones (`commands-core.md` section 1.2), but for requests in an RMCP+
+/// session. Their packets hold more, and clients ask for whole records in them.
 #[derive(Clone)]
 pub struct Reply {
-    bytes: [u8; Self::BRIDGED_LIMIT],
+    bytes: [u8; Self::RMCP_PLUS_LIMIT],
     len: usize,
     limit: usize,
 }
@@ -83,11 +84,18 @@ impl Reply {
     pub const DIRECT_LIMIT: usize = 36;
     /// Most bytes of an answer to a bridged request, completion code included.
     pub const BRIDGED_LIMIT: usize = 255;
+    /// Most bytes of an answer in an RMCP+ session, completion code included: the longest SDR, 260
+    /// bytes, with the id of the next one.
+    pub const RMCP_PLUS_LIMIT: usize = 263;
 
     /// An empty answer, completion code 00h, for a request from `origin`.
     pub fn new(origin: &Origin) -> Self {
-        let limit = if origin.bridged { Self::BRIDGED_LIMIT } else { Self::DIRECT_LIMIT };
-        Self { bytes: [0; Self::BRIDGED_LIMIT], len: 1, limit }
+        let limit = match origin.session {
+            _ if origin.bridged => Self::BRIDGED_LIMIT,
+            Some(SessionRef { rmcp_plus: true, .. }) => Self::RMCP_PLUS_LIMIT,
+            _ => Self::DIRECT_LIMIT,
+        };
+        Self { bytes: [0; Self::RMCP_PLUS_LIMIT], len: 1, limit }
     }
 
     /// An answer that is only a completion code.

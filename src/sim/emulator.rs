@@ -258,9 +258,9 @@ impl Simulator {
         }
         match controller.frus.dump(device).map_err(unable)? {
             fru::Dump::Bytes(bytes) => out.list.push(Effect::Print { console, text: fru::dump_text(bytes) }),
-            fru::Dump::File(job) => {
+            fru::Dump::File { job, size } => {
                 let id = self.run(HostJob::File(job), out);
-                self.pending.insert(id, Pending::Dump { console });
+                self.pending.insert(id, Pending::Dump { console, size });
             }
         }
         Ok(())

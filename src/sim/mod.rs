@@ -322,6 +322,13 @@ impl Simulator {
         self.carry_out_actions(now, out);
     }
 
+    /// The FRU devices in files: controller, device, path and where in the file the device ends.
+    pub fn fru_files(&self) -> impl Iterator<Item = (u8, u8, &str, u64)> {
+        self.machine.controllers().flat_map(|controller| {
+            controller.frus.in_files().map(|(device, path, end)| (controller.address, device, path, end))
+        })
+    }
+
     fn controller_config(&self, mc: u8) -> Option<&ControllerConfig> {
         self.controllers.iter().find(|config| config.address == mc)
     }

@@ -35,7 +35,7 @@ pub(super) enum Pending {
     /// Nobody waits.
     Background { call: Option<Call>, then: AfterJob },
     /// A console waits for the bytes of a FRU device, to print them.
-    Dump { console: Option<ConsoleId> },
+    Dump { console: Option<ConsoleId>, size: usize },
     /// The backup of the console history of an MC is being read.
     History { mc: u8 },
     /// The backup of the console history of an MC is being written.
@@ -306,9 +306,12 @@ impl Simulator {
             Some(Pending::History { mc }) => self.history_read(mc, result, out),
             Some(Pending::Backup { mc }) => self.history_written(mc, result, out),
             Some(Pending::Save { file, attempt }) => self.saved(now, id, file, attempt, result, out),
-            Some(Pending::Dump { console }) => {
+            Some(Pending::Dump { console, size }) => {
                 let text = match result {
-                    HostResult::File(FileResult::Read(Ok(bytes))) => fru::dump_text(&bytes),
+                    HostResult::File(FileResult::Read(Ok(mut bytes))) => {
+                        bytes.resize(size, 0);
+                        fru::dump_text(&bytes)
+                    }
                     HostResult::File(FileResult::Read(Err(reason))) => format!("**Unable to dump FRU data: {reason}\n"),
                     _ => return,
                 };

@@ -280,7 +280,10 @@ fn begin_lock(context: &mut Context<'_>, reply: &mut Reply) -> Result<Outcome, C
             let size = *size as usize;
             let job = device.read_job(0, size).ok_or(CompletionCode::UNSPECIFIED)?;
             let then = move |context: &mut Context<'_>, result, reply: &mut Reply| match result {
-                JobResult::File(FileResult::Read(Ok(bytes))) if bytes.len() == size => locked(context, reply, bytes),
+                JobResult::File(FileResult::Read(Ok(mut bytes))) => {
+                    bytes.resize(size, 0);
+                    locked(context, reply, bytes)
+                }
                 _ => Err(CompletionCode::UNSPECIFIED),
             };
             Ok(Outcome::Wait(Job::File(job), Box::new(then)))
@@ -481,8 +484,12 @@ mod tests {
              2c 1f 00 fe 03 01 00 -> 00 00 00 00 00 00 00 00",
         );
         assert_eq!(rig.file, [0, 0xee, 2, 3, 4, 5]);
-        rig.file.clear();
-        rig.expect("2c 1f 00 fe 01 00 00 -> ff");
+        rig.file = vec![0, 0xee, 2];
+        rig.expect(
+            "2c 1f 00 fe 01 00 00 -> 00 00 02 00 01 00 00 00
+             2c 1f 00 fe 02 02 00 -> 00 00 00 00 01 00 00 00",
+        );
+        assert_eq!(rig.file, [0, 0xee, 2], "a file that is too short reads as going on with zeros");
     }
 
     #[test]

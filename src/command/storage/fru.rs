@@ -72,9 +72,9 @@ pub(super) fn read(
         let job = device.read_job(offset, count).ok_or(CompletionCode::UNSPECIFIED)?;
         let name = file_name(device);
         let then = move |context: &mut Context<'_>, result, reply: &mut Reply| match result {
-            JobResult::File(FileResult::Read(Ok(bytes))) if bytes.len() == count => put_data(reply, &bytes),
-            JobResult::File(FileResult::Read(Ok(_))) => {
-                Err(failed(context, "(read) error on read", &name, "file is too short"))
+            JobResult::File(FileResult::Read(Ok(mut bytes))) => {
+                bytes.resize(count, 0);
+                put_data(reply, &bytes)
             }
             JobResult::File(FileResult::Read(Err(problem))) => {
                 Err(failed(context, "(read) error on open", &name, &problem))

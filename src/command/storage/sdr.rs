@@ -3,7 +3,7 @@
 use super::super::{Context, Outcome};
 use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
 use crate::bmc::sdr::{ALLOCATION_UNIT, AddError, CAPACITY, OPERATIONS, Progress, Repository};
-use crate::bmc::{Action, StateFile, sensor};
+use crate::bmc::{Action, StateFile, sdr, sensor};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// SDR version of IPMI 1.5 and later.
@@ -34,18 +34,27 @@ impl RecordRequest {
     }
 }
 
+/// The count that means the rest of the record (IPMI 2.0 sections 33.12 and 35.3).
+const REST: u8 = 0xff;
+
 /// Answers `[next id 2][data...]`. The count is cut at the record's end; one that is still
 /// more than fits is `too_long`.
-pub(in crate::command) fn put_record(
+///
+/// Counts may reach into the bytes that the original shows behind a record. Who asks for the rest
+/// of it gets the record: such a client need not look at its length byte.
+pub(in crate::command) fn put_record<'a>(
     reply: &mut Reply,
-    record: &[u8],
+    record: &'a [u8],
     next: u16,
     wanted: &RecordRequest,
     too_long: CompletionCode,
 ) -> Result<(), CompletionCode> {
-    let left = record.get(usize::from(wanted.offset)..).filter(|left| !left.is_empty());
-    let left = left.ok_or(CompletionCode::OUT_OF_RANGE)?;
-    let data = &left[..left.len().min(usize::from(wanted.count))];
+    let from = |record: &'a [u8]| record.get(usize::from(wanted.offset)..).filter(|left| !left.is_empty());
+    let left = from(record).ok_or(CompletionCode::OUT_OF_RANGE)?;
+    let data = match wanted.count {
+        REST => from(sdr::whole(record)).unwrap_or(left),
+        count => left.get(..usize::from(count)).unwrap_or(left),
+    };
     if data.len() + 2 > reply.room() {
         return Err(too_long);
     }

@@ -2,8 +2,9 @@
 //! do not reach.
 
 use super::world::World;
-use crate::command::testing::BMC;
-use crate::ipmi::netfn::STORAGE;
+use crate::command::testing::{BMC, LAN, SYSTEM};
+use crate::ipmi::netfn::{SENSOR_EVENT, STORAGE};
+use crate::ipmi::{Origin, SessionRef};
 
 const SETUP: &str = "mc_setbmc 0x20\n\
     mc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\n\
@@ -75,7 +76,7 @@ fn a_command_file_does_not_double_restored_records() {
     }
     assert_eq!(saved(&mut world), 1);
     let shown = [0, 6, 0, 5, 0, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0];
-    assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0xff]), shown);
+    assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0x20]), shown);
 }
 
 #[test]
@@ -87,18 +88,93 @@ fn reading_right_behind_the_end_of_a_file_is_out_of_range() {
     assert_eq!(ask(&mut world, 0x11, &[1, 15, 0, 9]), [0, 1, 0x53]);
 }
 
+/// Where 36 bytes are the most: a session of IPMI 1.5, the system interface.
+fn narrow() -> [Origin; 2] {
+    let session = LAN.session.map(|session| SessionRef { rmcp_plus: false, ..session });
+    [Origin { session, ..LAN }, SYSTEM]
+}
+
 /// pyghmi begins with 224 bytes and asks for less at C9h and CAh only.
 #[test]
 fn a_client_finds_out_how_much_of_an_inventory_it_can_read_at_once() {
-    for device in ["data 1 2 3", "file 0 \"storage-fru.bin\""] {
-        let mut world = World::new(&format!("{SETUP}mc_add_fru_data 0x20 2 100 {device}\n"));
-        for count in [224, 114, 59, 35] {
-            assert_eq!(ask(&mut world, 0x11, &[2, 0, 0, count]), [0xca], "{device}: {count} bytes");
+    for origin in narrow() {
+        for device in ["data 1 2 3", "file 0 \"storage-fru.bin\""] {
+            let mut world = World::new(&format!("{SETUP}mc_add_fru_data 0x20 2 100 {device}\n"));
+            for count in [224, 114, 59, 35] {
+                let reply = world.ask_from(origin, BMC, 0, STORAGE, 0x11, &[2, 0, 0, count]);
+                assert_eq!(reply.bytes(), [0xca], "{device}: {count} bytes");
+            }
+        }
+        let mut world = World::new(&format!("{SETUP}mc_add_fru_data 0x20 2 100 data 1 2 3\n"));
+        let read = world.ask_from(origin, BMC, 0, STORAGE, 0x11, &[2, 0, 0, 34]);
+        assert_eq!((read.bytes().len(), &read.bytes()[..5]), (36, &[0, 34, 1, 2, 3][..]));
+    }
+}
+
+/// ipmi-rs asks for whole records with FFh and knows no other way.
+#[test]
+fn as_much_is_read_as_is_asked_for_over_rmcp_plus() {
+    // The longest record a line can have, and a short one; both have zeros behind them.
+    let longest: Vec<String> = (0..250).map(|byte| format!("{byte}")).collect();
+    let setup = SETUP.replace("no-device-sdrs", "has-device-sdrs");
+    let mut world = World::new(&format!(
+        "{setup}mc_add_fru_data 0x20 2 1000 data 1 2 3\n\
+        main_sdr_add 0x20 0 0 0x51 0xc0 250 {0}\nmain_sdr_add 0x20 0 0 0x51 0xc0 2 7 8\n\
+        device_sdr_add 0x20 0 0 0 0x51 0xc0 250 {0}\ndevice_sdr_add 0x20 0 0 0 0x51 0xc0 2 7 8\n",
+        longest.join(" ")
+    ));
+    for (netfn, cmd) in [(STORAGE, 0x23), (SENSOR_EVENT, 0x21)] {
+        let mut get = |id: u8, offset: u8, count: u8| {
+            world.ask(BMC, 0, netfn, cmd, &[0, 0, id, 0, offset, count]).data().to_vec()
+        };
+        let whole = get(1, 0, 0xff);
+        assert_eq!((whole.len(), &whole[..8]), (257, &[2, 0, 1, 0, 0x51, 0xc0, 250, 0][..]));
+        assert_eq!(whole.last(), Some(&249));
+        assert_eq!(get(1, 0, 0xf0), whole[..242]);
+        assert_eq!(get(1, 100, 60)[2..], whole[102..162]);
+        assert_eq!(get(1, 250, 0xff)[2..], whole[252..]);
+        assert_eq!(get(2, 0, 0xff), [0xff, 0xff, 2, 0, 0x51, 0xc0, 2, 7, 8], "the record and no byte behind it");
+        assert_eq!(get(2, 3, 0xff), [0xff, 0xff, 0xc0, 2, 7, 8]);
+        assert_eq!(get(2, 0, 60)[9..], [0; 6], "a count reaches further, as in the original");
+        for origin in narrow() {
+            let too_long = if netfn == STORAGE { 0xca } else { 0xc8 };
+            let mut ask = |count| world.ask_from(origin, BMC, 0, netfn, cmd, &[0, 0, 1, 0, 0, count]).bytes().to_vec();
+            assert_eq!(ask(0xff), [too_long]);
+            assert_eq!(ask(34), [too_long]);
+            assert_eq!(ask(33).len(), 36);
         }
     }
-    let mut world = World::new(&format!("{SETUP}mc_add_fru_data 0x20 2 100 data 1 2 3\n"));
-    let read = ask(&mut world, 0x11, &[2, 0, 0, 34]);
-    assert_eq!((read.len(), &read[..5]), (36, &[0, 34, 1, 2, 3][..]));
+    // A client can make one of 260 bytes, and read it at once.
+    assert_eq!(ask(&mut world, 0x25, &[0, 0, 0, 0, 0, 0, 0, 0, 0x51, 0xc0, 255]), [0, 3, 0]);
+    let part = |offset: u8, last: u8, length: usize| [&[0, 0, 3, 0, offset, last][..], &vec![offset; length]].concat();
+    for (offset, last, length) in [(5, 0, 100), (105, 0, 100), (205, 1, 55)] {
+        assert_eq!(ask(&mut world, 0x25, &part(offset, last, length)), [0, 3, 0]);
+    }
+    let whole = ask(&mut world, 0x23, &[0, 0, 3, 0, 0, 0xff]);
+    assert_eq!((whole.len(), whole[7], whole.last()), (263, 255, Some(&205)));
+    let read = ask(&mut world, 0x11, &[2, 0, 0, 255]);
+    assert_eq!((read.len(), &read[..5]), (257, &[0, 255, 1, 2, 3][..]));
+    assert_eq!(ask(&mut world, 0x11, &[2, 0xe0, 3, 255])[..2], [0, 8], "cut at the end");
+}
+
+#[test]
+fn a_file_that_is_too_short_goes_on_with_zeros() {
+    let mut world = World::new(&format!(
+        "{SETUP}mc_add_fru_data 0x20 2 100 file 16 \"storage-fru.bin\"\n\
+        mc_add_fru_data 0x20 3 100 file 9000 \"storage-fru.bin\"\nmc_add_fru_data 0x20 4 8 file 0 \"none\"\n"
+    ));
+    let whole = ask(&mut world, 0x11, &[2, 0, 0, 100]);
+    let there = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/raw/files/storage-fru.bin"))
+        .get(16..)
+        .expect("bytes");
+    assert!(there.len() < 60 && there.contains(&0x53), "{there:?}");
+    assert_eq!((whole.len(), &whole[2..2 + there.len()]), (102, there));
+    assert!(whole[2 + there.len()..].iter().all(|byte| *byte == 0));
+    assert_eq!(ask(&mut world, 0x11, &[2, 90, 0, 4]), [0, 4, 0, 0, 0, 0]);
+    assert_eq!(ask(&mut world, 0x11, &[3, 0, 0, 2]), [0, 2, 0, 0]);
+    assert_eq!(ask(&mut world, 0x12, &[2, 98, 0, 1, 2]), [0, 2]);
+    assert_eq!(ask(&mut world, 0x11, &[2, 97, 0, 3]), [0, 3, 0, 1, 2]);
+    assert_eq!(ask(&mut world, 0x11, &[4, 0, 0, 2]), [0xff], "there is no file at all");
 }
 
 #[test]
@@ -121,7 +197,8 @@ fn bridged_answers_may_be_longer() {
     let read = world.ask(0x30, 0, STORAGE, 0x23, &[0, 0, 0, 0, 0, 0xff]);
     assert_eq!(read.bytes().len(), 3 + 105);
     assert_eq!(ask(&mut world, 0x24, &record), [0, 1, 0]);
-    assert_eq!(ask(&mut world, 0x23, &[0, 0, 0, 0, 0, 0xff]), [0xca]);
+    let read = world.ask_from(SYSTEM, BMC, 0, STORAGE, 0x23, &[0, 0, 0, 0, 0, 0xff]);
+    assert_eq!(read.bytes(), [0xca]);
 }
 
 #[test]
