@@ -137,6 +137,31 @@ fn too_short(netfn: u8, cmd: u8) -> CompletionCode {
     if added { CompletionCode::INVALID_COMMAND } else { CompletionCode::INVALID_LENGTH }
 }
 
+/// Whether a command changes what a state file keeps, so that its answer waits for the disk.
+///
+/// What waits is bounded, and whether there is room has to be known before such a command is
+/// executed. `what_a_state_file_keeps_is_changed_by_no_other_command` holds this list to the
+/// commands.
+pub fn changes_what_is_kept(netfn: u8, cmd: u8) -> bool {
+    let commands: &[u8] = match netfn {
+        // Chassis Control, Set Power Restore Policy, Set Front Panel Enables, Set Power Cycle Interval.
+        netfn::CHASSIS => &[0x02, 0x06, 0x0a, 0x0b],
+        // Platform Event, and what can bring a sensor to log an event: hysteresis, thresholds,
+        // event enables, re-arm, reading.
+        netfn::SENSOR_EVENT => &[0x02, 0x24, 0x26, 0x28, 0x2a, 0x30],
+        // Set Channel Access; access, name and password of a user.
+        netfn::APP => &[0x40, 0x43, 0x45, 0x47],
+        // Add, Partial Add, Delete and Clear of the SDR repository and of the SEL, and their clocks.
+        netfn::STORAGE => &[0x24, 0x25, 0x26, 0x27, 0x29, 0x44, 0x45, 0x46, 0x47, 0x49, 0x5d],
+        // Set LAN and Set SOL Configuration Parameters.
+        netfn::TRANSPORT => &[0x01, 0x21],
+        // Those of the manufacturer and of groups log events and change SOL.
+        netfn::OEM | netfn::OEM_GROUP | netfn::GROUP_EXTENSION => return true,
+        _ => &[],
+    };
+    commands.contains(&cmd)
+}
+
 fn find(netfn: u8, cmd: u8) -> Option<&'static Entry> {
     let table = table(netfn);
     table.binary_search_by_key(&cmd, |entry| entry.cmd).ok().map(|index| &table[index])
@@ -185,6 +210,60 @@ mod tests {
                 table(netfn).windows(2).all(|pair| pair[0].cmd < pair[1].cmd),
                 "the table of network function {netfn:#04x} is not in strictly ascending order"
             );
+        }
+    }
+
+    /// Every command, many times, with data that often enough means something.
+    #[test]
+    fn what_a_state_file_keeps_is_changed_by_no_other_command() {
+        let mut changed = std::collections::BTreeSet::new();
+        for origin in [testing::LAN, testing::SYSTEM] {
+            let mut rig = testing::Rig::new();
+            rig.origin = origin;
+            for mc in [testing::BMC, testing::SATELLITE] {
+                let controller = rig.machine.ensure(mc);
+                controller.sel.enable(60_000, 0x0f);
+                controller.vm.start_command = Some("vm".into());
+                controller.device.device_support = 0xff;
+            }
+            crate::bmc::chassis::change_settings(&mut rig.machine, testing::BMC, |kept| {
+                kept.restore_policy = crate::bmc::chassis::RestorePolicy::Previous;
+            });
+            rig.machine.actions.clear();
+            let mut seed = 1u32;
+            let mut dice = move |sides: u32| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 8) % sides
+            };
+            for netfn in (0..=0x3e).step_by(2) {
+                for entry in table(netfn) {
+                    for round in 0..400 {
+                        let length = entry.min_length as u32 + dice(24) * u32::from(round % 2 != 0);
+                        let data: Vec<String> = (0..length)
+                            .map(|_| match dice(3) {
+                                0 => format!("{:02x}", dice(256)),
+                                1 => format!("{:02x}", 1 << dice(8)),
+                                _ => format!("{:02x}", dice(6)),
+                            })
+                            .collect();
+                        rig.ask(&format!("{netfn:02x} {:02x} {}", entry.cmd, data.join(" ")));
+                        for action in rig.machine.actions.drain(..) {
+                            if let crate::bmc::Action::Save(file) = action {
+                                assert!(
+                                    changes_what_is_kept(netfn, entry.cmd),
+                                    "{netfn:02x} {:02x} changes {file:?}: name it in changes_what_is_kept",
+                                    entry.cmd
+                                );
+                                changed.insert((netfn, entry.cmd));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        // The test sees what it is to see.
+        for seen in [(netfn::CHASSIS, 2), (netfn::CHASSIS, 6), (netfn::APP, 0x43), (netfn::STORAGE, 0x44)] {
+            assert!(changed.contains(&seen), "{seen:02x?} is not among {changed:02x?}");
         }
     }
 

@@ -10,6 +10,7 @@ mod emulator;
 mod host_queue;
 mod ipmb_devices;
 mod logins;
+mod lanes;
 mod persist;
 mod program;
 mod reload;
@@ -91,6 +92,8 @@ pub struct Simulator {
     ipmb_requests: Tracker<ipmb_devices::Asked>,
     pending: HashMap<JobId, Pending>,
     held: Vec<Held>,
+    /// Helper programs, and who waits for them.
+    programs: lanes::Lanes,
     /// The state files being written, and the job that will write them once more.
     saving: HashMap<StateFile, Option<JobId>>,
     /// State files that could not be written and are tried again.
@@ -131,6 +134,7 @@ impl Simulator {
             ipmb_requests: Default::default(),
             pending: HashMap::new(),
             held: Vec::new(),
+            programs: Default::default(),
             saving: HashMap::new(),
             unwritten: Default::default(),
             next_job: 0,
@@ -250,6 +254,7 @@ impl Simulator {
             lan::Event::Opened { .. } => self.count_sessions(lan),
             lan::Event::Closed { session } => {
                 self.count_sessions(lan);
+                self.forget_requests(lan, session);
                 bmc::session_closed(&mut self.machine, lan.mc, lan.channel, session);
                 self.carry_out_actions(now, out);
             }

@@ -27,7 +27,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn failed(log: impl Into<Option<String>>) -> Self {
+    /// It failed for this reason.
+    pub(super) fn failed(log: impl Into<Option<String>>) -> Self {
         Self { result: Err(ProgramFailure), log: log.into() }
     }
 }

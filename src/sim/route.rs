@@ -1,39 +1,49 @@
 //! The way of a request: privilege, execution, slow work, the answer's way back.
 
 use super::Simulator;
-use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId};
+use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId};
+use super::lanes::{self, Party, Waiter};
 use super::program;
 use super::return_path::{Requester, ReturnPath};
 use super::saves::Attempt;
-use crate::bmc::external::{AfterJob, FileResult, Job, JobResult, ProgramCall, ProgramResult};
+use crate::bmc::external::{AfterJob, BackgroundJob, FileResult, Job, JobResult, ProgramCall, ProgramResult};
 use crate::bmc::{Action, LogLevel, StateFile, fru};
 use crate::command::{self, Context, Continuation, Outcome};
 use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, SEND_MESSAGE, netfn};
 
-/// How many requests of one requester may wait for slow work or for a state file. Clients
-/// have one or two under way; more than this is a flood, which would queue up helper
-/// programs and memory without end.
-const MOST_WAITING: usize = 32;
-/// How many may wait altogether: sessions come and go.
-const MOST_WAITING_ALTOGETHER: usize = 1024;
+/// How many requests may wait at the same time for slow work or for a state file. A request that
+/// needs neither is never refused. Clients have one or two under way; more than this is a
+/// flood, which would queue up helper programs and memory without end.
+mod most_waiting {
+    /// Of one session or line.
+    pub const OF_ONE_REQUESTER: usize = 32;
+    /// Of one user, in all sessions.
+    pub const OF_ONE_USER: usize = 64;
+    /// Of all users below administrator level. The rest is for administrators and the host.
+    pub const OF_USERS: usize = 512;
+    /// Of all sessions. The rest is for the host.
+    pub const OF_SESSIONS: usize = 896;
+    /// Of all.
+    pub const ALTOGETHER: usize = 1024;
+}
 
 /// A command being executed.
 #[derive(Clone, Copy)]
 pub(super) struct Execution {
     /// The controller that executes it.
-    mc: u8,
+    pub(super) mc: u8,
     /// Where it came from.
-    origin: Origin,
+    pub(super) origin: Origin,
     /// Where its answer goes.
-    path: ReturnPath,
+    pub(super) path: ReturnPath,
 }
 
 /// Work the outside is doing for somebody.
 pub(super) enum Pending {
-    /// A command waits for it.
-    Command { execution: Execution, call: Option<Call>, then: Continuation, aftermath: Aftermath },
-    /// Nobody waits.
-    Background { call: Option<Call>, then: AfterJob },
+    /// A command waits for a file.
+    Command { execution: Execution, then: Continuation, aftermath: Aftermath },
+    /// A file that no command waits for.
+    Background { then: AfterJob },
     /// A console waits for the bytes of a FRU device, to print them.
     Dump { console: Option<ConsoleId>, size: usize },
     /// The backup of the console history of an MC is being read.
@@ -44,15 +54,9 @@ pub(super) enum Pending {
     Save { file: StateFile, attempt: Attempt },
 }
 
-/// A helper program that was asked something, and the shell line it became.
-pub(super) struct Call {
-    call: ProgramCall,
-    line: String,
-}
-
 /// An answer held back until the state it acknowledges is safe.
 pub(super) struct Held {
-    path: ReturnPath,
+    execution: Execution,
     reply: Reply,
     pub(super) aftermath: Aftermath,
 }
@@ -110,31 +114,46 @@ impl Simulator {
             // It leads to other controllers.
             return self.send_message(now, mc, request, path, out);
         }
-        if self.has_too_many_waiting(path.requester()) {
+        let execution = Execution { mc, origin: request.origin, path };
+        // What it changes would have to wait for its file, and could not be undone then.
+        if command::changes_what_is_kept(request.netfn, request.cmd) && !self.may_wait(&execution) {
             return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
         }
         let mut reply = Reply::new(&request.origin);
         let mut context = Context { now, machine: &mut self.machine, mc, origin: request.origin };
-        let outcome = command::dispatch(&mut context, request, &mut reply);
-        let execution = Execution { mc, origin: request.origin, path };
+        let mut outcome = command::dispatch(&mut context, request, &mut reply);
+        if matches!(outcome, Outcome::Wait(..)) && !self.may_wait(&execution) {
+            reply.fail(CompletionCode::NODE_BUSY);
+            outcome = Outcome::Done;
+        }
         self.finish(now, execution, outcome, reply, Aftermath::default(), out);
     }
 
-    /// Whether a requester has to wait for answers before it may ask for more.
-    fn has_too_many_waiting(&self, requester: Requester) -> bool {
-        if self.pending.len() + self.held.len() < MOST_WAITING {
-            return false;
+    /// Whether one more request of this requester may wait.
+    fn may_wait(&self, execution: &Execution) -> bool {
+        if self.pending.len() + self.held.len() + self.programs.len() < most_waiting::OF_ONE_REQUESTER {
+            return true;
         }
-        let commands = self.pending.values().filter_map(|pending| match pending {
-            Pending::Command { execution, .. } => Some(&execution.path),
+        let (asking, party) = (execution.path.requester(), Party::of(execution));
+        let files = self.pending.values().filter_map(|pending| match pending {
+            Pending::Command { execution, .. } => Some(execution),
             _ => None,
         });
-        let (mut own, mut all) = (0, 0);
-        for path in commands.chain(self.held.iter().map(|held| &held.path)) {
-            own += usize::from(path.requester() == requester);
-            all += 1;
+        let all = files.chain(self.held.iter().map(|held| &held.execution)).chain(self.programs.executions());
+        let (mut own, mut of_user, mut users, mut sessions, mut altogether) = (0, 0, 0, 0, 0);
+        for other in all {
+            let theirs = Party::of(other);
+            own += usize::from(other.path.requester() == asking);
+            of_user += usize::from(theirs.user().is_some() && theirs.user() == party.user());
+            users += usize::from(matches!(theirs, Party::User { .. }));
+            sessions += usize::from(theirs.user().is_some());
+            altogether += 1;
         }
-        own >= MOST_WAITING || all >= MOST_WAITING_ALTOGETHER
+        own < most_waiting::OF_ONE_REQUESTER
+            && of_user < most_waiting::OF_ONE_USER
+            && (users < most_waiting::OF_USERS || !matches!(party, Party::User { .. }))
+            && (sessions < most_waiting::OF_SESSIONS || party.user().is_none())
+            && altogether < most_waiting::ALTOGETHER
     }
 
     /// What follows a command: its actions, then its answer now, after its slow work, or
@@ -150,32 +169,80 @@ impl Simulator {
     ) {
         aftermath.merge(self.collect_actions(now, out));
         loop {
-            match outcome {
+            let (job, then) = match outcome {
                 Outcome::Done => {
-                    let held = Held { path: execution.path, reply, aftermath };
+                    let held = Held { execution, reply, aftermath };
                     return if held.aftermath.saves.is_empty() {
                         self.let_go(now, held, out)
                     } else {
                         self.held.push(held)
                     };
                 }
-                Outcome::Wait(job, then) => match self.start_job(execution.mc, job, out) {
-                    Ok((id, call)) => {
-                        self.pending.insert(id, Pending::Command { execution, call, then, aftermath });
-                        return;
+                Outcome::Wait(job, then) => (job, then),
+            };
+            let result = match job {
+                Job::File(job) => {
+                    let id = self.run(HostJob::File(job), out);
+                    self.pending.insert(id, Pending::Command { execution, then, aftermath });
+                    return;
+                }
+                Job::Program(call) => match program::command_line(&call) {
+                    Ok(line) => {
+                        let waiter = Waiter::Command { execution, then, aftermath };
+                        return self.wait_for_program(execution.mc, call, line, waiter, out);
                     }
-                    Err(result) => {
-                        (outcome, reply) = self.resume(now, execution, then, result);
-                        aftermath.merge(self.collect_actions(now, out));
-                    }
+                    Err(outcome) => JobResult::Program(log_failure(outcome, out)),
                 },
+            };
+            (outcome, reply) = self.resume(now, execution, then, result);
+            aftermath.merge(self.collect_actions(now, out));
+        }
+    }
+
+    /// Has somebody wait for a program, which is started if no other of that controller runs.
+    fn wait_for_program(&mut self, mc: u8, call: ProgramCall, line: String, waiter: Waiter, out: &mut Effects) {
+        let next = &mut self.next_job;
+        self.programs.wait(mc, call, line, waiter, || new_job(next));
+        self.start_program(mc, out);
+    }
+
+    fn start_program(&mut self, mc: u8, out: &mut Effects) {
+        if let Some((job, line)) = self.programs.start(mc) {
+            out.list.push(Effect::Run { job, work: HostJob::Shell { line, lane: mc } });
+        }
+    }
+
+    /// A program ended: everybody who waits for it goes on, and the next one is started.
+    fn program_ended(&mut self, now: Moment, mc: u8, entry: lanes::Entry, result: HostResult, out: &mut Effects) {
+        let outcome = match result {
+            HostResult::Shell(ended) => program::outcome(&entry.call, &entry.line, &ended),
+            other => program::Outcome::failed(format!("the runtime answered {other:?}")),
+        };
+        let result = log_failure(outcome, out);
+        for waiter in entry.waiters {
+            let result = JobResult::Program(result.clone());
+            match waiter {
+                Waiter::Command { execution, then, aftermath } => {
+                    let (outcome, reply) = self.resume(now, execution, then, result);
+                    self.finish(now, execution, outcome, reply, aftermath, out);
+                }
+                Waiter::Background(then) => {
+                    then(&mut self.machine, now, result);
+                    self.carry_out_actions(now, out);
+                }
             }
         }
+        self.start_program(mc, out);
+    }
+
+    /// A session is gone: what it asked for and has not begun does not begin.
+    pub(super) fn forget_requests(&mut self, lan: LanId, session: u32) {
+        self.programs.forget(Requester::Session(lan, session));
     }
 
     /// An answer that waits for nothing goes out: FFh when what it acknowledges is not safe.
     pub(super) fn let_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
-        let Held { path, mut reply, aftermath } = held;
+        let Held { execution: Execution { path, .. }, mut reply, aftermath } = held;
         if aftermath.failed {
             // Users are what they were, and so their sessions stay.
             reply.fail(CompletionCode::UNSPECIFIED);
@@ -213,20 +280,6 @@ impl Simulator {
         }
     }
 
-    /// Hands slow work to the outside. `Err`: there is nothing to run, and this came of it.
-    fn start_job(&mut self, mc: u8, job: Job, out: &mut Effects) -> Result<(JobId, Option<Call>), JobResult> {
-        match job {
-            Job::Program(call) => match program::command_line(&call) {
-                Ok(line) => {
-                    let id = self.run(HostJob::Shell { line: line.clone(), lane: mc }, out);
-                    Ok((id, Some(Call { call, line })))
-                }
-                Err(outcome) => Err(JobResult::Program(log_failure(outcome, out))),
-            },
-            Job::File(job) => Ok((self.run(HostJob::File(job), out), None)),
-        }
-    }
-
     /// Asks for work outside; its result comes back under the returned number.
     pub(super) fn run(&mut self, work: HostJob, out: &mut Effects) -> JobId {
         let job = self.new_job();
@@ -235,9 +288,7 @@ impl Simulator {
     }
 
     pub(super) fn new_job(&mut self) -> JobId {
-        let job = JobId(self.next_job);
-        self.next_job += 1;
-        job
+        new_job(&mut self.next_job)
     }
 
     /// Carries out what the devices asked for, all of it at once.
@@ -252,11 +303,16 @@ impl Simulator {
         // Carrying out one action may cause others (a closed session frees its console).
         while !self.machine.actions.is_empty() || !self.machine.jobs.is_empty() {
             for background in std::mem::take(&mut self.machine.jobs) {
-                match self.start_job(background.mc, background.job, out) {
-                    Ok((id, call)) => {
-                        self.pending.insert(id, Pending::Background { call, then: background.then });
+                let BackgroundJob { mc, job, then } = background;
+                match job {
+                    Job::File(job) => {
+                        let id = self.run(HostJob::File(job), out);
+                        self.pending.insert(id, Pending::Background { then });
                     }
-                    Err(result) => (background.then)(&mut self.machine, now, result),
+                    Job::Program(call) => match program::command_line(&call) {
+                        Ok(line) => self.wait_for_program(mc, call, line, Waiter::Background(then), out),
+                        Err(outcome) => then(&mut self.machine, now, JobResult::Program(log_failure(outcome, out))),
+                    },
                 }
             }
             for action in std::mem::take(&mut self.machine.actions) {
@@ -301,6 +357,9 @@ impl Simulator {
 
     /// A job is done: what waited for it goes on.
     pub fn job_done(&mut self, now: Moment, id: JobId, result: HostResult, out: &mut Effects) {
+        if let Some((mc, entry)) = self.programs.ended(id) {
+            return self.program_ended(now, mc, entry, result, out);
+        }
         match self.pending.remove(&id) {
             None => {}
             Some(Pending::History { mc }) => self.history_read(mc, result, out),
@@ -317,28 +376,30 @@ impl Simulator {
                 };
                 out.list.push(Effect::Print { console, text });
             }
-            Some(Pending::Background { call, then }) => {
-                then(&mut self.machine, now, job_result(call.as_ref(), result, out));
+            Some(Pending::Background { then }) => {
+                then(&mut self.machine, now, file_result(result));
                 self.carry_out_actions(now, out);
             }
-            Some(Pending::Command { execution, call, then, aftermath }) => {
-                let result = job_result(call.as_ref(), result, out);
-                let (outcome, reply) = self.resume(now, execution, then, result);
+            Some(Pending::Command { execution, then, aftermath }) => {
+                let (outcome, reply) = self.resume(now, execution, then, file_result(result));
                 self.finish(now, execution, outcome, reply, aftermath, out);
             }
         }
     }
 }
 
-/// The outside's result in the words of the job that was given.
-fn job_result(call: Option<&Call>, result: HostResult, out: &mut Effects) -> JobResult {
-    match (call, result) {
-        (Some(Call { call, line }), HostResult::Shell(ended)) => {
-            JobResult::Program(log_failure(program::outcome(call, line, &ended), out))
-        }
-        (_, HostResult::File(result)) => JobResult::File(result),
-        (_, other) => JobResult::File(FileResult::Read(Err(format!("the runtime answered {other:?}")))),
-    }
+fn new_job(next: &mut u64) -> JobId {
+    let job = JobId(*next);
+    *next += 1;
+    job
+}
+
+/// The outside's result of work on a file.
+fn file_result(result: HostResult) -> JobResult {
+    JobResult::File(match result {
+        HostResult::File(result) => result,
+        other => FileResult::Read(Err(format!("the runtime answered {other:?}"))),
+    })
 }
 
 fn log_failure(outcome: program::Outcome, out: &mut Effects) -> ProgramResult {

@@ -168,8 +168,8 @@ impl Simulator {
                 aftermath.settle(id, failed);
             }
         }
-        for held in &mut self.held {
-            held.aftermath.settle(id, failed);
+        for aftermath in self.programs.aftermaths_mut().chain(self.held.iter_mut().map(|held| &mut held.aftermath)) {
+            aftermath.settle(id, failed);
         }
         // In the order in which they came.
         let (ready, held) =

@@ -8,6 +8,7 @@ mod ipmb_devices;
 mod reload;
 mod replay;
 mod sensor_event;
+mod slow_work;
 mod sol;
 mod storage;
 mod timeouts;

@@ -107,11 +107,12 @@ fn a_flood_of_slow_commands_waits_only_so_long() {
     // Others go on, and so does the client once it has its answers.
     let mut other = administrator(&mut rig);
     assert_eq!(other.ask(&mut rig, 6, 1, &[])[0], 0);
-    let waiting = rig.jobs();
-    assert_eq!(waiting.len(), 32);
-    for (job, _) in waiting {
+    let mut ran = 0;
+    while let Some((job, _)) = rig.jobs().pop() {
         rig.shell(job, 0, "");
+        ran += 1;
     }
+    assert_eq!(ran, 32);
     assert_eq!(client.ask(&mut rig, 6, 1, &[])[0], 0);
 }
 
