@@ -64,6 +64,9 @@ fn normalise(command: &str, text: &str) -> Vec<String> {
             } else if command.starts_with("user list") {
                 // The level of a user nobody has described is 0 there, which is reserved.
                 line.replace("Unknown (0x00)", "NO ACCESS")
+            } else if line.starts_with("Boot parameter data") || line.contains("Boot Flag ") {
+                // Behind a program nothing is ever valid there.
+                "Boot flags".to_owned()
             } else {
                 line.to_owned()
             }

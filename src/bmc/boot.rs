@@ -1,5 +1,5 @@
-//! System boot options of a chassis that no program works for (IPMI 2.0 section 28.12 and
-//! table 28-14), and how long boot flags are valid.
+//! System boot options (IPMI 2.0 section 28.12 and table 28-14), and how long boot flags are
+//! valid.
 //!
 //! There is no BIOS that could use the flags up, so that is modelled: a start of the machine
 //! takes flags that are meant for the next boot only.
@@ -22,6 +22,11 @@ mod keep {
     pub const ON_WATCHDOG: u8 = 1 << 2;
     /// ... when no Chassis Control comes within 60 seconds.
     pub const ON_TIMEOUT: u8 = 1 << 3;
+}
+
+/// The boot device selector in boot flags: bits 5-2 of the second byte.
+pub fn device(flags: &[u8; 5]) -> u8 {
+    flags[1] >> 2 & 0x0f
 }
 
 /// Blocks of 16 bytes of the boot initiator mailbox.
@@ -68,6 +73,20 @@ impl BootOptions {
     pub fn set_flags(&mut self, now: Moment, flags: [u8; 5]) {
         self.flags = flags;
         self.renew(now);
+    }
+
+    /// Sets the bits of parameter 4 that `mask` names.
+    pub fn acknowledged(&mut self, mask: u8, bits: u8) {
+        self.acknowledge = self.acknowledge & !mask | bits & mask;
+    }
+
+    /// A program says which boot device there is. While it is the one that was set, the flags
+    /// are what was set; else nobody knows more than the device.
+    pub fn device_is(&mut self, number: u8) {
+        if device(&self.flags) != number {
+            self.flags = [0, (number & 0x0f) << 2, 0, 0, 0];
+            self.expires = None;
+        }
     }
 
     /// Sets parameter 3.
@@ -191,6 +210,19 @@ mod tests {
         assert_eq!(boot.flags(), PXE);
         boot.set_valid_bit_clearing(at(1), 0x00);
         boot.booted(BootCause::Watchdog);
+        assert_eq!(boot.flags(), USED);
+    }
+
+    #[test]
+    fn another_device_than_the_one_that_was_set_takes_the_flags_away() {
+        let mut boot = BootOptions::default();
+        boot.set_flags(at(1), PXE);
+        boot.device_is(1);
+        assert_eq!((boot.flags(), boot.deadline()), (PXE, Some(at(61))));
+        boot.device_is(2);
+        assert_eq!((boot.flags(), boot.deadline()), ([0, 0x08, 0, 0, 0], None));
+        // It is not the one that was set even when it has the same name again.
+        boot.device_is(1);
         assert_eq!(boot.flags(), USED);
     }
 

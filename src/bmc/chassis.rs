@@ -146,7 +146,7 @@ const FRONT_PANEL_CAPABILITIES: u8 = 0xf0;
 pub struct Chassis {
     /// `chassis_control`: shell command prefix.
     pub program: Option<String>,
-    /// Boot options of a chassis without a program.
+    /// Boot options.
     pub boot: BootOptions,
     /// What a client set and the state file keeps; `None` while nobody has set anything.
     kept: Option<Kept>,
@@ -280,6 +280,14 @@ impl Chassis {
             (0, false) => Identify::Off,
             (seconds, false) => Identify::Until(now + Duration::from_secs(seconds.into())),
         };
+    }
+
+    /// A program switched the power on: the machine boots, unless it is known to have been on.
+    fn switched_on(&mut self, now: Moment) {
+        if self.on_time.since.is_none() {
+            self.boot.booted(BootCause::Control);
+        }
+        self.on_time.observe(now, true);
     }
 
     fn note_restart(&mut self, control: Control, channel: u8) {
@@ -496,12 +504,13 @@ pub fn program_done(machine: &mut Machine, now: Moment, mc: u8, token: Token) {
     controller.chassis.note_restart(token.control, token.channel);
     match token.control {
         Control::PowerDown => controller.chassis.on_time.observe(now, false),
-        Control::PowerUp => controller.chassis.on_time.observe(now, true),
+        Control::PowerUp => controller.chassis.switched_on(now),
         Control::PowerCycle => {
             controller.chassis.on_time.observe(now, false);
             begin_cycle(machine, now, mc, token.generation);
         }
-        Control::Reset | Control::SoftShutdown | Control::DiagnosticInterrupt => {}
+        Control::Reset => controller.chassis.boot.booted(BootCause::Control),
+        Control::SoftShutdown | Control::DiagnosticInterrupt => {}
     }
 }
 
@@ -653,7 +662,7 @@ fn cycle_step(machine: &mut Machine, now: Moment, mc: u8, generation: u64, resul
             then: Box::new(move |machine, now, result| {
                 let done = matches!(result, JobResult::Program(Ok(_)));
                 if let Some(controller) = machine.controller_mut(mc).filter(|_| done) {
-                    controller.chassis.on_time.observe(now, true);
+                    controller.chassis.switched_on(now);
                 }
             }),
         });

@@ -280,37 +280,75 @@ mod tests {
     }
 
     #[test]
-    fn boot_options_of_a_program_are_as_recorded() {
+    fn boot_flags_behind_a_program_are_read_as_they_were_set() {
         let mut rig = with_program();
         rig.expect(
             "00 09 05 00 00 -> 00 01 05 00 08 00 00 00
              00 08 05 80 00 00 00 00 -> 00
-             00 09 05 00 00 -> 00 01 05 00 00 00 00 00
-             00 08 05 80 04 00 00 00 -> 00
-             00 08 05 80 0c 00 00 00 -> ff
-             00 09 05 00 00 -> 00 01 05 00 04 00 00 00
-             00 08 05 e0 ff ff ff ff -> ff
+             00 09 05 00 00 -> 00 01 05 80 00 00 00 00
+             00 08 05 e0 04 12 34 56 -> 00
+             00 09 05 00 00 -> 00 01 05 e0 04 12 34 56
              00 08 05 80 04 00 00 -> c7
              00 08 45 80 14 00 00 00 -> 00
-             00 09 85 00 00 -> 00 01 05 00 14 00 00 00
-             00 08 85 80 18 00 00 00 -> 00
-             00 09 45 00 00 -> 00 01 05 00 18 00 00 00",
+             00 09 85 00 00 -> 00 01 05 80 14 00 00 00
+             00 08 85 c0 18 00 00 00 -> 00
+             00 09 45 00 00 -> 00 01 05 c0 18 00 00 00
+             00 08 05 00 00 00 00 00 -> 00
+             00 09 05 00 00 -> 00 01 05 00 00 00 00 00",
         );
         rig.calls.clear();
         // What ipmitool sends for `chassis bootdev pxe`.
-        rig.expect("00 08 00 01 -> cc\n 00 08 04 01 01 -> 00\n 00 08 05 80 04 00 00 00 -> 00");
+        rig.expect("00 08 00 01 -> 00\n 00 08 04 01 01 -> 00\n 00 08 05 80 04 00 00 00 -> 00\n 00 08 00 02 -> 00");
         assert_eq!(rig.calls, ["get boot", "set boot 1"]);
-        rig.expect(
-            "00 08 04 01 -> c7
-             00 08 03 -> 00
-             00 08 02 01 -> cc
-             00 08 06 00 -> cc
-             00 09 04 00 00 -> 00 01 04
-             00 09 00 00 00 -> cc
-             00 09 01 00 00 -> 00 01 01 00
-             00 09 03 00 00 -> cc
-             00 09 07 00 00 -> cc",
-        );
+    }
+
+    #[test]
+    fn a_boot_device_without_a_word_is_cc_and_changes_nothing() {
+        let mut rig = with_program();
+        rig.expect("00 08 05 c0 04 00 00 00 -> 00");
+        for device in [3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 15] {
+            rig.expect(&format!("00 08 05 80 {:02x} 00 00 00 -> cc", device << 2));
+        }
+        rig.expect("00 09 05 00 00 -> 00 01 05 c0 04 00 00 00");
+        assert_eq!(rig.calls, ["set boot 1", "get boot"]);
+    }
+
+    #[test]
+    fn the_boot_device_behind_a_program_is_the_programs() {
+        let mut rig = with_program();
+        rig.expect("00 08 05 c0 04 00 00 00 -> 00");
+        // Somebody at the machine chose another.
+        rig.script = Box::new(|_| Ok(vec![Value::BootDevice(5)]));
+        rig.expect("00 09 05 00 00 -> 00 01 05 00 14 00 00 00");
+        // One that the program did not take is not set.
+        rig.script =
+            Box::new(|line| if line.starts_with("get") { Ok(vec![Value::BootDevice(5)]) } else { Err(ProgramFailure) });
+        rig.expect("00 08 05 e0 14 00 00 00 -> ff\n 00 09 05 00 00 -> 00 01 05 00 14 00 00 00");
+    }
+
+    #[test]
+    fn boot_flags_behind_a_program_are_used_once_and_run_out() {
+        let mut rig = with_program();
+        rig.expect("00 08 05 80 04 00 00 00 -> 00");
+        rig.wait(Duration::from_secs(59));
+        rig.expect("00 09 05 00 00 -> 00 01 05 80 04 00 00 00");
+        rig.wait(Duration::from_secs(1));
+        rig.expect("00 09 05 00 00 -> 00 01 05 00 04 00 00 00");
+        for control in ["00 02 01", "00 02 03"] {
+            rig.expect(&format!(
+                "00 08 05 80 04 00 00 00 -> 00\n {control} -> 00\n 00 09 05 00 00 -> 00 01 05 00 04 00 00 00"
+            ));
+        }
+        // It is on already: nothing boots.
+        rig.expect("00 08 05 80 14 00 00 00 -> 00\n 00 02 01 -> 00\n 00 09 05 00 00 -> 00 01 05 80 14 00 00 00");
+        rig.expect("00 02 02 -> 00\n 00 09 05 00 00 -> 00 01 05 80 14 00 00 00");
+        rig.wait(Duration::from_millis(1100));
+        rig.expect("00 01 -> 00 01 00 00\n 00 09 05 00 00 -> 00 01 05 00 14 00 00 00");
+        // pyghmi turns the time limit off first.
+        rig.expect("00 08 03 08 -> 00\n 00 08 05 80 18 00 00 00 -> 00");
+        rig.wait(Duration::from_secs(3600));
+        rig.expect("00 09 05 00 00 -> 00 01 05 80 18 00 00 00");
+        rig.expect("00 08 05 c0 04 00 00 00 -> 00\n 00 02 03 -> 00\n 00 09 05 00 00 -> 00 01 05 c0 04 00 00 00");
     }
 
     #[test]
@@ -354,18 +392,13 @@ mod tests {
              00 09 01 00 -> c7
              00 09 41 00 00 -> 00 01 01 00
              00 09 05 00 00 -> 00 01 05 00 00 00 00 00
-             00 09 00 00 00 -> cc
              00 08 -> c7
              00 08 01 -> c7
-             00 08 00 00 -> cc
              00 08 03 -> 00
              00 08 04 00 -> c7
              00 08 04 00 00 -> 00
              00 08 05 80 00 00 00 -> c7
              00 08 05 80 04 00 00 00 -> 00
-             00 08 01 00 01 -> 00
-             00 08 01 00 02 -> cc
-             00 08 01 02 00 -> 00
              00 03 -> c1
              00 05 -> c1
              00 0a -> c1",
@@ -455,8 +488,13 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_chassis_keeps_its_boot_options() {
-        let mut rig = built_in();
+    fn every_chassis_keeps_its_boot_options() {
+        for mut rig in [built_in(), with_program(), Rig::host(), Rig::new()] {
+            boot_options_are_kept(&mut rig);
+        }
+    }
+
+    fn boot_options_are_kept(rig: &mut Rig) {
         rig.expect(
             "00 08 00 01 -> 00
              00 09 00 00 00 -> 00 01 00 01
@@ -467,8 +505,8 @@ mod tests {
              00 08 00 00 -> 00
              00 09 05 00 00 -> 00 01 05 80 04 00 00 00
              00 09 04 00 00 -> 00 01 04 00 01
-             00 08 05 e0 3c 00 00 00 -> 00
-             00 09 05 00 00 -> 00 01 05 e0 3c 00 00 00
+             00 08 05 e0 18 01 02 03 -> 00
+             00 09 05 00 00 -> 00 01 05 e0 18 01 02 03
              00 08 00 03 -> cc
              00 08 00 -> c7
              00 08 01 03 -> 00
@@ -485,7 +523,10 @@ mod tests {
              00 09 07 05 00 -> c9
              00 08 07 05 aa -> c9
              00 08 06 00 -> cc
-             00 09 08 00 00 -> cc",
+             00 09 08 00 00 -> 80
+             00 09 3f 00 00 -> 80
+             00 08 08 00 -> 80
+             00 08 3f -> 80",
         );
     }
 
@@ -521,15 +562,12 @@ mod tests {
     fn a_vm_host_keeps_its_boot_device() {
         let mut rig = Rig::host();
         rig.expect(
-            "00 08 00 01 -> cc
+            "00 08 00 01 -> 00
              00 08 04 01 01 -> 00
              00 08 05 80 04 00 00 00 -> 00
              00 09 05 00 00 -> 00 01 05 80 04 00 00 00
-             00 09 04 00 00 -> 00 01 04
              00 02 03 -> 00
-             00 09 05 00 00 -> 00 01 05 00 04 00 00 00
-             00 09 00 00 00 -> cc
-             00 09 07 00 00 -> cc",
+             00 09 05 00 00 -> 00 01 05 00 04 00 00 00",
         );
     }
 
@@ -543,7 +581,7 @@ mod tests {
         rig.mc = 0x40;
         rig.expect("00 01 -> 00 00 00 40\n 00 02 0e -> cc\n 00 02 01 -> 00");
         rig.mc = SATELLITE;
-        rig.expect("00 00 -> 00 00 20 20 20 20\n 00 01 -> 00 00 00 00\n 00 09 07 00 00 -> cc\n 00 04 -> cc");
+        rig.expect("00 00 -> 00 00 20 20 20 20\n 00 01 -> 00 00 00 00\n 00 09 07 05 00 -> c9\n 00 04 -> cc");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! System boot options, IPMI 2.0 sections 28.12 and 28.13.
 //!
-//! With a `chassis_control` program the original's few parameters are there and the program
-//! decides. A built-in chassis has them all. A virtual machine has as much as setting a boot
-//! device takes, parameters 3 to 5; the machine is told nothing of it.
+//! All parameters are kept here, whatever does the work of the chassis. A `chassis_control`
+//! program is told the boot device in words of its own and may answer with another one than was
+//! set; a virtual machine is told nothing of it.
 
 use super::super::{Context, Outcome};
 use super::run;
-use crate::bmc::boot::MAILBOX_BLOCK;
+use crate::bmc::boot::{self, MAILBOX_BLOCK};
 use crate::bmc::chassis::{self, Backend};
 use crate::bmc::external::Value;
 use crate::ipmi::{CompletionCode, Reply, Request};
@@ -14,7 +14,6 @@ use crate::ipmi::{CompletionCode, Reply, Request};
 /// Boot option parameters, IPMI 2.0 table 28-14.
 mod parameter {
     pub const SET_IN_PROGRESS: u8 = 0;
-    /// The original answers this one as if it were "set in progress".
     pub const SERVICE_PARTITION: u8 = 1;
     pub const SERVICE_PARTITION_SCAN: u8 = 2;
     pub const VALID_BIT_CLEARING: u8 = 3;
@@ -29,18 +28,14 @@ const VERSION: u8 = 0x01;
 /// The parameter number; bit 7, "parameter valid", is ignored as in the original.
 const NUMBER: u8 = 0x3f;
 
-/// The device selector of boot flags byte 2.
-fn boot_device(flags: &[u8; 5]) -> u8 {
-    flags[1] >> 2 & 0x0f
-}
-
 /// The first bytes of a parameter that the original does not have. What is too short is left
 /// at its answer.
 fn take<const N: usize>(data: &[u8]) -> Result<[u8; N], CompletionCode> {
     data.first_chunk().copied().ok_or(CompletionCode::INVALID_FIELD)
 }
 
-/// Request: parameter (bits 5-0), data. An unknown parameter is CCh, as in the original.
+/// Request: parameter (bits 5-0), data. 80h no such parameter, CCh a boot device that the program
+/// has no word for.
 pub(super) fn set_options(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -51,71 +46,61 @@ pub(super) fn set_options(
     let controller = context.controller()?;
     let backend = chassis::backend(controller);
     let chassis = &mut controller.chassis;
-    match (parameter & NUMBER, backend) {
-        (parameter::SET_IN_PROGRESS, Backend::BuiltIn) => {
+    let boot = &mut chassis.boot;
+    match parameter & NUMBER {
+        parameter::SET_IN_PROGRESS => {
             // 2, "commit write", completes as well: nothing waits to be committed.
-            chassis.boot.set_in_progress = match data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x03 {
+            boot.set_in_progress = match data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x03 {
                 3 => return Err(CompletionCode::INVALID_FIELD),
                 state => state == 1,
             };
         }
-        (parameter::SERVICE_PARTITION, _) => {
-            chassis.boot.service_partition = match backend {
-                Backend::BuiltIn => *data.first().ok_or(CompletionCode::INVALID_LENGTH)?,
-                Backend::Program | Backend::Host => {
-                    data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
-                    // The original tests the byte behind the value, which a normal request
-                    // does not have, and keeps nothing.
-                    if data.get(1).is_some_and(|byte| byte & 0x03 > 1) {
-                        return Err(CompletionCode::INVALID_FIELD);
-                    }
-                    0
-                }
-            };
+        parameter::SERVICE_PARTITION => {
+            boot.service_partition = *data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
         }
-        (parameter::SERVICE_PARTITION_SCAN, Backend::BuiltIn) => {
+        parameter::SERVICE_PARTITION_SCAN => {
             let [scan] = take(data)?;
-            chassis.boot.service_partition_scan = scan & 0x03;
+            boot.service_partition_scan = scan & 0x03;
         }
-        (parameter::VALID_BIT_CLEARING, _) => {
-            // The original takes it without a value too.
-            chassis.boot.set_valid_bit_clearing(now, data.first().copied().unwrap_or(0) & 0x1f);
-        }
-        (parameter::INFO_ACKNOWLEDGE, _) => {
+        // The original takes it without a value too.
+        parameter::VALID_BIT_CLEARING => boot.set_valid_bit_clearing(now, data.first().copied().unwrap_or(0) & 0x1f),
+        parameter::INFO_ACKNOWLEDGE => {
             let [mask, acknowledge] = *data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-            match backend {
-                // Scripts see `get boot` before every `set boot`: ipmitool sends both.
-                Backend::Program => {
-                    return run(chassis.get_boot_call().ok_or(CompletionCode::UNSPECIFIED)?, |_, _, _| Ok(()));
-                }
-                Backend::Host | Backend::BuiltIn => {
-                    chassis.boot.acknowledge = chassis.boot.acknowledge & !mask | acknowledge & mask;
-                }
+            // Scripts see `get boot` before every `set boot`: ipmitool sends both.
+            if let Some(call) = chassis.get_boot_call() {
+                return run(call, move |context, _, _| {
+                    context.controller()?.chassis.boot.acknowledged(mask, acknowledge);
+                    Ok(())
+                });
             }
+            chassis.boot.acknowledged(mask, acknowledge);
         }
-        (parameter::FLAGS, _) => {
-            let flags: &[u8; 5] = data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-            match backend {
-                Backend::Program => {
-                    let call = chassis.set_boot_call(boot_device(flags)).ok_or(CompletionCode::UNSPECIFIED)?;
-                    return run(call, |_, _, _| Ok(()));
-                }
-                Backend::Host | Backend::BuiltIn => chassis.boot.set_flags(now, *flags),
+        parameter::FLAGS => {
+            let flags: [u8; 5] = *data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+            if backend == Backend::Program {
+                let call = chassis.set_boot_call(boot::device(&flags)).ok_or(CompletionCode::INVALID_FIELD)?;
+                return run(call, move |context, _, _| {
+                    let now = context.now;
+                    context.controller()?.chassis.boot.set_flags(now, flags);
+                    Ok(())
+                });
             }
+            boot.set_flags(now, flags);
         }
-        (parameter::INITIATOR_INFO, Backend::BuiltIn) => chassis.boot.initiator = take(data)?,
-        (parameter::INITIATOR_MAILBOX, Backend::BuiltIn) => {
+        parameter::INITIATOR_INFO => boot.initiator = take(data)?,
+        parameter::INITIATOR_MAILBOX => {
             let (block, bytes) = data.split_first().ok_or(CompletionCode::INVALID_FIELD)?;
-            if !chassis.boot.set_mailbox(*block, bytes) {
+            if !boot.set_mailbox(*block, bytes) {
                 return Err(CompletionCode::OUT_OF_RANGE);
             }
         }
-        _ => return Err(CompletionCode::INVALID_FIELD),
+        _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     }
     Ok(Outcome::Done)
 }
 
-/// Request: parameter (bits 5-0), set, block. Answer: version, parameter, data.
+/// Request: parameter (bits 5-0), set, block. Answer: version, parameter, data. 80h no such
+/// parameter.
 pub(super) fn get_options(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -123,35 +108,36 @@ pub(super) fn get_options(
 ) -> Result<Outcome, CompletionCode> {
     let [parameter, set] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let parameter = parameter & NUMBER;
-    let controller = context.controller()?;
-    let backend = chassis::backend(controller);
-    let chassis = &controller.chassis;
-    let boot = &chassis.boot;
-    if (parameter, backend) == (parameter::FLAGS, Backend::Program) {
-        return run(chassis.get_boot_call().ok_or(CompletionCode::UNSPECIFIED)?, |_, values, reply| {
+    let chassis = &context.controller()?.chassis;
+    if parameter == parameter::FLAGS
+        && let Some(call) = chassis.get_boot_call()
+    {
+        return run(call, |context, values, reply| {
             let Some(Value::BootDevice(device)) = values.first() else {
                 return Err(CompletionCode::UNSPECIFIED);
             };
-            reply.put(&[VERSION, parameter::FLAGS, 0, device << 2, 0, 0, 0])
+            let boot = &mut context.controller()?.chassis.boot;
+            boot.device_is(*device);
+            reply.put(&[VERSION, parameter::FLAGS])?;
+            reply.put(&boot.flags())
         });
     }
+    let boot = &chassis.boot;
     reply.put(&[VERSION, parameter])?;
-    match (parameter, backend) {
-        (parameter::SERVICE_PARTITION, _) => reply.put(&[boot.service_partition])?,
-        (parameter::INFO_ACKNOWLEDGE, Backend::BuiltIn) => reply.put(&[0, boot.acknowledge])?,
-        // The original has no data for this one.
-        (parameter::INFO_ACKNOWLEDGE, _) => {}
-        (parameter::FLAGS, _) => reply.put(&boot.flags())?,
-        (parameter::SET_IN_PROGRESS, Backend::BuiltIn) => reply.put(&[u8::from(boot.set_in_progress)])?,
-        (parameter::SERVICE_PARTITION_SCAN, Backend::BuiltIn) => reply.put(&[boot.service_partition_scan])?,
-        (parameter::VALID_BIT_CLEARING, Backend::BuiltIn) => reply.put(&[boot.valid_bit_clearing])?,
-        (parameter::INITIATOR_INFO, Backend::BuiltIn) => reply.put(&boot.initiator)?,
-        (parameter::INITIATOR_MAILBOX, Backend::BuiltIn) => {
+    match parameter {
+        parameter::SET_IN_PROGRESS => reply.put(&[u8::from(boot.set_in_progress)])?,
+        parameter::SERVICE_PARTITION => reply.put(&[boot.service_partition])?,
+        parameter::SERVICE_PARTITION_SCAN => reply.put(&[boot.service_partition_scan])?,
+        parameter::VALID_BIT_CLEARING => reply.put(&[boot.valid_bit_clearing])?,
+        parameter::INFO_ACKNOWLEDGE => reply.put(&[0, boot.acknowledge])?,
+        parameter::FLAGS => reply.put(&boot.flags())?,
+        parameter::INITIATOR_INFO => reply.put(&boot.initiator)?,
+        parameter::INITIATOR_MAILBOX => {
             let block: &[u8; MAILBOX_BLOCK] = boot.mailbox(set).ok_or(CompletionCode::OUT_OF_RANGE)?;
             reply.put(&[set])?;
             reply.put(block)?;
         }
-        _ => return Err(CompletionCode::INVALID_FIELD),
+        _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     }
     Ok(Outcome::Done)
 }
