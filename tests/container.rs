@@ -110,6 +110,33 @@ fn compose(image: &Image, root: &Path, program: &Path) {
     }
 }
 
+/// Twenty of them, healthy by the same word, on as many ports.
+#[test]
+fn the_compose_file_has_a_port_for_each_of_its_containers() {
+    let text = fs::read_to_string(project("packaging/container/compose.yaml")).expect("the file");
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(key));
+        line.unwrap_or_else(|| panic!("no {key}")).trim().to_owned()
+    };
+    assert_eq!(value("replicas:"), "20");
+    let ports = value("- \"127.0.0.1:");
+    let (range, inside) = ports.trim_end_matches('"').split_once(':').expect("two sides");
+    let (first, last) = range.split_once('-').expect("a range");
+    let number = |text: &str| text.parse::<u16>().expect("a port");
+    assert_eq!((number(last) - number(first) + 1, inside), (20, "9623/udp"));
+    let mut health = vec!["CMD".to_owned()];
+    health.extend(image().health);
+    assert_eq!(list(&value("test:")), health);
+    for line in
+        text.lines().filter_map(|line| line.trim().strip_prefix("- ../../").or(line.trim().strip_prefix("- ./")))
+    {
+        let (from, to) = line.split_once(':').expect("two sides");
+        let folder = if from.starts_with("examples/") { "" } else { "packaging/container/" };
+        assert!(project(&format!("{folder}{from}")).is_file(), "{from}");
+        assert!(to.starts_with("/etc/ipmi/") && to.ends_with(":ro"), "{to}");
+    }
+}
+
 /// The devices that every engine gives a container and this program could use.
 struct Devices(Vec<PathBuf>);
 

@@ -12,7 +12,8 @@ use support::bench::{free_port, project};
 use support::config::{Places, adapt};
 use support::process::{self, eventually};
 use support::pty::Pty;
-use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
+use support::simulator::presence_ping;
+use support::{Bench, Ipmitool, Ran, Simulator, Stdin, Subject, namespace};
 
 /// A configuration of the project, in a folder of its own with places of its own.
 struct Example {
@@ -165,6 +166,38 @@ fn nanokvm_with_its_bench_machine() {
     }
 }
 
+/// The `run` lines of the job, from a checkout with the program on the PATH.
+#[test]
+fn a_job_of_continuous_integration_has_its_twenty_bmcs() {
+    namespace::alone("a_job_of_continuous_integration_has_its_twenty_bmcs", || {
+        let bench = Bench::new();
+        bench.copy_tree("examples/ci", "examples/ci");
+        bench.copy_tree("examples/minimal", "examples/minimal");
+        let job = bench.read("examples/ci/job.yml");
+        let mut steps = job.split("- run: ").skip(1).map(|step| step.split("\n      - ").next().expect("a step"));
+        assert!(steps.next().is_some_and(|step| step.contains("apt-get install")));
+        let end = job.split("run: ").last().expect("the last step");
+        let steps: Vec<&str> = steps.map(|step| step.trim_start_matches("|\n")).chain([end]).collect();
+        assert_eq!(steps.len(), 3, "{steps:?}");
+        let path = format!(
+            "{}:{}",
+            Subject::under_test().program().parent().expect("its folder").display(),
+            std::env::var("PATH").expect("a path")
+        );
+        for (step, says) in steps.iter().zip(["20 BMCs answer on 127.0.0.1, ports 9700 to 9719", "", ""]) {
+            let mut shell = Command::new("sh");
+            shell.args(["-ec", step]).current_dir(bench.folder()).env("PATH", &path);
+            let ran = Ran::run(&mut shell, "dash", Duration::from_secs(60));
+            ran.assert_ok().assert_says(says);
+            if step.contains("power status") {
+                assert_eq!(ran.stdout.matches("Chassis Power is off").count(), 20, "{}", ran.report());
+            }
+        }
+        assert!(!bench.path("bmcs").exists(), "something is left");
+        assert!(!presence_ping(9719, Duration::from_millis(20)), "a BMC is left");
+    });
+}
+
 /// A new example has to come here too.
 #[test]
 fn every_example_is_tested() {
@@ -178,5 +211,5 @@ fn every_example_is_tested() {
         .map(|name| name.expect("a name"))
         .collect();
     // virtualbmc is run by tests/migration.rs, with the page that leads to it.
-    assert_eq!(folders, BTreeSet::from(["minimal", "nanokvm", "qemu", "virtualbmc"].map(str::to_owned)));
+    assert_eq!(folders, BTreeSet::from(["ci", "minimal", "nanokvm", "qemu", "virtualbmc"].map(str::to_owned)));
 }
