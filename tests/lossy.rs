@@ -3,7 +3,9 @@
 
 mod support;
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use support::bench::free_port;
@@ -125,6 +127,39 @@ fn by_freeipmi(seed: u64, driver: &str) -> Option<()> {
     }
     assert_eq!(network.logged(), (0..16).collect::<Vec<u8>>(), "{driver}");
     Some(())
+}
+
+/// The same event again and again in one session of ipmi-raw, on a network that loses nothing, at the pauses of a person and
+/// at exactly that after which the tool itself would ask again.
+#[test]
+fn freeipmi_adds_the_same_event_again_and_again() {
+    for (driver, pause) in [("LAN_2_0", 600), ("LAN", 300), ("LAN_2_0", 1000), ("LAN", 2500)] {
+        let bench = Bench::new();
+        let port = free_port();
+        bench.write("lan.conf", small_lan_conf(port, ""));
+        bench.write("sim.emu", SMALL_EMU);
+        let simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+        let mut child = Command::new("/usr/sbin/ipmi-raw")
+            .args(["-D", driver, "-h", &format!("127.0.0.1:{port}"), "-u", "admin", "-p", "admin", "-l", "ADMIN"])
+            .args(["--file", "/dev/stdin"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|why| panic!("ipmi-raw: {why}; apt-get install {FREEIPMI_PACKAGE}"));
+        let mut input = child.stdin.take().expect("its input");
+        for _ in 0..4 {
+            writeln!(input, "0 {}", event(7)).expect("its input");
+            thread::sleep(Duration::from_millis(pause));
+        }
+        drop(input);
+        let output = child.wait_with_output().expect("its output");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        for id in 1..=4 {
+            assert!(text.contains(&format!("rcvd: 44 00 {id:02X} 00")), "{driver}, {pause} ms: {text}");
+        }
+        let network = Network { relay: Relay::start(0, port, WEATHER, 1), bench, direct: port, _simulator: simulator };
+        assert_eq!(network.logged(), [7; 4], "{driver}, {pause} ms");
+    }
 }
 
 /// The tag of the first message of an RMCP+ login, or rqSeq of the first command of an IPMI 1.5

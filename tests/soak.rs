@@ -22,7 +22,7 @@ use support::{Bench, Simulator, Subject};
 
 const ADMINISTRATOR: u8 = 4;
 const WORKERS: usize = 6;
-/// From this length on clients vanish with open sessions, which takes 30 s to be over.
+/// From this length on clients vanish with open sessions, which takes a minute to be over.
 const LONG: Duration = Duration::from_secs(60);
 const SEL: u8 = 0x0a << 2;
 const APP: u8 = 6 << 2;

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::fmt::Arguments;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::net::IpAddr;
+use std::time::Duration;
 
 use super::duplicate::{Again, Finding, reply_to};
 use super::half_open::{Login, Logins, Step};
 use super::packet::RMCP;
 use super::session::Session;
-use super::throttle::{LogLimit, Throttle};
+use super::throttle::{LogLimit, Throttle, source};
 use super::window::Verdict;
-use super::{Authority, Event, LanUser, Outbox, Received, ReplyTo, Settings};
+use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, Settings};
 use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionRef, netfn};
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
@@ -19,8 +21,11 @@ use crate::wire::{asf, rmcp, session20};
 /// Longest datagram that is looked at. The original cuts at 256; an IPMI message with
 /// the largest possible data and every header around it stays below this.
 const MAX_DATAGRAM: usize = 1024;
-/// Most established sessions.
-pub(super) const MAX_SESSIONS: usize = 256;
+/// Most established sessions: as many a second, for the minute that those of vanished clients stay, as
+/// 256 would be for half a minute.
+pub(super) const MAX_SESSIONS: usize = 512;
+/// A session that was used since is not ended for another of the same user from the same address.
+const IN_USE: Duration = Duration::from_secs(5);
 
 /// One LAN channel with its sessions.
 pub struct LanChannel {
@@ -185,7 +190,7 @@ impl LanChannel {
         if message.is_response() {
             return match verdict {
                 Verdict::Fresh => {
-                    let origin = self.origin_of(to.session, &message)?;
+                    let origin = self.origin_of(&to)?;
                     Ok(Received::Response { reply_to: to, data: message.data, origin })
                 }
                 _ => Err(Dropped("its sequence number was used before")),
@@ -194,12 +199,16 @@ impl LanChannel {
         match session.recent.judge(call.now, verdict, received, &to, message.data) {
             Finding::New => {}
             Finding::InWork | Finding::Stale => return Ok(Received::Handled),
+            Finding::Doubted(until) => {
+                self.ends_at(until);
+                return Ok(Received::Handled);
+            }
             Finding::Again(index) => {
-                self.send_again(call, &to, verdict, index);
+                self.send_again(&to, call.from, verdict, index, call.random, call.out);
                 return Ok(Received::Handled);
             }
         }
-        let origin = self.origin_of(to.session, &message)?;
+        let origin = self.origin_of(&to)?;
         if message.netfn == netfn::APP && self.session_command(call, &to, &origin, &message) {
             return Ok(Received::Handled);
         }
@@ -210,7 +219,15 @@ impl LanChannel {
 
     /// Sends an answer again: under a new number to a client that asked under a new
     /// number, else under the number it had.
-    fn send_again(&mut self, call: &mut Call<'_>, to: &ReplyTo, verdict: Verdict, index: usize) {
+    fn send_again(
+        &mut self,
+        to: &ReplyTo,
+        peer: Peer,
+        verdict: Verdict,
+        index: usize,
+        random: &mut dyn Random,
+        out: &mut Outbox,
+    ) {
         let Some(session) = self.sessions.get_mut(&to.session) else { return };
         let Session { link, recent, .. } = &mut **session;
         for (again, sent) in recent.again(index, to) {
@@ -222,7 +239,7 @@ impl LanChannel {
                 }
             };
             let sequence = if verdict == Verdict::Fresh { link.next_sequence() } else { sent };
-            link.send(call.from, sequence, PayloadType::Ipmi, message, call.random, call.out);
+            link.send(peer, sequence, PayloadType::Ipmi, message, random, out);
         }
     }
 
@@ -322,9 +339,38 @@ impl LanChannel {
         out.events.push(Event::Opened { session: id });
     }
 
-    /// Whether the table of sessions has room for another.
-    pub(super) fn has_room(&self) -> bool {
-        self.sessions.len() < MAX_SESSIONS
+    /// Makes room for a session of this user from this address, whose password was right. False when there is none.
+    ///
+    /// When all places are taken, whoever has most gives one: of all users, and of that one's addresses. Of those sessions
+    /// the one that was idle longest ends. So nobody keeps others out, whatever his level, and a script that
+    /// forgets to close its sessions keeps nobody out either. Who has most himself, and uses them all, gets no more.
+    pub(super) fn make_room(&mut self, now: Moment, user: u8, from: IpAddr, out: &mut Outbox) -> bool {
+        if self.sessions.len() < MAX_SESSIONS {
+            return true;
+        }
+        let newcomer = (user, source(from));
+        let mut owners: Vec<(u8, IpAddr)> =
+            self.sessions.values().map(|session| (session.user, source(session.peer.ip()))).chain([newcomer]).collect();
+        owners.sort_unstable();
+        let most = |owners: &[(u8, IpAddr)], same: fn(&(u8, IpAddr), &(u8, IpAddr)) -> bool| {
+            owners.chunk_by(same).max_by_key(|chunk| chunk.len()).map(<[_]>::to_vec).unwrap_or_default()
+        };
+        let of_user = most(&owners, |one, other| one.0 == other.0);
+        let of_address = most(&of_user, |one, other| one == other);
+        let Some(&owner) = of_address.first() else { return false };
+        let idle = self
+            .sessions
+            .values()
+            .filter(|session| (session.user, source(session.peer.ip())) == owner)
+            .min_by_key(|session| session.last_used);
+        match idle {
+            Some(session) if owner != newcomer || now.since(session.last_used) >= IN_USE => {
+                let id = session.link.id;
+                self.close_session(id, out);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether a user may have another session.
@@ -387,8 +433,8 @@ impl LanChannel {
     }
 
     /// Where a message of this session comes from and what it may do, as of now.
-    fn origin_of(&self, session: u32, message: &Message<'_>) -> Result<Origin, Dropped> {
-        let session = self.sessions.get(&session).ok_or(Dropped("its session is gone"))?;
+    fn origin_of(&self, to: &ReplyTo) -> Result<Origin, Dropped> {
+        let session = self.sessions.get(&to.session).ok_or(Dropped("its session is gone"))?;
         Ok(Origin {
             channel: self.settings.channel,
             medium: Medium::Lan,
@@ -403,8 +449,8 @@ impl LanChannel {
                 udp_port: self.settings.udp_port,
             }),
             bridged: false,
-            requester: message.from,
-            requester_lun: message.from_lun,
+            requester: to.rq_addr,
+            requester_lun: to.rq_lun,
         })
     }
 
@@ -414,8 +460,8 @@ impl LanChannel {
         self.next_end
     }
 
-    /// Ends what has timed out.
-    pub fn timeout(&mut self, now: Moment, out: &mut Outbox) {
+    /// Does what is due: ends what has timed out, settles what is in doubt.
+    pub fn timeout(&mut self, now: Moment, random: &mut dyn Random, out: &mut Outbox) {
         self.now = now;
         if self.next_end.is_none_or(|next| next > now) {
             return;
@@ -423,14 +469,36 @@ impl LanChannel {
         for login in self.logins.expire(now) {
             self.given_up(now, &login, out);
         }
+        let mut doubtful = Vec::new();
         self.sessions.retain(|id, session| {
             let alive = session.deadline() > now;
             if !alive {
                 out.events.push(Event::Closed { session: *id });
+            } else if session.recent.deadline().is_some_and(|due| due <= now) {
+                doubtful.push(*id);
             }
             alive
         });
-        self.next_end = self.sessions.values().map(|session| session.deadline()).chain(self.logins.next_expiry()).min();
+        doubtful.into_iter().for_each(|id| self.settle_doubts(id, random, out));
+        let ends = self.sessions.values().map(|session| session.deadline());
+        let doubts = self.sessions.values().filter_map(|session| session.recent.deadline());
+        self.next_end = ends.chain(doubts).chain(self.logins.next_expiry()).min();
+    }
+
+    /// Requests that may have been resends, and that no further copy came of in time.
+    fn settle_doubts(&mut self, id: u32, random: &mut dyn Random, out: &mut Outbox) {
+        let now = self.now;
+        while let Some((finding, to, data)) = self.sessions.get_mut(&id).and_then(|it| it.recent.overdue(now)) {
+            match finding {
+                Finding::Again(index) => self.send_again(&to, to.peer, Verdict::Fresh, index, random, out),
+                Finding::New => {
+                    if let Ok(origin) = self.origin_of(&to) {
+                        out.events.push(Event::Request(Box::new(LateRequest { to, origin, data })));
+                    }
+                }
+                Finding::InWork | Finding::Stale | Finding::Doubted(_) => {}
+            }
+        }
     }
 
     /// A login failed: makes its source wait, and says so in the log.

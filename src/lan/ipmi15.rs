@@ -152,11 +152,11 @@ impl LanChannel {
         if !call.authority.auth_types(level).contains(types) || !policy::user_allows(user, types) {
             return Err(CompletionCode::INVALID_FIELD);
         }
-        if !self.has_room() {
-            return Err(CompletionCode::COMMAND_SPECIFIC_81);
-        }
         if !self.user_has_room(user) {
             return Err(CompletionCode::COMMAND_SPECIFIC_82);
+        }
+        if !self.make_room(call.now, user.number, call.from.ip(), call.out) {
+            return Err(CompletionCode::COMMAND_SPECIFIC_81);
         }
         let mut bytes = [0; 4];
         call.random.fill(&mut bytes);

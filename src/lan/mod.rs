@@ -13,6 +13,7 @@ mod half_open;
 mod ipmi15;
 pub mod packet;
 mod policy;
+pub(crate) mod repeat;
 mod rmcp_plus;
 mod session;
 mod session_commands;
@@ -145,6 +146,8 @@ pub enum Event {
     },
     /// A command about sessions was answered; only while somebody watches.
     Command(Box<SessionCommand>),
+    /// A request came a while ago and turned out to be new: to be executed like [`Received::Request`].
+    Request(Box<LateRequest>),
     /// Something for the log, already free of control characters.
     Log(String),
 }
@@ -181,6 +184,17 @@ pub struct SessionCommand {
     pub request: Vec<u8>,
     /// Completion code and data.
     pub answer: Vec<u8>,
+}
+
+/// A request of which it took a while to find out that it is no resend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateRequest {
+    /// Where the answer goes.
+    pub to: ReplyTo,
+    /// The session's origin.
+    pub origin: Origin,
+    /// The request's data.
+    pub data: Vec<u8>,
 }
 
 /// What came of a datagram.

@@ -145,9 +145,6 @@ impl LanChannel {
             Some(asked) if asked <= limit => asked,
             Some(_) => return Err(Status::UNAUTHORIZED_ROLE),
         };
-        if !self.has_room() {
-            return Err(Status::INSUFFICIENT_RESOURCES);
-        }
         Ok(Opened { request, privilege, suite })
     }
 
@@ -234,13 +231,14 @@ impl LanChannel {
     }
 
     /// Makes the session of an exchange whose RAKP Message 3 is right.
-    fn finish(&self, call: &Call<'_>, exchanged: &Exchanged, message: &Rakp3<'_>) -> Result<Session, Status> {
+    fn finish(&mut self, call: &mut Call<'_>, exchanged: &Exchanged, message: &Rakp3<'_>) -> Result<Session, Status> {
         let suite = exchanged.opened.suite;
-        let exchange = exchanged.exchange(message.bmc_id, &self.settings.guid);
+        let guid = self.settings.guid;
+        let exchange = exchanged.exchange(message.bmc_id, &guid);
         let (expected, bare) =
             rakp3_code(&exchange, &exchanged.password, message).ok_or(Status::INVALID_CHECK_VALUE)?;
         let user = call.authority.user(exchanged.user).ok_or(Status::UNAUTHORIZED_NAME)?;
-        if !self.has_room() || !self.user_has_room(&user) {
+        if !self.user_has_room(&user) || !self.make_room(call.now, user.number, call.from.ip(), call.out) {
             return Err(Status::INSUFFICIENT_RESOURCES);
         }
         let bmc_key = self.settings.bmc_key.map_or_else(|| exchanged.password.clone(), Secret::new);

@@ -15,8 +15,8 @@ use crate::wire::ipmb;
 use crate::wire::session15::{self, AuthType};
 use crate::wire::session20::PayloadType;
 
-/// How long a session lives without an authenticated packet. `lan-protocol.md` section 4.4.
-const SESSION_LIFE: Duration = Duration::from_secs(30);
+/// How long a session lives without an authenticated packet: IPMI 2.0 section 6.12.15. The original has half of it.
+const SESSION_LIFE: Duration = Duration::from_secs(60);
 
 /// An established session.
 pub(super) struct Session {

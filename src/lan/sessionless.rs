@@ -119,9 +119,6 @@ impl LanChannel {
                 _ => CompletionCode::COMMAND_SPECIFIC_81,
             });
         };
-        if !self.has_room() {
-            return Err(CompletionCode::OUT_OF_SPACE);
-        }
         let id = self.new_id(call.random, 1);
         let mut string = [0; 16];
         call.random.fill(&mut string);

@@ -229,9 +229,15 @@ impl Bench {
     }
 
     /// Lets the clock run to `self.now` for the channel.
-    pub(crate) fn tick(&mut self) {
-        self.channel.timeout(self.now, &mut self.out);
-        self.collect();
+    pub(crate) fn tick(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.channel.timeout(self.now, &mut self.dice, &mut self.out);
+        let late: Vec<ReplyTo> = self.out.events.iter().filter_map(Event::late).collect();
+        for to in late {
+            self.handed.push(Handed::Request { netfn: to.netfn, cmd: to.cmd, data: Vec::new(), privilege: None });
+            let count = self.handed.len() as u8;
+            self.channel.respond(&to, &[0, count], &mut self.dice, &mut self.out);
+        }
+        self.collect()
     }
 
     /// Finishes the oldest slow request.
@@ -275,6 +281,15 @@ impl Bench {
                 _ => None,
             })
             .collect()
+    }
+}
+
+impl Event {
+    fn late(&self) -> Option<ReplyTo> {
+        match self {
+            Event::Request(late) => Some(late.to),
+            _ => None,
+        }
     }
 }
 

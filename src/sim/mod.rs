@@ -40,7 +40,7 @@ use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
 use crate::config::command::Variables;
 use crate::config::model::{Address, Config, ControllerConfig, LanConfig};
-use crate::ipmi::{Moment, Peer, Random};
+use crate::ipmi::{Moment, Peer, Random, Request};
 use crate::lan::{self, LanChannel};
 use crate::sol;
 use authority::LanAuthority;
@@ -220,17 +220,21 @@ impl Simulator {
         match received {
             lan::Received::Handled => {}
             lan::Received::Request { reply_to, request } => {
-                let path = ReturnPath::Lan(lan, reply_to);
-                if request.lun == 2 {
-                    self.request_for_host(now, lan, &reply_to, &request, out);
-                } else {
-                    self.session_request(now, &request, path, out);
-                }
+                self.lan_request(now, lan, reply_to, &request, out);
             }
             lan::Received::Response { reply_to, data: _, origin } => {
                 self.unexpected_response(now, lan, reply_to, origin, out)
             }
             lan::Received::Sol { session, payload } => self.sol_payload(now, lan, session, payload, out),
+        }
+    }
+
+    /// A request in a session.
+    fn lan_request(&mut self, now: Moment, lan: LanId, to: lan::ReplyTo, request: &Request<'_>, out: &mut Effects) {
+        if request.lun == 2 {
+            self.request_for_host(now, lan, &to, request, out);
+        } else {
+            self.session_request(now, request, ReturnPath::Lan(lan, to), out);
         }
     }
 
@@ -257,6 +261,11 @@ impl Simulator {
                 self.forget_requests(lan, session);
                 bmc::session_closed(&mut self.machine, lan.mc, lan.channel, session);
                 self.carry_out_actions(now, out);
+            }
+            lan::Event::Request(late) => {
+                let lan::LateRequest { to, origin, data } = *late;
+                let request = Request { netfn: to.netfn, cmd: to.cmd, lun: to.rs_lun, origin, data: &data };
+                self.lan_request(now, lan, to, &request, out);
             }
             lan::Event::Command(command) => self.trace_session_command(lan, &command, out),
             lan::Event::Log(text) => out.list.push(Effect::Log { level: LogLevel::Info, text }),
@@ -315,7 +324,7 @@ impl Simulator {
         for index in 0..self.lans.len() {
             if self.lans[index].channel.deadline().is_some_and(|deadline| deadline <= now) {
                 let lan = self.lans[index].id;
-                self.lans[index].channel.timeout(now, &mut self.outbox);
+                self.lans[index].channel.timeout(now, self.random.as_mut(), &mut self.outbox);
                 self.flush_outbox(now, lan, out);
             }
         }
