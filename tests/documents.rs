@@ -335,7 +335,12 @@ fn the_examples_of_the_manual_are_right() {
     fs::write(folder.path().join("sim.emu"), example("ipmi_sim_cmd.5", "A USUAL FILE")).expect("a file");
     let check = ["--check", "-c", "lan.conf", "-f", "sim.emu"];
     let ran = Command::new(env!("CARGO_BIN_EXE_ipmi_sim")).args(check).current_dir(&folder).output().expect("it runs");
-    assert!(ran.status.success() && ran.stderr.is_empty(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    let findings: Vec<_> =
+        said.lines().filter(|line| line.contains(": warning: ") || line.contains(": error: ")).collect();
+    // A program, a serial port and a sensor's file that this machine does not have, and no fault.
+    assert!(findings.iter().all(|line| line.ends_with("No such file or directory")), "{said}");
+    assert!(ran.status.success() && findings.len() <= 3, "{said}");
 
     let text = example("sdrcomp.1", "EXAMPLES").replace(".in +4\n", "");
     let (sdrs, command) = text.split_once(".in\n").expect("two examples");

@@ -161,7 +161,7 @@ fn ready_is_never_said_when_nothing_is_open() {
 #[test]
 fn the_version_is_told_with_and_without_a_configuration() {
     let (bench, _) = small("");
-    let both = format!("{VERSION_LINE}\r{OURS}\n");
+    let both = format!("{VERSION_LINE}{OURS}\n");
     // Default places below an empty directory.
     let root = bench.path("root");
     fs::create_dir(&root).expect("a folder");

@@ -257,14 +257,55 @@ fn check_opens_nothing_and_keeps_nothing() {
     let mut simulator = ours(&bench, &["--check", "-c", "lan.conf", "-f", "sim.emu", "-s", "state"], Stdin::Null);
     assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
     assert!(!bench.path("state").exists());
-    // All of the project's configurations are clean.
-    for folder in ["examples/minimal", "compat/nanokvm"] {
+    assert_eq!(simulator.stderr.text(), "");
+    // A good pair of files says what it will serve, and where its state would be.
+    let lines = [
+        "Name: small".to_owned(),
+        format!("LAN channel 1 of MC 0x20: UDP 127.0.0.1:{port}; user admin can log in"),
+        "State: state/ipmi_sim/small\n".to_owned(),
+    ];
+    assert_eq!(simulator.stdout.text(), format!("IPMI Simulator version 1.0.13\n{}", lines.join("\n")));
+    // The project's configurations are clean but for what this machine does not have.
+    for (folder, absent) in [("examples/minimal", 0), ("compat/nanokvm", 2)] {
         let bench = Bench::new();
         bench.copy_tree(folder, ".");
         let mut simulator = ours(&bench, &["--check", "-c", "lan.conf", "-f", "sim.emu"], Stdin::Null);
         assert_eq!(status_of(&mut simulator), 0, "{folder}\n{}", simulator.report());
-        assert_eq!(simulator.stderr.text(), "", "{folder}");
+        let text = simulator.stderr.text();
+        let findings: Vec<_> = text.lines().filter(|line| line.starts_with("lan.conf:")).collect();
+        assert!(findings.len() <= absent, "{folder}: {text}");
+        assert!(findings.iter().all(|line| line.contains("No such file or directory")), "{folder}: {text}");
     }
+}
+
+/// What everything that `--check` knows of is called.
+#[test]
+fn check_tells_all_that_will_be_served() {
+    let bench = Bench::new();
+    bench.write_program("chassis.sh", "#!/bin/sh\n");
+    let more = "  startlan 2\n    addr localhost 9624\n  endlan\n  serial 15 127.0.0.1 9002 codec VM\n  \
+                serial 3 127.0.0.1 9003 codec Direct connect\n  sol \"tcp:127.0.0.1:9004\" 9600\n  \
+                chassis_control \"./chassis.sh 0x20\"\n  user 3 false \"gone\" \"x\" admin 1\n  \
+                user 4 true \"ops\" \"x\" operator 1\n  console 127.0.0.1 9005\n";
+    bench.write("lan.conf", small_lan_conf(9623, more));
+    bench.write("sim.emu", SMALL_EMU);
+    let mut simulator = ours(&bench, &["--check", "-p", "-c", "lan.conf", "-f", "sim.emu"], Stdin::Null);
+    assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+    let text = simulator.stdout.text();
+    for line in [
+        "Name: small",
+        "LAN channel 1 of MC 0x20: UDP 127.0.0.1:9623; users admin, ops can log in",
+        "Serial channel 15 of MC 0x20: TCP 127.0.0.1:9002, codec VM",
+        "Serial channel 3 of MC 0x20: connects to TCP 127.0.0.1:9003, codec Direct",
+        "Serial over LAN of MC 0x20: TCP 127.0.0.1 port 9004",
+        "Power of MC 0x20: program './chassis.sh 0x20'",
+        "Console: TCP 127.0.0.1:9005",
+        "State: not kept",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "`{line}` is missing in\n{text}");
+    }
+    assert!(text.lines().any(|line| line.starts_with("LAN channel 2 of MC 0x20: UDP ") && line.contains(":9624")));
+    assert_eq!(simulator.stderr.text(), "");
 }
 
 #[test]

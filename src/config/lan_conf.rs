@@ -14,14 +14,16 @@ use super::command::Variables;
 use super::grammar::Rule;
 use super::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
 use super::model::{
-    CodecKind, Config, ControllerConfig, IpmbConfig, LanConfig, Library, SerialConfig, SerialOem, UserConfig,
+    Address, CodecKind, Config, ControllerConfig, IpmbConfig, LanConfig, Library, SerialConfig, SerialOem, Setting,
+    UserConfig,
 };
 use super::suggest::nearest;
 use super::text::{Line, decode, lines, quote};
 use super::{Diagnostic, Severity, Span, number};
 use crate::ipmi::AuthTypes;
 use values::{
-    address, attention_bytes, auth_named, auths, boolean, expected, integer, interface, privilege, sol, uint, unsigned,
+    address, attention_bytes, auth_named, auths, boolean, expected, integer, integer_at, interface, privilege, sol,
+    uint, unsigned,
 };
 
 pub use super::help::{LAN_STATEMENTS as LAN_HELP, STATEMENTS as HELP};
@@ -241,6 +243,21 @@ impl Reader<'_> {
         &mut self.config.controllers[self.current]
     }
 
+    /// Remembers where a value of the current controller stands.
+    fn note(&mut self, place: Place<'_>, keyword: &'static str, range: Range<usize>) {
+        let setting = Setting { mc: self.controller().address, channel: 0, keyword };
+        self.config.places.push((setting, place.span(range)));
+    }
+
+    /// `HOST [PORT]`. A port that is cut to 16 bits is told.
+    fn address(&mut self, place: Place<'_>, a: &mut Arguments<'_>, port: Option<u16>) -> Result<Address, Fault> {
+        let (address, cut) = address(place, a, port)?;
+        if let Some(fault) = cut {
+            self.report(place, Severity::Warning, fault);
+        }
+        Ok(address)
+    }
+
     /// Whether a channel number is taken on the current controller. Number 0 is the IPMB.
     fn taken(&mut self, channel: u8) -> bool {
         let controller = self.controller();
@@ -275,12 +292,14 @@ impl Reader<'_> {
                 self.named = true;
             }
             Rule::set_working_mc => {
-                let address = number::u8_of(unsigned(a, "the IPMB address of a management controller")?);
+                let (value, word) = integer_at(a, "the IPMB address of a management controller")?;
+                let address = number::u8_of(value);
                 let known = self.config.controllers.iter().position(|controller| controller.address == address);
                 self.current = known.unwrap_or(self.config.controllers.len());
                 if known.is_none() {
                     self.config.controllers.push(ControllerConfig::new(address));
                 }
+                self.note(place, "set_working_mc", word.range);
             }
             Rule::startlan => {
                 let channel = self.startlan(a);
@@ -316,7 +335,8 @@ impl Reader<'_> {
                 self.controller().serials.push(serial);
             }
             Rule::sol => {
-                let sol = sol(span, a)?;
+                let (sol, range) = sol(span, a)?;
+                self.note(place, "sol", range);
                 if self.controller().sol.is_some() {
                     self.warn(place, keyword.range.clone(), "sol given before for this controller; this one counts");
                 }
@@ -326,13 +346,24 @@ impl Reader<'_> {
                 let ipmb = self.ipmb(span, a)?;
                 self.controller().ipmbs.push(ipmb);
             }
-            Rule::chassis_control => self.controller().chassis_control = Some(a.string()?.0),
-            Rule::startcmd => self.controller().start_command = Some(a.string()?.0),
-            Rule::startnow => self.controller().start_now = boolean(a)?,
+            Rule::chassis_control => {
+                let (command, range) = a.string()?;
+                self.note(place, "chassis_control", range);
+                self.controller().chassis_control = Some(command);
+            }
+            Rule::startcmd => {
+                let (command, range) = a.string()?;
+                self.note(place, "startcmd", range);
+                self.controller().start_command = Some(command);
+            }
+            Rule::startnow => {
+                self.controller().start_now = boolean(a)?;
+                self.note(place, "startnow", keyword.range.clone());
+            }
             Rule::poweroff_wait => self.controller().poweroff_wait = number::u32_of(unsigned(a, "seconds")?),
             Rule::kill_wait => self.controller().kill_wait = number::u32_of(unsigned(a, "seconds")?),
             Rule::console => {
-                let address = address(place, a, None)?;
+                let address = self.address(place, a, None)?;
                 if self.config.console.is_some() {
                     self.warn(place, keyword.range.clone(), "console given before; this one counts");
                 }
@@ -474,7 +505,7 @@ impl Reader<'_> {
         if self.taken(channel) {
             return Err(channel_word.fault(format!("System channel already defined: channel {channel} is in use")));
         }
-        let address = address(place, a, None)?;
+        let address = self.address(place, a, None)?;
         let (mut codec, mut oem, mut attention, mut ipmb, mut connect) = (None, None, Vec::new(), 0, false);
         let mut words = a.inner();
         while let Some(option) = words.next_if_any() {
@@ -522,7 +553,12 @@ impl Reader<'_> {
                 }
                 _ => {
                     let known = ["connect", "codec", "oem", "attn", "ipmb"];
-                    let hint = nearest(option.text, known).map(|name| format!(", did you mean '{name}'?"));
+                    let hint = match option.text {
+                        text @ ("VM" | "TerminalMode" | "Direct" | "RadisysAscii") => {
+                            Some(format!(", did you mean 'codec {text}'?"))
+                        }
+                        text => nearest(text, known).map(|name| format!(", did you mean '{name}'?")),
+                    };
                     return Err(option.fault(format!(
                         "Invalid setting, not connect, codec, oem, attn, or ipmb: found {}{}",
                         option.quoted(),
@@ -587,7 +623,7 @@ impl Reader<'_> {
     ) -> Result<(), Fault> {
         match form {
             Rule::addr => {
-                let address = address(place, a, Some(RMCP_PORT))?;
+                let address = self.address(place, a, Some(RMCP_PORT))?;
                 self.note_unknown(place, a, "the port is 623");
                 if let Some(known) = &lan.address {
                     let message = format!("LAN address already set, line {}", known.span.line);
@@ -611,7 +647,13 @@ impl Reader<'_> {
             }
             Rule::guid => lan.guid = Some(self.bytes(place, a, "GUID", NAME_MAX, &[32])?),
             Rule::bmc_key => lan.bmc_key = Some(self.bytes(place, a, "key", KEY_MAX, &[32, 40])?),
-            Rule::lan_config_program => lan.config_program = Some(a.string()?.0),
+            Rule::lan_config_program => {
+                let (command, range) = a.string()?;
+                let mc = self.controller().address;
+                let setting = Setting { mc, channel: lan.channel, keyword: "lan_config_program" };
+                self.config.places.push((setting, place.span(range)));
+                lan.config_program = Some(command);
+            }
             Rule::pef_alerting => lan.pef_alerting = boolean(a)?,
             Rule::per_msg_auth => lan.per_message_auth = boolean(a)?,
             _ => return Err(keyword.fault("this statement has no meaning yet")),

@@ -20,6 +20,27 @@ pub struct Config {
     pub variables: Vec<(String, String)>,
     /// `loadlib` lines: C plug-ins, which cannot be loaded.
     pub libraries: Vec<Library>,
+    /// Where the values of some statements stand, for what is found out about them later.
+    pub places: Vec<(Setting, Span)>,
+}
+
+/// A statement whose value may turn out to be wrong on a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Setting {
+    /// IPMB address of its controller.
+    pub mc: u8,
+    /// Number of its LAN channel; 0 outside of a LAN block.
+    pub channel: u8,
+    /// `set_working_mc`, `chassis_control`, `startcmd`, `startnow`, `lan_config_program`, `sol`.
+    pub keyword: &'static str,
+}
+
+impl Config {
+    /// Where the value of a statement stands that was given, the last one if there are several.
+    pub fn place(&self, setting: Setting) -> Span {
+        let found = self.places.iter().rfind(|(known, _)| *known == setting);
+        found.map(|(_, span)| *span).unwrap_or_default()
+    }
 }
 
 /// A `loadlib` line.

@@ -95,7 +95,8 @@ pub fn read(source: &Source, strict: bool) -> Read {
     Read { config: config.filter(|_| !failed), findings, text: String::from_utf8_lossy(&text).into_owned() }
 }
 
-fn source_line(text: &str, line: u32) -> String {
+/// The line of a text with this number, from 1.
+pub fn source_line(text: &str, line: u32) -> String {
     let index = (line as usize).saturating_sub(1);
     text.split('\n').nth(index).unwrap_or_default().to_string()
 }

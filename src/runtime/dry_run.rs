@@ -6,8 +6,11 @@ use std::path::PathBuf;
 
 use super::clock;
 use super::script::Script;
+use super::script::fault;
+use crate::config::command::{Command, Statement, Variables};
+use crate::config::text::os_string;
 use crate::config::{Diagnostic, Severity};
-use crate::sim::{Effects, Simulator, StatementOutcome};
+use crate::sim::{Effect, Effects, Simulator, StatementOutcome};
 use crate::store::directory::message;
 
 /// What a check found.
@@ -17,6 +20,8 @@ pub struct Report {
     pub faults: Vec<Diagnostic>,
     /// Why the system would not start at all.
     pub problem: Option<String>,
+    /// The ports that would be opened, in order.
+    pub opened: Vec<Effect>,
 }
 
 impl Report {
@@ -34,8 +39,14 @@ pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]
     let mut seen = HashSet::new();
     system.begin(clock::now(), &mut effects);
     while let Some(statement) = script.next_statement() {
+        report.opened.extend(effects.list.drain(..).filter(opens));
         effects.clear();
-        match system.statement(clock::now(), None, &statement, &mut effects) {
+        let outcome = system.statement(clock::now(), None, &statement, &mut effects);
+        if let Some((path, why)) = unreadable(&statement) {
+            let message = format!("{path} cannot be read: {why}");
+            report.faults.push(Diagnostic { severity: Severity::Warning, ..fault(&statement, &path, message) });
+        }
+        match outcome {
             StatementOutcome::Done | StatementOutcome::Sleep(_) | StatementOutcome::NoEcho => {}
             StatementOutcome::Failed(fault) => report.faults.push(fault),
             StatementOutcome::Include(path) => {
@@ -44,7 +55,10 @@ pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]
                 }
             }
             // What comes after it is never executed.
-            StatementOutcome::Quit => return report,
+            StatementOutcome::Quit => {
+                report.opened.extend(effects.list.drain(..).filter(opens));
+                return report;
+            }
         }
         for (mc, device, path, end) in system.fru_files() {
             let place = (mc, device, path.to_owned(), end);
@@ -63,6 +77,22 @@ pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]
             seen.insert(place);
         }
     }
+    report.opened.extend(effects.list.drain(..).filter(opens));
     report.problem = system.started(clock::now(), &mut effects).err();
     report
+}
+
+fn opens(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::OpenLan { .. } | Effect::OpenSerial { .. } | Effect::OpenIpmb { .. } | Effect::OpenSol { .. }
+    )
+}
+
+/// The file that a sensor is to be read from and that cannot be, and why. What stands in variables
+/// is not looked at.
+fn unreadable(statement: &Statement) -> Option<(String, String)> {
+    let Command::SensorAdd { poll: Some(poll), .. } = statement.resolve(&Variables::new()).ok()?? else { return None };
+    let why = std::fs::File::open(os_string(&poll.path)).err()?;
+    Some((poll.path, message(&why)))
 }

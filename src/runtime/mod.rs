@@ -18,6 +18,7 @@ pub mod pcap;
 pub mod pid_file;
 pub mod ping;
 pub mod places;
+pub mod review;
 pub mod script;
 pub mod service;
 pub mod start;

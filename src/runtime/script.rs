@@ -81,7 +81,7 @@ fn read_included(path: &str, directories: &[PathBuf]) -> io::Result<(String, Vec
 }
 
 /// A fault of a statement, at the first place where `what` is written in it.
-fn fault(statement: &Statement, what: &str, message: String) -> Diagnostic {
+pub fn fault(statement: &Statement, what: &str, message: String) -> Diagnostic {
     let found = statement.lines.iter().find_map(|(number, line)| {
         let start = line.find(what).filter(|_| !what.is_empty())?;
         let column = line.get(..start)?.chars().count() + 1;

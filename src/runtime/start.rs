@@ -20,11 +20,13 @@ use super::logging::complain;
 use super::options::Options;
 use super::pid_file::PidFile;
 use super::places::Places;
+use super::review::{self, Facts};
 use super::script::{Script, read_command_file};
 use super::service::{Environment, Service};
 use super::terminal::{Input, Streams};
 use super::{Ending, clock, configuration, demo, dry_run, logging, pcap, ping, starter};
 use crate::config::model::{Address, Config};
+use crate::config::{Diagnostic, Severity, Span};
 use crate::host::jobs::{StateWriter, remove_leftover};
 use crate::ipmi::Random;
 use crate::sim::{Persistence, Simulator};
@@ -67,7 +69,9 @@ pub fn run(options: &Options) -> Ending {
             Err(text) => Ending::Status(stop(&text).0),
         };
     }
-    print(VERSION_LINE);
+    // What ends at once has no console that a carriage return would be for.
+    let ends = options.check || options.ping || options.version;
+    print(if ends { VERSION_LINE.trim_end_matches('\r') } else { VERSION_LINE });
     match start(options, &Places::of_system()) {
         Ok(ending) => ending,
         Err(Stop(status)) => Ending::Status(status),
@@ -108,17 +112,8 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         complain(text);
     }
     if options.check || options.strict {
-        let (script, _) = commands.script(options);
-        let mut system = Simulator::new(config.clone(), BTreeMap::new(), Persistence::Off, random()?);
-        let report = dry_run::check(&mut system, script, &places.configuration);
-        report.faults.iter().for_each(logging::tell);
-        if let Some(problem) = &report.problem {
-            complain(problem);
-            if let Some(hint) = commands.hint() {
-                complain(&hint);
-            }
-        }
-        if !report.is_clean() || unreadable.is_some() {
+        let sound = check(options, places, &source, &config, &commands)?;
+        if !sound || unreadable.is_some() {
             return Err(Stop(1));
         }
         if options.check {
@@ -176,6 +171,55 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     runtime.shutdown_timeout(Duration::from_millis(50));
     drop(pid_file);
     Ok(ending)
+}
+
+/// `--check` and `--strict`: carries the command file out on a system that nobody is connected to. With
+/// `--check` it says what is served. Says whether there is no error.
+fn check(
+    options: &Options,
+    places: &Places,
+    source: &Source,
+    config: &Config,
+    commands: &Commands,
+) -> Result<bool, Stop> {
+    let (script, _) = commands.script(options);
+    let mut system = Simulator::new(config.clone(), BTreeMap::new(), Persistence::Off, random()?);
+    let report = dry_run::check(&mut system, script, &places.configuration);
+    report.faults.iter().for_each(logging::tell);
+    let mut sound = report.is_clean();
+    if let Some(problem) = &report.problem {
+        match commands {
+            Commands::File(path) => logging::tell(&Diagnostic {
+                severity: Severity::Error,
+                file: path.display().to_string(),
+                span: Span { line: 1, column: 1, length: 1 },
+                message: format!("{problem} Expected mc_setbmc with the address of an MC"),
+                source_line: configuration::source_line(&commands.text(), 1),
+            }),
+            Commands::Demo | Commands::Nowhere { .. } => complain(problem),
+        }
+        if let Some(hint) = commands.hint() {
+            complain(&hint);
+        }
+    }
+    if !options.check {
+        return Ok(sound);
+    }
+    let text = configuration::read(source, false).text;
+    let (file, controllers, logins) = (source.name(), system.controllers(), system.logins());
+    let facts =
+        Facts { file: &file, text: &text, config, opened: &report.opened, controllers: &controllers, logins: &logins };
+    for finding in review::review(facts) {
+        logging::tell(&finding);
+        sound &= finding.severity < Severity::Error;
+    }
+    if sound {
+        let base = options.state_dir.clone().unwrap_or_else(|| places.state_base(&config.name));
+        let kept = !(options.nopersist || options.demo);
+        let state = kept.then(|| StateDirectory::place(base, &config.name).display().to_string());
+        review::serves(facts, state.as_deref()).iter().for_each(|line| print(&format!("{line}\n")));
+    }
+    Ok(sound)
 }
 
 /// `--ping`: asks the system that runs with this configuration. Its warnings were told when
@@ -280,6 +324,16 @@ impl Commands {
             script.push_line(COMMAND_STRING, format!("debug {debug}").as_bytes());
         }
         (script, unreadable)
+    }
+
+    /// What stands in it, as far as it can be read.
+    fn text(&self) -> String {
+        let read = match self {
+            Self::File(path) => read_command_file(path).unwrap_or_default(),
+            Self::Demo => demo::COMMANDS.into(),
+            Self::Nowhere { .. } => Vec::new(),
+        };
+        String::from_utf8_lossy(&read).into_owned()
     }
 
     /// What to do when there is no BMC because no command file made one.

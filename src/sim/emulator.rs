@@ -188,11 +188,32 @@ impl Simulator {
 
     fn execute_on_sensor(&mut self, now: Moment, command: Command) -> Result<(), Refusal> {
         let machine = &mut self.machine;
+        let (sensor, adds) = match &command {
+            Command::SensorAdd { sensor, .. } => (*sensor, true),
+            Command::SensorSetBit { sensor, .. }
+            | Command::SensorSetBitClearRest { sensor, .. }
+            | Command::SensorSetValue { sensor, .. }
+            | Command::SensorSetHysteresis { sensor, .. }
+            | Command::SensorSetThreshold { sensor, .. }
+            | Command::SensorSetEventSupport { sensor, .. } => (*sensor, false),
+            _ => return Ok(()),
+        };
+        let bit = match &command {
+            Command::SensorSetBit { bit, .. } | Command::SensorSetBitClearRest { bit, .. } => Some(*bit),
+            _ => None,
+        };
+        let known = machine.controller(sensor.mc).map(|mc| mc.sensors.get(sensor.lun, sensor.number).is_some());
         let unable = |what: &str, sensor: SensorAddress, error: Error| {
             let SensorAddress { mc, lun, number } = sensor;
-            let mut refusal = Refusal::unable(what, error);
-            refusal.message.push_str(&format!(" (MC {mc:#04x}, LUN {lun}, sensor {number})"));
-            refusal
+            let place = format!("MC {mc:#04x}, LUN {lun}");
+            let why = match (error, known) {
+                (Error::Invalid, Some(_)) if lun > 3 => format!("LUN {lun} does not exist, expected 0 to 3"),
+                (Error::Invalid, Some(true)) if bit.is_some_and(|bit| bit > 14) => "expected a bit from 0 to 14".into(),
+                (Error::Invalid, Some(true)) if adds => format!("sensor {number} of {place} is added twice"),
+                (Error::Invalid, Some(false)) if !adds => format!("there is no sensor {number} of {place}"),
+                _ => format!("{error} (MC {mc:#04x}, LUN {lun}, sensor {number})"),
+            };
+            Refusal::error(format!("Unable to {what}, error {:#x}: {why}", error.errno()))
         };
         match command {
             Command::SensorAdd { sensor, sensor_type, event_reading_code, event_only, poll } => {

@@ -1,8 +1,10 @@
-//! Who can log in over LAN, for people who start the program or check its files.
+//! Who can log in over LAN, and which controllers answer: for people who start the program or check its
+//! files.
 
 use super::Simulator;
 use super::authority::LanAuthority;
 use super::effect::LanId;
+use crate::bmc::Controller;
 use crate::config::text::decode;
 use crate::ipmi::Privilege;
 use crate::lan::Authority;
@@ -25,7 +27,28 @@ pub struct Login {
     pub key: bool,
 }
 
+/// What became of a controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControllerState {
+    /// IPMB address.
+    pub address: u8,
+    /// `mc_add` described it.
+    pub added: bool,
+    /// `mc_enable` let it answer.
+    pub enabled: bool,
+}
+
 impl Simulator {
+    /// All controllers, by address.
+    pub fn controllers(&mut self) -> Vec<ControllerState> {
+        let of = |controller: &Controller| ControllerState {
+            address: controller.address,
+            added: controller.added,
+            enabled: controller.enabled,
+        };
+        self.machine.controllers().map(of).collect()
+    }
+
     /// Who can log in, on every LAN channel that lan.conf has, in the order of channels and user numbers.
     pub fn logins(&mut self) -> Vec<Login> {
         let mut logins = Vec::new();

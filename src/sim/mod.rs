@@ -33,7 +33,7 @@ pub use effect::{
     SerialId, ShellResult,
 };
 pub use emulator::StatementOutcome;
-pub use logins::Login;
+pub use logins::{ControllerState, Login};
 pub use reload::{Change, OnDisk, Reach};
 
 use crate::bmc::picmg::ManagerAddress;

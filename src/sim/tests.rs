@@ -856,7 +856,7 @@ fn a_start_that_leaves_every_lan_channel_closed_says_so() {
 fn a_refusal_names_the_sensor() {
     let mut rig = Rig::new(CONF, EMU);
     rig.command("sensor_set_value 0x20 0 9 1 1");
-    let expected = "Unable to set sensor value, error 0x16: invalid argument (MC 0x20, LUN 0, sensor 9)";
+    let expected = "Unable to set sensor value, error 0x16: there is no sensor 9 of MC 0x20, LUN 0";
     assert_eq!(rig.faults, [expected]);
 }
 

@@ -95,6 +95,13 @@ impl StateDirectory {
         Ok(Self { path, published, disk: Arc::new(RealDisk) })
     }
 
+    /// Where [`open`](Self::open) keeps the files.
+    pub fn place(base: impl AsRef<Path>, name: &str) -> PathBuf {
+        let mut path = base.as_ref().join("ipmi_sim");
+        path.extend(name.split('/').filter(|part| !part.is_empty()));
+        path
+    }
+
     /// The same on another disk.
     pub fn on(self, disk: Arc<dyn Disk>) -> Self {
         Self { disk, ..self }

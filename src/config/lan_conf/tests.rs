@@ -229,7 +229,20 @@ fn lan_blocks() {
     let address = |line: &str| lan(line).address.map(|address| (address.host, address.port));
     assert_eq!(address("addr 127.0.0.1"), Some(("127.0.0.1".into(), Port::Number(623))));
     assert_eq!(address("  addr :: 0 and more"), Some(("::".into(), Port::Number(0))));
-    assert_eq!(address("addr 127.0.0.1 70000"), Some(("127.0.0.1".into(), Port::Number(4464))));
+    assert_eq!(address("addr 127.0.0.1 65535"), Some(("127.0.0.1".into(), Port::Number(65535))));
+    for (port, taken, length) in [("70000", 4464, 5), ("+65536", 0, 6), ("184467440737095516160", 65535, 21)] {
+        let told = format!("it is port {taken}");
+        let config = warns(&block(&format!("addr 127.0.0.1 {port}")), &told, 16, length);
+        let address = config.controllers[0].lans[0].address.clone();
+        assert_eq!(address.map(|address| address.port), Some(Port::Number(taken)));
+    }
+    for host in ["127.1", "2130706433", "0177.0.0.01", "1.2.65535", "0"] {
+        assert_eq!(address(&format!("addr {host} 1")), Some((host.into(), Port::Number(1))));
+    }
+    for host in ["127.0.0.256", "1.2.3.4.5", "127..1", "127.0.0.", "256.1", "4294967296", "08.0.0.1", "1.2.65536"] {
+        let told = format!("getaddrinfo err: '{host}' is no host: expected an IPv4 address");
+        fails(&block(&format!("addr {host} 1")), &told, 6, host.len() as u32);
+    }
     assert_eq!(address("addr * asf-rmcp"), Some(("*".into(), Port::Service("asf-rmcp".into()))));
     let place = Span { line: 3, column: 6, length: 15 };
     assert_eq!(lan("addr fe80::1%eth0 +1").address.map(|a| a.span), Some(place));

@@ -1,6 +1,7 @@
 //! Arguments of lan.conf statements as values (`lan-conf.md` sections 2 and 3).
 
 use std::net::Ipv6Addr;
+use std::ops::Range;
 
 use super::{ATTENTION_MAX, CHANNEL_MAX, Place};
 use crate::config::Span;
@@ -28,9 +29,14 @@ pub(super) fn uint<'a>(a: &mut Arguments<'a>, what: &str) -> Result<(u32, Found<
     Ok((number::u32_of(integer(&word)?), word))
 }
 
-pub(super) fn unsigned(a: &mut Arguments<'_>, what: &str) -> Result<u64, Fault> {
+/// The same modulo 2^64.
+pub(super) fn integer_at<'a>(a: &mut Arguments<'a>, what: &str) -> Result<(u64, Found<'a>), Fault> {
     let word = a.next().map_err(|missing| missing.fault(format!("No integer value given: expected {what}")))?;
-    integer(&word)
+    Ok((integer(&word)?, word))
+}
+
+pub(super) fn unsigned(a: &mut Arguments<'_>, what: &str) -> Result<u64, Fault> {
+    integer_at(a, what).map(|(value, _)| value)
 }
 
 pub(super) fn boolean(a: &mut Arguments<'_>) -> Result<bool, Fault> {
@@ -51,7 +57,15 @@ pub(super) fn privilege(a: &mut Arguments<'_>) -> Result<Privilege, Fault> {
         "user" => Ok(Privilege::User),
         "operator" => Ok(Privilege::Operator),
         "admin" => Ok(Privilege::Administrator),
-        _ => Err(word.fault(format!("Invalid privilege specified, {LIST}: found {}", word.quoted()))),
+        _ => {
+            let known = ["callback", "user", "operator", "admin"];
+            let hint = match word.text.to_ascii_lowercase().as_str() {
+                "administrator" => Some("admin"),
+                _ => nearest(word.text, known),
+            };
+            let hint = hint.map(|name| format!(", did you mean '{name}'?")).unwrap_or_default();
+            Err(word.fault(format!("Invalid privilege specified, {LIST}: found {}{hint}", word.quoted())))
+        }
     }
 }
 
@@ -72,8 +86,15 @@ pub(super) fn auths(a: &mut Arguments<'_>) -> Result<AuthTypes, Fault> {
         match auth_named(word.text) {
             Some(auth) => auths.0 |= auth.0,
             None => {
+                let hint = match word.text {
+                    text if text.starts_with('#') => "; a comment must be on a line of its own".into(),
+                    text if text.contains(',') => "; expected blanks between them".into(),
+                    text => nearest(text, ["none", "md2", "md5", "straight"])
+                        .map(|name| format!(", did you mean '{name}'?"))
+                        .unwrap_or_default(),
+                };
                 return Err(word.fault(format!(
-                    "Invalid authorization type, must be 'none', 'md2', 'md5', or 'straight': found {}",
+                    "Invalid authorization type, must be 'none', 'md2', 'md5', or 'straight': found {}{hint}",
                     word.quoted()
                 )));
             }
@@ -82,8 +103,12 @@ pub(super) fn auths(a: &mut Arguments<'_>) -> Result<AuthTypes, Fault> {
     Ok(auths)
 }
 
-/// `HOST [PORT]`; the port may be left out only if there is a default.
-pub(super) fn address(place: Place<'_>, a: &mut Arguments<'_>, default_port: Option<u16>) -> Result<Address, Fault> {
+/// `HOST [PORT]`; the port may be left out only if there is a default. The second value is a warning.
+pub(super) fn address(
+    place: Place<'_>,
+    a: &mut Arguments<'_>,
+    default_port: Option<u16>,
+) -> Result<(Address, Option<Fault>), Fault> {
     let host_word =
         a.next().map_err(|missing| missing.fault("No IP address specified: expected a host name or address"))?;
     let (port_word, default_port) = match (a.next(), default_port) {
@@ -93,8 +118,43 @@ pub(super) fn address(place: Place<'_>, a: &mut Arguments<'_>, default_port: Opt
     };
     let host = host(&host_word)?;
     let port = port_word.as_ref().map_or(Ok(Port::Number(default_port)), port)?;
+    let cut = match (&port_word, &port) {
+        (Some(word), Port::Number(number)) if port_value(word.text) > Some(u16::MAX.into()) => {
+            Some(word.fault(format!(
+                "port {} is above 65535: the original takes it modulo 65536, so it is port {number}",
+                word.quoted()
+            )))
+        }
+        _ => None,
+    };
     let end = port_word.map_or(host_word.range.end, |word| word.range.end);
-    Ok(Address { host, port, span: place.span(host_word.range.start..end), other_family: None })
+    Ok((Address { host, port, span: place.span(host_word.range.start..end), other_family: None }, cut))
+}
+
+/// Whether a host made of digits and dots is an address as `inet_aton(3)` reads it: one to four numbers,
+/// the last of which fills what is left of 32 bits.
+fn is_numeric_address(text: &str) -> bool {
+    let numbers: Option<Vec<u64>> = text
+        .split('.')
+        .map(|part| match part.strip_prefix('0') {
+            _ if part.is_empty() => None,
+            Some(octal) if !octal.is_empty() => u64::from_str_radix(octal, 8).ok(),
+            _ => part.parse().ok(),
+        })
+        .collect();
+    let Some((last, first)) = numbers.as_deref().and_then(<[u64]>::split_last) else { return false };
+    first.len() <= 3 && first.iter().all(|number| *number <= 255) && *last < 1 << (8 * (4 - first.len()))
+}
+
+/// The value of a port given by decimal digits.
+fn port_value(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let decimal = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+    decimal.then(|| {
+        digits.chars().fold(0u64, |value, c| {
+            value.saturating_mul(10).saturating_add(u64::from(c.to_digit(10).unwrap_or_default()))
+        })
+    })
 }
 
 fn host(word: &Found<'_>) -> Result<String, Fault> {
@@ -119,6 +179,8 @@ fn host(word: &Found<'_>) -> Result<String, Fault> {
         || text.contains(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._*%".contains(c))
     {
         return fault("expected a host name, an address or *");
+    } else if text.chars().all(|c| c.is_ascii_digit() || c == '.') && !is_numeric_address(text) {
+        return fault("expected an IPv4 address like 127.0.0.1");
     }
     Ok(text.to_string())
 }
@@ -126,11 +188,7 @@ fn host(word: &Found<'_>) -> Result<String, Fault> {
 fn port(word: &Found<'_>) -> Result<Port, Fault> {
     let text = word.text;
     let fault = |why: &str| Err(word.fault(format!("getaddrinfo err: {} is no port: {why}", word.quoted())));
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    if !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()) {
-        let value = digits.chars().fold(0u64, |value, c| {
-            value.saturating_mul(10).saturating_add(u64::from(c.to_digit(10).unwrap_or_default()))
-        });
+    if let Some(value) = port_value(text) {
         return Ok(Port::Number(value as u16));
     }
     if text.starts_with('#') {
@@ -199,8 +257,10 @@ pub(super) fn attention_bytes(word: &Found<'_>) -> Result<Vec<u8>, Fault> {
     Ok(bytes)
 }
 
-pub(super) fn sol(span: Span, a: &mut Arguments<'_>) -> Result<SolConfig, Fault> {
+/// A `sol` line, and where its device stands.
+pub(super) fn sol(span: Span, a: &mut Arguments<'_>) -> Result<(SolConfig, Range<usize>), Fault> {
     let (device, range) = a.string()?;
+    let device_place = range.clone();
     let tcp = device.strip_prefix("tcp:").map(|rest| (rest, false));
     let telnet = device.strip_prefix("telnet:").map(|rest| (rest, true));
     let target = match tcp.or(telnet) {
@@ -260,7 +320,7 @@ pub(super) fn sol(span: Span, a: &mut Arguments<'_>) -> Result<SolConfig, Fault>
             }
         }
     }
-    Ok(sol)
+    Ok((sol, device_place))
 }
 
 /// `history=N[,backupfile=PATH]`
