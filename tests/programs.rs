@@ -9,13 +9,15 @@ use std::time::Duration;
 use support::bench::free_port;
 use support::client::{CLIENT_LIMIT, Ran};
 use support::config::{SMALL_EMU, small_lan_conf};
+use support::process::{self, eventually};
+use support::simulator::PATIENCE;
 use support::{Bench, Ipmitool, Simulator, Subject};
 
 /// A running system with a few lines more in its `lan.conf`.
 struct Running {
     bench: Bench,
     port: u16,
-    _simulator: Simulator,
+    simulator: Simulator,
 }
 
 impl Running {
@@ -29,7 +31,7 @@ impl Running {
         }
         let files = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
         let simulator = Simulator::start(Subject::under_test(), &bench, port, &files);
-        Self { bench, port, _simulator: simulator }
+        Self { bench, port, simulator }
     }
 
     fn client(&self) -> Ipmitool {
@@ -112,4 +114,78 @@ fn boot_flags_behind_a_program_last_as_clients_set_them() {
         );
         assert_eq!(word(), has_program.then(|| "none".to_owned()));
     }
+}
+
+/// `lan print` asks for every parameter, and gives up at the first answer that is an error to it.
+#[test]
+fn what_a_lan_configuration_program_cannot_tell_does_not_end_lan_print() {
+    const KNOWS_ONE: &str = "#!/bin/sh\n[ \"$1 $2\" = 'get ip_addr' ] && echo ip_addr:10.1.2.3\n";
+    for (content, words) in [
+        (KNOWS_ONE, "IP Address : 10.1.2.3"),
+        ("#!/bin/sh\nexit 0\n", "Bad Password Threshold"),
+        ("#!/bin/sh\necho no >&2; exit 1\n", "Bad Password Threshold"),
+        ("", "Bad Password Threshold"),
+    ] {
+        let bench = Bench::new();
+        let port = free_port();
+        let more = "    lan_config_program \"./network\"\n  endlan";
+        bench.write("lan.conf", small_lan_conf(port, "").replacen("  endlan", more, 1));
+        bench.write("sim.emu", SMALL_EMU);
+        if !content.is_empty() {
+            bench.write_program("network", content);
+        }
+        let files = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
+        let _simulator = Simulator::start(Subject::under_test(), &bench, port, &files);
+        let client = Ipmitool::new(port, "admin", "admin");
+        client.ok("lan print 1").assert_says(words).assert_says("Cipher Suite Priv Max");
+        client.run("raw 0x0c 2 1 5 0 0").assert_failed().assert_says("rsp=0x80");
+    }
+}
+
+#[test]
+fn the_log_says_how_a_program_failed_and_not_without_end() {
+    let running = Running::with("  chassis_control \"./nothing\"", &[]);
+    let client = running.client();
+    client.run("power status").assert_failed();
+    let log = &running.simulator.stderr;
+    assert!(log.wait_for("(./nothing get power) failed: exit status 127: not found", PATIENCE), "{}", log.text());
+}
+
+#[test]
+fn a_start_command_that_ends_at_once_says_so() {
+    for (command, words) in [
+        ("/bin/sh -c 'exit 3'", "The start command of MC 0x20 has ended: exit status 3"),
+        ("/bin/sh -c 'kill -9 $$'", "The start command of MC 0x20 has ended: ended by signal 9 (SIGKILL)"),
+        ("/nowhere/qemu", "The start command of MC 0x20 has ended: exit status 127: not found"),
+    ] {
+        let running = Running::with(&format!("  startcmd \"{command}\""), &[]);
+        running.client().ok("power on");
+        let log = &running.simulator.stderr;
+        assert!(log.wait_for(words, PATIENCE), "{}", log.text());
+    }
+}
+
+#[test]
+fn off_and_on_at_once_ends_the_machine_and_starts_it_again() {
+    let machine = "#!/bin/sh\necho $$ >>started\nexec sleep 600\n";
+    let running = Running::with("  startcmd \"./machine\"", &[("machine", machine)]);
+    let client = running.client();
+    let started = |count: usize| {
+        eventually(PATIENCE, || {
+            let text = std::fs::read_to_string(running.bench.path("started")).ok()?;
+            let pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            (pids.len() == count).then_some(pids)
+        })
+    };
+    client.ok("power on");
+    let first = started(1).expect("it is started")[0];
+    client.ok("power off");
+    client.ok("power on");
+    let second = started(2).expect("it is started again")[1];
+    assert!(!process::alive(first), "the first has ended");
+    assert!(process::alive(second));
+    client.ok("power status").assert_says("Chassis Power is on");
+    client.ok("power off");
+    assert!(eventually(PATIENCE, || (!process::alive(second)).then_some(())).is_some());
+    client.ok("power status").assert_says("Chassis Power is off");
 }

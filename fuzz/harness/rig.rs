@@ -273,7 +273,12 @@ impl Rig {
                     _ => b"mac_addr:00:11:22:33:44:55\nip_addr_src:dhcp\npower:".to_vec(),
                 };
                 output.truncate(output.len() - usize::from(how >> 1 & 0x1f).min(output.len()));
-                HostResult::Shell(ShellResult { status: Some(i32::from(!good) << 8), output, problem: None })
+                HostResult::Shell(ShellResult {
+                    status: Some(i32::from(!good) << 8),
+                    output,
+                    complaints: Vec::new(),
+                    problem: None,
+                })
             }
         }
     }

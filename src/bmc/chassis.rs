@@ -460,7 +460,9 @@ pub fn control(
     let backend = backend(controller);
     let reset = controller.channels.host().is_some_and(|host| host.can(capability::RESET));
     let graceful = controller.channels.host().is_some_and(|host| host.can(capability::GRACEFUL_SHUTDOWN));
-    let nmi = controller.channels.host().is_some_and(|host| host.can(capability::NMI));
+    // The specification leaves it to the chassis whether it has one (section 28.3). Nobody gets it
+    // behind a program, in the built-in chassis, or while no machine is connected.
+    let nmi = controller.channels.host().is_some_and(|host| host.connected && host.can(capability::NMI));
     let chassis = &mut controller.chassis;
     let supported = match (backend, control) {
         (Backend::Host, Control::Reset) => reset,
@@ -577,8 +579,14 @@ fn reset_host(machine: &mut Machine, mc: u8, cause: BootCause) {
     }
 }
 
-/// The start-command process of `mc` ended, so the power is off.
+/// The start-command process of `mc` ended, or could not be started: the power is off, unless
+/// power on came while it was ending.
 pub fn process_ended(machine: &mut Machine, mc: u8) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    if controller.vm.exited() {
+        controller.chassis.boot.booted(BootCause::Control);
+        vm_process::power_on(machine, mc);
+    }
     note_power(machine, mc);
 }
 
@@ -805,6 +813,8 @@ mod tests {
         let interrupt = Control::DiagnosticInterrupt;
         let mut machine = with_host(capability::RESET, true);
         assert_eq!(ask(&mut machine, at(1), interrupt), Err(NotSupported));
+        let mut machine = with_host(capability::NMI, false);
+        assert_eq!(ask(&mut machine, at(1), interrupt), Err(NotSupported), "it announced it and is gone");
         let mut machine = with_host(capability::NMI, true);
         assert_eq!(ask(&mut machine, at(1), interrupt), Ok(Controlled::Done));
         assert_eq!(host_signals(&mut machine), [HostSignal::Nmi]);

@@ -31,12 +31,25 @@ pub struct VmProcess {
     /// `kill_wait`: seconds between SIGTERM and SIGKILL; 0 is for ever.
     pub kill_wait: u32,
     exists: bool,
+    /// A power-off is under way: the host was told, or signals follow.
+    ending: bool,
+    /// Power on came meanwhile: it is started again once it has ended.
+    again: bool,
     countdown: Option<Countdown>,
 }
 
 impl Default for VmProcess {
     fn default() -> Self {
-        Self { start_command: None, start_now: false, poweroff_wait: 60, kill_wait: 20, exists: false, countdown: None }
+        Self {
+            start_command: None,
+            start_now: false,
+            poweroff_wait: 60,
+            kill_wait: 20,
+            exists: false,
+            ending: false,
+            again: false,
+            countdown: None,
+        }
     }
 }
 
@@ -51,10 +64,17 @@ impl VmProcess {
         self.exists = true;
     }
 
-    /// The process ended, or could not be started.
-    pub fn exited(&mut self) {
+    /// Whether its end was asked for.
+    pub fn is_ending(&self) -> bool {
+        self.ending
+    }
+
+    /// The process ended, or could not be started. Says whether it is to be started again.
+    pub fn exited(&mut self) -> bool {
         self.exists = false;
+        self.ending = false;
         self.countdown = None;
+        std::mem::take(&mut self.again)
     }
 
     /// When the next signal is due.
@@ -65,11 +85,13 @@ impl VmProcess {
     }
 }
 
-/// Power on: starts the process, or lets a running one live.
+/// Power on: starts the process. One that runs goes on; one that is just ending is started again
+/// when it has ended, for it may have seen the power-off already.
 pub fn power_on(machine: &mut Machine, mc: u8) {
     let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return };
-    vm.countdown = None;
-    if vm.start_command.is_some() && !vm.exists {
+    if vm.exists {
+        vm.again = vm.ending;
+    } else if vm.start_command.is_some() {
         vm.exists = true;
         machine.actions.push(Action::StartProcess { mc });
     }
@@ -88,9 +110,11 @@ pub fn power_off(machine: &mut Machine, now: Moment, mc: u8) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     let connected = controller.channels.host().is_some_and(|host| host.connected);
     let vm = &mut controller.vm;
-    if !vm.exists || vm.countdown.is_some() {
+    vm.again = false;
+    if !vm.exists || vm.ending {
         return;
     }
+    vm.ending = true;
     let wait = if connected { Duration::from_secs(vm.poweroff_wait.into()) } else { UNCONNECTED_WAIT };
     if !wait.is_zero() {
         vm.countdown = Some(Countdown::Terminate(now + wait));
@@ -173,12 +197,31 @@ mod tests {
     }
 
     #[test]
-    fn on_and_the_end_cancel_the_countdown() {
+    fn on_while_it_ends_starts_it_again_when_it_has_ended() {
+        for connected in [false, true] {
+            let mut machine = running(connected);
+            power_off(&mut machine, at(100), MC);
+            power_on(&mut machine, MC);
+            assert!(machine.actions.is_empty(), "it still runs, so nothing is started");
+            assert!(!run_until(&mut machine, 1000).is_empty(), "it has to end");
+            assert!(machine.ensure(MC).vm.exited(), "and starts again");
+            assert!(!machine.ensure(MC).vm.exited(), "once");
+        }
+        // The last word counts.
         let mut machine = running(true);
+        machine.ensure(MC).vm.poweroff_wait = 0;
         power_off(&mut machine, at(100), MC);
         power_on(&mut machine, MC);
-        assert!(machine.actions.is_empty(), "it still runs, so nothing is started");
-        assert_eq!(run_until(&mut machine, 1000), []);
+        power_off(&mut machine, at(101), MC);
+        assert!(!machine.ensure(MC).vm.exited());
+        let mut machine = running(false);
+        power_on(&mut machine, MC);
+        assert!(!machine.ensure(MC).vm.exited(), "nobody switched it off");
+    }
+
+    #[test]
+    fn the_end_cancels_the_countdown() {
+        let mut machine = running(true);
         power_off(&mut machine, at(2000), MC);
         machine.ensure(MC).vm.exited();
         assert_eq!(run_until(&mut machine, 9000), []);

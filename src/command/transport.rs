@@ -105,10 +105,13 @@ fn get_lan_parameters(
         Read::Ask(call) => Ok(Outcome::Wait(
             Job::Program(call),
             Box::new(move |context, result, reply| {
-                let JobResult::Program(Ok(values)) = result else { return Err(CompletionCode::UNSPECIFIED) };
-                let value = *values.first().ok_or(CompletionCode::UNSPECIFIED)?;
+                // What the program does not know, or cannot tell now, is a parameter that is not
+                // there: clients that print all parameters go on with the next.
+                let unsupported = CompletionCode::COMMAND_SPECIFIC_80;
+                let JobResult::Program(Ok(values)) = result else { return Err(unsupported) };
+                let value = *values.first().ok_or(unsupported)?;
                 let parameters = &mut self::lan(context, number)?.parameters;
-                let bytes = parameters.got(parameter, value).ok_or(CompletionCode::UNSPECIFIED)?;
+                let bytes = parameters.got(parameter, value).ok_or(unsupported)?;
                 reply.put(&[REVISION])?;
                 reply.put(bytes.as_slice())?;
                 Ok(Outcome::Done)
@@ -442,8 +445,8 @@ mod tests {
         });
         rig.expect(
             "0c 02 0e 03 00 00 -> 00 11 0a 01 02 03
-             0c 02 0e 05 00 00 -> ff
-             0c 02 0e 06 00 00 -> ff
+             0c 02 0e 05 00 00 -> 80
+             0c 02 0e 06 00 00 -> 80
              0c 01 0e 00 01 -> 00
              0c 01 0e 04 02 -> 00
              0c 01 0e 04 01 -> cc

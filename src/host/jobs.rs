@@ -16,7 +16,6 @@ use nix::fcntl::OFlag;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{HostEvent, HostEvents, report, shell};
-use crate::bmc::LogLevel;
 use crate::bmc::external::{FileJob, FileResult};
 use crate::config::text::os_string;
 use crate::sim::{Content, HostJob, HostResult, JobId, SaveFailure};
@@ -83,7 +82,7 @@ async fn lane(
             },
         };
         let (job, result) = match next {
-            (job, HostJob::Shell { line, .. }) => (job, HostResult::Shell(run_shell(&line, limit, &events).await)),
+            (job, HostJob::Shell { line, .. }) => (job, HostResult::Shell(shell::run(&line, limit).await)),
             (job, HostJob::File(work)) => (job, HostResult::File(run_file(work).await)),
             (mut job, HostJob::SaveState { name, mut content }) => {
                 // Only the newest content matters; the jobs it replaces are answered once it
@@ -113,17 +112,6 @@ async fn lane(
         };
         report(&events, HostEvent::JobDone { job, result }).await;
     }
-}
-
-async fn run_shell(line: &str, limit: Duration, events: &HostEvents) -> crate::sim::ShellResult {
-    let outcome = shell::run(line, limit).await;
-    let complaints = String::from_utf8_lossy(&outcome.complaints);
-    let complaints = complaints.trim_end();
-    if !complaints.is_empty() {
-        report(events, HostEvent::Log { level: LogLevel::Warning, text: format!("({line}) wrote: {complaints}") })
-            .await;
-    }
-    outcome.result
 }
 
 async fn run_file(work: FileJob) -> FileResult {
@@ -311,15 +299,6 @@ mod tests {
         assert!(of(1) < of(2), "{order:?}");
         assert_eq!(order[of(1)].1, "go\n");
         assert_eq!(order[of(3)].1, "three\n");
-    }
-
-    #[tokio::test]
-    async fn what_a_program_complains_about_is_logged() {
-        let (events, mut queue) = mpsc::channel(8);
-        Jobs::new(events, None, LIMIT).run(JobId(1), shell(0x20, "echo no such pin >&2; false"));
-        let Some(HostEvent::Log { text, .. }) = queue.recv().await else { panic!() };
-        assert!(text.ends_with("wrote: no such pin"), "{text}");
-        assert!(matches!(next(&mut queue).await, (1, HostResult::Shell(r)) if r.status == Some(0x100)));
     }
 
     #[tokio::test]

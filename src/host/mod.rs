@@ -93,6 +93,8 @@ pub enum HostEvent {
     ProcessExited {
         /// IPMB address of the MC.
         mc: u8,
+        /// Raw wait status, if it is known.
+        status: Option<i32>,
     },
     /// Something to be logged.
     Log {

@@ -21,17 +21,8 @@ const COMPLAINTS: usize = 4096;
 /// already, and a job it left behind in the background may hold the pipe open for ever.
 const AFTERWARDS: Duration = Duration::from_millis(50);
 
-/// What came of a shell line, and what it wrote to standard error.
-#[derive(Debug)]
-pub struct Outcome {
-    /// For the simulator.
-    pub result: ShellResult,
-    /// For the log.
-    pub complaints: Vec<u8>,
-}
-
 /// Runs a line for at most `limit`.
-pub async fn run(line: &str, limit: Duration) -> Outcome {
+pub async fn run(line: &str, limit: Duration) -> ShellResult {
     let child = Command::new("/bin/sh")
         .arg("-c")
         .arg(os_string(line))
@@ -44,10 +35,7 @@ pub async fn run(line: &str, limit: Duration) -> Outcome {
         Ok(child) => child,
         Err(error) => {
             let problem = Some(format!("cannot start a shell: {error}"));
-            return Outcome {
-                result: ShellResult { status: None, output: Vec::new(), problem },
-                complaints: Vec::new(),
-            };
+            return ShellResult { status: None, output: Vec::new(), complaints: Vec::new(), problem };
         }
     };
     let group = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
@@ -85,7 +73,7 @@ pub async fn run(line: &str, limit: Duration) -> Outcome {
             (None, Some(format!("ended after {} seconds without finishing", limit.as_secs_f32())))
         }
     };
-    Outcome { result: ShellResult { status, output, problem }, complaints }
+    ShellResult { status, output, complaints, problem }
 }
 
 /// Reads to the end, keeps the first `most` bytes and throws the rest away, so that a
@@ -110,16 +98,16 @@ mod tests {
     #[tokio::test]
     async fn status_is_the_raw_wait_status_and_output_is_captured() {
         let outcome = run("echo power:1; echo oops >&2; exit 3", LONG).await;
-        assert_eq!(outcome.result, ShellResult { status: Some(0x300), output: b"power:1\n".to_vec(), problem: None });
-        assert_eq!(outcome.complaints, b"oops\n");
-        assert_eq!(run("kill -9 $$", LONG).await.result.status, Some(9));
-        assert_eq!(run("/nonexistent/program", LONG).await.result.status, Some(0x7f00));
+        let (output, complaints) = (b"power:1\n".to_vec(), b"oops\n".to_vec());
+        assert_eq!(outcome, ShellResult { status: Some(0x300), output, complaints, problem: None });
+        assert_eq!(run("kill -9 $$", LONG).await.status, Some(9));
+        assert_eq!(run("/nonexistent/program", LONG).await.status, Some(0x7f00));
     }
 
     #[tokio::test]
     async fn output_is_cut_one_byte_after_what_is_allowed() {
         let outcome = run("i=0; while [ $i -lt 300 ]; do echo 0123456789; i=$((i+1)); done", LONG).await;
-        assert_eq!((outcome.result.status, outcome.result.output.len()), (Some(0), 2047));
+        assert_eq!((outcome.status, outcome.output.len()), (Some(0), 2047));
     }
 
     #[tokio::test(start_paused = true)]
@@ -133,9 +121,9 @@ mod tests {
         let began = tokio::time::Instant::now();
         let outcome = run(&line, LONG).await;
         assert!((LONG..LONG + Duration::from_secs(1)).contains(&began.elapsed()), "{:?}", began.elapsed());
-        assert_eq!(outcome.result.status, None);
-        assert!(outcome.result.problem.unwrap().contains("30 seconds"));
-        assert_eq!(outcome.result.output, b"begun\n");
+        assert_eq!(outcome.status, None);
+        assert!(outcome.problem.unwrap().contains("30 seconds"));
+        assert_eq!(outcome.output, b"begun\n");
         // Reading ends when nobody has the pipe open for writing any more.
         let mut rest = Vec::new();
         opened.await.unwrap().unwrap().read_to_end(&mut rest).unwrap();
@@ -146,12 +134,12 @@ mod tests {
     async fn a_job_left_in_the_background_does_not_prolong_the_wait() {
         let before = std::time::Instant::now();
         let outcome = run("sleep 5 & echo power:1", LONG).await;
-        assert_eq!(outcome.result.output, b"power:1\n");
+        assert_eq!(outcome.output, b"power:1\n");
         assert!(before.elapsed() < Duration::from_secs(4));
     }
 
     #[tokio::test]
     async fn a_program_has_nothing_to_read() {
-        assert_eq!(run("cat; echo end", LONG).await.result.output, b"end\n");
+        assert_eq!(run("cat; echo end", LONG).await.output, b"end\n");
     }
 }

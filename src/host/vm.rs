@@ -54,18 +54,19 @@ impl Vm {
 /// Waits for the end and passes signals on. Only here is it certain that the process id
 /// is still the child's.
 async fn watch(mc: u8, mut child: Child, mut signals: UnboundedReceiver<Signal>, events: HostEvents) {
-    loop {
+    let ended = loop {
         tokio::select! {
             biased;
-            _ = child.wait() => break,
+            ended = child.wait() => break ended,
             Some(signal) = signals.recv() => {
                 if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
                     let _ = kill(Pid::from_raw(pid), signal);
                 }
             }
         }
-    }
-    report(&events, HostEvent::ProcessExited { mc }).await;
+    };
+    let status = ended.ok().map(std::os::unix::process::ExitStatusExt::into_raw);
+    report(&events, HostEvent::ProcessExited { mc, status }).await;
 }
 
 #[cfg(test)]
@@ -78,7 +79,7 @@ mod tests {
         let file = directory.path().join("a b");
         let (events, mut queue) = mpsc::channel(4);
         let vm = Vm::start(0x20, &format!("echo \"x  y\" > '{}'", file.display()), Input::Nothing, events).unwrap();
-        assert!(matches!(queue.recv().await, Some(HostEvent::ProcessExited { mc: 0x20 })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::ProcessExited { mc: 0x20, status: Some(0) })));
         assert_eq!(std::fs::read_to_string(file).unwrap(), "x  y\n");
         vm.signal(Signal::SIGTERM);
     }
@@ -88,6 +89,6 @@ mod tests {
         let (events, mut queue) = mpsc::channel(4);
         let vm = Vm::start(0x30, "sleep 600", Input::Nothing, events).unwrap();
         vm.signal(Signal::SIGTERM);
-        assert!(matches!(queue.recv().await, Some(HostEvent::ProcessExited { mc: 0x30 })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::ProcessExited { mc: 0x30, status: Some(15) })));
     }
 }

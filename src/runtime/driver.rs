@@ -415,9 +415,9 @@ impl<S: System> Driver<S> {
                 }
                 system.job_done(now, job, result, effects);
             }
-            HostEvent::ProcessExited { mc } => {
+            HostEvent::ProcessExited { mc, status } => {
                 self.vms.remove(&mc);
-                system.process_exited(now, mc, effects);
+                system.process_exited(now, mc, status, effects);
             }
             HostEvent::Log { level, text } => self.log(level, &text),
         }
@@ -434,7 +434,7 @@ impl<S: System> Driver<S> {
                     self.system.lan_stays(lan, Some(Address { host, port, span: Span::default(), other_family: None }));
                 }
                 Answer::ProcessStarted(mc) => self.system.process_started(now, mc, &mut self.effects),
-                Answer::ProcessExited(mc) => self.system.process_exited(now, mc, &mut self.effects),
+                Answer::ProcessExited(mc) => self.system.process_exited(now, mc, None, &mut self.effects),
             }
             self.carry_out();
         }

@@ -69,8 +69,8 @@ system! {
     fn job_done(&mut self, now: Moment, job: JobId, result: HostResult, out: &mut Effects);
     /// A start command runs.
     fn process_started(&mut self, now: Moment, mc: u8, out: &mut Effects);
-    /// A start command ended.
-    fn process_exited(&mut self, now: Moment, mc: u8, out: &mut Effects);
+    /// A start command ended with this raw wait status, or could not be started.
+    fn process_exited(&mut self, now: Moment, mc: u8, status: Option<i32>, out: &mut Effects);
     /// The end is near: what must be kept is handed out.
     fn end(&mut self, now: Moment, out: &mut Effects);
     /// Who can log in.

@@ -123,6 +123,8 @@ pub struct ShellResult {
     pub status: Option<i32>,
     /// Standard output; [`OUTPUT_LIMIT`] bytes mean that there was more.
     pub output: Vec<u8>,
+    /// The beginning of what it wrote to standard error.
+    pub complaints: Vec<u8>,
     /// Why there is no status.
     pub problem: Option<String>,
 }

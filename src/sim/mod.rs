@@ -5,6 +5,7 @@
 
 mod authority;
 mod bridge;
+mod complaints;
 pub mod effect;
 mod emulator;
 mod host_queue;
@@ -94,6 +95,8 @@ pub struct Simulator {
     held: Vec<Held>,
     /// Helper programs, and who waits for them.
     programs: lanes::Lanes,
+    /// What is wrong with the programs of each controller.
+    complaints: BTreeMap<u8, complaints::Complaints>,
     /// The state files being written, and the job that will write them once more.
     saving: HashMap<StateFile, Option<JobId>>,
     /// State files that could not be written and are tried again.
@@ -135,6 +138,7 @@ impl Simulator {
             pending: HashMap::new(),
             held: Vec::new(),
             programs: Default::default(),
+            complaints: Default::default(),
             saving: HashMap::new(),
             unwritten: Default::default(),
             next_job: 0,
@@ -301,10 +305,14 @@ impl Simulator {
         self.carry_out_actions(now, out);
     }
 
-    /// The start command of an MC ended, or could not be started.
-    pub fn process_exited(&mut self, now: Moment, mc: u8, out: &mut Effects) {
-        if let Some(controller) = self.machine.controller_mut(mc) {
-            controller.vm.exited();
+    /// The start command of an MC ended with this raw wait status, or could not be started.
+    pub fn process_exited(&mut self, now: Moment, mc: u8, status: Option<i32>, out: &mut Effects) {
+        if let (Some(vm), Some(status)) = (self.machine.controller(mc).map(|controller| &controller.vm), status) {
+            let how = program::end_text(status);
+            let text = format!("The start command of MC {mc:#04x} has ended: {how}");
+            // What was asked for is no surprise, whatever the status.
+            let level = if status == 0 || vm.is_ending() { LogLevel::Info } else { LogLevel::Warning };
+            out.list.push(Effect::Log { level, text });
         }
         bmc::chassis::process_ended(&mut self.machine, mc);
         self.carry_out_actions(now, out);
@@ -315,8 +323,9 @@ impl Simulator {
         let lans = self.lans.iter().filter_map(|slot| slot.channel.deadline());
         let sols = self.sols.iter().filter_map(SolSlot::deadline);
         let tracked = self.host_messages.deadline().into_iter().chain(self.ipmb_requests.deadline());
+        let complaints = self.complaints.values().filter_map(complaints::Complaints::deadline);
         let devices = lans.chain(sols).chain(bmc::deadline(&self.machine));
-        devices.chain(tracked).chain(self.unwritten.deadline()).min()
+        devices.chain(tracked).chain(self.unwritten.deadline()).chain(complaints).min()
     }
 
     /// Does what is due.
@@ -332,6 +341,7 @@ impl Simulator {
         self.host_messages.expire(now);
         self.ipmb_requests.expire(now);
         self.write_again(now, out);
+        self.summarise_complaints(now, out);
         bmc::timeout(&mut self.machine, now);
         self.carry_out_actions(now, out);
     }

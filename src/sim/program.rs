@@ -17,6 +17,9 @@ const BOOT_DEVICES: [(u8, &str); 5] = [(0, "none"), (1, "pxe"), (2, "default"), 
 /// Names of the IP address sources (IPMI 2.0 table 23-4, parameter 4).
 const ADDRESS_SOURCES: [(u8, &str); 5] = [(0, "unknown"), (1, "static"), (2, "dhcp"), (3, "bios"), (4, "other")];
 
+/// How many characters of a program's line stand in the log.
+const LONGEST_LINE: usize = 200;
+
 /// What came of a call: the values or the failure, and what to log about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -75,14 +78,14 @@ pub fn outcome(call: &ProgramCall, line: &str, ended: &ShellResult) -> Outcome {
     if ended.output.len() >= OUTPUT_LIMIT {
         return Outcome::failed(format!("Output of extcmd config {word} command ({line}) is too big"));
     }
-    let status = match ended.status {
-        Some(0) => None,
-        Some(_) if call.operation == Operation::Check => return Outcome::failed(None),
-        Some(status) => Some(format!("{status:x}: {}", String::from_utf8_lossy(&ended.output))),
-        None => Some(ended.problem.clone().unwrap_or_else(|| "no exit status".to_owned())),
-    };
-    if let Some(status) = status {
-        return Outcome::failed(format!("extcmd {word} command ({line}) failed: {}", status.trim_end()));
+    match ended.status {
+        Some(0) => {}
+        // A refusal is an answer; a program that could not be run is none.
+        Some(status) if call.operation == Operation::Check && !was_not_run(status) => return Outcome::failed(None),
+        status => {
+            let how = status.map_or_else(|| problem(ended), |status| said(end_text(status), ended));
+            return Outcome::failed(format!("extcmd {word} command ({line}) failed: {how}"));
+        }
     }
     if call.operation != Operation::Get {
         return Outcome { result: Ok(Vec::new()), log: None };
@@ -100,6 +103,76 @@ pub fn outcome(call: &ProgramCall, line: &str, ended: &ShellResult) -> Outcome {
         }
     }
     Outcome { result: Ok(values), log: None }
+}
+
+/// What a program that went well wrote to standard error, for the log.
+pub fn remark(line: &str, ended: &ShellResult) -> Option<String> {
+    let remark = last_line(&ended.complaints).filter(|_| ended.status == Some(0))?;
+    Some(format!("({line}) wrote: {remark}"))
+}
+
+fn problem(ended: &ShellResult) -> String {
+    let text = ended.problem.clone().unwrap_or_else(|| "no exit status".to_owned());
+    said(text, ended)
+}
+
+/// How a process ended, of the raw wait status.
+pub fn end_text(status: i32) -> String {
+    let (signal, code) = (status & 0x7f, status >> 8 & 0xff);
+    match (signal, code) {
+        (0, 126) => "exit status 126: cannot be run".to_owned(),
+        (0, 127) => "exit status 127: not found".to_owned(),
+        // What a shell makes of a signal that ended the program it ran.
+        (0, 129..=159) => format!("exit status {code}: ended by {}", signal_name(code - 128)),
+        (0, _) => format!("exit status {code}"),
+        _ => format!("ended by {}", signal_name(signal)),
+    }
+}
+
+/// With the last line that the program wrote: to standard error, else to standard output.
+fn said(text: String, ended: &ShellResult) -> String {
+    match last_line(&ended.complaints).or_else(|| last_line(&ended.output)) {
+        Some(line) => format!("{text}: {line}"),
+        None => text,
+    }
+}
+
+/// A shell's words for a program that it did not find or could not run.
+fn was_not_run(status: i32) -> bool {
+    status & 0x7f == 0 && matches!(status >> 8 & 0xff, 126 | 127)
+}
+
+fn signal_name(number: i32) -> String {
+    const NAMES: [(i32, &str); 12] = [
+        (1, "SIGHUP"),
+        (2, "SIGINT"),
+        (3, "SIGQUIT"),
+        (4, "SIGILL"),
+        (6, "SIGABRT"),
+        (7, "SIGBUS"),
+        (8, "SIGFPE"),
+        (9, "SIGKILL"),
+        (11, "SIGSEGV"),
+        (13, "SIGPIPE"),
+        (14, "SIGALRM"),
+        (15, "SIGTERM"),
+    ];
+    let name = NAMES.iter().find(|(other, _)| *other == number);
+    name.map_or_else(|| format!("signal {number}"), |(_, name)| format!("signal {number} ({name})"))
+}
+
+/// The last line that is not blank, so far as a log line has room for it.
+fn last_line(output: &[u8]) -> Option<String> {
+    let line = output.split(|byte| *byte == b'\n').rev().find(|line| !line.trim_ascii().is_empty())?.trim_ascii();
+    let text = String::from_utf8_lossy(line);
+    let cut: String = text.chars().take(LONGEST_LINE).flat_map(shown).collect();
+    Some(if text.chars().nth(LONGEST_LINE).is_some() { cut + "..." } else { cut })
+}
+
+/// A character as it may stand in a log line.
+fn shown(character: char) -> impl Iterator<Item = char> {
+    let plain = (!character.is_control()).then_some(character);
+    plain.into_iter().chain(character.escape_default().filter(move |_| plain.is_none()))
 }
 
 fn operation_word(operation: Operation) -> &'static str {
@@ -225,7 +298,7 @@ mod tests {
     }
 
     fn ended(status: i32, output: &[u8]) -> ShellResult {
-        ShellResult { status: Some(status), output: output.to_vec(), problem: None }
+        ShellResult { status: Some(status), output: output.to_vec(), complaints: Vec::new(), problem: None }
     }
 
     /// One value got from what a program printed, or the log line.
@@ -302,29 +375,55 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_program_is_logged_with_its_raw_status_and_its_output() {
+    fn the_log_says_how_a_program_failed() {
         let get = call(Operation::Get, &[("power", Kind::Integer, None)]);
         let failed = |call: &ProgramCall, ended: &ShellResult| {
             let outcome = outcome(call, &command_line(call).unwrap(), ended);
             assert_eq!(outcome.result, Err(ProgramFailure));
             outcome.log
         };
+        let how = |status: Option<i32>, output: &str, complaints: &str| {
+            let problem = status.is_none().then(|| "ended after 30 seconds without finishing".to_owned());
+            let ended = ShellResult { status, output: output.into(), complaints: complaints.into(), problem };
+            let text = failed(&get, &ended).unwrap();
+            text.strip_prefix("extcmd read command (./control 0x20 get power) failed: ").expect(&text).to_owned()
+        };
+        assert_eq!(how(Some(0x300), "power:1\nmore\n", ""), "exit status 3: more");
+        assert_eq!(how(Some(0x100), "power:1\n", "trying\nno such pin \n\n"), "exit status 1: no such pin");
+        assert_eq!(how(Some(0xff00), "", " \n"), "exit status 255");
+        assert_eq!(how(Some(0x7f00), "", ""), "exit status 127: not found");
         assert_eq!(
-            failed(&get, &ended(0x300, b"power:1\nmore\n")).unwrap(),
-            "extcmd read command (./control 0x20 get power) failed: 300: power:1\nmore"
+            how(Some(0x7f00), "", "sh: 1: ./control: not found\n"),
+            "exit status 127: not found: sh: 1: ./control: not found"
         );
+        assert_eq!(how(Some(0x7e00), "", ""), "exit status 126: cannot be run");
+        assert_eq!(how(Some(9), "", ""), "ended by signal 9 (SIGKILL)");
+        assert_eq!(how(Some(0x80 | 11), "", ""), "ended by signal 11 (SIGSEGV)");
+        assert_eq!(how(Some(40), "", ""), "ended by signal 40");
+        assert_eq!(how(Some(137 << 8), "", "Killed\n"), "exit status 137: ended by signal 9 (SIGKILL): Killed");
+        assert_eq!(how(None, "begun\n", ""), "ended after 30 seconds without finishing: begun");
+        // A line is no longer than it is useful, and does not move anybody's cursor.
+        assert_eq!(how(Some(0x100), "", "a\x1b[2Jb\r\n"), "exit status 1: a\\u{1b}[2Jb");
+        let long = how(Some(0x100), "", &"x".repeat(4096));
+        assert_eq!(long.len(), "exit status 1: ".len() + LONGEST_LINE + "...".len());
         let set = set("power", Kind::Integer, Value::Integer(0));
         assert_eq!(
             failed(&set, &ended(0x7f00, b"")).unwrap(),
-            r#"extcmd write command (./control 0x20 set power "0") failed: 7f00:"#
+            r#"extcmd write command (./control 0x20 set power "0") failed: exit status 127: not found"#
         );
         let check = call(Operation::Check, &[("ip_addr_src", Kind::AddressSource, Some(Value::AddressSource(2)))]);
-        assert_eq!(failed(&check, &ended(0x100, b"no")), None);
-        let stuck = ShellResult { status: None, output: vec![], problem: Some("ended after 30 s".to_owned()) };
-        assert_eq!(
-            failed(&get, &stuck).unwrap(),
-            "extcmd read command (./control 0x20 get power) failed: ended after 30 s"
-        );
+        assert_eq!(failed(&check, &ended(0x100, b"no")), None, "a refusal");
+        assert!(failed(&check, &ended(0x7f00, b"")).is_some(), "no refusal");
+    }
+
+    #[test]
+    fn what_a_program_that_went_well_writes_to_standard_error_is_a_remark() {
+        let mut ended = ended(0, b"power:1\n");
+        assert_eq!(remark("LINE", &ended), None);
+        ended.complaints = b"one\npin 3 is slow\n".to_vec();
+        assert_eq!(remark("LINE", &ended).as_deref(), Some("(LINE) wrote: pin 3 is slow"));
+        ended.status = Some(0x100);
+        assert_eq!(remark("LINE", &ended), None, "it is in the line about the failure");
     }
 
     #[test]

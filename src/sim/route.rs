@@ -191,7 +191,7 @@ impl Simulator {
                         let waiter = Waiter::Command { execution, then, aftermath };
                         return self.wait_for_program(execution.mc, call, line, waiter, out);
                     }
-                    Err(outcome) => JobResult::Program(log_failure(outcome, out)),
+                    Err(outcome) => JobResult::Program(self.judged(now, execution.mc, outcome, out)),
                 },
             };
             (outcome, reply) = self.resume(now, execution, then, result);
@@ -215,10 +215,15 @@ impl Simulator {
     /// A program ended: everybody who waits for it goes on, and the next one is started.
     fn program_ended(&mut self, now: Moment, mc: u8, entry: lanes::Entry, result: HostResult, out: &mut Effects) {
         let outcome = match result {
-            HostResult::Shell(ended) => program::outcome(&entry.call, &entry.line, &ended),
+            HostResult::Shell(ended) => {
+                if let Some(text) = program::remark(&entry.line, &ended) {
+                    self.complain(now, mc, LogLevel::Warning, text, out);
+                }
+                program::outcome(&entry.call, &entry.line, &ended)
+            }
             other => program::Outcome::failed(format!("the runtime answered {other:?}")),
         };
-        let result = log_failure(outcome, out);
+        let result = self.judged(now, mc, outcome, out);
         for waiter in entry.waiters {
             let result = JobResult::Program(result.clone());
             match waiter {
@@ -233,6 +238,33 @@ impl Simulator {
             }
         }
         self.start_program(mc, out);
+    }
+
+    /// Logs a failure and gives the result.
+    fn judged(&mut self, now: Moment, mc: u8, outcome: program::Outcome, out: &mut Effects) -> ProgramResult {
+        if let Some(text) = outcome.log {
+            self.complain(now, mc, LogLevel::Error, text, out);
+        }
+        outcome.result
+    }
+
+    /// Logs something about a program of `mc`, unless there was too much of that already: whoever
+    /// may ask for a program's work can have it fail as often as he likes.
+    fn complain(&mut self, now: Moment, mc: u8, level: LogLevel, text: String, out: &mut Effects) {
+        let complaints = self.complaints.entry(mc).or_default();
+        if let Some(text) = complaints.permit(now, text) {
+            out.list.push(Effect::Log { level, text });
+        }
+    }
+
+    /// Says how many lines about programs were left out, when that is due.
+    pub(super) fn summarise_complaints(&mut self, now: Moment, out: &mut Effects) {
+        for (mc, complaints) in &mut self.complaints {
+            if let Some(count) = complaints.summary(now) {
+                let text = format!("{count} more lines about programs of MC {mc:#04x} were left out");
+                out.list.push(Effect::Log { level: LogLevel::Warning, text });
+            }
+        }
     }
 
     /// A session is gone: what it asked for and has not begun does not begin.
@@ -311,7 +343,10 @@ impl Simulator {
                     }
                     Job::Program(call) => match program::command_line(&call) {
                         Ok(line) => self.wait_for_program(mc, call, line, Waiter::Background(then), out),
-                        Err(outcome) => then(&mut self.machine, now, JobResult::Program(log_failure(outcome, out))),
+                        Err(outcome) => {
+                            let result = self.judged(now, mc, outcome, out);
+                            then(&mut self.machine, now, JobResult::Program(result));
+                        }
                     },
                 }
             }
@@ -400,11 +435,4 @@ fn file_result(result: HostResult) -> JobResult {
         HostResult::File(result) => result,
         other => FileResult::Read(Err(format!("the runtime answered {other:?}"))),
     })
-}
-
-fn log_failure(outcome: program::Outcome, out: &mut Effects) -> ProgramResult {
-    if let Some(text) = outcome.log {
-        out.list.push(Effect::Log { level: LogLevel::Error, text });
-    }
-    outcome.result
 }

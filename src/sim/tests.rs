@@ -157,7 +157,7 @@ impl Rig {
     }
 
     fn shell(&mut self, job: JobId, status: i32, output: &str) {
-        let ended = ShellResult { status: Some(status), output: output.into(), problem: None };
+        let ended = ShellResult { status: Some(status), output: output.into(), complaints: Vec::new(), problem: None };
         self.call(|sim, now, out| sim.job_done(now, job, HostResult::Shell(ended), out));
     }
 
@@ -378,7 +378,7 @@ fn a_failing_script_is_answered_and_logged() {
     let answer = rig.sent_messages(&mut client).remove(0);
     assert_eq!(Message::parse(&answer).unwrap().data, [0xff]);
     assert!(
-        rig.logs().contains(&"extcmd read command (./control 0x20 get power) failed: 100: no such board"),
+        rig.logs().contains(&"extcmd read command (./control 0x20 get power) failed: exit status 1: no such board"),
         "{:?}",
         rig.logs()
     );

@@ -158,7 +158,7 @@ impl System for Fake {
         self.note("vm started");
     }
 
-    fn process_exited(&mut self, _: Moment, _: u8, out: &mut Effects) {
+    fn process_exited(&mut self, _: Moment, _: u8, _: Option<i32>, out: &mut Effects) {
         self.note("vm exited");
         out.list.push(Effect::Exit(7));
     }

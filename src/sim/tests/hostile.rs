@@ -253,7 +253,12 @@ fn end_jobs(rig: &mut Rig, dice: &mut Dice) {
             HostJob::Shell { .. } => {
                 let mut output = b"power:1\nboot:pxe\nip_addr:1.2.3.4\nsubnet_mask:255.0.0.0\n".to_vec();
                 output.truncate(dice.below(output.len() + 1));
-                HostResult::Shell(ShellResult { status: Some(i32::from(!good)), output, problem: None })
+                HostResult::Shell(ShellResult {
+                    status: Some(i32::from(!good)),
+                    output,
+                    complaints: Vec::new(),
+                    problem: None,
+                })
             }
         };
         rig.call(|sim, now, out| sim.job_done(now, job, result, out));

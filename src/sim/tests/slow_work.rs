@@ -277,3 +277,53 @@ fn a_flood_of_changes_is_refused_before_it_changes_anything() {
     let info = ops.ask(&mut rig, 0x0a, 0x40, &[]);
     assert_eq!(info[2..4], [32, 0], "entries");
 }
+
+#[test]
+fn a_program_that_always_fails_does_not_fill_the_log() {
+    let mut rig = board();
+    let mut monitor = session_of(&mut rig, "monitor");
+    for round in 0..1000u16 {
+        let [low, high] = round.to_le_bytes();
+        assert_eq!(send(&mut rig, &mut monitor, 0, 1, &[low, high]), None);
+        let (job, _) = running(&mut rig).expect("a program");
+        rig.shell(job, 0x7f00, "");
+    }
+    let failures = |rig: &Rig| rig.logs().iter().filter(|text| text.contains("exit status 127: not found")).count();
+    let written = failures(&rig);
+    assert!((1..=30).contains(&written), "{written} lines");
+    rig.wait(20);
+    let summary = format!("{} more lines about programs of MC 0x20 were left out", 1000 - written);
+    assert!(rig.logs().contains(&summary.as_str()), "{:?}", rig.logs());
+}
+
+#[test]
+fn a_start_command_that_ends_is_logged_and_started_again_if_that_was_asked_for() {
+    let conf = BOARD.replace("chassis_control \"./control\"", "startcmd \"qemu\"");
+    let mut rig = Rig::new(&conf, EMU);
+    let mut admin = session_of(&mut rig, "ipmiusr");
+    let starts = |rig: &mut Rig| {
+        let (starts, others) = std::mem::take(&mut rig.effects)
+            .into_iter()
+            .partition::<Vec<_>, _>(|effect| matches!(effect, Effect::StartProcess { .. }));
+        rig.effects = others;
+        starts.len()
+    };
+    assert_eq!(send(&mut rig, &mut admin, 0, 2, &[1]), Some(0));
+    assert_eq!(starts(&mut rig), 1);
+    rig.call(|sim, now, out| sim.process_started(now, 0x20, out));
+    assert_eq!(send(&mut rig, &mut admin, 0, 8, &[5, 0x80, 4, 0, 0, 0]), Some(0));
+    assert_eq!(send(&mut rig, &mut admin, 0, 2, &[0]), Some(0));
+    assert_eq!(send(&mut rig, &mut admin, 0, 2, &[1]), Some(0));
+    assert_eq!(starts(&mut rig), 0, "it has not ended yet");
+    rig.wait(2);
+    assert!(rig.effects.contains(&Effect::SignalProcess { mc: 0x20, kill: false }));
+    rig.call(|sim, now, out| sim.process_exited(now, 0x20, Some(15), out));
+    assert_eq!(starts(&mut rig), 1);
+    assert_eq!(admin.ask(&mut rig, 0, 9, &[5, 0, 0])[3..5], [0, 4], "this boot took the flags");
+    rig.call(|sim, now, out| sim.process_started(now, 0x20, out));
+    rig.effects.clear();
+    rig.call(|sim, now, out| sim.process_exited(now, 0x20, Some(0x300), out));
+    assert_eq!(starts(&mut rig), 0);
+    let text = "The start command of MC 0x20 has ended: exit status 3";
+    assert!(rig.effects.contains(&Effect::Log { level: LogLevel::Warning, text: text.into() }), "{:?}", rig.logs());
+}
