@@ -198,6 +198,40 @@ fn a_job_of_continuous_integration_has_its_twenty_bmcs() {
     });
 }
 
+/// The page's blocks run as they stand, and show what stands behind them.
+#[test]
+fn the_page_runs_as_pasted_and_shows_what_it_says() {
+    namespace::alone("the_page_runs_as_pasted_and_shows_what_it_says", || {
+        let page = fs::read_to_string(project("examples/README.md")).expect("the page");
+        let bench = Bench::new();
+        for folder in ["examples/minimal", "examples/ci", "compat/nanokvm", "compat/qemu"] {
+            bench.copy_tree(folder, folder);
+        }
+        let program = bench.path("target/release/ipmi_sim");
+        fs::create_dir_all(program.parent().expect("its folder")).expect("a folder");
+        std::os::unix::fs::symlink(Subject::under_test().program(), program).expect("a link");
+        let mut sections = 0;
+        for section in page.split("\n## ").skip(1) {
+            let blocks = |kind: &str| {
+                let start = format!("```{kind}\n");
+                let parts = section.split(&start).skip(1);
+                parts.map(|rest| rest.split("```").next().expect("its end")).collect::<String>()
+            };
+            let (commands, seen) = (blocks("sh"), blocks("text"));
+            assert!(!seen.is_empty(), "nothing to see in {section}");
+            let mut shell = Command::new("sh");
+            // What is started here and not ended would keep the output open.
+            shell.args(["-c", &commands]).current_dir(bench.folder()).env("TMPDIR", bench.folder());
+            let ran = Ran::run(&mut shell, "dash", Duration::from_secs(60));
+            for line in seen.lines() {
+                ran.assert_says(line);
+            }
+            sections += 1;
+        }
+        assert_eq!(sections, 4);
+    });
+}
+
 /// A new example has to come here too.
 #[test]
 fn every_example_is_tested() {
