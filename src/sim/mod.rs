@@ -101,6 +101,7 @@ pub struct Simulator {
     saving: HashMap<StateFile, Option<JobId>>,
     /// State files that could not be written and are tried again.
     unwritten: saves::Unwritten,
+    save_faults: BTreeMap<StateFile, saves::Faults>,
     next_job: u64,
     /// GUIDs were made that are not in their file yet.
     new_guids: bool,
@@ -141,6 +142,7 @@ impl Simulator {
             complaints: Default::default(),
             saving: HashMap::new(),
             unwritten: Default::default(),
+            save_faults: BTreeMap::new(),
             next_job: 0,
             new_guids: false,
             debug: trace::Debug::default(),

@@ -2,8 +2,9 @@
 //! becomes of those that cannot be written.
 //!
 //! A client's change that cannot be kept is answered FFh and taken back, so that the memory
-//! shows what a restart would. What did not come from a client stays, and its file is tried
-//! again until the disk takes it.
+//! shows what a restart would: FFh means not done. What stands in the file and may only not survive a
+//! loss of power is done, and told as a trouble in the log. What did not come from a client stays.
+//! Whatever is not safe on the disk is tried again until it is.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::route::Pending;
 use super::{Persistence, Simulator};
 use crate::bmc::{LogLevel, StateFile};
 use crate::ipmi::Moment;
+use crate::lan::LogLimit;
 
 /// How long after a failure the file is tried again, the first time; then twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -32,6 +34,14 @@ pub(super) enum Attempt {
 /// off.
 #[derive(Debug, Default)]
 pub(super) struct Unwritten(BTreeMap<StateFile, (Moment, Duration)>);
+
+/// What is told of the troubles of one state file.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    limit: LogLimit,
+    /// Of a trouble that is not over.
+    told: bool,
+}
 
 impl Unwritten {
     pub(super) fn deadline(&self) -> Option<Moment> {
@@ -98,14 +108,17 @@ impl Simulator {
         match &failure {
             None => {
                 self.machine.unsaved.written(file);
-                if self.unwritten.0.remove(&file).is_some() {
+                if self.unwritten.0.remove(&file).is_some()
+                    && std::mem::take(&mut self.save_faults.entry(file).or_default().told)
+                {
                     let text = format!("{} is written again", self.file_name(file));
                     out.list.push(Effect::Log { level: LogLevel::Info, text });
                 }
             }
             Some(SaveFailure { reason, content }) => {
-                if attempt == Attempt::Change {
-                    out.list.push(Effect::Log { level: LogLevel::Error, text: complaint(file, reason) });
+                // Somebody waits for it.
+                if attempt == Attempt::Change || next.is_some() {
+                    self.complain(now, file, reason, *content, out);
                 }
                 self.unwritten.put_off(now, file, attempt);
                 match content {
@@ -124,10 +137,27 @@ impl Simulator {
             }
         }
         let without_owner = next.filter(|next| !self.begin_save(*next, file, Attempt::Change, out));
-        self.release(now, id, failure.is_some(), out);
+        let undone = failure.is_some_and(|failure| failure.content == Content::Old);
+        self.release(now, id, undone, out);
         if let Some(next) = without_owner {
             self.release(now, next, false, out);
         }
+    }
+
+    /// Says that a file could not be written: whoever makes changes by the thousand does not fill the
+    /// log by it.
+    fn complain(&mut self, now: Moment, file: StateFile, reason: &str, content: Content, out: &mut Effects) {
+        let faults = self.save_faults.entry(file).or_default();
+        let Some(held_back) = faults.limit.permit(now) else { return };
+        faults.told = true;
+        let mut text = complaint(file, reason);
+        if content == Content::New {
+            text.push_str("; the change is done, but a loss of power may undo it");
+        }
+        if held_back > 0 {
+            text.push_str(&format!(" ({held_back} such lines were left out before)"));
+        }
+        out.list.push(Effect::Log { level: LogLevel::Error, text });
     }
 
     /// Tries the files again that are due.

@@ -17,6 +17,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+
 use super::disk::{Disk, RealDisk};
 use super::format::Items;
 
@@ -191,16 +196,21 @@ impl StateDirectory {
             )));
         }
         let temporary = self.path.join(format!("{name}{TEMPORARY}"));
-        let replaced = self
-            .write_temporary(&temporary, content)
-            .and_then(|()| self.disk.rename(&temporary, &self.path.join(name)));
-        if let Err(error) = replaced {
-            // If even this fails, the next start removes it.
-            let _ = self.disk.remove(&temporary);
-            return Err(WriteError::Untouched(error));
+        // Whatever can be refused is asked for before the old file is gone.
+        let replaced = self.write_temporary(&temporary, content).and_then(|()| {
+            let folder = self.disk.open_folder(&self.path)?;
+            self.disk.rename(&temporary, &self.path.join(name))?;
+            Ok(folder)
+        });
+        match replaced {
+            // The rename itself is only durable once the folder is.
+            Ok(folder) => as_far_as_it_goes(self.disk.sync_folder(&folder)).map_err(WriteError::NotDurable),
+            Err(error) => {
+                // If even this fails, the next start removes it.
+                let _ = self.disk.remove(&temporary);
+                Err(WriteError::Untouched(error))
+            }
         }
-        // The rename itself is only durable once the folder is.
-        self.disk.sync_folder(&self.path).map_err(WriteError::NotDurable)
     }
 
     fn write_temporary(&self, temporary: &Path, content: &[u8]) -> io::Result<()> {
@@ -211,7 +221,7 @@ impl StateDirectory {
         }
         let mut file = self.disk.create(temporary)?;
         self.disk.write(&mut file, content)?;
-        self.disk.sync(&file)
+        as_far_as_it_goes(self.disk.sync(&file))
     }
 
     /// Reads one file of our own folder, sets it aside if it is no use.
@@ -292,6 +302,15 @@ impl StateDirectory {
     }
 }
 
+/// What came of syncing a file or a folder. Some file systems cannot (`fsync(2)`: EINVAL): there,
+/// nothing is safer than it is already.
+pub fn as_far_as_it_goes(synced: io::Result<()>) -> io::Result<()> {
+    let cannot = |error: &io::Error| {
+        matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EINVAL | Errno::ENOTSUP | Errno::ENOSYS))
+    };
+    synced.or_else(|error| if cannot(&error) { Ok(()) } else { Err(error) })
+}
+
 /// The operating system's words for an error, as C's `strerror` gives them.
 pub fn message(error: &io::Error) -> String {
     let text = error.to_string();
@@ -332,17 +351,19 @@ fn is_channel(text: &str) -> bool {
 
 /// The names in a folder that are state files, or unfinished ones.
 fn known_names(folder: &Path, notes: &mut Vec<String>) -> Vec<String> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            notes.push(format!("{}: {}; no state is read", folder.display(), message(&error)));
+    // Not `fs::read_dir`, which ends the program when the folder cannot be closed.
+    let entries = Dir::open(folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+    let listed = entries.and_then(|mut entries| {
+        entries.iter().map(|entry| Ok(entry?.file_name().to_str().unwrap_or_default().to_owned())).collect()
+    });
+    let mut names: Vec<String> = match listed {
+        Ok(names) => names,
+        Err(errno) => {
+            notes.push(format!("{}: {}; no state is read", folder.display(), errno.desc()));
             return Vec::new();
         }
     };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| is_state_file(name.strip_suffix(TEMPORARY).unwrap_or(name)))
-        .collect();
+    names.retain(|name| is_state_file(name.strip_suffix(TEMPORARY).unwrap_or(name)));
     names.sort_unstable();
     names
 }
@@ -691,6 +712,39 @@ mod tests {
         assert_eq!(place.names(), ["sel.20", "sel.20.damaged", "users.mc20"]);
     }
 
+    /// A disk that cannot sync, as some file systems cannot, or that fails to.
+    #[derive(Debug)]
+    struct Unsynced(Errno);
+
+    impl Disk for Unsynced {
+        fn sync(&self, _: &File) -> io::Result<()> {
+            match self.0 {
+                Errno::EIO => Ok(()),
+                errno => Err(errno.into()),
+            }
+        }
+
+        fn sync_folder(&self, _: &File) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_file_system_that_cannot_sync_takes_changes_as_well() {
+        for (errno, durable) in
+            [(Errno::EINVAL, true), (Errno::ENOTSUP, true), (Errno::ENOSYS, true), (Errno::EIO, false)]
+        {
+            let mut place = place();
+            place.directory = place.directory.on(Arc::new(Unsynced(errno)));
+            match place.directory.write("sel.20", b"1:d:new\n") {
+                Ok(()) => assert!(durable, "{errno}"),
+                Err(WriteError::NotDurable(_)) => assert!(!durable, "{errno}"),
+                Err(error) => panic!("{errno}: {error}"),
+            }
+            assert_eq!(place.content("sel.20"), b"1:d:new\n");
+        }
+    }
+
     /// Every operation fails once, and then with everything behind it: there is always one whole
     /// file, the error says which, and the next write succeeds.
     #[test]
@@ -706,7 +760,7 @@ mod tests {
                 disk.fail(failing, if lasting { usize::MAX } else { failing });
                 let written = place.directory.write("sel.20", b"1:d:new\n");
                 if disk.done() <= failing {
-                    assert!(written.is_ok() && failing == 6, "all of its six operations failed in turn");
+                    assert!(written.is_ok() && failing == 7, "all of its seven operations failed in turn");
                     break;
                 }
                 disk.heal();

@@ -40,9 +40,14 @@ pub trait Disk: Debug + Send + Sync {
         fs::rename(from, to)
     }
 
+    /// Opens a folder for [`sync_folder`](Self::sync_folder).
+    fn open_folder(&self, path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
     /// Waits until the names in a folder are on the disk.
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+    fn sync_folder(&self, folder: &File) -> io::Result<()> {
+        folder.sync_all()
     }
 }
 
@@ -127,9 +132,14 @@ pub(crate) mod faulty {
             RealDisk.rename(from, to)
         }
 
-        fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        fn open_folder(&self, path: &Path) -> io::Result<File> {
+            self.step(nix::errno::Errno::EMFILE)?;
+            RealDisk.open_folder(path)
+        }
+
+        fn sync_folder(&self, folder: &File) -> io::Result<()> {
             self.step(nix::errno::Errno::EIO)?;
-            RealDisk.sync_folder(path)
+            RealDisk.sync_folder(folder)
         }
     }
 }

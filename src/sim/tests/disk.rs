@@ -136,11 +136,17 @@ fn a_change_the_disk_does_not_take_is_an_error_and_is_taken_back() {
                 machine.disk.fail(tried, if lasting { usize::MAX } else { tried });
                 let code = machine.code(*change);
                 if machine.disk.done() <= tried {
-                    assert_eq!((code, tried), (0, 6), "{what}: its six steps failed in turn");
+                    assert_eq!((code, tried), (0, 7), "{what}: its seven steps failed in turn");
                     assert_eq!(machine.on_disk(file), Some(machine.in_memory(file)));
                     break;
                 }
-                assert_eq!(code, 0xff, "{what}, step {tried}");
+                // The last step makes it safe; it is done by then.
+                let done = tried == 6;
+                assert_eq!(code, if done { 0 } else { 0xff }, "{what}, step {tried}");
+                assert_eq!(
+                    machine.rig.logs().iter().filter(|text| text.contains("the change is done")).count(),
+                    usize::from(done)
+                );
                 let shown = machine.rig.sim.state_file(file).is_some().then(|| machine.in_memory(file));
                 match machine.on_disk(file) {
                     // What is there is what a restart shows.
@@ -183,6 +189,28 @@ fn changes_behind_one_that_fails_are_taken_back_with_it() {
     let codes: Vec<_> = answers.iter().map(|answer| Message::parse(answer).unwrap().data[0]).collect();
     assert_eq!(codes, [0xff, 0xff]);
     assert_eq!(machine.in_memory(StateFile::Users(0x20)), before);
+}
+
+/// Whoever makes changes by the thousand while the disk is full fills no log.
+#[test]
+fn complaints_about_a_full_disk_are_limited_and_counted() {
+    let mut machine = Machine::new();
+    machine.disk.fail(0, usize::MAX);
+    let mut told = Vec::new();
+    for _ in 0..200 {
+        assert_eq!(machine.code((0x0a, 0x44, &[0; 16])), 0xff);
+        told.extend(machine.rig.logs().iter().map(|text| (*text).to_owned()));
+        machine.rig.effects.clear();
+    }
+    told.retain(|text| text.starts_with("Unable to write persistent SELs"));
+    assert_eq!(told.len(), 20);
+    machine.rig.wait(1);
+    assert_eq!(machine.code((0x0a, 0x44, &[0; 16])), 0xff);
+    let told = machine.rig.logs().join("\n");
+    assert!(told.contains("(180 such lines were left out before)"), "{told}");
+    // Another file has lines of its own.
+    assert_eq!(machine.code((6, 0x43, &[0x91, 3, 4])), 0xff);
+    assert!(machine.rig.logs().iter().any(|text| text.starts_with("Unable to write persistent users")));
 }
 
 /// An event is a fact: it stays in the log, and reaches the disk when that takes it.
