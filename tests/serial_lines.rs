@@ -8,13 +8,15 @@ mod support;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 use support::bench::free_port;
 use support::config::small_lan_conf;
 use support::process::eventually;
 use support::vm_host::checksum;
-use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
+use support::{Bench, Ipmitool, Simulator, Stdin, Subject, namespace};
 
 /// Far more than anything takes.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -566,7 +568,8 @@ fn several_lines_of_one_controller() {
     assert_eq!(receive(second, 0), [0; 0]);
 }
 
-/// One peer at a time: a second one is closed at once, and the next is welcome.
+/// One peer at a time: a second one is closed (here, once the first had time to show that it is
+/// there), and the next is welcome.
 #[test]
 fn a_second_connection_is_closed() {
     for subject in [Subject::Original, Subject::under_test()] {
@@ -574,15 +577,52 @@ fn a_second_connection_is_closed() {
         for _ in 0..3 {
             let mut first = line.connect();
             assert_eq!(receive(&mut first, 5), hex(GREETING));
-            let mut second = line.connect();
-            second.set_read_timeout(Some(LIMIT)).expect("a time limit");
-            assert!(matches!(second.read(&mut [0; 16]), Ok(0) | Err(_)), "{subject:?}");
-            first.write_all(&Notation::Vm.sent("{01 18 ee}")).expect("the line is read");
-            assert_eq!(receive(&mut first, 6), Notation::Vm.sent("{01 1c ee c1}"), "{subject:?}");
+            for _ in 0..2 {
+                first.write_all(&Notation::Vm.sent("{01 18 ee}")).expect("the line is read");
+                assert_eq!(receive(&mut first, 6), Notation::Vm.sent("{01 1c ee c1}"), "{subject:?}");
+                let mut second = line.connect();
+                second.set_read_timeout(Some(LIMIT)).expect("a time limit");
+                match second.read(&mut [0; 16]) {
+                    Ok(0) => {}
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{subject:?}"),
+                    Ok(_) => panic!("{subject:?}: it is served"),
+                }
+            }
             let _ = first.shutdown(Shutdown::Write);
             receive_until_end(&mut first);
         }
     }
+}
+
+/// A machine whose network fails leaves without a word. When it comes back, from elsewhere, its place
+/// is free within seconds, whether something was under way to it or not.
+#[test]
+fn a_peer_that_vanished_makes_room() {
+    namespace::alone("a_peer_that_vanished_makes_room", || {
+        for under_way in [false, true] {
+            let elsewhere = ["address", "add", "192.0.2.7/32", "dev", "lo"];
+            namespace::run("ip", &elsewhere, "iproute2");
+            let line = Line::start(Subject::Ours, "15", "codec VM");
+            let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket");
+            let there = [SockaddrIn::new(192, 0, 2, 7, 0), SockaddrIn::new(127, 0, 0, 1, line.port)];
+            bind(socket.as_raw_fd(), &there[0]).expect("an address of its own");
+            connect(socket.as_raw_fd(), &there[1]).expect("a connection");
+            let mut first = TcpStream::from(socket);
+            assert_eq!(receive(&mut first, 5), hex(GREETING));
+            first.write_all(&Notation::Vm.sent("{01 18 ee}")).expect("the line is read");
+            assert_eq!(receive(&mut first, 6), Notation::Vm.sent("{01 1c ee c1}"));
+            if under_way {
+                // The answer will find nobody.
+                first.write_all(&Notation::Vm.sent("{01 18 ee}")).expect("the line is read");
+            }
+            namespace::run("ip", &["address", "del", "192.0.2.7/32", "dev", "lo"], "iproute2");
+            let began = Instant::now();
+            let mut next = line.connect();
+            assert_eq!(receive(&mut next, 5), hex(GREETING), "after {:?}", began.elapsed());
+            next.write_all(&Notation::Vm.sent("{01 18 ee}")).expect("the line is read");
+            assert_eq!(receive(&mut next, 6), Notation::Vm.sent("{01 1c ee c1}"));
+        }
+    });
 }
 
 /// Whatever a peer sends, the next one finds a line that works, and the BMC goes on.

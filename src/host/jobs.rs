@@ -15,12 +15,12 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use super::{HostEvent, HostEvents, report, shell};
+use super::{HostEvent, HostEvents, report, shell, workers};
 use crate::bmc::external::{FileJob, FileResult};
 use crate::config::text::os_string;
 use crate::sim::{Content, HostJob, HostResult, JobId, SaveFailure};
 use crate::store::WriteError;
-use crate::store::directory::message;
+use crate::store::directory::{as_far_as_it_goes, message};
 
 /// Replaces a state file durably: name and content.
 pub type StateWriter = Arc<dyn Fn(&str, &[u8]) -> Result<(), WriteError> + Send + Sync>;
@@ -132,7 +132,8 @@ async fn run_file(work: FileJob) -> FileResult {
 }
 
 async fn save(write: impl FnOnce() -> Result<(), WriteError> + Send + 'static) -> Result<(), SaveFailure> {
-    let written = blocking(move || Ok(write())).await.unwrap_or_else(|error| Err(WriteError::Untouched(error)));
+    let written =
+        done(workers::STATE.run(move || Ok(write())).await).unwrap_or_else(|error| Err(WriteError::Untouched(error)));
     written.map_err(|error| {
         let content = match error {
             WriteError::Untouched(_) => Content::Old,
@@ -143,7 +144,11 @@ async fn save(write: impl FnOnce() -> Result<(), WriteError> + Send + 'static) -
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::Error::other("the file could not be handled")))
+    done(workers::FILES.run(work).await)
+}
+
+fn done<T>(result: Option<io::Result<T>>) -> io::Result<T> {
+    result.unwrap_or_else(|| Err(io::Error::other("the file could not be handled")))
 }
 
 /// Reads at most `length` bytes at `offset`, fewer at the end of the file. A named pipe
@@ -171,17 +176,43 @@ fn read_file(path: &str, offset: u64, length: usize) -> io::Result<Vec<u8>> {
 }
 
 fn write_file(path: &str, offset: u64, data: &[u8]) -> io::Result<usize> {
-    let mut file: File = OpenOptions::new().write(true).open(os_string(path))?;
-    if offset == 0 {
-        file.write_all(data)?;
-    } else {
-        file.write_all_at(data, offset)?;
+    let path = os_string(path);
+    if !std::fs::metadata(&path)?.is_file() {
+        // A pipe nobody reads is not waited for; there is nothing to keep.
+        let mut file = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
+        if offset == 0 {
+            file.write_all(data)?;
+        } else {
+            file.write_all_at(data, offset)?;
+        }
+        return Ok(data.len());
     }
-    // What is acknowledged survives a loss of power; pipes and the like have nothing to keep.
-    if file.metadata()?.is_file() {
-        file.sync_data()?;
+    // One that cannot be read cannot be put back either.
+    let open = |read| OpenOptions::new().read(read).write(true).open(&path);
+    let file = open(true).or_else(|_| open(false))?;
+    let length = file.metadata()?.len();
+    let before = read_back(&file, offset, data.len()).unwrap_or_default();
+    // What is acknowledged survives a loss of power.
+    let written = file.write_all_at(data, offset).and_then(|()| as_far_as_it_goes(file.sync_data()));
+    if written.is_err() {
+        // Whoever is told that nothing was written must not find a part of it.
+        let _ = file.write_all_at(&before, offset).and_then(|()| file.set_len(length)).and_then(|()| file.sync_data());
     }
-    Ok(data.len())
+    written.map(|()| data.len())
+}
+
+/// What stands at `offset`, as far as the file goes.
+fn read_back(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let mut count = 0;
+    while let Some(rest @ [_, ..]) = bytes.get_mut(count..) {
+        match file.read_at(rest, offset.saturating_add(count as u64))? {
+            0 => break,
+            more => count += more,
+        }
+    }
+    bytes.truncate(count);
+    Ok(bytes)
 }
 
 /// Writes a new file beside the old one and gives it its name when it is safe on the disk. A link
@@ -203,10 +234,11 @@ fn replace_file(path: &str, content: &[u8]) -> io::Result<usize> {
             file.set_permissions(old.permissions())?;
         }
         file.write_all(content)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &path)?;
+        as_far_as_it_goes(file.sync_all())?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        let folder = File::open(folder.unwrap_or(Path::new(".")))?;
+        std::fs::rename(&temporary, &path)?;
+        as_far_as_it_goes(folder.sync_all())
     });
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
@@ -320,6 +352,22 @@ mod tests {
         assert_eq!(next(&mut queue).await, (4, HostResult::File(FileResult::Read(Ok(b"01X".to_vec())))));
         assert_eq!(next(&mut queue).await, (5, HostResult::File(FileResult::Read(Ok(Vec::new())))));
         assert_eq!(std::fs::read(&path).unwrap(), b"01XY456789");
+    }
+
+    #[test]
+    fn what_could_not_be_written_whole_is_put_back() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("fru");
+        let name = path.to_str().unwrap();
+        std::fs::write(&path, "0123456789").unwrap();
+        // No file reaches so far: refused after nothing, or a part, was written.
+        assert!(write_file(name, u64::MAX >> 1, b"xy").is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"0123456789");
+        assert_eq!(write_file(name, 8, b"abcd").unwrap(), 4);
+        assert_eq!(std::fs::read(&path).unwrap(), b"01234567abcd");
+        let pipe = place.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(write_file(pipe.to_str().unwrap(), 0, b"x").is_err(), "nobody reads it");
     }
 
     #[tokio::test]

@@ -12,9 +12,11 @@ pub mod names;
 pub mod serial_peer;
 pub mod shell;
 pub mod sol_port;
+pub mod tcp;
 pub mod tty;
 pub mod vm;
 pub mod watch;
+pub mod workers;
 
 use tokio::sync::mpsc;
 

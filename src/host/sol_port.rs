@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,7 +21,7 @@ use super::duplex::{Reading, Step, step};
 use super::lock_file::{Held, LOCK_DIRECTORY};
 use super::names::{self, Transport};
 use super::tty::{FlowControl, Tty};
-use super::{HostEvent, HostEvents, report};
+use super::{HostEvent, HostEvents, report, tcp, workers};
 use crate::bmc::LogLevel;
 use crate::config::model::SolTarget;
 use crate::sol::LineEvent;
@@ -242,9 +243,28 @@ impl Port {
 
 async fn connect(host: &str, service: &str) -> io::Result<Stream> {
     let port = names::service(service, Transport::Tcp).map_err(io::Error::other)?;
-    let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
-    Ok(Stream::Tcp(stream))
+    let mut trouble = io::Error::new(io::ErrorKind::NotFound, format!("host {host} has no address"));
+    for address in addresses(host, port).await? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                tcp::notice_a_peer_that_vanishes(&stream);
+                return Ok(Stream::Tcp(stream));
+            }
+            Err(error) => trouble = error,
+        }
+    }
+    Err(trouble)
+}
+
+/// Every address of a host. Looking a name up may take its time.
+async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let host = host.to_owned();
+    let found = workers::NAMES.run(move || (host.as_str(), port).to_socket_addrs().map(Iterator::collect)).await;
+    found.unwrap_or_else(|| Err(io::Error::other("the name could not be looked up")))
 }
 
 /// An open port.

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_serial::SerialPort;
 
 use super::lock_file::{self, Held, LockError, LockFile};
+use super::workers;
 use crate::config::text::os_string;
 use crate::sol::LineEvent;
 use crate::store::directory::message;
@@ -200,7 +201,7 @@ impl Tty {
     /// so it is done aside.
     pub fn send_break(&self) {
         if let Ok(device) = self.device.get_ref().try_clone() {
-            tokio::task::spawn_blocking(move || tcsendbreak(device, 0));
+            drop(workers::FILES.run(move || tcsendbreak(device, 0)));
         }
     }
 }

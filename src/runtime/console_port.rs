@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::console::GREETING;
 use crate::host::duplex::{Reading, Step, step};
+use crate::host::tcp;
 use crate::sim::ConsoleId;
 
 /// The console on standard input and output.
@@ -124,6 +125,7 @@ pub fn serve(listener: TcpListener, events: mpsc::Sender<ConsoleEvent>) {
 
 async fn connection(id: ConsoleId, mut stream: TcpStream, events: mpsc::Sender<ConsoleEvent>) {
     let _ = stream.set_nodelay(true);
+    tcp::notice_a_peer_that_vanishes(&stream);
     let (writer, mut commands) = ConsoleWriter::new();
     let queued = writer.queued();
     let mut outgoing = VecDeque::from(GREETING.to_vec());
@@ -208,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_crowd_of_clients_is_turned_away_until_a_place_is_free() {
-        let listener = crate::host::serial_peer::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = crate::host::tcp::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
         serve(listener, events);

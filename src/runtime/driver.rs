@@ -55,7 +55,7 @@ use crate::host::lock_file::Held;
 use crate::host::sol_port::{self, SolCommand};
 use crate::host::tty::FlowControl;
 use crate::host::vm::{self, Vm};
-use crate::host::{self, HostEvent, HostEvents, serial_peer};
+use crate::host::{self, HostEvent, HostEvents, serial_peer, tcp};
 use crate::ipmi::Peer;
 use crate::sim::{ConsoleId, Effect, Effects, HostJob, IpmbId, JobId, LanId, SerialId};
 use crate::store::directory::message;
@@ -664,7 +664,7 @@ impl<S: System> Driver<S> {
         let peer = if connect {
             serial_peer::connect(serial, address, events)
         } else {
-            match serial_peer::listen(address) {
+            match tcp::listen(address) {
                 Ok(listener) => {
                     self.warn_of_an_open_port("serial port", address);
                     serial_peer::serve(serial, listener, events)

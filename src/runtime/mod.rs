@@ -12,6 +12,7 @@ pub mod demo;
 pub mod driver;
 pub mod dry_run;
 pub mod lan;
+pub mod limits;
 pub mod logging;
 pub mod options;
 pub mod pcap;

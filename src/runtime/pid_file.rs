@@ -9,7 +9,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use crate::store::directory::message;
 
@@ -22,7 +23,32 @@ const ATTEMPTS: u32 = 10;
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
-    lock: Flock<File>,
+    lock: Lock,
+}
+
+/// A file under a lock, or of a file system that knows none: then the process id alone decides.
+#[derive(Debug)]
+enum Lock {
+    Held(Flock<File>),
+    Unknown(File),
+}
+
+impl Lock {
+    /// `None`: another process has it.
+    fn take(file: File) -> Option<Self> {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Some(Self::Held(lock)),
+            Err((_, Errno::EWOULDBLOCK)) => None,
+            Err((file, _)) => Some(Self::Unknown(file)),
+        }
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            Self::Held(lock) => lock,
+            Self::Unknown(file) => file,
+        }
+    }
 }
 
 impl PidFile {
@@ -35,12 +61,12 @@ impl PidFile {
             |error: io::Error| format!("Unable to write the pid file {}: {}", path.display(), message(&error));
         for _ in 0..ATTEMPTS {
             // Kept until the new file stands in its place.
-            let old = match File::open(path) {
+            let old = match open(path) {
                 Ok(file) => Some(take_over(path, file)?),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
                 Err(error) => return Err(trouble(error)),
             };
-            if old.as_ref().is_some_and(|old| !stands_at(old, path)) {
+            if old.as_ref().is_some_and(|old| !stands_at(old.file(), path)) {
                 continue;
             }
             match Self::put(path, old.is_some()) {
@@ -63,7 +89,7 @@ impl PidFile {
         let _ = fs::remove_file(&beside);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&beside)?;
         let placed = writeln!(file, "{}", std::process::id()).and_then(|()| {
-            let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?;
+            let lock = Lock::take(file).ok_or(io::ErrorKind::AlreadyExists)?;
             if replace {
                 fs::rename(&beside, path)?
             } else {
@@ -81,14 +107,21 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         // Not somebody else's.
-        if stands_at(&self.lock, &self.path) {
+        if stands_at(self.lock.file(), &self.path) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
+/// Opens a file that is there. A pipe is not waited for, and nothing that is no file is put aside for
+/// another: it may be a device.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+}
+
 /// Takes the lock of a file that nobody needs any more.
-fn take_over(path: &Path, mut file: File) -> Result<Flock<File>, String> {
+fn take_over(path: &Path, mut file: File) -> Result<Lock, String> {
     let mut text = String::new();
     // What is no text is nobody's process id.
     let _ = (&mut file).take(32).read_to_string(&mut text);
@@ -97,7 +130,7 @@ fn take_over(path: &Path, mut file: File) -> Result<Flock<File>, String> {
         let who = pid.map_or("another process".into(), |pid| format!("process {pid}"));
         format!("ipmi_sim is already running as {who}, says {}", path.display())
     };
-    let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| running())?;
+    let lock = Lock::take(file).ok_or_else(running)?;
     // A file that a script wrote has no lock.
     match pid.filter(|pid| *pid != std::process::id() && is_a_simulator(*pid)) {
         Some(_) => Err(running()),
@@ -164,6 +197,21 @@ mod tests {
         fs::write(&path, "7\n").unwrap();
         drop(file);
         assert_eq!(fs::read_to_string(&path).unwrap(), "7\n");
+    }
+
+    #[test]
+    fn what_is_no_file_is_neither_waited_for_nor_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let pipe = root.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        for path in [&pipe, &link, root.path(), Path::new("/dev/null"), Path::new("/dev/tty0")] {
+            let text = PidFile::write(path).unwrap_err();
+            assert!(text.starts_with(&format!("Unable to write the pid file {}: ", path.display())), "{text}");
+        }
+        assert_eq!(names(root.path()).len(), 2);
+        assert!(fs::metadata("/dev/null").unwrap().rdev() != 0);
     }
 
     #[test]

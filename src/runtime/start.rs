@@ -24,13 +24,14 @@ use super::review::{self, Facts};
 use super::script::{Script, read_command_file};
 use super::service::{Environment, Service};
 use super::terminal::{Input, Streams};
-use super::{Ending, clock, configuration, demo, dry_run, logging, pcap, ping, starter};
+use super::{Ending, clock, configuration, demo, dry_run, limits, logging, pcap, ping, starter};
 use crate::config::model::{Address, Config};
 use crate::config::{Diagnostic, Severity, Span};
 use crate::host::jobs::{StateWriter, remove_leftover};
 use crate::ipmi::Random;
 use crate::sim::{Persistence, Simulator};
 use crate::store::directory::{StateDirectory, message};
+use crate::store::{FolderLock, LockError};
 
 /// The first line of standard output; the number has been the original's for ten years,
 /// and programs wait for it.
@@ -60,6 +61,7 @@ struct Stop(u8);
 
 /// Runs the program.
 pub fn run(options: &Options) -> Ending {
+    limits::bear_the_size_of_files();
     if let Some(directory) = &options.init {
         return match starter::write(directory) {
             Ok(text) => {
@@ -120,11 +122,11 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
             return Ok(Ending::Status(0));
         }
     }
+    let mut notes = limits::prepare().map_err(|text| stop(&text))?;
     // Before anything is touched that a running program may be using.
     let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose().map_err(|text| stop(&text))?;
     let capture = open_capture(options)?;
-    let mut notes = Vec::new();
-    let (persistence, files, directory) = open_state(options, places, &config.name, &mut notes)?;
+    let (persistence, files, directory, lock) = open_state(options, places, &config.name, &mut notes)?;
     remove_leftovers(&config, &mut notes);
     let state = directory
         .clone()
@@ -161,7 +163,6 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_io_events_per_tick(IO_EVENTS)
-        .max_blocking_threads(16)
         .build()
         .map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
     let system = Box::new(Simulator::new(config, files, persistence, random()?));
@@ -169,7 +170,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     // Helper programs that still run are left to finish: one of them may be holding a power
     // button.
     runtime.shutdown_timeout(Duration::from_millis(50));
-    drop(pid_file);
+    drop((lock, pid_file));
     Ok(ending)
 }
 
@@ -377,17 +378,26 @@ fn audience() -> Audience {
     }
 }
 
-type State = (Persistence, BTreeMap<String, Vec<u8>>, Option<StateDirectory>);
+type State = (Persistence, BTreeMap<String, Vec<u8>>, Option<StateDirectory>, Option<FolderLock>);
 
 fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<String>) -> Result<State, Stop> {
     if options.nopersist || options.demo {
-        return Ok((Persistence::Off, BTreeMap::new(), None));
+        return Ok((Persistence::Off, BTreeMap::new(), None, None));
     }
     let base = options.state_dir.clone().unwrap_or_else(|| places.state_base(name));
     let directory = StateDirectory::open(base, name).map_err(|error| stop(&error.to_string()))?;
+    // Before anything in it is touched.
+    let lock = match FolderLock::take(directory.path()) {
+        Ok(lock) => Some(lock),
+        Err(held @ LockError::Held { .. }) => return Err(stop(&format!("Unable to initialize persistence: {held}"))),
+        Err(unable) => {
+            notes.push(unable.to_string());
+            None
+        }
+    };
     let loaded = directory.load_all();
     notes.extend(loaded.notes);
-    Ok((Persistence::On, loaded.files, Some(directory)))
+    Ok((Persistence::On, loaded.files, Some(directory), lock))
 }
 
 /// Backups of console histories that were being written when the program ended.

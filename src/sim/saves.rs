@@ -118,7 +118,7 @@ impl Simulator {
             Some(SaveFailure { reason, content }) => {
                 // Somebody waits for it.
                 if attempt == Attempt::Change || next.is_some() {
-                    self.complain(now, file, reason, *content, out);
+                    self.tell_of_unsaved(now, file, reason, *content, out);
                 }
                 self.unwritten.put_off(now, file, attempt);
                 match content {
@@ -146,7 +146,7 @@ impl Simulator {
 
     /// Says that a file could not be written: whoever makes changes by the thousand does not fill the
     /// log by it.
-    fn complain(&mut self, now: Moment, file: StateFile, reason: &str, content: Content, out: &mut Effects) {
+    fn tell_of_unsaved(&mut self, now: Moment, file: StateFile, reason: &str, content: Content, out: &mut Effects) {
         let faults = self.save_faults.entry(file).or_default();
         let Some(held_back) = faults.limit.permit(now) else { return };
         faults.told = true;

@@ -1,13 +1,16 @@
 //! The state files: their format, and a crash-safe directory of them.
 //!
 //! [`mod@format`] turns a file's bytes into named values and back and opens nothing.
-//! [`directory`] finds, reads and replaces the files, by way of [`disk`]; they are the only part
+//! [`directory`] finds, reads and replaces the files, by way of [`disk`], and [`lock`] keeps other
+//! processes out of their folder; they are the only part
 //! of this room that does input and output, and only the runtime calls them. What the values mean to a
 //! device is not known here.
 
 pub mod directory;
 pub mod disk;
 pub mod format;
+pub mod lock;
 
 pub use directory::{Loaded, StateDirectory, StateDirectoryError, WriteError};
 pub use format::{Dropped, Item, Items, Value};
+pub use lock::{FolderLock, LockError};

@@ -1,6 +1,7 @@
 //! The simulator as a child process.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -44,20 +45,28 @@ impl Simulator {
         stdin: Stdin,
         environment: &[(&str, &str)],
     ) -> Self {
-        let program = subject.program();
-        let mut command = Command::new(&program);
+        let mut command = Command::new(subject.program());
+        command.args(arguments).env_remove("RUST_LOG").envs(environment.iter().copied());
+        Self::spawn_command(command, bench, stdin)
+    }
+
+    /// Starts it by a shell, which does something first and then becomes it: `$0` and its arguments.
+    pub fn spawn_by_shell(bench: &Bench, line: &str, program: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).arg(program).args(arguments).env_remove("RUST_LOG");
+        Self::spawn_command(command, bench, Stdin::Null)
+    }
+
+    fn spawn_command(mut command: Command, bench: &Bench, stdin: Stdin) -> Self {
         command
-            .args(arguments)
             .current_dir(bench.folder())
-            .env_remove("RUST_LOG")
-            .envs(environment.iter().copied())
             .stdin(match stdin {
                 Stdin::Null => Stdio::null(),
                 Stdin::Pipe => Stdio::piped(),
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let command_line = format!("{} {}", program.display(), arguments.join(" "));
+        let command_line = format!("{command:?}");
         let mut child = process::spawn(&mut command, "openipmi");
         let stdout = Captured::from(child.0.stdout.take().expect("stdout"));
         let stderr = Captured::from(child.0.stderr.take().expect("stderr"));

@@ -7,11 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::task::JoinHandle;
-
 use super::Driver;
 use crate::bmc::LogLevel;
 use crate::config::model::Config;
+use crate::host::workers::{self, Working};
 use crate::runtime::clock;
 use crate::runtime::system::System;
 use crate::sim::OnDisk;
@@ -34,7 +33,7 @@ pub type Reader = Arc<dyn Fn() -> Result<Fresh, Vec<String>> + Send + Sync>;
 
 /// A reload under way.
 pub(super) struct Reload {
-    reading: JoinHandle<Result<Fresh, Vec<String>>>,
+    reading: Working<Result<Fresh, Vec<String>>>,
     /// State files that are or were being written meanwhile: what is read of them may be of
     /// yesterday.
     outdated: BTreeSet<String>,
@@ -52,7 +51,7 @@ impl Reload {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fresh, Vec<String>>> {
         Pin::new(&mut self.reading)
             .poll(cx)
-            .map(|read| read.unwrap_or_else(|_| Err(vec!["the files could not be read".into()])))
+            .map(|read| read.unwrap_or_else(|| Err(vec!["the files could not be read".into()])))
     }
 }
 
@@ -75,7 +74,7 @@ impl<S: System> Driver<S> {
 
     fn read_again(&mut self) {
         let reader = Arc::clone(&self.reader);
-        let reading = tokio::task::spawn_blocking(move || reader());
+        let reading = workers::FILES.run(move || reader());
         let outdated = self.state_writes.values().cloned().collect();
         self.reload = Some(Reload { reading, outdated, again: false });
     }

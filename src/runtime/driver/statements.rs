@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{COMMAND_STRING, CONSOLE, Driver, Failures};
 use crate::bmc::LogLevel;
 use crate::config::{Diagnostic, Severity};
-use crate::host::serial_peer;
+use crate::host::tcp;
 use crate::ipmi::Moment;
 use crate::runtime::clock;
 use crate::runtime::console::{Kind, PROMPT};
@@ -189,7 +189,7 @@ impl<S: System> Driver<S> {
             return;
         }
         if let Some(address) = self.console_address {
-            match serial_peer::listen(address) {
+            match tcp::listen(address) {
                 Ok(listener) => console_port::serve(listener, self.to_console_events.clone()),
                 Err(error) => {
                     return self.fatal(&format!("bind to console socket: {}: {address}", message(&error)));

@@ -27,6 +27,8 @@
 //! | SDR and SEL reservation | none: until the next one | `reservations_skip_zero` (bmc::sel) |
 //! | helper program | `--program-timeout` | `a_program_that_takes_too_long_is_ended_with_all_its_children` (host::shell) |
 //! | SOL port that is lost | 0.25 to 10 s | `a_tcp_port_carries_bytes_and_comes_back_after_a_loss` (host::sol_port) |
+//! | TCP peer that vanished | 30 s | `a_connection_is_asked_after_and_given_up_after_half_a_minute` (host::tcp) |
+//! | serial peer whose place another wants | 5 s | `who_never_said_a_word_makes_room_and_who_did_stays` (host::serial_peer) |
 //! | serial channel that connects out | 1 s, up to 10 s while it is refused | `an_outgoing_connection_is_made_again` (host::serial_peer) |
 
 use super::*;

@@ -1,0 +1,53 @@
+//! What the operating system may refuse, looked at before anything is begun: descriptors, threads,
+//! the size of files. Later a refusal is one error in one place, and never the end.
+
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
+use signal_hook::consts::SIGXFSZ;
+
+use crate::host::workers;
+use crate::store::directory::message;
+
+/// Descriptors there must be room for at start: the runtime's own, which ends without them, and
+/// enough to open a port, run a program and write a file.
+const DESCRIPTORS: usize = 32;
+
+/// From now on, a file that grows beyond the limit on its size is an error for whoever writes it
+/// (EFBIG). The signal is caught and not ignored, as programs that are run would inherit that.
+pub fn bear_the_size_of_files() {
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+}
+
+/// Makes ready for whatever is refused later. What is refused already and can be done without is
+/// returned, one line each, for the log.
+///
+/// # Errors
+/// What cannot be done without; the text says which.
+pub fn prepare() -> Result<Vec<String>, String> {
+    let unable = |what: &str, error: &io::Error| format!("Unable to start: {what}: {}", message(error));
+    if let Err(error) = take_descriptors(DESCRIPTORS) {
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+        return Err(match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EMFILE) => format!(
+                "{}: `ulimit -n` is {limit}, and {DESCRIPTORS} more than are open must be allowed",
+                unable("not enough file descriptors", &error)
+            ),
+            _ => unable("not enough file descriptors", &error),
+        });
+    }
+    let mut notes = Vec::new();
+    if let Err(error) = workers::start() {
+        let why = message(&error);
+        notes.push(format!("No thread can be started ({why}): everything waits while a file is read or written"));
+    }
+    Ok(notes)
+}
+
+/// Tries to open so many, all at the same time.
+fn take_descriptors(count: usize) -> io::Result<()> {
+    (0..count).map(|_| UnixDatagram::unbound()).collect::<Result<Vec<_>, _>>().map(drop)
+}
