@@ -137,6 +137,13 @@ fn core_is_read_written_and_changed() {
     Running::start().round_trip(
         "core",
         &[
+            ("Lan6_Conf", "IPv6_IPv4_Addressing_Enables", "IPv6_and_IPv4"),
+            ("Lan6_Conf", "IPv6_Static_Address_Enable", "Yes"),
+            ("Lan6_Conf", "IPv6_Static_Address", "2001:db8::9"),
+            ("Lan6_Conf", "IPv6_Static_Address_Prefix_Length", "64"),
+            ("Lan6_Conf", "IPv6_Static_Router_Address_Enable", "No"),
+            ("Lan6_Conf", "IPv6_Static_Router_Mac_Address_1", "02:00:00:00:00:01"),
+            ("Lan6_Conf", "IPv6_Static_Router_Prefix_Value_2", "2001:db8::"),
             ("User3", "Username", "carol"),
             ("User3", "Lan_Enable_IPMI_Msgs", "Yes"),
             ("User3", "Lan_Privilege_Limit", "Operator"),

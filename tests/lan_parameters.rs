@@ -189,3 +189,84 @@ fn a_slow_program_holds_up_nobody_else() {
     slow.join().expect("its answer").assert_says("11 c0 00 02 64");
     assert_eq!(bench.read("calls").lines().count(), 1, "asked again by the client, run once");
 }
+
+/// What `lan6 set` can do, and how `lan6 print` shows it.
+const IPV6_SETTINGS: [(&str, &str); 12] = [
+    ("enables both", "IPv6/IPv4 Addressing Enables: both"),
+    ("traffic_class 3", "IPv6 Header Traffic Class: 3"),
+    ("static_hops 17", "IPv6 Header Static Hop Limit: 17"),
+    ("flow_label 0x12345", "IPv6 Header Flow Label: 74565"),
+    (
+        "static_addr 0 enable 2001:db8::7 64",
+        "IPv6 Static Address 0:\n Enabled: yes\n Address: 2001:db8::7/64\n Status: active",
+    ),
+    (
+        "static_addr 3 disable fe80::1 10",
+        "IPv6 Static Address 3:\n Enabled: no\n Address: fe80::1/10\n Status: disabled",
+    ),
+    ("static_duid 1 0 0a000300010200000000000900000000", "IPv6 DHCPv6 Static DUID 1:\n Length: 10\n Type: DUID-LL"),
+    (
+        "dhcp6_cfg 0 01020304050607080910111213141516 171819202122",
+        "SOL_MAX_DELAY: 1\n SOL_TIMEOUT: 2\n SOL_MAX_RT: 3\n REQ_TIMEOUT: 4",
+    ),
+    ("rtr_cfg both", "Enable static router address: yes\n Enable dynamic router address: yes"),
+    (
+        "static_rtr 1 2001:db8::1 02:00:00:00:00:01 2001:db8:: 48",
+        "IPv6 Static Router 1:\n Address: 2001:db8::1\n MAC: 02:00:00:00:00:01\n Prefix: 2001:db8::/48",
+    ),
+    (
+        "static_rtr 2 2001:db8::2 02:00:00:00:00:02 2001:db8:: 56",
+        "IPv6 Static Router 2:\n Address: 2001:db8::2\n MAC: 02:00:00:00:00:02\n Prefix: 2001:db8::/56",
+    ),
+    ("ndslaac_cfg 0 01020304050607080910111213141516", "MAX_RTR_SOLICITATION_DELAY: 1\n RTR_SOLICITATION_INTERVAL: 2"),
+];
+
+#[test]
+fn every_ipv6_parameter_that_ipmitool_sets_is_shown_and_kept() {
+    let (bench, port) = prepare("");
+    let simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    let first = client(port).ok("lan6 print 1");
+    first
+        .assert_says("IPv6 only: yes\n IPv4 and IPv6: yes")
+        .assert_says("IPv6/IPv4 Addressing Enables: ipv4")
+        .assert_says("Static address max: 4\n Dynamic address max: 0")
+        .assert_says("IPv6 Number of Dynamic Router Info Sets: 0")
+        .assert_not_says("Failed");
+    for (words, _) in IPV6_SETTINGS {
+        client(port).ok(&format!("lan6 set 1 {words}")).assert_not_says("Failed");
+    }
+    let shown = client(port).ok("lan6 print 1");
+    for (_, lines) in IPV6_SETTINGS {
+        shown.assert_says(lines);
+    }
+    shown.assert_not_says("Failed");
+    // The lock is the other parameters' as well.
+    client(port).ok("lan6 lock 1");
+    client(port).ok("lan6 set 1 nolock static_hops 99");
+    client(port).ok("lan6 print 1 static_hops").assert_says("Hop Limit: 99");
+    client(port).ok("lan6 discard 1");
+    client(port).ok("lan6 print 1 static_hops").assert_says("Hop Limit: 17");
+    simulator.stop();
+    let _simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    assert_eq!(client(port).ok("lan6 print 1").stdout, shown.stdout, "after a restart");
+}
+
+#[test]
+fn the_ipv6_addresses_in_use_are_shown() {
+    let (bench, port) = prepare("");
+    bench.write("lan.conf", bench.read("lan.conf").replace("addr 127.0.0.1", "addr ::1"));
+    let simulator = Simulator::spawn(
+        Subject::under_test(),
+        &bench,
+        &["-n", "-c", "lan.conf", "-f", "sim.emu", "-s", "state"],
+        support::simulator::Stdin::Null,
+    );
+    assert!(simulator.stdout.wait_for("Opened UDP port", Duration::from_secs(10)));
+    let client = Ipmitool { host: "::1".into(), ..client(port) };
+    client
+        .ok("lan6 print 1")
+        .assert_says("IPv6/IPv4 Addressing Enables: ipv6")
+        .assert_says("Dynamic address max: 1")
+        .assert_says("IPv6 Dynamic Address 0:\n Source/Type: SLAAC\n Address: ::1/128\n Status: active");
+    simulator.stop();
+}

@@ -6,6 +6,7 @@
 //! make, and the result is handed in afterwards.
 
 use super::external::{Kind, Operation, Parameter, ProgramCall, Value};
+use super::ipv6_parameters::{Bytes, Ipv6Parameters, Served};
 use crate::ipmi::AuthTypes;
 
 /// Parameter numbers, IPMI 2.0 table 23-4.
@@ -183,6 +184,8 @@ struct Values {
     /// For the client that set it: a threshold would let anybody lock a user out, and guessing
     /// is slow without.
     bad_password: [u8; 6],
+    /// Parameters 50 to 80.
+    ipv6: Ipv6Parameters,
     /// Something was set that is not kept yet.
     unsaved: bool,
 }
@@ -226,6 +229,8 @@ pub struct LanParameters {
     program: Option<String>,
     values: Values,
     lock: Option<Lock>,
+    /// Where the channel is reached.
+    pub served: Served,
 }
 
 impl Default for LanParameters {
@@ -248,6 +253,8 @@ pub enum ParameterError {
     TooShort,
     /// CCh: the value is not acceptable.
     Invalid,
+    /// C9h: there is no such set or block.
+    NoSet,
 }
 
 /// Where a parameter's value comes from.
@@ -296,10 +303,12 @@ impl LanParameters {
                 community: DEFAULT_COMMUNITY,
                 destinations: Default::default(),
                 bad_password: [0; 6],
+                ipv6: Ipv6Parameters::default(),
                 changed: 0,
                 unsaved: false,
             },
             lock: None,
+            served: Served::default(),
         }
     }
 
@@ -355,6 +364,7 @@ impl LanParameters {
             keep(&format!("destination{number}.type"), &destination.kind, &default.kind);
             keep(&format!("destination{number}.addresses"), &destination.addresses, &default.addresses);
         }
+        kept.extend(values.ipv6.kept());
         kept
     }
 
@@ -389,6 +399,7 @@ impl LanParameters {
             take(&mut destination.kind, item(&format!("destination{number}.type")));
             take(&mut destination.addresses, item(&format!("destination{number}.addresses")));
         }
+        values.ipv6.restore(item);
     }
 
     /// Takes parameter 24 from the state file while it is in use, unless somebody is just
@@ -405,6 +416,11 @@ impl LanParameters {
     /// Another program keeps the parameters from now on, or none.
     pub fn set_program(&mut self, program: Option<String>) {
         self.program = program;
+    }
+
+    /// Reads an IPv6 parameter, 50 to 80.
+    pub fn ipv6(&self, parameter: u8, set: u8, block: u8) -> Result<Bytes, ParameterError> {
+        self.values.ipv6.get(parameter, set, block, &self.served)
     }
 
     /// Reads a parameter. `set` is the set selector, which only alert destinations look at;
@@ -512,6 +528,7 @@ impl LanParameters {
             number::VLAN_ID => values.vlan_id = *data.first_chunk().ok_or(short)?,
             number::VLAN_PRIORITY => values.vlan_priority = *data.first().ok_or(short)?,
             number::CIPHER_PRIVILEGES => values.cipher_privileges = *data.first_chunk().ok_or(short)?,
+            _ if Ipv6Parameters::has(parameter) => values.ipv6.set(parameter, data)?,
             number::AUTH_SUPPORT
             | number::AUTH_ENABLES
             | number::DESTINATIONS

@@ -14,6 +14,7 @@ pub mod event;
 pub mod external;
 pub mod fru;
 pub mod history;
+pub mod ipv6_parameters;
 pub mod lan_parameters;
 pub mod messaging;
 pub mod oem;

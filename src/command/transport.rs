@@ -3,6 +3,7 @@
 use super::{Context, Entry, Outcome, always, has_sol};
 use crate::bmc::channel::Lan;
 use crate::bmc::external::{Job, JobResult, ProgramCall};
+use crate::bmc::ipv6_parameters::Ipv6Parameters;
 use crate::bmc::lan_parameters::{ParameterError, Read, Written, number as parameter};
 use crate::bmc::sol_parameters::{self, Access};
 use crate::bmc::{Action, StateFile};
@@ -67,6 +68,7 @@ fn code(error: ParameterError) -> CompletionCode {
         ParameterError::ReadOnly => CompletionCode::COMMAND_SPECIFIC_82,
         ParameterError::TooShort => CompletionCode::INVALID_LENGTH,
         ParameterError::Invalid => CompletionCode::INVALID_FIELD,
+        ParameterError::NoSet => CompletionCode::OUT_OF_RANGE,
     }
 }
 
@@ -93,9 +95,15 @@ fn get_lan_parameters(
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let [channel, parameter, set] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let [channel, parameter, set, block] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = lan_number(context, channel)?;
     let lan = self::lan(context, number)?;
+    if Ipv6Parameters::has(parameter) {
+        let bytes = lan.parameters.ipv6(parameter, set, block).map_err(code)?;
+        reply.put(&[REVISION])?;
+        reply.put(bytes.as_slice())?;
+        return Ok(Outcome::Done);
+    }
     match lan.parameters.get(parameter, set, &lan.allowed_auths).map_err(code)? {
         Read::Value(bytes) => {
             reply.put(&[REVISION])?;
@@ -425,6 +433,39 @@ mod tests {
         // Without a lock it is kept at once.
         rig.expect("0c 01 0e 14 64 80 -> 00");
         assert_eq!(rig.machine.actions, [save.clone(), save]);
+    }
+
+    #[test]
+    fn ipv6_parameters_are_read_and_set_and_rolled_back() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "0c 02 0e 31 00 00 -> 80
+             0c 02 0e 32 00 00 -> 00 11 03
+             0c 02 0e 33 00 00 -> 00 11 00
+             0c 02 0e 37 00 00 -> 00 11 04 00 00
+             0c 02 0e 38 00 00 -> 00 11 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
+             0c 02 0e 38 04 00 -> c9
+             0c 02 0e 3b 00 00 -> c9
+             0c 02 0e 51 00 00 -> 80
+             0c 01 0e 32 03 -> 82
+             0c 01 0e 37 00 00 00 -> 82
+             0c 01 0e 3b 00 -> 82
+             0c 01 0e 33 03 -> cc
+             0c 01 0e 38 04 80 -> c9
+             0c 01 0e 38 00 80 -> c7
+             0c 01 0e 51 00 -> 80
+             0c 01 0e 00 01 -> 00
+             0c 01 0e 33 02 -> 00
+             0c 02 0e 33 00 00 -> 00 11 02
+             0c 01 0e 00 00 -> 00
+             0c 02 0e 33 00 00 -> 00 11 00",
+        );
+        assert!(rig.machine.actions.is_empty());
+        rig.expect(
+            "0c 01 0e 38 00 80 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 07 40 00 -> 00
+             0c 02 0e 38 00 00 -> 00 11 00 80 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 07 40 00",
+        );
+        assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })]);
     }
 
     fn with_program() -> Rig {

@@ -35,7 +35,7 @@ use super::Ending;
 use super::clock::{self, Alarm};
 use super::console::with_carriage_returns;
 use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
-use super::lan::{BATCH, Batch, Lan, bind_failure, has_ipv6};
+use super::lan::{BATCH, Batch, Lan, bind_failure, has_ipv6, served};
 use super::logging::{self, complain};
 use super::pcap::Capture;
 use super::script::Script;
@@ -428,7 +428,11 @@ impl<S: System> Driver<S> {
         while let Some(answer) = self.answers.pop_front() {
             let now = clock::now();
             match answer {
-                Answer::LanOpened(lan, local) => self.system.lan_opened(lan, local),
+                Answer::LanOpened(lan, local) => {
+                    self.system.lan_opened(lan, local);
+                    let sockets = self.lans.iter().filter(|open| open.id == lan).map(|open| open.local.ip());
+                    self.system.lan_served(lan, served(sockets));
+                }
                 Answer::LanStays(lan, asked) => {
                     let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
                     self.system.lan_stays(lan, Some(Address { host, port, span: Span::default(), other_family: None }));

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockFlag, SockType,
@@ -18,6 +19,7 @@ use nix::sys::socket::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::bmc::ipv6_parameters::Served;
 use crate::host::watch::watch;
 use crate::ipmi::Peer;
 use crate::sim::LanId;
@@ -283,6 +285,44 @@ fn reached(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStorage>) -> Soc
     told.unwrap_or(bound)
 }
 
+/// Where sockets with these addresses are reached: `::` is every address that an interface has
+/// now, that of the loopback only where there is no other.
+pub fn served(sockets: impl Iterator<Item = IpAddr>) -> Served {
+    let mut served = Served::default();
+    for socket in sockets {
+        match socket.to_canonical() {
+            IpAddr::V4(_) => served.ipv4 = true,
+            IpAddr::V6(address) => {
+                served.ipv4 |= address.is_unspecified();
+                served.ipv6.extend(addresses_of(address));
+            }
+        }
+    }
+    served
+}
+
+/// The addresses of interfaces that a socket is reached at, with their prefix lengths; those of
+/// the widest scope come first.
+fn addresses_of(socket: Ipv6Addr) -> Vec<(Ipv6Addr, u8)> {
+    let interfaces = getifaddrs().into_iter().flatten();
+    let mut addresses: Vec<(Ipv6Addr, u8)> = interfaces
+        .filter_map(|interface| {
+            let address = interface.address?.as_sockaddr_in6()?.ip();
+            let mask = interface.netmask.and_then(|mask| Some(mask.as_sockaddr_in6()?.ip()));
+            let prefix = mask.map_or(128, |mask| mask.to_bits().leading_ones() as u8);
+            (socket.is_unspecified() || socket == address).then_some((address, prefix))
+        })
+        .collect();
+    if socket.is_unspecified() && addresses.iter().any(|(address, _)| !address.is_loopback()) {
+        addresses.retain(|(address, _)| !address.is_loopback());
+    }
+    addresses.sort_by_key(|(address, _)| address.is_unicast_link_local());
+    if addresses.is_empty() && !socket.is_unspecified() {
+        addresses.push((socket, 128));
+    }
+    addresses
+}
+
 /// Whether this machine has IPv6 at all.
 pub fn has_ipv6() -> bool {
     UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
@@ -467,6 +507,25 @@ mod tests {
                 assert_eq!(client.recv(&mut [0; 8]).unwrap(), 6, "{bound}");
             }
         }
+    }
+
+    #[test]
+    fn a_socket_is_reached_at_its_own_address_or_at_those_of_the_interfaces() {
+        let at = |addresses: &[&str]| served(addresses.iter().map(|address| address.parse().unwrap()));
+        assert_eq!(at(&["192.0.2.1"]), Served { ipv4: true, ipv6: Vec::new() });
+        assert_eq!(at(&["::ffff:192.0.2.1"]), Served { ipv4: true, ipv6: Vec::new() });
+        let loopback = vec![(Ipv6Addr::LOCALHOST, 128)];
+        assert_eq!(at(&["::1"]), Served { ipv4: false, ipv6: loopback.clone() });
+        assert_eq!(at(&["127.0.0.1", "::1"]), Served { ipv4: true, ipv6: loopback });
+        // One that no interface has is shown as the configuration has it.
+        let elsewhere = (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 128);
+        assert_eq!(at(&["2001:db8::1"]).ipv6, [elsewhere]);
+        let any = at(&["::"]);
+        assert!(any.ipv4);
+        assert_eq!(any.ipv6.is_empty(), !has_ipv6());
+        let others = any.ipv6.iter().filter(|(address, _)| !address.is_loopback()).count();
+        assert!(others == 0 || others == any.ipv6.len(), "{:?}", any.ipv6);
+        assert!(!any.ipv6.iter().any(|(address, _)| address.is_unspecified()));
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::bmc::ipv6_parameters::Served;
 use crate::config::command::Statement;
 use crate::config::model::{Address, Config};
 use crate::ipmi::{Moment, Peer};
@@ -41,6 +42,8 @@ system! {
     fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String>;
     /// A LAN channel has its socket.
     fn lan_opened(&mut self, lan: LanId, local: SocketAddr);
+    /// Where a LAN channel is reached.
+    fn lan_served(&mut self, lan: LanId, served: Served);
     /// The socket of a LAN channel could not be moved.
     fn lan_stays(&mut self, lan: LanId, address: Option<Address>);
     /// lan.conf and the state files of settings were read again.

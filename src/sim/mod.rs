@@ -37,6 +37,7 @@ pub use emulator::StatementOutcome;
 pub use logins::{ControllerState, Login};
 pub use reload::{Change, OnDisk, Reach};
 
+use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
 use crate::config::command::Variables;
@@ -210,6 +211,14 @@ impl Simulator {
             && sol.lan.is_none_or(|(first, _)| lan.channel <= first)
         {
             sol.lan = Some((lan.channel, local.port()));
+        }
+    }
+
+    /// Where a LAN channel is reached now, for its IPv6 parameters.
+    pub fn lan_served(&mut self, lan: LanId, served: Served) {
+        let controller = self.machine.controller_mut(lan.mc);
+        if let Some(channel) = controller.and_then(|controller| controller.channels.lan_mut(lan.channel)) {
+            channel.parameters.served = served;
         }
     }
 

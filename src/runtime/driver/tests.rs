@@ -1,6 +1,7 @@
 //! The loop around a system that does what the statements of this test say.
 
 use super::*;
+use crate::bmc::ipv6_parameters::Served;
 use crate::config::command::Statement;
 use crate::config::model::Config;
 use crate::config::{Diagnostic, Severity};
@@ -100,6 +101,8 @@ impl System for Fake {
     fn lan_opened(&mut self, _: LanId, local: SocketAddr) {
         self.note(format!("lan opened {}", local.ip()));
     }
+
+    fn lan_served(&mut self, _: LanId, _: Served) {}
 
     fn lan_stays(&mut self, _: LanId, address: Option<Address>) {
         self.note(format!("lan stays {}", address.and_then(|address| address.literal()).unwrap().ip()));
