@@ -102,3 +102,31 @@ fn freeipmi_sets_and_shows_every_system_information() {
     running.freeipmi_words("bmc-device", &["--set-system-name=host"]);
     assert_eq!(running.freeipmi().ok("bmc-info", "").value("System Name"), "host");
 }
+
+#[test]
+fn datagrams_are_counted_until_they_are_cleared() {
+    const NAMES: [&str; 3] = ["IP Packets Received", "IP Packets Transmitted", "Valid RMCP Packets Received"];
+    let running = Running::start();
+    let counts = || {
+        let ran = running.freeipmi().ok("bmc-device", "--get-lan-statistics");
+        assert_eq!(ran.value("UDP Packets Received"), ran.value("IP Packets Received"));
+        assert_eq!(ran.value("UDP Proxy Packets Dropped"), "0");
+        NAMES.map(|name| ran.value(name).parse::<i32>().expect("a number"))
+    };
+    let first = counts();
+    let [_, sent, valid] = counts();
+    let login = valid - first[2];
+    assert_eq!(sent - first[1], login, "each datagram of a client is answered by one");
+    assert!(login >= 6, "a login has six datagrams, and a command one");
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.send_to(b"no RMCP", ("127.0.0.1", running.port)).expect("sent");
+    let [received, sent_then, valid_then] = counts();
+    assert_eq!((sent_then - sent, valid_then - valid), (login, login), "it is not valid and not answered");
+    assert_eq!(received, valid_then + 1, "but it came");
+    running.freeipmi().ok("bmc-device", "--clear-lan-statistics");
+    let cleared = counts();
+    assert!(cleared.iter().all(|count| *count <= 2 * login), "{cleared:?}");
+    running.ipmitool().ok("lan stats get 1").assert_says("UDP Proxy Packet Dropped : 0");
+    running.ipmitool().ok("lan stats clear 1");
+    assert!(counts()[0] < cleared[0] + 2 * login + 20);
+}

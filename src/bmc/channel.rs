@@ -58,6 +58,33 @@ impl Host {
     }
 }
 
+/// What came and went over a LAN channel since its statistics were cleared (IPMI 2.0
+/// section 23.4). What the operating system did with IP packets before they became datagrams
+/// (errors, fragments) is not seen here, so each datagram counts as one packet. A counter that
+/// has reached FFFFh stays there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Datagrams received.
+    pub received: u16,
+    /// Those of them with a valid RMCP header.
+    pub valid_rmcp: u16,
+    /// Datagrams sent.
+    pub sent: u16,
+}
+
+impl Statistics {
+    /// A datagram came in.
+    pub fn count_received(&mut self, valid_rmcp: bool) {
+        self.received = self.received.saturating_add(1);
+        self.valid_rmcp = self.valid_rmcp.saturating_add(valid_rmcp.into());
+    }
+
+    /// A datagram goes out.
+    pub fn count_sent(&mut self) {
+        self.sent = self.sent.saturating_add(1);
+    }
+}
+
 /// What a LAN channel has beyond its number.
 #[derive(Debug)]
 pub struct Lan {
@@ -77,6 +104,8 @@ pub struct Lan {
     pub guid: Option<[u8; 16]>,
     /// Number of established sessions, kept current by the simulator.
     pub active_sessions: u8,
+    /// What came and went over it.
+    pub statistics: Statistics,
     /// LAN configuration parameters.
     pub parameters: LanParameters,
 }
@@ -93,6 +122,7 @@ impl Lan {
             offered_auths: allowed_auths,
             guid: None,
             active_sessions: 0,
+            statistics: Statistics::default(),
             parameters,
         }
     }

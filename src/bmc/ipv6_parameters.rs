@@ -285,8 +285,7 @@ impl Ipv6Parameters {
 
     /// Items of the state file.
     pub fn kept(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
-        let named = |(place, value): (&Place, &Box<[u8]>)| Some((item_name(*place)?, value.to_vec()));
-        self.set.iter().filter_map(named)
+        self.set.iter().filter_map(|(place, value)| Some((item_name(*place)?, value.to_vec())))
     }
 
     /// Takes what [`kept`](Self::kept) gave, each item that is there and fits.

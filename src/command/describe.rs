@@ -165,6 +165,13 @@ const LAYOUTS: &[Layout] = &[
     layout(netfn::STORAGE, 0x49, "time:d4", ""),
     layout(netfn::TRANSPORT, 0x01, "channel&0f parameter:d1 data:*", ""),
     layout(netfn::TRANSPORT, 0x02, "channel&0f|revision_only&80 parameter:d1 set block", "revision data:*"),
+    layout(
+        netfn::TRANSPORT,
+        0x04,
+        "channel&0f clear&01",
+        "ip_received:d2 header_errors:d2 address_errors:d2 fragments:d2 ip_sent:d2 udp_received:d2 rmcp_received:d2 \
+         proxy_received:d2 proxy_dropped:d2",
+    ),
     layout(netfn::TRANSPORT, 0x21, "channel&0f parameter:d1 data:*", ""),
     layout(netfn::TRANSPORT, 0x22, "channel&0f|revision_only&80 parameter:d1 set block", "revision data:*"),
 ];

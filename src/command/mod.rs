@@ -124,11 +124,12 @@ pub fn name(netfn: u8, cmd: u8) -> Option<&'static str> {
 ///
 /// They are here for clients, which send whole requests. One that is too short gets the
 /// answer the original gives to every request of such a command, C1h.
-const ADDED: [(u8, &[u8]); 4] = [
+const ADDED: [(u8, &[u8]); 5] = [
     (netfn::CHASSIS, &[0x06, 0x07, 0x0a, 0x0b, 0x0f]),
     (netfn::SENSOR_EVENT, &[0x15, 0x23, 0x2b]),
     (netfn::STORAGE, &[0x2c, 0x5c, 0x5d]),
     (netfn::APP, &[0x02, 0x03, 0x04, 0x06, 0x07, 0x08, 0x4c, 0x4d, 0x4f, 0x58, 0x59]),
+    (netfn::TRANSPORT, &[0x04]),
 ];
 
 /// The answer to a request with fewer bytes than its command needs.

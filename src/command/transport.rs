@@ -1,7 +1,7 @@
 //! Transport commands: LAN and SOL configuration parameters, IPMI 2.0 chapters 23 and 26.
 
 use super::{Context, Entry, Outcome, always, has_sol};
-use crate::bmc::channel::Lan;
+use crate::bmc::channel::{Lan, Statistics};
 use crate::bmc::external::{Job, JobResult, ProgramCall};
 use crate::bmc::ipv6_parameters::Ipv6Parameters;
 use crate::bmc::lan_parameters::{ParameterError, Read, Written, number as parameter};
@@ -25,6 +25,7 @@ pub static COMMANDS: &[Entry] = &[
         min_length: 4,
         handler: get_lan_parameters,
     },
+    Entry { cmd: 0x04, name: "Get IP/UDP/RMCP Statistics", gate: always, min_length: 1, handler: get_statistics },
     Entry {
         cmd: 0x21,
         name: "Set SOL Configuration Parameters",
@@ -196,6 +197,31 @@ fn commit(number: u8, call: ProgramCall) -> Outcome {
     )
 }
 
+/// Request: channel, bit 0 to clear them. Answer: nine counters as they were before, the least
+/// significant byte first: IP packets received, their header errors, address errors, fragments, IP
+/// packets sent, UDP packets received, valid RMCP packets received, UDP proxy packets received and
+/// dropped. There is no proxy.
+fn get_statistics(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let [channel, clear] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    if clear > 1 {
+        return Err(CompletionCode::INVALID_FIELD);
+    }
+    let number = lan_number(context, channel)?;
+    let statistics = &mut lan(context, number)?.statistics;
+    let Statistics { received, valid_rmcp, sent } = *statistics;
+    for counter in [received, 0, 0, 0, sent, received, valid_rmcp, 0, 0] {
+        reply.put(&counter.to_le_bytes())?;
+    }
+    if clear == 1 {
+        *statistics = Statistics::default();
+    }
+    Ok(Outcome::Done)
+}
+
 /// Number and UDP port of the channel SOL goes over: the one that asks, else the first.
 fn sol_lan(context: &Context<'_>) -> (u8, u16) {
     let asking = context.origin.session.map(|session| (context.origin.channel, session.udp_port));
@@ -289,6 +315,7 @@ fn set_sol_parameters(
 
 #[cfg(test)]
 mod tests {
+    use crate::bmc::channel::Statistics;
     use crate::bmc::external::{ProgramFailure, Value};
     use crate::bmc::lan_parameters::LanParameters;
     use crate::bmc::{Action, StateFile};
@@ -433,6 +460,34 @@ mod tests {
         // Without a lock it is kept at once.
         rig.expect("0c 01 0e 14 64 80 -> 00");
         assert_eq!(rig.machine.actions, [save.clone(), save]);
+    }
+
+    #[test]
+    fn statistics_are_told_and_cleared() {
+        let mut rig = Rig::new();
+        let statistics = &mut rig.machine.ensure(BMC).channels.lan_mut(1).expect("channel 1").statistics;
+        for datagram in 0..0x0203 {
+            statistics.count_received(datagram >= 2);
+        }
+        statistics.count_sent();
+        rig.expect(
+            "0c 04 -> c1
+             0c 04 0e -> c7
+             0c 04 0e 02 -> cc
+             0c 04 02 00 -> cb
+             0c 04 00 00 -> c1
+             0c 04 0e 00 -> 00 03 02 00 00 00 00 00 00 01 00 03 02 01 02 00 00 00 00
+             0c 04 0e 01 -> 00 03 02 00 00 00 00 00 00 01 00 03 02 01 02 00 00 00 00
+             0c 04 01 00 -> 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
+        );
+        assert!(rig.machine.actions.is_empty(), "counters are of this life");
+    }
+
+    #[test]
+    fn a_counter_stays_at_its_highest_value() {
+        let mut statistics = Statistics { received: 0xfffe, ..Statistics::default() };
+        (0..3).for_each(|_| statistics.count_received(true));
+        assert_eq!((statistics.received, statistics.valid_rmcp), (0xffff, 3));
     }
 
     #[test]

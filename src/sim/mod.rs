@@ -37,6 +37,7 @@ pub use emulator::StatementOutcome;
 pub use logins::{ControllerState, Login};
 pub use reload::{Change, OnDisk, Reach};
 
+use crate::bmc::channel::Statistics;
 use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
@@ -45,6 +46,7 @@ use crate::config::model::{Address, Config, ControllerConfig, LanConfig};
 use crate::ipmi::{Moment, Peer, Random, Request};
 use crate::lan::{self, LanChannel};
 use crate::sol;
+use crate::wire::rmcp;
 use authority::LanAuthority;
 use ipmb_devices::IpmbSlot;
 use return_path::ReturnPath;
@@ -225,6 +227,8 @@ impl Simulator {
     /// A datagram came in. It is decrypted in place.
     pub fn datagram(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
         self.trace_datagram(trace::Way::In, lan, from, bytes, out);
+        let valid = rmcp::Repr::parse(bytes).is_ok();
+        self.count(lan, |statistics| statistics.count_received(valid));
         let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) else { return };
         let Some(authority) = LanAuthority::new(&self.machine, lan) else { return };
         let received = slot.channel.receive(now, from, bytes, &authority, self.random.as_mut(), &mut self.outbox);
@@ -253,8 +257,18 @@ impl Simulator {
         }
     }
 
+    /// Counts what comes or goes over a LAN channel.
+    fn count(&mut self, lan: LanId, count: impl FnOnce(&mut Statistics)) {
+        let controller = self.machine.controller_mut(lan.mc);
+        if let Some(channel) = controller.and_then(|controller| controller.channels.lan_mut(lan.channel)) {
+            count(&mut channel.statistics);
+        }
+    }
+
     /// Moves what a LAN channel wants to send into the effects.
     fn flush_outbox(&mut self, now: Moment, lan: LanId, out: &mut Effects) {
+        let sent = self.outbox.datagrams().count();
+        self.count(lan, |statistics| (0..sent).for_each(|_| statistics.count_sent()));
         for (to, datagram) in self.outbox.datagrams() {
             self.trace_datagram(trace::Way::Out, lan, to, datagram, out);
             let start = out.bytes.len();
