@@ -1,5 +1,5 @@
 //! What agents of an operating system and monitors ask of a BMC beside its sensors: system
-//! information, by ipmitool and freeipmi, kept across restarts.
+//! information, DCMI, statistics of the LAN; by ipmitool, freeipmi and pyghmi, kept across restarts.
 
 mod support;
 
@@ -17,9 +17,14 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
+        Self::start_on(SMALL_EMU)
+    }
+
+    /// The same with another command file.
+    fn start_on(emu: &str) -> Self {
         let (bench, port) = (Bench::new(), free_port());
         bench.write("lan.conf", small_lan_conf(port, ""));
-        bench.write("sim.emu", SMALL_EMU);
+        bench.write("sim.emu", emu);
         let mut running = Self { bench, port, simulator: None };
         running.restart();
         running
@@ -129,4 +134,120 @@ fn datagrams_are_counted_until_they_are_cleared() {
     running.ipmitool().ok("lan stats get 1").assert_says("UDP Proxy Packet Dropped : 0");
     running.ipmitool().ok("lan stats clear 1");
     assert!(counts()[0] < cleared[0] + 2 * login + 20);
+}
+
+/// A full record, as `main_sdr_add` takes it: sensor, entity, sensor type, unit, factor, name.
+fn record(number: u8, entity: u8, kind: u8, unit: u8, factor: u8, name: &str) -> String {
+    let mut bytes = vec![0; 48];
+    bytes[2..10].copy_from_slice(&[0x51, 0x01, 43 + name.len() as u8, 0x20, 0, number, entity, 1]);
+    // Scanned; a threshold sensor.
+    bytes[10..14].copy_from_slice(&[0x41, 0x00, kind, 0x01]);
+    (bytes[21], bytes[24], bytes[47]) = (unit, factor, 0xc0 | name.len() as u8);
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.iter().fold("main_sdr_add 0x20".to_owned(), |line, byte| format!("{line} {byte:#04x}")) + "\n"
+}
+
+/// An air inlet at 23 degrees, and a sensor that tells the power in steps of 2 W.
+fn with_power_sensor() -> Running {
+    let emu = format!(
+        "{}{}sensor_add 0x20 0 0x10 1 1\nsensor_add 0x20 0 0x11 0x0b 1\nsensor_set_value 0x20 0 0x10 23 0\n\
+         sensor_set_value 0x20 0 0x11 150 0\nmc_set_dcmi_power 0x20 0 0x11\nmc_enable 0x20\n",
+        record(0x10, 0x37, 1, 1, 1, "Inlet"),
+        record(0x11, 0x13, 0x0b, 6, 2, "Power"),
+    );
+    Running::start_on(&SMALL_EMU.replace("mc_enable 0x20\n", &emu))
+}
+
+#[test]
+fn ipmitool_speaks_dcmi() {
+    let mut running = with_power_sensor();
+    let client = running.ipmitool();
+    client
+        .ok("dcmi discover")
+        .assert_says("Power management available")
+        .assert_says("1000 SEL entries")
+        .assert_says("GUID\n Asset tag")
+        .assert_says("Primary LAN channel number: 1 is available")
+        .assert_not_says("failed");
+    for level in ["USER", "ADMINISTRATOR"] {
+        let reading = client.with(&["-L", level]).ok("dcmi power reading");
+        reading.assert_says("Instantaneous power reading: 300 Watts").assert_says("Power reading state is: activated");
+        reading.assert_says("Average power reading over sample period: 300 Watts");
+    }
+    client.ok("dcmi power reading 1_min").assert_says("Minimum during sampling period: 300 Watts").assert_says("1_min");
+    client
+        .ok("dcmi sensors")
+        .assert_says("Inlet: 1 temperature sensor found:")
+        .assert_says("CPU: 0 temperature sensor found:")
+        .assert_says("Inlet");
+    client.ok("dcmi get_temp_reading").assert_says("Inlet air temperature(40h) 1 +23 C");
+    // Longer than one part.
+    client.run_words(&["dcmi", "set_asset_tag", "rack 7, shelf 19, unit 4"]).assert_ok();
+    client.run("dcmi set_mc_id_string bmc-of-rack-7.example.org");
+    client.ok("dcmi set_conf_param timeout 200");
+    client.ok("dcmi power set_limit limit 250").assert_not_says("failed");
+    client.ok("dcmi power activate").assert_says("successfully activated");
+    client.ok("dcmi thermalpolicy set 0x37 1 volatile poweroff sel 60 30 0").assert_not_says("failed");
+    running.restart();
+    let client = running.ipmitool();
+    client.ok("dcmi asset_tag").assert_says("Asset tag: rack 7, shelf 19, unit 4");
+    client.ok("dcmi get_mc_id_string").assert_says("String: bmc-of-rack-7.example.org");
+    client
+        .ok("dcmi get_conf_param")
+        .assert_says("Initial timeout interval : 4 seconds")
+        .assert_says("Server contact timeout interval : 200 seconds");
+    let policy = client.ok("dcmi thermalpolicy get 0x37 1");
+    policy.assert_says("Temperature Limit 60 degrees").assert_says("Exception Time 30 seconds");
+    client.ok("dcmi power get_limit").assert_says("Power Limit Active").assert_says("Power Limit: 250 Watts");
+    let refused = client.with(&["-L", "USER"]).run("dcmi set_asset_tag other");
+    refused.assert_says("Insufficient privilege level");
+}
+
+#[test]
+fn freeipmi_and_exporters_speak_dcmi() {
+    let running = with_power_sensor();
+    for level in ["USER", "ADMIN"] {
+        let tools = running.freeipmi().with(&["-l", level]);
+        // What ipmi_exporter asks, and how it reads it.
+        let reading = tools.ok("ipmi-dcmi", "--get-system-power-statistics");
+        assert_eq!(reading.value("Current Power"), "300 Watts");
+        assert_eq!(reading.value("Power Measurement"), "Active");
+        tools.ok("ipmi-dcmi", "--get-enhanced-system-power-statistics").assert_says("Average Power");
+        let capabilities = tools.ok("ipmi-dcmi", "--get-dcmi-capability-info");
+        capabilities.assert_says("DCMI Specification Conformance : 1.5").assert_not_says("nvalid");
+        tools.ok("ipmi-dcmi", "--get-dcmi-sensor-info").assert_says("Inlet Temperature");
+    }
+    running.freeipmi_words("ipmi-dcmi", &["--set-asset-tag=seven"]);
+    running.freeipmi().ok("ipmi-dcmi", "--get-asset-tag").assert_says("seven");
+    running.freeipmi_words("ipmi-dcmi", &["--set-management-controller-identifier-string=bmc-7"]);
+    let tools = running.freeipmi();
+    tools.ok("ipmi-dcmi", "--get-management-controller-identifier-string").assert_says("bmc-7");
+    tools.ok(
+        "ipmi-dcmi",
+        "--set-power-limit --exception-actions=0x11 --power-limit-requested=200 \
+         --correction-time-limit=1000 --statistics-sampling-period=5",
+    );
+    tools.ok("ipmi-dcmi", "--activate-deactivate-power-limit=ACTIVATE");
+    tools.ok("ipmi-dcmi", "--get-power-limit").assert_says("(11h)\nPower Limit Requested : 200 watts");
+}
+
+#[test]
+fn pyghmi_reads_the_power() {
+    const SCRIPT: &str = "import sys
+from pyghmi.ipmi import command
+bmc = command.Command(bmc='127.0.0.1', port=int(sys.argv[1]), userid='admin', password='admin')
+# What get_system_power_watts of newer versions sends and reads.
+power = bmc.xraw_command(netfn=0x2c, command=2, data=(0xdc, 1, 0, 0))['data']
+print(int.from_bytes(power[1:3], 'little'))
+bmc.set_mci(b'bmc-7')
+print(bmc.get_mci())
+bmc.set_asset_tag(b'rack 7')
+print(bmc.get_asset_tag())
+";
+    let running = Running::start();
+    let mut command = std::process::Command::new("/usr/bin/python3");
+    command.args(["-c", SCRIPT, &running.port.to_string()]);
+    let ran = Ran::run(&mut command, "python3-pyghmi", CLIENT_LIMIT);
+    // Modelled: the machine is off.
+    assert_eq!(ran.assert_ok().stdout, "8\nbmc-7\nrack 7\n", "{}", ran.report());
 }

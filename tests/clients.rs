@@ -36,11 +36,21 @@ fn minimal() -> Running {
 
 /// The minimal example with its `lan.conf` changed.
 fn minimal_with(change: impl FnOnce(String) -> String) -> Running {
+    minimal_but(change, "")
+}
+
+/// The minimal example with more commands at its end.
+fn minimal_on(commands: &str) -> Running {
+    minimal_but(|conf| conf, commands)
+}
+
+fn minimal_but(change: impl FnOnce(String) -> String, commands: &str) -> Running {
     let bench = Bench::new();
     bench.copy_tree("examples/minimal", ".");
     let port = free_port();
     let conf = adapt(&bench.read("lan.conf"), &Places { lan: vec![port], ..Places::default() });
     bench.write("lan.conf", change(conf));
+    bench.write("sim.emu", bench.read("sim.emu") + commands);
     let files = ["-p", "-c", "lan.conf", "-f", "sim.emu"];
     let simulator = Simulator::start(Subject::under_test(), &bench, port, &files);
     Running { bench, port, _simulator: simulator }
@@ -453,11 +463,11 @@ fn freeipmi_console() {
 }
 
 /// Scanners find it: presence pong and authentication capabilities without a session.
-/// Exporters ask for the power reading at user level. There is no DCMI here: the clients say
+/// Exporters ask for the power reading at user level. Where there is no DCMI the clients say
 /// so, at once and at every level.
 #[test]
 fn clients_hear_that_there_is_no_dcmi() {
-    let running = minimal();
+    let running = minimal_on("mc_disable_dcmi 0x20\n");
     for level in ["USER", "ADMINISTRATOR"] {
         let client = running.client().with(&["-L", level]);
         for words in ["dcmi power reading", "dcmi discover"] {

@@ -669,8 +669,17 @@ fn bad_contents(good: &[u8], dice: &mut StdRng) -> Vec<Vec<u8>> {
 
 #[test]
 fn garbage_in_state_files_never_stops_the_start() {
-    const NAMES: [&str; 8] =
-        ["users.mc20", "sol.mc20", "chassis.mc20", "sysinfo.mc20", "sel.20", "sdr.20.main", "lanparm.mc20.1", "guid"];
+    const NAMES: [&str; 9] = [
+        "users.mc20",
+        "sol.mc20",
+        "chassis.mc20",
+        "sysinfo.mc20",
+        "dcmi.mc20",
+        "sel.20",
+        "sdr.20.main",
+        "lanparm.mc20.1",
+        "guid",
+    ];
     let mut dice = dice();
     let bench = Bench::new();
     let port = free_port();

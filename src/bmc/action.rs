@@ -89,6 +89,8 @@ pub enum StateFile {
     Chassis(u8),
     /// `sysinfo.mcXX`, which the original does not have: system info parameters.
     SystemInfo(u8),
+    /// `dcmi.mcXX`, which the original does not have: what DCMI keeps.
+    Dcmi(u8),
     /// `lanparm.mc20.N` of the LAN channel N of an MC.
     Lan {
         /// IPMB address of the MC.

@@ -417,6 +417,15 @@ pub fn power(machine: &mut Machine, now: Moment, mc: u8) -> Power {
     if on { Power::On } else { Power::Off }
 }
 
+/// Whether the power was on when it was looked at last; now, where no program has to be asked.
+pub fn last_power(machine: &mut Machine, now: Moment, mc: u8) -> bool {
+    match power(machine, now, mc) {
+        Power::On => true,
+        Power::Off => false,
+        Power::Ask(_) => machine.controller(mc).is_some_and(|controller| controller.chassis.on_time.since.is_some()),
+    }
+}
+
 /// What the program answered to `get power`: any number but a negative one is on or off.
 pub fn observed(machine: &mut Machine, now: Moment, mc: u8, result: &ProgramResult) -> Option<bool> {
     let on = match result.as_ref().ok()?.first()? {

@@ -318,6 +318,14 @@ impl LanParameters {
         self.values.cipher_privileges
     }
 
+    /// The MAC address, as far as it is known here: a program keeps its own.
+    pub fn mac_address(&self) -> Option<[u8; 6]> {
+        match self.values.external.get(external_index(number::MAC_ADDRESS)?)? {
+            Value::Mac(address) => Some(*address),
+            _ => None,
+        }
+    }
+
     /// What is kept, as of now, to be given to [`take_back`](Self::take_back) if it cannot be.
     pub fn settled(&self) -> Settled {
         Settled(self.lock.as_ref().map_or(&self.values, |lock| &lock.rollback).clone())

@@ -8,6 +8,7 @@ pub mod action;
 pub mod boot;
 pub mod channel;
 pub mod chassis;
+pub mod dcmi;
 pub mod device_id;
 mod error;
 pub mod event;
@@ -221,6 +222,8 @@ pub struct Controller {
     pub acpi: [u8; 2],
     /// What firmware and operating system of the managed machine tell about themselves.
     pub system_info: system_info::SystemInfo,
+    /// The Data Center Manageability Interface.
+    pub dcmi: dcmi::Dcmi,
 }
 
 impl Controller {
@@ -262,6 +265,7 @@ impl Controller {
             board: Default::default(),
             acpi: [ACPI_UNKNOWN; 2],
             system_info: Default::default(),
+            dcmi: Default::default(),
         }
     }
 }

@@ -13,9 +13,9 @@ use super::lan_parameters::Settled;
 use super::sdr::Repository;
 use super::sel::{Record, Sel};
 use super::sol_parameters::{Access, Pace};
-use super::system_info;
 use super::user::Users;
 use super::{Machine, StateFile};
+use super::{dcmi, system_info};
 use crate::ipmi::{AuthTypes, Privilege};
 
 /// What stands in a state file, as it was.
@@ -25,6 +25,7 @@ enum Before {
     Sol { enabled: bool, access: Access, pace: Pace, nonvolatile_rate: u8 },
     Chassis(Option<Kept>),
     SystemInfo(system_info::Settled),
+    Dcmi(Box<dcmi::Settings>),
     Sel(Sel),
     Sdr(Repository),
     Lan { limit: Privilege, pef_alerting: bool, auths: [AuthTypes; 4], parameters: Box<Settled> },
@@ -124,7 +125,8 @@ impl Machine {
         let Some(copies) = self.unsaved.copies.remove(&file) else { return };
         let Some(before) = copies.writing.or(copies.later) else { return };
         let owner = match file {
-            StateFile::Users(mc) | StateFile::Sol(mc) | StateFile::Chassis(mc) | StateFile::SystemInfo(mc) => mc,
+            StateFile::Users(mc) | StateFile::Sol(mc) | StateFile::Chassis(mc) => mc,
+            StateFile::SystemInfo(mc) | StateFile::Dcmi(mc) => mc,
             StateFile::Sel(mc) | StateFile::Sdr(mc) | StateFile::Lan { mc, .. } => mc,
         };
         let Some(controller) = self.controller_mut(owner) else { return };
@@ -137,6 +139,7 @@ impl Machine {
                 }
             }
             (Before::Chassis(kept), _) => controller.chassis.take_back(kept),
+            (Before::Dcmi(before), _) => controller.dcmi.settings = *before,
             (Before::SystemInfo(before), _) => controller.system_info.take_back(before),
             (Before::Sel(sel), _) => controller.sel.take_back(sel),
             (Before::Sdr(sdr), _) => controller.sdr.take_back(sdr),
@@ -166,6 +169,7 @@ impl Machine {
             }
             StateFile::Chassis(mc) => Before::Chassis(self.controller(mc)?.chassis.kept().copied()),
             StateFile::SystemInfo(mc) => Before::SystemInfo(self.controller(mc)?.system_info.settled().clone()),
+            StateFile::Dcmi(mc) => Before::Dcmi(Box::new(self.controller(mc)?.dcmi.settings.clone())),
             StateFile::Sel(mc) => Before::Sel(self.controller(mc)?.sel.clone()),
             StateFile::Sdr(mc) => Before::Sdr(self.controller(mc)?.sdr.clone()),
             StateFile::Lan { mc, channel } => {

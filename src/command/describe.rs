@@ -288,7 +288,7 @@ pub fn request(function: u8, cmd: u8, data: &[u8], text: &mut String) {
 }
 
 fn request_within(function: u8, cmd: u8, data: &[u8], depth: u8, text: &mut String) {
-    title(function, cmd, text);
+    title(function, cmd, data.first().copied(), text);
     match (function, cmd, data) {
         (netfn::APP, SEND_MESSAGE, [channel, rest @ ..]) if depth > 0 => {
             let _ = write!(text, " channel={} tracking={}", channel & 0x0f, channel >> 6);
@@ -326,7 +326,7 @@ pub fn answer(function: u8, cmd: u8, bytes: &[u8], text: &mut String) {
 }
 
 fn answer_within(function: u8, cmd: u8, bytes: &[u8], text: &mut String) {
-    title(function | 1, cmd, text);
+    title(function | 1, cmd, bytes.get(1).copied(), text);
     let [code, data @ ..] = bytes else { return };
     let _ = write!(text, ": {code:02x} {}", completion(function, cmd, *code));
     match find(function & !1, cmd) {
@@ -348,8 +348,13 @@ fn find(function: u8, cmd: u8) -> Option<&'static Layout> {
     LAYOUTS.iter().find(|layout| (layout.netfn, layout.cmd) == (function, cmd))
 }
 
-fn title(function: u8, cmd: u8, text: &mut String) {
-    let _ = write!(text, " {} {} ({function:02x} {cmd:02x})", network_function(function), command(function, cmd));
+/// Appends the title of a message; `group` is the byte that names the group of a group extension.
+fn title(function: u8, cmd: u8, group: Option<u8>, text: &mut String) {
+    let name = match function & !1 {
+        netfn::GROUP_EXTENSION => super::group_extension::name(group, cmd).unwrap_or("unknown command"),
+        _ => command(function, cmd),
+    };
+    let _ = write!(text, " {} {name} ({function:02x} {cmd:02x})", network_function(function));
 }
 
 /// Bytes that are nobody's business: only how many.
@@ -463,6 +468,8 @@ mod tests {
             (0x0a, 0x23, &[1, 2, 3], " Storage Get SDR (0a 23) reservation=0x0201 03"),
             (0x06, 0x3c, &[1, 0, 0, 0, 5, 6], " App Close Session (06 3c) session=0x00000001 handle=5 more: 06"),
             (0x3a, 0x77, &[1, 0xff], " OEM unknown command (3a 77) 01 ff"),
+            (0x2c, 0x02, &[0xdc, 1, 0, 0], " Group Get Power Reading (2c 02) dc 01 00 00"),
+            (0x2c, 0x01, &[0], " Group Get Address Info (2c 01) 00"),
         ] {
             assert_eq!(shown(|text| request(function, cmd, data, text)), expected);
         }

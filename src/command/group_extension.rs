@@ -2,31 +2,42 @@
 //! defined them, in the request and, behind the completion code, in the answer
 //! (`commands-core.md` section 9).
 //!
-//! One group is known: [`picmg`], with `atca_enable`. DCMI (DCh) is not: C1h is what its
-//! clients take for "this system has no DCMI".
+//! Two groups are known: [`picmg`], with `atca_enable`, and [`dcmi`], unless `mc_disable_dcmi` says
+//! otherwise. C1h is what clients take for "this system has none of it".
 
+pub mod dcmi;
 pub mod picmg;
 
-use super::Context;
+use super::{Context, Entry};
+use crate::bmc;
 use crate::ipmi::{CompletionCode, Request};
 
-/// Whether the system knows the group of a request: C7h when it names none, C1h when not.
-pub fn check(context: &Context<'_>, request: &Request<'_>) -> Result<(), CompletionCode> {
+/// The commands of the group a request names: C7h when it names none, C1h when the controller does
+/// not know it.
+pub fn table(context: &Context<'_>, request: &Request<'_>) -> Result<&'static [Entry], CompletionCode> {
     match request.data.first() {
         None => Err(CompletionCode::INVALID_LENGTH),
-        Some(&picmg::GROUP) if context.machine.shelf.enabled => Ok(()),
+        Some(&picmg::GROUP) if context.machine.shelf.enabled => Ok(picmg::COMMANDS),
+        Some(&dcmi::GROUP) if bmc::dcmi::exists(context.machine, context.mc) => Ok(dcmi::COMMANDS),
         Some(_) => Err(CompletionCode::INVALID_COMMAND),
     }
 }
 
+/// Name of a command of a group, for logs.
+pub fn name(group: Option<u8>, cmd: u8) -> Option<&'static str> {
+    let table = if group == Some(dcmi::GROUP) { dcmi::COMMANDS } else { picmg::COMMANDS };
+    super::find_in(table, cmd).map(|entry| entry.name)
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::command::testing::Rig;
+    use crate::command::testing::{BMC, Rig};
 
     #[test]
     fn a_group_that_is_not_there_has_no_commands() {
         let mut rig = Rig::new();
-        rig.expect("2c 00 -> c7\n 2c 00 00 -> c1\n 2c 02 dc 01 00 00 -> c1");
+        rig.machine.ensure(BMC).dcmi.disabled = true;
+        rig.expect("2c 00 -> c7\n 2c 00 00 -> c1\n 2c 02 dc 01 00 00 -> c1\n 2c 02 03 01 00 00 -> c1");
         rig.machine.shelf.enabled = true;
         rig.expect("2c 00 -> c7\n 2c 00 00 -> 00 00 22 00 00\n 2c 00 01 -> c1\n 2c 02 dc 01 00 00 -> c1");
     }

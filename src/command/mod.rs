@@ -108,7 +108,7 @@ pub fn table(netfn: u8) -> &'static [Entry] {
         netfn::APP => app::COMMANDS,
         netfn::STORAGE => storage::COMMANDS,
         netfn::TRANSPORT => transport::COMMANDS,
-        // Those of other groups have numbers of their own; there are none.
+        // Those of the other group are in a table of their own, see [`group_extension::table`].
         netfn::GROUP_EXTENSION => group_extension::picmg::COMMANDS,
         netfn::OEM => oem::COMMANDS,
         _ => &[],
@@ -164,7 +164,10 @@ pub fn changes_what_is_kept(netfn: u8, cmd: u8) -> bool {
 }
 
 fn find(netfn: u8, cmd: u8) -> Option<&'static Entry> {
-    let table = table(netfn);
+    find_in(table(netfn), cmd)
+}
+
+fn find_in(table: &'static [Entry], cmd: u8) -> Option<&'static Entry> {
     table.binary_search_by_key(&cmd, |entry| entry.cmd).ok().map(|index| &table[index])
 }
 
@@ -185,12 +188,12 @@ fn execute(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) 
     if !context.controller()?.enabled {
         return Err(CompletionCode::UNSPECIFIED);
     }
-    match request.netfn {
-        netfn::GROUP_EXTENSION => group_extension::check(context, request)?,
+    let table = match request.netfn {
+        netfn::GROUP_EXTENSION => group_extension::table(context, request)?,
         netfn::OEM_GROUP => return oem::oem_group(context, request, reply),
-        _ => {}
-    }
-    let entry = find(request.netfn, request.cmd).ok_or(CompletionCode::INVALID_COMMAND)?;
+        netfn => table(netfn),
+    };
+    let entry = find_in(table, request.cmd).ok_or(CompletionCode::INVALID_COMMAND)?;
     if !(entry.gate)(context) {
         return Err(CompletionCode::INVALID_COMMAND);
     }
@@ -206,9 +209,10 @@ mod tests {
 
     #[test]
     fn tables_are_sorted_and_free_of_doubles() {
-        for netfn in (0..=0x3e).step_by(2) {
+        let tables = (0..=0x3e).step_by(2).map(|netfn| (netfn, table(netfn)));
+        for (netfn, table) in tables.chain([(netfn::GROUP_EXTENSION, group_extension::dcmi::COMMANDS)]) {
             assert!(
-                table(netfn).windows(2).all(|pair| pair[0].cmd < pair[1].cmd),
+                table.windows(2).all(|pair| pair[0].cmd < pair[1].cmd),
                 "the table of network function {netfn:#04x} is not in strictly ascending order"
             );
         }

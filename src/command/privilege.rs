@@ -3,6 +3,7 @@
 //! Owns one table per network function. A command outside the tables needs an
 //! administrator.
 
+use super::group_extension::dcmi;
 use crate::ipmi::{Privilege, netfn};
 
 /// What a command needs.
@@ -68,16 +69,13 @@ pub fn required(netfn: u8, cmd: u8) -> Required {
     }
 }
 
-/// Group of DCMI among the group extensions.
-const DCMI: u8 = 0xdc;
-
-/// Whether a session at `level` may send a request with this data.
-///
-/// Exporters ask for the DCMI power reading at user level, which DCMI allows. There is no DCMI
-/// here, and that is what they shall hear, not that they lack a privilege.
+/// Whether a session at `level` may send a request with this data: DCMI has levels of its own,
+/// exporters ask for the power at user level.
 pub fn request_permitted(netfn: u8, cmd: u8, data: &[u8], level: Privilege) -> bool {
-    let dcmi = netfn == netfn::GROUP_EXTENSION && data.first() == Some(&DCMI);
-    permitted(netfn, cmd, level) || dcmi && level >= Privilege::User
+    match (netfn, data) {
+        (netfn::GROUP_EXTENSION, [dcmi::GROUP, ..]) => level >= dcmi::required(cmd),
+        _ => permitted(netfn, cmd, level),
+    }
 }
 
 /// Whether a session at `level` may send (netfn, cmd). Send Message (06 34) is permitted
@@ -136,15 +134,23 @@ mod tests {
     }
 
     #[test]
-    fn a_user_may_ask_for_dcmi_and_nothing_else_of_the_group_extensions() {
-        for (data, level, may) in [
-            (&[0xdc, 1][..], Privilege::User, true),
-            (&[0xdc, 1], Privilege::Callback, false),
-            (&[0x00], Privilege::Operator, false),
-            (&[], Privilege::Operator, false),
-            (&[0x00], Privilege::Administrator, true),
+    fn dcmi_has_levels_of_its_own() {
+        for (cmd, data, level, may) in [
+            (0x02, &[0xdc, 1][..], Privilege::User, true),
+            (0x02, &[0xdc, 1], Privilege::Callback, false),
+            (0x10, &[0xdc, 1], Privilege::User, true),
+            (0x04, &[0xdc, 1], Privilege::User, false),
+            (0x04, &[0xdc, 1], Privilege::Operator, true),
+            (0x08, &[0xdc], Privilege::User, false),
+            (0x0a, &[0xdc], Privilege::Operator, false),
+            (0x12, &[0xdc], Privilege::Operator, false),
+            (0x12, &[0xdc], Privilege::Administrator, true),
+            (0x02, &[0x00], Privilege::Operator, false),
+            (0x02, &[], Privilege::Operator, false),
+            (0x02, &[0x00], Privilege::Administrator, true),
         ] {
-            assert_eq!(request_permitted(netfn::GROUP_EXTENSION, 2, data, level), may, "{data:02x?} {level:?}");
+            let permitted = request_permitted(netfn::GROUP_EXTENSION, cmd, data, level);
+            assert_eq!(permitted, may, "{cmd:02x} {data:02x?} {level:?}");
         }
         assert!(!request_permitted(netfn::OEM, 2, &[0xdc], Privilege::User));
     }

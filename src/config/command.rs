@@ -68,6 +68,10 @@ pub enum Command {
     McDisable { mc: u8 },
     /// `mc_enable`
     McEnable { mc: u8 },
+    /// `mc_disable_dcmi`
+    McDisableDcmi { mc: u8 },
+    /// `mc_set_dcmi_power`
+    McSetDcmiPower { mc: u8, lun: u8, sensor: u8 },
     /// `mc_set_guid`; text is cut after 15 characters as the original does.
     McSetGuid { mc: u8, guid: [u8; 16] },
     /// `mc_add_fru_data ... data`; `data` has at most `size` bytes, the rest is zero.
@@ -143,6 +147,8 @@ impl Command {
             Self::McDelete { mc }
             | Self::McDisable { mc }
             | Self::McEnable { mc }
+            | Self::McDisableDcmi { mc }
+            | Self::McSetDcmiPower { mc, .. }
             | Self::McSetGuid { mc, .. }
             | Self::McAddFruData { mc, .. }
             | Self::McAddFruFile { mc, .. }

@@ -75,7 +75,7 @@ pub(crate) fn nature_of(netfn: u8, cmd: u8, group: Option<u8>) -> Nature {
             // FRU Control: resets.
             (Some(PICMG), 0x04) => Acts,
             // Capabilities, power reading and limit, asset tag, sensors, thermal limit, temperatures, identifier, parameters.
-            (Some(DCMI), 0x01..=0x03 | 0x06 | 0x07 | 0x09 | 0x0d | 0x10 | 0x13) => Reads,
+            (Some(DCMI), 0x01..=0x03 | 0x06 | 0x07 | 0x09 | 0x0c | 0x10 | 0x13) => Reads,
             _ => Sets,
         },
         // Power and LED of a blade.

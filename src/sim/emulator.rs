@@ -9,7 +9,7 @@ use super::trace::Debug;
 use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
-use crate::bmc::{Controller, Error, StateFile, fru, oem, picmg, sdr, sel};
+use crate::bmc::{Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
 use crate::config::command::{Command, SensorAddress, SensorPoll, Statement};
 use crate::config::{Diagnostic, Severity, help};
 use crate::ipmi::Moment;
@@ -142,6 +142,13 @@ impl Simulator {
                 add.map_err(|error| Refusal::unable("add FRU data", error))?;
             }
             Command::McDumpFruData { mc, device } => self.dump_fru(mc, device, console, out)?,
+            Command::McDisableDcmi { mc } => self.named(mc)?.dcmi.disabled = true,
+            Command::McSetDcmiPower { mc, lun, sensor } => {
+                if lun > 3 {
+                    return Err(Refusal::unable("set the DCMI power sensor", Error::Invalid));
+                }
+                dcmi::set_sensor(&mut self.machine, now, mc, lun, sensor);
+            }
             Command::McSetNumLeds { mc, count } => {
                 let set = picmg::set_led_count(&mut self.machine, mc, count);
                 set.map_err(|error| Refusal::unable("set number of LEDs", error))?;
@@ -315,6 +322,7 @@ impl Simulator {
             StateFile::Sol(mc),
             StateFile::Chassis(mc),
             StateFile::SystemInfo(mc),
+            StateFile::Dcmi(mc),
             StateFile::Sel(mc),
             StateFile::Sdr(mc),
         ];

@@ -6,6 +6,7 @@
 
 use super::{Persistence, Simulator};
 use crate::bmc::chassis::{Kept, RestorePolicy};
+use crate::bmc::dcmi::{MOST_TEXT, Settings};
 use crate::bmc::sel::Record;
 use crate::bmc::sol_parameters::{Access, Pace, Sol};
 use crate::bmc::user::User;
@@ -27,6 +28,7 @@ impl Simulator {
             StateFile::Sol(mc) => format!("sol.mc{mc:02x}"),
             StateFile::Chassis(mc) => format!("chassis.mc{mc:02x}"),
             StateFile::SystemInfo(mc) => format!("sysinfo.mc{mc:02x}"),
+            StateFile::Dcmi(mc) => format!("dcmi.mc{mc:02x}"),
             StateFile::Sel(mc) => format!("sel.{mc:02x}"),
             StateFile::Sdr(mc) => format!("sdr.{mc:02x}.main"),
             StateFile::Lan { mc, channel } => {
@@ -118,6 +120,37 @@ impl Simulator {
         let Some(items) = self.items(&self.file_name(StateFile::SystemInfo(mc))) else { return };
         if let Some(controller) = self.machine.controller_mut(mc) {
             controller.system_info.restore(|name| items.bytes(name));
+        }
+    }
+
+    /// `dcmi.mcXX`: each usable item replaces that field.
+    pub(super) fn load_dcmi(&mut self, mc: u8) {
+        let Some(items) = self.items(&self.file_name(StateFile::Dcmi(mc))) else { return };
+        let Some(controller) = self.machine.controller_mut(mc) else { return };
+        let settings = &mut controller.dcmi.settings;
+        fn take<T: TryFrom<i64>>(items: &Items, name: &str, field: &mut T) {
+            if let Some(value) = items.integer(name).and_then(|value| T::try_from(value).ok()) {
+                *field = value;
+            }
+        }
+        let text = |name: &str| items.bytes(name).filter(|text| text.len() <= MOST_TEXT).unwrap_or_default().to_vec();
+        settings.asset_tag = text("asset_tag");
+        settings.identifier = text("identifier");
+        take(&items, "limit.action", &mut settings.limit.action);
+        take(&items, "limit.watts", &mut settings.limit.watts);
+        take(&items, "limit.correction", &mut settings.limit.correction);
+        take(&items, "limit.sampling", &mut settings.limit.sampling);
+        settings.limit.active = settings.limit.watts != 0 && items.integer("limit.active").is_some_and(|it| it != 0);
+        take(&items, "dhcp.discovery", &mut settings.dhcp.discovery);
+        take(&items, "dhcp.initial_timeout", &mut settings.dhcp.initial_timeout);
+        take(&items, "dhcp.server_timeout", &mut settings.dhcp.server_timeout);
+        take(&items, "dhcp.retry_interval", &mut settings.dhcp.retry_interval);
+        for entry in items.bytes("thermal").unwrap_or_default().chunks_exact(6) {
+            if let [entity, instance, limit @ ..] = entry
+                && let Ok(limit) = limit.try_into()
+            {
+                settings.thermal.insert((*entity, *instance), limit);
+            }
         }
     }
 
@@ -240,6 +273,29 @@ impl Simulator {
             StateFile::SystemInfo(mc) => {
                 let kept = self.machine.controller(mc)?.system_info.kept();
                 kept.for_each(|(name, bytes)| items.push_bytes(name, bytes));
+            }
+            StateFile::Dcmi(mc) => {
+                let Settings { asset_tag, identifier, limit, thermal, dhcp } =
+                    &self.machine.controller(mc)?.dcmi.settings;
+                items.push_bytes("asset_tag", &asset_tag[..]);
+                items.push_bytes("identifier", &identifier[..]);
+                let thermal = thermal.iter().flat_map(|((entity, instance), limit)| {
+                    [*entity, *instance].into_iter().chain(limit.iter().copied())
+                });
+                items.push_bytes("thermal", thermal.collect::<Vec<u8>>());
+                for (name, value) in [
+                    ("limit.action", limit.action.into()),
+                    ("limit.watts", limit.watts.into()),
+                    ("limit.correction", limit.correction.into()),
+                    ("limit.sampling", limit.sampling.into()),
+                    ("limit.active", limit.active.into()),
+                    ("dhcp.discovery", dhcp.discovery.into()),
+                    ("dhcp.initial_timeout", dhcp.initial_timeout.into()),
+                    ("dhcp.server_timeout", dhcp.server_timeout.into()),
+                    ("dhcp.retry_interval", i64::from(dhcp.retry_interval)),
+                ] {
+                    items.push_integer(name, value);
+                }
             }
             StateFile::Sel(mc) => {
                 let sel = &self.machine.controller(mc)?.sel;

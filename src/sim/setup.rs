@@ -6,6 +6,7 @@ use super::serial_lines::SerialSlot;
 use super::sol_ports::SolSlot;
 use super::{LanSlot, Simulator};
 use crate::bmc::channel::{Channel, Lan, medium, protocol};
+use crate::bmc::dcmi;
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::history::History;
 use crate::bmc::lan_parameters::LanParameters;
@@ -102,6 +103,7 @@ impl Simulator {
         self.load_sol(mc);
         self.load_chassis(mc);
         self.load_system_info(mc);
+        self.load_dcmi(mc);
         if !config.lans.is_empty()
             && let Some(anonymous) = self.machine.ensure(mc).users.get_mut(1)
         {
@@ -181,6 +183,8 @@ impl Simulator {
     pub(super) fn mc_enable(&mut self, now: Moment, mc: u8, out: &mut Effects) {
         let Some(controller) = self.machine.controller_mut(mc).filter(|controller| !controller.enabled) else { return };
         controller.enabled = true;
+        // The statistics of the power begin.
+        dcmi::look(&mut self.machine, now, mc);
         for index in 0..self.lans.len() {
             let lan = self.lans[index].id;
             if lan.mc != mc {

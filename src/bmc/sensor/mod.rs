@@ -20,7 +20,7 @@ pub use poll::{Content, Dependency, PollSpec, begin_poll, deadline, finish_poll,
 pub use threshold::Threshold;
 
 use super::event::{self, Direction};
-use super::{Error, Machine, picmg};
+use super::{Error, Machine, dcmi, picmg};
 use crate::ipmi::Moment;
 
 /// Event/reading type code of threshold sensors, IPMI 2.0 table 42-1.
@@ -365,6 +365,32 @@ pub fn reading_factors(machine: &Machine, id: SensorId) -> Option<[u8; 6]> {
     descriptions(machine, id).find_map(setup::factors)
 }
 
+/// What a sensor reads, in the unit of its record: the raw reading turned into a number as its full
+/// record has it (IPMI 2.0 section 36.3). `None` without such a record, or without a reading.
+pub fn reading(machine: &Machine, id: SensorId) -> Option<f64> {
+    let sensor = machine.controller(id.mc)?.sensors.get(id.lun, id.number)?;
+    let raw = (sensor.enabled && sensor.has_value).then_some(sensor.value)?;
+    descriptions(machine, id).find_map(|record| setup::value(record, raw))
+}
+
+/// What a full or compact record says of a temperature sensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TemperatureRecord {
+    /// Record id.
+    pub id: u16,
+    /// Entity, IPMI 2.0 table 43-13.
+    pub entity: u8,
+    /// Instance of the entity.
+    pub instance: u8,
+    /// The sensor.
+    pub sensor: SensorId,
+}
+
+/// Looks at a record of the SDR repository; `None` when it is none of a temperature sensor.
+pub fn temperature_record(record: &[u8]) -> Option<TemperatureRecord> {
+    setup::temperature(record)
+}
+
 /// The records that describe a sensor: those in the BMC's SDR repository, then those among its
 /// controller's device SDRs.
 fn descriptions(machine: &Machine, id: SensorId) -> impl Iterator<Item = &[u8]> {
@@ -399,6 +425,7 @@ pub fn set_value(
     let notices = sensor.compare();
     report(machine, now, id, reporting, notices.into_iter().flatten());
     picmg::value_changed(machine, id, value);
+    dcmi::value_changed(machine, now, id);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_scaled, report};
 use crate::bmc::external::{BackgroundJob, FileJob, FileResult, Job, JobResult};
 use crate::bmc::strtol::{is_blank, strtol};
-use crate::bmc::{Action, LogLevel, Machine};
+use crate::bmc::{Action, LogLevel, Machine, dcmi};
 use crate::ipmi::Moment;
 
 /// Most bytes that are read for a number in ASCII.
@@ -228,6 +228,7 @@ fn take_number(machine: &mut Machine, now: Moment, id: SensorId, number: i32) {
         let notices = states(sensor, number);
         report(machine, now, id, Reporting::Events, notices.into_iter().flatten());
     }
+    dcmi::value_changed(machine, now, id);
 }
 
 fn states(sensor: &mut Sensor, number: i32) -> [Option<super::Notice>; 15] {

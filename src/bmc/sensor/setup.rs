@@ -1,7 +1,9 @@
 //! Setting a sensor up from an SDR (`commands-sensor-storage.md` section 5, IPMI 2.0
 //! tables 43-1 and 43-2).
 
-use super::{EventMask, EventSupport, Format, Hysteresis, Scale, Sensor, SensorId, Support, Thresholds};
+use super::{
+    EventMask, EventSupport, Format, Hysteresis, Scale, Sensor, SensorId, Support, TemperatureRecord, Thresholds,
+};
 
 /// Record type of a full sensor record.
 const FULL_SENSOR: u8 = 0x01;
@@ -17,6 +19,8 @@ mod field {
     pub const OWNER: usize = 5;
     pub const OWNER_LUN: usize = 6;
     pub const NUMBER: usize = 7;
+    /// Entity id, then its instance.
+    pub const ENTITY: usize = 8;
     pub const INITIALIZATION: usize = 10;
     pub const CAPABILITIES: usize = 11;
     pub const SENSOR_TYPE: usize = 12;
@@ -84,6 +88,53 @@ pub(super) fn factors(record: &[u8]) -> Option<[u8; 6]> {
     let mut factors: [u8; 6] = *record.get(field::FACTORS..)?.first_chunk()?;
     factors[4] &= 0xfc;
     Some(factors)
+}
+
+/// Sensor type of temperatures.
+const TEMPERATURE: u8 = 0x01;
+
+/// What a full or compact record says of a temperature sensor.
+pub(super) fn temperature(record: &[u8]) -> Option<TemperatureRecord> {
+    let sensor = described(record)?;
+    let [entity, instance] = [byte(record, field::ENTITY), byte(record, field::ENTITY + 1)];
+    (byte(record, field::SENSOR_TYPE) == TEMPERATURE).then(|| TemperatureRecord {
+        id: word(record, 0),
+        entity,
+        instance,
+        sensor,
+    })
+}
+
+/// The number that a raw reading stands for: L[(M x + B 10^K1) 10^K2] of a full record.
+/// `None` for a sensor without an analog reading, or where the formula has no value.
+pub(super) fn value(record: &[u8], raw: u8) -> Option<f64> {
+    /// The format of a sensor without an analog reading.
+    const NONE: u8 = 3;
+    let [m, m_high, b, b_high, _, exponents] = factors(record)?;
+    let format = byte(record, field::UNITS) >> 6;
+    if format == NONE {
+        return None;
+    }
+    // Ten bits and four bits in two's complement.
+    let ten = |low: u8, high: u8| f64::from(i16::from_le_bytes([low, high >> 6]) << 6 >> 6);
+    let power = |nibble: u8| 10f64.powi((nibble << 4) as i8 as i32 >> 4);
+    let x = f64::from(Format::from_number(format).number(raw));
+    let y = (ten(m, m_high) * x + ten(b, b_high) * power(exponents)) * power(exponents >> 4);
+    let value = match byte(record, field::LINEARIZATION) & 0x7f {
+        1 => y.ln(),
+        2 => y.log10(),
+        3 => y.log2(),
+        4 => y.exp(),
+        5 => 10f64.powf(y),
+        6 => y.exp2(),
+        RECIPROCAL => y.recip(),
+        8 => y * y,
+        9 => y * y * y,
+        10 => y.sqrt(),
+        11 => y.cbrt(),
+        _ => y,
+    };
+    value.is_finite().then_some(value)
 }
 
 /// Linearization with the formula 1/x, IPMI 2.0 table 43-1 byte 24.

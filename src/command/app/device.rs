@@ -3,7 +3,7 @@
 use crate::bmc::channel::{SYSTEM_CHANNEL, protocol};
 use crate::bmc::system_info::Written;
 use crate::bmc::watchdog::Watchdog;
-use crate::bmc::{ACPI_UNKNOWN, Action, StateFile, messaging};
+use crate::bmc::{ACPI_UNKNOWN, Action, StateFile, dcmi, messaging};
 use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -35,6 +35,7 @@ pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> 
     if context.controller()?.system_info.reset() == Written::Save {
         context.machine.actions.push(Action::Save(file));
     }
+    dcmi::reset_statistics(context.machine, context.now, context.mc);
     messaging::reset(context.machine, context.mc);
     Ok(Outcome::Done)
 }

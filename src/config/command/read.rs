@@ -40,6 +40,8 @@ fn form(word: &str) -> Option<Rule> {
         "mc_disable" => Rule::mc_disable,
         "mc_dump_fru_data" => Rule::mc_dump_fru_data,
         "mc_enable" => Rule::mc_enable,
+        "mc_disable_dcmi" => Rule::mc_disable_dcmi,
+        "mc_set_dcmi_power" => Rule::mc_set_dcmi_power,
         "mc_set_guid" => Rule::mc_set_guid,
         "mc_set_num_leds" => Rule::mc_set_num_leds,
         "mc_set_power" => Rule::mc_set_power,
@@ -119,6 +121,10 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
         Rule::mc_delete => Command::McDelete { mc: mc_address(a)? },
         Rule::mc_disable => Command::McDisable { mc: mc_address(a)? },
         Rule::mc_enable => Command::McEnable { mc: mc_address(a)? },
+        Rule::mc_disable_dcmi => Command::McDisableDcmi { mc: mc_address(a)? },
+        Rule::mc_set_dcmi_power => {
+            Command::McSetDcmiPower { mc: mc_address(a)?, lun: uchar(a, "LUN")?, sensor: uchar(a, "sensor number")? }
+        }
         Rule::mc_set_guid => Command::McSetGuid { mc: mc_address(a)?, guid: guid(a)? },
         Rule::mc_add_fru_data => fru_data(a)?,
         Rule::mc_dump_fru_data => Command::McDumpFruData { mc: mc_address(a)?, device: uchar(a, "Device ID")? },

@@ -387,6 +387,14 @@ fn fractions_say_what_to_write() {
 }
 
 #[test]
+fn dcmi() {
+    assert_eq!(resolve("mc_set_dcmi_power 0x20 1 0x30"), Command::McSetDcmiPower { mc: 0x20, lun: 1, sensor: 0x30 });
+    assert_eq!(resolve("mc_disable_dcmi 0x20"), Command::McDisableDcmi { mc: 0x20 });
+    fails("mc_set_dcmi_power 0x20 1", "No sensor number given", 25, 1);
+    fails("mc_set_dcmi_power 0x20 x 1", "Invalid LUN", 24, 1);
+}
+
+#[test]
 fn controllers_that_must_exist() {
     for entry in HELP {
         let line = match entry.name {
@@ -406,6 +414,6 @@ fn controllers_that_must_exist() {
             && ["mc_", "sel_", "main_sdr_", "device_sdr_", "sensor_"].iter().any(|start| entry.name.starts_with(start));
         assert_eq!(resolve(&line).required_mc(), with_mc.then_some(0x42), "{line}");
     }
-    // 30 of the original, `help`, `noecho`.
-    assert_eq!(HELP.len(), 32);
+    // 30 of the original, `help`, `noecho`, 2 of DCMI.
+    assert_eq!(HELP.len(), 34);
 }

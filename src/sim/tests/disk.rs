@@ -77,10 +77,11 @@ type Change<'a> = (u8, u8, &'a [u8]);
 /// Every change of kept state that a client can make, with the file it is kept in. What a command
 /// needs before it stands in front of it.
 fn changes() -> Vec<(StateFile, Vec<Change<'static>>)> {
-    use StateFile::{Chassis, Sdr, Sel, Sol, SystemInfo, Users};
+    use StateFile::{Chassis, Dcmi, Sdr, Sel, Sol, SystemInfo, Users};
     const MC: u8 = 0x20;
     const ADD: Change = (0x0a, 0x44, &[0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 1, 1, 0x57, 0, 0]);
     const SDR: Change = (0x0a, 0x24, RECORD);
+    const LIMIT: Change = (0x2c, 4, &[0xdc, 0, 0, 0, 0, 200, 0, 1, 0, 0, 0, 0, 0, 5, 0]);
     const NAME: Change = (6, 0x58, b"\x02\0\0\x04host");
     const RUNNING: Change = (6, 0x58, b"\x04\0\0\x02os");
     const LOCK: Change = (0x0c, 1, &[0x0e, 0, 1]);
@@ -110,6 +111,12 @@ fn changes() -> Vec<(StateFile, Vec<Change<'static>>)> {
         (Chassis(MC), vec![(0, 6, &[2])]),
         (Chassis(MC), vec![(0, 0x0a, &[1])]),
         (Chassis(MC), vec![(0, 0x0b, &[9])]),
+        (Dcmi(MC), vec![(0x2c, 8, b"\xdc\0\x03tag")]),
+        (Dcmi(MC), vec![(0x2c, 0x0a, b"\xdc\0\x05host\0")]),
+        (Dcmi(MC), vec![LIMIT]),
+        (Dcmi(MC), vec![LIMIT, (0x2c, 5, &[0xdc, 1, 0, 0])]),
+        (Dcmi(MC), vec![(0x2c, 0x0b, &[0xdc, 0x40, 1, 0x20, 70, 60, 0])]),
+        (Dcmi(MC), vec![(0x2c, 0x12, &[0xdc, 5, 0, 9, 0])]),
         (SystemInfo(MC), vec![NAME]),
         (SystemInfo(MC), vec![(6, 0x58, &[0, 1]), NAME, (6, 0x58, &[0, 2])]),
         (SystemInfo(MC), vec![RUNNING, (6, 2, &[])]),
