@@ -9,10 +9,12 @@ use std::time::Duration;
 use super::duplicate::{Again, Finding, reply_to};
 use super::half_open::{Login, Logins, Step};
 use super::packet::RMCP;
+use super::report::{Report, Summary};
 use super::session::Session;
-use super::throttle::{LogLimit, Throttle, source};
+use super::throttle::{LogLimit, source};
+use super::verdicts::{Turn, Verdicts};
 use super::window::Verdict;
-use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, Settings};
+use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, Settings, Weight};
 use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionRef, netfn};
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
@@ -32,7 +34,7 @@ pub struct LanChannel {
     pub(super) settings: Settings,
     pub(super) sessions: HashMap<u32, Box<Session>, BuildHasherDefault<IdHasher>>,
     pub(super) logins: Logins,
-    pub(super) throttle: Throttle,
+    verdicts: Verdicts,
     /// The last time the outside told.
     now: Moment,
     /// Nothing ends before this; something may end then. Sessions that are in use push
@@ -40,7 +42,7 @@ pub struct LanChannel {
     next_end: Option<Moment>,
     /// The message that is being sent.
     message: Vec<u8>,
-    failed_logins: LogLimit,
+    report: Report,
     dropped_datagrams: LogLimit,
 }
 
@@ -51,6 +53,19 @@ pub(super) struct Call<'c> {
     pub(super) authority: &'c dyn Authority,
     pub(super) random: &'c mut dyn Random,
     pub(super) out: &'c mut Outbox,
+    /// The datagram waited for its turn, which has come.
+    pub(super) has_turn: bool,
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Close Session, by itself or by an administrator.
+    Closed,
+    Idle,
+    UserChanged,
+    /// For another session, when all places are taken.
+    MadeRoom,
 }
 
 /// A datagram gets no answer, and why.
@@ -100,7 +115,11 @@ impl Hasher for IdHasher {
     }
 
     fn write_u32(&mut self, value: u32) {
-        self.0 = (self.0 ^ u64::from(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
@@ -111,11 +130,11 @@ impl LanChannel {
             settings,
             sessions: HashMap::default(),
             logins: Logins::default(),
-            throttle: Throttle::default(),
+            verdicts: Verdicts::default(),
             now: Moment::default(),
             next_end: None,
             message: Vec::new(),
-            failed_logins: LogLimit::default(),
+            report: Report::default(),
             dropped_datagrams: LogLimit::default(),
         }
     }
@@ -147,7 +166,7 @@ impl LanChannel {
         out: &mut Outbox,
     ) -> Received<'a> {
         self.now = now;
-        let mut call = Call { now, from, authority, random, out };
+        let mut call = Call { now, from, authority, random, out, has_turn: false };
         self.dispatch(&mut call, datagram).unwrap_or_else(|Dropped(why)| {
             self.log_dropped(&mut call, why);
             Received::Handled
@@ -254,7 +273,7 @@ impl LanChannel {
     pub(super) fn live(&mut self, call: &mut Call<'_>, id: u32) -> Result<&mut Session, Dropped> {
         let over = self.sessions.get(&id).ok_or(Dropped("there is no such session"))?.deadline() <= call.now;
         if over {
-            self.close_session(id, call.out);
+            self.end(id, End::Idle, call.out);
         }
         self.sessions.get_mut(&id).map(Box::as_mut).ok_or(Dropped("its session has timed out"))
     }
@@ -320,13 +339,18 @@ impl LanChannel {
         let ids: Vec<u32> =
             self.sessions.values().filter(|session| session.user == user).map(|it| it.link.id).collect();
         for id in ids {
-            self.close_session(id, out);
+            self.end(id, End::UserChanged, out);
         }
     }
 
     /// Ends a session, as Close Session does.
     pub fn close_session(&mut self, session: u32, out: &mut Outbox) {
-        if self.sessions.remove(&session).is_some() {
+        self.end(session, End::Closed, out);
+    }
+
+    fn end(&mut self, session: u32, why: End, out: &mut Outbox) {
+        if let Some(ended) = self.sessions.remove(&session) {
+            log_end(&mut self.report, self.now, self.settings.channel, &ended, why, out);
             out.events.push(Event::Closed { session });
         }
     }
@@ -335,6 +359,12 @@ impl LanChannel {
     pub(super) fn establish(&mut self, session: Session, out: &mut Outbox) {
         let id = session.link.id;
         self.ends_at(session.deadline());
+        let channel = self.settings.channel;
+        let Session { name, peer, limit, link, .. } = &session;
+        let (name, level) = (shown(name), limit.name());
+        let way = if link.is_rmcp_plus() { "RMCP+" } else { "IPMI 1.5" };
+        let line = format_args!("LAN channel {channel}: user \"{name}\" logged in from {peer} by {way}, up to {level}");
+        write_log(self.report.session(self.now), Weight::Info, out, line);
         self.sessions.insert(id, Box::new(session));
         out.events.push(Event::Opened { session: id });
     }
@@ -366,7 +396,7 @@ impl LanChannel {
         match idle {
             Some(session) if owner != newcomer || now.since(session.last_used) >= IN_USE => {
                 let id = session.link.id;
-                self.close_session(id, out);
+                self.end(id, End::MadeRoom, out);
                 true
             }
             _ => false,
@@ -461,10 +491,18 @@ impl LanChannel {
     }
 
     /// Does what is due: ends what has timed out, settles what is in doubt.
-    pub fn timeout(&mut self, now: Moment, random: &mut dyn Random, out: &mut Outbox) {
+    pub fn timeout(&mut self, now: Moment, authority: &dyn Authority, random: &mut dyn Random, out: &mut Outbox) {
         self.now = now;
         if self.next_end.is_none_or(|next| next > now) {
             return;
+        }
+        while let Some(mut waiting) = self.verdicts.due(now) {
+            let mut call = Call { now, from: waiting.from, authority, random, out, has_turn: true };
+            // The login may have ended meanwhile.
+            let _ = self.dispatch(&mut call, &mut waiting.datagram);
+        }
+        while let Some(summary) = self.report.due(now) {
+            self.log_summary(&summary, out);
         }
         for login in self.logins.expire(now) {
             self.given_up(now, &login, out);
@@ -473,6 +511,7 @@ impl LanChannel {
         self.sessions.retain(|id, session| {
             let alive = session.deadline() > now;
             if !alive {
+                log_end(&mut self.report, now, self.settings.channel, session, End::Idle, out);
                 out.events.push(Event::Closed { session: *id });
             } else if session.recent.deadline().is_some_and(|due| due <= now) {
                 doubtful.push(*id);
@@ -482,7 +521,8 @@ impl LanChannel {
         doubtful.into_iter().for_each(|id| self.settle_doubts(id, random, out));
         let ends = self.sessions.values().map(|session| session.deadline());
         let doubts = self.sessions.values().filter_map(|session| session.recent.deadline());
-        self.next_end = ends.chain(doubts).chain(self.logins.next_expiry()).min();
+        let logins = [self.logins.next_expiry(), self.verdicts.deadline(), self.report.deadline()];
+        self.next_end = ends.chain(doubts).chain(logins.into_iter().flatten()).min();
     }
 
     /// Requests that may have been resends, and that no further copy came of in time.
@@ -501,40 +541,65 @@ impl LanChannel {
         }
     }
 
-    /// A login failed: makes its source wait, and says so in the log.
-    pub(super) fn login_failed(&mut self, call: &mut Call<'_>, name: &[u8], why: &str) {
-        self.throttle.failed(call.now, call.from.ip());
-        self.log_failed_login(call.now, call.from, name, why, call.out);
+    /// A guess was wrong: its source, which receives our answers, has one less that costs nothing, and the log says so.
+    pub(super) fn login_failed(&mut self, now: Moment, from: Peer, name: &[u8], why: &str, out: &mut Outbox) {
+        self.verdicts.failed(now, from.ip());
+        self.login_refused(now, from, name, why, out);
     }
 
-    /// Writes a failed login into the log. Alone it makes nobody wait: for what can be sent in
-    /// somebody else's name.
-    pub(super) fn log_failed_login(&mut self, now: Moment, from: Peer, name: &[u8], why: &str, out: &mut Outbox) {
-        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-        let name = name[..end].escape_ascii();
+    /// A login is refused that guesses nothing, of somebody who receives our answers.
+    pub(super) fn login_refused(&mut self, now: Moment, from: Peer, name: &[u8], why: &str, out: &mut Outbox) {
         let channel = self.settings.channel;
-        write_log(
-            &mut self.failed_logins,
-            now,
-            out,
-            format_args!("LAN channel {channel}: login of user \"{name}\" from {from} failed: {why}"),
+        let name = shown(name);
+        let line = format_args!("LAN channel {channel}: login of user \"{name}\" from {from} failed: {why}");
+        write_log(self.report.failed(now, from), Weight::Warning, out, line);
+        self.ends_with_report();
+    }
+
+    /// The same for what anybody may have sent in somebody else's name: nobody waits for it.
+    pub(super) fn claim_refused(&mut self, call: &mut Call<'_>, name: &[u8], why: &str) {
+        let channel = self.settings.channel;
+        let (name, from) = (shown(name), call.from);
+        let line = format_args!(
+            "LAN channel {channel}: login of user \"{name}\" from {from} failed: {why} (the address may be forged)"
         );
+        write_log(self.report.claimed(call.now), Weight::Warning, call.out, line);
+    }
+
+    fn log_summary(&mut self, summary: &Summary, out: &mut Outbox) {
+        let channel = self.settings.channel;
+        let Summary { address, failures, seconds, held_back } = summary;
+        let logins = if *failures == 1 { "login" } else { "logins" };
+        let line =
+            format_args!("LAN channel {channel}: {failures} more {logins} from {address} failed in {seconds} seconds");
+        write_log(Some(*held_back), Weight::Warning, out, line);
+    }
+
+    fn ends_with_report(&mut self) {
+        if let Some(due) = self.report.deadline() {
+            self.ends_at(due);
+        }
     }
 
     /// A login ended because nothing more came. One that got RAKP Message 2 was perhaps only
     /// after its code, at which passwords can be guessed elsewhere: that is a failure like others.
     pub(super) fn given_up(&mut self, now: Moment, login: &Login, out: &mut Outbox) {
         if let Step::Exchanged(exchanged) = &login.step {
-            self.throttle.failed(now, login.peer.ip());
-            self.log_failed_login(now, login.peer, &exchanged.name, "nothing came after RAKP message 2", out);
+            self.login_failed(now, login.peer, &exchanged.name, "nothing came after RAKP message 2", out);
         }
     }
 
-    /// Whether login attempts of the caller are looked at.
-    pub(super) fn admit(&self, call: &Call<'_>) -> Result<(), Dropped> {
-        match self.throttle.is_open(call.now, call.from.ip()) {
-            true => Ok(()),
-            false => Err(Dropped("too many logins from there have failed")),
+    /// Whether the last message of a login is looked at now. If not, it comes again when it is its turn.
+    pub(super) fn has_turn(&mut self, call: &mut Call<'_>, login: u32, datagram: impl FnOnce() -> Vec<u8>) -> bool {
+        if call.has_turn {
+            return true;
+        }
+        match self.verdicts.turn(call.now, call.from, login, datagram, call.random) {
+            Turn::Now => true,
+            Turn::Later(due) => {
+                self.ends_at(due);
+                false
+            }
         }
     }
 
@@ -542,21 +607,43 @@ impl LanChannel {
         let from = call.from;
         let channel = self.settings.channel;
         write_log(
-            &mut self.dropped_datagrams,
-            call.now,
+            self.dropped_datagrams.permit(call.now),
+            Weight::Info,
             call.out,
             format_args!("LAN channel {channel}: a datagram from {from} was dropped: {why}"),
         );
     }
 }
 
-fn write_log(limit: &mut LogLimit, now: Moment, out: &mut Outbox, line: Arguments<'_>) {
-    if let Some(held_back) = limit.permit(now) {
-        out.events.push(Event::Log(match held_back {
-            0 => line.to_string(),
-            _ => format!("{line} ({held_back} such lines were left out before)"),
-        }));
+/// Writes a line if there is leave for it, with the number of those that were left out before.
+fn write_log(permit: Option<u64>, weight: Weight, out: &mut Outbox, line: Arguments<'_>) {
+    if let Some(held_back) = permit {
+        out.events.push(Event::Log(
+            weight,
+            match held_back {
+                0 => line.to_string(),
+                _ => format!("{line} ({held_back} such lines were left out before)"),
+            },
+        ));
     }
+}
+
+fn log_end(report: &mut Report, now: Moment, channel: u8, session: &Session, why: End, out: &mut Outbox) {
+    let (name, peer) = (shown(&session.name), session.peer);
+    let why = match why {
+        End::Closed => "was closed",
+        End::Idle => "was idle too long",
+        End::UserChanged => "ended with a change of the user",
+        End::MadeRoom => "made room for another",
+    };
+    let line = format_args!("LAN channel {channel}: the session of user \"{name}\" at {peer} {why}");
+    write_log(report.session(now), Weight::Info, out, line);
+}
+
+/// A name up to its first zero, without control characters.
+fn shown(name: &[u8]) -> std::slice::EscapeAscii<'_> {
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    name[..end].escape_ascii()
 }
 
 /// Writes the answer to a request into `message`; one that does not fit into a packet

@@ -3,7 +3,8 @@
 
 use super::channel::{Call, Dropped, LanChannel};
 use super::duplicate::Recent;
-use super::half_open::{Challenge, Login, Step};
+use super::half_open::{Challenge, Login, Start, Step};
+use super::packet::RMCP;
 use super::session::{Link, LoginAnswer, Protection, Session, send_ipmi15, verify_ipmi15};
 use super::window::{Verdict, Window};
 use super::{LanUser, Received, policy};
@@ -11,6 +12,9 @@ use crate::crypto::{Secret, equal};
 use crate::ipmi::{AuthTypes, CompletionCode, Privilege, netfn};
 use crate::wire::ipmb::Message;
 use crate::wire::session15::{AuthType, Header, Packet};
+
+/// What became of a challenge: its user, the session it opened and by which data, the last code that was wrong.
+type Challenged = (u8, Option<(u32, [u8; 22])>, Option<Secret<16>>);
 
 /// Activate Session.
 pub(super) const ACTIVATE_SESSION: u8 = 0x3a;
@@ -56,29 +60,31 @@ impl LanChannel {
 
     /// Activate Session under the temporary id that came with a challenge.
     fn activate(&mut self, call: &mut Call<'_>, packet: &Packet<'_>) -> Result<(), Dropped> {
-        self.admit(call)?;
         let message = Message::parse(packet.message)?;
         if (message.netfn, message.cmd) != (netfn::APP, ACTIVATE_SESSION) {
             return Err(Dropped("it is not Activate Session but has a temporary session id"));
         }
         let data: &[u8; 22] = message.data.first_chunk().ok_or(Dropped("its Activate Session is too short"))?;
         let id = packet.header.session_id;
-        let Some(Login { step: Step::Challenged(challenge), .. }) = self.logins.find(call.now, id, call.from.ip())
-        else {
-            return Err(Dropped("there is no such temporary session id"));
-        };
-        if !equal(&data[2..18], &challenge.string) {
-            return Err(Dropped("its challenge string is wrong"));
-        }
-        let (number, used) = (challenge.user, challenge.used);
+        let (number, used, wrong) = self.challenged(call, id, &data[2..18])?;
         let auth_type = packet.header.auth_type;
         if AuthType::from_wire(data[0] & 0x0f) != Some(auth_type) {
             return Err(Dropped("the authentication types of its header and of its Activate Session differ"));
         }
         let user = call.authority.user(number).ok_or(Dropped("its user is gone"))?;
+        if wrong.is_some_and(|wrong| packet.code.is_some_and(|code| equal(wrong.expose(), code))) {
+            return Err(Dropped("its code was wrong before"));
+        }
+        if !self.has_turn(call, id, || datagram(packet)) {
+            return Ok(());
+        }
         let password = short_password(&user);
         if !verify_ipmi15(packet, &password) {
-            self.login_failed(call, &user.name, "wrong authentication code");
+            let now = call.now;
+            if let Some(Login { step: Step::Challenged(challenge), .. }) = self.logins.find(now, id, call.from.ip()) {
+                challenge.wrong = packet.code.map(|code| Secret::new(*code));
+            }
+            self.login_failed(now, call.from, &user.name, "wrong authentication code", call.out);
             return Ok(());
         }
         let outcome = match used {
@@ -88,7 +94,7 @@ impl LanChannel {
         let mut reply = super::channel::empty_reply(self.settings.channel);
         match outcome {
             Err(code) => {
-                self.login_failed(call, &user.name, refusal(code));
+                self.login_refused(call.now, call.from, &user.name, refusal(code), call.out);
                 reply.fail(code);
             }
             Ok(session) => {
@@ -115,6 +121,30 @@ impl LanChannel {
         let header = Header { auth_type, sequence: outbound, session_id: id };
         send_ipmi15(call.from, header, &password, &bytes, call.out);
         Ok(())
+    }
+
+    /// The user of a challenge, what was done with it, and the last code that was wrong. Whoever sends it back has
+    /// received it.
+    fn challenged(&mut self, call: &mut Call<'_>, id: u32, string: &[u8]) -> Result<Challenged, Dropped> {
+        const WRONG: Dropped = Dropped("its challenge string is wrong");
+        let from = call.from.ip();
+        if let Some(Login { step: Step::Challenged(challenge), .. }) = self.logins.find(call.now, id, from) {
+            let right = equal(string, &challenge.string);
+            return right.then(|| (challenge.user, challenge.used, challenge.wrong.clone())).ok_or(WRONG);
+        }
+        let Some((Start::Challenged(expected, user), expires)) = self.logins.begun(call.now, id, from) else {
+            return Err(Dropped("there is no such temporary session id"));
+        };
+        if !equal(string, expected) {
+            return Err(WRONG);
+        }
+        let user = *user;
+        let challenge = Challenge { string: *expected, user, used: None, wrong: None };
+        let login = Login { id, peer: call.from, expires, step: Step::Challenged(challenge) };
+        if let Some(pushed_out) = self.logins.prove(login) {
+            self.given_up(call.now, &pushed_out, call.out);
+        }
+        Ok((user, None, None))
     }
 
     /// A challenge is good for one session. Its Activate Session sent again, unchanged and
@@ -173,6 +203,7 @@ impl LanChannel {
             link,
             handle: self.free_handle(),
             user: user.number,
+            name: user.name,
             peer: call.from,
             privilege: level.min(Privilege::User),
             limit: level,
@@ -184,6 +215,14 @@ impl LanChannel {
         self.establish(session, call.out);
         Ok(id)
     }
+}
+
+/// A packet's datagram, to be taken again.
+fn datagram(packet: &Packet<'_>) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    RMCP.emit(&mut datagram);
+    packet.emit(&mut datagram);
+    datagram
 }
 
 /// The first 16 bytes of a password: all that IPMI 1.5 knows.

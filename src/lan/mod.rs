@@ -14,6 +14,7 @@ mod ipmi15;
 pub mod packet;
 mod policy;
 pub(crate) mod repeat;
+mod report;
 mod rmcp_plus;
 mod session;
 mod session_commands;
@@ -23,6 +24,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod verdicts;
 mod window;
 
 use std::ops::Range;
@@ -149,7 +151,16 @@ pub enum Event {
     /// A request came a while ago and turned out to be new: to be executed like [`Received::Request`].
     Request(Box<LateRequest>),
     /// Something for the log, already free of control characters.
-    Log(String),
+    Log(Weight, String),
+}
+
+/// How important a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// A failed login.
+    Warning,
+    /// A session begins or ends, a datagram is dropped.
+    Info,
 }
 
 /// Where an answer goes: kept by the simulator while a command waits for slow work.

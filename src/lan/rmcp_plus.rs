@@ -8,7 +8,7 @@
 
 use super::channel::{Call, Dropped, LanChannel};
 use super::duplicate::Recent;
-use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Step};
+use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Start, Step};
 use super::packet::outside_sessions;
 use super::session::{Link, LoginAnswer, Protection, RmcpPlus, Session};
 use super::window::{Verdict, Window};
@@ -84,20 +84,18 @@ impl LanChannel {
     }
 
     fn open_session(&mut self, call: &mut Call<'_>, payload: &[u8]) -> Result<(), Dropped> {
-        self.admit(call)?;
         let request = OpenSessionRequest::parse(payload)?;
         let OpenSessionRequest { tag, console_id, .. } = request;
-        let (bmc_id, opened) = match self.logins.find_opened(call.now, call.from, &request) {
+        let fingerprint = self.logins.fingerprint(call.from, &request, call.random);
+        let (bmc_id, opened) = match self.logins.find_opened(call.now, fingerprint) {
             Some((id, opened)) => (id, opened.clone()),
-            None => match self.negotiate(call, request) {
+            None => match negotiate(call, request) {
                 Ok(opened) => {
                     let id = self.new_id(call.random, 0);
                     let expires = call.now + SETUP_LIFE;
                     self.ends_at(expires);
-                    let login = Login { id, peer: call.from, expires, step: Step::Opened(opened.clone()) };
-                    if let Some(pushed_out) = self.logins.add(login) {
-                        self.given_up(call.now, &pushed_out, call.out);
-                    }
+                    let start = Start::Opened(opened.clone());
+                    self.logins.begin(call.now, id, call.from, expires, fingerprint, start);
                     (id, opened)
                 }
                 Err(status) => {
@@ -122,75 +120,46 @@ impl LanChannel {
         Ok(())
     }
 
-    /// What a request for a session can have.
-    fn negotiate(&self, call: &Call<'_>, request: OpenSessionRequest) -> Result<Opened, Status> {
-        let asked = match request.privilege {
-            0 => None,
-            level => Some(Privilege::from_wire(level).ok_or(Status::ILLEGAL_PARAMETER)?),
-        };
-        if request.console_id == 0 {
-            return Err(Status::INVALID_SESSION_ID);
-        }
-        let Algorithms { authentication, integrity, confidentiality } = request.algorithms?;
-        let authentication = known(authentication, Authentication::from_wire, Status::INVALID_AUTHENTICATION)?;
-        let integrity = known(integrity, Integrity::from_wire, Status::INVALID_INTEGRITY)?;
-        let confidentiality = known(confidentiality, Confidentiality::from_wire, Status::INVALID_CONFIDENTIALITY)?;
-        let suite = Suite::choose(authentication, integrity, confidentiality, |suite| {
-            policy::suite_privilege(call.authority, suite).is_some()
-        })
-        .ok_or(Status::NO_SUITE_MATCH)?;
-        let limit = policy::suite_privilege(call.authority, suite).ok_or(Status::NO_SUITE_MATCH)?;
-        let privilege = match asked {
-            None => limit,
-            Some(asked) if asked <= limit => asked,
-            Some(_) => return Err(Status::UNAUTHORIZED_ROLE),
-        };
-        Ok(Opened { request, privilege, suite })
-    }
-
     fn rakp1(&mut self, call: &mut Call<'_>, payload: &[u8]) -> Result<(), Dropped> {
-        self.admit(call)?;
         let message = Rakp1::parse(payload)?;
-        let login = self
-            .logins
-            .find(call.now, message.bmc_id, call.from.ip())
-            .ok_or(Dropped("its RAKP message 1 is for no session that was opened"))?;
-        let outcome = match &login.step {
-            Step::Challenged(_) => return Err(Dropped("its RAKP message 1 is for an IPMI 1.5 login")),
+        let id = message.bmc_id;
+        let from = call.from.ip();
+        if let Some(login) = self.logins.find(call.now, id, from) {
             // The same again gets the same answer; anything else has come too late.
-            Step::Exchanged(before) => {
-                let name = &before.name[..before.name_length];
-                let same =
-                    (message.random, message.role, message.name) == (&before.console_random, before.role, Ok(name));
-                if !same {
-                    return Err(Dropped("its RAKP message 1 is not the first of its session"));
-                }
-                Ok(())
+            let Step::Exchanged(before) = &login.step else {
+                return Err(Dropped("its RAKP message 1 is for an IPMI 1.5 login"));
+            };
+            let name = &before.name[..before.name_length];
+            let same = (message.random, message.role, message.name) == (&before.console_random, before.role, Ok(name));
+            if !same {
+                return Err(Dropped("its RAKP message 1 is not the first of its session"));
             }
-            Step::Opened(opened) => match exchange(call, opened, &message) {
-                Ok(exchanged) => {
-                    login.step = Step::Exchanged(Box::new(exchanged));
-                    Ok(())
-                }
-                Err(status) => Err((opened.request.console_id, status)),
-            },
-        };
-        if let Err((console_id, status)) = outcome {
-            self.logins.remove(message.bmc_id);
-            self.login_failed(call, message.name.unwrap_or_default(), refusal(status));
-            send(call, PayloadType::Rakp2, |out| emit_error(message.tag, status, console_id, out));
+            send_rakp2(call, &message, before, &self.settings.guid);
             return Ok(());
         }
-        if let Step::Exchanged(exchanged) = &login.step {
-            let code = exchanged.exchange(message.bmc_id, &self.settings.guid).rakp2_code(&exchanged.password);
-            let rakp2 = Rakp2 {
-                tag: message.tag,
-                console_id: exchanged.opened.request.console_id,
-                random: &exchanged.bmc_random,
-                guid: &self.settings.guid,
-                code: code.bytes(),
-            };
-            send(call, PayloadType::Rakp2, |out| rakp2.emit(out));
+        let (opened, expires) = match self.logins.begun(call.now, id, from) {
+            Some((Start::Opened(opened), expires)) => (opened.clone(), expires),
+            Some((Start::Challenged(..), _)) => return Err(Dropped("its RAKP message 1 is for an IPMI 1.5 login")),
+            None => return Err(Dropped("its RAKP message 1 is for no session that was opened")),
+        };
+        match exchange(call, &opened, &message) {
+            Ok(exchanged) => {
+                send_rakp2(call, &message, &exchanged, &self.settings.guid);
+                let step = Step::Exchanged(Box::new(exchanged));
+                if let Some(pushed_out) = self.logins.prove(Login { id, peer: call.from, expires, step }) {
+                    self.given_up(call.now, &pushed_out, call.out);
+                }
+            }
+            Err(status) => {
+                self.logins.remove(id);
+                let name = message.name.unwrap_or_default();
+                if status == Status::UNAUTHORIZED_NAME {
+                    self.login_failed(call.now, call.from, name, refusal(status), call.out);
+                } else {
+                    self.login_refused(call.now, call.from, name, refusal(status), call.out);
+                }
+                send(call, PayloadType::Rakp2, |out| emit_error(message.tag, status, opened.console_id, out));
+            }
         }
         Ok(())
     }
@@ -200,20 +169,23 @@ impl LanChannel {
         if self.sessions.contains_key(&message.bmc_id) {
             return self.rakp3_again(call, &message);
         }
-        self.admit(call)?;
         const NO_LOGIN: Dropped = Dropped("its RAKP message 3 is for no session that was opened");
         let login = self.logins.find(call.now, message.bmc_id, call.from.ip()).ok_or(NO_LOGIN)?;
         if !matches!(login.step, Step::Exchanged(_)) {
             return Err(Dropped("its RAKP message 3 comes before RAKP message 1"));
         }
+        if message.status == Status::OK && !self.has_turn(call, message.bmc_id, || rakp3_datagram(payload)) {
+            return Ok(());
+        }
         // One attempt per exchange: whatever comes out, this login is over.
         let login = self.logins.remove(message.bmc_id).map(|login| login.step);
         let Some(Step::Exchanged(exchanged)) = login else { return Err(NO_LOGIN) };
         if message.status != Status::OK {
-            self.login_failed(call, &exchanged.name, "the client refuses RAKP message 2: wrong password?");
+            let why = "the client refuses RAKP message 2: wrong password?";
+            self.login_failed(call.now, call.from, &exchanged.name, why, call.out);
             return Ok(());
         }
-        let console_id = exchanged.opened.request.console_id;
+        let console_id = exchanged.opened.console_id;
         match self.finish(call, &exchanged, &message) {
             Ok(session) => {
                 if let Some(LoginAnswer::Rakp4 { check_value, .. }) = &session.login_answer {
@@ -223,7 +195,11 @@ impl LanChannel {
                 self.establish(session, call.out);
             }
             Err(status) => {
-                self.login_failed(call, &exchanged.name, refusal(status));
+                if status == Status::INVALID_CHECK_VALUE {
+                    self.login_failed(call.now, call.from, &exchanged.name, refusal(status), call.out);
+                } else {
+                    self.login_refused(call.now, call.from, &exchanged.name, refusal(status), call.out);
+                }
                 send(call, PayloadType::Rakp4, |out| emit_error(message.tag, status, console_id, out));
             }
         }
@@ -251,19 +227,20 @@ impl LanChannel {
             Some(key) if !silent => exchange.rakp4_check_value(key),
             _ => Tag::EMPTY,
         };
-        let protection = RmcpPlus::new(exchanged.opened.request.console_id, suite, key, &exchanged.password)
+        let protection = RmcpPlus::new(exchanged.opened.console_id, suite, key, &exchanged.password)
             .ok_or(Status::NO_SUITE_MATCH)?;
         let protection = Protection::RmcpPlus(Box::new(protection));
         Ok(Session {
             link: Link { id: message.bmc_id, outbound: 1, protection },
             handle: self.free_handle(),
             user: exchanged.user,
+            name: exchanged.name,
             peer: call.from,
             privilege: exchanged.privilege.min(Privilege::User),
             limit: exchanged.privilege,
             last_used: call.now,
             inbound: Window::rmcp_plus(),
-            recent: Box::new(Recent::new(Some(exchanged.opened.request.tag))),
+            recent: Box::new(Recent::new(Some(exchanged.opened.tag))),
             login_answer: Some(LoginAnswer::Rakp4 { rakp3_code: expected, check_value }),
         })
     }
@@ -303,10 +280,55 @@ fn rakp3_code(exchange: &Exchange<'_>, password: &Secret<20>, message: &Rakp3<'_
     fits(&code).then_some((code, true))
 }
 
+/// The datagram of a RAKP Message 3, to be taken again.
+fn rakp3_datagram(payload: &[u8]) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    outside_sessions(PayloadType::Rakp3, &mut datagram, |out| out.extend_from_slice(payload));
+    datagram
+}
+
+fn send_rakp2(call: &mut Call<'_>, message: &Rakp1<'_>, exchanged: &Exchanged, guid: &[u8; 16]) {
+    let code = exchanged.exchange(message.bmc_id, guid).rakp2_code(&exchanged.password);
+    let rakp2 = Rakp2 {
+        tag: message.tag,
+        console_id: exchanged.opened.console_id,
+        random: &exchanged.bmc_random,
+        guid,
+        code: code.bytes(),
+    };
+    send(call, PayloadType::Rakp2, |out| rakp2.emit(out));
+}
+
 /// Whether RAKP Message 3 ends with this code. Bytes before it are ignored, as the original does.
 fn ends_with_code(sent: &[u8], code: &Tag) -> bool {
     let start = sent.len().checked_sub(code.bytes().len());
     start.and_then(|start| sent.get(start..)).is_some_and(|sent| equal(sent, code.bytes()))
+}
+
+/// What a request for a session can have.
+fn negotiate(call: &Call<'_>, request: OpenSessionRequest) -> Result<Opened, Status> {
+    let asked = match request.privilege {
+        0 => None,
+        level => Some(Privilege::from_wire(level).ok_or(Status::ILLEGAL_PARAMETER)?),
+    };
+    if request.console_id == 0 {
+        return Err(Status::INVALID_SESSION_ID);
+    }
+    let Algorithms { authentication, integrity, confidentiality } = request.algorithms?;
+    let authentication = known(authentication, Authentication::from_wire, Status::INVALID_AUTHENTICATION)?;
+    let integrity = known(integrity, Integrity::from_wire, Status::INVALID_INTEGRITY)?;
+    let confidentiality = known(confidentiality, Confidentiality::from_wire, Status::INVALID_CONFIDENTIALITY)?;
+    let suite = Suite::choose(authentication, integrity, confidentiality, |suite| {
+        policy::suite_privilege(call.authority, suite).is_some()
+    })
+    .ok_or(Status::NO_SUITE_MATCH)?;
+    let limit = policy::suite_privilege(call.authority, suite).ok_or(Status::NO_SUITE_MATCH)?;
+    let privilege = match asked {
+        None => limit,
+        Some(asked) if asked <= limit => asked,
+        Some(_) => return Err(Status::UNAUTHORIZED_ROLE),
+    };
+    Ok(Opened { tag: request.tag, console_id: request.console_id, privilege, suite })
 }
 
 /// Judges RAKP Message 1 and draws the BMC's random number.

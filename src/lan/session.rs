@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) handle: u8,
     /// User number.
     pub(super) user: u8,
+    /// User name at the login, zero padded.
+    pub(super) name: [u8; 16],
     /// Where the last new packet came from.
     pub(super) peer: Peer,
     /// Current privilege level.

@@ -5,7 +5,7 @@
 //! that is forgotten soon. The answer has the format of the request.
 
 use super::channel::{Call, Dropped, LanChannel, empty_reply};
-use super::half_open::{CHALLENGE_LIFE, Challenge, Login, Step};
+use super::half_open::{CHALLENGE_LIFE, Start};
 use super::packet::RMCP;
 use super::rmcp_plus::send;
 use super::{Authority, Neighbour, policy};
@@ -113,7 +113,7 @@ impl LanChannel {
         let user = (1..=63).filter_map(|number| call.authority.user(number)).find(|user| user.name == *name);
         let Some(user) = user else {
             // Nothing shows yet that the address is the sender's, so nobody has to wait for it.
-            self.log_failed_login(call.now, call.from, name, "no such user", call.out);
+            self.claim_refused(call, name, "no such user");
             return Err(match name {
                 [0, ..] if *name == [0; 16] => CompletionCode::COMMAND_SPECIFIC_82,
                 _ => CompletionCode::COMMAND_SPECIFIC_81,
@@ -124,11 +124,9 @@ impl LanChannel {
         call.random.fill(&mut string);
         let expires = call.now + CHALLENGE_LIFE;
         self.ends_at(expires);
-        let challenge = Challenge { string, user: user.number, used: None };
-        let login = Login { id, peer: call.from, expires, step: Step::Challenged(challenge) };
-        if let Some(pushed_out) = self.logins.add(login) {
-            self.given_up(call.now, &pushed_out, call.out);
-        }
+        let start = Start::Challenged(string, user.number);
+        // Each request gets a challenge of its own.
+        self.logins.begin(call.now, id, call.from, expires, u64::from(id), start);
         reply.put(&id.to_le_bytes())?;
         reply.put(&string)
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::packet::{Keys, code15, outside_sessions, seal15};
-use super::{Authority, Event, LanChannel, LanUser, Neighbour, Outbox, Received, ReplyTo, Settings};
+use super::{Authority, Event, LanChannel, LanUser, Neighbour, Outbox, Received, ReplyTo, Settings, Weight};
 use crate::crypto::rakp::{Dialect, Exchange};
 use crate::crypto::{Secret, Suite};
 use crate::ipmi::{AuthTypes, Moment, Origin, Privilege, Random};
@@ -230,7 +230,7 @@ impl Bench {
 
     /// Lets the clock run to `self.now` for the channel.
     pub(crate) fn tick(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
-        self.channel.timeout(self.now, &mut self.dice, &mut self.out);
+        self.channel.timeout(self.now, &self.site, &mut self.dice, &mut self.out);
         let late: Vec<ReplyTo> = self.out.events.iter().filter_map(Event::late).collect();
         for to in late {
             self.handed.push(Handed::Request { netfn: to.netfn, cmd: to.cmd, data: Vec::new(), privilege: None });
@@ -277,7 +277,8 @@ impl Bench {
         self.events
             .iter()
             .filter_map(|event| match event {
-                Event::Log(line) => Some(line.as_str()),
+                Event::Log(Weight::Warning, line) => Some(line.as_str()),
+                Event::Log(Weight::Info, line) if line.contains("was dropped") => Some(line.as_str()),
                 _ => None,
             })
             .collect()

@@ -1059,33 +1059,108 @@ fn a_session_limit_of_a_user_holds() {
     Login20::default().run(&mut bench).unwrap();
 }
 
+/// A client that sends the last message of a login and takes what comes, at once or later.
+struct Waiting {
+    from: String,
+    handshake: Option<Handshake20>,
+    since: u64,
+    took: Vec<u64>,
+    right: usize,
+}
+
+impl Waiting {
+    fn new(from: String) -> Self {
+        Self { from, handshake: None, since: 0, took: Vec::new(), right: 0 }
+    }
+
+    fn take(&mut self, now: u64, sent: &[(std::net::SocketAddr, Vec<u8>)]) {
+        let own = sent.iter().find(|(to, bytes)| to.to_string() == self.from && bytes.get(5) == Some(&0x15));
+        if let Some((_, rakp4)) = own
+            && let Some(mut handshake) = self.handshake.take()
+        {
+            self.took.push(now - self.since);
+            self.right += usize::from(handshake.take_rakp4(rakp4).is_ok());
+        }
+    }
+
+    fn start(&mut self, bench: &mut Bench, now: u64, password: &'static str) -> Vec<(std::net::SocketAddr, Vec<u8>)> {
+        let login = Login20 { password, from: self.from.clone(), ..Default::default() };
+        // Open Session and RAKP Message 1 are always answered.
+        let mut handshake = login.open(bench).unwrap();
+        let rakp2 = bench.send_from(&self.from, &handshake.rakp1());
+        handshake.take_rakp2(&rakp2[0].1).unwrap();
+        let rakp3 = handshake.rakp3();
+        self.handshake = Some(handshake);
+        self.since = now;
+        bench.send_from(&self.from, &rakp3)
+    }
+}
+
 #[test]
 fn guessing_is_slow_and_only_for_the_guesser() {
-    // S27.
-    let mut bench = Bench::new();
-    let wrong = Login20 { password: "wrong", ..Default::default() };
-    let (mut guesses, seconds) = (0, 20);
-    for _ in 0..seconds * 100 {
-        bench.wait(10);
-        bench.tick();
-        let open = bench.send(&wrong.open_request(0));
-        if open.is_empty() {
-            continue;
+    // S27. A script of several at a time, somebody at the same machine, and somebody elsewhere.
+    for scripts in [1, 8, 16] {
+        let mut bench = Bench::new();
+        let mut script: Vec<Waiting> =
+            (0..scripts).map(|port| Waiting::new(format!("192.0.2.1:{}", 100 + port))).collect();
+        let mut beside = Waiting::new("192.0.2.1:50000".into());
+        let mut elsewhere = Waiting::new("192.0.2.200:1".into());
+        let seconds = 20;
+        for now in (0..seconds * 1000).step_by(5) {
+            bench.wait(5);
+            let mut sent = bench.tick();
+            for client in script.iter_mut().filter(|client| client.handshake.is_none()) {
+                sent.extend(client.start(&mut bench, now, "wrong"));
+            }
+            if now % 1000 == 0 {
+                for client in [&mut beside, &mut elsewhere] {
+                    if client.handshake.is_none() {
+                        sent.extend(client.start(&mut bench, now, "test"));
+                    }
+                }
+            }
+            script.iter_mut().chain([&mut beside, &mut elsewhere]).for_each(|client| client.take(now, &sent));
         }
-        let mut handshake = wrong.open(&mut bench).unwrap();
-        let Some(rakp2) = bench.send(&handshake.rakp1()).pop() else { continue };
-        handshake.take_rakp2(&rakp2).unwrap();
-        guesses += bench.send(&handshake.rakp3()).len();
-        let other = Login20 { from: "192.0.2.200:1".into(), ..Default::default() }.run(&mut bench);
-        let other = other.unwrap();
-        let id = other.session;
-        bench.channel.close_session(id, &mut Default::default());
+        let guesses: usize = script.iter().map(|client| client.took.len()).sum();
+        assert!((150..=220).contains(&guesses), "{guesses} guesses in {seconds} s");
+        assert!(script.iter().all(|client| client.right == 0));
+        assert_eq!((elsewhere.right, elsewhere.took.iter().max()), (20, Some(&0)));
+        assert!(beside.right >= 10 && beside.right == beside.took.len());
+        assert!(beside.took.iter().all(|took| *took <= 2000), "{scripts} at a time: {:?}", beside.took);
     }
-    assert!((30..=60).contains(&guesses), "{guesses} guesses in {seconds} s");
-    let lines = bench.log().iter().filter(|line| line.contains("wrong password")).count();
-    assert!(lines <= guesses);
-    bench.wait(1000);
-    assert!(Login20::default().run(&mut bench).is_ok(), "nobody is locked out for good");
+}
+
+/// IPMI 1.5 has no answer for a wrong password; a right one comes in its turn.
+#[test]
+fn guessing_by_ipmi_1_5_is_slow_too() {
+    let mut bench = Bench::new();
+    let mut wrong = Vec::new();
+    for number in 0..16 {
+        let login = Login15 { password: "wrong", outbound: 100 + number, ..Default::default() };
+        let (id, challenge) = login.challenge(&mut bench).unwrap();
+        let activation = login.activation(id, &challenge);
+        // Sent again it is the same guess.
+        (0..4).for_each(|_| assert!(bench.send(&activation).is_empty()));
+        wrong.push(activation);
+    }
+    let login = Login15::default();
+    let (id, challenge) = login.challenge(&mut bench).unwrap();
+    let activation = login.activation(id, &challenge);
+    assert!(bench.send(&activation).is_empty(), "it waits for its turn");
+    let mut answers = Vec::new();
+    let mut waited = 0;
+    while answers.is_empty() {
+        bench.wait(10);
+        waited += 10;
+        answers = bench.tick();
+    }
+    assert!(waited <= 1000, "{waited} ms");
+    let mut client = login.take_activation(id, &answers[0].1).unwrap();
+    assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0);
+    // Ten guesses were free, and one had a turn at once; with their copies they were 64.
+    bench.wait(60_000);
+    let lines = bench.log();
+    assert!(lines[0].contains("wrong authentication code"), "{lines:?}");
 }
 
 #[test]

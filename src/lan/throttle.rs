@@ -1,42 +1,9 @@
-//! Patience with failed logins, and with what is written about them.
-//!
-//! Whoever fails again and again from one address has to wait: the first few failures
-//! cost nothing, so nobody who mistypes notices, then each closes the door to that
-//! address for longer, up to half a second. That leaves a scan two tries a second and
-//! never locks anyone out for good. A failure counts only when the source has shown that
-//! it receives our answers, so it cannot be forged in somebody else's name.
+//! Whom something counts against, and how much is written about it.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::ipmi::Moment;
-
-/// Failures that cost nothing.
-const FREE: u32 = 5;
-/// The pause after the first failure that costs something; doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(125);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How long it takes until one failure is forgiven.
-const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
-/// No more is remembered of a source than this.
-const MOST_FAILURES: u32 = 15;
-/// No more sources are remembered than this; the one that was quiet longest goes.
-const MOST_SOURCES: usize = 256;
-
-/// Failed logins, by source.
-#[derive(Debug, Default)]
-pub(super) struct Throttle {
-    sources: Vec<Source>,
-}
-
-#[derive(Debug)]
-struct Source {
-    address: IpAddr,
-    failures: u32,
-    last: Moment,
-    closed_until: Moment,
-}
 
 /// What counts as one source: an IPv4 address, or the 64 bits of an IPv6 address that
 /// its owner did not choose.
@@ -46,38 +13,6 @@ pub(super) fn source(address: IpAddr) -> IpAddr {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & 0xffff_ffff_ffff_ffff_0000_0000_0000_0000))
         }
         address => address,
-    }
-}
-
-impl Throttle {
-    /// Whether login attempts from an address are looked at now.
-    pub(super) fn is_open(&self, now: Moment, address: IpAddr) -> bool {
-        let address = source(address);
-        self.sources.iter().find(|source| source.address == address).is_none_or(|source| source.closed_until <= now)
-    }
-
-    /// A login attempt from an address failed.
-    pub(super) fn failed(&mut self, now: Moment, address: IpAddr) {
-        let address = source(address);
-        let at = match self.sources.iter().position(|source| source.address == address) {
-            Some(at) => at,
-            None => {
-                if self.sources.len() >= MOST_SOURCES {
-                    let quietest = (0..self.sources.len()).min_by_key(|at| self.sources[*at].last).unwrap_or(0);
-                    self.sources.swap_remove(quietest);
-                }
-                self.sources.push(Source { address, failures: 0, last: now, closed_until: now });
-                self.sources.len() - 1
-            }
-        };
-        let source = &mut self.sources[at];
-        let forgiven = now.since(source.last).as_secs() / FORGIVEN_AFTER.as_secs();
-        let remembered = source.failures.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX));
-        source.failures = (remembered + 1).min(MOST_FAILURES);
-        source.last = now;
-        if let Some(doublings) = source.failures.checked_sub(FREE + 1) {
-            source.closed_until = now + (FIRST_PAUSE * 2u32.pow(doublings)).min(LONGEST_PAUSE);
-        }
     }
 }
 
@@ -125,45 +60,6 @@ mod tests {
 
     fn at(milliseconds: u64) -> Moment {
         Moment::new(Duration::from_millis(milliseconds))
-    }
-
-    #[test]
-    fn a_scan_gets_a_few_tries_a_second_and_nobody_else_notices() {
-        let mut throttle = Throttle::default();
-        let (mut tries, seconds) = (0, 60);
-        for now in (0..seconds * 1000).map(at) {
-            if throttle.is_open(now, A) {
-                throttle.failed(now, A);
-                tries += 1;
-            }
-            assert!(throttle.is_open(now, B));
-        }
-        assert!((2 * seconds..=3 * seconds).contains(&tries), "{tries} tries in {seconds} s");
-    }
-
-    #[test]
-    fn the_first_failures_cost_nothing_and_failures_are_forgiven() {
-        let mut throttle = Throttle::default();
-        for _ in 0..FREE {
-            throttle.failed(at(0), A);
-            assert!(throttle.is_open(at(0), A));
-        }
-        throttle.failed(at(0), A);
-        assert!(!throttle.is_open(at(124), A));
-        assert!(throttle.is_open(at(125), A));
-        for _ in 0..FREE {
-            throttle.failed(at(20_000), A);
-            assert!(throttle.is_open(at(20_000), A));
-        }
-    }
-
-    #[test]
-    fn the_table_does_not_grow_without_end() {
-        let mut throttle = Throttle::default();
-        for number in 0..100_000u32 {
-            throttle.failed(at(u64::from(number)), IpAddr::V4(number.into()));
-        }
-        assert_eq!(throttle.sources.len(), MOST_SOURCES);
     }
 
     #[test]

@@ -297,7 +297,13 @@ impl Simulator {
                 self.lan_request(now, lan, to, &request, out);
             }
             lan::Event::Command(command) => self.trace_session_command(lan, &command, out),
-            lan::Event::Log(text) => out.list.push(Effect::Log { level: LogLevel::Info, text }),
+            lan::Event::Log(weight, text) => {
+                let level = match weight {
+                    lan::Weight::Warning => LogLevel::Warning,
+                    lan::Weight::Info => LogLevel::Info,
+                };
+                out.list.push(Effect::Log { level, text });
+            }
         }
     }
 
@@ -358,7 +364,8 @@ impl Simulator {
         for index in 0..self.lans.len() {
             if self.lans[index].channel.deadline().is_some_and(|deadline| deadline <= now) {
                 let lan = self.lans[index].id;
-                self.lans[index].channel.timeout(now, self.random.as_mut(), &mut self.outbox);
+                let Some(authority) = LanAuthority::new(&self.machine, lan) else { continue };
+                self.lans[index].channel.timeout(now, &authority, self.random.as_mut(), &mut self.outbox);
                 self.flush_outbox(now, lan, out);
             }
         }

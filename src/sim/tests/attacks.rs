@@ -3,6 +3,7 @@
 use super::*;
 use crate::command::{privilege, table};
 use crate::ipmi::Random;
+use crate::lan::testing::one;
 use crate::wire::session15::AuthType;
 
 const WITH_PROGRAMS: &str = r#"
@@ -165,4 +166,106 @@ fn without_user_lines_nobody_gets_in() {
             assert!(login.run(&mut rig).is_err(), "{user:?} by {auth_type:?}");
         }
     }
+}
+
+/// Datagrams of a login go 5 ms each way while others forge 20,000 Open Sessions a second, in the user's own name among them.
+#[test]
+fn a_right_login_succeeds_beside_twenty_thousand_forged_ones_a_second() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut forged = 1u32;
+    let mut flood = |rig: &mut Rig, milliseconds: u32| {
+        for _ in 0..milliseconds {
+            for _ in 0..20 {
+                forged += 1;
+                let from = match forged % 4 {
+                    0 => format!("192.0.2.1:{}", 1024 + forged % 60_000),
+                    _ => format!("10.{}.{}.{}:623", forged >> 16 & 0xff, forged >> 8 & 0xff, forged & 0xff),
+                };
+                let login = Login20 { from, console_id: forged, ..Login20::suite(3) };
+                rig.send_from(&login.from, &login.open_request(4));
+            }
+            rig.now = rig.now + Duration::from_millis(1);
+        }
+    };
+    for round in 0..10 {
+        flood(&mut rig, 100);
+        let mut handshake = Login20::suite(3).open(&mut rig).expect("Open Session");
+        flood(&mut rig, 10);
+        let rakp2 = rig.send(&handshake.rakp1());
+        assert_eq!(rakp2.len(), 1, "round {round}");
+        handshake.take_rakp2(&rakp2[0]).expect("RAKP message 2");
+        flood(&mut rig, 10);
+        let rakp4 = rig.send(&handshake.rakp3());
+        assert_eq!(rakp4.len(), 1, "round {round}");
+        handshake.take_rakp4(&rakp4[0]).expect("RAKP message 4");
+    }
+    rig.wait(30);
+    assert!(!rig.logs().iter().any(|line| line.contains("failed")), "{:?}", rig.logs());
+}
+
+#[test]
+fn a_right_password_waits_for_its_turn_beside_wrong_ones() {
+    let mut rig = Rig::new(CONF, EMU);
+    let wrong = Login20 { password: "wrong", ..Login20::suite(3) };
+    for _ in 0..13 {
+        let mut handshake = wrong.open(&mut rig).expect("Open Session");
+        let rakp2 = one(rig.send(&handshake.rakp1()));
+        handshake.take_rakp2(&rakp2).expect("RAKP message 2");
+        rig.send(&handshake.rakp3());
+    }
+    let login = Login20 { from: "192.0.2.1:50001".into(), ..Login20::suite(3) };
+    let mut handshake = login.open(&mut rig).expect("Open Session");
+    let rakp2 = rig.send_from(&login.from, &handshake.rakp1()).remove(0).1;
+    handshake.take_rakp2(&rakp2).expect("RAKP message 2");
+    assert!(rig.send_from(&login.from, &handshake.rakp3()).is_empty(), "not its turn");
+    let asked = rig.now;
+    // Sent again as a client does: it keeps its place, and there is one session.
+    assert!(rig.send_from(&login.from, &handshake.rakp3()).is_empty());
+    let rakp4 = loop {
+        rig.now = rig.sim.deadline().expect("a turn").max(rig.now);
+        rig.call(|sim, now, out| sim.timeout(now, out));
+        if let Some((_, rakp4)) = rig.sent.iter().find(|(to, _)| to.port() == 50_001) {
+            break rakp4.clone();
+        }
+    };
+    assert!(rig.now.since(asked) <= Duration::from_secs(1), "{:?}", rig.now.since(asked));
+    handshake.take_rakp4(&rakp4).expect("RAKP message 4");
+    assert_eq!(handshake.client().ask(&mut rig, 6, 1, &[])[0], 0);
+}
+
+#[test]
+fn logins_and_their_failures_are_told() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    let id = client.session.to_le_bytes();
+    client.ask(&mut rig, 6, 0x3c, &id);
+    drop(administrator(&mut rig));
+    rig.wait(61);
+    for _ in 0..3 {
+        let wrong = Login20 { password: "wrong", ..Login20::suite(3) }.run(&mut rig);
+        assert!(wrong.is_err());
+    }
+    rig.wait(31);
+    let told: Vec<(LogLevel, &str)> = rig
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Log { level, text } => Some((*level, text.as_str())),
+            _ => None,
+        })
+        .collect();
+    let user = "LAN channel 1: user \"ipmiusr\" logged in from 192.0.2.1:50000 by RMCP+, up to admin";
+    let session = "LAN channel 1: the session of user \"ipmiusr\" at 192.0.2.1:50000";
+    let (closed, idle) = (format!("{session} was closed"), format!("{session} was idle too long"));
+    let wrong = "LAN channel 1: login of user \"ipmiusr\" from 192.0.2.1:50000 failed: wrong password";
+    let more = "LAN channel 1: 2 more logins from 192.0.2.1 failed in 30 seconds";
+    let expected = [
+        (LogLevel::Info, user),
+        (LogLevel::Info, &closed),
+        (LogLevel::Info, user),
+        (LogLevel::Info, &idle),
+        (LogLevel::Warning, wrong),
+        (LogLevel::Warning, more),
+    ];
+    assert_eq!(told, expected);
 }

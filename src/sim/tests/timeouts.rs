@@ -7,7 +7,8 @@
 //! | session without a packet | 60 s | `sessions_live_a_minute_after_the_last_packet` (lan), `a_session_ends_after_sixty_quiet_seconds` |
 //! | login between its steps | 10 s | `half_open_sessions_live_ten_seconds` (lan) |
 //! | IPMI 1.5 challenge | 60 s | `challenges_expire` (lan) |
-//! | failed logins of one source | 125 to 500 ms, forgiven after 1 s | `the_first_failures_cost_nothing_and_failures_are_forgiven` (lan::throttle) |
+//! | verdicts on passwords of a host that guesses | 100 ms apart, a failure is forgiven after 1 s | `the_allowance_is_exact` (lan::verdicts), `a_right_password_waits_for_its_turn_beside_wrong_ones` |
+//! | failed logins of one address told as a number | 30 s | `an_address_is_told_at_once_and_then_in_numbers` (lan::report) |
 //! | answer kept for a resent request | 5 s | `a_resend_of_an_answered_request_gets_the_answer_again_for_five_seconds` (lan::duplicate) |
 //! | what may be a resend of a client that renumbers | by its own time-out | `the_same_event_again_is_an_event_however_long_after_the_answer_it_comes` (lan::duplicate) |
 //! | request nobody answers | 60 s | `a_request_nobody_answers_is_new_again_some_day` (lan::duplicate) |
