@@ -185,12 +185,6 @@ fn the_container_runs_as_its_file_says() {
             (&["9623/udp".to_owned()][..], &["/var/lib/ipmi_sim".to_owned()][..])
         );
 
-        // What is mounted: a configuration, which its user can read and nothing more.
-        for file in ["lan.conf", "sim.emu"] {
-            let text = fs::read_to_string(project(&format!("examples/minimal/{file}"))).expect("the example");
-            let name = if file == "sim.emu" { "minimal.emu" } else { file };
-            bench.write(&format!("root/etc/ipmi/{name}"), text.replace("addr 127.0.0.1", "addr 0.0.0.0"));
-        }
         let command = |program: &str| {
             let mut command = Command::new(program);
             command.env_clear().env("PATH", std::env::var_os("PATH").expect("a path"));
@@ -202,12 +196,45 @@ fn the_container_runs_as_its_file_says() {
             Ran::run(&mut chroot, "coreutils", LIMIT)
         };
         health().assert_failed().assert_says("LAN channel 1 of MC 0x20 at 127.0.0.1:9623");
+        let engine = || {
+            let mut engine = command("unshare");
+            engine.args(["--pid", "--fork", "--kill-child", "chroot"]).arg(format!("--userspec={}", image.user));
+            engine.arg("--groups=").arg(&root).args(&image.entry);
+            engine.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            process::spawn(&mut engine, "util-linux")
+        };
+        let first_process = |child: &Guarded| -> u32 {
+            let parent = child.0.id();
+            let inside = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).expect("its child");
+            inside.trim().parse().expect("one process")
+        };
 
-        let mut engine = command("unshare");
-        engine.args(["--pid", "--fork", "--kill-child", "chroot"]).arg(format!("--userspec={}", image.user));
-        engine.arg("--groups=").arg(&root).args(&image.entry);
-        engine.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child: Guarded = process::spawn(&mut engine, "util-linux");
+        // Without a word it is the smallest example, which keeps nothing.
+        {
+            let mut child = engine();
+            let stderr = Captured::from(child.0.stderr.take().expect("stderr"));
+            let _stdout = Captured::from(child.0.stdout.take().expect("stdout"));
+            let healthy = eventually(LIMIT, || health().succeeded().then_some(()));
+            assert!(healthy.is_some(), "{}\n{}", stderr.text(), health().report());
+            let told = "LAN channel 1 of MC 0x20: UDP 0.0.0.0:9623; user admin can log in";
+            assert!(stderr.wait_for(told, LIMIT), "{}", stderr.text());
+            let client = Ipmitool::new(9623, "admin", "admin");
+            client.ok("sdr list").assert_says("CPU Temp");
+            client.ok("sel info").assert_says("Entries : 3");
+            let kept = fs::read_dir(root.join("var/lib/ipmi_sim/demo")).expect("a folder");
+            let kept: Vec<_> = kept.flatten().map(|entry| entry.file_name()).collect();
+            assert!(kept.is_empty(), "{kept:?}");
+            process::signal(first_process(&child), Signal::SIGTERM);
+            process::wait(&mut child.0, LIMIT).expect("it ends");
+        }
+        // What is mounted: a configuration, which its user can read and nothing more.
+        fs::remove_dir_all(root.join("etc/ipmi")).expect("the folder it is mounted over");
+        for file in ["lan.conf", "sim.emu"] {
+            let text = fs::read_to_string(project(&format!("examples/minimal/{file}"))).expect("the example");
+            let name = if file == "sim.emu" { "minimal.emu" } else { file };
+            bench.write(&format!("root/etc/ipmi/{name}"), text.replace("addr 127.0.0.1", "addr 0.0.0.0"));
+        }
+        let mut child = engine();
         let stderr = Captured::from(child.0.stderr.take().expect("stderr"));
         let _stdout = Captured::from(child.0.stdout.take().expect("stdout"));
         let healthy = eventually(LIMIT, || health().succeeded().then_some(()));
@@ -222,9 +249,7 @@ fn the_container_runs_as_its_file_says() {
         assert!(written.lines().all(|path| path.contains("/var/lib/ipmi_sim")), "{written}");
 
         // Stopped as an engine stops it: the first process gets SIGTERM.
-        let parent = child.0.id();
-        let inside = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).expect("its child");
-        let inside: u32 = inside.trim().parse().expect("one process");
+        let inside = first_process(&child);
         // What the log says goes where an engine collects it.
         process::signal(inside, Signal::SIGHUP);
         assert!(stderr.wait_for("SIGHUP: nothing changes", LIMIT), "no log on standard error: {}", stderr.text());

@@ -495,6 +495,9 @@ pub fn control(
         return Ok(Controlled::Call(call, Token { control, generation, channel }));
     }
     chassis.note_restart(control, channel);
+    if backend == Backend::Host {
+        log(machine, mc, words(control));
+    }
     match control {
         Control::PowerDown => power_off(machine, now, mc),
         Control::PowerUp => power_on(machine, now, mc, BootCause::Control),
@@ -522,6 +525,19 @@ pub fn program_done(machine: &mut Machine, now: Moment, mc: u8, token: Token) {
         }
         Control::Reset => controller.chassis.boot.booted(BootCause::Control),
         Control::SoftShutdown | Control::DiagnosticInterrupt => {}
+    }
+    log(machine, mc, words(token.control));
+}
+
+/// A chassis control, for the log.
+fn words(control: Control) -> &'static str {
+    match control {
+        Control::PowerDown => "power off",
+        Control::PowerUp => "power on",
+        Control::PowerCycle => "power cycle",
+        Control::Reset => "reset",
+        Control::DiagnosticInterrupt => "diagnostic interrupt",
+        Control::SoftShutdown => "soft shutdown",
     }
 }
 
@@ -853,7 +869,9 @@ mod tests {
         assert_eq!((call.operation, call.parameters[0].name), (Operation::Set, "power"));
         assert_eq!(call.parameters[0].value, Some(Value::Integer(0)));
         program_done(&mut machine, at(4), MC, token);
-        assert!(machine.actions.is_empty(), "the host hears nothing");
+        // The host hears nothing, and the log what was done.
+        let text = "Chassis of MC 0x20: power cycle".into();
+        assert_eq!(std::mem::take(&mut machine.actions), [Action::Log { level: LogLevel::Info, text }]);
         assert_eq!(machine.ensure(MC).chassis.deadline(), Some(at(5)));
         for answer in [Ok(vec![Value::Integer(1)]), Err(ProgramFailure), Ok(vec![Value::Integer(-1)])] {
             let due = machine.ensure(MC).chassis.deadline().expect("armed again");
