@@ -37,17 +37,17 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ),
     (
         "mc_add_fru_data 0x20 5 8 data 1 x 3",
-        "**Invalid data byte given: 'x' is not a number (C conventions: 0x1f, 31, 037) (data byte 1)\n\r",
+        "**Invalid data byte given: 'x' is not a number such as 31 or 0x1f (data byte 1)\n\r",
         "one line instead of two",
     ),
     (
         "main_sdr_add 0x20 x",
-        "**Invalid data byte given: 'x' is not a number (C conventions: 0x1f, 31, 037) (data byte 0)\n\r",
+        "**Invalid data byte given: 'x' is not a number such as 31 or 0x1f (data byte 0)\n\r",
         "one line instead of two",
     ),
     (
         "main_sdr_add 0x20 1 0 0x51 0xc0 2 1 x",
-        "**Invalid data byte given: 'x' is not a number (C conventions: 0x1f, 31, 037) (data byte 6)\n\r",
+        "**Invalid data byte given: 'x' is not a number such as 31 or 0x1f (data byte 6)\n\r",
         "one line instead of two",
     ),
     (

@@ -252,7 +252,7 @@ fn the_container_runs_as_its_file_says() {
         let inside = first_process(&child);
         // What the log says goes where an engine collects it.
         process::signal(inside, Signal::SIGHUP);
-        assert!(stderr.wait_for("SIGHUP: nothing changes", LIMIT), "no log on standard error: {}", stderr.text());
+        assert!(stderr.wait_for("SIGHUP: no changes", LIMIT), "no log on standard error: {}", stderr.text());
         process::signal(inside, Signal::SIGTERM);
         let status = process::wait(&mut child.0, LIMIT).expect("it ends");
         assert_eq!(status.code(), Some(143), "{}", stderr.text());

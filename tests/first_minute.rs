@@ -69,6 +69,7 @@ fn it_says_who_it_is_and_what_it_serves() {
 
     let simulator = ours(&bench, &[&["-n"][..], &FILES].concat());
     says(&simulator, "State: not kept\n");
+    simulator.stop();
     // Who wants less gets less.
     let mut simulator = Simulator::spawn_with(Subject::Ours, &bench, &arguments, Stdin::Null, &[("RUST_LOG", "error")]);
     simulator.wait_until_ready(port);
@@ -260,7 +261,7 @@ fn a_demo_needs_no_file_and_leaves_none() {
         }
         // What is read again is the same.
         first.signal(Signal::SIGHUP);
-        says(&first, "SIGHUP: nothing changes: the configuration says what it said before");
+        says(&first, "SIGHUP: no changes: the configuration is the same as before");
         assert_eq!(fs::read_dir(bench.folder()).expect("a folder").count(), 0, "it left files");
         let (status, stdout, _) = ended(&bench, &["--demo", "--ping"]);
         assert_eq!(status, 0, "{stdout}");

@@ -138,7 +138,7 @@ fn hup_takes_over_what_changed_and_consoles_stay() {
     bench.write("lan.conf", changed.replace("\"fresh\" admin", "\"worse\" king"));
     simulator.signal(Signal::SIGHUP);
     says(&simulator, "lan.conf:16:31: error: ");
-    says(&simulator, "SIGHUP: nothing changes: the configuration cannot be used");
+    says(&simulator, "SIGHUP: no changes: the configuration has errors");
     Ipmitool::new(port, "admin", "fresh").ok("mc info");
     fs::remove_file(bench.path("lan.conf")).expect("lan.conf");
     simulator.signal(Signal::SIGHUP);
@@ -162,7 +162,7 @@ fn hup_says_why_a_line_has_no_effect() {
     let (bench, port) = small("");
     let simulator = start(&bench, port, &[]);
     simulator.signal(Signal::SIGHUP);
-    says(&simulator, "SIGHUP: nothing changes: the configuration says what it said before");
+    says(&simulator, "SIGHUP: no changes: the configuration is the same as before");
     client(port).ok("user set password 2 kept");
     let conf = bench.read("lan.conf");
     bench.write("lan.conf", conf.replace("\"admin\" \"admin\" admin", "\"admin\" \"line\" admin"));
@@ -190,7 +190,10 @@ fn hup_moves_a_channel_or_says_why_not() {
     let at = |address: &str| conf.replace(&format!("addr 127.0.0.1 {port}"), &format!("addr {address}"));
     bench.write("lan.conf", at(&format!("127.0.0.1 {taken_port}")));
     simulator.signal(Signal::SIGHUP);
-    says(&simulator, &format!("127.0.0.1 port {taken_port} (another program has it); it stays at 127.0.0.1:{port}"));
+    says(
+        &simulator,
+        &format!("127.0.0.1 port {taken_port} (another program is using it); it stays at 127.0.0.1:{port}"),
+    );
     client(port).ok("mc info");
     drop(taken);
     simulator.signal(Signal::SIGHUP);

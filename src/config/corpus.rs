@@ -76,7 +76,7 @@ const FINDINGS: &[(&str, u32, Severity, &str)] = &[
     ("cminyard__openipmi/marvell-bmc/lan.conf", 32, Severity::Warning, "the GUID has 16 bytes"),
     ("cminyard__openipmi/marvell-bmc/lan.conf", 58, Severity::Warning, "the GUID has 16 bytes"),
     ("cminyard__openipmi/marvell-bmc/lan.conf", 127, Severity::Warning, "'/usr/lib/ipmi_sim/marvell_mod.so' is a C"),
-    ("dhilst__qemu-ipmi/HN/lan.conf", 84, Severity::Warning, "sol given before for this controller"),
+    ("dhilst__qemu-ipmi/HN/lan.conf", 84, Severity::Warning, "this controller has a sol line already"),
     ("pi-bmc__nanokvm-build/lan.conf", 32, Severity::Warning, "No integer value given"),
     ("pi-bmc__nanokvm-build/lan.conf", 33, Severity::Warning, "No integer value given"),
 ];

@@ -25,7 +25,7 @@ const fn entry(name: &'static str, arguments: &'static str, summary: &'static st
 pub const COMMANDS: &[Entry] = &[
     entry("atca_enable", "", "turn on ATCA mode; before mc_add"),
     entry("atca_set_site", "HWADDR TYPE NUMBER", "set the site of a hardware address"),
-    entry("debug", "[raw] [msg] [sol]", "log raw LAN bytes, messages, serial over LAN; nothing: log none"),
+    entry("debug", "[raw] [msg] [sol]", "log raw LAN bytes, messages, serial over LAN; without a word: none of them"),
     entry("define", "NAME \"VALUE\"", "set a variable, used as $NAME"),
     entry("device_sdr_add", "MC LUN BYTE...", "add a record to the device SDRs"),
     entry("help", "", "list the commands"),
@@ -46,7 +46,7 @@ pub const COMMANDS: &[Entry] = &[
     entry("mc_set_guid", "MC \"TEXT\"|HEX", "set the GUID of a management controller"),
     entry("mc_set_num_leds", "MC COUNT", "set the number of ATCA LEDs"),
     entry("mc_set_power", "MC POWER EVENT", "set the ATCA power level; EVENT 1 logs it"),
-    entry("mc_setbmc", "MC", "say which management controller is the BMC; before its mc_add"),
+    entry("mc_setbmc", "MC", "name the management controller that is the BMC; before its mc_add"),
     entry("noecho", "", "stop the echo of this console"),
     entry("persist", "[on|off]", "read and write state files from now on, or do not"),
     entry("quit", "", "end the program"),
@@ -82,7 +82,7 @@ pub const COMMANDS: &[Entry] = &[
 /// The statements of lan.conf outside of a LAN block (`lan-conf.md` section 3).
 pub const STATEMENTS: &[Entry] = &[
     entry("name", "\"NAME\"", "name of the instance; required"),
-    entry("set_working_mc", "MC", "the management controller that what follows is about; 0x20 at first"),
+    entry("set_working_mc", "MC", "the management controller that the lines below configure; default 0x20"),
     entry("startlan", "CHANNEL", "begin a LAN channel, up to endlan"),
     entry(
         "user",
@@ -97,14 +97,14 @@ pub const STATEMENTS: &[Entry] = &[
     entry(
         "sol",
         "\"DEVICE\"|\"tcp:HOST:PORT\"|\"telnet:HOST:PORT\" BITRATE [history=BYTES[,backupfile=FILE]] [historyfru=DEVICE] [nortscts] [readclear]",
-        "where the serial console is that serial over LAN leads to",
+        "the serial console that serial over LAN shows",
     ),
     entry("ipmb", "CHANNEL ipmb_dev_int DEVICE", "bridge a channel to an IPMB device"),
     entry("chassis_control", "\"COMMAND\"", "program that switches the power"),
     entry("startcmd", "\"COMMAND\"", "command that starts the virtual machine"),
     entry("startnow", "BOOLEAN", "start the virtual machine with its management controller"),
-    entry("poweroff_wait", "SECONDS", "how long a power-off waits for the virtual machine; 60 at first"),
-    entry("kill_wait", "SECONDS", "how long until the virtual machine is killed; 20 at first"),
+    entry("poweroff_wait", "SECONDS", "how long a power-off waits for the virtual machine; default 60"),
+    entry("kill_wait", "SECONDS", "how long until the virtual machine is killed; default 20"),
     entry("console", "HOST PORT", "a command console on TCP"),
     entry("loadlib", "\"FILE\" \"INIT\"", "a C plug-in of the original; it cannot be loaded and is ignored"),
     entry("define", "NAME \"VALUE\"", "set a variable, used as $NAME"),

@@ -286,7 +286,7 @@ impl Reader<'_> {
             Rule::name => {
                 let (name, range) = a.string()?;
                 if self.named {
-                    self.warn(place, range, "name given before; this one counts");
+                    self.warn(place, range, "name is given twice; this one counts");
                 }
                 self.config.name = name;
                 self.named = true;
@@ -338,7 +338,7 @@ impl Reader<'_> {
                 let (sol, range) = sol(span, a)?;
                 self.note(place, "sol", range);
                 if self.controller().sol.is_some() {
-                    self.warn(place, keyword.range.clone(), "sol given before for this controller; this one counts");
+                    self.warn(place, keyword.range.clone(), "this controller has a sol line already; this one counts");
                 }
                 self.controller().sol = Some(sol);
             }
@@ -365,7 +365,7 @@ impl Reader<'_> {
             Rule::console => {
                 let address = self.address(place, a, None)?;
                 if self.config.console.is_some() {
-                    self.warn(place, keyword.range.clone(), "console given before; this one counts");
+                    self.warn(place, keyword.range.clone(), "console is given twice; this one counts");
                 }
                 self.config.console = Some(address);
             }
@@ -419,7 +419,7 @@ impl Reader<'_> {
             let end = a.position().min(a.end().end);
             let end = place.text.get(..end).map_or(end, |text| text.trim_end_matches([' ', '\t']).len());
             let message = format!(
-                "No integer value given: expected the number of sessions after the privilege, {SESSIONS_DEFAULT} is taken"
+                "No integer value given: expected the number of sessions after the privilege, {SESSIONS_DEFAULT} is assumed"
             );
             self.warn(place, end..end, message);
         }
@@ -428,7 +428,7 @@ impl Reader<'_> {
             let Some(auth) = auth_named(word.text) else {
                 if !word.text.starts_with('#') {
                     let message = format!(
-                        "{} is no authentication type ('none', 'md2', 'md5', or 'straight'); it and what follows is ignored",
+                        "{} is not an authentication type ('none', 'md2', 'md5', or 'straight'); it and the words after it are ignored",
                         word.quoted()
                     );
                     self.warn(place, word.range, message);
@@ -444,7 +444,7 @@ impl Reader<'_> {
             Some(known) => {
                 let line = known.span.line;
                 *known = user;
-                let message = format!("user {number} was given in line {line}; this one counts");
+                let message = format!("user {number} is given in line {line} as well; this one counts");
                 self.warn(place, keyword.range.clone(), message);
             }
             None => users.push(user),
@@ -717,7 +717,7 @@ fn list(entries: &[Entry]) -> String {
 fn unknown(keyword: &Found<'_>, entries: &'static [Entry]) -> String {
     let lead = format!("Invalid configuration option {}", keyword.quoted());
     if COMMANDS.iter().any(|entry| entry.name == keyword.text) {
-        return format!("{lead}: it belongs into the command file");
+        return format!("{lead}: it belongs in the command file");
     }
     match nearest(keyword.text, entries.iter().map(|entry| entry.name)) {
         Some(name) => format!("{lead}, did you mean '{name}'? Expected one of {}", list(entries)),

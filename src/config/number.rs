@@ -72,7 +72,7 @@ pub(crate) fn complaint(text: &str) -> String {
     } else {
         String::new()
     };
-    format!("{} is not a number (C conventions: 0x1f, 31, 037){hint}", super::text::quote(text))
+    format!("{} is not a number such as 31 or 0x1f{hint}", super::text::quote(text))
 }
 
 #[cfg(test)]
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn complaints_name_the_cause() {
-        assert_eq!(complaint("zz"), "'zz' is not a number (C conventions: 0x1f, 31, 037)");
+        assert_eq!(complaint("zz"), "'zz' is not a number such as 31 or 0x1f");
         assert!(complaint("1f").ends_with("did you mean 0x1f?"));
         assert!(complaint("08").ends_with("a leading 0 means octal"));
         assert!(complaint("1.5").ends_with("whole number"));

@@ -124,7 +124,7 @@ impl Bus {
                 bytes = outgoing.recv() => match bytes {
                     None => return Over::Abandoned,
                     Some(bytes) if queue.len() < QUEUE => queue.push_back(bytes),
-                    Some(_) => self.warn("it takes nothing; a message is lost".into()).await,
+                    Some(_) => self.warn("it accepts nothing; a message is lost".into()).await,
                 },
                 result = device.write(queue.front().map_or(&[], Vec::as_slice)), if !queue.is_empty() => {
                     let length = queue.pop_front().map_or(0, |bytes| bytes.len());

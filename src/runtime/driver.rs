@@ -781,7 +781,8 @@ impl<S: System> Driver<S> {
     /// Says who is let in where nobody is asked for a password.
     fn warn_of_an_open_port(&mut self, what: &str, address: SocketAddr) {
         if !address.ip().to_canonical().is_loopback() {
-            let text = format!("The {what} at {address} asks for no password: whoever reaches it has the system");
+            let text =
+                format!("The {what} at {address} asks for no password: anyone who can reach it controls the system");
             self.log(LogLevel::Warning, &text);
         }
     }
@@ -824,7 +825,7 @@ impl<S: System> Driver<S> {
             }
         };
         if tokio::time::timeout(LAST_WRITES, wait).await.is_err() {
-            complain("Some state could not be written in time and is lost");
+            complain("Some state could not be saved in time and is lost");
         }
         if let Some(capture) = self.capture.take() {
             capture.close(LAST_RECORDS).await;

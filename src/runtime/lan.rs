@@ -366,7 +366,7 @@ pub fn bind_failure(address: SocketAddr, error: &io::Error) -> String {
     let words = error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().into());
     let hint = match error.kind() {
         io::ErrorKind::PermissionDenied => " (ports below 1024 need privileges)",
-        io::ErrorKind::AddrInUse => " (another program has it)",
+        io::ErrorKind::AddrInUse => " (another program is using it)",
         _ => "",
     };
     format!("Unable to bind to LAN port: {words}: {host} port {}{hint}", address.port())

@@ -24,7 +24,7 @@ Where files are looked for when no option says so:
   Where these are absent, those of Debian's original: /usr/etc/ipmi, /usr/var.
 
 Signals:
-  TERM, INT, QUIT write what is not yet on the disk and end the program by that signal.
+  TERM, INT and QUIT save what is not on disk yet and end the program by that signal.
   HUP reads the configuration again: users, LAN and SOL settings, without ending a session.
 
 Examples:
@@ -163,7 +163,7 @@ pub struct Options {
 
     /// Log more: once raw packets, twice messages by name, three times
     /// both, four times serial over LAN. RUST_LOG (error, warn, info,
-    /// debug) sets what standard error gets of it
+    /// debug) selects what of it goes to standard error
     #[arg(verbatim_doc_comment, help_heading = "Logging", short = 'd', long = "debug", action = ArgAction::Count)]
     pub debug: u8,
 
@@ -181,8 +181,8 @@ pub struct Options {
     )]
     pub log_format: Format,
 
-    /// Write what goes over LAN to FILE for Wireshark. It holds
-    /// passwords as far as sessions are not encrypted
+    /// Record LAN traffic in FILE for Wireshark, passwords of
+    /// unencrypted sessions included
     #[arg(
         verbatim_doc_comment,
         help_heading = "Logging",

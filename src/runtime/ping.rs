@@ -49,13 +49,13 @@ pub fn targets(config: &Config) -> Result<Vec<Target>, String> {
                 let target =
                     Target { controller: controller.address, channel: lan.channel, address: reachable(address) };
                 if address.port() == 0 {
-                    return Err(format!("{target}: port 0 is any, nobody knows which"));
+                    return Err(format!("{target}: port 0 means any port, so there is none to ask"));
                 }
                 targets.push(target);
             }
         }
     }
-    if targets.is_empty() { Err("no LAN channel has an address that could be asked".into()) } else { Ok(targets) }
+    if targets.is_empty() { Err("no LAN channel has an address to ask".into()) } else { Ok(targets) }
 }
 
 /// Where a socket on this address is reached from this machine.

@@ -130,7 +130,10 @@ impl Review<'_> {
                 }
                 SolTarget::Tcp { port, .. } | SolTarget::Telnet { port, .. } => {
                     if port.parse::<u128>().is_ok_and(|port| port > u16::MAX.into() || port == 0) {
-                        self.warn(span, format!("no serial over LAN: {} is no port, expected 1 to 65535", quote(port)));
+                        self.warn(
+                            span,
+                            format!("no serial over LAN: {} is not a port, expected 1 to 65535", quote(port)),
+                        );
                     }
                 }
             }
@@ -190,10 +193,10 @@ impl Review<'_> {
         for user in &controller.users {
             let number = user.number;
             if controller.lans.is_empty() {
-                self.warn(user.span, format!("user {number} has no way in: MC {mc:#04x} has no LAN channel"));
+                self.warn(user.span, format!("user {number} cannot log in: MC {mc:#04x} has no LAN channel"));
             }
             if number == 1 && user.name != [0; 16] {
-                self.warn(user.span, "user 1 has no name, whatever stands here: clients log in with an empty name");
+                self.warn(user.span, "user 1 has no name, whatever this line says: clients log in with an empty name");
             }
             if !user.enabled {
                 continue;
@@ -233,13 +236,16 @@ impl Review<'_> {
             for (index, (address, span)) in list.iter().enumerate() {
                 let before = list.iter().take(index).find(|(other, _)| overlap(*address, *other));
                 if let Some((other, first)) = before {
-                    let text = format!("port {} is taken: line {} opens {other}", address.port(), first.line);
+                    let text = format!("port {} is in use: line {} opens {other}", address.port(), first.line);
                     self.report(Severity::Error, *span, text);
                     continue;
                 }
                 let foreign = bind(address.ip()).is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable);
                 if foreign && (address.is_ipv4() || has_ipv6()) {
-                    self.warn(*span, format!("{} is no address of this machine: the start fails here", address.ip()));
+                    self.warn(
+                        *span,
+                        format!("{} is not an address of this machine: it will not start here", address.ip()),
+                    );
                 }
                 if address.port() != 0 && address.port() < first_port() {
                     let port = address.port();
@@ -295,7 +301,7 @@ fn device_problem(name: &str) -> Option<String> {
         Err(error) => return Some(format!("{name}: {}", message(&error))),
     };
     if !status.file_type().is_char_device() {
-        return Some(format!("{name} is no device"));
+        return Some(format!("{name} is not a device"));
     }
     let usable = access(&path, AccessFlags::R_OK | AccessFlags::W_OK);
     usable.err().map(|error| format!("{name}: {}", error.desc()))
@@ -347,7 +353,7 @@ fn file_problem(path: &Path) -> Option<String> {
     let name = path.display();
     match path.metadata() {
         Err(error) => return Some(format!("{name} cannot be run: {}", message(&error))),
-        Ok(status) if !status.is_file() => return Some(format!("{name} cannot be run: it is no file")),
+        Ok(status) if !status.is_file() => return Some(format!("{name} cannot be run: it is not a file")),
         Ok(_) => {}
     }
     if access(path, AccessFlags::X_OK).is_err() {
@@ -469,7 +475,7 @@ mod tests {
             ("/nowhere/x get", "/nowhere/x cannot be run: No such file or directory".to_string()),
             ("  no-such-program-here 1", "no-such-program-here is in no directory of PATH".into()),
             ("", "the command is empty".into()),
-            ("/tmp", "/tmp cannot be run: it is no file".into()),
+            ("/tmp", "/tmp cannot be run: it is not a file".into()),
             (&plain, format!("{plain} cannot be run: it is not executable (chmod +x)")),
             (&other, format!("{other} cannot be run: there is no /no/shell")),
             (&windows, format!("{windows} cannot be run: its lines end in CR LF")),

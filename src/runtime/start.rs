@@ -405,7 +405,7 @@ fn remove_leftovers(config: &Config, notes: &mut Vec<String>) {
     let sols = config.controllers.iter().filter_map(|controller| controller.sol.as_ref());
     for path in sols.filter_map(|sol| sol.backup_file.as_deref()) {
         if let Err(error) = remove_leftover(path) {
-            notes.push(format!("{path}.new: left over, and in the way: {}", message(&error)));
+            notes.push(format!("{path}.new: left over from an earlier run and cannot be removed: {}", message(&error)));
         }
     }
 }

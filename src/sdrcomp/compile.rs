@@ -207,7 +207,7 @@ impl Compiler<'_> {
             word => {
                 let known = TYPES.iter().flat_map(|kind| kind.fields()).any(|field| field.name == word);
                 let hint = match nearest(word, ["sdr", "define", "include"]) {
-                    _ if known || word == ID_STRING => format!("; {} belongs into a record", keyword.quoted()),
+                    _ if known || word == ID_STRING => format!("; {} belongs in a record", keyword.quoted()),
                     Some(near) => format!("; did you mean '{near}'?"),
                     None => String::new(),
                 };

@@ -390,7 +390,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 fn recognise(content: Vec<u8>, name: &str) -> io::Result<Vec<u8>> {
     let (items, dropped) = Items::parse(&content);
     if items.is_empty() && !dropped.is_empty() {
-        return Err(io::Error::other(format!("no line of it belongs into {name}")));
+        return Err(io::Error::other(format!("no line of it belongs in {name}")));
     }
     Ok(content)
 }

@@ -77,7 +77,7 @@ pub(in crate::config) fn read(text: &str, variables: &Variables) -> Result<Optio
 fn unknown(word: &Found<'_>) -> Fault {
     let names = |entries: &'static [Entry]| entries.iter().map(|entry| entry.name);
     let hint = if names(STATEMENTS).chain(names(LAN_STATEMENTS)).any(|name| name == word.text) {
-        " (it belongs into lan.conf)".to_string()
+        " (it belongs in lan.conf)".to_string()
     } else if word.text.contains('\r') {
         " (it has a carriage return inside)".to_string()
     } else if let Some(name) = nearest(word.text, names(COMMANDS)) {

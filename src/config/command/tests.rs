@@ -57,7 +57,7 @@ fn small_numbers() {
     }
     fails(
         "mc_add 0x20 0 1 23 9 8 1f",
-        "Invalid Device Support given: '1f' is not a number (C conventions: 0x1f, 31, 037); did you mean 0x1f?",
+        "Invalid Device Support given: '1f' is not a number such as 31 or 0x1f; did you mean 0x1f?",
         24,
         2,
     );
@@ -150,7 +150,7 @@ fn words() {
     fails("  mc_enabel 0x20", "Unknown command: mc_enabel, did you mean 'mc_enable'?", 3, 9);
     fails("MC_ENABLE 0x20", "Unknown command: MC_ENABLE, did you mean 'mc_enable'?", 1, 9);
     fails("bogus", "Unknown command: bogus", 1, 5);
-    fails("set_working_mc 0x20", "Unknown command: set_working_mc (it belongs into lan.conf)", 1, 14);
+    fails("set_working_mc 0x20", "Unknown command: set_working_mc (it belongs in lan.conf)", 1, 14);
     assert_eq!(resolve("mc_enable\t0x20 # ignored"), Command::McEnable { mc: 0x20 });
     assert_eq!(resolve("mc_enable 0x20\n"), Command::McEnable { mc: 0x20 });
     assert_eq!(resolve("quit now"), Command::Quit);

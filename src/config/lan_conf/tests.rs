@@ -156,7 +156,8 @@ fn users() {
     assert_eq!(user("user 2 true \"a\" \"b\" admin 10").auths, None);
     assert_eq!(user("user 2 true \"a\" \"b\" admin 10 # none").auths, None);
     assert_eq!(user("user 2 true \"a\" \"b\" admin 10 md5 # none").auths, Some(AuthTypes::MD5));
-    let odd = warns(&file("user 2 true \"a\" \"b\" admin 10 md5 any none"), "'any' is no authentication type", 34, 3);
+    let odd =
+        warns(&file("user 2 true \"a\" \"b\" admin 10 md5 any none"), "'any' is not an authentication type", 34, 3);
     assert_eq!(odd.controllers[0].users[0].auths, Some(AuthTypes::MD5));
 
     assert_eq!(user("user 3 true \"a b\" \"Welcome123! @$%^&*()\" admin 10").name, padded("a b"));
@@ -231,7 +232,7 @@ fn lan_blocks() {
     assert_eq!(address("  addr :: 0 and more"), Some(("::".into(), Port::Number(0))));
     assert_eq!(address("addr 127.0.0.1 65535"), Some(("127.0.0.1".into(), Port::Number(65535))));
     for (port, taken, length) in [("70000", 4464, 5), ("+65536", 0, 6), ("184467440737095516160", 65535, 21)] {
-        let told = format!("it is port {taken}");
+        let told = format!("it becomes port {taken}");
         let config = warns(&block(&format!("addr 127.0.0.1 {port}")), &told, 16, length);
         let address = config.controllers[0].lans[0].address.clone();
         assert_eq!(address.map(|address| address.port), Some(Port::Number(taken)));
@@ -240,14 +241,14 @@ fn lan_blocks() {
         assert_eq!(address(&format!("addr {host} 1")), Some((host.into(), Port::Number(1))));
     }
     for host in ["127.0.0.256", "1.2.3.4.5", "127..1", "127.0.0.", "256.1", "4294967296", "08.0.0.1", "1.2.65536"] {
-        let told = format!("getaddrinfo err: '{host}' is no host: expected an IPv4 address");
+        let told = format!("getaddrinfo err: '{host}' is not a host: expected an IPv4 address");
         fails(&block(&format!("addr {host} 1")), &told, 6, host.len() as u32);
     }
     assert_eq!(address("addr * asf-rmcp"), Some(("*".into(), Port::Service("asf-rmcp".into()))));
     let place = Span { line: 3, column: 6, length: 15 };
     assert_eq!(lan("addr fe80::1%eth0 +1").address.map(|a| a.span), Some(place));
-    fails(&block("addr 127.0.0.1 # comment"), "getaddrinfo err: '#' is no port", 16, 1);
-    fails(&block("addr 127.0.0.1 0x6000"), "getaddrinfo err: '0x6000' is no port", 16, 6);
+    fails(&block("addr 127.0.0.1 # comment"), "getaddrinfo err: '#' is not a port", 16, 1);
+    fails(&block("addr 127.0.0.1 0x6000"), "getaddrinfo err: '0x6000' is not a port", 16, 6);
     fails(&block("addr \"127.0.0.1\" 9001"), "getaddrinfo err", 6, 11);
     fails(&block("addr [::1] 9001"), "getaddrinfo err", 6, 5);
     fails(&block("addr 127.0.0.1:623"), "getaddrinfo err", 6, 13);
@@ -413,7 +414,7 @@ fn the_rest() {
         1,
         15,
     );
-    let elsewhere = "Invalid configuration option 'mc_enable': it belongs into the command file";
+    let elsewhere = "Invalid configuration option 'mc_enable': it belongs in the command file";
     fails(&file("mc_enable 0x20"), elsewhere, 1, 9);
     let (severity, span, message) = finding("# only comments\n");
     assert!(message.starts_with("name not set in config file") && severity == Severity::Error);

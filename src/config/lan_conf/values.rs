@@ -119,12 +119,9 @@ pub(super) fn address(
     let host = host(&host_word)?;
     let port = port_word.as_ref().map_or(Ok(Port::Number(default_port)), port)?;
     let cut = match (&port_word, &port) {
-        (Some(word), Port::Number(number)) if port_value(word.text) > Some(u16::MAX.into()) => {
-            Some(word.fault(format!(
-                "port {} is above 65535: the original takes it modulo 65536, so it is port {number}",
-                word.quoted()
-            )))
-        }
+        (Some(word), Port::Number(number)) if port_value(word.text) > Some(u16::MAX.into()) => Some(word.fault(
+            format!("port {} is above 65535: it is taken modulo 65536, so it becomes port {number}", word.quoted()),
+        )),
         _ => None,
     };
     let end = port_word.map_or(host_word.range.end, |word| word.range.end);
@@ -159,7 +156,7 @@ fn port_value(text: &str) -> Option<u64> {
 
 fn host(word: &Found<'_>) -> Result<String, Fault> {
     let text = word.text;
-    let fault = |why: &str| Err(word.fault(format!("getaddrinfo err: {} is no host: {why}", word.quoted())));
+    let fault = |why: &str| Err(word.fault(format!("getaddrinfo err: {} is not a host: {why}", word.quoted())));
     if text.contains(['"', '\'']) {
         return fault("expected no quotes");
     }
@@ -187,7 +184,7 @@ fn host(word: &Found<'_>) -> Result<String, Fault> {
 
 fn port(word: &Found<'_>) -> Result<Port, Fault> {
     let text = word.text;
-    let fault = |why: &str| Err(word.fault(format!("getaddrinfo err: {} is no port: {why}", word.quoted())));
+    let fault = |why: &str| Err(word.fault(format!("getaddrinfo err: {} is not a port: {why}", word.quoted())));
     if let Some(value) = port_value(text) {
         return Ok(Port::Number(value as u16));
     }

@@ -51,7 +51,7 @@ impl Reload {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fresh, Vec<String>>> {
         Pin::new(&mut self.reading)
             .poll(cx)
-            .map(|read| read.unwrap_or_else(|| Err(vec!["the files could not be read".into()])))
+            .map(|read| read.unwrap_or_else(|| Err(vec!["the files cannot be read".into()])))
     }
 }
 
@@ -87,8 +87,7 @@ impl<S: System> Driver<S> {
                 warnings.iter().for_each(|warning| self.report(LogLevel::Warning, headline(warning)));
                 let changes = self.system.reload(clock::now(), config, &OnDisk { files, outdated }, &mut self.effects);
                 match changes.len() {
-                    0 => self
-                        .report(LogLevel::Info, "SIGHUP: nothing changes: the configuration says what it said before"),
+                    0 => self.report(LogLevel::Info, "SIGHUP: no changes: the configuration is the same as before"),
                     1 => self.report(LogLevel::Info, "SIGHUP: the configuration was read again: 1 change"),
                     count => {
                         self.report(
@@ -106,7 +105,7 @@ impl<S: System> Driver<S> {
                 for fault in faults {
                     self.report(LogLevel::Error, headline(&fault));
                 }
-                self.report(LogLevel::Error, "SIGHUP: nothing changes: the configuration cannot be used");
+                self.report(LogLevel::Error, "SIGHUP: no changes: the configuration has errors");
             }
         }
         if again {

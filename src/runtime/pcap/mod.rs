@@ -120,7 +120,7 @@ impl Capture {
         if self.waiting.load(Ordering::Relaxed) > QUEUE {
             self.left_out += 1;
             if self.left_out == 1 {
-                self.tell("the capture file is not written fast enough: datagrams are left out".into());
+                self.tell("the capture file cannot be written fast enough: datagrams are left out".into());
             }
             return;
         }
@@ -277,7 +277,7 @@ mod tests {
         for _ in 0..(QUEUE / 60_000 + 10) {
             capture.received(NOW, &client, &[0; 60_000]);
         }
-        assert_eq!(log(told.try_recv().ok()), "the capture file is not written fast enough: datagrams are left out");
+        assert_eq!(log(told.try_recv().ok()), "the capture file cannot be written fast enough: datagrams are left out");
         capture.close(Duration::from_millis(1)).await;
     }
 }
