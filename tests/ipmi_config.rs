@@ -130,6 +130,20 @@ fn changed(text: &str, changes: &[Change]) -> String {
     lines.join("\n") + "\n"
 }
 
+#[test]
+fn dcmi_is_read_written_and_changed() {
+    Running::start().round_trip(
+        "dcmi",
+        &[
+            ("DCMI_Conf", "Asset_Tag", "rack-7"),
+            ("DCMI_Conf", "Management_Controller_Identifier_String", "bmc-7"),
+            ("DCMI_Conf", "Power_Limit_Requested", "300"),
+            ("DCMI_Conf", "Correction_Time_Limit", "2000"),
+            ("DCMI_Conf", "Exception_Actions", "LOG_EVENT_TO_SEL_ONLY"),
+        ],
+    );
+}
+
 /// The original tells a level for unused users that the tool cannot read, and refuses the
 /// authentication types it told.
 #[test]

@@ -211,7 +211,8 @@ fn get_power_limit(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply
 }
 
 /// Request: 3 reserved bytes, exception action, watts, correction time, 2 reserved bytes, sampling
-/// period. The statistics begin anew. 84h a limit of 0 W.
+/// period. The statistics begin anew. A limit of 0 W is none, as it is before anybody has set one:
+/// freeipmi's `ipmi-config` writes back what it read.
 fn set_power_limit(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -222,12 +223,10 @@ fn set_power_limit(
     if action > 0x11 {
         return Err(CompletionCode::INVALID_FIELD);
     }
-    if watts == 0 {
-        return Err(CompletionCode::COMMAND_SPECIFIC_84);
-    }
     let (now, mc) = (context.now, context.mc);
     dcmi::change(context.machine, mc, |settings| {
-        settings.limit = PowerLimit { action, watts, correction, sampling, ..settings.limit };
+        let active = settings.limit.active && watts != 0;
+        settings.limit = PowerLimit { action, watts, correction, sampling, active };
     });
     dcmi::reset_statistics(context.machine, now, mc);
     reply.put(&[GROUP])?;
@@ -478,6 +477,7 @@ mod tests {
 
     use crate::bmc::channel::Channel;
     use crate::bmc::device_id::support;
+    use crate::bmc::external::{ProgramFailure, Value};
     use crate::bmc::sensor::{Description, Reporting, SensorId};
     use crate::bmc::{Action, StateFile, sdr};
     use crate::command::testing::{BMC, Rig, SATELLITE};
@@ -585,7 +585,8 @@ mod tests {
              2c 05 dc 02 00 00 -> cc
              2c 04 dc 00 00 00 11 2c 01 e8 03 00 00 00 00 0a -> c7
              2c 04 dc 00 00 00 12 2c 01 e8 03 00 00 00 00 0a 00 -> cc
-             2c 04 dc 00 00 00 11 00 00 e8 03 00 00 00 00 0a 00 -> 84",
+             2c 04 dc 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> 00 dc
+             2c 05 dc 01 00 00 -> d5",
         );
         assert!(rig.machine.actions.is_empty());
         rig.expect(
@@ -598,6 +599,23 @@ mod tests {
         rig.expect("00 02 01 -> 00");
         assert!(rig.ask("2c 02 dc 01 00 00").starts_with("00 dc 32 00"), "the modelled power obeys it");
         rig.expect("2c 05 dc 00 00 00 -> 00 dc");
+        assert!(rig.ask("2c 02 dc 01 00 00").starts_with("00 dc 78 00"));
+        rig.expect(
+            "2c 05 dc 01 00 00 -> 00 dc
+             2c 04 dc 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> 00 dc
+             2c 03 dc 00 00 -> 80 dc 00 00 00 00 00 00 00 00 00 00 00 00 00",
+        );
+    }
+
+    #[test]
+    fn a_chassis_program_is_asked_whether_the_modelled_power_is_on() {
+        let mut rig = rig();
+        rig.machine.ensure(BMC).chassis.program = Some("prog".into());
+        rig.script = Box::new(|_| Ok(vec![Value::Integer(1)]));
+        assert!(rig.ask("2c 02 dc 01 00 00").starts_with("00 dc 78 00"));
+        assert_eq!(rig.calls, ["get power"]);
+        // It knows nothing any more: as it was seen last.
+        rig.script = Box::new(|_| Err(ProgramFailure));
         assert!(rig.ask("2c 02 dc 01 00 00").starts_with("00 dc 78 00"));
     }
 
