@@ -376,6 +376,28 @@ fn no_command_needs_a_cipher_suite_to_be_fast() {
     }
 }
 
+/// The watchdog presses the buttons of the machine that looks after itself no more.
+#[test]
+fn a_watchdog_behind_a_program_resets_by_it() {
+    let device = Device::new(Subject::under_test(), Shell::Sh);
+    device.start();
+    let (client, board) = (device.client(), &device.board);
+    client.ok("power on");
+    board.wait_for(Event::On);
+    for (action, events) in [(1, &[Event::Reset][..]), (3, &[Event::ForcedOff, Event::On]), (2, &[Event::ForcedOff])] {
+        board.take_events();
+        client.ok(&format!("raw 6 0x24 4 {action} 0 0x3e 3 0"));
+        client.ok("raw 6 0x22");
+        for event in events {
+            board.wait_for(*event);
+        }
+        client.ok("raw 6 0x25").assert_says(&format!("04 0{action} 00 10"));
+        client.ok("sel list last 1").assert_says("Watchdog");
+    }
+    client.ok("chassis restart_cause").assert_says("watchdog");
+    device.script("stop").assert_ok();
+}
+
 /// A chassis program that takes its time keeps nobody else waiting.
 #[test]
 fn a_slow_chassis_program_freezes_nobody() {

@@ -702,40 +702,73 @@ fn cycle_step(machine: &mut Machine, now: Moment, mc: u8, generation: u64, resul
     }
 }
 
-/// Whether the watchdog can reset: a VM host said so, or the chassis is built in. A
-/// `chassis_control` program does not count, as in the original.
+/// Whether the watchdog can reset: a VM host said so, or there is something else that can.
 pub fn watchdog_can_reset(controller: &Controller) -> bool {
-    controller.channels.host().is_some_and(|host| host.can(capability::RESET))
-        || backend(controller) == Backend::BuiltIn
+    controller.channels.host().is_some_and(|host| host.can(capability::RESET)) || backend(controller) != Backend::Host
 }
 
-/// Whether the watchdog can switch the power; see [`watchdog_can_reset`].
-pub fn watchdog_can_switch(controller: &Controller) -> bool {
-    controller.channels.vm_host().is_some() || backend(controller) != Backend::Program
-}
-
-fn note_watchdog_restart(machine: &mut Machine, mc: u8) {
-    if let Some(controller) = machine.controller_mut(mc) {
-        controller.chassis.restart = (RestartCause::Watchdog, super::channel::SYSTEM_CHANNEL);
+/// Lets the `chassis_control` program do what the watchdog wants: false where there is none, or a
+/// virtual machine runs beside it, which is told by its own line as in the original.
+fn watchdog_program(machine: &mut Machine, mc: u8, control: Control) -> bool {
+    let Some(controller) = machine.controller_mut(mc) else { return false };
+    let vm = controller.vm.exists() || controller.channels.vm_host().is_some_and(|host| host.connected);
+    if vm || backend(controller) != Backend::Program {
+        return false;
     }
+    let chassis = &mut controller.chassis;
+    let generation = if control == Control::Reset { chassis.generation } else { chassis.cancel_cycle() };
+    let Some(call) = chassis.control_call(control) else { return false };
+    machine.jobs.push(BackgroundJob {
+        mc,
+        job: Job::Program(call),
+        then: Box::new(move |machine, now, result| {
+            let done = matches!(result, JobResult::Program(Ok(_)));
+            let Some(controller) = machine.controller_mut(mc).filter(|_| done) else { return };
+            if control != Control::PowerDown {
+                controller.chassis.boot.booted(BootCause::Watchdog);
+                note_watchdog_restart(controller);
+            }
+            if control != Control::Reset {
+                controller.chassis.on_time.observe(now, false);
+            }
+            if control == Control::PowerCycle {
+                begin_cycle(machine, now, mc, generation);
+            }
+        }),
+    });
+    true
+}
+
+fn note_watchdog_restart(controller: &mut Controller) {
+    controller.chassis.restart = (RestartCause::Watchdog, super::channel::SYSTEM_CHANNEL);
 }
 
 /// The watchdog resets.
 pub fn watchdog_reset(machine: &mut Machine, mc: u8) {
-    note_watchdog_restart(machine, mc);
+    if watchdog_program(machine, mc, Control::Reset) {
+        return;
+    }
+    if let Some(controller) = machine.controller_mut(mc) {
+        note_watchdog_restart(controller);
+    }
     reset_host(machine, mc, BootCause::Watchdog);
 }
 
 /// The watchdog switches off.
 pub fn watchdog_power_down(machine: &mut Machine, now: Moment, mc: u8) {
-    power_off(machine, now, mc);
+    if !watchdog_program(machine, mc, Control::PowerDown) {
+        power_off(machine, now, mc);
+    }
 }
 
 /// The watchdog switches off and on again; a power cycle that is under way goes on.
 pub fn watchdog_power_cycle(machine: &mut Machine, now: Moment, mc: u8) {
-    note_watchdog_restart(machine, mc);
+    if watchdog_program(machine, mc, Control::PowerCycle) {
+        return;
+    }
     power_off(machine, now, mc);
     let Some(controller) = machine.controller_mut(mc) else { return };
+    note_watchdog_restart(controller);
     controller.chassis.boot.booted(BootCause::Watchdog);
     if controller.chassis.cycle_due.is_none() {
         let generation = controller.chassis.generation;
@@ -1002,16 +1035,47 @@ mod tests {
     }
 
     #[test]
-    fn the_watchdog_asks_the_host_never_the_program() {
+    fn the_watchdog_asks_a_machine_that_runs_and_not_the_program() {
         let mut machine = with_program();
-        let controller = machine.ensure(MC);
-        assert!(!watchdog_can_reset(controller));
-        assert!(watchdog_can_switch(controller), "the VM line can always switch off");
-        controller.channels.host_mut().expect("channel 15").connected = true;
+        machine.ensure(MC).channels.host_mut().expect("channel 15").connected = true;
         watchdog_power_cycle(&mut machine, at(1), MC);
         assert_eq!(host_signals(&mut machine), [HostSignal::PowerOff]);
         timeout(&mut machine, at(2), MC);
         assert!(matches!(machine.jobs.pop().map(|job| job.job), Some(Job::Program(_))));
         assert!(watchdog_can_reset(built_in().ensure(MC)));
+        assert!(!watchdog_can_reset(with_host(0, true).ensure(MC)), "it did not say that it can");
+    }
+
+    /// What the program was told, and whether it did it.
+    fn told(machine: &mut Machine, now: Moment, answer: ProgramResult) -> String {
+        let job = machine.jobs.remove(0);
+        let Job::Program(call) = &job.job else { panic!("no call") };
+        let operation = if call.operation == Operation::Set { "set" } else { "get" };
+        let value = call.parameters[0].value.as_ref().map(|value| format!("{value:?}")).unwrap_or_default();
+        let text = format!("{operation} {} {value}", call.parameters[0].name);
+        (job.then)(machine, now, JobResult::Program(answer));
+        text.trim_end().to_owned()
+    }
+
+    #[test]
+    fn behind_a_program_the_watchdog_runs_it() {
+        let mut machine = with_program();
+        machine.ensure(MC).channels.host_mut().expect("channel 15").connected = false;
+        assert!(watchdog_can_reset(machine.ensure(MC)));
+        watchdog_reset(&mut machine, MC);
+        assert_eq!(told(&mut machine, at(1), Err(ProgramFailure)), "set reset Integer(1)");
+        assert_eq!(machine.ensure(MC).chassis.restart_cause().0, RestartCause::Unknown, "it did not work");
+        watchdog_reset(&mut machine, MC);
+        assert_eq!(told(&mut machine, at(1), Ok(vec![])), "set reset Integer(1)");
+        assert_eq!(machine.ensure(MC).chassis.restart_cause().0, RestartCause::Watchdog);
+        watchdog_power_down(&mut machine, at(2), MC);
+        assert_eq!(told(&mut machine, at(2), Ok(vec![])), "set power Integer(0)");
+        assert_eq!(machine.ensure(MC).chassis.deadline(), None);
+        watchdog_power_cycle(&mut machine, at(3), MC);
+        assert_eq!(told(&mut machine, at(3), Ok(vec![])), "set power Integer(0)");
+        timeout(&mut machine, at(4), MC);
+        assert_eq!(told(&mut machine, at(4), Ok(vec![Value::Integer(0)])), "get power");
+        assert_eq!(told(&mut machine, at(4), Ok(vec![])), "set power Integer(1)");
+        assert_eq!((machine.ensure(MC).chassis.deadline(), machine.actions.len()), (None, 0));
     }
 }

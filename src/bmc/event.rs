@@ -53,16 +53,17 @@ pub fn from_sensor(
     if receiver == 0 || !sensor.enabled || !sensor.events_enabled {
         return;
     }
-    let mut record = [0; 16];
-    record[2] = SYSTEM_EVENT_RECORD;
-    record[7] = mc;
-    record[8] = lun;
-    record[9] = EVENT_REVISION;
-    record[10] = sensor.sensor_type;
-    record[11] = number;
-    record[12] = direction.bit() | (sensor.event_reading_code & 0x7f);
-    record[13..].copy_from_slice(&data);
-    deliver(machine, now, receiver, record);
+    let kind = (sensor.sensor_type, sensor.event_reading_code);
+    deliver(machine, now, receiver, record(mc, lun, number, kind, direction, data));
+}
+
+/// The record of an event of sensor `number` on `lun` of controller `mc`, without id and time.
+/// `kind` is the sensor's type and its event/reading type code.
+pub fn record(mc: u8, lun: u8, number: u8, kind: (u8, u8), direction: Direction, data: [u8; 3]) -> Record {
+    let (sensor_type, code) = kind;
+    let [data_1, data_2, data_3] = data;
+    let code = direction.bit() | code & 0x7f;
+    [0, 0, SYSTEM_EVENT_RECORD, 0, 0, 0, 0, mc, lun, EVENT_REVISION, sensor_type, number, code, data_1, data_2, data_3]
 }
 
 /// Hands a record to controller `to_mc`: into its SEL when its global enables allow event

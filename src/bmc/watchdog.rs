@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use super::event::{self, Direction};
 use super::messaging::{self, Pretimeout};
-use super::{Action, LogLevel, Machine, chassis};
+use super::{Machine, chassis};
 use crate::ipmi::{Moment, capability};
+
+/// Sensor type of the watchdog, IPMI 2.0 table 42-3, and its event/reading type code.
+const WATCHDOG_2: u8 = 0x23;
+const SENSOR_SPECIFIC: u8 = 0x6f;
 
 /// One count of the countdown.
 const COUNT: Duration = Duration::from_millis(100);
@@ -19,8 +23,10 @@ mod timer_use {
     pub const USE: u8 = 0x07;
     /// Don't stop the timer.
     pub const DONT_STOP: u8 = 0x40;
-    /// What is kept: don't log, don't stop, use.
-    pub const KEPT: u8 = 0xc7;
+    /// Running, in the answer of Get Watchdog Timer.
+    pub const RUNNING: u8 = 0x40;
+    /// Don't log. Holds until the timer runs out.
+    pub const DONT_LOG: u8 = 0x80;
 }
 
 /// Timeout actions, IPMI 2.0 table 27-7.
@@ -44,7 +50,7 @@ enum Countdown {
     /// Not counting; this many counts are left.
     Stopped(u16),
     /// Counting.
-    Running { deadline: Moment, wake: Option<Moment>, pretimeout_done: bool },
+    Running { deadline: Moment, wake: Moment, pretimeout_done: bool },
 }
 
 /// The watchdog timer.
@@ -83,10 +89,11 @@ pub struct NotSupported;
 pub struct NotInitialised;
 
 impl Watchdog {
-    /// The eight data bytes of Get Watchdog Timer: use, actions, pre-timeout (s), expired
-    /// flags, initial countdown (2), present countdown (2), counts of 100 ms.
+    /// The eight data bytes of Get Watchdog Timer: use with the running state, actions,
+    /// pre-timeout (s), expired flags, initial countdown (2), present countdown (2), counts of 100 ms.
     pub fn bytes(&self, now: Moment) -> [u8; 8] {
         let initial = self.initial.to_le_bytes();
+        let running = if self.is_running() { timer_use::RUNNING } else { 0 };
         let present = match self.countdown {
             Countdown::Stopped(left) => left,
             Countdown::Running { deadline, .. } => {
@@ -97,15 +104,19 @@ impl Watchdog {
         .to_le_bytes();
         let [i0, i1] = initial;
         let [p0, p1] = present;
-        [self.timer_use, self.actions, self.pretimeout, self.expired, i0, i1, p0, p1]
+        [self.timer_use | running, self.actions, self.pretimeout, self.expired, i0, i1, p0, p1]
     }
 
     /// When the timer wants to be looked at.
     pub fn deadline(&self) -> Option<Moment> {
         match self.countdown {
             Countdown::Stopped(_) => None,
-            Countdown::Running { wake, .. } => wake,
+            Countdown::Running { wake, .. } => Some(wake),
         }
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.countdown, Countdown::Running { .. })
     }
 
     fn action(&self) -> u8 {
@@ -117,18 +128,13 @@ impl Watchdog {
     }
 
     fn start(&mut self, now: Moment) {
-        // As in the original, a timer without a timeout action never counts.
-        if self.action() == action::NONE {
-            self.countdown = Countdown::Stopped(self.initial);
-            return;
-        }
         let deadline = now + COUNT * u32::from(self.initial);
         let wake = if self.pretimeout_action() == pretimeout::NONE {
             deadline
         } else {
             now.max(deadline - Duration::from_secs(self.pretimeout.into()))
         };
-        self.countdown = Countdown::Running { deadline, wake: Some(wake), pretimeout_done: false };
+        self.countdown = Countdown::Running { deadline, wake, pretimeout_done: false };
     }
 }
 
@@ -140,7 +146,7 @@ pub fn set(machine: &mut Machine, now: Moment, mc: u8, data: &[u8; 6]) -> Result
         && match data[1] & 0x07 {
             action::NONE => true,
             action::RESET => chassis::watchdog_can_reset(controller),
-            action::POWER_DOWN | action::POWER_CYCLE => chassis::watchdog_can_switch(controller),
+            action::POWER_DOWN | action::POWER_CYCLE => true,
             _ => false,
         }
         && match data[1] >> 4 & 0x07 {
@@ -149,8 +155,8 @@ pub fn set(machine: &mut Machine, now: Moment, mc: u8, data: &[u8; 6]) -> Result
             _ => false,
         };
     let Some(timer) = controller.watchdog.as_mut().filter(|_| allowed) else { return Err(NotSupported) };
-    let running = matches!(timer.countdown, Countdown::Running { .. });
-    timer.timer_use = data[0] & timer_use::KEPT;
+    let running = timer.is_running();
+    timer.timer_use = data[0] & (timer_use::USE | timer_use::DONT_LOG);
     timer.actions = data[1] & 0x77;
     timer.pretimeout = data[2];
     timer.expired &= !data[3];
@@ -177,40 +183,34 @@ pub fn reset(machine: &mut Machine, now: Moment, mc: u8) -> Result<(), NotInitia
 /// Does what is due: the pre-timeout, or the end.
 pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
     let Some(controller) = machine.controller_mut(mc) else { return };
-    let has_sensor = controller.sensors.get(0, 0).is_some();
     let Some(timer) = controller.watchdog.as_mut() else { return };
-    let Countdown::Running { deadline, wake: Some(wake), pretimeout_done } = timer.countdown else { return };
+    let Countdown::Running { deadline, wake, pretimeout_done } = timer.countdown else { return };
     if wake > now {
         return;
     }
-    if !has_sensor {
-        // The original does nothing without the sensor that would report it, and the
-        // timer goes on showing as running. So do we, but not silently.
-        timer.countdown = Countdown::Running { deadline, wake: None, pretimeout_done };
-        machine.actions.push(Action::Log {
-            level: LogLevel::Warning,
-            text: format!(
-                "The watchdog of MC {mc:#04x} has run out, but the MC has no sensor 0 on LUN 0: nothing is done"
-            ),
-        });
-        return;
-    }
+    let log = timer.timer_use & timer_use::DONT_LOG == 0;
     let how = timer.pretimeout_action();
     if how != pretimeout::NONE && !pretimeout_done {
-        timer.countdown = Countdown::Running { deadline, wake: Some(deadline), pretimeout_done: true };
+        timer.countdown = Countdown::Running { deadline, wake: deadline, pretimeout_done: true };
         let signal = if how == pretimeout::NMI { Pretimeout::Nmi } else { Pretimeout::MessageInterrupt };
         messaging::watchdog_pretimeout(machine, mc, signal);
-        event::from_sensor(machine, now, mc, 0, 0, Direction::Assertion, [0xc8, how << 4 | 0x0f, 0xff]);
+        if log {
+            report(machine, now, mc, [0xc8, how << 4 | 0x0f, 0xff]);
+        }
         if deadline <= now {
             timeout(machine, now, mc);
         }
         return;
     }
-    let timer_use = timer.timer_use & 0x0f;
+    let timer_use = timer.timer_use & timer_use::USE;
     let action = timer.action();
     timer.countdown = Countdown::Stopped(0);
-    timer.expired |= 1 << (timer_use & timer_use::USE);
-    event::from_sensor(machine, now, mc, 0, 0, Direction::Assertion, [0xc0 | action, timer_use, 0xff]);
+    timer.expired |= 1 << timer_use;
+    // "Don't log" is for one expiration (IPMI 2.0 section 27.3).
+    timer.timer_use = timer_use;
+    if log {
+        report(machine, now, mc, [0xc0 | action, timer_use, 0xff]);
+    }
     match action {
         action::RESET => chassis::watchdog_reset(machine, mc),
         action::POWER_DOWN => chassis::watchdog_power_down(machine, now, mc),
@@ -219,8 +219,23 @@ pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
     }
 }
 
+/// Sends an event of the watchdog's sensor, number 0 on LUN 0. A controller without it, which the
+/// original never lets run out, sends it as if it had one.
+fn report(machine: &mut Machine, now: Moment, mc: u8, data: [u8; 3]) {
+    let Some(controller) = machine.controller(mc) else { return };
+    if controller.sensors.get(0, 0).is_some() {
+        return event::from_sensor(machine, now, mc, 0, 0, Direction::Assertion, data);
+    }
+    let receiver = controller.sensors.event_receiver.address;
+    if receiver != 0 {
+        let record = event::record(mc, 0, 0, (WATCHDOG_2, SENSOR_SPECIFIC), Direction::Assertion, data);
+        event::deliver(machine, now, receiver, record);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Action;
     use super::super::channel::{Channel, medium, protocol};
     use super::super::device_id::DeviceId;
     use super::super::sensor::{self, Description, EventSettings, SensorId};
@@ -303,7 +318,7 @@ mod tests {
         let (told, events) = run(&mut machine, 1000);
         assert_eq!(told, [(500, HostSignal::Reset)]);
         assert_eq!(events, [event([0xc1, 0x04, 0xff])]);
-        assert_eq!(state(&mut machine, 1000), [0x44, 0x01, 0, 0x10, 5, 0, 0, 0]);
+        assert_eq!(state(&mut machine, 1000), [0x04, 0x01, 0, 0x10, 5, 0, 0, 0]);
     }
 
     /// Recorded: `06 24 43 31 02 10 14 00`: attention, event C8 3F, then the reset.
@@ -362,23 +377,54 @@ mod tests {
     }
 
     #[test]
-    fn without_an_action_it_never_counts() {
-        let mut machine = machine();
-        armed(&mut machine, [0x01, 0x00, 0, 0, 3, 0]);
-        assert_eq!(run(&mut machine, 9000), (vec![], vec![]));
-        assert_eq!(state(&mut machine, 9000), [0x01, 0, 0, 0, 3, 0, 3, 0]);
+    fn without_an_action_it_counts_sets_its_flag_and_logs() {
+        for (timer_use, flag) in [(1, 0x02), (2, 0x04), (3, 0x08), (4, 0x10), (5, 0x20)] {
+            let mut machine = machine();
+            armed(&mut machine, [timer_use, 0x00, 0, 0xff, 3, 0]);
+            assert_eq!(state(&mut machine, 100), [timer_use | 0x40, 0, 0, 0, 3, 0, 2, 0]);
+            assert_eq!(run(&mut machine, 9000), (vec![], vec![event([0xc0, timer_use, 0xff])]));
+            assert_eq!(state(&mut machine, 9000), [timer_use, 0, 0, flag, 3, 0, 0, 0]);
+        }
     }
 
     #[test]
-    fn without_its_sensor_it_does_nothing_but_say_so() {
+    fn the_running_state_is_told_and_is_no_setting() {
         let mut machine = machine();
-        let sensors = std::mem::take(&mut machine.ensure(MC).sensors);
-        assert!(sensors.get(0, 0).is_some());
+        set(&mut machine, START, MC, &[0x44, 0x01, 0, 0, 5, 0]).expect("supported");
+        assert_eq!(state(&mut machine, 0)[0], 0x04, "\"don't stop\" starts nothing");
+        reset(&mut machine, START, MC).expect("it was set");
+        assert_eq!(state(&mut machine, 0)[0], 0x44);
+        set(&mut machine, START, MC, &[0x44, 0x01, 0, 0, 6, 0]).expect("supported");
+        assert_eq!(state(&mut machine, 0)[0], 0x44);
+        set(&mut machine, START, MC, &[0x04, 0x01, 0, 0, 6, 0]).expect("supported");
+        assert_eq!(state(&mut machine, 0)[0], 0x04);
+    }
+
+    #[test]
+    fn who_does_not_want_a_log_gets_none_once() {
+        let mut machine = machine();
+        armed(&mut machine, [0x84, 0x31, 1, 0, 20, 0]);
+        assert_eq!(state(&mut machine, 0)[0], 0xc4);
+        let (told, events) = run(&mut machine, 5000);
+        assert_eq!((told.last(), events), (Some(&(2000, HostSignal::Reset)), vec![]));
+        assert_eq!(state(&mut machine, 5000)[..4], [0x04, 0x31, 1, 0x10]);
         armed(&mut machine, [0x04, 0x01, 0, 0, 5, 0]);
-        timeout(&mut machine, START + Duration::from_secs(1), MC);
-        assert!(matches!(machine.actions[..], [Action::Log { level: LogLevel::Warning, .. }]), "{:?}", machine.actions);
-        assert_eq!(machine.ensure(MC).watchdog.as_ref().and_then(Watchdog::deadline), None);
-        assert_eq!(state(&mut machine, 1000)[3], 0);
+        assert_eq!(run(&mut machine, 9000).1, [event([0xc1, 0x04, 0xff])]);
+    }
+
+    #[test]
+    fn without_its_sensor_it_acts_and_logs_all_the_same() {
+        let mut machine = machine();
+        let receiver = machine.ensure(MC).sensors.event_receiver;
+        machine.ensure(MC).sensors = Default::default();
+        machine.ensure(MC).sensors.event_receiver = receiver;
+        armed(&mut machine, [0x04, 0x01, 0, 0, 5, 0]);
+        let (told, events) = run(&mut machine, 1000);
+        assert_eq!((told, events), (vec![(500, HostSignal::Reset)], vec![event([0xc1, 0x04, 0xff])]));
+        assert_eq!(state(&mut machine, 1000), [0x04, 0x01, 0, 0x10, 5, 0, 0, 0]);
+        machine.ensure(MC).sensors.event_receiver.address = 0;
+        armed(&mut machine, [0x04, 0x01, 0, 0, 5, 0]);
+        assert_eq!(run(&mut machine, 1000).1.len(), 1, "nobody is told of it");
     }
 
     #[test]
