@@ -669,7 +669,8 @@ fn bad_contents(good: &[u8], dice: &mut StdRng) -> Vec<Vec<u8>> {
           enabled:d:x\nbitrate:i:-1\nprivilege_limit:i:255\nmax_priv_for_cipher:i:1\nlast_add_time:i:-1\n\
           last_erase_time:i:9223372036854775807\ntime_offset:i:-9223372036854775808\n1:i:5\n65535:d:x\n0:d:\n"
             .to_vec(),
-        b"time_offset:i:9223372036854775807\nlast_add_time:d:\\ff\\ff\n".to_vec(),
+        b"time_offset:i:9223372036854775807\nwall_clock:i:9223372036854775807\nlast_add_time:d:\\ff\\ff\n".to_vec(),
+        b"time_offset:i:-9223372036854775808\nwall_clock:i:-9223372036854775808\n".to_vec(),
         b"\n".repeat(20_000),
         b"1:d:\\00\\00\\02aaaaaaaaaaaaa\n".repeat(3_000),
         b"1:d:\\0\n".repeat(2_000),

@@ -89,7 +89,7 @@ pub enum AddError {
     LengthMismatch,
     /// The part does not belong to an addition under way, or not at this offset.
     OutOfOrder,
-    /// No record id is free.
+    /// There is no room for it, or no record id is free.
     Full,
 }
 
@@ -159,6 +159,12 @@ impl Repository {
         self.time_offset = offset_for(now, time);
     }
 
+    /// How many more records there is room for. More than [`CAPACITY`] can come from a command file
+    /// or a state file, which the original takes without counting.
+    pub fn free(&self) -> u16 {
+        CAPACITY.saturating_sub(u16::try_from(self.records.len()).unwrap_or(u16::MAX))
+    }
+
     /// Makes a new reservation, which replaces the old one and ends a partial addition.
     pub fn reserve(&mut self) -> u16 {
         self.partial = None;
@@ -185,7 +191,11 @@ impl Repository {
         let declared = declared_length(record).ok_or(AddError::LengthMismatch)?;
         let next = record.get(HEADER_LENGTH).map(|&byte| HEADER_LENGTH + 1 + usize::from(byte));
         let taken = declared == record.len() || declared < record.len() && next == Some(record.len());
-        if taken { self.push(now, record.into()) } else { Err(AddError::LengthMismatch) }
+        match taken {
+            true if self.free() == 0 => Err(AddError::Full),
+            true => self.push(now, record.into()),
+            false => Err(AddError::LengthMismatch),
+        }
     }
 
     fn push(&mut self, now: Moment, record: Record) -> Result<u16, AddError> {
@@ -210,6 +220,9 @@ impl Repository {
             if offset != 0 {
                 return Err(AddError::OutOfOrder);
             }
+            if self.free() == 0 {
+                return Err(AddError::Full);
+            }
             PartialAdd { id: self.records.allocate().ok_or(AddError::Full)?, bytes: Vec::new() }
         } else {
             match self.partial.take() {
@@ -230,6 +243,9 @@ impl Repository {
             Progress::Last => {
                 if declared_length(&partial.bytes) != Some(partial.bytes.len()) {
                     return Err(AddError::LengthMismatch);
+                }
+                if self.free() == 0 {
+                    return Err(AddError::Full);
                 }
                 self.partial = None;
                 self.records.push(partial.bytes.into(), id);

@@ -15,6 +15,9 @@ pub type Record = [u8; 16];
 /// First record type without a time stamp (IPMI 2.0 section 32.3).
 const FIRST_TYPE_WITHOUT_TIME: u8 = 0xe0;
 
+/// A time stamp that says nothing (IPMI 2.0 section 37.1).
+const UNSPECIFIED_TIME: u32 = u32::MAX;
+
 /// Operation flag: Get SEL Allocation Info is there.
 pub const SUPPORTS_ALLOCATION_INFO: u8 = 0x01;
 /// Operation flag: Reserve SEL is there.
@@ -78,7 +81,7 @@ impl Sel {
         self.last_add
     }
 
-    /// Time of the last clear, of the log's clock.
+    /// Time of the last deletion or clear, of the log's clock.
     pub fn last_erase_time(&self) -> u32 {
         self.last_erase
     }
@@ -121,6 +124,23 @@ impl Sel {
     /// Sets the log's clock.
     pub fn set_time(&mut self, now: Moment, time: u32) {
         self.time_offset = offset_for(now, time);
+    }
+
+    /// Puts the clock forward to the time of the newest record, if it is behind it: without a
+    /// reference that outlives the machine it starts anew when the machine does.
+    pub fn catch_up(&mut self, now: Moment) {
+        let newest = self.records.len().checked_sub(1).and_then(|index| self.records.get(index));
+        if let Some([_, _, 0..FIRST_TYPE_WITHOUT_TIME, t0, t1, t2, t3, ..]) = newest {
+            let time = u32::from_le_bytes([*t0, *t1, *t2, *t3]);
+            if time != UNSPECIFIED_TIME && self.time(now) < time {
+                self.set_time(now, time);
+            }
+        }
+    }
+
+    /// How many more records there is room for.
+    pub fn free(&self) -> u32 {
+        self.max_records.saturating_sub(u32::try_from(self.records.len()).unwrap_or(u32::MAX))
     }
 
     /// Makes a new reservation, which replaces the old one.
@@ -175,11 +195,11 @@ impl Sel {
         *self = Self { max_records, flags, reservation, ..before };
     }
 
-    /// Deletes the record a request means by `id` and says its real id. The erase time stays.
-    pub fn delete(&mut self, id: u16) -> Option<u16> {
+    /// Deletes the record a request means by `id` and says its real id.
+    pub fn delete(&mut self, now: Moment, id: u16) -> Option<u16> {
         let index = self.records.resolve(id)?;
         let record = self.records.remove(index)?;
-        self.overflow = false;
+        self.touch_erase(now);
         Some(id_of(&record))
     }
 
@@ -276,8 +296,10 @@ mod tests {
         sel.enable(1, 0);
         assert_eq!(sel.add(at(1), record(2)), Ok(1));
         assert_eq!(sel.add(at(1), record(2)), Err(Error::Full));
-        assert_eq!(sel.delete(0xffff), Some(1));
-        assert_eq!((sel.flags(), sel.last_erase_time()), (0, 0));
+        assert_eq!(sel.delete(at(2), 0xffff), Some(1));
+        assert_eq!((sel.flags(), sel.last_erase_time()), (0, 2));
+        assert_eq!(sel.delete(at(3), 0xffff), None);
+        assert_eq!((sel.last_add_time(), sel.last_erase_time()), (1, 2));
         assert_eq!(sel.add(at(2), record(2)), Ok(2));
         sel.clear(at(5));
         assert_eq!(sel.last_erase_time(), 5);
@@ -301,5 +323,37 @@ mod tests {
         sel.reservation = 0xffff;
         assert_eq!(sel.reserve(), 1);
         assert!(sel.reservation_holds(0) && sel.reservation_holds(1) && !sel.reservation_holds(0xffff));
+    }
+    #[test]
+    fn the_clock_never_starts_before_the_newest_record() {
+        let stamped = |record_type: u8, time: u32| {
+            let mut record = record(record_type);
+            record[3..7].copy_from_slice(&time.to_le_bytes());
+            record
+        };
+        for (records, time) in [
+            (vec![], 8),
+            (vec![stamped(2, 5000)], 5000),
+            (vec![stamped(2, 7)], 8),
+            (vec![stamped(2, 9000), stamped(2, 5000)], 5000),
+            (vec![stamped(2, u32::MAX)], 8),
+            (vec![stamped(0xe0, 5000)], 8),
+        ] {
+            let mut sel = Sel::default();
+            sel.enable(10, 0);
+            sel.restore(records, 0, 0, -2);
+            sel.catch_up(at(10));
+            assert_eq!(sel.time(at(10)), time);
+            assert_eq!(sel.time(at(11)), time + 1);
+        }
+    }
+
+    #[test]
+    fn room_is_what_is_left_and_never_less_than_none() {
+        let mut sel = Sel::default();
+        sel.enable(2, 0);
+        assert_eq!(sel.free(), 2);
+        sel.restore(vec![record(2), record(3), record(4)], 0, 0, 0);
+        assert_eq!(sel.free(), 0);
     }
 }

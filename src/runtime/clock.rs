@@ -15,6 +15,14 @@ pub fn now() -> Moment {
     Moment::new(clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default())
 }
 
+/// The monotonic clock and the seconds since 1970 by the wall clock, a few milliseconds old: looked
+/// at each time the loop wakes up, they must cost next to nothing.
+pub fn both() -> (Moment, i64) {
+    let read = |clock| clock_gettime(clock).map(Duration::from).unwrap_or_default();
+    let wall = read(ClockId::CLOCK_REALTIME_COARSE).as_secs();
+    (Moment::new(read(ClockId::CLOCK_MONOTONIC_COARSE)), i64::try_from(wall).unwrap_or(i64::MAX))
+}
+
 /// Shortest pause before a deadline that has passed already is looked at again, so that
 /// one that never moves cannot keep the processor busy.
 const LEAST: Duration = Duration::from_millis(1);

@@ -282,6 +282,7 @@ impl<S: System> Driver<S> {
     }
 
     async fn drive(&mut self) -> Ending {
+        self.look_at_the_wall_clock();
         self.system.begin(clock::now(), &mut self.effects);
         self.carry_out();
         loop {
@@ -294,7 +295,10 @@ impl<S: System> Driver<S> {
             self.alarm.arm(now, self.service.deadline());
             self.alarm.arm(now, self.capture.as_ref().and_then(Capture::deadline));
             let due = self.runs > 0 && self.due_run(now);
-            match poll_fn(|cx| self.poll(cx, due)).await {
+            let wake = poll_fn(|cx| self.poll(cx, due)).await;
+            // It may have been set meanwhile, and what comes now may be kept with it.
+            self.look_at_the_wall_clock();
+            match wake {
                 Wake::Signal(signal) => self.signal(signal),
                 Wake::Alarm => {
                     let now = clock::now();
@@ -318,6 +322,11 @@ impl<S: System> Driver<S> {
             // Other tasks get their turn even while there is always something to do here.
             tokio::task::coop::consume_budget().await;
         }
+    }
+
+    fn look_at_the_wall_clock(&mut self) {
+        let (now, wall) = clock::both();
+        self.system.wall_clock(now, wall);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, statement: bool) -> Poll<Wake> {

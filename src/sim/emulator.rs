@@ -160,7 +160,7 @@ impl Simulator {
             Command::SelEnable { mc, max_records, flags } => {
                 self.put_back(StateFile::Sel(mc));
                 self.named(mc)?.sel.enable(max_records, flags);
-                self.load_sel(mc);
+                self.load_sel(now, mc);
             }
             Command::SelAdd { mc, record_type, data } => {
                 let mut record = [0; 16];

@@ -86,6 +86,8 @@ pub struct Simulator {
     /// State files of the last run, by name; taken when their owner appears.
     state: BTreeMap<String, Vec<u8>>,
     persistence: Persistence,
+    /// How many seconds the wall clock is ahead of the monotonic one, when it is known.
+    wall_clock: Option<i64>,
     variables: Variables,
     random: Box<dyn Random + Send>,
     lans: Vec<LanSlot>,
@@ -131,6 +133,7 @@ impl Simulator {
             controllers: config.controllers,
             state,
             persistence,
+            wall_clock: None,
             variables: config.variables.into_iter().collect(),
             random,
             lans: Vec::new(),

@@ -11,9 +11,16 @@ use crate::bmc::sel::Record;
 use crate::bmc::sol_parameters::{Access, Pace, Sol};
 use crate::bmc::user::User;
 use crate::bmc::{Action, LogLevel, StateFile};
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::ipmi::{AuthTypes, Moment, Privilege};
 use crate::store::directory::GUID_FILE;
 use crate::store::format::Items;
+
+/// How many seconds the wall clock was ahead of the machine's monotonic clock when the file of a
+/// log was written. The log's clock is an offset to the monotonic one, which starts anew with the
+/// machine.
+const WALL_CLOCK: &str = "wall_clock";
+/// A wall clock before 2024 is that of a machine without a battery that nobody has set yet.
+const EARLIEST_WALL_CLOCK: i64 = 1_704_067_200;
 
 /// How many things wrong with one state file are told one by one.
 const MOST_WARNINGS: usize = 8;
@@ -21,6 +28,12 @@ const MOST_WARNINGS: usize = 8;
 const NOT_WHOLE: &str = "blank, shorter than their header, or without a free record id";
 
 impl Simulator {
+    /// What the machine's wall clock shows, in seconds since 1970. Nothing is set by it; it tells
+    /// how long the machine was off between two lives of this program.
+    pub fn wall_clock(&mut self, now: Moment, wall: i64) {
+        self.wall_clock = (wall >= EARLIEST_WALL_CLOCK).then(|| wall.saturating_sub_unsigned(now.seconds()));
+    }
+
     /// The name of a state file.
     pub(super) fn file_name(&self, file: StateFile) -> String {
         match file {
@@ -174,8 +187,9 @@ impl Simulator {
         }
     }
 
-    /// `sel.XX`.
-    pub(super) fn load_sel(&mut self, mc: u8) {
+    /// `sel.XX`. Its clock goes on as if this program, and the machine it runs on, had never
+    /// stood still.
+    pub(super) fn load_sel(&mut self, now: Moment, mc: u8) {
         let name = self.file_name(StateFile::Sel(mc));
         let Some(items) = self.items(&name) else { return };
         let (mut records, mut invalid): (Vec<Record>, _) = (Vec::new(), Vec::new());
@@ -191,12 +205,19 @@ impl Simulator {
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let utc_offset = items.list_integer("utc_offset").and_then(|minutes| i16::try_from(minutes).ok());
         controller.sel.set_utc_offset(utc_offset);
+        let offset = items.list_integer("time_offset").unwrap_or(0);
+        let moved = match (items.list_integer(WALL_CLOCK), self.wall_clock) {
+            (Some(before), Some(ahead)) => ahead.saturating_sub(before),
+            _ => 0,
+        };
         let left_out = controller.sel.restore(
             records,
             time(&items, "last_add_time"),
             time(&items, "last_erase_time"),
-            items.list_integer("time_offset").unwrap_or(0),
+            // Both are whole seconds: one is no difference.
+            if moved.unsigned_abs() > 1 { offset.saturating_add(moved) } else { offset },
         );
+        controller.sel.catch_up(now);
         self.tell_left_out(&self.file_name(StateFile::Sel(mc)), left_out, "no record id is free");
     }
 
@@ -302,7 +323,10 @@ impl Simulator {
                 items.push_integer("last_add_time", i64::from(sel.last_add_time()));
                 items.push_integer("last_erase_time", i64::from(sel.last_erase_time()));
                 items.push_integer("time_offset", sel.time_offset());
-                // The original does not know it and leaves it out when it writes the file.
+                // The original does not know these and leaves them out when it writes the file.
+                if let Some(ahead) = self.wall_clock {
+                    items.push_integer(WALL_CLOCK, ahead);
+                }
                 if let Some(minutes) = sel.utc_offset() {
                     items.push_integer("utc_offset", i64::from(minutes));
                 }

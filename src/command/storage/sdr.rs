@@ -99,7 +99,7 @@ pub(super) fn get_info(
 ) -> Result<Outcome, CompletionCode> {
     let sdr = &context.controller()?.sdr;
     let count = sdr.records().len() as u16;
-    let free = u32::from(CAPACITY.saturating_sub(count)) * u32::from(ALLOCATION_UNIT);
+    let free = u32::from(sdr.free()) * u32::from(ALLOCATION_UNIT);
     reply.put(&[VERSION])?;
     reply.put(&count.to_le_bytes())?;
     reply.put(&(free.min(MAX_FREE) as u16).to_le_bytes())?;
@@ -115,7 +115,7 @@ pub(super) fn get_allocation_info(
     _request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let free = CAPACITY.saturating_sub(context.controller()?.sdr.records().len() as u16);
+    let free = context.controller()?.sdr.free();
     for number in [CAPACITY, ALLOCATION_UNIT, free, free] {
         reply.put(&number.to_le_bytes())?;
     }

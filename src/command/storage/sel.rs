@@ -28,14 +28,13 @@ fn save(context: &mut Context<'_>) {
     context.machine.actions.push(Action::Save(StateFile::Sel(context.mc)));
 }
 
-/// Free bytes as the original counts them: modulo 65536, also when there are more records
-/// than there is room for.
-fn free_bytes(sel: &Sel) -> u16 {
-    let free = sel.max_records().wrapping_sub(sel.records().len() as u32);
-    free.wrapping_mul(u32::from(RECORD_LENGTH)) as u16
+/// A number for two bytes: what does not fit is the highest.
+fn capped(number: u32) -> [u8; 2] {
+    u16::try_from(number).unwrap_or(u16::MAX).to_le_bytes()
 }
 
-/// Answer `[version][records 2][free bytes 2][last add 4][last erase 4][operations]`.
+/// Answer `[version][records 2][free bytes 2][last add 4][last erase 4][operations]`; FFFFh are
+/// 65535 free bytes or more.
 pub(super) fn get_info(
     context: &mut Context<'_>,
     _request: &Request<'_>,
@@ -44,25 +43,24 @@ pub(super) fn get_info(
     let sel = &context.controller()?.sel;
     reply.put(&[VERSION])?;
     reply.put(&(sel.records().len() as u16).to_le_bytes())?;
-    reply.put(&free_bytes(sel).to_le_bytes())?;
+    reply.put(&capped(sel.free().saturating_mul(u32::from(RECORD_LENGTH))))?;
     reply.put(&sel.last_add_time().to_le_bytes())?;
     reply.put(&sel.last_erase_time().to_le_bytes())?;
     reply.put(&[sel.flags()])?;
     Ok(Outcome::Done)
 }
 
-/// Answer `[size 2][unit size 2][free 2][largest free block 2][largest record]`, bytes where
-/// the specification wants units, as the original has it.
+/// Answer `[units 2][unit size 2][free units 2][largest free block 2][largest record]`, in units
+/// of a record each.
 pub(super) fn get_allocation_info(
     context: &mut Context<'_>,
     _request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let sel = &context.controller()?.sel;
-    let size = sel.max_records().wrapping_mul(u32::from(RECORD_LENGTH)) as u16;
-    let free = free_bytes(sel);
-    for number in [size, RECORD_LENGTH, free, free] {
-        reply.put(&number.to_le_bytes())?;
+    let free = capped(sel.free());
+    for number in [capped(sel.max_records()), RECORD_LENGTH.to_le_bytes(), free, free] {
+        reply.put(&number)?;
     }
     reply.put(&[1])?;
     Ok(Outcome::Done)
@@ -123,8 +121,8 @@ pub(super) fn delete(
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let id = word(request, 2)?;
-    let id = to_be_changed(context, request)?.delete(id).ok_or(CompletionCode::NOT_PRESENT)?;
+    let (id, now) = (word(request, 2)?, context.now);
+    let id = to_be_changed(context, request)?.delete(now, id).ok_or(CompletionCode::NOT_PRESENT)?;
     save(context);
     reply.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)

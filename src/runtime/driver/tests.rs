@@ -47,6 +47,8 @@ fn local(port: &str) -> Address {
 }
 
 impl System for Fake {
+    fn wall_clock(&mut self, _: Moment, _: i64) {}
+
     fn begin(&mut self, _: Moment, _: &mut Effects) {
         self.note("begin");
     }

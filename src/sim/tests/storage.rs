@@ -1,10 +1,17 @@
 //! Where our Storage commands differ from the original on purpose, and what the recordings
 //! do not reach.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::world::World;
+use crate::bmc::StateFile;
 use crate::command::testing::{BMC, LAN, SYSTEM};
+use crate::config::model::{Config, ControllerConfig};
 use crate::ipmi::netfn::{SENSOR_EVENT, STORAGE};
-use crate::ipmi::{Origin, SessionRef};
+use crate::ipmi::{Moment, Origin, SessionRef};
+use crate::lan::testing::Dice;
+use crate::sim::{Effects, Persistence, Simulator};
 
 const SETUP: &str = "mc_setbmc 0x20\n\
     mc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\n\
@@ -213,4 +220,127 @@ fn the_utc_offset_of_the_log_is_kept() {
     assert_eq!(ask(&mut world, 0x5c, &[]), [0, 0xc4, 0xff]);
     assert_eq!(ask(&mut world, 0x5d, &[0xff, 0x07]), [0]);
     assert_eq!(ask(&mut world, 0x5c, &[]), [0, 0xff, 0x07]);
+}
+
+#[test]
+fn deleting_a_record_is_an_erasure() {
+    let mut world = World::new(SETUP);
+    let record = [0, 0, 0xe0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+    ask(&mut world, 0x44, &record);
+    assert_eq!(ask(&mut world, 0x40, &[])[6..14], [0xd0, 7, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(ask(&mut world, 0x46, &[0, 0, 9, 0]), [0xcb]);
+    assert_eq!(ask(&mut world, 0x40, &[])[10..14], [0; 4], "nothing was deleted");
+    assert_eq!(ask(&mut world, 0x46, &[0, 0, 1, 0]), [0, 1, 0]);
+    assert_eq!(ask(&mut world, 0x40, &[])[6..14], [0xd0, 7, 0, 0, 0xd0, 7, 0, 0]);
+}
+
+#[test]
+fn room_in_the_log_is_counted_in_records() {
+    let mut world = World::new(&SETUP.replace("sel_enable 0x20 2", "sel_enable 0x20 5"));
+    assert_eq!(ask(&mut world, 0x41, &[]), [0, 5, 0, 16, 0, 5, 0, 5, 0, 1]);
+    ask(&mut world, 0x44, &[0; 16]);
+    assert_eq!(ask(&mut world, 0x41, &[]), [0, 5, 0, 16, 0, 4, 0, 4, 0, 1]);
+    assert_eq!(ask(&mut world, 0x40, &[])[4..6], [64, 0]);
+    // More than two bytes can say is the most that they can say. The record comes back.
+    type_in(&mut world, "sel_enable 0x20 70000 0x0b");
+    assert_eq!(ask(&mut world, 0x41, &[])[1..9], [0xff, 0xff, 16, 0, 0xff, 0xff, 0xff, 0xff]);
+    assert_eq!(ask(&mut world, 0x40, &[])[4..6], [0xff, 0xff]);
+    type_in(&mut world, "sel_enable 0x20 5000 0x0b");
+    assert_eq!(ask(&mut world, 0x41, &[])[1..9], [0x88, 0x13, 16, 0, 0x87, 0x13, 0x87, 0x13]);
+    assert_eq!(ask(&mut world, 0x40, &[])[4..6], [0xff, 0xff]);
+}
+
+fn type_in(world: &mut World, command: &str) {
+    for statement in crate::config::command::statements("console", command.as_bytes()) {
+        world.run(&statement);
+    }
+}
+
+#[test]
+fn a_full_repository_takes_no_more_and_its_room_is_what_is_left() {
+    let mut world = World::new(SETUP);
+    let room = |world: &mut World| {
+        let (info, units) = (ask(world, 0x20, &[]), ask(world, 0x21, &[]));
+        let word = |bytes: &[u8]| u16::from_le_bytes([bytes[0], bytes[1]]);
+        (word(&info[2..]), word(&info[4..]), word(&units[5..]), word(&units[7..]))
+    };
+    assert_eq!(room(&mut world), (0, 0xfffe, 1024, 1024));
+    let whole = [0, 0, 0x51, 0xc0, 1, 7];
+    for _ in 0..1023 {
+        assert_eq!(ask(&mut world, 0x24, &whole)[0], 0);
+    }
+    assert_eq!(room(&mut world), (1023, 261, 1, 1));
+    // The last one in parts; while it is not there, there is still room.
+    let begin = [0, 0, 0, 0, 0, 0, 0, 0, 0x51, 0xc0, 1];
+    assert_eq!(ask(&mut world, 0x25, &begin), [0, 0, 4]);
+    assert_eq!(room(&mut world).0, 1023);
+    assert_eq!(ask(&mut world, 0x25, &[0, 0, 0, 4, 5, 1, 7]), [0, 0, 4]);
+    assert_eq!(room(&mut world), (1024, 0, 0, 0));
+    world.saved();
+    assert_eq!(ask(&mut world, 0x24, &whole), [0xc4]);
+    assert_eq!(ask(&mut world, 0x25, &begin), [0xc4]);
+    assert_eq!(world.saved(), [""; 0]);
+    // A command file is not refused: it was not by the original.
+    type_in(&mut world, "main_sdr_add 0x20 0 0 0x51 0xc0 1 8");
+    assert_eq!(room(&mut world), (1025, 0, 0, 0));
+    for left in [1024, 1023] {
+        assert_eq!(ask(&mut world, 0x24, &whole), [0xc4]);
+        assert_eq!(ask(&mut world, 0x26, &[0, 0, 0, 0])[0], 0);
+        assert_eq!(room(&mut world).0, left);
+    }
+    assert_eq!(ask(&mut world, 0x24, &whole)[0], 0);
+}
+
+#[test]
+fn the_clock_of_the_log_goes_on_while_the_machine_is_off() {
+    const LAN_AT: i64 = 1_790_000_000;
+    let start = |state: BTreeMap<String, Vec<u8>>, now: u64, wall: i64| {
+        let config = Config { controllers: vec![ControllerConfig::new(BMC)], ..Config::default() };
+        let mut sim = Simulator::new(config, state, Persistence::On, Box::new(Dice(1)));
+        let now = Moment::new(Duration::from_secs(now));
+        sim.wall_clock(now, wall);
+        let text = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\nsel_enable 0x20 9 0x0b\n";
+        for statement in crate::config::command::statements("test.emu", text.as_bytes()) {
+            sim.statement(now, None, &statement, &mut Effects::default());
+        }
+        sim
+    };
+    let clock = |sim: &Simulator, now: u64| {
+        sim.machine.controller(BMC).map(|mc| mc.sel.time(Moment::new(Duration::from_secs(now))))
+    };
+    let file = |sim: &Simulator| sim.state_file(StateFile::Sel(BMC)).into_iter().collect::<BTreeMap<_, _>>();
+    // Set by a client to what the wall clock shows, and a record 10 s later.
+    let mut sim = start(BTreeMap::new(), 5000, LAN_AT);
+    let log = &mut sim.machine.ensure(BMC).sel;
+    log.set_time(Moment::new(Duration::from_secs(5000)), LAN_AT as u32);
+    log.add(Moment::new(Duration::from_secs(5010)), [2; 16]).expect("room");
+    let kept = file(&sim);
+    // Restarted after 100 s: whole seconds of the two clocks may differ by one.
+    for wall in [99, 100, 101] {
+        assert_eq!(clock(&start(kept.clone(), 5100, LAN_AT + wall), 5100), Some(LAN_AT as u32 + 100));
+    }
+    // The machine was off for an hour, and this program starts 20 s after it.
+    assert_eq!(clock(&start(kept.clone(), 20, LAN_AT + 3600), 20), Some(LAN_AT as u32 + 3600));
+    // Its wall clock has no battery: the log goes on behind its newest record.
+    let mut reset = start(kept.clone(), 20, 3);
+    assert_eq!(clock(&reset, 20), Some(LAN_AT as u32 + 10));
+    assert!(!String::from_utf8_lossy(&file(&reset)["sel.20"]).contains("wall_clock"), "it is no reference");
+    // Until somebody sets it.
+    reset.wall_clock(Moment::new(Duration::from_secs(30)), LAN_AT + 7200);
+    assert_eq!(clock(&start(file(&reset), 40, LAN_AT + 9000), 40), Some(LAN_AT as u32 + 10 + 10 + 1800));
+    // A file of the original has no reference.
+    let original = kept.into_iter().map(|(name, text)| {
+        let text = String::from_utf8(text).expect("text");
+        (
+            name,
+            text.lines()
+                .filter(|line| !line.starts_with("wall_clock"))
+                .map(|line| format!("{line}\n"))
+                .collect::<String>()
+                .into(),
+        )
+    });
+    let original: BTreeMap<String, Vec<u8>> = original.collect();
+    assert_eq!(clock(&start(original.clone(), 6000, LAN_AT + 9000), 6000), Some(LAN_AT as u32 + 1000));
+    assert_eq!(clock(&start(original, 20, LAN_AT + 9000), 20), Some(LAN_AT as u32 + 10));
 }
