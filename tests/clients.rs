@@ -269,7 +269,7 @@ fn serial_over_lan_parameters() {
 fn event_filtering() {
     let running = minimal();
     let client = running.client();
-    client.ok("pef info").assert_says("0x51 | 16 | 15");
+    client.ok("pef info").assert_says("0x51 | 15 | 15");
     client.ok("pef capabilities");
     client.ok("pef filter list").assert_says("1 | disabled, configurable").assert_says("15 | disabled, configurable");
     client.ok("pef filter enable 2");
@@ -589,4 +589,80 @@ fn state_is_kept_when_the_program_is_swapped() {
     second.ok("sdr elist all").assert_says("new2");
     second.ok("sel info").assert_says("Entries : 2");
     second.ok("user list 1").assert_says("5 second");
+}
+
+/// As on a KVM-over-IP device: a BMC, a log, and nothing to be found about its sensors.
+#[test]
+fn clients_are_at_home_on_a_bmc_without_records() {
+    let bench = Bench::new();
+    let port = free_port();
+    bench.write("lan.conf", small_lan_conf(port, ""));
+    let emu = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 1 1 0 0x9f 0 1 persist_sdr\nsel_enable 0x20 9 0x0f\n\
+        sel_add 0x20 2 0 0 0 0 0x20 0 4 1 0x30 1 9 0xff 0xff\nmc_enable 0x20\n";
+    bench.write("sim.emu", emu);
+    let simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    let client = Ipmitool::new(port, "admin", "admin");
+    for words in ["sdr list", "sdr elist", "sensor list", "sdr elist all", "sel elist", "sdr type temperature", "fru"] {
+        let ran = if words == "fru" { client.run(words) } else { client.ok(words) };
+        ran.assert_not_says("erased").assert_not_says("Get SDR").assert_not_says("Error");
+    }
+    client.ok("sdr elist all").assert_says("BMC").assert_says("Dynamic MC @ 20h");
+    client.ok("sel elist").assert_says("Temperature");
+    for driver in ["LAN", "LAN_2_0"] {
+        let tools = Freeipmi::new(port, "admin", "admin", driver);
+        tools.ok("ipmi-sensors", "");
+        tools.ok("ipmi-sel", "").assert_says("Temperature");
+    }
+    let script = format!(
+        "from pyghmi.ipmi import command\n\
+        c = command.Command(bmc='127.0.0.1', port={port}, userid='admin', password='admin')\n\
+        print('events', len(list(c.get_event_log())), 'sensors', list(c.get_sensor_data()))\n\
+        print('health', c.get_health()['health'], list(c.get_inventory_descriptions()))\n"
+    );
+    let mut python = std::process::Command::new("/usr/bin/python3");
+    let ran = Ran::run(python.args(["-c", &script]), "python3-pyghmi", Duration::from_secs(30));
+    ran.assert_ok().assert_says("events 1 sensors []");
+    // Nothing of it is in the state folder, and nobody's records are touched.
+    let records = bench.path("state/ipmi_sim/small/sdr.20.main");
+    assert!(!records.exists());
+    let id = client.ok("raw 0x0a 0x24 0 0 0x51 0x12 0x0f 0x30 0 0 0x8f 0 0 0 7 1 0 0xc4 0x6e 0x65 0x77 0x32");
+    id.assert_says("01 00");
+    let text = std::fs::read_to_string(&records).expect("the state file");
+    assert!(text.contains("new2") && !text.contains("BMC"), "{text}");
+    simulator.stop();
+    let simulator = Simulator::start_default(Subject::Original, &bench, port);
+    client.ok("sdr elist all").assert_says("new2").assert_not_says("@ 20h");
+    simulator.stop();
+    let _simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    client.ok("sdr elist all").assert_says("new2").assert_not_says("@ 20h");
+}
+
+/// ipmitool asks for the HPM capabilities before each command.
+#[test]
+fn no_level_hears_of_group_extensions_that_are_not_there() {
+    let running = minimal();
+    let client = Ipmitool::new(running.port, "admin", "admin");
+    for level in ["CALLBACK", "USER", "OPERATOR", "ADMINISTRATOR"] {
+        let client = client.with(&["-L", level]);
+        if level != "CALLBACK" {
+            let ran = client.ok("power status");
+            assert_eq!(ran.stderr, "", "{level}");
+        }
+        for request in ["raw 0x2c 0x3e 0", "raw 0x2c 0 0", "raw 0x2c 1 3", "raw 0x2c 0x10 0x52 1"] {
+            client.run(request).assert_failed().assert_says("rsp=0xc1");
+        }
+    }
+}
+
+#[test]
+fn a_uuid_is_shown_as_it_is_written() {
+    for uuid in ["6ba7b810-9dad-4bd1-80b4-00c04fd430c8", "00112233-4455-1677-8899-aabbccddeeff"] {
+        let bench = Bench::new();
+        let port = free_port();
+        bench.write("lan.conf", small_lan_conf(port, "").replace("a123456789abcdefa123456789abcdef", uuid));
+        bench.write("sim.emu", SMALL_EMU);
+        let _simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+        Ipmitool::new(port, "admin", "admin").ok("mc guid").assert_says(uuid);
+        Freeipmi::new(port, "admin", "admin", "LAN_2_0").ok("bmc-info", "--get-system-guid").assert_says(uuid);
+    }
 }

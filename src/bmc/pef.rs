@@ -3,8 +3,11 @@
 //!
 //! They are stored and read back, volatile, and have no effect on anything.
 
-/// Filters, policies and strings there are, and one more than the highest number of each.
-pub const ENTRIES: u8 = 16;
+/// One more than the highest number of a filter, a policy and a string.
+const ENTRIES: u8 = 16;
+/// How many filters and policies there are. They are numbered from 1; strings have number 0 too, which
+/// is not counted (IPMI 2.0 table 30-6).
+pub const FILTERS: u8 = ENTRIES - 1;
 /// Parameter revision as Get PEF Configuration Parameters says it.
 pub const REVISION: u8 = 0x11;
 
@@ -196,7 +199,7 @@ impl Pef {
             parameter::CONTROL..=parameter::ALERT_STARTUP_DELAY => {
                 write(&[parameters.bytes[usize::from(selector - parameter::CONTROL)]])
             }
-            parameter::FILTER_COUNT | parameter::POLICY_COUNT | parameter::STRING_COUNT => write(&[ENTRIES - 1]),
+            parameter::FILTER_COUNT | parameter::POLICY_COUNT | parameter::STRING_COUNT => write(&[FILTERS]),
             parameter::FILTER_TABLE => write(&parameters.filters[pick(set, 1)?]),
             parameter::FILTER_DATA_1 => {
                 let [number, configuration, ..] = parameters.filters[pick(set, 1)?];

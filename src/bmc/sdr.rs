@@ -4,7 +4,7 @@
 //! Owns records, ids, reservations and the repository's clock. Looks into a record only for
 //! its length; what a record means for a sensor is in [`sensor`](super::sensor).
 
-use super::records::{FIRST, Records, id_of};
+use super::records::{FIRST, LAST, Records, id_of};
 use super::sel::{clock, next_reservation, offset_for};
 use super::{Action, Error, Machine, StateFile};
 use crate::ipmi::Moment;
@@ -108,6 +108,8 @@ pub struct Repository {
     records: Records<Record>,
     /// Records put back from the state file that no `main_sdr_add` has named yet.
     unclaimed: Vec<u16>,
+    /// The id of the record that nobody gave ([`provide_locator`]), while it is there.
+    own: Option<u16>,
     partial: Option<PartialAdd>,
     reservation: u16,
     time_offset: i64,
@@ -119,6 +121,11 @@ impl Repository {
     /// The records up to their declared ends, oldest first.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.records.iter().map(|record| whole(record))
+    }
+
+    /// The records that a state file keeps: all but the one that nobody gave.
+    pub fn kept(&self) -> impl Iterator<Item = &[u8]> {
+        self.records().filter(|record| Some(id_of(record)) != self.own)
     }
 
     /// Time of the last addition, of the repository's clock.
@@ -143,6 +150,7 @@ impl Repository {
     ) -> usize {
         let left_out = put_back(&mut self.records, records);
         self.unclaimed = self.records.iter().map(|record| id_of(record)).collect();
+        self.own = None;
         self.partial = None;
         self.last_add = last_add;
         self.last_erase = last_erase;
@@ -260,15 +268,17 @@ impl Repository {
         let index = self.records.resolve(id)?;
         let id = id_of(&self.records.remove(index)?);
         self.unclaimed.retain(|&other| other != id);
+        self.own = self.own.filter(|&own| own != id);
         self.last_erase = self.time(now);
         Some(id)
     }
 
-    /// Deletes all records and says whether there were any. The id counter goes on.
+    /// Deletes all records and says whether somebody gave any. The id counter goes on.
     pub fn clear(&mut self, now: Moment) -> bool {
-        let had_records = !self.records.is_empty();
+        let had_records = self.kept().next().is_some();
         self.records.clear();
         self.unclaimed.clear();
+        self.own = None;
         self.last_erase = self.time(now);
         had_records
     }
@@ -311,6 +321,41 @@ pub fn add_main(machine: &mut Machine, now: Moment, mc: u8, record: &[u8]) -> Re
     let id = controller.sdr.push(now, with_tail(record)).map_err(|_| Error::Full)?;
     machine.actions.push(Action::Save(StateFile::Sdr(mc)));
     Ok(id)
+}
+
+/// Record type of a management controller device locator, and its length without a name (IPMI 2.0
+/// table 43-9).
+const MC_LOCATOR: u8 = 0x12;
+const MC_LOCATOR_LENGTH: u8 = 11;
+/// Entity of a BMC: system management module.
+const MANAGEMENT_MODULE: u8 = 0x06;
+/// Id of the locator: the last one there is. Those that clients add begin with 1 all the same: the
+/// original counts the records of a state file and takes the count for their ids.
+const LOCATOR_ID: u16 = LAST - 1;
+/// What the locator calls the controller, in 8-bit ASCII.
+const LOCATOR_NAME: &[u8] = b"BMC";
+
+/// Gives a controller without a single record one that names itself, at the end of the command
+/// file. Clients take a repository without records for broken: ipmitool clears it, freeipmi and
+/// pyghmi end with an error.
+///
+/// It goes when a client clears the repository, and no state file keeps it. No record without a
+/// repository, or with device SDRs, which clients read instead.
+pub fn provide_locator(machine: &mut Machine, mc: u8) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    let wanted = controller.device.supports(super::device_id::support::SDR_REPOSITORY)
+        && controller.sdr.records.is_empty()
+        && controller.device_sdrs.populated_luns() == 0;
+    if !wanted {
+        return;
+    }
+    let name = LOCATOR_NAME.len() as u8;
+    let mut record = vec![0, 0, 0x51, MC_LOCATOR, MC_LOCATOR_LENGTH + name, mc, 0, 0];
+    // Its capabilities are those of Get Device ID, which clients hold against each other.
+    record.extend([controller.device.device_support, 0, 0, 0, MANAGEMENT_MODULE, 1, 0, 0xc0 | name]);
+    record.extend(LOCATOR_NAME);
+    controller.sdr.records.push(record.into(), LOCATOR_ID);
+    controller.sdr.own = Some(LOCATOR_ID);
 }
 
 /// `device_sdr_add`: adds a device SDR for `lun` of `mc`. They are never saved.
@@ -508,5 +553,42 @@ mod tests {
         assert_eq!(sdr.records().next(), Some(&[1, 0, 0x51, 0xc0, 2, 2, 7][..]));
         assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 9, 2, 7, 8]), Err(AddError::LengthMismatch), "not all there");
         assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 1, 3, 7, 8]), Err(AddError::LengthMismatch));
+    }
+    #[test]
+    fn a_controller_without_a_record_names_itself_and_no_file_keeps_that() {
+        let mut machine = machine();
+        provide_locator(&mut machine, 0x20);
+        provide_locator(&mut machine, 0x20);
+        let sdr = repository(&mut machine);
+        let record = [0xfe, 0xff, 0x51, 0x12, 14, 0x20, 0, 0, 0x02, 0, 0, 0, 6, 1, 0, 0xc3, b'B', b'M', b'C'];
+        assert_eq!(sdr.records().collect::<Vec<_>>(), [&record[..]]);
+        assert_eq!((sdr.kept().count(), sdr.last_add_time()), (0, 0));
+        // What clients add stands beside it and is kept.
+        assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 1, 7]), Ok(1));
+        assert_eq!((sdr.records().len(), sdr.kept().count()), (2, 1));
+        assert_eq!(sdr.find(0).map(|(record, next)| (record[0], next)), Some((0xfe, 1)));
+        assert_eq!(sdr.find(1).map(|(record, next)| (record[0], next)), Some((1, 0xffff)));
+        assert_eq!(sdr.find(LOCATOR_ID).map(|(_, next)| next), Some(1));
+        assert_eq!(sdr.delete(NOW, 1), Some(1));
+        assert!(!sdr.clear(NOW), "nothing that somebody gave is gone");
+        assert_eq!(sdr.records().len(), 0, "who clears it has it empty");
+        assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 1, 7]), Ok(2));
+        assert!(sdr.clear(NOW));
+    }
+
+    #[test]
+    fn nobody_else_gets_a_locator() {
+        let mut machine = machine();
+        add_main(&mut machine, NOW, 0x20, &[9, 9, 0x51, 0xc0, 1, 7]).unwrap();
+        provide_locator(&mut machine, 0x20);
+        assert_eq!(repository(&mut machine).records().len(), 1);
+        machine.ensure(0x30);
+        provide_locator(&mut machine, 0x30);
+        assert_eq!(machine.ensure(0x30).sdr.records().len(), 0, "it has no repository");
+        machine.ensure(0x32).device.device_support = 0x02;
+        machine.ensure(0x32).device.has_device_sdrs = true;
+        add_device(&mut machine, NOW, 0x32, 0, &[0, 0, 0x51, 0xc0, 1, 7]).unwrap();
+        provide_locator(&mut machine, 0x32);
+        assert_eq!(machine.ensure(0x32).sdr.records().len(), 0, "it has device SDRs");
     }
 }

@@ -9,8 +9,8 @@ pub mod dcmi;
 pub mod picmg;
 
 use super::{Context, Entry};
-use crate::bmc;
-use crate::ipmi::{CompletionCode, Request};
+use crate::bmc::{self, Machine};
+use crate::ipmi::{CompletionCode, Request, netfn};
 
 /// The commands of the group a request names: C7h when it names none, C1h when the controller does
 /// not know it.
@@ -29,9 +29,39 @@ pub fn name(group: Option<u8>, cmd: u8) -> Option<&'static str> {
     super::find_in(table, cmd).map(|entry| entry.name)
 }
 
+/// Whether a request to the controller `mc` is for a group extension that is not there. That is what a
+/// session is told at each level, not that it lacks a privilege: ipmitool asks for the HPM
+/// capabilities of the PICMG group before each command and complains of any other code than C1h.
+pub fn is_absent(machine: &Machine, mc: u8, network_function: u8, cmd: u8, data: &[u8]) -> bool {
+    if network_function != netfn::GROUP_EXTENSION {
+        return false;
+    }
+    let commands = match data.first() {
+        None => return false,
+        Some(&picmg::GROUP) if machine.shelf.enabled => picmg::COMMANDS,
+        Some(&dcmi::GROUP) if bmc::dcmi::exists(machine, mc) => dcmi::COMMANDS,
+        Some(_) => return true,
+    };
+    super::find_in(commands, cmd).is_none()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::command::testing::{BMC, Rig};
+
+    #[test]
+    fn a_group_extension_is_absent_with_its_group_or_by_itself() {
+        let mut rig = Rig::new();
+        let absent = |rig: &Rig, cmd, data: &[u8]| is_absent(&rig.machine, BMC, netfn::GROUP_EXTENSION, cmd, data);
+        assert!(absent(&rig, 0x3e, &[0]) && absent(&rig, 0, &[0]) && absent(&rig, 1, &[3]) && absent(&rig, 0, &[0x52]));
+        assert!(!absent(&rig, 0x3e, &[]) && !absent(&rig, 1, &[dcmi::GROUP]) && absent(&rig, 0x3e, &[dcmi::GROUP]));
+        assert!(!is_absent(&rig.machine, BMC, netfn::OEM, 0x3e, &[0]));
+        rig.machine.shelf.enabled = true;
+        rig.machine.ensure(BMC).dcmi.disabled = true;
+        assert!(absent(&rig, 0x3e, &[0]) && absent(&rig, 1, &[dcmi::GROUP]));
+        assert!(!absent(&rig, 0, &[0]), "what there is of it is an administrator's");
+    }
 
     #[test]
     fn a_group_that_is_not_there_has_no_commands() {

@@ -243,6 +243,16 @@ impl<'a> Arguments<'a> {
         Ok(Found { rule, text, range, variable: Some(name) })
     }
 
+    /// The next argument, when it is a UUID; else it is still to be taken. See [`uuid`].
+    pub fn next_if_uuid(&mut self) -> Option<[u8; 16]> {
+        let before = (self.pairs.clone(), self.after, self.unknown.clone());
+        let guid = self.next().ok().filter(|word| word.rule != Rule::quoted).and_then(|word| uuid(word.text));
+        if guid.is_none() {
+            (self.pairs, self.after, self.unknown) = before;
+        }
+        guid
+    }
+
     /// The next of a list of arguments that ends with the line, or with a variable that does
     /// not exist.
     pub fn next_if_any(&mut self) -> Option<Found<'a>> {
@@ -313,6 +323,21 @@ pub(crate) enum ByteString {
     Quoted(Vec<u8>),
     /// 16 bytes, or 20 where those are allowed.
     Hex(Vec<u8>),
+}
+
+/// The 16 bytes of a GUID that is written as a UUID, `6ba7b810-9dad-4bd1-80b4-00c04fd430c8`, in the
+/// order in which they are sent: the last one first (IPMI 2.0 section 20.8). `None`: it is not
+/// written so.
+pub(crate) fn uuid(text: &str) -> Option<[u8; 16]> {
+    const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+    let groups = text.split('-');
+    if !groups.clone().map(str::len).eq(GROUPS)
+        || !groups.clone().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        return None;
+    }
+    let number = groups.collect::<String>();
+    Some(u128::from_str_radix(&number, 16).ok()?.to_le_bytes())
 }
 
 /// Reads a word of the kind `bytes`; `digits` are the allowed numbers of hexadecimal digits.

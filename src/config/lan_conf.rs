@@ -645,7 +645,12 @@ impl Reader<'_> {
                     *slot = auths;
                 }
             }
-            Rule::guid => lan.guid = Some(self.bytes(place, a, "GUID", NAME_MAX, &[32])?),
+            Rule::guid => {
+                lan.guid = Some(match a.next_if_uuid() {
+                    Some(guid) => guid,
+                    None => self.bytes(place, a, "GUID", NAME_MAX, &[32])?,
+                });
+            }
             Rule::bmc_key => lan.bmc_key = Some(self.bytes(place, a, "key", KEY_MAX, &[32, 40])?),
             Rule::lan_config_program => {
                 let (command, range) = a.string()?;

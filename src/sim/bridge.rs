@@ -99,6 +99,7 @@ impl Simulator {
         }
         if let Some(level) = request.origin.privilege
             && !command::privilege::request_permitted(carried.netfn, carried.cmd, carried.data, level)
+            && !command::group_extension::is_absent(&self.machine, address, carried.netfn, carried.cmd, carried.data)
         {
             return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
         }

@@ -191,6 +191,10 @@ impl Simulator {
         let controllers: Vec<u8> = self.machine.controllers().map(|controller| controller.address).collect();
         for mc in controllers {
             bmc::chassis::power_restored(&mut self.machine, now, mc);
+            // Those that clients talk to.
+            if self.machine.bmc == Some(mc) || self.lans.iter().any(|slot| slot.id.mc == mc) {
+                bmc::sdr::provide_locator(&mut self.machine, mc);
+            }
         }
         self.carry_out_actions(now, out);
         if !self.lans.is_empty() && !self.lans.iter().any(|slot| slot.open) {

@@ -338,7 +338,7 @@ impl Simulator {
                 let sdr = &self.machine.controller(mc)?.sdr;
                 items.push_integer("last_add_time", i64::from(sdr.last_add_time()));
                 items.push_integer("last_erase_time", i64::from(sdr.last_erase_time()));
-                for record in sdr.records() {
+                for record in sdr.kept() {
                     items.push_bytes(record_name(record), record);
                 }
             }

@@ -100,7 +100,9 @@ impl Simulator {
         let allowed = request.origin.privilege.is_some_and(|level| {
             command::privilege::request_permitted(request.netfn, request.cmd, request.data, level)
         });
-        if allowed {
+        if allowed
+            || command::group_extension::is_absent(&self.machine, path.home(), request.netfn, request.cmd, request.data)
+        {
             self.request(now, path.home(), request, path, out);
         } else {
             self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::INSUFFICIENT_PRIVILEGE), out);

@@ -1,7 +1,7 @@
 //! PEF configuration (IPMI 2.0 section 30).
 
 use super::super::{Context, Outcome};
-use crate::bmc::pef::{ENTRIES, PefError, REVISION};
+use crate::bmc::pef::{FILTERS, PefError, REVISION};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// PEF version 1.5.
@@ -30,7 +30,7 @@ pub(super) fn get_capabilities(
     _request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(&[VERSION, ACTIONS, ENTRIES])?;
+    reply.put(&[VERSION, ACTIONS, FILTERS])?;
     Ok(Outcome::Done)
 }
 

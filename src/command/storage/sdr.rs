@@ -186,8 +186,12 @@ pub(super) fn delete(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let (id, now) = (word(request, 2)?, context.now);
-    let id = to_be_changed(context, request)?.delete(now, id).ok_or(CompletionCode::NOT_PRESENT)?;
-    save(context);
+    let sdr = to_be_changed(context, request)?;
+    let kept = sdr.kept().count();
+    let id = sdr.delete(now, id).ok_or(CompletionCode::NOT_PRESENT)?;
+    if sdr.kept().count() != kept {
+        save(context);
+    }
     reply.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
 }

@@ -340,6 +340,9 @@ fn mc_add(a: &mut Arguments<'_>) -> Result<Command, Fault> {
 }
 
 fn guid(a: &mut Arguments<'_>) -> Result<[u8; 16], Fault> {
+    if let Some(guid) = a.next_if_uuid() {
+        return Ok(guid);
+    }
     let word = a.next().map_err(|missing| missing.fault("No GUID given"))?;
     let mut guid = [0; 16];
     match byte_string(&word, &[32]) {

@@ -223,6 +223,8 @@ fn guids() {
     assert_eq!(guid("mc_set_guid 0x20 \"abcdefghijklmnop\""), *b"abcdefghijklmno\0");
     assert_eq!(guid("mc_set_guid 0x20 \"a b\""), *b"a b\0\0\0\0\0\0\0\0\0\0\0\0\0");
     assert_eq!(guid("mc_set_guid 0x20 000102030405060708090a0b0c0d0e0F"), std::array::from_fn(|i| i as u8));
+    let uuid = guid("mc_set_guid 0x20 00010203-0405-0607-0809-0a0b0c0d0e0f");
+    assert_eq!(uuid, std::array::from_fn(|i| 15 - i as u8), "sent from its last byte to its first");
     fails("mc_set_guid 0x20", "No GUID given", 17, 1);
     fails("mc_set_guid 0x20 \"abc", "ASCII GUID doesn't end in '\"'", 18, 4);
     fails("mc_set_guid 0x20 \"", "ASCII GUID doesn't end in '\"'", 18, 1);

@@ -268,7 +268,20 @@ fn lan_blocks() {
     fails(&block("allowed_auths_user md5 # x"), "Invalid authorization type, must be 'none', 'md2'", 24, 1);
     assert_eq!(lan("guid a123456789abcdefa123456789abcdef rest").guid.map(|guid| guid[0]), Some(0xa1));
     assert_eq!(lan("guid \"I AM\"").guid, Some(padded("I AM")));
-    fails(&block("guid a1234567-89ab-cdef-a123-456789abcdef"), "HEX password or username not 32 HEX", 6, 36);
+    // A UUID is sent from its last byte to its first, so that clients show it as it is written.
+    let sent: [u8; 16] = std::array::from_fn(|at| 15 - at as u8);
+    for uuid in ["00010203-0405-0607-0809-0a0b0c0d0e0f", "00010203-0405-0607-0809-0A0B0C0D0E0F rest"] {
+        assert_eq!(lan(&format!("guid {uuid}")).guid, Some(sent));
+    }
+    assert_eq!(lan("guid \"a1234567-89ab\"").guid, Some(padded("a1234567-89ab")));
+    for no_uuid in [
+        "a1234567-89ab-cdef-a123-456789abcde",
+        "a123456789ab-cdef-a123-456789abcdef-",
+        "{1234567-89ab-cdef-a123-456789abcdef",
+    ] {
+        fails(&block(&format!("guid {no_uuid}")), "HEX password or username not 32 HEX", 6, no_uuid.len() as u32);
+    }
+    fails(&block("guid a1234567-89ab-cdef-a123-456789abcdeg"), "HEX password or username not 32 HEX", 6, 36);
     let cut = warns(&block("guid \"I_AM_A_REAL_BMC!\""), "only the first 15", 6, 18);
     assert_eq!(cut.controllers[0].lans[0].guid, Some(padded("I_AM_A_REAL_BMC")));
     let cut = warns(&block("bmc_key \"abcdefghijklmnopqrst\""), "only the first 19", 9, 22);

@@ -297,3 +297,19 @@ fn the_record_says_which_thresholds_can_be_read_and_set() {
         assert_eq!(ask(&mut world, 0x24, &[1, 0xff, 1, 1]), [0xc1]);
     }
 }
+
+#[test]
+fn every_filter_that_is_counted_can_be_read() {
+    let mut world = World::new(SETUP);
+    let capabilities = ask(&mut world, 0x10, &[]);
+    assert_eq!(capabilities, [0, 0x51, 0x3f, 15]);
+    for (count, table, length) in [(5, 6, 21), (5, 7, 2), (8, 9, 4), (11, 12, 3)] {
+        let counted = ask(&mut world, 0x13, &[count, 0, 0])[2];
+        assert_eq!(counted, capabilities[3], "parameter {count}");
+        for number in 1..=counted {
+            assert_eq!(ask(&mut world, 0x13, &[table, number, 0])[..3], [0, 0x11, number]);
+            assert_eq!(ask(&mut world, 0x13, &[table, number, 0]).len(), 2 + length);
+        }
+        assert_eq!(ask(&mut world, 0x13, &[table, counted + 1, 0]), [0xcc]);
+    }
+}
