@@ -46,6 +46,7 @@ fn replay(recording: &str, differs: &str, command_file: &str, netfns: &[u8]) -> 
         known.insert(row, columns.next().expect("a reason").split_once("ours: ").map(|(_, ours)| ours));
     }
     let mut world = World::new(command_file);
+    world.started();
     let mut complaints = String::new();
     let mut sent = 0;
     let (last, in_order): (Vec<_>, Vec<_>) =

@@ -66,6 +66,11 @@ impl World {
         world
     }
 
+    /// The command file is done.
+    pub(super) fn started(&mut self) {
+        self.sim.started(NOW, &mut Effects::default()).expect("a BMC");
+    }
+
     /// The controllers.
     pub(super) fn machine(&mut self) -> &mut Machine {
         &mut self.sim.machine
