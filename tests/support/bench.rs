@@ -115,9 +115,24 @@ pub fn free_port() -> u16 {
     panic!("no free port on the loopback");
 }
 
+/// Who runs the tests: the number outside, where somebody is root in a user namespace only.
+fn user() -> u32 {
+    let own = nix::unistd::getuid().as_raw();
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.lines()
+        .filter_map(|line| {
+            let mut numbers = line.split_whitespace().filter_map(|number| number.parse::<u32>().ok());
+            let (inside, outside, count) = (numbers.next()?, numbers.next()?, numbers.next()?);
+            let place = own.checked_sub(inside).filter(|place| *place < count)?;
+            outside.checked_add(place)
+        })
+        .next()
+        .unwrap_or(own)
+}
+
 /// A locked file per port; the lock ends with the process. `None`: another test has it.
 fn reserve(port: u16) -> Option<Flock<File>> {
-    let folder = std::env::temp_dir().join(format!("ipmi_sim-test-ports-{}", nix::unistd::getuid()));
+    let folder = std::env::temp_dir().join(format!("ipmi_sim-test-ports-{}", user()));
     fs::create_dir_all(&folder).expect("a folder for reservations");
     let file = File::options().create(true).append(true).open(folder.join(port.to_string()));
     Flock::lock(file.expect("a reservation"), FlockArg::LockExclusiveNonblock).ok()

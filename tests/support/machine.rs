@@ -33,6 +33,12 @@ impl Need {
     }
 }
 
+/// Whether a finding of `--check` is about what the machine at hand lacks, and not about the files.
+pub fn is_absence(finding: &str) -> bool {
+    finding.ends_with("No such file or directory")
+        || finding.ends_with("needs root or the capability CAP_NET_BIND_SERVICE")
+}
+
 /// Whether the machine has what `what` needs, a test or a part of one. If not, it is told as left out.
 pub fn has(what: &str, need: Need) -> bool {
     let met = need.is_met();
