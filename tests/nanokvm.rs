@@ -239,6 +239,7 @@ fn other_commands(device: &Device, client: &Ipmitool) {
     client.ok("chassis bootdev none");
     assert_eq!(device.bench.read("etc/ipmi/boot").trim(), "none");
     client.ok("chassis identify 5").assert_says("Chassis identify interval");
+    client.ok("fru print").assert_says("Product Name : KVM over IP");
 }
 
 fn every_command(subject: Subject, shell: Shell, ways: &[Transport]) {
