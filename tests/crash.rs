@@ -15,6 +15,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
+use support::machine::{self, Need};
 use support::rmcp_client::{Reply, RmcpClient};
 use support::{Bench, Simulator, Stdin, Subject, namespace};
 
@@ -309,6 +310,9 @@ fn is_left_behind(ending: &str) -> bool {
 /// well when the disk is.
 #[test]
 fn a_full_or_read_only_disk_is_an_error_and_no_more() {
+    if !machine::has("a_full_or_read_only_disk_is_an_error_and_no_more", Need::Root) {
+        return;
+    }
     namespace::with_own_mounts("a_full_or_read_only_disk_is_an_error_and_no_more", || {
         let (bench, port) = (Bench::new(), free_port());
         bench.write("lan.conf", small_lan_conf(port, "  sol \"no-such-tty\" 9600"));

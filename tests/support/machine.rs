@@ -35,8 +35,12 @@ impl Need {
 
 /// Whether a finding of `--check` is about what the machine at hand lacks, and not about the files.
 pub fn is_absence(finding: &str) -> bool {
-    finding.ends_with("No such file or directory")
-        || finding.ends_with("needs root or the capability CAP_NET_BIND_SERVICE")
+    finding.ends_with("No such file or directory") || needs_root(finding)
+}
+
+/// Whether a finding of `--check` is about a port that an ordinary user cannot have.
+pub fn needs_root(finding: &str) -> bool {
+    finding.ends_with("needs root or the capability CAP_NET_BIND_SERVICE")
 }
 
 /// Whether the machine has what `what` needs, a test or a part of one. If not, it is told as left out.
