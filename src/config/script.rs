@@ -9,6 +9,10 @@ use super::command::{Command, Variables, read};
 use super::text::{decode, lines};
 use super::{Diagnostic, Severity, Span};
 
+/// Longest statement, in bytes. The largest there is, the data of a FRU device of 8 KiB byte by byte,
+/// has a third of it; what is read takes some eighty times its length meanwhile.
+pub const LONGEST: usize = 128 << 10;
+
 /// How the lines of a statement make its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Assembly {
@@ -82,6 +86,9 @@ impl Statement {
     /// it is a command cut off by the end of the file.
     pub fn resolve(&self, variables: &Variables) -> Result<Option<Command>, Diagnostic> {
         let joined = self.join();
+        if joined.text.len() > LONGEST {
+            return Err(self.too_long(joined.text.len()));
+        }
         // A command file's line of one character is ignored, whatever it is.
         let short = self.assembly == Assembly::File && joined.text.len() <= 1;
         match self.assembly {
@@ -92,6 +99,19 @@ impl Statement {
             }
             _ if short => Ok(None),
             _ => read(&joined.text, variables).map_err(|fault| self.diagnostic(&joined, fault, Severity::Error)),
+        }
+    }
+
+    fn too_long(&self, length: usize) -> Diagnostic {
+        let (number, line) = self.lines.first().map_or((1, ""), |(number, line)| (*number, line.as_str()));
+        // Nobody needs to see all of it.
+        let source_line: String = line.chars().take(80).collect();
+        Diagnostic {
+            severity: Severity::Error,
+            file: self.file.clone(),
+            span: Span::within(number, &source_line, 0..1),
+            message: format!("a command of {length} bytes, expected at most {LONGEST}"),
+            source_line,
         }
     }
 
@@ -183,6 +203,24 @@ mod tests {
     #[test]
     fn an_empty_line_ends_a_continuation() {
         assert_eq!(cut("a b \\\n\nc d\n"), [row("a b ", &[1, 2]), row("c d", &[3])]);
+    }
+
+    #[test]
+    fn an_endless_command_is_refused_unread() {
+        let none = Variables::new();
+        let data = |count: usize| format!("mc_add_fru_data 0x20 1 8192 data{}", " 0xff".repeat(count));
+        let whole = data(8192);
+        let read = statements("f", whole.as_bytes())[0].resolve(&none);
+        assert!(matches!(read, Ok(Some(_))), "{}", read.unwrap_err());
+        for endless in [data(2_000_000), data(500_000).replace(" 0xff 0xff 0xff", " 0xff \\\n"), "x".repeat(10_000_000)]
+        {
+            for statement in [statements("f", endless.as_bytes()).swap_remove(0), Statement::single("<-x>", &endless)] {
+                let fault = statement.resolve(&none).unwrap_err();
+                let length = fault.message.strip_prefix("a command of ").unwrap();
+                assert!(length.ends_with(" bytes, expected at most 131072"), "{length}");
+                assert!(fault.to_string().len() < 400, "{fault}");
+            }
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Simulator {
         }
         let (items, dropped) = Items::parse(&self.state.remove(name)?);
         self.warn_of_each(dropped.iter(), name, |line| {
-            format!("{name}:{}:{}: line left out, expected {}", line.line, line.column, line.reason)
+            format!("{name}:{}:{}: line left out, {}", line.line, line.column, line.reason)
         });
         Some(items)
     }
