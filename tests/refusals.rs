@@ -104,6 +104,49 @@ fn a_limit_on_the_size_of_files_is_an_error_of_the_one_who_writes() {
     simulator.assert_alive();
 }
 
+/// What programs leave behind in a container ends as children of the first process, which gives them
+/// back and still learns how its own ended.
+#[test]
+fn the_first_process_of_a_container_gives_orphans_back() {
+    let port = free_port();
+    let bench = bench(port, "  chassis_control \"./chassis\"\n");
+    // Two generations: the orphan's parent has ended when it ends.
+    let orphans = "#!/bin/sh\nfor n in 1 2 3; do (sleep 0.$n; exit 7) > /dev/null 2>&1 & done\n";
+    let answer = "case $1 in get) echo power:$(cat power);; set) [ $3 = 1 ] || exit 1; echo 1 > power;; esac\n";
+    bench.write_program("chassis", format!("{orphans}{answer}"));
+    bench.write("power", "0\n");
+    let user = if geteuid().is_root() { "" } else { "--map-root-user " };
+    let line = format!(r#"exec unshare {user}--pid --fork --kill-child --mount-proc "$0" "$@""#);
+    let mut simulator = Simulator::spawn_by_shell(&bench, &line, &Subject::Ours.program(), &FILES);
+    simulator.wait_until_ready(port);
+    let first = children(simulator.pid()).pop().expect("the program").0;
+    for _ in 0..5 {
+        client(port).ok("chassis power status").assert_says("Chassis Power is");
+        client(port).run("chassis power off").assert_failed();
+    }
+    client(port).ok("chassis power on");
+    client(port).ok("chassis power status").assert_says("Chassis Power is on");
+    let mut left = Vec::new();
+    let none = eventually(PATIENCE, || {
+        left = children(first);
+        left.is_empty().then_some(())
+    });
+    assert!(none.is_some(), "{left:?}\n{}", simulator.report());
+    assert!(!simulator.stderr.text().contains("cannot wait"), "{}", simulator.report());
+}
+
+/// Process ids and states of a process's children.
+fn children(parent: u32) -> Vec<(u32, String)> {
+    let processes = fs::read_dir("/proc").expect("processes").filter_map(|entry| {
+        let id: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let mut words = stat.rsplit_once(')')?.1.split_whitespace();
+        let (state, of) = (words.next()?.to_owned(), words.next()?.parse::<u32>().ok()?);
+        (of == parent).then_some((id, state))
+    });
+    processes.collect()
+}
+
 /// However few descriptors there are, it serves, or says what it lacks and ends with status 1.
 #[test]
 fn too_few_descriptors_are_told() {

@@ -4,6 +4,7 @@
 //! knows what a message means. A task never waits for the simulator except to hand in an
 //! event, and the simulator never waits for a task, so neither can stop the other.
 
+pub mod children;
 pub mod duplex;
 pub mod ipmb_device;
 pub mod jobs;

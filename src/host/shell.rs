@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
+use super::children::Own;
 use crate::config::text::os_string;
 use crate::sim::{OUTPUT_LIMIT, ShellResult};
 
@@ -38,6 +39,7 @@ pub async fn run(line: &str, limit: Duration) -> ShellResult {
             return ShellResult { status: None, output: Vec::new(), complaints: Vec::new(), problem };
         }
     };
+    let _own = Own::new(child.id());
     let group = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (mut output, mut complaints) = (Vec::new(), Vec::new());

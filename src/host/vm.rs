@@ -4,13 +4,15 @@
 //! error, its directory, environment and process group; it is not ended with the
 //! simulator.
 
-use std::process::Stdio;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use super::children::Own;
 use super::{HostEvent, HostEvents, report};
 use crate::config::text::os_string;
 
@@ -40,8 +42,13 @@ impl Vm {
                 Input::Nothing => Stdio::null(),
             })
             .spawn()?;
+        let own = Own::new(child.id());
         let (signals, queue) = mpsc::unbounded_channel();
-        tokio::spawn(watch(mc, child, queue, events));
+        tokio::spawn(async move {
+            let ended = watch(child, queue).await;
+            drop(own);
+            report(&events, HostEvent::ProcessExited { mc, status: ended.ok().map(ExitStatusExt::into_raw) }).await;
+        });
         Ok(Self { signals })
     }
 
@@ -53,20 +60,18 @@ impl Vm {
 
 /// Waits for the end and passes signals on. Only here is it certain that the process id
 /// is still the child's.
-async fn watch(mc: u8, mut child: Child, mut signals: UnboundedReceiver<Signal>, events: HostEvents) {
-    let ended = loop {
+async fn watch(mut child: Child, mut signals: UnboundedReceiver<Signal>) -> std::io::Result<ExitStatus> {
+    loop {
         tokio::select! {
             biased;
-            ended = child.wait() => break ended,
+            ended = child.wait() => return ended,
             Some(signal) = signals.recv() => {
                 if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
                     let _ = kill(Pid::from_raw(pid), signal);
                 }
             }
         }
-    };
-    let status = ended.ok().map(std::os::unix::process::ExitStatusExt::into_raw);
-    report(&events, HostEvent::ProcessExited { mc, status }).await;
+    }
 }
 
 #[cfg(test)]

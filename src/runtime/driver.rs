@@ -55,7 +55,7 @@ use crate::host::lock_file::Held;
 use crate::host::sol_port::{self, SolCommand};
 use crate::host::tty::FlowControl;
 use crate::host::vm::{self, Vm};
-use crate::host::{self, HostEvent, HostEvents, serial_peer, tcp};
+use crate::host::{self, HostEvent, HostEvents, children, serial_peer, tcp};
 use crate::ipmi::Peer;
 use crate::sim::{ConsoleId, Effect, Effects, HostJob, IpmbId, JobId, LanId, SerialId};
 use crate::store::directory::message;
@@ -283,6 +283,9 @@ impl<S: System> Driver<S> {
 
     async fn drive(&mut self) -> Ending {
         self.look_at_the_wall_clock();
+        if children::adopts() {
+            tokio::spawn(children::give_back_orphans());
+        }
         self.system.begin(clock::now(), &mut self.effects);
         self.carry_out();
         loop {
