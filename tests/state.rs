@@ -26,13 +26,18 @@ type Difference = (&'static str, &'static str, &'static str, &'static str);
 
 const NOT_FOUND: &str = "Unable to send RAW command (channel=0x0 netfn=0xa lun=0x0 cmd=0x23 rsp=0xcb): \
                          Requested sensor, data, or record not found\n[rc=1]";
-const BLANK: &str = "a record that is nothing but zeros is left out";
+const BLANK: &str = "a record that is nothing but zeros is left out, and a BMC without a record names itself";
 const SHORT: &str = "the stored record is shorter than it says, and gets no bytes from us";
 const IDS: &str = "records have the ids of their data, not those of their places";
 
 const DIFFERENCES: &[Difference] = &[
-    ("10-sdr-device-clobber/head", "$ ipmitool raw 0x0a 0x20", " 51 00 00 fe ff 8e 06 00 00 00 00 00 00 6f", BLANK),
-    ("10-sdr-device-clobber/head", "$ ipmitool raw 0x0a 0x23 0 0 0 0 0 0x20", NOT_FOUND, BLANK),
+    ("10-sdr-device-clobber/head", "$ ipmitool raw 0x0a 0x20", " 51 01 00 fe ff 8e 06 00 00 00 00 00 00 6f", BLANK),
+    (
+        "10-sdr-device-clobber/head",
+        "$ ipmitool raw 0x0a 0x23 0 0 0 0 0 0x20",
+        " ff ff fe ff 51 12 0e 20 00 00 9f 00 00 00 06 01\n 00 c3 42 4d 43",
+        BLANK,
+    ),
     (
         "10-sdr-device-clobber/v2.0.33",
         "$ ipmitool raw 0x0a 0x23 0 0 0 0 0 0x20",
@@ -81,6 +86,16 @@ fn as_ours(command: &str, shown: &[String]) -> Vec<String> {
     } else if command == "$ ipmitool raw 0x0a 0x20" && bytes.last() == Some(&"02") {
         // What 2.0.33 can do with the repository is less.
         *bytes.last_mut().expect("a byte") = "6f";
+    } else if command == "$ ipmitool sel info" {
+        // Bytes where the specification wants units, of 16 bytes.
+        let units = ["# of Alloc Units", "# Free Units", "Largest Free Blk"];
+        let in_units = |line: &String| match line.split_once(": ") {
+            Some((what, bytes)) if units.contains(&what.trim()) => {
+                format!("{what}: {}", bytes.trim().parse::<u32>().expect("a number") / 16)
+            }
+            _ => line.clone(),
+        };
+        return shown.iter().map(in_units).collect();
     } else if command.starts_with("$ ipmitool user list") {
         // A user nobody has set up has no access; the original says privilege level 0.
         return shown.iter().map(|line| line.replace("Unknown (0x00)", "NO ACCESS")).collect();
@@ -390,7 +405,9 @@ fn check_turns(port: u16, done: &[Turn], subject: Subject) {
     };
     let by = format!("{subject:?} after {} turns", done.len());
     assert_eq!(bytes("raw 0x0a 0x40")[1], done.len() as u8, "{by}");
-    assert_eq!(bytes("raw 0x0a 0x20")[1], 2 * done.len() as u8, "{by}");
+    // A BMC without a record has one of its own here, which is in no file.
+    let own = u8::from(subject == Subject::Ours && done.is_empty());
+    assert_eq!(bytes("raw 0x0a 0x20")[1], 2 * done.len() as u8 + own, "{by}");
     for (at, turn) in done.iter().enumerate() {
         let user = Ipmitool::new(port, &turn.name(), &turn.password());
         user.ok("mc info");

@@ -208,9 +208,17 @@ impl Repository {
 
     fn push(&mut self, now: Moment, record: Record) -> Result<u16, AddError> {
         let id = self.records.allocate().ok_or(AddError::Full)?;
+        self.keep(now, record, id);
+        Ok(id)
+    }
+
+    /// Takes in a record that has got its id. The one that nobody gave makes way.
+    fn keep(&mut self, now: Moment, record: Record, id: u16) {
+        if let Some(place) = self.own.take().and_then(|own| self.records.position(own)) {
+            self.records.remove(place);
+        }
         self.records.push(record, id);
         self.last_add = self.time(now);
-        Ok(id)
     }
 
     /// Adds a part of a record (IPMI 2.0 section 33.12). The first part has id 0000h and
@@ -256,8 +264,7 @@ impl Repository {
                     return Err(AddError::Full);
                 }
                 self.partial = None;
-                self.records.push(partial.bytes.into(), id);
-                self.last_add = self.time(now);
+                self.keep(now, partial.bytes.into(), id);
             }
         }
         Ok(id)
@@ -339,7 +346,8 @@ const LOCATOR_NAME: &[u8] = b"BMC";
 /// file. Clients take a repository without records for broken: ipmitool clears it, freeipmi and
 /// pyghmi end with an error.
 ///
-/// It goes when a client clears the repository, and no state file keeps it. No record without a
+/// It makes way for the first record that somebody gives, goes when a client clears the repository,
+/// and no state file keeps it. No record without a
 /// repository, or with device SDRs, which clients read instead.
 pub fn provide_locator(machine: &mut Machine, mc: u8) {
     let Some(controller) = machine.controller_mut(mc) else { return };
@@ -563,17 +571,28 @@ mod tests {
         let record = [0xfe, 0xff, 0x51, 0x12, 14, 0x20, 0, 0, 0x02, 0, 0, 0, 6, 1, 0, 0xc3, b'B', b'M', b'C'];
         assert_eq!(sdr.records().collect::<Vec<_>>(), [&record[..]]);
         assert_eq!((sdr.kept().count(), sdr.last_add_time()), (0, 0));
-        // What clients add stands beside it and is kept.
+        assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 9, 7]), Err(AddError::LengthMismatch));
+        assert!(sdr.find(LOCATOR_ID).is_some() && sdr.find(0xffff).is_some());
+        // It makes way for what somebody gives.
         assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 1, 7]), Ok(1));
-        assert_eq!((sdr.records().len(), sdr.kept().count()), (2, 1));
-        assert_eq!(sdr.find(0).map(|(record, next)| (record[0], next)), Some((0xfe, 1)));
-        assert_eq!(sdr.find(1).map(|(record, next)| (record[0], next)), Some((1, 0xffff)));
-        assert_eq!(sdr.find(LOCATOR_ID).map(|(_, next)| next), Some(1));
+        assert_eq!(sdr.find(0).map(|(record, next)| (record[0], next)), Some((1, 0xffff)));
+        assert_eq!((sdr.records().len(), sdr.kept().count()), (1, 1));
         assert_eq!(sdr.delete(NOW, 1), Some(1));
-        assert!(!sdr.clear(NOW), "nothing that somebody gave is gone");
-        assert_eq!(sdr.records().len(), 0, "who clears it has it empty");
-        assert_eq!(sdr.add(NOW, &[0, 0, 0x51, 0xc0, 1, 7]), Ok(2));
+        provide_locator(&mut machine, 0x20);
+        let sdr = repository(&mut machine);
+        assert_eq!(sdr.add_part(NOW, 0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 1]), Ok(2));
+        assert!(sdr.find(LOCATOR_ID).is_some(), "it is not there yet");
+        assert_eq!(sdr.add_part(NOW, 2, 5, Progress::Last, &[7]), Ok(2));
+        assert_eq!(sdr.records().collect::<Vec<_>>(), [&[2, 0, 0x51, 0xc0, 1, 7]]);
         assert!(sdr.clear(NOW));
+        // Who clears it has it empty, and nothing that somebody gave is gone.
+        provide_locator(&mut machine, 0x20);
+        let sdr = repository(&mut machine);
+        assert!(!sdr.clear(NOW));
+        assert_eq!(sdr.records().len(), 0);
+        provide_locator(&mut machine, 0x20);
+        add_main(&mut machine, NOW, 0x20, &[9, 9, 0x51, 0xc0, 1, 7]).unwrap();
+        assert_eq!(repository(&mut machine).records().len(), 1);
     }
 
     #[test]
