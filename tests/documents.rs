@@ -358,8 +358,10 @@ fn the_examples_of_the_manual_are_right() {
 
 /// What a shell offers behind `ipmi_sim --pi`, with the completions where it looks for them.
 fn offered(program: &str, arguments: &[&str], package: &str) -> String {
+    // Some leave files of their own at home.
+    let home = tempfile::tempdir().expect("a folder");
     let mut shell = Command::new("timeout");
-    shell.arg("60").arg(program).args(arguments).env("HOME", "/nonexistent").env("TERM", "xterm").stdin(Stdio::null());
+    shell.arg("60").arg(program).args(arguments).env("HOME", home.path()).env("TERM", "xterm").stdin(Stdio::null());
     let ran = shell.output().unwrap_or_else(|why| panic!("timeout cannot be run: {why}"));
     assert!(ran.status.code() != Some(127), "{program} is missing: apt-get install {package}");
     String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr)
