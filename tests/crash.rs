@@ -19,6 +19,9 @@ use support::machine::{self, Need};
 use support::rmcp_client::{Reply, RmcpClient};
 use support::{Bench, Simulator, Stdin, Subject, namespace};
 
+const GET_SDR: u8 = 0x23;
+/// The type of the records that are added.
+const OEM_RECORD: u8 = 0xc0;
 const ARGUMENTS: [&str; 7] = ["-n", "-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
 const ADMINISTRATOR: u8 = 4;
 const SEL: u8 = 0x0a << 2;
@@ -134,7 +137,7 @@ impl Promised {
                 self.repository = Records::default();
             }
             5 => {
-                let mut record = vec![0, 0, 0x51, 0xc0, 4];
+                let mut record = vec![0, 0, 0x51, OEM_RECORD, 4];
                 record.extend(mark.to_le_bytes());
                 self.repository.unsure.insert(mark);
                 ask(client, SEL, 0x24, &record)?;
@@ -185,7 +188,7 @@ impl Promised {
     fn check(&mut self, client: &mut RmcpClient) {
         let log = records(client, 0x43, 3);
         self.log.settle(log, "event log");
-        let repository = records(client, 0x23, 5);
+        let repository = records(client, GET_SDR, 5);
         self.repository.settle(repository, "SDR repository");
         if self.name.acknowledged.is_some() {
             let name = read(client, APP, 0x46, &[5]);
@@ -237,7 +240,10 @@ fn records(client: &mut RmcpClient, command: u8, at: usize) -> Vec<u32> {
     loop {
         match client.request(SEL, command, &[0, 0, id[0], id[1], 0, 0xff]) {
             Reply::Answer(answer) if answer[0] == 0 => {
-                marks.push(u32::from_le_bytes(answer[3 + at..7 + at].try_into().expect("four bytes")));
+                // The BMC's locator stands in a repository that has no other record.
+                if command != GET_SDR || answer[6] == OEM_RECORD {
+                    marks.push(u32::from_le_bytes(answer[3 + at..7 + at].try_into().expect("four bytes")));
+                }
                 id = [answer[1], answer[2]];
             }
             Reply::Answer(answer) if answer[0] == 0xcb && marks.is_empty() => return marks,
@@ -341,7 +347,7 @@ fn a_full_or_read_only_disk_is_an_error_and_no_more() {
         all(&mut client, &mut promised);
         let refused: [(u8, u8, &[u8]); 5] = [
             (SEL, 0x44, &[0, 0, 0xe0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]),
-            (SEL, 0x24, &[0, 0, 0x51, 0xc0, 4, 9, 9, 9, 9]),
+            (SEL, 0x24, &[0, 0, 0x51, OEM_RECORD, 4, 9, 9, 9, 9]),
             (APP, 0x45, b"\x05nobody\0\0\0\0\0\0\0\0\0\0"),
             (TRANSPORT, 0x21, &[1, 4, 2, 77]),
             (CHASSIS, 0x0b, &[9]),

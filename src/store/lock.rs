@@ -67,9 +67,11 @@ impl FolderLock {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 // Its owner removed it meanwhile: whoever comes next would lock another.
                 Ok(lock) if !stands_at(&lock, &path) => {}
-                Ok(mut lock) => {
+                Ok(lock) => {
                     // Whoever cannot read it is told less.
-                    let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+                    let text = format!("{}\n", std::process::id());
+                    let _ =
+                        for_writing(&path).and_then(|mut file| file.set_len(0).and(file.write_all(text.as_bytes())));
                     return Ok(Self { path, lock });
                 }
                 Err((mut file, Errno::EWOULDBLOCK)) => {
@@ -93,25 +95,25 @@ impl Drop for FolderLock {
     }
 }
 
-/// Opens the file, for reading alone where it is somebody else's. What is planted there is neither
-/// followed nor waited for.
+/// Opens the file, and makes it where it is not there. For reading alone: a file that is open for
+/// writing would keep an administrator from making the disk read-only.
 fn open(path: &Path) -> io::Result<File> {
-    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(MODE)
-        .custom_flags(flags)
-        .open(path)
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|_| error)
-            }
-            _ => Err(error),
-        })?;
+    let for_reading = || OpenOptions::new().read(true).custom_flags(flags()).open(path);
+    let file = for_reading().or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => for_writing(path).and_then(|_| for_reading()),
+        _ => Err(error),
+    })?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("lock is no regular file")) }
+}
+
+/// The same for writing, for a moment.
+fn for_writing(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).custom_flags(flags()).open(path)
+}
+
+/// What is planted at the place of the file is neither followed nor waited for.
+fn flags() -> i32 {
+    (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits()
 }
 
 /// Whether this open file is the one at `path`.
