@@ -102,8 +102,8 @@ pub struct Simulator {
     programs: lanes::Lanes,
     /// What is wrong with the programs of each controller.
     complaints: BTreeMap<u8, complaints::Complaints>,
-    /// The state files being written, and the job that will write them once more.
-    saving: HashMap<StateFile, Option<JobId>>,
+    /// The state files being written, or resting from it.
+    saving: HashMap<StateFile, saves::Saving>,
     /// State files that could not be written and are tried again.
     unwritten: saves::Unwritten,
     save_faults: BTreeMap<StateFile, saves::Faults>,
@@ -362,8 +362,9 @@ impl Simulator {
         let sols = self.sols.iter().filter_map(SolSlot::deadline);
         let tracked = self.host_messages.deadline().into_iter().chain(self.ipmb_requests.deadline());
         let complaints = self.complaints.values().filter_map(complaints::Complaints::deadline);
+        let saves = self.saving.values().filter_map(saves::Saving::deadline);
         let devices = lans.chain(sols).chain(bmc::deadline(&self.machine));
-        devices.chain(tracked).chain(self.unwritten.deadline()).chain(complaints).min()
+        devices.chain(tracked).chain(self.unwritten.deadline()).chain(complaints).chain(saves).min()
     }
 
     /// Does what is due.
@@ -380,6 +381,7 @@ impl Simulator {
         self.host_messages.expire(now);
         self.ipmb_requests.expire(now);
         self.write_again(now, out);
+        self.end_rests(now, out);
         self.summarise_complaints(now, out);
         bmc::timeout(&mut self.machine, now);
         self.carry_out_actions(now, out);

@@ -14,6 +14,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 
 use super::effect::{Effect, Effects, HostJob, LanId};
+use super::saves::Saving;
 use super::{Persistence, Simulator};
 use crate::bmc::StateFile;
 use crate::bmc::channel::Lan;
@@ -118,7 +119,7 @@ impl Simulator {
             Persistence::Off => None,
             Persistence::On => {
                 let name = self.file_name(file);
-                let newer = self.saving.contains_key(&file) || self.unwritten.contains(file);
+                let newer = self.saving.get(&file).is_some_and(Saving::is_pending) || self.unwritten.contains(file);
                 if newer || files.outdated.contains(&name) {
                     return self.state_file(file).map(|(_, content)| Items::parse(&content).0);
                 }

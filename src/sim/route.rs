@@ -5,7 +5,7 @@ use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanI
 use super::lanes::{self, Party, Waiter};
 use super::program;
 use super::return_path::{Requester, ReturnPath};
-use super::saves::Attempt;
+use super::saves::{Attempt, Saving};
 use crate::bmc::external::{AfterJob, BackgroundJob, FileResult, Job, JobResult, ProgramCall, ProgramResult};
 use crate::bmc::{Action, LogLevel, StateFile, fru};
 use crate::command::{self, Context, Continuation, Outcome};
@@ -361,7 +361,7 @@ impl Simulator {
             }
         }
         let saving = &self.saving;
-        self.machine.unsaved.forget_unless(|file| saving.contains_key(&file));
+        self.machine.unsaved.forget_unless(|file| saving.get(&file).is_some_and(Saving::is_pending));
         aftermath
     }
 

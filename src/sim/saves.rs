@@ -5,6 +5,10 @@
 //! shows what a restart would: FFh means not done. What stands in the file and may only not survive a
 //! loss of power is done, and told as a trouble in the log. What did not come from a client stays.
 //! Whatever is not safe on the disk is tried again until it is.
+//!
+//! The format of these files has the newest entry first, so a file is written whole or not at all.
+//! Changes that come together share one write, and a large file rests after each, the longer the
+//! larger it is: a client that adds entries without end costs the disk some megabytes a second.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +24,50 @@ use crate::lan::LogLimit;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest of these waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(64);
+
+/// A file of this size or more rests after it was written,
+const LARGE: usize = 64 << 10;
+/// as long as it would take at this pace, in bytes a second,
+const PACE: u32 = 8 << 20;
+/// and no longer than this, because somebody waits for the next change.
+const LONGEST_REST: Duration = Duration::from_millis(500);
+
+/// A state file that is being written, or was a moment ago.
+#[derive(Debug)]
+pub(super) struct Saving {
+    /// The job that will write it once more.
+    next: Option<JobId>,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// So many bytes are on their way.
+    Writing(usize),
+    /// It is not written before this.
+    Resting(Moment),
+}
+
+impl Saving {
+    /// Whether a write is under way or to come.
+    pub(super) fn is_pending(&self) -> bool {
+        self.next.is_some() || matches!(self.stage, Stage::Writing(_))
+    }
+
+    /// When the next write is due.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        match self.stage {
+            Stage::Resting(until) if self.next.is_some() => Some(until),
+            _ => None,
+        }
+    }
+}
+
+/// How long a file of `length` bytes rests.
+fn rest(length: usize) -> Option<Duration> {
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    (length as usize >= LARGE).then(|| (Duration::from_secs(1) * length / PACE).min(LONGEST_REST))
+}
 
 /// Why a file is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,15 +113,17 @@ impl Unwritten {
 
 impl Simulator {
     /// Asks for a state file to be written; nothing with persistence off. While it is being
-    /// written, whatever else changes waits for one more write, made when that is done: each
+    /// written, or rests, whatever else changes waits for one more write, made when that is done: each
     /// change would carry the whole file otherwise.
     pub(super) fn save(&mut self, file: StateFile, out: &mut Effects) -> Option<JobId> {
         if self.persistence == Persistence::Off {
             return None;
         }
-        if let Some(next) = self.saving.get(&file) {
+        if let Some(next) = self.saving.get(&file).map(|saving| saving.next) {
             let next = next.unwrap_or_else(|| self.new_job());
-            self.saving.insert(file, Some(next));
+            if let Some(saving) = self.saving.get_mut(&file) {
+                saving.next = Some(next);
+            }
             return Some(next);
         }
         let id = self.new_job();
@@ -83,14 +133,15 @@ impl Simulator {
     /// Has a state file written as it is now; false when its owner is gone.
     fn begin_save(&mut self, job: JobId, file: StateFile, attempt: Attempt, out: &mut Effects) -> bool {
         let Some((name, content)) = self.state_file(file) else { return false };
+        self.saving.insert(file, Saving { next: None, stage: Stage::Writing(content.len()) });
         out.list.push(Effect::Run { job, work: HostJob::SaveState { name, content } });
         self.pending.insert(job, Pending::Save { file, attempt });
-        self.saving.insert(file, None);
         self.machine.unsaved.writing(file);
         true
     }
 
-    /// A state file was written, or could not be. What changed meanwhile is written now.
+    /// A state file was written, or could not be. What changed meanwhile is written now, or when
+    /// the file had its rest.
     pub(super) fn saved(
         &mut self,
         now: Moment,
@@ -100,7 +151,11 @@ impl Simulator {
         result: HostResult,
         out: &mut Effects,
     ) {
-        let mut next = self.saving.remove(&file).flatten();
+        let (mut next, rest) = match self.saving.remove(&file) {
+            Some(Saving { next, stage: Stage::Writing(length) }) => (next, rest(length)),
+            Some(Saving { next, stage: Stage::Resting(_) }) => (next, None),
+            None => (None, None),
+        };
         let failure = match result {
             HostResult::Saved(Err(failure)) => Some(failure),
             _ => None,
@@ -136,12 +191,39 @@ impl Simulator {
                 }
             }
         }
-        let without_owner = next.filter(|next| !self.begin_save(*next, file, Attempt::Change, out));
+        let mut without_owner = None;
+        if let Some(rest) = rest {
+            self.saving.insert(file, Saving { next, stage: Stage::Resting(now + rest) });
+        } else {
+            without_owner = next.filter(|next| !self.begin_save(*next, file, Attempt::Change, out));
+        }
         let undone = failure.is_some_and(|failure| failure.content == Content::Old);
         self.release(now, id, undone, out);
         if let Some(next) = without_owner {
             self.release(now, next, false, out);
         }
+    }
+
+    /// Writes what changed in files that had their rest.
+    pub(super) fn end_rests(&mut self, now: Moment, out: &mut Effects) {
+        let due = |saving: &Saving| saving.deadline().is_some_and(|until| until <= now);
+        while let Some(file) = self.saving.iter().find_map(|(file, saving)| due(saving).then_some(*file)) {
+            if let Some(next) = self.saving.remove(&file).and_then(|saving| saving.next)
+                && !self.begin_save(next, file, Attempt::Change, out)
+            {
+                self.release(now, next, false, out);
+            }
+        }
+    }
+
+    /// Writes what changed in all files that rest: there is no later.
+    pub(super) fn end_all_rests(&mut self, now: Moment, out: &mut Effects) {
+        for saving in self.saving.values_mut() {
+            if let Stage::Resting(until) = &mut saving.stage {
+                *until = now;
+            }
+        }
+        self.end_rests(now, out);
     }
 
     /// Says that a file could not be written: whoever makes changes by the thousand does not fill the
@@ -183,7 +265,7 @@ impl Simulator {
     fn try_again(&mut self, file: StateFile, out: &mut Effects) {
         if self.persistence == Persistence::Off {
             self.unwritten.0.remove(&file);
-        } else if !self.saving.contains_key(&file) {
+        } else if !self.saving.get(&file).is_some_and(Saving::is_pending) {
             let job = self.new_job();
             if !self.begin_save(job, file, Attempt::Again, out) {
                 self.unwritten.0.remove(&file);

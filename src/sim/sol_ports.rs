@@ -92,7 +92,8 @@ impl Simulator {
     /// The program ends: what could not be written is tried once more, and the histories are
     /// written where they are kept. An empty one is not, and
     /// neither is one whose backup was not even read.
-    pub fn end(&mut self, _now: Moment, out: &mut Effects) {
+    pub fn end(&mut self, now: Moment, out: &mut Effects) {
+        self.end_all_rests(now, out);
         self.write_all_again(out);
         for index in 0..self.sols.len() {
             let slot = &self.sols[index];

@@ -145,6 +145,68 @@ fn a_flood_of_changes_keeps_one_write_under_way_and_one_to_come() {
     assert!(rig.jobs().is_empty(), "nothing is left to be written");
 }
 
+/// A log of megabytes is written whole by every change: after each write it rests, and what changes
+/// meanwhile is written, and acknowledged, together.
+#[test]
+fn a_large_file_rests_between_writes() {
+    let entry = |id: usize| {
+        let (low, high) = (id & 0xff, id >> 8);
+        format!("{id}:d:\\{low:02x}\\{high:02x}\\02\\00\\00\\00\\00 \\00\\04\\01\\01\\01W\\00\\00\n")
+    };
+    for (count, megabytes) in [(1000, 0), (60_000, 2)] {
+        let file: String = (1..=count).rev().map(entry).collect();
+        let state = BTreeMap::from([("sel.20".to_owned(), file.into_bytes())]);
+        let mut rig = Rig::with_state(CONF, &EMU.replace("sel_enable 0x20 100", "sel_enable 0x20 65000"), state);
+        rig.jobs();
+        let mut client = administrator(&mut rig);
+        let (mut writes, mut answered) = (0, 0);
+        let began = rig.now;
+        let mut record = [9; 16];
+        record[2] = 2;
+        // A client that adds one after the other, for a second.
+        for _ in 0..10_000 {
+            let packet = client.request(0x0a, 0x44, &record);
+            assert!(rig.send(&packet).is_empty());
+            let asked = rig.now;
+            loop {
+                let jobs = rig.jobs();
+                let Some((job, HostJob::SaveState { content, .. })) = jobs.first() else {
+                    let due = rig.sim.deadline().expect("it rests");
+                    rig.now = due;
+                    rig.call(|sim, now, out| sim.timeout(now, out));
+                    continue;
+                };
+                writes += 1;
+                assert_eq!(content.len() >> 20, megabytes);
+                // The disk takes a millisecond.
+                rig.now = rig.now + Duration::from_millis(1);
+                rig.call(|sim, now, out| sim.job_done(now, *job, HostResult::Saved(Ok(())), out));
+                break;
+            }
+            answered += codes(&rig, &mut client, 0x0a, 0x44).len();
+            let waited = rig.now.since(asked);
+            assert!(waited <= Duration::from_millis(501), "{waited:?}");
+            if rig.now.since(began) > Duration::from_secs(1) || answered == 40 {
+                break;
+            }
+        }
+        assert_eq!(answered, writes);
+        if megabytes > 0 {
+            assert!((2..=4).contains(&writes), "{writes} writes in a second");
+        } else {
+            assert_eq!(answered, 40, "a small file does not rest");
+        }
+        // Many at a time share one write, and the end does not wait.
+        for _ in 0..10 {
+            let packet = client.request(0x0a, 0x44, &record);
+            assert!(rig.send(&packet).is_empty());
+        }
+        let before = rig.jobs().len();
+        rig.call(|sim, now, out| sim.end(now, out));
+        assert_eq!(before + rig.jobs().len(), 1);
+    }
+}
+
 #[test]
 fn a_session_does_not_answer_for_the_host() {
     let mut rig = Rig::new(WITH_HOST, EMU);

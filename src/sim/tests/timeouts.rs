@@ -25,6 +25,7 @@
 //! | SOL accumulation | as set | `characters_can_be_accumulated` (sol) |
 //! | SOL console that refuses, port that takes nothing | 10 s, 500 ms | `a_console_that_never_says_go_on_is_asked_again`, `a_port_that_takes_nothing_holds_the_console` (sol) |
 //! | state file that could not be written | 1 to 64 s | `an_event_waits_for_the_disk` |
+//! | rest of a large state file between two writes | 8 MiB/s, at most 500 ms | `a_large_file_rests_between_writes` |
 //! | SDR and SEL reservation | none: until the next one | `reservations_skip_zero` (bmc::sel) |
 //! | helper program | `--program-timeout` | `a_program_that_takes_too_long_is_ended_with_all_its_children` (host::shell) |
 //! | SOL port that is lost | 0.25 to 10 s | `a_tcp_port_carries_bytes_and_comes_back_after_a_loss` (host::sol_port) |
