@@ -130,3 +130,29 @@ fn keys_of_a_session_leave_memory_with_it() {
         assert!(gone.is_some(), "{name} is there {} times", in_memory(simulator.pid(), key));
     }
 }
+
+/// Nothing comes after the session: no other login, no other command that would run over the places where its keys were.
+#[test]
+fn keys_leave_memory_with_the_session_and_not_with_what_comes_next() {
+    for end in ["closed", "idle"] {
+        let port = free_port();
+        let bench = bench(port);
+        let simulator = Simulator::start_default(Subject::Ours, &bench, port);
+        let mut client = RmcpClient::open(port, "admin", ADMIN_PASSWORD, 4).expect("a session");
+        (0..20).for_each(|_| drop(client.request(6 << 2, 1, &[])));
+        let keys = client.keys();
+        assert!(in_memory(simulator.pid(), &keys.aes) > 0, "the search finds the key of a session that is open");
+        match end {
+            "closed" => drop(client),
+            _ => {
+                client.vanish();
+                std::thread::sleep(Duration::from_secs(61));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        let pieces = [&keys.k1[..], &keys.k1[..16], &keys.aes, &keys.sik, &keys.sik[..16]];
+        for (name, key) in ["K1", "the start of K1", "the key of AES", "SIK", "the start of SIK"].iter().zip(pieces) {
+            assert_eq!(in_memory(simulator.pid(), key), 0, "{end}: {name}");
+        }
+    }
+}

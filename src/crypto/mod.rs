@@ -53,6 +53,17 @@ impl<const N: usize> fmt::Debug for Secret<N> {
     }
 }
 
+/// Overwrites the part of the stack that lies behind its caller's: what functions that have returned left there, copies of
+/// keys and spilled registers among it. To be called from no deeper than where those were called.
+#[inline(never)]
+pub fn wipe_stack() {
+    /// Deeper than the algorithms and all around them go; frames that are not optimised are large.
+    const DEPTH: usize = if cfg!(debug_assertions) { 96 << 10 } else { 16 << 10 };
+    let mut below = [0xffu8; DEPTH];
+    below.zeroize();
+    std::hint::black_box(&mut below);
+}
+
 /// Whether `a` and `b` are the same bytes, in a time that depends on their length only.
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()

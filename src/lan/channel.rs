@@ -15,6 +15,7 @@ use super::throttle::{LogLimit, source};
 use super::verdicts::{Turn, Verdicts};
 use super::window::Verdict;
 use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, Settings, Weight};
+use crate::crypto::wipe_stack;
 use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionRef, netfn};
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
@@ -35,6 +36,8 @@ pub struct LanChannel {
     pub(super) sessions: HashMap<u32, Box<Session>, BuildHasherDefault<IdHasher>>,
     pub(super) logins: Logins,
     verdicts: Verdicts,
+    /// A session or a login has ended, and what its keys went through is to be wiped.
+    stained: bool,
     /// The last time the outside told.
     now: Moment,
     /// Nothing ends before this; something may end then. Sessions that are in use push
@@ -131,6 +134,7 @@ impl LanChannel {
             sessions: HashMap::default(),
             logins: Logins::default(),
             verdicts: Verdicts::default(),
+            stained: false,
             now: Moment::default(),
             next_end: None,
             message: Vec::new(),
@@ -166,6 +170,21 @@ impl LanChannel {
         out: &mut Outbox,
     ) -> Received<'a> {
         self.now = now;
+        let received = self.take(now, from, datagram, authority, random, out);
+        self.wipe();
+        received
+    }
+
+    #[inline(never)]
+    fn take<'a>(
+        &mut self,
+        now: Moment,
+        from: Peer,
+        datagram: &'a mut [u8],
+        authority: &dyn Authority,
+        random: &mut dyn Random,
+        out: &mut Outbox,
+    ) -> Received<'a> {
         let mut call = Call { now, from, authority, random, out, has_turn: false };
         self.dispatch(&mut call, datagram).unwrap_or_else(|Dropped(why)| {
             self.log_dropped(&mut call, why);
@@ -348,8 +367,17 @@ impl LanChannel {
         self.end(session, End::Closed, out);
     }
 
+    /// Wipes what sessions and logins that are over have left on the stack. Called where the outside comes in, which is where
+    /// the stack is shallowest.
+    fn wipe(&mut self) {
+        if std::mem::take(&mut self.stained) {
+            wipe_stack();
+        }
+    }
+
     fn end(&mut self, session: u32, why: End, out: &mut Outbox) {
         if let Some(ended) = self.sessions.remove(&session) {
+            self.stained = true;
             log_end(&mut self.report, self.now, self.settings.channel, &ended, why, out);
             out.events.push(Event::Closed { session });
         }
@@ -511,6 +539,7 @@ impl LanChannel {
         self.sessions.retain(|id, session| {
             let alive = session.deadline() > now;
             if !alive {
+                self.stained = true;
                 log_end(&mut self.report, now, self.settings.channel, session, End::Idle, out);
                 out.events.push(Event::Closed { session: *id });
             } else if session.recent.deadline().is_some_and(|due| due <= now) {
@@ -523,6 +552,7 @@ impl LanChannel {
         let doubts = self.sessions.values().filter_map(|session| session.recent.deadline());
         let logins = [self.logins.next_expiry(), self.verdicts.deadline(), self.report.deadline()];
         self.next_end = ends.chain(doubts).chain(logins.into_iter().flatten()).min();
+        self.wipe();
     }
 
     /// Requests that may have been resends, and that no further copy came of in time.

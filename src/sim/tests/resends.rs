@@ -11,17 +11,15 @@ use crate::lan::testing::one;
 fn every_command_says_by_its_name_whether_it_only_reads() {
     // What takes away what it reads.
     const TAKES: [&str; 2] = ["Get Message", "Read Event Message Buffer"];
-    let functions = [
-        (netfn::CHASSIS, None),
-        (netfn::SENSOR_EVENT, None),
-        (netfn::APP, None),
-        (netfn::STORAGE, None),
-        (netfn::TRANSPORT, None),
-        (netfn::GROUP_EXTENSION, Some(command::group_extension::picmg::GROUP)),
-        (netfn::OEM, None),
-    ];
-    for (netfn, group) in functions {
-        for entry in command::table(netfn) {
+    use command::group_extension::{dcmi, picmg};
+    let functions =
+        [netfn::CHASSIS, netfn::SENSOR_EVENT, netfn::APP, netfn::STORAGE, netfn::TRANSPORT, netfn::OEM].into_iter();
+    let tables = functions
+        .map(|netfn| (netfn, None, command::table(netfn)))
+        .chain([(netfn::GROUP_EXTENSION, Some(picmg::GROUP), picmg::COMMANDS)])
+        .chain([(netfn::GROUP_EXTENSION, Some(dcmi::GROUP), dcmi::COMMANDS)]);
+    for (netfn, group, table) in tables {
+        for entry in table {
             let name = entry.name.trim_start_matches("OEM ");
             let reads =
                 ["Get ", "Read ", "Reserve ", "FRU Control Capabilities"].iter().any(|verb| name.starts_with(verb))
