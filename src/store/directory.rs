@@ -24,6 +24,7 @@ use nix::sys::stat::Mode;
 
 use super::disk::{Disk, RealDisk};
 use super::format::Items;
+use super::users;
 
 /// Our own file: the GUIDs made for LAN channels without a `guid` line. Same format as the
 /// others, an item `XX.N` of 16 bytes for channel N of the MC at XX. The original never
@@ -242,10 +243,19 @@ impl StateDirectory {
                 return None;
             }
         };
+        if content.is_empty() && users::is_users_file(name) {
+            // It stays where it is, so that lan.conf's passwords do not come back.
+            notes.push(format!("{}: there is nothing in it", self.path.join(name).display()));
+            return Some(content);
+        }
         if content.is_empty() {
             // Neither program writes such a file: it lost its content with the power.
             notes.push(self.set_aside(name, "empty", "there is nothing in it"));
             return None;
+        }
+        if users::is_users_file(name) && !users::damage(&content).is_empty() {
+            notes.push(self.keep_copy(name, "damaged", "records of users are damaged", &content));
+            return Some(content);
         }
         let content = match recognise(content, name) {
             Ok(content) => content,
@@ -744,6 +754,27 @@ mod tests {
             }
             assert_eq!(place.content("sel.20"), b"1:d:new\n");
         }
+    }
+
+    #[test]
+    fn a_copy_is_kept_of_a_users_file_with_damaged_records() {
+        let place = place();
+        // Every line of it can be read.
+        place.put("users.mc20", b"2.valid:i:1\n2.passwd:d:short\n");
+        for _ in 0..2 {
+            let loaded = place.directory.load_all();
+            assert_eq!(loaded.notes.len(), 1, "{:?}", loaded.notes);
+            assert!(loaded.notes[0].contains("records of users are damaged"), "{:?}", loaded.notes);
+            assert_eq!(place.names(), ["users.mc20", "users.mc20.damaged"]);
+        }
+        // What is no users file at all stays in its place, so that it goes on to keep lan.conf's users out.
+        for content in [&b""[..], b"\x7fELF\n"] {
+            place.put("users.mc20", content);
+            let loaded = place.directory.load_all();
+            assert_eq!(loaded.files["users.mc20"], content);
+            assert_eq!(loaded.notes.len(), 1, "{:?}", loaded.notes);
+        }
+        assert_eq!(place.names(), ["users.mc20", "users.mc20.damaged", "users.mc20.damaged-2"]);
     }
 
     /// Every operation fails once, and then with everything behind it: there is always one whole
