@@ -28,6 +28,7 @@ const NOT_FOUND: &str = "Unable to send RAW command (channel=0x0 netfn=0xa lun=0
                          Requested sensor, data, or record not found\n[rc=1]";
 const BLANK: &str = "a record that is nothing but zeros is left out, and a BMC without a record names itself";
 const SHORT: &str = "the stored record is shorter than it says, and gets no bytes from us";
+const DAMAGED: &str = "a user whose password is missing or cannot be used stays closed";
 const IDS: &str = "records have the ids of their data, not those of their places";
 
 const DIFFERENCES: &[Difference] = &[
@@ -48,6 +49,8 @@ const DIFFERENCES: &[Difference] = &[
     ("12-reader-edge-cases/input", "$ ipmitool raw 0x0a 0x23 0 0 1 0 0 0xff", NOT_FOUND, IDS),
     ("12-reader-edge-cases/input", "$ ipmitool raw 0x0a 0x23 0 0 2 0 0 0xff", NOT_FOUND, IDS),
     ("12-reader-edge-cases/input", "$ ipmitool raw 0x0a 0x23 0 0 3 0 0 0xff", NOT_FOUND, IDS),
+    ("12-reader-edge-cases/input", "$ ipmitool raw 6 0x44 1 3", " 3f 83 01 13", DAMAGED),
+    ("12-reader-edge-cases/input", "$ ipmitool raw 6 0x44 1 4", " 3f 43 01 14", DAMAGED),
 ];
 
 /// Commands that no README has: where, the command, and ours.
@@ -96,6 +99,10 @@ fn as_ours(command: &str, shown: &[String]) -> Vec<String> {
             _ => line.clone(),
         };
         return shown.iter().map(in_units).collect();
+    } else if command.starts_with("$ ipmitool raw 0x06 0x44") || command.starts_with("$ ipmitool raw 6 0x44") {
+        // Bits 7-6 beside the number of users say whether the account is enabled.
+        let count = bytes.get(1).and_then(|count| u8::from_str_radix(count, 16).ok()).expect("the number of users");
+        return vec![format!(" {} {:02x} {} {}", bytes[0], count | 0x40, bytes[2], bytes[3])];
     } else if command.starts_with("$ ipmitool user list") {
         // A user nobody has set up has no access; the original says privilege level 0.
         return shown.iter().map(|line| line.replace("Unknown (0x00)", "NO ACCESS")).collect();

@@ -33,12 +33,16 @@ pub enum Action {
         /// One line of text.
         text: String,
     },
-    /// A user was disabled, renamed, got another password or privilege: its sessions end.
+    /// A client changed a user.
     UserChanged {
         /// IPMB address of the MC.
         mc: u8,
         /// User number.
         user: u8,
+        /// What was set.
+        change: super::user::Change,
+        /// Something that sessions stand on is another one now: those of the user end.
+        ends_sessions: bool,
     },
     /// The volatile SOL bit rate changed (bits per second).
     SolBitRate {

@@ -3,6 +3,7 @@
 //! Owns names, passwords and privileges by user number. Passwords are never printed and
 //! are wiped when a user is dropped; comparing one takes the same time whatever differs.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use subtle::ConstantTimeEq;
@@ -14,22 +15,30 @@ use crate::ipmi::{AuthTypes, Privilege};
 /// Number of user slots, number 0 (unusable) included. Get User Access reports one less.
 pub const SLOTS: u8 = 64;
 
+/// User 1, who has no name (section 6.9.1).
+pub const NULL_USER: u8 = 1;
+
 /// Privilege "no access", IPMI 2.0 section 22.26.
 pub const NO_ACCESS: u8 = 0x0f;
 
 /// One user, as the state file keeps it (`persistence.md` section 4).
 #[derive(Clone)]
 pub struct User {
-    /// Enabled for IPMI messaging; the user may log in.
-    pub valid: bool,
+    /// The account is enabled: Set User Password, operations 0 and 1 (IPMI 2.0 section 22.30).
+    pub enabled: bool,
+    /// Whether the user may send IPMI messages over LAN: bit 4 of Set User Access (section 22.26). `None`: that was
+    /// never said, and it comes with the account when that is enabled, as with the original's one switch.
+    pub messaging: Option<bool>,
     /// Link authentication; reported only.
     pub link_auth: bool,
-    /// Callback only; reported only.
+    /// Callback only: sessions over LAN, which nobody called back for, stay at callback level.
     pub callback_only: bool,
     /// Name, zero padded.
     pub name: [u8; 16],
     /// Password, zero padded.
     pub password: [u8; 20],
+    /// Somebody has set the password; until then it is not an empty one, there is none.
+    pub has_password: bool,
     /// Privilege limit: 1 to 4, [`NO_ACCESS`], or 0 for a user nobody described.
     pub privilege: u8,
     /// The session limit of lan.conf; kept for the original, not enforced: many tools open more.
@@ -46,11 +55,13 @@ impl Default for User {
     /// A user nobody described.
     fn default() -> Self {
         Self {
-            valid: false,
+            enabled: false,
+            messaging: None,
             link_auth: false,
             callback_only: false,
             name: [0; 16],
             password: [0; 20],
+            has_password: false,
             privilege: 0,
             max_sessions: 0,
             session_limit: 0,
@@ -61,16 +72,30 @@ impl Default for User {
 }
 
 impl User {
-    /// The privilege limit; `None` is no access.
+    /// The privilege limit over LAN; `None` is no access.
     pub fn limit(&self) -> Option<Privilege> {
-        Privilege::from_wire(self.privilege)
+        let limit = Privilege::from_wire(self.privilege)?;
+        Some(if self.callback_only { limit.min(Privilege::Callback) } else { limit })
+    }
+
+    /// Account and IPMI messaging are both on: what the original knows as one switch.
+    pub fn is_valid(&self) -> bool {
+        self.enabled && self.messaging == Some(true)
+    }
+
+    /// Shuts a user out whose record is damaged: the account is disabled and has no password.
+    pub fn close(&mut self) {
+        self.enabled = false;
+        self.password.zeroize();
+        self.has_password = false;
     }
 
     /// Whether what a session stands on is as it was: the login itself, name, password and
     /// privilege limit.
     pub fn stands_as(&self, before: &Self) -> bool {
-        (self.valid || !before.valid)
+        (self.is_valid() || !before.is_valid())
             && self.privilege == before.privilege
+            && self.callback_only == before.callback_only
             && self.name == before.name
             && bool::from(self.password.ct_eq(&before.password))
     }
@@ -84,7 +109,10 @@ impl Drop for User {
 
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User").field("valid", &self.valid).field("privilege", &self.privilege).finish_non_exhaustive()
+        f.debug_struct("User")
+            .field("valid", &self.is_valid())
+            .field("privilege", &self.privilege)
+            .finish_non_exhaustive()
     }
 }
 
@@ -92,11 +120,13 @@ impl fmt::Debug for User {
 #[derive(Clone, Debug)]
 pub struct Users {
     users: Vec<User>,
+    /// lan.conf enables user 1, the one without a name. Only then may it log in.
+    pub anonymous: bool,
 }
 
 impl Default for Users {
     fn default() -> Self {
-        Self { users: vec![User::default(); usize::from(SLOTS)] }
+        Self { users: vec![User::default(); usize::from(SLOTS)], anonymous: false }
     }
 }
 
@@ -130,9 +160,16 @@ impl Users {
         if number == 0 { None } else { self.users.get_mut(usize::from(number)) }
     }
 
-    /// The user with this number, when it may log in.
+    /// The user with this number, when account and IPMI messaging are on.
     pub fn valid(&self, number: u8) -> Option<&User> {
-        self.get(number).filter(|user| user.valid)
+        self.get(number).filter(|user| user.is_valid())
+    }
+
+    /// The user with this number, when it may log in: it is valid, its password was set, and it has a name,
+    /// or is user 1 and lan.conf lets that in. A slot that is being filled lets nobody in.
+    pub fn admitted(&self, number: u8) -> Option<&User> {
+        let named = |user: &User| user.name != [0; 16] || number == NULL_USER && self.anonymous;
+        self.valid(number).filter(|user| user.has_password && named(user))
     }
 
     /// All users with their numbers, 1 to 63.
@@ -140,9 +177,9 @@ impl Users {
         (0u8..).zip(&self.users).skip(1)
     }
 
-    /// How many users are enabled.
+    /// How many users are valid.
     pub fn enabled(&self) -> u8 {
-        self.users.iter().skip(1).filter(|user| user.valid).count().min(usize::from(u8::MAX)) as u8
+        self.users.iter().skip(1).filter(|user| user.is_valid()).count().min(usize::from(u8::MAX)) as u8
     }
 
     /// Compares a password in constant time. A 20-byte test pads a shorter password with
@@ -171,34 +208,81 @@ pub struct Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccessFlags {
     /// Enabled for IPMI messaging.
-    pub valid: bool,
+    pub messaging: bool,
     /// Link authentication.
     pub link_auth: bool,
     /// Callback only.
     pub callback_only: bool,
 }
 
+/// What of a user was set, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The name.
+    Name,
+    /// The password.
+    Password,
+    /// The account was enabled.
+    Enabled,
+    /// The account was disabled.
+    Disabled,
+    /// Privilege limit and flags.
+    Access {
+        /// Privilege limit, 1 to 4 or [`NO_ACCESS`].
+        privilege: u8,
+        /// Enabled for IPMI messaging.
+        messaging: bool,
+        /// Callback only.
+        callback_only: bool,
+    },
+    /// Whether it may activate SOL.
+    Payloads,
+}
+
+impl Change {
+    /// What was done, in words: "password set".
+    pub fn text(self) -> Cow<'static, str> {
+        match self {
+            Self::Name => "name set".into(),
+            Self::Password => "password set".into(),
+            Self::Enabled => "enabled".into(),
+            Self::Disabled => "disabled".into(),
+            Self::Payloads => "access to SOL set".into(),
+            Self::Access { privilege, messaging, callback_only } => {
+                let level = Privilege::from_wire(privilege).map_or("no access", Privilege::name);
+                let messaging = if messaging { "on" } else { "off" };
+                let callback = if callback_only { ", callback only" } else { "" };
+                format!("access set ({level}, IPMI messaging {messaging}{callback})").into()
+            }
+        }
+    }
+}
+
 /// Changes a user, has the file saved, and ends the user's sessions if what was changed
-/// is something they stand on: the login itself, name, password or privilege limit.
-fn change(machine: &mut Machine, mc: u8, number: u8, apply: impl FnOnce(&mut User)) {
+/// is something they stand on: the login itself, name, password or privilege limit. A user that may
+/// not log in has no sessions but the one in which it was shut out, and that ends with the next change.
+fn change(machine: &mut Machine, mc: u8, number: u8, change: Change, apply: impl FnOnce(&mut User)) {
     machine.remember(StateFile::Users(mc));
     let Some(user) = machine.controller_mut(mc).and_then(|controller| controller.users.get_mut(number)) else {
         return;
     };
     let before = user.clone();
     apply(user);
-    let stands = user.stands_as(&before);
+    let ends_sessions = !user.is_valid() || !user.stands_as(&before);
     machine.actions.push(Action::Save(StateFile::Users(mc)));
-    if !stands {
-        machine.actions.push(Action::UserChanged { mc, user: number });
-    }
+    machine.actions.push(Action::UserChanged { mc, user: number, change, ends_sessions });
 }
 
 /// Set User Access.
 pub fn set_access(machine: &mut Machine, mc: u8, number: u8, access: Access) {
-    change(machine, mc, number, |user| {
+    let Some(user) = machine.controller(mc).and_then(|controller| controller.users.get(number)) else { return };
+    let (messaging, callback_only) = access
+        .flags
+        .map_or((user.messaging == Some(true), user.callback_only), |flags| (flags.messaging, flags.callback_only));
+    let what = Change::Access { privilege: access.privilege, messaging, callback_only };
+    change(machine, mc, number, what, |user| {
         if let Some(flags) = access.flags {
-            user.valid = flags.valid;
+            user.messaging = Some(flags.messaging);
             user.link_auth = flags.link_auth;
             user.callback_only = flags.callback_only;
         }
@@ -211,20 +295,29 @@ pub fn set_access(machine: &mut Machine, mc: u8, number: u8, access: Access) {
 }
 
 /// Enables or disables a user (Set User Password operations 0 and 1).
-pub fn set_valid(machine: &mut Machine, mc: u8, number: u8, valid: bool) {
-    change(machine, mc, number, |user| user.valid = valid);
+pub fn set_enabled(machine: &mut Machine, mc: u8, number: u8, enabled: bool) {
+    let what = if enabled { Change::Enabled } else { Change::Disabled };
+    change(machine, mc, number, what, |user| {
+        user.enabled = enabled;
+        if enabled {
+            user.messaging.get_or_insert(true);
+        }
+    });
 }
 
 /// Sets a user's name; everything behind the first zero byte is zeroed.
 pub fn set_name(machine: &mut Machine, mc: u8, number: u8, mut name: [u8; 16]) {
     let length = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
     name[length..].fill(0);
-    change(machine, mc, number, |user| user.name = name);
+    change(machine, mc, number, Change::Name, |user| user.name = name);
 }
 
 /// Sets a user's password; the 16-byte form comes zero padded.
 pub fn set_password(machine: &mut Machine, mc: u8, number: u8, password: &[u8; 20]) {
-    change(machine, mc, number, |user| user.password = *password);
+    change(machine, mc, number, Change::Password, |user| {
+        user.password = *password;
+        user.has_password = true;
+    });
 }
 
 #[cfg(test)]
@@ -234,7 +327,7 @@ mod tests {
     fn machine() -> Machine {
         let mut machine = Machine::default();
         let user = machine.ensure(0x20).users.get_mut(2).expect("user 2 exists");
-        user.valid = true;
+        (user.enabled, user.messaging, user.has_password) = (true, Some(true), true);
         user.privilege = 4;
         user.name[..5].copy_from_slice(b"admin");
         user.password[..5].copy_from_slice(b"admin");
@@ -278,16 +371,81 @@ mod tests {
         assert_eq!(short, Err(PasswordMismatch::WrongSize));
     }
 
+    fn ends(machine: &Machine) -> bool {
+        machine.actions.iter().any(|action| matches!(action, Action::UserChanged { ends_sessions: true, .. }))
+    }
+
+    #[test]
+    fn a_slot_that_is_being_filled_lets_nobody_in() {
+        let mut machine = Machine::default();
+        machine.ensure(0x20);
+        let admitted = |machine: &Machine, number| {
+            machine
+                .controller(0x20)
+                .is_some_and(|controller| controller.users.admitted(number).is_some_and(|user| user.limit().is_some()))
+        };
+        let flags = AccessFlags { messaging: true, link_auth: false, callback_only: false };
+        type Step<'a> = &'a dyn Fn(&mut Machine, u8);
+        let steps: [Step<'_>; 4] = [
+            &|machine, number| set_name(machine, 0x20, number, *b"five\0\0\0\0\0\0\0\0\0\0\0\0"),
+            &|machine, number| set_password(machine, 0x20, number, &padded(b"")),
+            &|machine, number| {
+                let access = Access { flags: Some(flags), privilege: 4, max_sessions: None };
+                set_access(machine, 0x20, number, access);
+            },
+            &|machine, number| set_enabled(machine, 0x20, number, true),
+        ];
+        // In every order, four slots.
+        for first in 0..4 {
+            let number = 5 + first as u8;
+            for step in 0..4 {
+                assert!(!admitted(&machine, number), "slot {number} after {step} steps");
+                steps[(first + step) % 4](&mut machine, number);
+            }
+            assert!(admitted(&machine, number), "an empty password that somebody set is one");
+            set_name(&mut machine, 0x20, number, [0; 16]);
+            assert!(!admitted(&machine, number), "without a name again");
+        }
+    }
+
+    #[test]
+    fn user_1_comes_in_only_where_lan_conf_says_so() {
+        let mut machine = Machine::default();
+        machine.ensure(0x20);
+        set_password(&mut machine, 0x20, 1, &padded(b"x"));
+        set_enabled(&mut machine, 0x20, 1, true);
+        let flags = AccessFlags { messaging: true, link_auth: false, callback_only: false };
+        set_access(&mut machine, 0x20, 1, Access { flags: Some(flags), privilege: 4, max_sessions: None });
+        let users = &mut machine.ensure(0x20).users;
+        assert!(users.admitted(1).is_none());
+        users.anonymous = true;
+        assert!(users.admitted(1).is_some());
+    }
+
+    #[test]
+    fn callback_only_is_a_limit() {
+        let mut user = User { privilege: 4, callback_only: true, ..User::default() };
+        assert_eq!(user.limit(), Some(Privilege::Callback));
+        user.callback_only = false;
+        assert_eq!(user.limit(), Some(Privilege::Administrator));
+        assert_eq!(User { privilege: NO_ACCESS, callback_only: true, ..User::default() }.limit(), None);
+    }
+
     #[test]
     fn only_a_change_that_matters_ends_sessions() {
         let mut machine = machine();
         set_password(&mut machine, 0x20, 2, &padded(b"admin"));
-        set_valid(&mut machine, 0x20, 2, true);
-        assert_eq!(machine.actions, [Action::Save(StateFile::Users(0x20)), Action::Save(StateFile::Users(0x20))]);
+        set_enabled(&mut machine, 0x20, 2, true);
+        assert!(!ends(&machine));
         machine.actions.clear();
         set_password(&mut machine, 0x20, 2, &padded(b"other"));
-        let saved = Action::Save(StateFile::Users(0x20));
-        assert_eq!(machine.actions, [saved, Action::UserChanged { mc: 0x20, user: 2 }]);
+        let changed = Action::UserChanged { mc: 0x20, user: 2, change: Change::Password, ends_sessions: true };
+        assert_eq!(machine.actions, [Action::Save(StateFile::Users(0x20)), changed]);
+        // Whoever was shut out in its own session is out with the next word about it.
+        set_enabled(&mut machine, 0x20, 2, false);
+        machine.actions.clear();
+        set_enabled(&mut machine, 0x20, 2, false);
+        assert!(ends(&machine));
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Rig {
         controller.channels.set(1, Channel::lan(lan));
         for (number, name, privilege) in [(1, "", 2), (2, "ipmiusr", 4)] {
             let user = controller.users.get_mut(number).expect("exists");
-            user.valid = true;
+            (user.enabled, user.messaging, user.has_password) = (true, Some(true), true);
             user.name = padded(name);
             user.password = padded("test");
             user.privilege = privilege;

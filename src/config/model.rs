@@ -122,6 +122,11 @@ pub struct ControllerConfig {
 }
 
 impl ControllerConfig {
+    /// Whether user 1, the one without a name, may log in.
+    pub fn enables_anonymous(&self) -> bool {
+        self.users.iter().rfind(|user| user.number == 1).is_some_and(|user| user.enabled)
+    }
+
     /// A controller nothing has been said about yet.
     pub fn new(address: u8) -> Self {
         Self {

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::throttle::{LogLimit, source};
 use super::verdicts::{Turn, Verdicts};
 use super::window::Verdict;
-use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, Settings, Weight};
+use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, Settings, Weight, policy};
 use crate::crypto::wipe_stack;
 use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionRef, netfn};
 use crate::wire::ipmb::{self, Message};
@@ -352,12 +352,11 @@ impl LanChannel {
         }
     }
 
-    /// Ends all sessions and logins of a user.
-    pub fn close_sessions_of_user(&mut self, user: u8, out: &mut Outbox) {
+    /// Ends all logins of a user and all its sessions, but for the one that asked for it.
+    pub fn close_sessions_of_user(&mut self, user: u8, spared: Option<u32>, out: &mut Outbox) {
         self.logins.remove_user(user);
-        let ids: Vec<u32> =
-            self.sessions.values().filter(|session| session.user == user).map(|it| it.link.id).collect();
-        for id in ids {
+        let ids = self.sessions.values().filter(|session| session.user == user).map(|it| it.link.id);
+        for id in ids.filter(|id| Some(*id) != spared).collect::<Vec<_>>() {
             self.end(id, End::UserChanged, out);
         }
     }
@@ -478,6 +477,18 @@ impl LanChannel {
             limit: session.limit,
             rmcp_plus: session.link.is_rmcp_plus(),
         })
+    }
+
+    /// What a session may do now: its level, or what is left of it under the limits as they are now. `None`:
+    /// nothing but to end itself.
+    pub fn privilege(&self, session: u32, authority: &dyn Authority) -> Option<Privilege> {
+        let session = self.sessions.get(&session)?;
+        policy::session_limit(authority, session).map(|limit| limit.min(session.privilege))
+    }
+
+    /// The most a session can have now, whatever its level is. `None`: nothing.
+    pub fn limit(&self, session: u32, authority: &dyn Authority) -> Option<Privilege> {
+        policy::session_limit(authority, self.sessions.get(&session)?)
     }
 
     /// All established sessions, in no order.

@@ -40,6 +40,9 @@ use zeroize::Zeroize;
 pub trait Authority {
     /// The user with this number (1 to 63), when valid.
     fn user(&self, number: u8) -> Option<LanUser>;
+    /// The privilege limit of the user with this number over LAN, whether it may log in or not: a session
+    /// outlives what it changes of its own account. `None` is "no access".
+    fn user_limit(&self, number: u8) -> Option<Privilege>;
     /// The volatile privilege limit of the channel.
     fn privilege_limit(&self) -> Privilege;
     /// Authentication types allowed at a level (`allowed_auths_*`).

@@ -3,6 +3,7 @@
 //! Nothing gives a session more than the least of what was asked for, what the user may
 //! have, what the channel allows and what the cipher suite allows.
 
+use super::session::{Protection, Session};
 use super::{Authority, LanUser};
 use crate::crypto::{SUITES, Suite};
 use crate::ipmi::{AuthTypes, Privilege};
@@ -40,6 +41,16 @@ fn open_level(authority: &dyn Authority, limit: Privilege) -> Option<Privilege> 
 pub(super) fn suite_privilege(authority: &dyn Authority, suite: &Suite) -> Option<Privilege> {
     let limit = suite_limit(&authority.cipher_privileges(), suite)?.min(authority.privilege_limit());
     if suite.id == 0 { open_level(authority, limit) } else { Some(limit) }
+}
+
+/// The most a session can have now: the least of the limits of session, user, channel and cipher suite as
+/// they are at this moment. `None`: nothing, but to end itself.
+pub(super) fn session_limit(authority: &dyn Authority, session: &Session) -> Option<Privilege> {
+    let channel = match &session.link.protection {
+        Protection::Ipmi15 { .. } => authority.privilege_limit(),
+        Protection::RmcpPlus(plus) => suite_privilege(authority, plus.suite)?,
+    };
+    Some(channel.min(authority.user_limit(session.user)?).min(session.limit))
 }
 
 /// Whether a user's own list of authentication types, when there is one, has all of

@@ -87,6 +87,8 @@ pub(super) enum Protection {
 pub(super) struct RmcpPlus {
     /// The console's session id.
     pub(super) console_id: u32,
+    /// The cipher suite.
+    pub(super) suite: &'static Suite,
     /// Keys in use.
     pub(super) keys: Keys,
     /// Keys of the other dialect, until the first packet shows which the
@@ -98,7 +100,7 @@ impl RmcpPlus {
     /// Protection of a session with this suite.
     pub(super) fn new(
         console_id: u32,
-        suite: &Suite,
+        suite: &'static Suite,
         mut key: Option<SessionKey>,
         password: &Secret<20>,
     ) -> Option<Self> {
@@ -109,7 +111,7 @@ impl RmcpPlus {
             true => Some(Box::new(Keys::new(suite, key.as_mut(), Dialect::OpenIpmi, password)?)),
             false => None,
         };
-        Some(Self { console_id, keys, alternative })
+        Some(Self { console_id, suite, keys, alternative })
     }
 
     /// Checks the code of an authenticated packet, from format byte to end, and where it

@@ -6,7 +6,7 @@ use super::session::{Protection, Session};
 use super::sessionless::{
     GET_CHANNEL_AUTHENTICATION_CAPABILITIES, GET_CHANNEL_CIPHER_SUITES, GET_SESSION_CHALLENGE, GET_SYSTEM_GUID,
 };
-use super::{Event, ReplyTo, SessionCommand};
+use super::{Authority, Event, ReplyTo, SessionCommand, policy};
 use crate::ipmi::{CompletionCode, Origin, Privilege, Reply};
 use crate::wire::ipmb::Message;
 use crate::wire::session20;
@@ -30,6 +30,7 @@ impl LanChannel {
         origin: &Origin,
         message: &Message<'_>,
     ) -> bool {
+        let origin = &Origin { privilege: self.privilege(to.session, call.authority), ..*origin };
         let mut reply = empty_reply(self.settings.channel);
         let mut close = None;
         let data = message.data;
@@ -43,14 +44,11 @@ impl LanChannel {
             GET_SESSION_CHALLENGE => Err(CompletionCode::NOT_IN_PRESENT_STATE),
             GET_CHANNEL_CIPHER_SUITES => self.cipher_suites(call.authority, data, &mut reply),
             ACTIVATE_SESSION => self.activate_again(to.session, data, &mut reply),
-            SET_SESSION_PRIVILEGE => {
-                let limit = call.authority.privilege_limit();
-                allowed(origin, Privilege::User).and_then(|()| self.set_privilege(to.session, limit, data, &mut reply))
-            }
+            SET_SESSION_PRIVILEGE => allowed(origin, Privilege::User)
+                .and_then(|()| self.set_privilege(to.session, call.authority, data, &mut reply)),
             CLOSE_SESSION => self.session_to_close(to.session, origin, data).map(|session| close = Some(session)),
-            GET_SESSION_INFO => {
-                allowed(origin, Privilege::User).and_then(|()| self.session_info(to.session, data, &mut reply))
-            }
+            GET_SESSION_INFO => allowed(origin, Privilege::User)
+                .and_then(|()| self.session_info(to.session, call.authority, data, &mut reply)),
             _ => return false,
         };
         if let Err(code) = outcome {
@@ -86,23 +84,22 @@ impl LanChannel {
         reply.put(&[session.limit.wire()])
     }
 
-    /// Set Session Privilege Level, IPMI 2.0 section 22.18. `channel` is the channel's limit
-    /// now, which may have changed since the login.
+    /// Set Session Privilege Level, IPMI 2.0 section 22.18. Limits may have changed since the login.
     fn set_privilege(
         &mut self,
         id: u32,
-        channel: Privilege,
+        authority: &dyn Authority,
         data: &[u8],
         reply: &mut Reply,
     ) -> Result<(), CompletionCode> {
         let &[level, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
         let session = self.sessions.get_mut(&id).ok_or(CompletionCode::UNSPECIFIED)?;
         let level = match level & 0x0f {
-            0 => return reply.put(&[session.privilege.wire()]),
+            0 => return reply.put(&[shown(policy::session_limit(authority, session), session)]),
             1 => return Err(CompletionCode::COMMAND_SPECIFIC_80),
             level => Privilege::from_wire(level).ok_or(CompletionCode::COMMAND_SPECIFIC_81)?,
         };
-        if level > session.limit.min(channel) {
+        if policy::session_limit(authority, session) < Some(level) {
             return Err(CompletionCode::COMMAND_SPECIFIC_81);
         }
         session.privilege = level;
@@ -122,7 +119,13 @@ impl LanChannel {
     }
 
     /// Get Session Info, IPMI 2.0 section 22.20, without the optional address bytes.
-    fn session_info(&self, own: u32, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+    fn session_info(
+        &self,
+        own: u32,
+        authority: &dyn Authority,
+        data: &[u8],
+        reply: &mut Reply,
+    ) -> Result<(), CompletionCode> {
         let session = |id| self.sessions.get(&id).map(Box::as_ref);
         let found = match data {
             [] => return Err(CompletionCode::INVALID_LENGTH),
@@ -149,7 +152,8 @@ impl LanChannel {
         // The original tells the protocol of the session that asks.
         let rmcp_plus = self.sessions.get(&own).is_some_and(|session| session.link.is_rmcp_plus());
         let protocol = if rmcp_plus { 0x10 } else { 0 };
-        reply.put(&[session.user, session.privilege.wire(), self.settings.channel | protocol])
+        let level = shown(policy::session_limit(authority, session), session);
+        reply.put(&[session.user, level, self.settings.channel | protocol])
     }
 
     /// The N-th session in the order of handles, from 1.
@@ -158,6 +162,12 @@ impl LanChannel {
         sessions.sort_unstable_by_key(|session| (session.handle == 0, session.handle));
         sessions.get(usize::from(number).checked_sub(1)?).copied()
     }
+}
+
+/// The level of a session as it is told: under the limit that holds now. One that may do nothing any more
+/// has the lowest there is.
+fn shown(limit: Option<Privilege>, session: &Session) -> u8 {
+    limit.unwrap_or(Privilege::Callback).min(session.privilege).wire()
 }
 
 fn allowed(origin: &Origin, level: Privilege) -> Result<(), CompletionCode> {

@@ -81,6 +81,10 @@ impl Authority for Site {
         self.users.get(&number).cloned()
     }
 
+    fn user_limit(&self, number: u8) -> Option<Privilege> {
+        self.users.get(&number)?.limit
+    }
+
     fn privilege_limit(&self) -> Privilege {
         self.limit
     }
@@ -258,7 +262,7 @@ impl Bench {
     }
 
     pub(crate) fn close_sessions_of_user(&mut self, user: u8) {
-        self.channel.close_sessions_of_user(user, &mut self.out);
+        self.channel.close_sessions_of_user(user, None, &mut self.out);
         self.collect();
     }
 

@@ -371,7 +371,7 @@ fn a_channel_whose_limit_drops_binds_sessions_that_are_open() {
         bench.site.limit = Privilege::User;
         assert_eq!(client.ask(&mut bench, 6, 0x3b, &[4]), [0x81], "{kind}");
         assert_eq!(client.ask(&mut bench, 6, 0x3b, &[3]), [0x81], "{kind}");
-        assert_eq!(client.ask(&mut bench, 6, 0x3b, &[0]), [0, 3], "{kind}: what it has");
+        assert_eq!(client.ask(&mut bench, 6, 0x3b, &[0]), [0, 2], "{kind}: what is left of it");
         assert_eq!(client.ask(&mut bench, 6, 0x3b, &[2]), [0, 2], "{kind}");
         bench.site.limit = Privilege::Administrator;
         assert_eq!(client.ask(&mut bench, 6, 0x3b, &[4]), [0, 4], "{kind}");

@@ -26,7 +26,7 @@ impl<'a> LanAuthority<'a> {
 
 impl Authority for LanAuthority<'_> {
     fn user(&self, number: u8) -> Option<LanUser> {
-        let user = self.users.valid(number)?;
+        let user = self.users.admitted(number)?;
         Some(LanUser {
             number,
             name: user.name,
@@ -35,6 +35,10 @@ impl Authority for LanAuthority<'_> {
             auths: user.auths,
             sessions: user.session_limit,
         })
+    }
+
+    fn user_limit(&self, number: u8) -> Option<Privilege> {
+        self.users.get(number)?.limit()
     }
 
     fn privilege_limit(&self) -> Privilege {

@@ -3,6 +3,7 @@
 //! Everything comes in as a call with a time, everything goes out as an [`Effects`]
 //! entry, to be carried out in order. Opens nothing, reads no clock.
 
+mod accounts;
 mod authority;
 mod bridge;
 mod complaints;
@@ -107,6 +108,8 @@ pub struct Simulator {
     /// State files that could not be written and are tried again.
     unwritten: saves::Unwritten,
     save_faults: BTreeMap<StateFile, saves::Faults>,
+    /// Lines about changes of users.
+    user_changes: lan::LogLimit,
     next_job: u64,
     /// GUIDs were made that are not in their file yet.
     new_guids: bool,
@@ -149,6 +152,7 @@ impl Simulator {
             saving: HashMap::new(),
             unwritten: Default::default(),
             save_faults: BTreeMap::new(),
+            user_changes: Default::default(),
             next_job: 0,
             new_guids: false,
             debug: trace::Debug::default(),
@@ -257,6 +261,7 @@ impl Simulator {
 
     /// A request in a session.
     fn lan_request(&mut self, now: Moment, lan: LanId, to: lan::ReplyTo, request: &Request<'_>, out: &mut Effects) {
+        let request = &self.under_limits(lan, to.session, *request);
         if request.lun == 2 {
             self.request_for_host(now, lan, &to, request, out);
         } else {
@@ -324,12 +329,13 @@ impl Simulator {
         }
     }
 
-    /// The sessions of a user whose name, password or rights changed end.
-    fn end_sessions_of_user(&mut self, now: Moment, mc: u8, user: u8, out: &mut Effects) {
+    /// The sessions of a user whose name, password or rights changed end, but for the one that asked for it.
+    fn end_sessions_of_user(&mut self, now: Moment, mc: u8, user: u8, spared: Option<(LanId, u32)>, out: &mut Effects) {
         for index in 0..self.lans.len() {
             if self.lans[index].id.mc == mc {
                 let lan = self.lans[index].id;
-                self.lans[index].channel.close_sessions_of_user(user, &mut self.outbox);
+                let spared = spared.filter(|(on, _)| *on == lan).map(|(_, session)| session);
+                self.lans[index].channel.close_sessions_of_user(user, spared, &mut self.outbox);
                 self.flush_outbox(now, lan, out);
             }
         }

@@ -4,6 +4,8 @@
 //! Loading takes what is there and usable, item by item; nothing in a file can stop the
 //! start. The order of items is the original's, so that both programs read each other.
 
+use subtle::ConstantTimeEq;
+
 use super::{Persistence, Simulator};
 use crate::bmc::chassis::{Kept, RestorePolicy};
 use crate::bmc::dcmi::{MOST_TEXT, Settings};
@@ -14,6 +16,7 @@ use crate::bmc::{Action, LogLevel, StateFile};
 use crate::ipmi::{AuthTypes, Moment, Privilege};
 use crate::store::directory::GUID_FILE;
 use crate::store::format::Items;
+use crate::store::users;
 
 /// How many seconds the wall clock was ahead of the machine's monotonic clock when the file of a
 /// log was written. The log's clock is an offset to the monotonic one, which starts anew with the
@@ -99,12 +102,25 @@ impl Simulator {
 
     /// `users.mcXX` on top of lan.conf: each usable item replaces that field.
     pub(super) fn load_users(&mut self, mc: u8) {
-        let Some(items) = self.items(&self.file_name(StateFile::Users(mc))) else { return };
+        let name = self.file_name(StateFile::Users(mc));
+        let damage = self.state.get(&name).map(|content| users::damage(content)).unwrap_or_default();
+        let Some(items) = self.items(&name) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
+        let mut closed = Vec::new();
         for number in 1..64u8 {
             let Some(user) = controller.users.get_mut(number) else { continue };
             user.restore(&items, number);
+            if let Some(damage) = damage.get(&number) {
+                if user.is_valid() {
+                    closed.push((number, damage));
+                }
+                user.close();
+            }
         }
+        let remedy = "stays closed until its password is set and it is enabled, or the file is mended or removed";
+        self.warn_of_each(closed.into_iter(), &name, |(number, damage)| {
+            format!("{name}: the record of user {number} is damaged ({damage}): the user {remedy}")
+        });
     }
 
     /// `sol.mcXX` on top of the `sol` line.
@@ -368,7 +384,7 @@ impl Simulator {
             // User 0 does not exist and is written all the same: the original reads 64 users.
             let user = users.get(number).cloned().unwrap_or_default();
             let mut flag = |field: &str, value: i64| items.push_integer(format!("{number}.{field}"), value);
-            flag("valid", i64::from(user.valid));
+            flag("valid", i64::from(user.is_valid()));
             flag("link_auth", i64::from(user.link_auth));
             flag("cb_only", i64::from(user.callback_only));
             items.push_bytes(format!("{number}.username"), user.name);
@@ -377,6 +393,16 @@ impl Simulator {
             items.push_integer(format!("{number}.max_sessions"), i64::from(user.max_sessions));
             if user.session_limit != 0 {
                 items.push_integer(format!("{number}.session_limit"), i64::from(user.session_limit));
+            }
+            // The original knows one switch, which is on when both are.
+            if !user.is_valid()
+                && let Some(messaging) = user.messaging
+            {
+                items.push_integer(format!("{number}.enabled"), i64::from(user.enabled));
+                items.push_integer(format!("{number}.ipmi_msg"), i64::from(messaging));
+            }
+            if user.password == [0; 20] && (user.has_password || user.privilege != 0 || user.name != [0; 16]) {
+                items.push_integer(format!("{number}.password_set"), i64::from(user.has_password));
             }
         }
         Some(())
@@ -439,9 +465,6 @@ impl User {
     pub(super) fn restore(&mut self, items: &Items, number: u8) {
         // Small numbers are stored as the low 8 bits of the integer.
         let byte = |field: &str| items.integer(&format!("{number}.{field}")).map(|value| value as u8);
-        if let Some(valid) = byte("valid") {
-            self.valid = valid != 0;
-        }
         if let Some(link_auth) = byte("link_auth") {
             self.link_auth = link_auth != 0;
         }
@@ -453,9 +476,23 @@ impl User {
         }
         if let Some(password) = items.bytes(&format!("{number}.passwd")).and_then(|word| word.try_into().ok()) {
             self.password = password;
+            // A file of the original does not say whether an empty password was set.
+            let set = byte("password_set").map_or(self.has_password, |set| set != 0);
+            self.has_password = set || bool::from(self.password.ct_ne(&[0; 20]));
         }
         if let Some(privilege) = byte("privilege") {
             self.privilege = privilege;
+        }
+        if let Some(valid) = byte("valid") {
+            // Off in a file of the original: enabling the account is enough, as there.
+            self.enabled = valid != 0;
+            self.messaging = (valid != 0).then_some(true);
+        }
+        if let Some(enabled) = byte("enabled") {
+            self.enabled = enabled != 0;
+        }
+        if let Some(messaging) = byte("ipmi_msg") {
+            self.messaging = Some(messaging != 0);
         }
         if let Some(max_sessions) = byte("max_sessions") {
             self.max_sessions = max_sessions;

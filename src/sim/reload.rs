@@ -24,6 +24,7 @@ use crate::config::Span;
 use crate::config::model::{Address, Config, ControllerConfig, LanConfig, SerialConfig, SolConfig, UserConfig};
 use crate::ipmi::{Moment, Privilege};
 use crate::store::format::Items;
+use crate::store::users;
 
 /// How far a change reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,15 +116,19 @@ impl Simulator {
 
     /// A state file as it is on disk. While it is being written, what is being written counts.
     fn kept(&self, file: StateFile, files: &OnDisk) -> Option<Items> {
+        self.kept_content(file, files).map(|content| Items::parse(&content).0)
+    }
+
+    fn kept_content(&self, file: StateFile, files: &OnDisk) -> Option<Vec<u8>> {
         match self.persistence {
             Persistence::Off => None,
             Persistence::On => {
                 let name = self.file_name(file);
                 let newer = self.saving.get(&file).is_some_and(Saving::is_pending) || self.unwritten.contains(file);
                 if newer || files.outdated.contains(&name) {
-                    return self.state_file(file).map(|(_, content)| Items::parse(&content).0);
+                    return self.state_file(file).map(|(_, content)| content);
                 }
-                files.files.get(&name).map(|content| Items::parse(content).0)
+                files.files.get(&name).cloned()
             }
         }
     }
@@ -216,7 +221,16 @@ impl Reload<'_> {
     fn reload_users(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
         let mc = running.address;
         let file = StateFile::Users(mc);
-        let (items, file) = (self.simulator.kept(file, self.files), self.simulator.file_name(file));
+        let (content, file) = (self.simulator.kept_content(file, self.files), self.simulator.file_name(file));
+        let damage = content.as_deref().map(users::damage).unwrap_or_default();
+        let items = content.map(|content| Items::parse(&content).0);
+        let anonymous = new.enables_anonymous();
+        if let Some(controller) = self.simulator.machine.controller_mut(mc) {
+            let before = std::mem::replace(&mut controller.users.anonymous, anonymous);
+            if before && !anonymous {
+                self.simulator.end_sessions_of_user(self.now, mc, 1, None, self.out);
+            }
+        }
         let line = |config: &ControllerConfig, number| {
             config.users.iter().find(|user| user.number == number).map(User::from).unwrap_or_default()
         };
@@ -236,6 +250,9 @@ impl Reload<'_> {
                 None if self.simulator.persistence == Persistence::Off && !changed => target = current.clone(),
                 None => {}
             }
+            if damage.contains_key(&number) {
+                target.close();
+            }
             if number == 1 && !running.lans.is_empty() {
                 target.name = [0; 16];
             }
@@ -249,6 +266,9 @@ impl Reload<'_> {
             }
             let name = if current.name == [0; 16] { &target.name } else { &current.name };
             let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
+            if let Some(damage) = damage.get(&number) {
+                text += &format!("; its record in {file} is damaged ({damage})");
+            }
             let stands = target.stands_as(&current) && target.auths == current.auths;
             if let Some(user) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
                 *user = target;
@@ -257,7 +277,7 @@ impl Reload<'_> {
                 let sessions = self.simulator.lans.iter().filter(|slot| slot.id.mc == mc);
                 let ended =
                     sessions.flat_map(|slot| slot.channel.sessions()).filter(|session| session.user == number).count();
-                self.simulator.end_sessions_of_user(self.now, mc, number, self.out);
+                self.simulator.end_sessions_of_user(self.now, mc, number, None, self.out);
                 match ended {
                     0 => {}
                     1 => text += "; 1 session ended",
@@ -430,7 +450,9 @@ impl Reload<'_> {
 impl From<&UserConfig> for User {
     fn from(line: &UserConfig) -> Self {
         Self {
-            valid: line.enabled,
+            enabled: line.enabled,
+            messaging: line.enabled.then_some(true),
+            has_password: true,
             name: line.name,
             password: line.password,
             privilege: line.privilege.wire(),
@@ -444,9 +466,10 @@ impl From<&UserConfig> for User {
 /// What is different between two users, in words; never the password itself.
 fn differences(before: &User, after: &User) -> Vec<&'static str> {
     [
-        ("enabled", before.valid != after.valid),
+        ("enabled", before.enabled != after.enabled),
+        ("IPMI messaging", before.enabled == after.enabled && before.messaging != after.messaging),
         ("name", before.name != after.name),
-        ("password", !bool::from(before.password.ct_eq(&after.password))),
+        ("password", before.has_password != after.has_password || !bool::from(before.password.ct_eq(&after.password))),
         ("privilege", before.privilege != after.privilege),
         ("session limit", (before.max_sessions, before.session_limit) != (after.max_sessions, after.session_limit)),
         ("authentication types", before.auths != after.auths),

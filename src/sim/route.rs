@@ -1,6 +1,7 @@
 //! The way of a request: privilege, execution, slow work, the answer's way back.
 
 use super::Simulator;
+use super::accounts::ChangedUser;
 use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId};
 use super::lanes::{self, Party, Waiter};
 use super::program;
@@ -61,13 +62,6 @@ pub(super) struct Held {
     pub(super) aftermath: Aftermath,
 }
 
-/// A user of a controller whose sessions end because its name, password or rights changed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ChangedUser {
-    mc: u8,
-    user: u8,
-}
-
 /// What is left to do when the actions of the devices have been carried out.
 #[derive(Default)]
 #[must_use]
@@ -76,7 +70,7 @@ pub(super) struct Aftermath {
     pub(super) saves: Vec<JobId>,
     /// One of them could not be written.
     failed: bool,
-    /// Users whose sessions end, after the answer: it may be for one of them.
+    /// Users that were changed. Sessions of theirs end after the answer: it may be for one of them.
     users: Vec<ChangedUser>,
 }
 
@@ -283,7 +277,7 @@ impl Simulator {
             return self.answer(now, path, &reply, out);
         }
         self.answer(now, path, &reply, out);
-        self.end_sessions(now, aftermath.users, out);
+        self.users_changed(now, aftermath.users, Some(&path), out);
     }
 
     /// Lets a waiting command go on with the result of its work.
@@ -328,7 +322,7 @@ impl Simulator {
     /// Carries out what the devices asked for, all of it at once.
     pub(super) fn carry_out_actions(&mut self, now: Moment, out: &mut Effects) {
         let aftermath = self.collect_actions(now, out);
-        self.end_sessions(now, aftermath.users, out);
+        self.users_changed(now, aftermath.users, None, out);
     }
 
     /// Carries out what the devices asked for, in order, and says what is left to do.
@@ -355,7 +349,9 @@ impl Simulator {
             for action in std::mem::take(&mut self.machine.actions) {
                 match action {
                     Action::Save(file) => aftermath.saves.extend(self.save(file, out)),
-                    Action::UserChanged { mc, user } => aftermath.users.push(ChangedUser { mc, user }),
+                    Action::UserChanged { mc, user, change, ends_sessions } => {
+                        aftermath.users.push(ChangedUser { mc, user, change, ends_sessions });
+                    }
                     action => self.act(now, action, out),
                 }
             }
@@ -363,13 +359,6 @@ impl Simulator {
         let saving = &self.saving;
         self.machine.unsaved.forget_unless(|file| saving.get(&file).is_some_and(Saving::is_pending));
         aftermath
-    }
-
-    /// Ends the sessions of users that changed.
-    fn end_sessions(&mut self, now: Moment, users: Vec<ChangedUser>, out: &mut Effects) {
-        for ChangedUser { mc, user } in users {
-            self.end_sessions_of_user(now, mc, user, out);
-        }
     }
 
     fn act(&mut self, now: Moment, action: Action, out: &mut Effects) {

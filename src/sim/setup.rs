@@ -58,6 +58,7 @@ impl Simulator {
     pub(super) fn configure_controller(&mut self, config: &ControllerConfig) {
         let mc = config.address;
         let controller = self.machine.ensure(mc);
+        controller.users.anonymous = config.enables_anonymous();
         for user in &config.users {
             if let Some(slot) = controller.users.get_mut(user.number) {
                 *slot = User::from(user);
@@ -229,7 +230,8 @@ impl Simulator {
         let users: Vec<String> = controller
             .users
             .iter()
-            .filter(|(_, user)| user.valid && user.auths.is_none_or(|auths| auths.contains(AuthTypes::NONE)))
+            .filter(|(number, _)| controller.users.admitted(*number).is_some())
+            .filter(|(_, user)| user.auths.is_none_or(|auths| auths.contains(AuthTypes::NONE)))
             .map(|(number, _)| number.to_string())
             .collect();
         if !users.is_empty() {

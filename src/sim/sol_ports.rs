@@ -127,6 +127,9 @@ impl Simulator {
         let Some(index) = self.sol_index(lan.mc) else { return };
         self.trace_sol(Way::In, lan.mc, session, payload, out);
         if self.sols[index].holders.contains(&Some((lan, session))) {
+            if self.ends_sol_above_limits(now, lan, session, out) {
+                return;
+            }
             self.sols[index].engine.from_console(now, session, payload, &mut self.sol_outputs);
             self.sol_carry_out(now, index, out);
         }

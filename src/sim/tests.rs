@@ -1,6 +1,7 @@
 //! The whole simulator in virtual time: configured by its two languages, spoken to by
 //! clients that log in, with a runtime that carries out nothing and tells everything.
 
+mod accounts;
 mod attacks;
 mod disk;
 mod hostile;

@@ -1,6 +1,8 @@
 //! Payload commands, IPMI 2.0 chapter 24; the only payload that is activated is SOL.
 
+use crate::bmc::Action;
 use crate::bmc::sol_parameters::{self, ActivationError, INSTANCE_HISTORY, INSTANCE_PORT};
+use crate::bmc::user::Change;
 use crate::command::{Context, Outcome, has_sol};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -164,9 +166,16 @@ pub fn set_user_access(
         1 => false,
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
-    let user = context.controller()?.users.get_mut(user & 0x3f).ok_or(CompletionCode::INVALID_FIELD)?;
+    let number = user & 0x3f;
+    let user = context.controller()?.users.get_mut(number).ok_or(CompletionCode::INVALID_FIELD)?;
     if standard & ENABLE_SOL != 0 {
         user.sol_access = access;
+        context.machine.actions.push(Action::UserChanged {
+            mc: context.mc,
+            user: number,
+            change: Change::Payloads,
+            ends_sessions: false,
+        });
     }
     Ok(Outcome::Done)
 }

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::bmc::user::{self, Access, AccessFlags, NO_ACCESS, PasswordMismatch, PasswordSize};
+use crate::bmc::user::{self, Access, AccessFlags, NO_ACCESS, NULL_USER, PasswordMismatch, PasswordSize};
 use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -14,8 +14,9 @@ const CALLBACK_ONLY: u8 = 0x40;
 const LINK_AUTH: u8 = 0x20;
 const IPMI_MESSAGING: u8 = 0x10;
 
-/// The null user, whose name is fixed.
-const NULL_USER: u8 = 1;
+/// User ID enable status of Get User Access, bits 7-6 beside the number of users.
+const ENABLED: u8 = 0x40;
+const DISABLED: u8 = 0x80;
 
 /// User number 1 to 63 from the low six bits; 0 is CCh.
 fn number(byte: u8) -> Result<u8, CompletionCode> {
@@ -42,7 +43,7 @@ pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
         return Err(CompletionCode::INVALID_FIELD);
     }
     let flags = (flags & CHANGE_FLAGS != 0).then_some(AccessFlags {
-        valid: flags & IPMI_MESSAGING != 0,
+        messaging: flags & IPMI_MESSAGING != 0,
         link_auth: flags & LINK_AUTH != 0,
         callback_only: flags & CALLBACK_ONLY != 0,
     });
@@ -51,8 +52,8 @@ pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
     Ok(Outcome::Done)
 }
 
-/// Request: channel, user. Answer: highest user number, number of enabled users, number of
-/// fixed names, flags with the privilege limit.
+/// Request: channel, user. Answer: highest user number, enable status with the number of enabled
+/// users, number of fixed names, flags with the privilege limit.
 pub fn get_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -68,9 +69,10 @@ pub fn get_access(
     let privilege = if user.privilege == 0 { NO_ACCESS } else { user.privilege & 0x0f };
     let flags = flag(user.callback_only, CALLBACK_ONLY)
         | flag(user.link_auth, LINK_AUTH)
-        | flag(user.valid, IPMI_MESSAGING)
+        | flag(user.messaging == Some(true), IPMI_MESSAGING)
         | privilege;
-    reply.put(&[user::SLOTS - 1, users.enabled(), u8::from(users.valid(NULL_USER).is_some()), flags])?;
+    let status = if user.enabled { ENABLED } else { DISABLED };
+    reply.put(&[user::SLOTS - 1, status | users.enabled(), u8::from(users.valid(NULL_USER).is_some()), flags])?;
     Ok(Outcome::Done)
 }
 
@@ -105,8 +107,8 @@ pub fn set_password(
     let number = number(user)?;
     let size = if user & 0x80 != 0 { PasswordSize::Twenty } else { PasswordSize::Sixteen };
     match operation & 0x03 {
-        0 => user::set_valid(context.machine, context.mc, number, false),
-        1 => user::set_valid(context.machine, context.mc, number, true),
+        0 => user::set_enabled(context.machine, context.mc, number, false),
+        1 => user::set_enabled(context.machine, context.mc, number, true),
         2 => {
             let password = password(request, size)?;
             user::set_password(context.machine, context.mc, number, &password);
@@ -136,27 +138,29 @@ fn password(request: &Request<'_>, size: PasswordSize) -> Result<Zeroizing<[u8; 
 
 #[cfg(test)]
 mod tests {
+    use crate::bmc::user::Change;
     use crate::bmc::{Action, StateFile};
     use crate::command::testing::{BMC, Rig, SATELLITE};
 
+    /// As recorded, but for the enable status beside the number of users, which the original leaves open.
     #[test]
     fn users_are_read_as_recorded() {
         let mut rig = Rig::new();
         rig.expect(
             "06 44 0e -> c7
              06 44 0e 00 -> cc
-             06 44 0e 01 -> 00 3f 02 01 12
-             06 44 0e 02 -> 00 3f 02 01 14
-             06 44 0e 3f -> 00 3f 02 01 0f
+             06 44 0e 01 -> 00 3f 42 01 12
+             06 44 0e 02 -> 00 3f 42 01 14
+             06 44 0e 3f -> 00 3f 82 01 0f
              06 44 0e 40 -> cc
-             06 44 02 42 -> 00 3f 02 01 14
+             06 44 02 42 -> 00 3f 42 01 14
              06 46 -> c7
              06 46 01 -> cc
              06 46 c2 -> 00 69 70 6d 69 75 73 72 00 00 00 00 00 00 00 00 00
              06 46 03 -> 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
         );
         rig.mc = SATELLITE;
-        rig.expect("06 44 0e 02 -> 00 3f 00 00 0f");
+        rig.expect("06 44 0e 02 -> 00 3f 80 00 0f");
     }
 
     #[test]
@@ -183,28 +187,37 @@ mod tests {
     }
 
     #[test]
-    fn access_changes_as_recorded() {
+    fn a_login_needs_the_account_and_ipmi_messaging() {
         let mut rig = Rig::new();
         rig.expect(
             "06 43 93 05 04 -> 00
-             06 44 0e 05 -> 00 3f 03 01 14
+             06 44 0e 05 -> 00 3f 82 01 14
              06 45 05 61 00 62 43 43 43 43 43 43 43 43 43 43 43 43 43 -> 00
              06 46 05 -> 00 61 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
              06 43 f3 05 03 -> 00
-             06 44 0e 05 -> 00 3f 03 01 73
+             06 44 0e 05 -> 00 3f 82 01 73
              06 43 13 05 02 -> 00
-             06 44 0e 05 -> 00 3f 03 01 72
+             06 44 0e 05 -> 00 3f 82 01 72
              06 43 83 05 0f -> 00
-             06 44 0e 05 -> 00 3f 02 01 0f
+             06 44 0e 05 -> 00 3f 82 01 0f
              06 43 93 05 04 05 -> 00
              06 47 05 00 -> 00
-             06 44 0e 05 -> 00 3f 02 01 04
+             06 44 0e 05 -> 00 3f 82 01 14
              06 47 05 01 00 -> 00
-             06 44 0e 05 -> 00 3f 03 01 14",
+             06 44 0e 05 -> 00 3f 43 01 14
+             06 43 81 05 04 -> 00
+             06 44 0e 05 -> 00 3f 42 01 04
+             06 47 05 00 -> 00
+             06 43 91 05 04 -> 00
+             06 44 0e 05 -> 00 3f 82 01 14",
         );
         assert_eq!(rig.machine.ensure(BMC).users.get(5).map(|user| user.max_sessions), Some(5));
         assert_eq!(rig.machine.actions.first(), Some(&Action::Save(StateFile::Users(BMC))));
-        assert!(rig.machine.actions.contains(&Action::UserChanged { mc: BMC, user: 5 }));
+        let changed = |change| Action::UserChanged { mc: BMC, user: 5, change, ends_sessions: true };
+        let access = Change::Access { privilege: 2, messaging: true, callback_only: true };
+        assert!(rig.machine.actions.contains(&changed(access)), "without bit 7 the flags stay: {access:?}");
+        assert!(rig.machine.actions.contains(&changed(Change::Name)));
+        assert!(rig.machine.actions.contains(&changed(Change::Disabled)));
     }
 
     #[test]
