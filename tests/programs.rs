@@ -166,6 +166,46 @@ fn a_start_command_that_ends_at_once_says_so() {
 }
 
 #[test]
+fn a_machine_that_outlives_the_program_is_known_again() {
+    let machine = "#!/bin/sh\necho $$ >>started\nexec sleep 600\n";
+    // `startnow` does not start a second one, either.
+    for more in ["", "\n  startnow true"] {
+        let mut running = Running::with(&format!("  startcmd \"./machine\"{more}"), &[("machine", machine)]);
+        running.client().ok("power on");
+        let pids = |running: &Running| -> Vec<u32> {
+            let text = std::fs::read_to_string(running.bench.path("started")).unwrap_or_default();
+            text.lines().filter_map(|line| line.parse().ok()).collect()
+        };
+        let pid = eventually(PATIENCE, || pids(&running).first().copied()).expect("it is started");
+        let kept = || running.bench.read("state/ipmi_sim/small/process.mc20").contains(&pid.to_string());
+        assert!(eventually(PATIENCE, || kept().then_some(())).is_some(), "its identity is kept");
+        let restart = |running: &mut Running| {
+            running.simulator.signal(nix::sys::signal::Signal::SIGKILL);
+            running.simulator.wait(PATIENCE).expect("it is killed");
+            let files = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
+            running.simulator = Simulator::start(Subject::under_test(), &running.bench, running.port, &files);
+        };
+        restart(&mut running);
+        running.client().ok("power status").assert_says("Chassis Power is on");
+        running.client().ok("power on");
+        assert_eq!(pids(&running), [pid], "no second one is started");
+        running.client().ok("power off");
+        assert!(eventually(PATIENCE, || (!process::alive(pid)).then_some(())).is_some(), "it can be ended");
+        let off = || running.client().ok("power status").stdout.contains("is off").then_some(());
+        assert!(eventually(PATIENCE, off).is_some());
+        if more.is_empty() {
+            // One that ended meanwhile is not taken for running.
+            restart(&mut running);
+            running.client().ok("power status").assert_says("Chassis Power is off");
+            running.client().ok("power on");
+            let second = eventually(PATIENCE, || pids(&running).get(1).copied()).expect("it is started anew");
+            running.client().ok("power off");
+            assert!(eventually(PATIENCE, || (!process::alive(second)).then_some(())).is_some());
+        }
+    }
+}
+
+#[test]
 fn off_and_on_at_once_ends_the_machine_and_starts_it_again() {
     let machine = "#!/bin/sh\necho $$ >>started\nexec sleep 600\n";
     let running = Running::with("  startcmd \"./machine\"", &[("machine", machine)]);

@@ -224,7 +224,7 @@ impl Run<'_> {
             step::PROCESS => {
                 let how = self.input.byte();
                 self.rig.call(|sim, now, out| match how & 1 {
-                    0 => sim.process_started(now, 0x20, out),
+                    0 => sim.process_started(now, 0x20, None, out),
                     _ => sim.process_exited(now, 0x20, Some(0), out),
                 });
             }

@@ -95,6 +95,8 @@ pub enum StateFile {
     SystemInfo(u8),
     /// `dcmi.mcXX`, which the original does not have: what DCMI keeps.
     Dcmi(u8),
+    /// `process.mcXX`, which the original does not have: the process of the start command.
+    Process(u8),
     /// `lanparm.mc20.N` of the LAN channel N of an MC.
     Lan {
         /// IPMB address of the MC.

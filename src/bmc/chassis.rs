@@ -607,9 +607,10 @@ fn reset_host(machine: &mut Machine, mc: u8, cause: BootCause) {
 /// The start-command process of `mc` ended, or could not be started: the power is off, unless
 /// power on came while it was ending.
 pub fn process_ended(machine: &mut Machine, mc: u8) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
-    if controller.vm.exited() {
-        controller.chassis.boot.booted(BootCause::Control);
+    if vm_process::exited(machine, mc) {
+        if let Some(controller) = machine.controller_mut(mc) {
+            controller.chassis.boot.booted(BootCause::Control);
+        }
         vm_process::power_on(machine, mc);
     }
     note_power(machine, mc);

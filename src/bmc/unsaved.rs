@@ -126,7 +126,7 @@ impl Machine {
         let Some(before) = copies.writing.or(copies.later) else { return };
         let owner = match file {
             StateFile::Users(mc) | StateFile::Sol(mc) | StateFile::Chassis(mc) => mc,
-            StateFile::SystemInfo(mc) | StateFile::Dcmi(mc) => mc,
+            StateFile::SystemInfo(mc) | StateFile::Dcmi(mc) | StateFile::Process(mc) => mc,
             StateFile::Sel(mc) | StateFile::Sdr(mc) | StateFile::Lan { mc, .. } => mc,
         };
         let Some(controller) = self.controller_mut(owner) else { return };
@@ -171,6 +171,8 @@ impl Machine {
             StateFile::SystemInfo(mc) => Before::SystemInfo(self.controller(mc)?.system_info.settled().clone()),
             StateFile::Dcmi(mc) => Before::Dcmi(Box::new(self.controller(mc)?.dcmi.settings.clone())),
             StateFile::Sel(mc) => Before::Sel(self.controller(mc)?.sel.clone()),
+            // A process is a fact.
+            StateFile::Process(_) => return None,
             StateFile::Sdr(mc) => Before::Sdr(self.controller(mc)?.sdr.clone()),
             StateFile::Lan { mc, channel } => {
                 let lan = self.controller(mc)?.channels.lan(channel)?;

@@ -6,11 +6,22 @@
 
 use std::time::Duration;
 
-use super::{Action, Machine};
+use super::{Action, Machine, StateFile};
 use crate::ipmi::Moment;
 
 /// How long a process without a connected host has before SIGTERM.
 const UNCONNECTED_WAIT: Duration = Duration::from_secs(1);
+
+/// Which process it is. A process id alone is given to another one some day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Process id.
+    pub pid: u32,
+    /// When it started, in the system's clock ticks since it booted.
+    pub started: u64,
+    /// The boot in which that was.
+    pub boot: String,
+}
 
 /// The next signal of a power-off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +42,7 @@ pub struct VmProcess {
     /// `kill_wait`: seconds between SIGTERM and SIGKILL; 0 is for ever.
     pub kill_wait: u32,
     exists: bool,
+    identity: Option<Identity>,
     /// A power-off is under way: the host was told, or signals follow.
     ending: bool,
     /// Power on came meanwhile: it is started again once it has ended.
@@ -46,6 +58,7 @@ impl Default for VmProcess {
             poweroff_wait: 60,
             kill_wait: 20,
             exists: false,
+            identity: None,
             ending: false,
             again: false,
             countdown: None,
@@ -59,9 +72,21 @@ impl VmProcess {
         self.exists
     }
 
-    /// The process runs.
-    pub fn started(&mut self) {
-        self.exists = true;
+    /// Which process it is, as far as that is known.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Takes which process an earlier run had.
+    pub fn restore(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+    }
+
+    /// The process of an earlier run, which may still be there. Until that is known, no other is
+    /// started.
+    pub fn search(&mut self) -> Option<Identity> {
+        self.exists |= self.identity.is_some();
+        self.identity.clone()
     }
 
     /// Whether its end was asked for.
@@ -69,9 +94,9 @@ impl VmProcess {
         self.ending
     }
 
-    /// The process ended, or could not be started. Says whether it is to be started again.
-    pub fn exited(&mut self) -> bool {
+    fn exited(&mut self) -> bool {
         self.exists = false;
+        self.identity = None;
         self.ending = false;
         self.countdown = None;
         std::mem::take(&mut self.again)
@@ -83,6 +108,27 @@ impl VmProcess {
             Countdown::Terminate(at) | Countdown::Kill(at) => Some(at),
         }
     }
+}
+
+/// The process runs.
+pub fn started(machine: &mut Machine, mc: u8, identity: Option<Identity>) {
+    let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return };
+    vm.exists = true;
+    if vm.identity != identity {
+        vm.identity = identity;
+        machine.actions.push(Action::Save(StateFile::Process(mc)));
+    }
+}
+
+/// The process ended, or could not be started. Says whether it is to be started again.
+pub fn exited(machine: &mut Machine, mc: u8) -> bool {
+    let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return false };
+    let known = vm.identity.is_some();
+    let again = vm.exited();
+    if known {
+        machine.actions.push(Action::Save(StateFile::Process(mc)));
+    }
+    again
 }
 
 /// Power on: starts the process. One that runs goes on; one that is just ending is started again
@@ -151,7 +197,7 @@ mod tests {
         power_on(&mut machine, MC);
         assert_eq!(machine.actions, [Action::StartProcess { mc: MC }]);
         machine.actions.clear();
-        machine.ensure(MC).vm.started();
+        started(&mut machine, MC, None);
         machine
     }
 
@@ -217,6 +263,27 @@ mod tests {
         let mut machine = running(false);
         power_on(&mut machine, MC);
         assert!(!machine.ensure(MC).vm.exited(), "nobody switched it off");
+    }
+
+    #[test]
+    fn a_process_of_an_earlier_run_is_not_started_beside() {
+        let identity = Identity { pid: 77, started: 4711, boot: "b".into() };
+        let mut machine = Machine::default();
+        let vm = &mut machine.ensure(MC).vm;
+        vm.start_command = Some("qemu".into());
+        vm.start_now = true;
+        vm.restore(identity.clone());
+        assert_eq!(vm.search().as_ref(), Some(&identity));
+        enabled(&mut machine, MC);
+        power_on(&mut machine, MC);
+        assert_eq!(machine.actions, [], "it is not known yet whether it is still there");
+        started(&mut machine, MC, Some(identity));
+        assert_eq!(machine.actions, [], "nothing that is not in the file already");
+        power_off(&mut machine, at(100), MC);
+        assert_eq!(run_until(&mut machine, 101), [(101, false)]);
+        assert!(!exited(&mut machine, MC));
+        assert_eq!(machine.actions, [Action::Save(StateFile::Process(MC))]);
+        assert_eq!(machine.ensure(MC).vm.identity(), None);
     }
 
     #[test]

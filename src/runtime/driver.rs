@@ -45,6 +45,7 @@ use super::system::System;
 use super::terminal::{self, Input, RawTerminal, Streams};
 use crate::bmc::LogLevel;
 use crate::bmc::external::FileJob;
+use crate::bmc::vm_process::Identity;
 use crate::config::Span;
 use crate::config::model::{Address, Port};
 use crate::config::text::encode;
@@ -152,7 +153,7 @@ enum Wake {
 enum Answer {
     LanOpened(LanId, SocketAddr),
     LanStays(LanId, SocketAddr),
-    ProcessStarted(u8),
+    ProcessStarted(u8, Option<Identity>),
     ProcessExited(u8),
 }
 
@@ -449,7 +450,9 @@ impl<S: System> Driver<S> {
                     let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
                     self.system.lan_stays(lan, Some(Address { host, port, span: Span::default(), other_family: None }));
                 }
-                Answer::ProcessStarted(mc) => self.system.process_started(now, mc, &mut self.effects),
+                Answer::ProcessStarted(mc, identity) => {
+                    self.system.process_started(now, mc, identity, &mut self.effects);
+                }
                 Answer::ProcessExited(mc) => self.system.process_exited(now, mc, None, &mut self.effects),
             }
             self.carry_out();
@@ -564,6 +567,15 @@ impl<S: System> Driver<S> {
                 self.jobs.run(job, work);
             }
             Effect::StartProcess { mc, command } => self.start_process(mc, &command),
+            Effect::FindProcess { mc, identity } => match Vm::find(mc, &identity, self.to_host_events.clone()) {
+                Some(vm) => {
+                    let text = format!("The start command of MC {mc:#04x} still runs as process {}", identity.pid);
+                    self.log(LogLevel::Info, &text);
+                    self.vms.insert(mc, vm);
+                    self.answers.push_back(Answer::ProcessStarted(mc, Some(identity)));
+                }
+                None => self.answers.push_back(Answer::ProcessExited(mc)),
+            },
             Effect::SignalProcess { mc, kill } => {
                 if let Some(vm) = self.vms.get(&mc) {
                     vm.signal(if kill { Signal::SIGKILL } else { Signal::SIGTERM });
@@ -724,9 +736,9 @@ impl<S: System> Driver<S> {
         }
         let input = if self.standard.is_some() { vm::Input::Nothing } else { vm::Input::Inherited };
         match Vm::start(mc, command, input, self.to_host_events.clone()) {
-            Ok(vm) => {
+            Ok((vm, identity)) => {
                 self.vms.insert(mc, vm);
-                self.answers.push_back(Answer::ProcessStarted(mc));
+                self.answers.push_back(Answer::ProcessStarted(mc, identity));
             }
             Err(error) => {
                 self.log(LogLevel::Error, &format!("Unable to start ({command}): {}", message(&error)));

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::bmc::ipv6_parameters::Served;
+use crate::bmc::vm_process::Identity;
 use crate::config::command::Statement;
 use crate::config::model::{Address, Config};
 use crate::ipmi::{Moment, Peer};
@@ -73,7 +74,7 @@ system! {
     /// A job is done.
     fn job_done(&mut self, now: Moment, job: JobId, result: HostResult, out: &mut Effects);
     /// A start command runs.
-    fn process_started(&mut self, now: Moment, mc: u8, out: &mut Effects);
+    fn process_started(&mut self, now: Moment, mc: u8, identity: Option<Identity>, out: &mut Effects);
     /// A start command ended with this raw wait status, or could not be started.
     fn process_exited(&mut self, now: Moment, mc: u8, status: Option<i32>, out: &mut Effects);
     /// The end is near: what must be kept is handed out.

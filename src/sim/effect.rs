@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileJob, FileResult};
+use crate::bmc::vm_process::Identity;
 use crate::config::Span;
 use crate::config::model::{Address, SolTarget};
 use crate::ipmi::Peer;
@@ -241,6 +242,13 @@ pub enum Effect {
         mc: u8,
         /// The command.
         command: String,
+    },
+    /// Look whether the VM that an earlier run started is still there, and watch it if it is.
+    FindProcess {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// Which process it is.
+        identity: Identity,
     },
     /// Send SIGTERM, or SIGKILL, to the VM.
     SignalProcess {

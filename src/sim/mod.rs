@@ -41,6 +41,7 @@ pub use reload::{Change, OnDisk, Reach};
 use crate::bmc::channel::Statistics;
 use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::picmg::ManagerAddress;
+use crate::bmc::vm_process::Identity;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
 use crate::config::command::Variables;
 use crate::config::model::{Address, Config, ControllerConfig, LanConfig};
@@ -168,6 +169,11 @@ impl Simulator {
     pub fn begin(&mut self, now: Moment, out: &mut Effects) {
         if let Some((name, content)) = self.guid_file() {
             self.run(HostJob::SaveState { name, content }, out);
+        }
+        for controller in self.machine.controllers_mut() {
+            if let Some(identity) = controller.vm.search() {
+                out.list.push(Effect::FindProcess { mc: controller.address, identity });
+            }
         }
         for slot in &self.sols {
             let bit_rate = self
@@ -341,11 +347,9 @@ impl Simulator {
         }
     }
 
-    /// The start command of an MC runs.
-    pub fn process_started(&mut self, now: Moment, mc: u8, out: &mut Effects) {
-        if let Some(controller) = self.machine.controller_mut(mc) {
-            controller.vm.started();
-        }
+    /// The start command of an MC runs, as this process if that is known.
+    pub fn process_started(&mut self, now: Moment, mc: u8, identity: Option<Identity>, out: &mut Effects) {
+        bmc::vm_process::started(&mut self.machine, mc, identity);
         self.carry_out_actions(now, out);
     }
 

@@ -12,6 +12,7 @@ use crate::bmc::dcmi::{MOST_TEXT, Settings};
 use crate::bmc::sel::Record;
 use crate::bmc::sol_parameters::{Access, Pace, Sol};
 use crate::bmc::user::User;
+use crate::bmc::vm_process::Identity;
 use crate::bmc::{Action, LogLevel, StateFile};
 use crate::ipmi::{AuthTypes, Moment, Privilege};
 use crate::store::directory::GUID_FILE;
@@ -45,6 +46,7 @@ impl Simulator {
             StateFile::Chassis(mc) => format!("chassis.mc{mc:02x}"),
             StateFile::SystemInfo(mc) => format!("sysinfo.mc{mc:02x}"),
             StateFile::Dcmi(mc) => format!("dcmi.mc{mc:02x}"),
+            StateFile::Process(mc) => format!("process.mc{mc:02x}"),
             StateFile::Sel(mc) => format!("sel.{mc:02x}"),
             StateFile::Sdr(mc) => format!("sdr.{mc:02x}.main"),
             StateFile::Lan { mc, channel } => {
@@ -183,6 +185,19 @@ impl Simulator {
         }
     }
 
+    /// `process.mcXX`: the process of the start command when this program ended.
+    pub(super) fn load_process(&mut self, mc: u8) {
+        let Some(items) = self.items(&self.file_name(StateFile::Process(mc))) else { return };
+        let pid = items.integer("pid").and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+        let started = items.integer("started").and_then(|ticks| u64::try_from(ticks).ok());
+        let boot = items.bytes("boot").and_then(|boot| String::from_utf8(boot.to_vec()).ok());
+        if let (Some(pid), Some(started), Some(boot), Some(controller)) =
+            (pid, started, boot, self.machine.controller_mut(mc))
+        {
+            controller.vm.restore(Identity { pid, started, boot });
+        }
+    }
+
     /// `lanparm.mcXX.N`. A limit that is no privilege level is left as lan.conf has it.
     pub(super) fn load_lan(&mut self, mc: u8, channel: u8) {
         let Some(items) = self.items(&self.file_name(StateFile::Lan { mc, channel })) else { return };
@@ -307,6 +322,14 @@ impl Simulator {
                 items.push_integer("cycle_interval", i64::from(kept.cycle_interval));
                 items.push_integer("disabled_buttons", i64::from(kept.disabled_buttons));
             }
+            StateFile::Process(mc) => match self.machine.controller(mc)?.vm.identity() {
+                Some(Identity { pid, started, boot }) => {
+                    items.push_integer("pid", i64::from(*pid));
+                    items.push_integer("started", i64::try_from(*started).unwrap_or(i64::MAX));
+                    items.push_bytes("boot", boot.as_bytes());
+                }
+                None => items.push_integer("pid", 0),
+            },
             StateFile::SystemInfo(mc) => {
                 let kept = self.machine.controller(mc)?.system_info.kept();
                 kept.for_each(|(name, bytes)| items.push_bytes(name, bytes));

@@ -301,6 +301,7 @@ fn complaint(file: StateFile, reason: &str) -> String {
         StateFile::Chassis(mc) => format!("Unable to write persistent chassis settings for MC {mc}: {reason}"),
         StateFile::SystemInfo(mc) => format!("Unable to write persistent system info for MC {mc}: {reason}"),
         StateFile::Dcmi(mc) => format!("Unable to write persistent DCMI settings for MC {mc}: {reason}"),
+        StateFile::Process(mc) => format!("Unable to write the process of the start command for MC {mc}: {reason}"),
         StateFile::Sol(mc) => format!("Unable to write persistent SOL parameters for MC {mc}: {reason}"),
         StateFile::Lan { mc, channel } => {
             format!("Unable to write persistent LAN parameters of channel {channel} for MC {mc}: {reason}")

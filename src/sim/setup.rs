@@ -103,6 +103,7 @@ impl Simulator {
         self.load_users(mc);
         self.load_sol(mc);
         self.load_chassis(mc);
+        self.load_process(mc);
         self.load_system_info(mc);
         self.load_dcmi(mc);
         if !config.lans.is_empty()

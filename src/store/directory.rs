@@ -332,7 +332,8 @@ pub fn message(error: &io::Error) -> String {
 
 /// Whether a state file can have this name.
 ///
-/// `users.mcXX`, `lanparm.mcXX.N`, `sol.mcXX`, `chassis.mcXX`, `sysinfo.mcXX`, `dcmi.mcXX`, `sel.XX`, `sdr.XX.main`,
+/// `users.mcXX`, `lanparm.mcXX.N`, `sol.mcXX`, `chassis.mcXX`, `sysinfo.mcXX`, `dcmi.mcXX`,
+/// `process.mcXX`, `sel.XX`, `sdr.XX.main`,
 /// `sdr.XX.device0` to `device3`, with XX two lower-case hexadecimal digits and N a
 /// channel number 0 to 15; and [`GUID_FILE`].
 fn is_state_file(name: &str) -> bool {
@@ -341,7 +342,7 @@ fn is_state_file(name: &str) -> bool {
     let controller = |text: &str| text.strip_prefix("mc").is_some_and(is_address);
     match parts {
         [Some(GUID_FILE), None, ..] => true,
-        [Some("users" | "sol" | "chassis" | "sysinfo" | "dcmi"), Some(mc), None, _] => controller(mc),
+        [Some("users" | "sol" | "chassis" | "process" | "sysinfo" | "dcmi"), Some(mc), None, _] => controller(mc),
         [Some("lanparm"), Some(mc), Some(channel), None] => controller(mc) && is_channel(channel),
         [Some("sel"), Some(address), None, _] => is_address(address),
         [Some("sdr"), Some(address), Some(list), None] => {
@@ -495,6 +496,7 @@ mod tests {
             "lanparm.mc20.15",
             "sol.mc20",
             "chassis.mc20",
+            "process.mc20",
             "sysinfo.mc20",
             "dcmi.mc20",
             "sel.20",

@@ -159,7 +159,7 @@ impl System for Fake {
         self.note(format!("job {} {what}", job.0));
     }
 
-    fn process_started(&mut self, _: Moment, _: u8, _: &mut Effects) {
+    fn process_started(&mut self, _: Moment, _: u8, _: Option<crate::bmc::vm_process::Identity>, _: &mut Effects) {
         self.note("vm started");
     }
 

@@ -310,7 +310,7 @@ fn a_start_command_that_ends_is_logged_and_started_again_if_that_was_asked_for()
     };
     assert_eq!(send(&mut rig, &mut admin, 0, 2, &[1]), Some(0));
     assert_eq!(starts(&mut rig), 1);
-    rig.call(|sim, now, out| sim.process_started(now, 0x20, out));
+    rig.call(|sim, now, out| sim.process_started(now, 0x20, None, out));
     assert_eq!(send(&mut rig, &mut admin, 0, 8, &[5, 0x80, 4, 0, 0, 0]), Some(0));
     assert_eq!(send(&mut rig, &mut admin, 0, 2, &[0]), Some(0));
     assert_eq!(send(&mut rig, &mut admin, 0, 2, &[1]), Some(0));
@@ -320,7 +320,7 @@ fn a_start_command_that_ends_is_logged_and_started_again_if_that_was_asked_for()
     rig.call(|sim, now, out| sim.process_exited(now, 0x20, Some(15), out));
     assert_eq!(starts(&mut rig), 1);
     assert_eq!(admin.ask(&mut rig, 0, 9, &[5, 0, 0])[3..5], [0, 4], "this boot took the flags");
-    rig.call(|sim, now, out| sim.process_started(now, 0x20, out));
+    rig.call(|sim, now, out| sim.process_started(now, 0x20, None, out));
     rig.effects.clear();
     rig.call(|sim, now, out| sim.process_exited(now, 0x20, Some(0x300), out));
     assert_eq!(starts(&mut rig), 0);
