@@ -143,7 +143,7 @@ fn too_short(netfn: u8, cmd: u8) -> CompletionCode {
 /// What waits is bounded, and whether there is room has to be known before such a command is
 /// executed. `what_a_state_file_keeps_is_changed_by_no_other_command` holds this list to the
 /// commands.
-pub fn changes_what_is_kept(netfn: u8, cmd: u8) -> bool {
+pub fn changes_what_is_kept(netfn: u8, cmd: u8, data: &[u8]) -> bool {
     let commands: &[u8] = match netfn {
         // Chassis Control, Set Power Restore Policy, Set Front Panel Enables, Set Power Cycle Interval.
         netfn::CHASSIS => &[0x02, 0x06, 0x0a, 0x0b],
@@ -156,8 +156,14 @@ pub fn changes_what_is_kept(netfn: u8, cmd: u8) -> bool {
         netfn::STORAGE => &[0x24, 0x25, 0x26, 0x27, 0x29, 0x44, 0x45, 0x46, 0x47, 0x49, 0x5d],
         // Set LAN and Set SOL Configuration Parameters.
         netfn::TRANSPORT => &[0x01, 0x21],
-        // Those of the manufacturer and of groups log events and change SOL.
-        netfn::OEM | netfn::OEM_GROUP | netfn::GROUP_EXTENSION => return true,
+        // DCMI: power limit and its activation, asset tag, identifier, thermal limit, configuration.
+        netfn::GROUP_EXTENSION if data.first() == Some(&group_extension::dcmi::GROUP) => {
+            &[0x04, 0x05, 0x08, 0x0a, 0x0b, 0x12]
+        }
+        // PICMG, which logs hot swap events: FRU Control, Set FRU Activation.
+        netfn::GROUP_EXTENSION => &[0x04, 0x0c],
+        // Those of the manufacturer that set something log events, too.
+        netfn::OEM => &[0x01, 0x03],
         _ => &[],
     };
     commands.contains(&cmd)
@@ -240,22 +246,32 @@ mod tests {
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 (seed >> 8) % sides
             };
-            for netfn in (0..=0x3e).step_by(2) {
-                for entry in table(netfn) {
+            rig.machine.shelf.enabled = true;
+            let plain = (0..=0x3e).step_by(2).filter(|netfn| *netfn != netfn::GROUP_EXTENSION);
+            let groups = [
+                (netfn::GROUP_EXTENSION, Some("00"), group_extension::picmg::COMMANDS),
+                (netfn::GROUP_EXTENSION, Some("dc"), group_extension::dcmi::COMMANDS),
+            ];
+            for (netfn, group, table) in plain.map(|netfn| (netfn, None, table(netfn))).chain(groups) {
+                for entry in table {
                     for round in 0..400 {
                         let length = entry.min_length as u32 + dice(24) * u32::from(round % 2 != 0);
-                        let data: Vec<String> = (0..length)
+                        let mut data: Vec<String> = (0..length)
                             .map(|_| match dice(3) {
                                 0 => format!("{:02x}", dice(256)),
                                 1 => format!("{:02x}", 1 << dice(8)),
                                 _ => format!("{:02x}", dice(6)),
                             })
                             .collect();
+                        if let (Some(group), Some(first)) = (group, data.first_mut()) {
+                            *first = group.to_owned();
+                        }
+                        let first = data.first().map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal"));
                         rig.ask(&format!("{netfn:02x} {:02x} {}", entry.cmd, data.join(" ")));
                         for action in rig.machine.actions.drain(..) {
                             if let crate::bmc::Action::Save(file) = action {
                                 assert!(
-                                    changes_what_is_kept(netfn, entry.cmd),
+                                    changes_what_is_kept(netfn, entry.cmd, first.as_slice()),
                                     "{netfn:02x} {:02x} changes {file:?}: name it in changes_what_is_kept",
                                     entry.cmd
                                 );
@@ -267,7 +283,13 @@ mod tests {
             }
         }
         // The test sees what it is to see.
-        for seen in [(netfn::CHASSIS, 2), (netfn::CHASSIS, 6), (netfn::APP, 0x43), (netfn::STORAGE, 0x44)] {
+        for seen in [
+            (netfn::CHASSIS, 2),
+            (netfn::CHASSIS, 6),
+            (netfn::APP, 0x43),
+            (netfn::STORAGE, 0x44),
+            (netfn::GROUP_EXTENSION, 0x04),
+        ] {
             assert!(changed.contains(&seen), "{seen:02x?} is not among {changed:02x?}");
         }
     }

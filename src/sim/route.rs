@@ -112,7 +112,7 @@ impl Simulator {
         }
         let execution = Execution { mc, origin: request.origin, path };
         // What it changes would have to wait for its file, and could not be undone then.
-        if command::changes_what_is_kept(request.netfn, request.cmd) && !self.may_wait(&execution) {
+        if command::changes_what_is_kept(request.netfn, request.cmd, request.data) && !self.may_wait(&execution) {
             return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
         }
         let mut reply = Reply::new(&request.origin);
