@@ -7,6 +7,7 @@
 //! units: values are raw bytes, compared as the numbers that the sensor's record makes of them
 //! ([`Scale`]).
 
+mod label;
 mod number;
 mod poll;
 mod setup;
@@ -255,6 +256,11 @@ impl Sensors {
         self.luns.get(usize::from(lun))?.get(&number).map(Box::as_ref)
     }
 
+    /// All sensors with LUN and number, in that order.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, u8, &Sensor)> {
+        (0..).zip(&self.luns).flat_map(|(lun, list)| list.iter().map(move |(number, sensor)| (lun, *number, &**sensor)))
+    }
+
     /// The sensor `number` on `lun`, to be changed.
     pub fn get_mut(&mut self, lun: u8, number: u8) -> Option<&mut Sensor> {
         self.luns.get_mut(usize::from(lun))?.get_mut(&number).map(Box::as_mut)
@@ -391,14 +397,32 @@ pub fn temperature_record(record: &[u8]) -> Option<TemperatureRecord> {
     setup::temperature(record)
 }
 
+/// What the records say a sensor is called: its id string, with the instance behind it where sensors
+/// share a record (IPMI 2.0 tables 43-1 to 43-3). Whatever the bytes are is in it. `None` without a
+/// record, or with an empty name.
+pub fn name(machine: &Machine, id: SensorId) -> Option<String> {
+    records(machine, id).find_map(|record| label::name(record, id)).filter(|name| !name.is_empty())
+}
+
+/// The unit of what [`reading`] says, as its record has it: byte 21 (bit 0: a percentage), then the
+/// number of the base unit (IPMI 2.0 table 43-15).
+pub fn unit(machine: &Machine, id: SensorId) -> Option<[u8; 2]> {
+    descriptions(machine, id).find_map(setup::unit)
+}
+
 /// The records that describe a sensor: those in the BMC's SDR repository, then those among its
 /// controller's device SDRs.
 fn descriptions(machine: &Machine, id: SensorId) -> impl Iterator<Item = &[u8]> {
+    records(machine, id).filter(move |record| setup::describes(record, id))
+}
+
+/// All records of those two places.
+fn records(machine: &Machine, id: SensorId) -> impl Iterator<Item = &[u8]> {
     let repository = machine.bmc.and_then(|bmc| machine.controller(bmc));
     let device = machine.controller(id.mc).and_then(|controller| controller.device_sdrs.lun(id.lun));
     let records = repository.into_iter().flat_map(|bmc| bmc.sdr.records());
     let device_records = device.into_iter().flat_map(|list| list.records());
-    records.chain(device_records).filter(move |record| setup::describes(record, id))
+    records.chain(device_records)
 }
 
 /// Finds a sensor whose reading is about to be compared. Its readings are ordered as its record

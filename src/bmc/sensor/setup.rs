@@ -137,6 +137,11 @@ pub(super) fn value(record: &[u8], raw: u8) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
+/// Byte 21 and the number of the base unit of a full record.
+pub(super) fn unit(record: &[u8]) -> Option<[u8; 2]> {
+    (byte(record, field::TYPE) == FULL_SENSOR).then(|| [byte(record, field::UNITS), byte(record, field::UNITS + 1)])
+}
+
 /// Linearization with the formula 1/x, IPMI 2.0 table 43-1 byte 24.
 const RECIPROCAL: u8 = 7;
 

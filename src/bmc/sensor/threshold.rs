@@ -41,6 +41,18 @@ impl Threshold {
         1 << self as u8
     }
 
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LowerNonCritical => "lower non-critical",
+            Self::LowerCritical => "lower critical",
+            Self::LowerNonRecoverable => "lower non-recoverable",
+            Self::UpperNonCritical => "upper non-critical",
+            Self::UpperCritical => "upper critical",
+            Self::UpperNonRecoverable => "upper non-recoverable",
+        }
+    }
+
     /// Whether it is crossed from above.
     const fn is_lower(self) -> bool {
         (self as u8) < Self::UpperNonCritical as u8
