@@ -12,9 +12,9 @@ use crate::ipmi::Moment;
 const VALIDITY: Duration = Duration::from_secs(60);
 
 /// Bit 7 of the first byte of the boot flags: they are valid.
-const VALID: u8 = 0x80;
+pub const VALID: u8 = 0x80;
 /// Bit 6 of the first byte of the boot flags: they are for all future boots.
-const PERSISTENT: u8 = 0x40;
+pub const PERSISTENT: u8 = 0x40;
 
 /// Parameter 3: "do not clear the valid bit ...".
 mod keep {

@@ -395,6 +395,15 @@ fn modelled_power(controller: &Controller) -> bool {
     }
 }
 
+/// Whether the power is on as far as is known: nobody is asked and nothing is noted. Behind a program
+/// it is what the program said last; off when it has not said anything.
+pub fn known_power(controller: &Controller) -> bool {
+    match backend(controller) {
+        Backend::Program => controller.chassis.on_time.since.is_some(),
+        Backend::Host | Backend::BuiltIn => modelled_power(controller),
+    }
+}
+
 /// The power state, or the call that asks the program for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Power {

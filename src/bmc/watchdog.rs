@@ -107,6 +107,14 @@ impl Watchdog {
         [self.timer_use | running, self.actions, self.pretimeout, self.expired, i0, i1, p0, p1]
     }
 
+    /// How much time is left, while the timer counts.
+    pub fn remaining(&self, now: Moment) -> Option<Duration> {
+        match self.countdown {
+            Countdown::Stopped(_) => None,
+            Countdown::Running { deadline, .. } => Some(deadline.since(now)),
+        }
+    }
+
     /// When the timer wants to be looked at.
     pub fn deadline(&self) -> Option<Moment> {
         match self.countdown {

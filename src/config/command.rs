@@ -44,6 +44,16 @@ pub enum Command {
     Persist { on: Option<bool> },
     /// `help`: ours, lists the commands.
     Help,
+    /// `status`: ours, shows what the program does now.
+    Status,
+    /// `sessions`: ours, lists the sessions of an MC; `None` is the BMC, here and below.
+    Sessions { mc: Option<u8> },
+    /// `sensors`: ours, lists the sensors of an MC with their readings.
+    Sensors { mc: Option<u8> },
+    /// `sel`: ours, lists the event log of an MC.
+    Sel { mc: Option<u8> },
+    /// `power`: ours, tells whether the power is on.
+    Power { mc: Option<u8> },
     /// `noecho`, consoles only.
     NoEcho,
     /// `mc_add`
@@ -139,11 +149,13 @@ impl Command {
             | Self::Debug { .. }
             | Self::Persist { .. }
             | Self::Help
+            | Self::Status
             | Self::NoEcho
             | Self::McAdd { .. }
             | Self::McSetBmc { .. }
             | Self::AtcaEnable
             | Self::AtcaSetSite { .. } => None,
+            Self::Sessions { mc } | Self::Sensors { mc } | Self::Sel { mc } | Self::Power { mc } => *mc,
             Self::McDelete { mc }
             | Self::McDisable { mc }
             | Self::McEnable { mc }

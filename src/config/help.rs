@@ -49,8 +49,10 @@ pub const COMMANDS: &[Entry] = &[
     entry("mc_setbmc", "MC", "name the management controller that is the BMC; before its mc_add"),
     entry("noecho", "", "stop the echo of this console"),
     entry("persist", "[on|off]", "read and write state files from now on, or do not"),
+    entry("power", "[MC]", "show whether the power is on; without MC: of the BMC"),
     entry("quit", "", "end the program"),
     entry("read_cmds", "\"FILE\"", "the same as include"),
+    entry("sel", "[MC]", "show the newest records of the event log, at most 50; without MC: of the BMC"),
     entry("sel_add", "MC TYPE BYTE1 ... BYTE13", "add a record to the event log"),
     entry("sel_enable", "MC MAX_RECORDS FLAGS", "empty the event log and load the saved one"),
     entry(
@@ -76,7 +78,10 @@ pub const COMMANDS: &[Entry] = &[
         "set the thresholds of a sensor; a mask of 6 bits and six values, upper non-recoverable first",
     ),
     entry("sensor_set_value", "MC LUN SENSOR VALUE EVENT", "set the raw reading of a sensor"),
+    entry("sensors", "[MC]", "show the sensors with their readings and states; without MC: of the BMC"),
+    entry("sessions", "[MC]", "show who is logged in over LAN; without MC: to the BMC"),
     entry("sleep", "MILLISECONDS", "wait before the next command"),
+    entry("status", "", "show what the program serves now"),
 ];
 
 /// The statements of lan.conf outside of a LAN block (`lan-conf.md` section 3).

@@ -102,6 +102,8 @@ pub struct SessionInfo {
     pub limit: Privilege,
     /// RMCP+ rather than IPMI 1.5.
     pub rmcp_plus: bool,
+    /// When the last new packet came.
+    pub last_used: Moment,
 }
 
 /// Session ids are random numbers of our own making, so spreading them is all it takes.
@@ -476,6 +478,7 @@ impl LanChannel {
             privilege: session.privilege,
             limit: session.limit,
             rmcp_plus: session.link.is_rmcp_plus(),
+            last_used: session.last_used,
         })
     }
 

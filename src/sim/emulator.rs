@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::effect::{ConsoleId, Effect, Effects, HostJob};
 use super::route::Pending;
+use super::show;
 use super::trace::Debug;
 use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
@@ -89,6 +90,11 @@ impl Simulator {
         match command {
             Command::Include { .. } | Command::Sleep { .. } | Command::NoEcho | Command::Quit => {}
             Command::Help => print(help::command_list()),
+            Command::Status => print(self.show_status(now)),
+            Command::Sessions { mc } => print(self.show_sessions(now, self.shown(mc)?)),
+            Command::Sensors { mc } => print(show::sensors(&self.machine, self.shown(mc)?)),
+            Command::Sel { mc } => print(show::event_log(self.shown(mc)?)),
+            Command::Power { mc } => print(show::power(now, self.shown(mc)?)),
             Command::Define { name, value } => {
                 self.variables.insert(name, value);
             }
@@ -292,6 +298,12 @@ impl Simulator {
             }
         }
         Ok(())
+    }
+
+    /// The controller that a command shows: the one that is named, else the BMC.
+    fn shown(&self, mc: Option<u8>) -> Result<&Controller, Refusal> {
+        let found = mc.or(self.machine.bmc).and_then(|address| self.machine.controller(address));
+        found.ok_or_else(|| Refusal::error("There is no BMC: mc_setbmc names it; or give the address of an MC"))
     }
 
     /// The controller a command is about. Those that lan.conf names exist before `mc_add`.

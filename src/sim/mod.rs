@@ -21,6 +21,7 @@ mod route;
 mod saves;
 mod serial_lines;
 mod setup;
+mod show;
 mod sol_ports;
 #[cfg(test)]
 mod tests;

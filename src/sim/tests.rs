@@ -10,6 +10,7 @@ mod reload;
 mod replay;
 mod resends;
 mod sensor_event;
+mod show;
 mod slow_work;
 mod sol;
 mod storage;

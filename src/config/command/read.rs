@@ -48,7 +48,9 @@ fn form(word: &str) -> Option<Rule> {
         "mc_setbmc" => Rule::mc_setbmc,
         "noecho" => Rule::noecho,
         "persist" => Rule::persist,
+        "power" => Rule::show_power,
         "quit" => Rule::quit,
+        "sel" => Rule::show_sel,
         "sel_add" => Rule::sel_add,
         "sel_enable" => Rule::sel_enable,
         "sensor_add" => Rule::sensor_add,
@@ -58,7 +60,10 @@ fn form(word: &str) -> Option<Rule> {
         "sensor_set_hysteresis" => Rule::sensor_set_hysteresis,
         "sensor_set_threshold" => Rule::sensor_set_threshold,
         "sensor_set_value" => Rule::sensor_set_value,
+        "sensors" => Rule::show_sensors,
+        "sessions" => Rule::show_sessions,
         "sleep" => Rule::sleep,
+        "status" => Rule::show_status,
         _ => return None,
     })
 }
@@ -109,6 +114,11 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
         Rule::sleep => Command::Sleep { milliseconds: uint(a, "timeout")? },
         Rule::debug => debug(&mut a.inner())?,
         Rule::persist => persist(&mut a.inner())?,
+        Rule::show_status => Command::Status,
+        Rule::show_sessions => Command::Sessions { mc: optional_mc(&mut a.inner())? },
+        Rule::show_sensors => Command::Sensors { mc: optional_mc(&mut a.inner())? },
+        Rule::show_sel => Command::Sel { mc: optional_mc(&mut a.inner())? },
+        Rule::show_power => Command::Power { mc: optional_mc(&mut a.inner())? },
         Rule::mc_add => mc_add(a)?,
         Rule::mc_setbmc => {
             let word = a.next().map_err(|missing| missing.fault("No IPMB address of BMC given"))?;
@@ -262,6 +272,15 @@ fn mask(a: &mut Arguments<'_>, what: &str, bits: usize) -> Result<u16, Fault> {
 
 fn mc_address(a: &mut Arguments<'_>) -> Result<u8, Fault> {
     uchar(a, "MC address")
+}
+
+/// An MC address that may be left out; a variable that does not exist is no such thing.
+fn optional_mc(words: &mut Arguments<'_>) -> Result<Option<u8>, Fault> {
+    match words.next() {
+        Ok(word) => uchar_of(&word.sorted_as(Rule::uchar), "MC address").map(Some),
+        Err(missing) if words.unknown_variable().is_some() => Err(missing.fault("No MC address given")),
+        Err(_) => Ok(None),
+    }
 }
 
 fn sensor(a: &mut Arguments<'_>) -> Result<SensorAddress, Fault> {

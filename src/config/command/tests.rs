@@ -156,6 +156,24 @@ fn words() {
     assert_eq!(resolve("quit now"), Command::Quit);
     assert_eq!(resolve("help"), Command::Help);
     assert_eq!(resolve("noecho"), Command::NoEcho);
+    assert_eq!(resolve("status now"), Command::Status);
+}
+
+#[test]
+fn words_that_show_something_may_name_a_controller() {
+    for (word, command) in [
+        ("sessions", (|mc| Command::Sessions { mc }) as fn(_) -> _),
+        ("sensors", |mc| Command::Sensors { mc }),
+        ("sel", |mc| Command::Sel { mc }),
+        ("power", |mc| Command::Power { mc }),
+    ] {
+        assert_eq!(resolve(word), command(None));
+        assert_eq!(resolve(&format!("{word} \t")), command(None));
+        assert_eq!(resolve(&format!("{word} 0x30 and more")), command(Some(0x30)));
+        assert_eq!(resolve_with(&format!("{word} $M"), &[("M", "0x30")]), Ok(Some(command(Some(0x30)))));
+        fails(&format!("{word} x"), "Invalid MC address given: 'x' is not a number", word.len() as u32 + 2, 1);
+        fails(&format!("{word} $M"), "No MC address given: there is no variable 'M'", word.len() as u32 + 2, 2);
+    }
 }
 
 #[test]
@@ -414,8 +432,9 @@ fn controllers_that_must_exist() {
         };
         let with_mc = !["mc_add", "mc_setbmc"].contains(&entry.name)
             && ["mc_", "sel_", "main_sdr_", "device_sdr_", "sensor_"].iter().any(|start| entry.name.starts_with(start));
+        let with_mc = with_mc || ["power", "sel", "sensors", "sessions"].contains(&entry.name);
         assert_eq!(resolve(&line).required_mc(), with_mc.then_some(0x42), "{line}");
     }
-    // 30 of the original, `help`, `noecho`, 2 of DCMI.
-    assert_eq!(HELP.len(), 34);
+    // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state.
+    assert_eq!(HELP.len(), 39);
 }
