@@ -64,12 +64,8 @@ fn clients_change_the_account_they_are_logged_in_with() {
         client("pwpw").with(&["-N", "1", "-R", "1"]).run("user list 1").assert_failed();
         client("pwpw").with(&["-L", "OPERATOR"]).ok("mc info");
     }
-    for words in [
-        "user disable 2",
-        "raw 6 0x43 0x81 2 4",
-        "channel setaccess 1 2 privilege=15",
-        "channel setaccess 1 2 callin=off privilege=4",
-    ] {
+    for words in ["user disable 2", "raw 6 0x43 0x81 2 4", "channel setaccess 1 2 privilege=15", "raw 6 0x43 0xd1 2 4"]
+    {
         let (_bench, _simulator, port) = start("");
         let client = Ipmitool::new(port, "admin", "admin");
         at_once(|| client.run(words));
@@ -147,6 +143,31 @@ fn a_disabled_user_is_shown_and_kept_out() {
     client.ok("raw 6 0x43 0x81 3 3");
     ops.run("mc info").assert_failed();
     status("enabled");
+}
+
+#[test]
+fn freeipmi_sets_k_g_and_logins_need_it_from_then_on() {
+    let (bench, simulator, port) = start("");
+    let tools = Freeipmi::new(port, "admin", "admin", "LAN_2_0").with(&["-l", "ADMIN"]);
+    // There is no K_R, for which it ends with status 1, and says so with -v only.
+    let zero = "K_G 0x0000000000000000000000000000000000000000";
+    tools.run("ipmi-config", "--category=core --checkout -S Lan_Conf_Security_Keys").assert_says(zero);
+    at_once(|| tools.run("ipmi-config", "--category=core --commit -e Lan_Conf_Security_Keys:K_G=newkey"));
+    let check = |simulator: &Simulator| {
+        let client = Ipmitool::new(port, "admin", "admin").with(&["-N", "1", "-R", "1"]);
+        client.run("mc info").assert_failed();
+        client.with(&["-k", "newkey"]).ok("mc info");
+        tools.with(&["-k", "newkey"]).ok("bmc-info", "--get-device-id");
+        assert!(!simulator.report().contains("newkey"), "{}", simulator.report());
+    };
+    check(&simulator);
+    simulator.stop();
+    let simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    check(&simulator);
+    let tools = tools.with(&["-k", "newkey"]);
+    tools.ok("ipmi-config", "--category=core --diff -e Lan_Conf_Security_Keys:K_G=newkey");
+    at_once(|| tools.run("ipmi-config", "--category=core --commit -e Lan_Conf_Security_Keys:K_G="));
+    Ipmitool::new(port, "admin", "admin").ok("mc info");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! the host behind channel 15. Knows no socket and no session but by number.
 
 use super::lan_parameters::LanParameters;
+use super::security_key::SecurityKey;
 use crate::ipmi::{AuthTypes, Privilege, capability};
 
 /// Channel medium types, IPMI 2.0 table 6-3.
@@ -100,6 +101,8 @@ pub struct Lan {
     pub allowed_auths: [AuthTypes; 4],
     /// `allowed_auths_*`, of which those in force are a part.
     pub offered_auths: [AuthTypes; 4],
+    /// K_G.
+    pub key: SecurityKey,
     /// System GUID, in the order of the configuration.
     pub guid: Option<[u8; 16]>,
     /// Number of established sessions, kept current by the simulator.
@@ -120,6 +123,7 @@ impl Lan {
             nonvolatile_pef_alerting: false,
             allowed_auths,
             offered_auths: allowed_auths,
+            key: SecurityKey::default(),
             guid: None,
             active_sessions: 0,
             statistics: Statistics::default(),

@@ -23,6 +23,7 @@ pub mod pef;
 pub mod picmg;
 pub mod records;
 pub mod sdr;
+pub mod security_key;
 pub mod sel;
 pub mod sensor;
 pub mod sol_parameters;

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use super::chassis::Kept;
 use super::lan_parameters::Settled;
 use super::sdr::Repository;
+use super::security_key::SecurityKey;
 use super::sel::{Record, Sel};
 use super::sol_parameters::{Access, Pace};
 use super::user::Users;
@@ -28,7 +29,7 @@ enum Before {
     Dcmi(Box<dcmi::Settings>),
     Sel(Sel),
     Sdr(Repository),
-    Lan { limit: Privilege, pef_alerting: bool, auths: [AuthTypes; 4], parameters: Box<Settled> },
+    Lan { limit: Privilege, pef_alerting: bool, auths: [AuthTypes; 4], key: SecurityKey, parameters: Box<Settled> },
 }
 
 /// Copies of one owner.
@@ -143,11 +144,12 @@ impl Machine {
             (Before::SystemInfo(before), _) => controller.system_info.take_back(before),
             (Before::Sel(sel), _) => controller.sel.take_back(sel),
             (Before::Sdr(sdr), _) => controller.sdr.take_back(sdr),
-            (Before::Lan { limit, pef_alerting, auths, parameters }, StateFile::Lan { channel, .. }) => {
+            (Before::Lan { limit, pef_alerting, auths, key, parameters }, StateFile::Lan { channel, .. }) => {
                 if let Some(lan) = controller.channels.lan_mut(channel) {
                     lan.nonvolatile_limit = limit;
                     lan.nonvolatile_pef_alerting = pef_alerting;
                     lan.restrict_auths(auths);
+                    lan.key.take_set(&key);
                     lan.parameters.take_back(*parameters);
                 }
             }
@@ -180,6 +182,7 @@ impl Machine {
                     limit: lan.nonvolatile_limit,
                     pef_alerting: lan.nonvolatile_pef_alerting,
                     auths: lan.allowed_auths,
+                    key: lan.key.clone(),
                     parameters: Box::new(lan.parameters.settled()),
                 }
             }

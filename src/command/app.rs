@@ -134,6 +134,13 @@ pub static COMMANDS: &[Entry] = &[
         min_length: 2,
         handler: payload::get_channel_version,
     },
+    Entry {
+        cmd: 0x56,
+        name: "Set Channel Security Keys",
+        gate: always,
+        min_length: 3,
+        handler: channel::security_keys,
+    },
     Entry { cmd: 0x58, name: "Set System Info Parameters", gate: always, min_length: 1, handler: system_info::set },
     Entry { cmd: 0x59, name: "Get System Info Parameters", gate: always, min_length: 1, handler: system_info::get },
 ];

@@ -651,7 +651,17 @@ impl Reader<'_> {
                     None => self.bytes(place, a, "GUID", NAME_MAX, &[32])?,
                 });
             }
-            Rule::bmc_key => lan.bmc_key = Some(self.bytes(place, a, "key", KEY_MAX, &[32, 40])?),
+            Rule::bmc_key => {
+                let key = self.bytes(place, a, "key", KEY_MAX, &[32, 40])?;
+                lan.bmc_key = Some(key).filter(|key| *key != [0; 20]);
+                if lan.bmc_key.is_none() {
+                    self.warn(
+                        place,
+                        keyword.range.clone(),
+                        "an empty key is none: the user's password takes its place",
+                    );
+                }
+            }
             Rule::lan_config_program => {
                 let (command, range) = a.string()?;
                 let mc = self.controller().address;

@@ -155,10 +155,9 @@ impl LanChannel {
         self.settings.udp_port = port;
     }
 
-    /// Another GUID or K_G: for logins from now on.
-    pub fn set_identity(&mut self, guid: [u8; 16], bmc_key: Option<[u8; 20]>) {
+    /// Another GUID: for logins from now on.
+    pub fn set_guid(&mut self, guid: [u8; 16]) {
         self.settings.guid = guid;
-        self.settings.bmc_key = bmc_key;
     }
 
     /// Takes one datagram. It is decrypted in place.

@@ -47,6 +47,8 @@ pub trait Authority {
     fn privilege_limit(&self) -> Privilege;
     /// Authentication types allowed at a level (`allowed_auths_*`).
     fn auth_types(&self, level: Privilege) -> AuthTypes;
+    /// K_G, when there is one.
+    fn bmc_key(&self) -> Option<&[u8; 20]>;
     /// LAN parameter 24: reserved byte, then a four-bit level per cipher suite entry.
     fn cipher_privileges(&self) -> [u8; 9];
     /// Another channel of the same controller, 0 to 15.
@@ -93,8 +95,6 @@ pub struct Settings {
     pub channel: u8,
     /// System GUID, in the order of the configuration.
     pub guid: [u8; 16],
-    /// K_G, when configured.
-    pub bmc_key: Option<[u8; 20]>,
     /// UDP port the channel is reached at.
     pub udp_port: u16,
 }

@@ -217,7 +217,7 @@ impl LanChannel {
         if !self.user_has_room(&user) || !self.make_room(call.now, user.number, call.from.ip(), call.out) {
             return Err(Status::INSUFFICIENT_RESOURCES);
         }
-        let bmc_key = self.settings.bmc_key.map_or_else(|| exchanged.password.clone(), Secret::new);
+        let bmc_key = call.authority.bmc_key().map_or_else(|| exchanged.password.clone(), |key| Secret::new(*key));
         let mut key = exchange.session_key(&bmc_key);
         // Who pads names also wants the check value to follow from the integrity algorithm.
         let silent = bare

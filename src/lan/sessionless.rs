@@ -96,7 +96,7 @@ impl LanChannel {
         if let Some(anonymous) = authority.user(1) {
             logins |= if anonymous.password[..16] == [0; 16] { 0x01 } else { 0x02 };
         }
-        if self.settings.bmc_key.is_some() {
+        if authority.bmc_key().is_some() {
             logins |= 0x20;
         }
         if extended {

@@ -37,6 +37,7 @@ pub(crate) struct Site {
     /// By privilege - 1.
     pub(crate) auth_types: [AuthTypes; 4],
     pub(crate) cipher_privileges: [u8; 9],
+    pub(crate) bmc_key: Option<[u8; 20]>,
     /// Another LAN channel of the same controller.
     pub(crate) neighbour: Option<(u8, Box<Site>)>,
 }
@@ -50,6 +51,7 @@ impl Default for Site {
             users: BTreeMap::new(),
             limit: Privilege::Administrator,
             auth_types: [all; 4],
+            bmc_key: None,
             cipher_privileges: [0x44; 9],
             neighbour: None,
         };
@@ -91,6 +93,10 @@ impl Authority for Site {
 
     fn auth_types(&self, level: Privilege) -> AuthTypes {
         self.auth_types[usize::from(level.wire()) - 1]
+    }
+
+    fn bmc_key(&self) -> Option<&[u8; 20]> {
+        self.bmc_key.as_ref()
     }
 
     fn cipher_privileges(&self) -> [u8; 9] {
@@ -210,7 +216,7 @@ impl Server for Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::with(Settings { channel: 1, guid: GUID, bmc_key: None, udp_port: 623 })
+        Self::with(Settings { channel: 1, guid: GUID, udp_port: 623 })
     }
 
     pub(crate) fn with(settings: Settings) -> Self {

@@ -5,8 +5,8 @@ mod attacks;
 
 use hex_literal::hex;
 
+use super::Event;
 use super::testing::*;
-use super::{Event, Settings};
 use crate::crypto::rakp::Dialect;
 use crate::crypto::suite::SUITES;
 use crate::ipmi::{AuthTypes, Privilege};
@@ -59,7 +59,8 @@ fn recorded_authentication_capabilities() {
     assert_eq!(ask(&mut bench, &[0x0e, 4]), hex!("00 01 17 06 00 00 00 00 00"));
     bench.site.add_user(1, "", "", Privilege::User);
     assert_eq!(ask(&mut bench, &[0x01, 0x14]), hex!("00 01 17 05 00 00 00 00 00"));
-    let mut keyed = Bench::with(Settings { channel: 1, guid: GUID, bmc_key: Some([7; 20]), udp_port: 623 });
+    let mut keyed = Bench::new();
+    keyed.site.bmc_key = Some([7; 20]);
     keyed.site.allow_none();
     assert_eq!(ask(&mut keyed, &[0x8e, 4]), hex!("00 01 97 24 03 00 00 00 00"));
 }
@@ -186,7 +187,8 @@ fn md5_suites_take_keys_of_both_dialects() {
 fn a_bmc_key_is_a_second_secret() {
     let key = *b"abcdefghijklmnopqrs\0";
     for suite in [3, 8, 12, 17] {
-        let mut bench = Bench::with(Settings { channel: 1, guid: GUID, bmc_key: Some(key), udp_port: 623 });
+        let mut bench = Bench::new();
+        bench.site.bmc_key = Some(key);
         let mut client = Login20 { key: Some(key), ..Login20::suite(suite) }.run(&mut bench).unwrap();
         assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0);
     }

@@ -49,6 +49,10 @@ impl Authority for LanAuthority<'_> {
         self.access.allowed_auths[usize::from(level.wire() - 1)]
     }
 
+    fn bmc_key(&self) -> Option<&[u8; 20]> {
+        self.access.key.in_use()
+    }
+
     fn cipher_privileges(&self) -> [u8; 9] {
         self.access.parameters.cipher_privileges()
     }

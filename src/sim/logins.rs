@@ -62,7 +62,7 @@ impl Simulator {
                     number: user.number,
                     name: decode(user.name.get(..end).unwrap_or_default()),
                     limit: limit.min(authority.privilege_limit()),
-                    key: slot.config.bmc_key.is_some_and(|key| key.iter().any(|byte| *byte != 0)),
+                    key: authority.bmc_key().is_some(),
                 });
             }
         }

@@ -212,9 +212,16 @@ impl Simulator {
             // A stored type that lan.conf does not allow any more is gone.
             lan.restrict_auths(auths.map(AuthTypes));
         }
+        lan.key.restore(items.bytes("bmc_key"), items.integer("bmc_key_locked"));
+        let lost = items.iter().any(|item| item.name == b"bmc_key") && lan.key.set().is_none();
         if let Some(alerting) = items.integer("pef_alerting") {
             lan.pef_alerting = alerting != 0;
             lan.nonvolatile_pef_alerting = alerting != 0;
+        }
+        if lost {
+            let name = self.file_name(StateFile::Lan { mc, channel });
+            let text = format!("{name}: bmc_key has not 20 bytes: what lan.conf says of it holds");
+            self.machine.actions.push(Action::Log { level: LogLevel::Warning, text });
         }
     }
 
@@ -395,6 +402,12 @@ impl Simulator {
                 }
                 if lan.nonvolatile_pef_alerting {
                     items.push_integer("pef_alerting", 1);
+                }
+                if let Some(key) = lan.key.set() {
+                    items.push_bytes("bmc_key", *key);
+                }
+                if lan.key.is_locked() {
+                    items.push_integer("bmc_key_locked", 1);
                 }
             }
         }

@@ -18,6 +18,7 @@ use super::saves::Saving;
 use super::{Persistence, Simulator};
 use crate::bmc::StateFile;
 use crate::bmc::channel::Lan;
+use crate::bmc::security_key::SecurityKey;
 use crate::bmc::sol_parameters::{self, Sol};
 use crate::bmc::user::{SLOTS, User};
 use crate::config::Span;
@@ -373,10 +374,10 @@ impl Reload<'_> {
         let alerting = self.report.take(&of("PEF_alerting"), &mut running.pef_alerting, &new.pef_alerting);
         self.report.take(&of("per_msg_auth"), &mut running.per_message_auth, &new.per_message_auth);
         self.report.take(&of("lan_config_program"), &mut running.config_program, &new.config_program);
-        let key = self.report.take(&of("bmc_key"), &mut running.bmc_key, &new.bmc_key);
-        if self.report.take(&of("guid"), &mut running.guid, &new.guid) || key {
+        self.reload_key(id, running, new);
+        if self.report.take(&of("guid"), &mut running.guid, &new.guid) {
             let guid = self.simulator.lan_guid(mc, running);
-            self.simulator.lans[index].channel.set_identity(guid, running.bmc_key);
+            self.simulator.lans[index].channel.set_guid(guid);
             if let Some(access) = self.simulator.access(id) {
                 access.guid = Some(guid);
             }
@@ -397,6 +398,31 @@ impl Reload<'_> {
         self.simulator.lans[index].config = running.clone();
         if doors && self.simulator.lans[index].open {
             self.simulator.warn_of_open_doors(index, self.out);
+        }
+    }
+
+    /// `bmc_key` and what the state file of the channel says. Open sessions stay.
+    fn reload_key(&mut self, id: LanId, running: &mut LanConfig, new: &LanConfig) {
+        let line_changed = running.bmc_key != new.bmc_key;
+        running.bmc_key = new.bmc_key;
+        let file = StateFile::Lan { mc: id.mc, channel: id.channel };
+        let items = self.simulator.kept(file, self.files);
+        let file = self.simulator.file_name(file);
+        let persistent = self.simulator.persistence == Persistence::On;
+        let what = format!("bmc_key of LAN channel {} of MC {:#04x}", id.channel, id.mc);
+        let Some(access) = self.simulator.access(id) else { return };
+        let mut key = SecurityKey::new(running.bmc_key);
+        match &items {
+            Some(items) => key.restore(items.bytes("bmc_key"), items.integer("bmc_key_locked")),
+            None if !persistent => key.take_set(&access.key),
+            None => {}
+        }
+        let changed = key.in_use() != access.key.in_use();
+        access.key = key;
+        if changed {
+            self.report.now(format!("{what} changed"));
+        } else if line_changed {
+            self.report.overridden(&what, &file);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::bmc::dcmi;
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::history::History;
 use crate::bmc::lan_parameters::LanParameters;
+use crate::bmc::security_key::SecurityKey;
 use crate::bmc::sol_parameters::Sol;
 use crate::bmc::user::User;
 use crate::bmc::vm_process;
@@ -43,7 +44,7 @@ impl Simulator {
                 _ => 0,
             };
             let guid = self.lan_guid(mc, lan);
-            let settings = Settings { channel: lan.channel, guid, bmc_key: lan.bmc_key, udp_port };
+            let settings = Settings { channel: lan.channel, guid, udp_port };
             self.lans.push(LanSlot {
                 id: LanId { mc, channel: lan.channel },
                 config: lan.clone(),
@@ -98,6 +99,7 @@ impl Simulator {
             let mut state = Lan::new(limit, lan.allowed_auths, LanParameters::new(lan.config_program.clone()));
             state.pef_alerting = lan.pef_alerting;
             state.guid = Some(guid);
+            state.key = SecurityKey::new(lan.bmc_key);
             self.machine.ensure(mc).channels.set(lan.channel, Channel::lan(state));
         }
         self.load_users(mc);
@@ -134,7 +136,7 @@ impl Simulator {
             }
             let config = config.clone();
             let guid = self.lan_guid(mc, &config);
-            self.lans[index].channel.set_identity(guid, config.bmc_key);
+            self.lans[index].channel.set_guid(guid);
             if let Some(lan) = self.machine.ensure(mc).channels.lan_mut(config.channel) {
                 lan.guid = Some(guid);
             }

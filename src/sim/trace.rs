@@ -22,6 +22,8 @@ use crate::wire::{asf, rmcp, session15};
 
 /// Set User Password, network function App.
 const SET_USER_PASSWORD: u8 = 0x47;
+/// Set Channel Security Keys.
+const SET_CHANNEL_SECURITY_KEYS: u8 = 0x56;
 /// Activate Session, network function App.
 const ACTIVATE_SESSION: u8 = 0x3a;
 
@@ -115,7 +117,7 @@ impl Simulator {
 }
 
 /// Where in a datagram passwords stand in clear: the code of a straight password, and the data
-/// of Set User Password, carried inside Send Message or not, when nothing encrypts them.
+/// of Set User Password and Set Channel Security Keys, carried inside Send Message or not, when nothing encrypts them.
 fn secrets(datagram: &[u8]) -> [Range<usize>; 2] {
     let mut found = [0..0, 0..0];
     let Some(packet) = datagram.get(rmcp::HEADER_LENGTH..) else { return found };
@@ -138,6 +140,14 @@ fn secrets(datagram: &[u8]) -> [Range<usize>; 2] {
         match (parsed.netfn, parsed.cmd, parsed.data) {
             (netfn::APP, SET_USER_PASSWORD, [_user, _operation, password @ ..]) => {
                 found[1] = at + 8..at + 8 + password.len();
+                break;
+            }
+            (netfn::APP, SET_CHANNEL_SECURITY_KEYS, [_channel, _operation, _key, value @ ..]) => {
+                found[1] = at + 9..at + 9 + value.len();
+                break;
+            }
+            (netfn, SET_CHANNEL_SECURITY_KEYS, [_code, _lock, value @ ..]) if netfn == netfn::APP | 1 => {
+                found[1] = at + 8..at + 8 + value.len();
                 break;
             }
             (netfn::APP, SEND_MESSAGE, [_channel, carried @ ..]) => {

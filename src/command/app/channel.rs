@@ -102,11 +102,108 @@ pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
     Ok(Outcome::Done)
 }
 
+/// Lock status of Set Channel Security Keys.
+const LOCKED: u8 = 1;
+const UNLOCKED: u8 = 2;
+/// Key ids of Set Channel Security Keys.
+const K_R: u8 = 0;
+const K_G: u8 = 1;
+/// Codes of Set Channel Security Keys: the key is locked, too few bytes, too many, there is no K_R.
+const KEY_LOCKED: CompletionCode = CompletionCode(0x80);
+const KEY_TOO_SHORT: CompletionCode = CompletionCode(0x81);
+const KEY_TOO_LONG: CompletionCode = CompletionCode(0x82);
+const NO_K_R: CompletionCode = CompletionCode(0x84);
+
+/// Set Channel Security Keys, IPMI 2.0 section 22.25. Request: channel, operation (0 read, 1 set, 2 lock), key
+/// (0 K_R, 1 K_G), its 20 bytes (only to set it). Answer: lock status, the key (only when it is read).
+///
+/// K_R does not exist: random numbers come from the system's generator. A K_G of zeros is none. It holds
+/// for logins from now on; a lock can be taken back by nobody but the owner of the state directory.
+pub fn security_keys(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let (&[channel, operation, id], value) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let number = number(context, channel & 0x0f)?;
+    let mc = context.mc;
+    context.controller()?.channels.lan(number).ok_or(CompletionCode::INVALID_FIELD)?;
+    let operation = operation & 0x03;
+    match id {
+        _ if operation == 3 => return Err(CompletionCode::INVALID_FIELD),
+        K_R => return Err(NO_K_R),
+        K_G => {}
+        _ => return Err(CompletionCode::INVALID_FIELD),
+    }
+    let file = StateFile::Lan { mc, channel: number };
+    if operation != 0 {
+        context.machine.remember(file);
+    }
+    let key = &mut context.controller()?.channels.lan_mut(number).ok_or(CompletionCode::INVALID_FIELD)?.key;
+    match operation {
+        0 => {
+            let value = key.read().map_err(|_| KEY_LOCKED)?;
+            reply.put(&[UNLOCKED])?;
+            reply.put(value)?;
+            return Ok(Outcome::Done);
+        }
+        1 => {
+            if key.is_locked() {
+                return Err(KEY_LOCKED);
+            }
+            let value = value.try_into().map_err(|_| if value.len() < 20 { KEY_TOO_SHORT } else { KEY_TOO_LONG })?;
+            key.change(value).map_err(|_| KEY_LOCKED)?;
+        }
+        _ => key.lock(),
+    }
+    reply.put(&[if key.is_locked() { LOCKED } else { UNLOCKED }])?;
+    context.machine.actions.push(Action::Save(file));
+    Ok(Outcome::Done)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::bmc::channel::Channel;
     use crate::bmc::{Action, StateFile};
     use crate::command::testing::{BMC, Rig, SATELLITE, SYSTEM};
+
+    #[test]
+    fn k_g_is_read_set_and_locked() {
+        let mut rig = Rig::new();
+        rig.expect(
+            "06 56 -> c1
+             06 56 01 00 -> c1
+             06 56 02 00 01 -> cc
+             06 56 0f 00 01 -> cc
+             06 56 01 03 01 -> cc
+             06 56 01 00 02 -> cc
+             06 56 01 00 00 -> 84
+             06 56 01 01 00 6b 65 79 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> 84
+             06 56 01 02 00 -> 84
+             06 56 01 00 01 -> 00 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+             06 56 0e 00 01 -> 00 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+             06 56 01 01 01 -> 81
+             06 56 01 01 01 6b 65 79 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> 81
+             06 56 01 01 01 6b 65 79 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> 82",
+        );
+        assert!(rig.machine.actions.is_empty());
+        rig.expect(
+            "06 56 01 01 01 6b 65 79 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> 00 02
+             06 56 01 00 01 -> 00 02 6b 65 79 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+             06 56 01 01 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> 00 02
+             06 56 01 00 01 -> 00 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+             06 56 01 01 01 6b 65 79 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> 00 02
+             06 56 01 02 01 -> 00 01
+             06 56 01 00 01 -> 80
+             06 56 01 01 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 -> 80
+             06 56 01 01 01 -> 80
+             06 56 01 02 01 -> 00 01",
+        );
+        let file = StateFile::Lan { mc: BMC, channel: 1 };
+        assert!(rig.machine.actions.iter().all(|action| *action == Action::Save(file)));
+        let channels = &rig.machine.ensure(BMC).channels;
+        assert_eq!(channels.lan(1).and_then(|lan| lan.key.in_use()), Some(b"key\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+    }
 
     #[test]
     fn channel_info_is_as_recorded() {

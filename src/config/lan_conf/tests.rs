@@ -286,6 +286,10 @@ fn lan_blocks() {
     assert_eq!(cut.controllers[0].lans[0].guid, Some(padded("I_AM_A_REAL_BMC")));
     let cut = warns(&block("bmc_key \"abcdefghijklmnopqrst\""), "only the first 19", 9, 22);
     assert_eq!(cut.controllers[0].lans[0].bmc_key, Some(padded("abcdefghijklmnopqrs")));
+    for none in ["\"\"".to_owned(), "0".repeat(40), "0".repeat(32)] {
+        let conf = warns(&block(&format!("bmc_key {none}")), "an empty key is none", 1, 7);
+        assert_eq!(conf.controllers[0].lans[0].bmc_key, None);
+    }
     let key = lan("bmc_key 00112233445566778899aabbccddeeff01020304").bmc_key.expect("a key");
     assert_eq!((key[1], key[19]), (0x11, 4));
 

@@ -175,6 +175,84 @@ fn lines_about_changes_of_users_are_limited() {
     assert!(rig.logs().last().is_some_and(|line| line.ends_with("such lines were left out before)")));
 }
 
+const KEY: [u8; 20] = *b"secondsecret\0\0\0\0\0\0\0\0";
+
+fn set_key(key: &[u8; 20]) -> Vec<u8> {
+    [&[1, 1, 1][..], key].concat()
+}
+
+#[test]
+fn k_g_holds_for_logins_from_then_on_and_is_kept() {
+    let with_key = || Login20 { key: Some(KEY), ..Login20::suite(3) };
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    let mut bystander = administrator(&mut rig);
+    let packet = client.request(6, 0x56, &set_key(&KEY));
+    rig.send(&packet);
+    let files = rig.save();
+    assert!(!is_over(&mut rig, &mut client) && !is_over(&mut rig, &mut bystander), "open sessions stay");
+    // The client checks the code of RAKP message 4, which is made with the key.
+    assert!(with_key().run(&mut rig).is_ok());
+    assert_eq!(client.ask(&mut rig, 6, 0x38, &[0x8e, 4])[3] & 0x20, 0x20, "clients are told");
+    // The file goes before lan.conf, at start and when that is read again.
+    let conf = CONF.replace("  guid", "  bmc_key \"other\"\n  guid");
+    let mut again = Rig::with_state(&conf, EMU, files);
+    let mut client = with_key().run(&mut again).expect("login");
+    assert_eq!(client.ask(&mut again, 6, 0x3b, &[4]), [0, 4]);
+    // Zeros are none; below administrator it is neither read nor set.
+    assert_eq!(change(&mut again, &mut client, 0x56, &set_key(&[0; 20])), [0, 2]);
+    assert!(Login20::suite(3).run(&mut again).is_ok());
+    assert_eq!(client.ask(&mut again, 6, 0x3b, &[3]), [0, 3]);
+    assert_eq!(client.ask(&mut again, 6, 0x56, &[1, 0, 1]), [0xd4]);
+    assert_eq!(client.ask(&mut again, 6, 0x56, &set_key(&KEY)), [0xd4]);
+}
+
+#[test]
+fn a_locked_k_g_stays_locked_after_a_restart() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    change(&mut rig, &mut client, 0x56, &set_key(&KEY));
+    let packet = client.request(6, 0x56, &[1, 2, 1]);
+    rig.send(&packet);
+    let files = rig.save();
+    let mut again = Rig::with_state(CONF, EMU, files);
+    let mut client = Login20 { key: Some(KEY), ..Login20::suite(3) }.run(&mut again).expect("login");
+    assert_eq!(client.ask(&mut again, 6, 0x3b, &[4]), [0, 4]);
+    assert_eq!(client.ask(&mut again, 6, 0x56, &[1, 0, 1]), [0x80]);
+    assert_eq!(client.ask(&mut again, 6, 0x56, &set_key(&[0; 20])), [0x80]);
+}
+
+#[test]
+fn a_k_g_that_cannot_be_kept_is_taken_back() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    for data in [set_key(&KEY), vec![1, 2, 1]] {
+        let packet = client.request(6, 0x56, &data);
+        rig.send(&packet);
+        let (job, _) = rig.jobs().remove(0);
+        let failure = SaveFailure { reason: "No space left".into(), content: Content::Old };
+        rig.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Err(failure)), out));
+        assert!(Login20::suite(3).run(&mut rig).is_ok());
+        assert_eq!(client.ask(&mut rig, 6, 0x56, &[1, 0, 1]), [&[0, 2][..], &[0; 20]].concat());
+    }
+}
+
+#[test]
+fn k_g_is_not_in_the_log_however_much_is_logged() {
+    let mut rig = Rig::new(CONF, EMU);
+    rig.command("debug raw msg");
+    let mut client = Login15::default().run(&mut rig).expect("login");
+    assert_eq!(client.ask(&mut rig, 6, 0x3b, &[4]), [0, 4]);
+    change(&mut rig, &mut client, 0x56, &set_key(&KEY));
+    assert_eq!(client.ask(&mut rig, 6, 0x56, &[1, 0, 1])[2..], KEY);
+    assert!(rig.logs().len() > 8, "{:?}", rig.logs());
+    for line in rig.logs() {
+        for piece in ["second", "73 65 63", "736563"] {
+            assert!(!line.contains(piece), "{line}");
+        }
+    }
+}
+
 impl Rig {
     /// Set User Password over the VM line.
     fn host_connects_and_asks(&mut self, data: &[u8]) {
