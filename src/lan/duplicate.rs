@@ -47,6 +47,7 @@ use std::time::Duration;
 use super::ReplyTo;
 use super::repeat::{Nature, nature};
 use super::window::Verdict;
+use crate::crypto::wipe_stack;
 use crate::ipmi::{Moment, Peer, SEND_MESSAGE, netfn};
 use crate::wire::ipmb::Message;
 
@@ -244,6 +245,17 @@ impl Recent {
     /// login had one.
     pub(super) fn new(first: Option<u8>) -> Self {
         Self { renumbers: first.is_some_and(|first| first > FIRST_NUMBERS), ..Self::default() }
+    }
+
+    /// The same in a box, and nothing else in it: a value is made on the stack before it is moved, and where it holds nothing
+    /// it takes along what lay there, which may be keys that were made a moment before.
+    pub(super) fn boxed(first: Option<u8>) -> Box<Self> {
+        #[inline(never)]
+        fn make(first: Option<u8>) -> Box<Recent> {
+            Box::new(Recent::new(first))
+        }
+        wipe_stack();
+        make(first)
     }
 
     /// Judges a request and remembers it. `verdict` is Fresh or Seen.

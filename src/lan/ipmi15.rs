@@ -209,7 +209,7 @@ impl LanChannel {
             limit: level,
             last_used: call.now,
             inbound: Window::ipmi15(inbound),
-            recent: Box::new(Recent::new(None)),
+            recent: Recent::boxed(None),
             login_answer: Some(LoginAnswer::Activation { inbound }),
         };
         self.establish(session, call.out);

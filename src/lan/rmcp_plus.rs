@@ -240,7 +240,7 @@ impl LanChannel {
             limit: exchanged.privilege,
             last_used: call.now,
             inbound: Window::rmcp_plus(),
-            recent: Box::new(Recent::new(Some(exchanged.opened.tag))),
+            recent: Recent::boxed(Some(exchanged.opened.tag)),
             login_answer: Some(LoginAnswer::Rakp4 { rakp3_code: expected, check_value }),
         })
     }
