@@ -284,7 +284,7 @@ impl Recent {
         self.last = Some((number, content));
 
         if let Some(index) = self
-            .newest(|entry| entry.content == content && entry.is_in_work() && now.since(entry.since) < entry.patience)
+            .newest(|entry| entry.is_in_work() && entry.content == content && now.since(entry.since) < entry.patience)
         {
             return self.join(now, index, steps, Waiter { to: *to, received, sent: 0 });
         }
@@ -337,9 +337,10 @@ impl Recent {
 
     /// The last of the requests that fit.
     fn newest(&self, fits: impl Fn(&Entry) -> bool) -> Option<usize> {
-        (1..=REMEMBERED)
-            .map(|back| (self.next + REMEMBERED - back) % REMEMBERED)
-            .find(|index| fits(&self.entries[*index]))
+        // Behind the next place to be written are the oldest.
+        let (newer, older) = self.entries.split_at(self.next);
+        let newest = newer.iter().rposition(&fits);
+        newest.or_else(|| older.iter().rposition(&fits).map(|at| at + self.next))
     }
 
     /// One more copy of a request that is being worked on, or of which it is not known yet whether it is new.
