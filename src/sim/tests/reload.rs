@@ -308,3 +308,35 @@ fn variables_are_there_for_the_next_command() {
     rig.command("mc_disable $mc");
     assert_eq!(rig.faults, [""; 0]);
 }
+
+#[test]
+fn a_key_that_a_client_set_goes_before_lan_conf_until_its_file_is_gone() {
+    let key = b"bmc_key:d:clientskey\\00\\00\\00\\00\\00\\00\\00\\00\\00\\00\n";
+    let kept = BTreeMap::from([("lanparm.mc20.1".to_owned(), key.to_vec())]);
+    let mut rig = Rig::with_state(CONF, EMU, kept.clone());
+    let in_use = |rig: &Rig| rig.sim.machine.controller(0x20)?.channels.lan(1)?.key.in_use().copied();
+    let clients = in_use(&rig).expect("a key");
+    assert!(clients.starts_with(b"clientskey\0"));
+    assert_eq!(rig.reload_with(CONF, &kept), []);
+    let line = CONF.replace("  guid", "  bmc_key \"line\"\n  guid");
+    let text = "bmc_key of LAN channel 1 of MC 0x20 changed in lan.conf without effect: lanparm.mc20.1 in the state \
+                directory goes before it";
+    assert_eq!(rig.reload_with(&line, &kept), [overridden(text)]);
+    assert_eq!(in_use(&rig), Some(clients));
+    assert_eq!(rig.reload(&line), [now("bmc_key of LAN channel 1 of MC 0x20 changed")]);
+    assert!(in_use(&rig).is_some_and(|key| key.starts_with(b"line\0")));
+}
+
+#[test]
+fn a_users_file_that_is_damaged_meanwhile_closes_its_user() {
+    let mut rig = Rig::new(CONF, EMU);
+    let mut client = administrator(&mut rig);
+    let changes = rig.reload_with(CONF, &users("2.passwd:d:cut\n"));
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    let text = &changes[0].text;
+    assert!(text.contains("its record in users.mc20 is damaged (passwd cannot be used)"), "{text}");
+    assert!(text.ends_with("; 1 session ended"), "{text}");
+    let packet = client.request(6, 1, &[]);
+    assert!(rig.send(&packet).is_empty());
+    assert!(Login20::suite(3).run(&mut rig).is_err());
+}
