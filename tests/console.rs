@@ -388,3 +388,43 @@ fn what_the_original_does_not_survive_is_answered() {
     assert_eq!(machine.simulator.wait(PATIENCE).and_then(|status| status.code()), Some(0));
     drop(machine.bench);
 }
+
+/// OpenIPMI's own tests start it so, and read nothing but lines and prompts.
+#[test]
+fn programs_at_the_console_read_what_the_original_prints() {
+    let sol = "  sol \"/dev/not-there\" 115200\n  console 0.0.0.0 PORT\n";
+    for (lines, warnings) in [("", &["No LAN channel is open"][..]), (sol, &["/dev/not-there", "asks for no password"])]
+    {
+        let bench = Bench::new();
+        let console = free_port();
+        bench.write(
+            "lan.conf",
+            support::config::small_lan_conf(free_port(), &lines.replace("PORT", &console.to_string())),
+        );
+        let shown = |subject| {
+            let mut simulator = Simulator::spawn(
+                subject,
+                &bench,
+                &["-c", "lan.conf", "-s", "state", "-x", "mc_setbmc 0x20"],
+                Stdin::Pipe,
+            );
+            // The prompt is the last thing, for as long as one likes to look.
+            std::thread::sleep(Duration::from_millis(700));
+            if subject == Subject::Ours {
+                for warning in warnings {
+                    assert!(simulator.stderr.wait_for(warning, PATIENCE), "{}", simulator.report());
+                }
+                assert!(simulator.stdout.text().ends_with("> "), "{}", simulator.report());
+            }
+            simulator.type_in("mc_add 0x30 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\n");
+            simulator.type_in("dance\nquit\n");
+            assert!(simulator.wait(PATIENCE).is_some(), "{}", simulator.report());
+            simulator.stdout.text()
+        };
+        // What the released version writes last and without CR, and what only the development version writes.
+        let original = shown(Subject::Original).replace("IPMI Simulator version 1.0.13\n", "");
+        let ours = shown(Subject::Ours);
+        let ours: String = ours.split_inclusive("\n\r").filter(|line| !line.starts_with("Opened UDP port")).collect();
+        assert_eq!(ours, format!("IPMI Simulator version 1.0.13\n\r{original}"));
+    }
+}

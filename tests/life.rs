@@ -197,7 +197,7 @@ fn hup_moves_a_channel_or_says_why_not() {
     client(port).ok("mc info");
     drop(taken);
     simulator.signal(Signal::SIGHUP);
-    let opened = format!("Opened UDP port {taken_port}\n\r");
+    let opened = format!("Opened UDP port {taken_port}\n");
     assert!(simulator.stdout.wait_for(&opened, PATIENCE), "{}", simulator.report());
     client(taken_port).ok("mc info");
     assert!(!presence_ping(port, Duration::from_millis(50)));
@@ -263,9 +263,9 @@ fn a_line_says_that_everything_is_open() {
     let (bench, port) = small("");
     let simulator =
         Simulator::spawn(Subject::Ours, &bench, &[&["-n", "--ready-line"][..], &FILES].concat(), Stdin::Null);
-    assert!(simulator.stdout.wait_for("ipmi_sim small is ready\n\r", PATIENCE), "{}", simulator.report());
+    assert!(simulator.stdout.wait_for("ipmi_sim small is ready\n", PATIENCE), "{}", simulator.report());
     let text = simulator.stdout.text();
-    assert_eq!(text, format!("IPMI Simulator version 1.0.13\n\rOpened UDP port {port}\n\ripmi_sim small is ready\n\r"));
+    assert_eq!(text, format!("IPMI Simulator version 1.0.13\nOpened UDP port {port}\nipmi_sim small is ready\n"));
     client(port).ok("mc info");
 }
 

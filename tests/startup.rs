@@ -370,7 +370,7 @@ fn a_blank_line_end_of_another_system_is_no_fault() {
 fn it_says_when_it_is_ready() {
     let (bench, port) = small("");
     let simulator = ours(&bench, &[&["-n"][..], &FILES].concat(), Stdin::Null);
-    let line = format!("Opened UDP port {port}\n\r");
+    let line = format!("Opened UDP port {port}\n");
     assert!(simulator.stdout.wait_for(&line, PATIENCE), "{}", simulator.report());
     assert!(presence_ping(port, Duration::from_secs(2)), "said and true");
     assert!(simulator.stdout.text().starts_with("IPMI Simulator version 1.0.13\n"));

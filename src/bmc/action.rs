@@ -26,8 +26,16 @@ pub enum Action {
     },
     /// The content of a state file has changed and must be kept.
     Save(StateFile),
-    /// A log line for all consoles and the log.
+    /// A line for the log. No console shows it: programs read consoles, and expect nothing there
+    /// that the original does not print.
     Log {
+        /// How important.
+        level: LogLevel,
+        /// One line of text.
+        text: String,
+    },
+    /// A line for the log that the original has, too, and shows on all consoles.
+    ConsoleLog {
         /// How important.
         level: LogLevel,
         /// One line of text.

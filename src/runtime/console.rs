@@ -171,8 +171,29 @@ impl Editor {
     }
 }
 
+/// How lines end on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineEnd {
+    /// LF CR, as the original writes and programs at its console expect.
+    Console,
+    /// LF: a journal, file or pipe with no console.
+    Plain,
+}
+
+impl LineEnd {
+    /// The bytes of a text whose lines end in LF.
+    pub fn apply(self, text: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(text.len() + 8);
+        match self {
+            Self::Console => with_carriage_returns(text, &mut bytes),
+            Self::Plain => bytes.extend(text),
+        }
+        bytes
+    }
+}
+
 /// Text of commands and logs: every LF becomes LF CR, on every console.
-pub fn with_carriage_returns(text: &[u8], out: &mut Vec<u8>) {
+fn with_carriage_returns(text: &[u8], out: &mut Vec<u8>) {
     for &byte in text {
         out.push(byte);
         if byte == b'\n' {

@@ -53,6 +53,47 @@ pub(super) enum Command {
     Close,
 }
 
+/// What waits to be written. Each piece goes out in a write of its own: programs at a console read
+/// as much as there is, and OpenIPMI's own look for the prompt only where a read begins.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    /// The piece being written.
+    pub(super) piece: VecDeque<u8>,
+    later: VecDeque<Vec<u8>>,
+}
+
+impl Outgoing {
+    /// Puts a piece behind the others.
+    pub(super) fn push(&mut self, bytes: Vec<u8>) {
+        if self.piece.is_empty() {
+            self.piece = bytes.into();
+        } else {
+            self.later.push_back(bytes);
+        }
+    }
+
+    /// So much was written.
+    pub(super) fn sent(&mut self) {
+        if self.piece.is_empty()
+            && let Some(next) = self.later.pop_front()
+        {
+            self.piece = next.into();
+        }
+    }
+
+    /// Whether everything is written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.piece.is_empty()
+    }
+
+    /// Forgets everything, and gives its length.
+    pub(super) fn clear(&mut self) -> usize {
+        let count = self.piece.len() + self.later.iter().map(Vec::len).sum::<usize>();
+        *self = Self::default();
+        count
+    }
+}
+
 /// The way to a console.
 #[derive(Clone, Debug)]
 pub struct ConsoleWriter {
@@ -128,21 +169,27 @@ async fn connection(id: ConsoleId, mut stream: TcpStream, events: mpsc::Sender<C
     tcp::notice_a_peer_that_vanishes(&stream);
     let (writer, mut commands) = ConsoleWriter::new();
     let queued = writer.queued();
-    let mut outgoing = VecDeque::from(GREETING.to_vec());
-    queued.fetch_add(outgoing.len(), Ordering::Relaxed);
+    let mut outgoing = Outgoing::default();
+    queued.fetch_add(GREETING.len(), Ordering::Relaxed);
+    outgoing.push(GREETING.to_vec());
     if events.send(ConsoleEvent::Opened(id, writer)).await.is_err() {
         return;
     }
     let mut buffer = [0; PIECE];
     let mut reading = Reading::On;
     loop {
-        match step(&mut stream, reading, &mut buffer, &mut outgoing, &mut commands).await {
-            Step::Command(Command::Write(bytes)) => outgoing.extend(bytes),
+        match step(&mut stream, reading, &mut buffer, &mut outgoing.piece, &mut commands).await {
+            Step::Command(Command::Write(bytes)) => outgoing.push(bytes),
             Step::Command(Command::More) => reading = Reading::On,
             Step::Command(Command::Close) => {
                 // A client that does not read loses the rest.
-                let rest = outgoing.make_contiguous();
-                let _ = tokio::time::timeout(LAST_WORDS, stream.write_all(rest)).await;
+                let rest = async {
+                    while !outgoing.is_empty() && stream.write_all(outgoing.piece.make_contiguous()).await.is_ok() {
+                        outgoing.piece.clear();
+                        outgoing.sent();
+                    }
+                };
+                let _ = tokio::time::timeout(LAST_WORDS, rest).await;
                 break;
             }
             Step::Received(count) => {
@@ -154,6 +201,7 @@ async fn connection(id: ConsoleId, mut stream: TcpStream, events: mpsc::Sender<C
             }
             Step::Sent(count) => {
                 queued.fetch_sub(count, Ordering::Relaxed);
+                outgoing.sent();
             }
             Step::Abandoned | Step::Ended | Step::Failed(_) => break,
         }

@@ -33,7 +33,7 @@ use statements::{Begun, Run};
 
 use super::Ending;
 use super::clock::{self, Alarm};
-use super::console::with_carriage_returns;
+use super::console::LineEnd;
 use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
 use super::lan::{BATCH, Batch, Lan, bind_failure, has_ipv6, served};
 use super::logging::{self, complain};
@@ -201,6 +201,7 @@ struct Driver<S> {
 
     standard: Option<Input>,
     output: ConsoleWriter,
+    line_end: LineEnd,
     /// The terminal, until it is in raw mode.
     terminal: Option<OwnedFd>,
     raw: Option<RawTerminal>,
@@ -225,6 +226,7 @@ impl<S: System> Driver<S> {
             Some(Input::Terminal) => Some(plan.streams.input.try_clone()?),
             _ => None,
         };
+        let line_end = plan.streams.line_end(plan.standard.is_some());
         let output = terminal::start(plan.streams, to_console_events.clone())?;
         let capture =
             plan.capture.map(|(file, name)| Capture::start(file, name, to_host_events.clone())).transpose()?;
@@ -261,6 +263,7 @@ impl<S: System> Driver<S> {
             vms: HashMap::new(),
             standard: plan.standard,
             output,
+            line_end,
             terminal,
             raw: None,
             consoles: BTreeMap::new(),
@@ -586,6 +589,11 @@ impl<S: System> Driver<S> {
                 None => self.print_standard(&text),
             },
             Effect::Log { level, text } => self.log(level, &text),
+            Effect::ConsoleLog { level, text } => {
+                let text = &*printable(&text);
+                self.log(level, text);
+                self.tell_consoles(text);
+            }
             Effect::Exit(status) => self.end(u8::try_from(status).unwrap_or(1)),
         }
     }
@@ -629,12 +637,9 @@ impl<S: System> Driver<S> {
 
     /// Opens the only or first socket of a channel and gives its port.
     fn bind_lan(&mut self, id: LanId, address: SocketAddr) -> std::io::Result<u16> {
-        let output = &self.output;
-        let lan = Lan::open(id, address, |port| {
-            say(output, &format!("Trying port {port}\n"));
-        })?;
+        let lan = Lan::open(id, address, |port| self.say(&format!("Trying port {port}\n")))?;
         let port = lan.local.port();
-        say(&self.output, &format!("Opened UDP port {port}\n"));
+        self.say(&format!("Opened UDP port {port}\n"));
         self.answers.push_back(Answer::LanOpened(id, lan.local));
         self.lans.push(lan);
         Ok(port)
@@ -762,27 +767,32 @@ impl<S: System> Driver<S> {
 
     // --- texts ---
 
+    /// Writes on standard output, console or not.
+    fn say(&self, text: &str) {
+        self.output.write(self.line_end.apply(&encode(text)));
+    }
+
     fn print_standard(&self, text: &str) {
         if self.standard.is_some() {
-            say(&self.output, text);
+            self.say(text);
         }
     }
 
     fn print(&mut self, id: ConsoleId, text: &str) {
         if let Some(console) = self.consoles.get(&id)
-            && !say(&console.writer, text)
+            && !console.writer.write(LineEnd::Console.apply(&encode(text)))
             && id != STANDARD
         {
             self.close_console(id);
         }
     }
 
-    /// Tells consoles and logs.
+    /// Tells the logs; no console, for programs read them.
     fn log(&mut self, level: LogLevel, text: &str) {
         self.log_as(env!("CARGO_PKG_NAME"), level, text);
     }
 
-    /// Tells consoles and logs what came of a request to the program itself.
+    /// Tells the logs what came of a request to the program itself.
     fn report(&mut self, level: LogLevel, text: &str) {
         self.log_as(LIFE, level, text);
     }
@@ -799,7 +809,6 @@ impl<S: System> Driver<S> {
         if let Some(syslog) = &self.syslog {
             syslog.write(level, text);
         }
-        self.tell_consoles(text);
     }
 
     /// Says who is let in where nobody is asked for a password.
@@ -904,13 +913,6 @@ fn send_through(lan: &mut Lan, capture: &mut Option<Capture>, bytes: &[u8], data
     if let Err(error) = lan.send(bytes, datagrams) {
         log::debug!("LAN channel {} of MC {:#04x}: a datagram is lost: {error}", lan.id.channel, lan.id.mc);
     }
-}
-
-/// Writes text with its carriage returns. Says whether there was room for it.
-fn say(writer: &ConsoleWriter, text: &str) -> bool {
-    let mut bytes = Vec::with_capacity(text.len() + 8);
-    with_carriage_returns(&encode(text), &mut bytes);
-    writer.write(bytes)
 }
 
 /// The signals that end the program in an orderly way, and SIGHUP.

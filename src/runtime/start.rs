@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
 use super::configuration::{Finding, Source};
+use super::console::LineEnd;
 use super::driver::announce::{Announcement, Audience, quoted};
 use super::driver::reload::{Fresh, Reader};
 use super::driver::{self, COMMAND_STRING, Failures, Plan};
@@ -35,7 +36,7 @@ use crate::store::{FolderLock, LockError};
 
 /// The first line of standard output; the number has been the original's for ten years,
 /// and programs wait for it.
-const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n\r";
+const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n";
 
 /// What to do when nobody has written a configuration yet.
 const NO_CONFIGURATION: &str = "\
@@ -73,7 +74,10 @@ pub fn run(options: &Options) -> Ending {
     }
     // What ends at once has no console that a carriage return would be for.
     let ends = options.check || options.ping || options.version;
-    print(if ends { VERSION_LINE.trim_end_matches('\r') } else { VERSION_LINE });
+    let line_end = Streams::standard().map_or(LineEnd::Console, |streams| {
+        streams.line_end(!ends && !options.nostdio && streams.kind() != Input::Nothing)
+    });
+    print(&line_end.apply(VERSION_LINE.as_bytes()));
     match start(options, &Places::of_system()) {
         Ok(ending) => ending,
         Err(Stop(status)) => Ending::Status(status),
@@ -81,9 +85,9 @@ pub fn run(options: &Options) -> Ending {
 }
 
 /// Writes to standard output, which may be closed.
-fn print(text: &str) {
+fn print(text: impl AsRef<[u8]>) {
     let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(text.as_ref()).and_then(|()| stdout.flush());
 }
 
 fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
@@ -92,7 +96,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         return ask(&source).map(|()| Ending::Status(0));
     }
     if options.version {
-        print(&format!("ipmi_sim {}\n", env!("CARGO_PKG_VERSION")));
+        print(format!("ipmi_sim {}\n", env!("CARGO_PKG_VERSION")));
         let named = options.configuration().is_some();
         if !named && matches!(&source, Source::File(path) if !path.exists()) {
             return Ok(Ending::Status(0));
@@ -218,7 +222,7 @@ fn check(
         let base = options.state_dir.clone().unwrap_or_else(|| places.state_base(&config.name));
         let kept = !(options.nopersist || options.demo);
         let state = kept.then(|| StateDirectory::place(base, &config.name).display().to_string());
-        review::serves(facts, state.as_deref()).iter().for_each(|line| print(&format!("{line}\n")));
+        review::serves(facts, state.as_deref()).iter().for_each(|line| print(format!("{line}\n")));
     }
     Ok(sound)
 }

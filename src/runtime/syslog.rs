@@ -39,7 +39,8 @@ impl Default for Syslog {
 }
 
 impl Syslog {
-    fn new(path: &Path) -> Self {
+    /// Writes to another socket.
+    pub(super) fn new(path: &Path) -> Self {
         let socket = UnixDatagram::unbound().and_then(|socket| socket.set_nonblocking(true).map(|()| socket)).ok();
         Self { socket, path: path.into() }
     }

@@ -4,7 +4,6 @@
 //! a system call, and the descriptors' own flags stay as they are: they belong to the shell
 //! as well.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
@@ -21,7 +20,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::sync::mpsc;
 
-use super::console_port::{Command, ConsoleEvent, ConsoleWriter, PIECE, STANDARD};
+use super::console::LineEnd;
+use super::console_port::{Command, ConsoleEvent, ConsoleWriter, Outgoing, PIECE, STANDARD};
 use crate::host::duplex::{Reading, Step, step};
 use crate::host::watch::watch;
 
@@ -124,6 +124,14 @@ impl Streams {
     pub fn kind(&self) -> Input {
         kind_of(&self.input)
     }
+
+    /// How lines end on the output, with or without a console on these streams.
+    pub fn line_end(&self, console: bool) -> LineEnd {
+        match console || isatty(&self.output) == Ok(true) {
+            true => LineEnd::Console,
+            false => LineEnd::Plain,
+        }
+    }
 }
 
 /// Starts the task of standard input and output. Input is read after the first
@@ -134,14 +142,14 @@ pub fn start(streams: Streams, events: mpsc::Sender<ConsoleEvent>) -> io::Result
     let (writer, mut commands) = ConsoleWriter::new();
     let queued = writer.queued();
     tokio::spawn(async move {
-        let mut outgoing = VecDeque::new();
+        let mut outgoing = Outgoing::default();
         let mut buffer = [0; PIECE];
         let mut reading = Reading::Off;
         let mut closing = false;
         let mut heard = true;
         while !(closing && outgoing.is_empty()) {
-            match step(&mut stream, reading, &mut buffer, &mut outgoing, &mut commands).await {
-                Step::Command(Command::Write(bytes)) if heard => outgoing.extend(bytes),
+            match step(&mut stream, reading, &mut buffer, &mut outgoing.piece, &mut commands).await {
+                Step::Command(Command::Write(bytes)) if heard => outgoing.push(bytes),
                 Step::Command(Command::Write(bytes)) => {
                     queued.fetch_sub(bytes.len(), Ordering::Relaxed);
                 }
@@ -161,12 +169,12 @@ pub fn start(streams: Streams, events: mpsc::Sender<ConsoleEvent>) -> io::Result
                 }
                 Step::Sent(count) => {
                     queued.fetch_sub(count, Ordering::Relaxed);
+                    outgoing.sent();
                 }
                 // Nobody listens any more, which is no reason to end.
                 Step::Failed(_) if !outgoing.is_empty() => {
                     heard = false;
-                    queued.fetch_sub(outgoing.len(), Ordering::Relaxed);
-                    outgoing.clear();
+                    queued.fetch_sub(outgoing.clear(), Ordering::Relaxed);
                 }
                 Step::Failed(_) => {
                     reading = Reading::Off;

@@ -264,8 +264,16 @@ pub enum Effect {
         /// The text; the runtime turns LF into LF CR.
         text: String,
     },
-    /// A log entry.
+    /// A log entry. No console shows it: programs read consoles, and expect nothing there that
+    /// the original does not print.
     Log {
+        /// How important.
+        level: LogLevel,
+        /// One line or more, without a final line end.
+        text: String,
+    },
+    /// A log entry that the original has, too, and shows on all consoles.
+    ConsoleLog {
         /// How important.
         level: LogLevel,
         /// One line or more, without a final line end.

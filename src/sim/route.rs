@@ -372,6 +372,7 @@ impl Simulator {
             }
             Action::SignalProcess { mc, kill } => out.list.push(Effect::SignalProcess { mc, kill }),
             Action::Log { level, text } => out.list.push(Effect::Log { level, text }),
+            Action::ConsoleLog { level, text } => out.list.push(Effect::ConsoleLog { level, text }),
             Action::SolBitRate { mc, bits_per_second } => self.sol_bit_rate_set(now, mc, bits_per_second, out),
             Action::SolTiming { mc } => self.sol_timing(mc),
             Action::SolActivated { mc, instance, session, auxiliary } => {

@@ -183,7 +183,10 @@ impl Rig {
     fn logs(&self) -> Vec<&str> {
         self.effects
             .iter()
-            .filter_map(|e| if let Effect::Log { text, .. } = e { Some(text.as_str()) } else { None })
+            .filter_map(|e| match e {
+                Effect::Log { text, .. } | Effect::ConsoleLog { text, .. } => Some(text.as_str()),
+                _ => None,
+            })
             .collect()
     }
 }

@@ -163,7 +163,7 @@ fn secrets(datagram: &[u8]) -> [Range<usize>; 2] {
 }
 
 fn show(out: &mut Effects, text: String) {
-    out.list.push(Effect::Log { level: LogLevel::Debug, text });
+    out.list.push(Effect::ConsoleLog { level: LogLevel::Debug, text });
 }
 
 /// A datagram outside sessions in words: discovery, and the messages of a login. `None` is a

@@ -243,7 +243,7 @@ fn failed(machine: &mut Machine, id: SensorId, problem: &str, reason: &str) {
     let Some(poll) = find(machine, id).ok().and_then(|sensor| sensor.poll.as_mut()) else { return };
     if poll.failure.as_ref() != Some(&text) {
         poll.failure = Some(text.clone());
-        machine.actions.push(Action::Log { level: LogLevel::Error, text });
+        machine.actions.push(Action::ConsoleLog { level: LogLevel::Error, text });
     }
 }
 

@@ -152,7 +152,7 @@ fn polls_follow_each_other_and_fill_the_value() {
     timeout(&mut machine, at(2500));
     answer(&mut machine, at(2500), read("-5"));
     assert_eq!(sensor(&mut machine).value, 0, "the lowest there is without a record");
-    assert!(!machine.actions.iter().any(|action| matches!(action, Action::Log { .. })));
+    assert!(!machine.actions.iter().any(|action| matches!(action, Action::ConsoleLog { .. })));
 }
 
 #[test]
@@ -163,7 +163,9 @@ fn a_failed_poll_is_logged_and_changes_nothing() {
     answer(&mut machine, at(0), JobResult::File(FileResult::Read(Err("No such file or directory".into()))));
     assert!(!sensor(&mut machine).has_value);
     let text = "Error getting sensor value (20,0,7): No such file or directory, Unable to open sensor file";
-    assert!(machine.actions.iter().any(|action| matches!(action, Action::Log { text: found, .. } if found == text)));
+    assert!(
+        machine.actions.iter().any(|action| matches!(action, Action::ConsoleLog { text: found, .. } if found == text))
+    );
 }
 
 #[test]
@@ -173,7 +175,7 @@ fn a_failure_is_logged_once_until_it_changes() {
     let mut poll = |result| {
         set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
         answer(&mut machine, at(0), result);
-        let logged = machine.actions.iter().filter(|action| matches!(action, Action::Log { .. })).count();
+        let logged = machine.actions.iter().filter(|action| matches!(action, Action::ConsoleLog { .. })).count();
         machine.actions.clear();
         logged
     };

@@ -116,7 +116,7 @@ fn file_name(device: &FruKind) -> String {
 
 fn failed(context: &mut Context<'_>, doing: &str, name: &str, problem: &str) -> CompletionCode {
     let text = format!("fru_io: {doing} of {name}: {problem}");
-    context.machine.actions.push(Action::Log { level: LogLevel::Error, text });
+    context.machine.actions.push(Action::ConsoleLog { level: LogLevel::Error, text });
     CompletionCode::UNSPECIFIED
 }
 

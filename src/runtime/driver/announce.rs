@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{Driver, SERVING, printable, say};
+use super::{Driver, SERVING, printable};
 use crate::bmc::LogLevel;
 use crate::ipmi::Privilege;
 use crate::runtime::logging;
@@ -90,7 +90,7 @@ impl<S: System> Driver<S> {
                 let text = printable(&text);
                 match audience {
                     // In order with what else the console shows.
-                    Audience::SameTerminal => drop(say(&self.output, &format!("{text}\n"))),
+                    Audience::SameTerminal => self.say(&format!("{text}\n")),
                     _ => logging::complain(&text),
                 }
             }
@@ -131,7 +131,7 @@ impl<S: System> Driver<S> {
         }
         self.readiness = Readiness::Ready;
         if let Some(line) = &self.ready_line {
-            say(&self.output, &format!("{line}\n"));
+            self.say(&format!("{line}\n"));
         }
         self.service.ready();
     }

@@ -182,6 +182,8 @@ impl<S: System> Driver<S> {
         let outcome = self.system.started(now, &mut self.effects);
         self.carry_out();
         if let Err(text) = outcome {
+            // The original logs it, and its console shows the log.
+            self.print_standard(&format!("{text}\n"));
             self.fatal(&text);
             if let Some(hint) = &self.announcement.without_bmc {
                 complain(hint);
@@ -197,6 +199,7 @@ impl<S: System> Driver<S> {
             }
         }
         self.announce();
+        // Before the prompt, which is the last thing that programs wait for.
         self.tell_ready();
         if self.standard.is_some() {
             match self.terminal.take().map(RawTerminal::enter) {
@@ -206,7 +209,6 @@ impl<S: System> Driver<S> {
             }
             self.open_console(STANDARD, self.output.clone(), Kind::Terminal);
         }
-        self.tell_ready();
     }
 }
 

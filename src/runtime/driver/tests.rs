@@ -72,6 +72,7 @@ impl System for Fake {
             "vm" => out.list.push(Effect::StartProcess { mc: 0x20, command: text }),
             "kill" => out.list.push(Effect::SignalProcess { mc: 0x20, kill: true }),
             "print" => out.list.push(Effect::Print { console, text: format!("{text}\n") }),
+            "tell" => out.list.push(Effect::ConsoleLog { level: LogLevel::Info, text }),
             "log" => out.list.push(Effect::Log { level: LogLevel::Info, text }),
             "exit" => out.list.push(Effect::Exit(rest.parse().unwrap())),
             "sleep" => return StatementOutcome::Sleep(rest.parse().unwrap()),
@@ -241,6 +242,34 @@ impl Bench {
     }
 }
 
+/// What a driver writes to the system log.
+struct SystemLog {
+    socket: std::os::unix::net::UnixDatagram,
+    _folder: tempfile::TempDir,
+}
+
+fn system_log(plan: &mut Plan) -> SystemLog {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    plan.syslog = Some(Syslog::new(&path));
+    SystemLog { socket, _folder: folder }
+}
+
+impl SystemLog {
+    /// The entries since the last look, a line each.
+    fn entries(&self) -> String {
+        let mut entries = String::new();
+        let mut buffer = [0; 2000];
+        while let Ok(length) = self.socket.recv(&mut buffer) {
+            entries += std::str::from_utf8(&buffer[..length]).unwrap();
+            entries.push('\n');
+        }
+        entries
+    }
+}
+
 /// Reads the screen until `enough` has been shown, without standing in the driver's way.
 async fn wait_for(screen: &mut PipeReader, enough: impl Fn(&str) -> bool + Send + 'static) -> String {
     let mut screen = screen.try_clone().unwrap();
@@ -259,7 +288,7 @@ async fn wait_for(screen: &mut PipeReader, enough: impl Fn(&str) -> bool + Send 
 /// The port of the LAN channel, when its socket is open.
 async fn lan_port(screen: &mut PipeReader) -> u16 {
     let opened = "Opened UDP port ";
-    let shown = wait_for(screen, move |seen| seen.contains(opened) && seen.ends_with("\n\r")).await;
+    let shown = wait_for(screen, move |seen| seen.contains(opened) && seen.ends_with('\n')).await;
     shown.rsplit(opened).next().unwrap().trim().parse().unwrap()
 }
 
@@ -367,7 +396,7 @@ async fn a_lan_port_that_is_taken_ends_the_program_and_opening_twice_does_not() 
     assert_eq!(diary, ["begin", &format!("lan {port}")]);
     let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (shown, ending, diary) = bench(&format!("lan {free}\nlan {free}\nexit 0\n"), None).run_alone().await;
-    assert_eq!((shown, ending), (format!("Opened UDP port {free}\n\r"), Ending::Status(0)));
+    assert_eq!((shown, ending), (format!("Opened UDP port {free}\n"), Ending::Status(0)));
     assert_eq!(diary.iter().filter(|line| *line == "lan opened 127.0.0.1").count(), 2);
 }
 
@@ -514,7 +543,7 @@ async fn a_serial_peer_talks_to_the_system() {
 #[tokio::test]
 async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
     let port = free_port().await;
-    let mut bench = bench("log early\n", Some(Input::Stream));
+    let mut bench = bench("tell early\nlog aside\n", Some(Input::Stream));
     bench.plan.console = Some(SocketAddr::from(([127, 0, 0, 1], port)));
     let (shown, ending, _) = bench
         .run(async |_| {
@@ -527,9 +556,12 @@ async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
             }
             first.write_all(b"noecho\r").await.unwrap();
             read_text(&mut first, "noecho\n\r> ").await;
-            first.write_all(b"log hi\r").await.unwrap();
+            first.write_all(b"tell hi\r").await.unwrap();
             read_text(&mut first, "hi\n\r> ").await;
             read_text(&mut second, "hi\n\r").await;
+            // What the original does not say is for the logs alone.
+            first.write_all(b"log aside\r").await.unwrap();
+            read_text(&mut first, "> ").await;
             second.write_all(b"\x04").await.unwrap();
             read_text(&mut second, "\n\r").await;
             assert_eq!(second.read(&mut [0; 8]).await.unwrap(), 0);
@@ -538,7 +570,7 @@ async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
         })
         .await;
     assert_eq!(ending, Ending::Status(0));
-    assert_eq!(shown, "log early\n\rearly\n\r> hi\n\r");
+    assert_eq!(shown, "tell early\n\rearly\n\rlog aside\n\r> hi\n\r");
 }
 
 #[tokio::test]
@@ -546,11 +578,14 @@ async fn a_console_that_everybody_reaches_is_warned_of() {
     for (address, warned) in [([0, 0, 0, 0], true), ([127, 0, 0, 1], false)] {
         let mut bench = bench("quit\n", Some(Input::Stream));
         bench.plan.console = Some(SocketAddr::from((address, free_port().await)));
+        let log = system_log(&mut bench.plan);
         let (shown, ..) = bench.run_alone().await;
+        assert!(!shown.contains("password"), "{shown}");
+        let logged = log.entries();
         assert_eq!(
-            shown.contains("asks for no password: anyone who can reach it controls the system"),
+            logged.contains("asks for no password: anyone who can reach it controls the system"),
             warned,
-            "{shown}"
+            "{logged}"
         );
     }
 }
@@ -567,6 +602,45 @@ async fn a_console_port_that_is_taken_ends_the_program() {
     let mut bench = bench("print a\n", None);
     bench.plan.console = Some(taken.local_addr().unwrap());
     assert_eq!(bench.run_alone().await.1, Ending::Status(1));
+}
+
+#[tokio::test]
+async fn without_a_console_lines_end_in_lf_alone_and_with_one_the_prompt_comes_last() {
+    for (standard, shown_then) in
+        [(None, "Opened UDP port P\nready\n"), (Some(Input::Stream), "lan P\n\rOpened UDP port P\n\rready\n\r> ")]
+    {
+        let port = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port().to_string();
+        let mut bench = bench(&format!("lan {port}\n"), standard);
+        bench.plan.ready_line = Some("ready".into());
+        let Bench { plan, keyboard, mut screen, diary } = bench;
+        let mut driver = Box::new(Driver::new(Box::new(Fake { diary, ..Fake::default() }), plan).unwrap());
+        while driver.start.is_some() {
+            driver.execute();
+        }
+        driver.finish(Ending::Status(0)).await;
+        let mut shown = String::new();
+        screen.read_to_string(&mut shown).unwrap();
+        drop(keyboard);
+        assert_eq!(shown.replace(&port, "P"), shown_then);
+    }
+}
+
+/// A program at the console may read all there is, and look for the prompt only where a read begins.
+#[tokio::test]
+async fn the_prompt_is_written_by_itself() {
+    let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    let mut bench = bench("print a\n", Some(Input::Stream)).typed("print b\nquit\n");
+    bench.plan.streams.output = ours.into();
+    let fake = Fake { diary: Arc::clone(&bench.diary), ..Fake::default() };
+    assert_eq!(run(Box::new(fake), bench.plan).await, Ending::Status(0));
+    theirs.set_nonblocking(true).unwrap();
+    let mut writes = Vec::new();
+    let mut buffer = [0; 2000];
+    while let Ok(length) = theirs.recv(&mut buffer) {
+        writes.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
+    }
+    assert_eq!(writes.concat(), "print a\n\ra\n\r> print b\nb\n\r> quit\n");
+    assert_eq!(writes.iter().filter(|write| *write == "> ").count(), 2, "{writes:?}");
 }
 
 #[tokio::test]
@@ -595,6 +669,7 @@ async fn the_configuration_is_read_again_beside_everything_else() {
         let files = BTreeMap::from([("users.mc20".to_string(), Vec::new())]);
         Ok(Fresh { config, files, warnings: vec!["lan.conf:1:1: warning: odd\n  | the line".into()] })
     });
+    let log = system_log(&mut bench.plan);
     let Bench { plan, mut keyboard, mut screen, diary } = bench;
     let mut driver = Driver::new(Box::new(Fake { diary: Arc::clone(&diary), ..Fake::default() }), plan).unwrap();
     // A real signal would reach the drivers of all tests.
@@ -617,8 +692,12 @@ async fn the_configuration_is_read_again_beside_everything_else() {
             tokio::task::yield_now().await;
         }
         go.send(()).unwrap();
-        let shown = wait_for(&mut screen, |seen| seen.contains("something changed")).await;
-        assert!(shown.contains("lan.conf:1:1: warning: odd") && !shown.contains("the line"), "{shown}");
+        let mut logged = String::new();
+        while !logged.contains("something changed") {
+            logged += &log.entries();
+            tokio::task::yield_now().await;
+        }
+        assert!(logged.contains("lan.conf:1:1: warning: odd") && !logged.contains("the line"), "{logged}");
         client.send(b"stop").await.unwrap();
     };
     let (ending, ()) = tokio::join!(driver.drive(), user);
