@@ -51,8 +51,8 @@ fn style() -> Style {
     STYLE.get().copied().unwrap_or_default()
 }
 
-/// Starts the log. With a console on standard output the log is shown there, so that it is
-/// only written to standard error on demand.
+/// Starts the log. Beside a console on standard output it has warnings, and nothing where both are one
+/// file: programs read that, and wait for what the original prints.
 pub fn start(options: &Options) {
     let console = !options.nostdio && terminal::kind_of(std::io::stdin()) != Input::Nothing;
     let style = Style {
@@ -64,7 +64,8 @@ pub fn start(options: &Options) {
     let level = match (options.debug, console) {
         (1.., _) => LevelFilter::Debug,
         (0, false) => LevelFilter::Info,
-        (0, true) => LevelFilter::Off,
+        (0, true) if is_standard_output() => LevelFilter::Off,
+        (0, true) => LevelFilter::Warn,
     };
     let mut log = env_logger::Builder::new();
     if std::env::var_os("RUST_LOG").is_none() {
@@ -89,6 +90,14 @@ pub fn system_log() -> Option<Syslog> {
 /// Whether lines are more than their text.
 pub fn is_formatted() -> bool {
     style().format == Format::Json || style().journal
+}
+
+/// Whether standard error and standard output are one.
+fn is_standard_output() -> bool {
+    match (fstat(std::io::stderr()), fstat(std::io::stdout())) {
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        _ => false,
+    }
 }
 
 /// Whether standard error leads to the journal.
