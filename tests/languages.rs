@@ -17,6 +17,7 @@ const DIFFERENT: &[(&str, bool)] = &[
     ("user 3 true \"a\" \"b\" admin", true),
     ("user 0 true \"a\" \"b\" admin 10", false),
     ("startlan 1\\nguid \"I AM\"\\nendlan", true),
+    ("startlan 1\\nguid a1234567-89ab-cdef-a123-456789abcdef\\nendlan", true),
     ("serial 3 127.0.0.1 9002 codec VM", true),
     ("serial kcs-3 127.0.0.1 9002 codec VM", true),
     ("serial ssif 127.0.0.1 9002 codec VM", true),
