@@ -77,7 +77,7 @@ pub fn run(options: &Options) -> Ending {
     let line_end = Streams::standard().map_or(LineEnd::Console, |streams| {
         streams.line_end(!ends && !options.nostdio && streams.kind() != Input::Nothing)
     });
-    print(&line_end.apply(VERSION_LINE.as_bytes()));
+    print(line_end.apply(VERSION_LINE.as_bytes()));
     match start(options, &Places::of_system()) {
         Ok(ending) => ending,
         Err(Stop(status)) => Ending::Status(status),
