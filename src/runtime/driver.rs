@@ -23,6 +23,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::unistd::isatty;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -36,6 +37,7 @@ use super::clock::{self, Alarm};
 use super::console::LineEnd;
 use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
 use super::lan::{BATCH, Batch, Lan, bind_failure, has_ipv6, served};
+use super::line_editor::Keyboard;
 use super::logging::{self, complain};
 use super::pcap::Capture;
 use super::script::Script;
@@ -205,6 +207,10 @@ struct Driver<S> {
     /// The terminal, until it is in raw mode.
     terminal: Option<OwnedFd>,
     raw: Option<RawTerminal>,
+    /// Standard input and output are a person's terminal.
+    person: bool,
+    /// A statement of that person is being executed: there is no prompt.
+    executing: bool,
     consoles: BTreeMap<ConsoleId, Console>,
     console_address: Option<SocketAddr>,
     directories: Vec<PathBuf>,
@@ -227,6 +233,7 @@ impl<S: System> Driver<S> {
             _ => None,
         };
         let line_end = plan.streams.line_end(plan.standard.is_some());
+        let person = terminal.is_some() && isatty(&plan.streams.output) == Ok(true);
         let output = terminal::start(plan.streams, to_console_events.clone())?;
         let capture =
             plan.capture.map(|(file, name)| Capture::start(file, name, to_host_events.clone())).transpose()?;
@@ -266,6 +273,8 @@ impl<S: System> Driver<S> {
             line_end,
             terminal,
             raw: None,
+            person,
+            executing: false,
             consoles: BTreeMap::new(),
             console_address: plan.console,
             directories: plan.directories,
@@ -767,9 +776,21 @@ impl<S: System> Driver<S> {
 
     // --- texts ---
 
-    /// Writes on standard output, console or not.
+    /// Writes on standard output, console or not; a line that a person is typing there stays whole.
     fn say(&self, text: &str) {
-        self.output.write(self.line_end.apply(&encode(text)));
+        let text = self.line_end.apply(&encode(text));
+        let typing = match self.consoles.get(&STANDARD) {
+            Some(Console { run: None, editor: Keyboard::Keys(editor), .. }) if self.person && !self.executing => editor,
+            _ => {
+                self.output.write(text);
+                return;
+            }
+        };
+        let mut bytes = Vec::new();
+        typing.hide(&mut bytes);
+        bytes.extend(text);
+        typing.show(&mut bytes);
+        self.output.write(bytes);
     }
 
     fn print_standard(&self, text: &str) {

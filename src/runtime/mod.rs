@@ -13,6 +13,7 @@ pub mod driver;
 pub mod dry_run;
 pub mod lan;
 pub mod limits;
+pub mod line_editor;
 pub mod logging;
 pub mod options;
 pub mod pcap;

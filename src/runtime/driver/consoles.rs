@@ -6,13 +6,15 @@ use super::statements::Run;
 use super::{CONSOLE, Driver};
 use crate::runtime::console::{Editor, Kind, PROMPT, Typed};
 use crate::runtime::console_port::{ConsoleEvent, ConsoleWriter, STANDARD};
+use crate::runtime::line_editor::{Keyboard, LineEditor};
 use crate::runtime::script::Script;
 use crate::runtime::system::System;
+use crate::runtime::terminal::Input;
 use crate::sim::ConsoleId;
 
 pub(super) struct Console {
     pub(super) writer: ConsoleWriter,
-    pub(super) editor: Editor,
+    pub(super) editor: Keyboard,
     /// Input not yet looked at.
     pub(super) input: VecDeque<u8>,
     /// The command being executed.
@@ -25,7 +27,11 @@ impl<S: System> Driver<S> {
     pub(super) fn open_console(&mut self, id: ConsoleId, writer: ConsoleWriter, kind: Kind) {
         writer.write(PROMPT.to_vec());
         writer.more();
-        let console = Console { writer, editor: Editor::new(kind), input: VecDeque::new(), run: None, ended: false };
+        let editor = match self.standard {
+            Some(Input::Terminal) if id == STANDARD => Keyboard::Keys(LineEditor::new()),
+            _ => Keyboard::Bytes(Editor::new(kind)),
+        };
+        let console = Console { writer, editor, input: VecDeque::new(), run: None, ended: false };
         self.consoles.insert(id, console);
     }
 

@@ -90,7 +90,9 @@ impl<S: System> Driver<S> {
             Some((*id, run))
         });
         let Some((id, mut run)) = due else { return };
+        self.executing = id == STANDARD;
         let more = self.statement(now, Some(id), &mut run);
+        self.executing = false;
         // The console may be gone.
         let Some(console) = self.consoles.get_mut(&id) else {
             self.runs -= 1;
@@ -117,6 +119,8 @@ impl<S: System> Driver<S> {
         if !typed {
             match console {
                 Some(id) => self.print(id, &echo(&statement)),
+                // A person is not shown the command file, unless by -d.
+                None if self.person && log::max_level() < log::LevelFilter::Debug => {}
                 None => self.print_standard(&echo(&statement)),
             }
         }
