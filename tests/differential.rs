@@ -165,6 +165,8 @@ impl Source {
             2 | 3 => {
                 let count = self.below(22);
                 let channel = self.channel();
+                // What lowers the level of a cipher suite lowers that of the session that asks.
+                let parameter = if parameter == 24 { 20 } else { parameter };
                 (0x01, self.behind(&[channel, parameter], count))
             }
             // The original has no more parameters of SOL than these.
@@ -226,6 +228,10 @@ fn allowed(request: &Request, answer: &[u8]) -> Vec<u8> {
     } else if request.to(0x06, &[0x44]) && answer.last().is_some_and(|flags| flags & 0x0f == 0) {
         // A user nobody has described has "no access" here.
         answer.last_mut().into_iter().for_each(|flags| *flags |= 0x0f);
+        without(&mut answer, 2, 3);
+    } else if request.to(0x06, &[0x44]) && answer.len() == 5 {
+        // Account and messaging are one switch there, so that others count as enabled, and nobody is told of.
+        without(&mut answer, 2, 3);
     } else if request.to(0x0a, &[0x11]) && answer == [0xc8] {
         // More than fits is CAh here.
         answer = vec![0xca];
