@@ -4,12 +4,14 @@
 //! a system call, and the descriptors' own flags stay as they are: they belong to the shell
 //! as well.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,8 +21,9 @@ use nix::unistd::{isatty, read, write};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::console::LineEnd;
+use super::console::{LineEnd, PROMPT};
 use super::console_port::{Command, ConsoleEvent, ConsoleWriter, Outgoing, PIECE, STANDARD};
 use crate::host::duplex::{Reading, Step, step};
 use crate::host::watch::watch;
@@ -28,6 +31,12 @@ use crate::host::watch::watch;
 /// Most bytes written at once: what a pipe that is ready for anything takes without
 /// waiting.
 const AT_ONCE: usize = 512;
+/// How long a prompt waits for the reader of a pipe to have taken what stands before it. OpenIPMI's own
+/// tests see a prompt only where a read begins; a prompt that comes with the line before it is one
+/// that they wait for, for ever.
+const HOLD: Duration = Duration::from_millis(250);
+/// How long until the pipe is looked at again; there is nothing that would tell.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// What standard input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,8 +156,19 @@ pub fn start(streams: Streams, events: mpsc::Sender<ConsoleEvent>) -> io::Result
         let mut reading = Reading::Off;
         let mut closing = false;
         let mut heard = true;
+        let mut nothing = VecDeque::new();
+        let mut held: Option<Instant> = None;
         while !(closing && outgoing.is_empty()) {
-            match step(&mut stream, reading, &mut buffer, &mut outgoing.piece, &mut commands).await {
+            let hold = !closing && outgoing.piece == PROMPT && stream.output.is_unread();
+            let next = if hold && *held.get_or_insert_with(|| Instant::now() + HOLD) > Instant::now() {
+                let step = step(&mut stream, reading, &mut buffer, &mut nothing, &mut commands);
+                let Ok(step) = tokio::time::timeout(GLANCE, step).await else { continue };
+                step
+            } else {
+                held = None;
+                step(&mut stream, reading, &mut buffer, &mut outgoing.piece, &mut commands).await
+            };
+            match next {
                 Step::Command(Command::Write(bytes)) if heard => outgoing.push(bytes),
                 Step::Command(Command::Write(bytes)) => {
                     queued.fetch_sub(bytes.len(), Ordering::Relaxed);
@@ -206,6 +226,19 @@ impl Descriptor {
         let spare = fd.try_clone()?;
         let watched = watch(fd, Interest::READABLE | Interest::WRITABLE);
         Ok(watched.map_or_else(|_| Self::Plain(spare), Self::Polled))
+    }
+}
+
+impl Descriptor {
+    /// Whether it is a pipe in which something waits for its reader.
+    fn is_unread(&self) -> bool {
+        let fd = match self {
+            Self::Polled(fd) => fd.get_ref(),
+            Self::Plain(fd) => fd,
+        };
+        let is_pipe =
+            fstat(fd).is_ok_and(|status| SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFIFO);
+        is_pipe && rustix::io::ioctl_fionread(fd).is_ok_and(|count| count > 0)
     }
 }
 
@@ -328,6 +361,36 @@ mod tests {
         }
         writer.close();
         writer.closed().await;
+    }
+
+    #[tokio::test]
+    async fn a_prompt_waits_until_a_pipe_is_read() {
+        let (mut screen, output) = std::io::pipe().unwrap();
+        let (events, _queue) = mpsc::channel(4);
+        let writer = start(Streams { input: null(), output: output.into() }, events).unwrap();
+        for _ in 0..20 {
+            writer.write(b"line\n\r".to_vec());
+            writer.write(PROMPT.to_vec());
+            // Long after both could have been written, a reader of all there is gets the line.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let mut buffer = [0; 100];
+            let count = screen.read(&mut buffer).unwrap();
+            assert_eq!(buffer[..count], *b"line\n\r");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let count = screen.read(&mut buffer).unwrap();
+            assert_eq!(buffer[..count], *PROMPT);
+        }
+        // Who does not read at all gets both, later, and whoever says good-bye does not wait.
+        writer.write(b"line\n\r".to_vec());
+        writer.write(PROMPT.to_vec());
+        tokio::time::sleep(HOLD + Duration::from_millis(100)).await;
+        writer.write(PROMPT.to_vec());
+        writer.close();
+        writer.closed().await;
+        drop(writer);
+        let mut rest = String::new();
+        screen.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "line\n\r> > ");
     }
 
     #[tokio::test]
