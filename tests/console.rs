@@ -428,3 +428,34 @@ fn programs_at_the_console_read_what_the_original_prints() {
         assert_eq!(ours, format!("IPMI Simulator version 1.0.13\n\r{original}"));
     }
 }
+
+/// OpenIPMI's own tests read whatever there is and look for the prompt at its beginning, after the line
+/// ends that they know. They begin to read late.
+#[test]
+fn a_reader_that_looks_for_the_prompt_where_a_read_begins_finds_it() {
+    let bench = Bench::new();
+    bench.write("lan.conf", support::config::small_lan_conf(free_port(), ""));
+    for late in [0, 5, 60] {
+        let mut command = std::process::Command::new(Subject::Ours.program());
+        command.args(["-c", "lan.conf", "-s", "state", "-x", "mc_setbmc 0x20"]).current_dir(bench.folder());
+        let piped = std::process::Stdio::piped;
+        command.stdin(piped()).stdout(piped()).stderr(std::process::Stdio::null());
+        let mut child = support::process::spawn(&mut command, "openipmi");
+        let mut stdin = child.0.stdin.take().expect("a pipe");
+        let mut stdout = child.0.stdout.take().expect("a pipe");
+        std::thread::sleep(Duration::from_millis(late));
+        for line in ["noecho\n", "persist off\n", "dance\n", "help\n", "quit\n"] {
+            // What is read of the last command ends in the prompt, which came by itself.
+            let mut buffer = [0; 128];
+            loop {
+                let count = stdout.read(&mut buffer).expect("output");
+                assert!(count > 0, "it ended before {line:?}");
+                if buffer[..count] == *b"> " {
+                    break;
+                }
+                assert!(!buffer[..count].ends_with(b"\r> "), "{:?}", String::from_utf8_lossy(&buffer[..count]));
+            }
+            stdin.write_all(line.as_bytes()).expect("input");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,10 +85,12 @@ pub fn run(options: &Options) -> Ending {
     }
 }
 
-/// Writes to standard output, which may be closed.
+/// Writes to standard output, which may be closed: in one piece, for a program at the console that has
+/// read LF takes CR for a line of its own.
 fn print(text: impl AsRef<[u8]>) {
-    let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(text.as_ref()).and_then(|()| stdout.flush());
+    if let Ok(stdout) = std::io::stdout().as_fd().try_clone_to_owned() {
+        let _ = File::from(stdout).write_all(text.as_ref());
+    }
 }
 
 fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {

@@ -271,7 +271,12 @@ impl AsyncRead for Standard {
 
 impl AsyncWrite for Standard {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let some = bytes.get(..AT_ONCE).unwrap_or(bytes);
+        let some = match bytes.get(..AT_ONCE) {
+            // LF and CR stay together.
+            Some([start @ .., b'\n']) if !start.is_empty() => start,
+            Some(start) => start,
+            None => bytes,
+        };
         loop {
             match &self.output {
                 Descriptor::Plain(fd) => return Poll::Ready(Ok(write(fd, some)?)),
@@ -361,6 +366,22 @@ mod tests {
         }
         writer.close();
         writer.closed().await;
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_line_stays_in_one_piece() {
+        let (mut screen, output) = std::io::pipe().unwrap();
+        let (events, _queue) = mpsc::channel(4);
+        let writer = start(Streams { input: null(), output: output.into() }, events).unwrap();
+        writer.write([&vec![b'x'; AT_ONCE - 1][..], b"\n\ry"].concat());
+        writer.close();
+        writer.closed().await;
+        let mut first = [0; AT_ONCE - 1];
+        screen.read_exact(&mut first).unwrap();
+        assert_eq!(first, [b'x'; AT_ONCE - 1]);
+        let mut rest = [0; 100];
+        let count = screen.read(&mut rest).unwrap();
+        assert_eq!(rest[..count], *b"\n\ry");
     }
 
     #[tokio::test]
