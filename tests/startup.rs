@@ -583,6 +583,34 @@ fn nobody_reads_its_output() {
     assert!(matches!(simulator.0.try_wait(), Ok(None)));
 }
 
+/// Many start it with pipes and look at one of them.
+#[test]
+fn pipes_that_nobody_empties_stop_nobody() {
+    let (bench, port) = small("");
+    let mut command = Command::new(Subject::under_test().program());
+    command
+        .args(["-n", "-ddd", "-p", "-c", "lan.conf", "-f", "sim.emu"])
+        .current_dir(bench.folder())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut simulator = support::process::spawn(&mut command, "openipmi");
+    let up = eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
+    assert!(up.is_some(), "it serves");
+    // A pipe holds 64 KiB, and each of these is more than 100 bytes in the log.
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    for _ in 0..2000 {
+        socket.send_to(&[6, 0, 0xff, 6, 0, 0, 0x11, 0xbe, 0x80, 0, 0, 0], ("127.0.0.1", port)).expect("a datagram");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    assert!(presence_ping(port, PATIENCE), "it goes on");
+    let mut kept = Vec::new();
+    let mut stderr = simulator.0.stderr.take().expect("a pipe");
+    drop(simulator);
+    std::io::Read::read_to_end(&mut stderr, &mut kept).expect("what fitted");
+    assert!(kept.len() > 60_000, "the pipe was full: {}", kept.len());
+}
+
 /// The first poll of a sensor is over before the BMC can be asked, as with the original,
 /// which reads the file on the spot.
 #[test]

@@ -6,10 +6,12 @@
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use clap::ValueEnum;
 use log::{Level, LevelFilter};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::stat::fstat;
 
 use super::driver::{LIFE, SERVING};
@@ -78,7 +80,39 @@ pub fn start(options: &Options) {
     log.format(move |out, record| {
         out.write_all(&encode(&lines(style, SystemTime::now(), record.level(), &record.args().to_string())))
     });
+    log.target(env_logger::Target::Pipe(Box::new(StandardError)));
     log.init();
+}
+
+/// Standard error, for whoever reads it. Who starts a program with a pipe there and never looks must
+/// not stop it: what finds no room in time is lost.
+struct StandardError;
+
+/// How long a reader may be busy.
+const BUSY: u16 = 100;
+/// Most bytes written at once: what a pipe that is ready for anything takes without waiting.
+const AT_ONCE: usize = 512;
+/// There was no room the last time, so there is no waiting for it.
+static FULL: AtomicBool = AtomicBool::new(false);
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut stderr = std::io::stderr().lock();
+        for piece in bytes.chunks(AT_ONCE) {
+            let patience = if FULL.load(Ordering::Relaxed) { 0 } else { BUSY };
+            let mut question = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+            let full = matches!(poll(&mut question, patience), Ok(0));
+            FULL.store(full, Ordering::Relaxed);
+            if full || stderr.write_all(piece).is_err() {
+                break;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The system log, unless standard error is read by the same journal and gets everything.
@@ -142,7 +176,7 @@ pub fn tell(diagnostic: &Diagnostic) {
 }
 
 fn write(text: &str) {
-    let _ = std::io::stderr().write_all(&encode(text));
+    let _ = StandardError.write_all(&encode(text));
 }
 
 /// What `text` becomes on standard error.

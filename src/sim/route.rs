@@ -212,8 +212,9 @@ impl Simulator {
     fn program_ended(&mut self, now: Moment, mc: u8, entry: lanes::Entry, result: HostResult, out: &mut Effects) {
         let outcome = match result {
             HostResult::Shell(ended) => {
-                if let Some(text) = program::remark(&entry.line, &ended) {
-                    self.complain(now, mc, LogLevel::Warning, text, out);
+                let remark = program::remark(&entry.line, &ended);
+                if let Some(text) = remark.and_then(|text| self.permitted(now, mc, text)) {
+                    out.list.push(Effect::Log { level: LogLevel::Warning, text });
                 }
                 program::outcome(&entry.call, &entry.line, &ended)
             }
@@ -239,18 +240,18 @@ impl Simulator {
     /// Logs a failure and gives the result.
     fn judged(&mut self, now: Moment, mc: u8, outcome: program::Outcome, out: &mut Effects) -> ProgramResult {
         if let Some(text) = outcome.log {
-            self.complain(now, mc, LogLevel::Error, text, out);
+            // In the original's words, which its consoles show.
+            if let Some(text) = self.permitted(now, mc, text) {
+                out.list.push(Effect::ConsoleLog { level: LogLevel::Error, text });
+            }
         }
         outcome.result
     }
 
-    /// Logs something about a program of `mc`, unless there was too much of that already: whoever
+    /// What to log about a program of `mc`, unless there was too much of that already: whoever
     /// may ask for a program's work can have it fail as often as he likes.
-    fn complain(&mut self, now: Moment, mc: u8, level: LogLevel, text: String, out: &mut Effects) {
-        let complaints = self.complaints.entry(mc).or_default();
-        if let Some(text) = complaints.permit(now, text) {
-            out.list.push(Effect::Log { level, text });
-        }
+    fn permitted(&mut self, now: Moment, mc: u8, text: String) -> Option<String> {
+        self.complaints.entry(mc).or_default().permit(now, text)
     }
 
     /// Says how many lines about programs were left out, when that is due.
