@@ -385,15 +385,13 @@ fn quit_ends_it_everywhere() {
         assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(0), "{}", simulator.report());
         assert!(!simulator.stderr.text().contains("nonsense"));
     }
-    // TCP, with and without a console on standard input.
-    for arguments in [&["-n"][..], &[]] {
-        let mut simulator = Simulator::spawn(Subject::Ours, &bench, &[&FILES, arguments].concat(), Stdin::Pipe);
-        simulator.wait_until_ready(port);
-        let mut stream = eventually(PATIENCE, || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, console)).ok())
-            .expect("a console");
-        stream.write_all(b"quit\r\n").expect("it reads");
-        assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(0), "{}", simulator.report());
-    }
+    // TCP, beside a console on standard input.
+    let mut simulator = Simulator::spawn(Subject::Ours, &bench, &FILES, Stdin::Pipe);
+    simulator.wait_until_ready(port);
+    let mut stream =
+        eventually(PATIENCE, || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, console)).ok()).expect("a console");
+    stream.write_all(b"quit\r\n").expect("it reads");
+    assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(0), "{}", simulator.report());
 }
 
 /// Input of every kind, without `-n`: it serves, or works through what there is and ends.

@@ -533,15 +533,32 @@ fn console_over_tcp() {
 /// The original aborts when that happens with `-n`, and after it cannot open the port again
 /// for a minute.
 #[test]
-fn quit_over_tcp_ends_the_program_and_frees_its_ports() {
+fn quit_over_tcp_ends_a_client_of_a_service_and_the_program_of_a_console() {
     let console = free_port();
     let (bench, port) = small(&format!("console 127.0.0.1 {console}"));
-    for _ in 0..2 {
-        let mut simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    let client = || {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, console)).expect("a console");
         read_until(&mut stream, b"> ");
+        stream
+    };
+    let mut service = Simulator::start_default(Subject::under_test(), &bench, port);
+    let (mut leaves, mut stays) = (client(), client());
+    leaves.write_all(b"quit\nquit\n").expect("it reads");
+    let mut rest = Vec::new();
+    leaves.read_to_end(&mut rest).expect("what was said last");
+    assert_eq!(rest, b"quit\n\r");
+    stays.write_all(b"define A \"1\"\n").expect("it reads");
+    read_until(&mut stays, b"> ");
+    service.assert_alive();
+    // Its port can be used again at once, and so can the program's.
+    drop((service, stays));
+    for _ in 0..2 {
+        let mut program =
+            Simulator::spawn(Subject::under_test(), &bench, &["-p", "-c", "lan.conf", "-f", "sim.emu"], Stdin::Pipe);
+        program.wait_until_ready(port);
+        let mut stream = client();
         stream.write_all(b"quit\n").expect("it reads");
-        assert_eq!(status_of(&mut simulator), 0, "{}", simulator.report());
+        assert_eq!(status_of(&mut program), 0, "{}", program.report());
     }
 }
 

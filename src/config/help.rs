@@ -50,7 +50,11 @@ pub const COMMANDS: &[Entry] = &[
     entry("noecho", "", "stop the echo of this console"),
     entry("persist", "[on|off]", "read and write state files from now on, or do not"),
     entry("power", "[MC]", "show whether the power is on; without MC: of the BMC"),
-    entry("quit", "", "end the program"),
+    entry(
+        "quit",
+        "",
+        "end the program; on a TCP console of a program without another console (-n), only that connection",
+    ),
     entry("read_cmds", "\"FILE\"", "the same as include"),
     entry("sel", "[MC]", "show the newest records of the event log, at most 50; without MC: of the BMC"),
     entry("sel_add", "MC TYPE BYTE1 ... BYTE13", "add a record to the event log"),

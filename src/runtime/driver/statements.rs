@@ -153,7 +153,12 @@ impl<S: System> Driver<S> {
                     console.editor.stop_echo();
                 }
             }
-            StatementOutcome::Quit => self.end(0),
+            // Over TCP the original ends as well, so that scripts may rely on it, save with -n: then it
+            // crashes, and a service should not end because one of its users leaves.
+            StatementOutcome::Quit => match console.filter(|id| *id != STANDARD && self.standard.is_none()) {
+                Some(id) => self.close_console(id),
+                None => self.end(0),
+            },
         }
         self.ending.is_none()
     }
