@@ -202,3 +202,31 @@ fn nothing_of_a_long_output_is_lost() {
 fn nothing_of_a_long_output_is_lost_with_the_original() {
     long_output(Subject::Original);
 }
+
+/// ipmitool's person sees on the console what the log says of a port that is not there, and that it came.
+#[test]
+fn a_port_that_is_missing_says_so_on_the_console() {
+    // A machine that is not up.
+    let port = free_port();
+    let (_bench, _simulator, client) = bmc(Subject::Ours, &format!("tcp:127.0.0.1:{port}"));
+    let console = Console::open(&client);
+    console.sees(&format!("[SOL: Error connecting SOL to 127.0.0.1:{port}: Connection refused]"));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free");
+    let (mut machine, _) = listener.accept().expect("the simulator connects");
+    console.sees("[SOL: the port is open now]");
+    machine.write_all(b"login: ").expect("the simulator reads");
+    console.sees("login: ");
+    console.close();
+    // A device that is plugged in later.
+    let place = tempfile::tempdir().expect("a folder");
+    let link = place.path().join("ttyUSB9");
+    let (_bench, _simulator, client) = bmc(Subject::Ours, link.to_str().expect("a name"));
+    let console = Console::open(&client);
+    console.sees("ttyUSB9: No such file or directory]");
+    let mut far_end = Pty::new();
+    std::os::unix::fs::symlink(far_end.path(), &link).expect("a link");
+    console.sees("[SOL: the port is open now]");
+    far_end.write("login: ");
+    console.sees("login: ");
+    console.close();
+}

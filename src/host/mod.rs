@@ -38,6 +38,13 @@ pub enum HostEvent {
         /// IPMB address of the MC.
         mc: u8,
     },
+    /// The SOL port of an MC cannot be opened, for another reason than before.
+    SolUnavailable {
+        /// IPMB address of the MC.
+        mc: u8,
+        /// Why, in one line.
+        text: String,
+    },
     /// Something else came from the SOL port of an MC.
     SolLine {
         /// IPMB address of the MC.

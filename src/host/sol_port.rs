@@ -120,8 +120,8 @@ async fn run(mut port: Port, mut commands: UnboundedReceiver<SolCommand>) {
             // The same trouble again and again is worth one line.
             Some(Err(text)) if text == complaint => {}
             Some(Err(text)) => {
-                report(&port.events, HostEvent::Log { level: LogLevel::Warning, text: text.clone() }).await;
-                complaint = text;
+                complaint.clone_from(&text);
+                report(&port.events, HostEvent::SolUnavailable { mc, text }).await;
             }
         }
         let wait = tokio::time::sleep(pause);
@@ -366,7 +366,7 @@ mod tests {
         let (settings, _directory) = settings(SolTarget::Device(link.to_str().unwrap().into()));
         let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
         let sol = start(settings, Held::default(), events);
-        let Some(HostEvent::Log { text, .. }) = queue.recv().await else { panic!() };
+        let Some(HostEvent::SolUnavailable { text, .. }) = queue.recv().await else { panic!() };
         assert!(text.starts_with("Error opening SOL device"), "{text}");
         std::os::unix::fs::symlink(nix::unistd::ttyname(&pair.slave).unwrap(), &link).unwrap();
         let Some(HostEvent::Log { text, .. }) = queue.recv().await else { panic!() };

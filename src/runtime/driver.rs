@@ -417,6 +417,10 @@ impl<S: System> Driver<S> {
         match event {
             HostEvent::SolOpened { mc } => system.sol_opened(now, mc, effects),
             HostEvent::SolClosed { mc } => system.sol_closed(now, mc, effects),
+            HostEvent::SolUnavailable { mc, text } => {
+                system.sol_unavailable(now, mc, &text, effects);
+                self.log(LogLevel::Warning, &text);
+            }
             HostEvent::SolLine { mc, event } => system.sol_line(now, mc, event, effects),
             HostEvent::SolData { mc, bytes } => system.sol_data(now, mc, &bytes, effects),
             HostEvent::SolWritten { mc, count } => system.sol_written(now, mc, count, effects),

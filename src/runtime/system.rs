@@ -65,6 +65,8 @@ system! {
     fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects);
     /// A SOL port is lost.
     fn sol_closed(&mut self, now: Moment, mc: u8, out: &mut Effects);
+    /// A SOL port cannot be opened.
+    fn sol_unavailable(&mut self, now: Moment, mc: u8, why: &str, out: &mut Effects);
     /// Something else from a SOL port.
     fn sol_line(&mut self, now: Moment, mc: u8, event: LineEvent, out: &mut Effects);
     /// Bytes from a SOL port.

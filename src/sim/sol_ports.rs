@@ -26,6 +26,10 @@ pub(super) struct SolSlot {
     reading: bool,
     /// Whether the backup of the history was read, or need not be.
     restored: bool,
+    /// Why the port cannot be opened, as a console is told.
+    trouble: Option<String>,
+    /// When whoever has just come is told.
+    tell_at: Option<Moment>,
 }
 
 impl SolSlot {
@@ -35,11 +39,20 @@ impl SolSlot {
             tty: matches!(config.target, SolTarget::Device(_)),
             history: config.history > 0,
         };
-        Self { mc, config, engine: Engine::new(settings), holders: [None; 2], reading: true, restored: true }
+        Self {
+            mc,
+            config,
+            engine: Engine::new(settings),
+            holders: [None; 2],
+            reading: true,
+            restored: true,
+            trouble: None,
+            tell_at: None,
+        }
     }
 
     pub(super) fn deadline(&self) -> Option<Moment> {
-        self.engine.deadline()
+        self.engine.deadline().into_iter().chain(self.tell_at).min()
     }
 }
 
@@ -52,6 +65,21 @@ fn timing(pace: Pace) -> sol::Timing {
         // "Back to back" still leaves time to answer.
         retry_interval: Duration::from_millis(10 * u64::from(pace.retry_interval.max(1))),
     }
+}
+
+/// How long after the response to Activate Payload a remark goes out: clients (ipmitool) take the first
+/// packet that comes for that response.
+const AFTER_RESPONSE: Duration = Duration::from_millis(100);
+/// Most characters of a remark.
+const REMARK: usize = 160;
+
+/// What a console is told beside what its port says, on a line of its own. It may hold the words of
+/// other programs and odd file names, so that nothing in it is more than a visible character.
+fn remark(text: &str) -> String {
+    let visible =
+        |c: char| if c.is_ascii_graphic() || c == ' ' { c.to_string() } else { c.escape_default().to_string() };
+    let text: String = text.chars().take(REMARK).map(visible).collect();
+    format!("\r\n[SOL: {text}]\r\n")
 }
 
 impl Simulator {
@@ -155,6 +183,7 @@ impl Simulator {
         if instance == 1 {
             slot.holders[0] = Some(holder);
             slot.engine.activate(now, session, auxiliary, &mut self.sol_outputs);
+            slot.tell_at = Some(now + AFTER_RESPONSE);
         } else {
             slot.holders[1] = Some(holder);
             let history = self.machine.controller_mut(mc).map(Controller::history_copy).unwrap_or_default();
@@ -191,7 +220,27 @@ impl Simulator {
 
     /// The SOL port of an MC is open.
     pub fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects) {
-        self.with_engine(now, mc, out, |engine, outputs| engine.port_opened(now, outputs));
+        let Some(index) = self.sol_index(mc) else { return };
+        let slot = &mut self.sols[index];
+        slot.engine.port_opened(now, &mut self.sol_outputs);
+        // Whoever was told that the console is dead should know that it is no longer.
+        if slot.trouble.take().is_some() && slot.tell_at.is_none() {
+            slot.engine.remark(now, remark("the port is open now").as_bytes(), &mut self.sol_outputs);
+        }
+        self.sol_carry_out(now, index, out);
+    }
+
+    /// The SOL port of an MC cannot be opened, for a reason that is new. Whoever looks at the console is
+    /// told what the log says, now and when he comes: nothing else tells a dead port from a silent one.
+    pub fn sol_unavailable(&mut self, now: Moment, mc: u8, why: &str, out: &mut Effects) {
+        let Some(index) = self.sol_index(mc) else { return };
+        let slot = &mut self.sols[index];
+        let trouble = slot.trouble.insert(remark(why));
+        if slot.tell_at.is_some() {
+            return;
+        }
+        slot.engine.remark(now, trouble.as_bytes(), &mut self.sol_outputs);
+        self.sol_carry_out(now, index, out);
     }
 
     /// The SOL port of an MC is lost.
@@ -229,8 +278,20 @@ impl Simulator {
         for index in 0..self.sols.len() {
             if self.sols[index].deadline().is_some_and(|deadline| deadline <= now) {
                 let mc = self.sols[index].mc;
+                self.sol_tell(now, index, out);
                 self.with_engine(now, mc, out, |engine, outputs| engine.timeout(now, outputs));
             }
+        }
+    }
+
+    /// Tells whoever has come a moment ago what is the matter with the port.
+    fn sol_tell(&mut self, now: Moment, index: usize, out: &mut Effects) {
+        let slot = &mut self.sols[index];
+        if slot.tell_at.take_if(|at| *at <= now).is_some()
+            && let Some(trouble) = &slot.trouble
+        {
+            slot.engine.remark(now, trouble.as_bytes(), &mut self.sol_outputs);
+            self.sol_carry_out(now, index, out);
         }
     }
 

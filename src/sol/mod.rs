@@ -439,6 +439,15 @@ impl Engine {
         &self.decoded
     }
 
+    /// Tells whoever holds instance 1 something that the port did not say. A console that has much to
+    /// read already has no need of it.
+    pub fn remark(&mut self, now: Moment, text: &[u8], out: &mut Outbox) {
+        if self.session.is_some() && self.to_console.len() < OUTPUT_CAPACITY {
+            self.to_console.push(now, text);
+            self.send(now, None, out);
+        }
+    }
+
     fn output(&mut self, now: Moment, bytes: &[u8], out: &mut Outbox) {
         if self.session.is_none() {
             return;

@@ -147,6 +147,7 @@ impl System for Fake {
 
     fn sol_opened(&mut self, _: Moment, _: u8, _: &mut Effects) {}
     fn sol_closed(&mut self, _: Moment, _: u8, _: &mut Effects) {}
+    fn sol_unavailable(&mut self, _: Moment, _: u8, _: &str, _: &mut Effects) {}
     fn sol_line(&mut self, _: Moment, _: u8, _: crate::sol::LineEvent, _: &mut Effects) {}
     fn sol_data(&mut self, _: Moment, _: u8, _: &[u8], _: &mut Effects) {}
     fn sol_written(&mut self, _: Moment, _: u8, _: usize, _: &mut Effects) {}

@@ -182,3 +182,50 @@ fn sessions_that_vanish_at_the_console_leave_nothing() {
     assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
     assert_eq!(says(&mut rig, &mut client, b"hello").concat(), b"\x01\0\0\0hello");
 }
+
+/// What the holder is shown, acknowledged as it comes.
+fn shown(rig: &mut Rig, client: &mut Client) -> String {
+    let mut text = Vec::new();
+    loop {
+        let sent = packets(rig, client);
+        let Some(packet) = sent.iter().find(|packet| packet.len() > 4) else { break };
+        text.extend(&packet[4..]);
+        let (sequence, length) = (packet[0], packet.len() as u8 - 4);
+        rig.send(&client.packet(PayloadType::Sol, &[0, sequence, length, 0]));
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn whoever_looks_at_a_dead_port_is_told_why_and_when_it_lives() {
+    let mut rig = Rig::new(&with_history(), EMU);
+    let unavailable = |rig: &mut Rig, why: &str| rig.call(|sim, now, out| sim.sol_unavailable(now, 0x20, why, out));
+    unavailable(&mut rig, "Error opening SOL device /dev/ttyS1: No such file or directory");
+    // Who comes is told, after the response: clients take the first packet for that.
+    let mut client = administrator(&mut rig);
+    let activate = client.request(6, 0x48, &[1, 1, 0, 0, 0, 0]);
+    rig.send(&activate);
+    assert_eq!(shown(&mut rig, &mut client), "");
+    rig.wait(1);
+    let missing = "\r\n[SOL: Error opening SOL device /dev/ttyS1: No such file or directory]\r\n";
+    assert_eq!(shown(&mut rig, &mut client), missing);
+    // So is who is there when there is another reason, and nobody's screen is moved by its words.
+    unavailable(&mut rig, "SOL device \u{1b}[2J\u{e4}\n is already owned by process 7");
+    let busy = "\r\n[SOL: SOL device \\u{1b}[2J\\u{e4}\\n is already owned by process 7]\r\n";
+    assert_eq!(shown(&mut rig, &mut client), busy);
+    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    assert_eq!(shown(&mut rig, &mut client), "\r\n[SOL: the port is open now]\r\n");
+    rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"login: ", out));
+    assert_eq!(shown(&mut rig, &mut client), "login: ");
+    // A port that was lost and found within a moment is no news.
+    rig.call(|sim, now, out| sim.sol_closed(now, 0x20, out));
+    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    assert_eq!(shown(&mut rig, &mut client), "");
+    // A long reason is short.
+    unavailable(&mut rig, &"x".repeat(1000));
+    let long = shown(&mut rig, &mut client);
+    assert!(long.starts_with("\r\n[SOL: xxx") && long.len() < 200, "{long}");
+    // What the port did not say is no part of its history.
+    assert_eq!(client.ask(&mut rig, 6, 0x49, &[1, 1, 0, 0, 0, 0]), [0]);
+    assert!(history(&mut rig, &mut client).starts_with(b"login: "));
+}
