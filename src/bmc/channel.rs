@@ -80,9 +80,9 @@ impl Statistics {
         self.valid_rmcp = self.valid_rmcp.saturating_add(valid_rmcp.into());
     }
 
-    /// A datagram goes out.
-    pub fn count_sent(&mut self) {
-        self.sent = self.sent.saturating_add(1);
+    /// So many datagrams go out.
+    pub fn count_sent(&mut self, count: usize) {
+        self.sent = self.sent.saturating_add(u16::try_from(count).unwrap_or(u16::MAX));
     }
 }
 

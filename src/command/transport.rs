@@ -469,7 +469,7 @@ mod tests {
         for datagram in 0..0x0203 {
             statistics.count_received(datagram >= 2);
         }
-        statistics.count_sent();
+        statistics.count_sent(1);
         rig.expect(
             "0c 04 -> c1
              0c 04 0e -> c7

@@ -229,7 +229,7 @@ impl LanChannel {
         if message.is_response() {
             return match verdict {
                 Verdict::Fresh => {
-                    let origin = self.origin_of(&to)?;
+                    let origin = self.origin_of(&to, call.authority)?;
                     Ok(Received::Response { reply_to: to, data: message.data, origin })
                 }
                 _ => Err(Dropped("its sequence number was used before")),
@@ -247,7 +247,7 @@ impl LanChannel {
                 return Ok(Received::Handled);
             }
         }
-        let origin = self.origin_of(&to)?;
+        let origin = self.origin_of(&to, call.authority)?;
         if message.netfn == netfn::APP && self.session_command(call, &to, &origin, &message) {
             return Ok(Received::Handled);
         }
@@ -484,8 +484,7 @@ impl LanChannel {
     /// What a session may do now: its level, or what is left of it under the limits as they are now. `None`:
     /// nothing but to end itself.
     pub fn privilege(&self, session: u32, authority: &dyn Authority) -> Option<Privilege> {
-        let session = self.sessions.get(&session)?;
-        policy::session_limit(authority, session).map(|limit| limit.min(session.privilege))
+        level_now(self.sessions.get(&session)?, authority)
     }
 
     /// The most a session can have now, whatever its level is. `None`: nothing.
@@ -504,12 +503,12 @@ impl LanChannel {
     }
 
     /// Where a message of this session comes from and what it may do, as of now.
-    fn origin_of(&self, to: &ReplyTo) -> Result<Origin, Dropped> {
+    fn origin_of(&self, to: &ReplyTo, authority: &dyn Authority) -> Result<Origin, Dropped> {
         let session = self.sessions.get(&to.session).ok_or(Dropped("its session is gone"))?;
         Ok(Origin {
             channel: self.settings.channel,
             medium: Medium::Lan,
-            privilege: Some(session.privilege),
+            privilege: level_now(session, authority),
             session: Some(SessionRef {
                 id: session.link.id,
                 handle: session.handle,
@@ -560,7 +559,7 @@ impl LanChannel {
             }
             alive
         });
-        doubtful.into_iter().for_each(|id| self.settle_doubts(id, random, out));
+        doubtful.into_iter().for_each(|id| self.settle_doubts(id, authority, random, out));
         let ends = self.sessions.values().map(|session| session.deadline());
         let doubts = self.sessions.values().filter_map(|session| session.recent.deadline());
         let logins = [self.logins.next_expiry(), self.verdicts.deadline(), self.report.deadline()];
@@ -569,13 +568,13 @@ impl LanChannel {
     }
 
     /// Requests that may have been resends, and that no further copy came of in time.
-    fn settle_doubts(&mut self, id: u32, random: &mut dyn Random, out: &mut Outbox) {
+    fn settle_doubts(&mut self, id: u32, authority: &dyn Authority, random: &mut dyn Random, out: &mut Outbox) {
         let now = self.now;
         while let Some((finding, to, data)) = self.sessions.get_mut(&id).and_then(|it| it.recent.overdue(now)) {
             match finding {
                 Finding::Again(index) => self.send_again(&to, to.peer, Verdict::Fresh, index, random, out),
                 Finding::New => {
-                    if let Ok(origin) = self.origin_of(&to) {
+                    if let Ok(origin) = self.origin_of(&to, authority) {
                         out.events.push(Event::Request(Box::new(LateRequest { to, origin, data })));
                     }
                 }
@@ -656,6 +655,11 @@ impl LanChannel {
             format_args!("LAN channel {channel}: a datagram from {from} was dropped: {why}"),
         );
     }
+}
+
+/// A session's level, or what is left of it under the limits as they are now.
+fn level_now(session: &Session, authority: &dyn Authority) -> Option<Privilege> {
+    policy::session_limit(authority, session).map(|limit| limit.min(session.privilege))
 }
 
 /// Writes a line if there is leave for it, with the number of those that were left out before.

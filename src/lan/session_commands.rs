@@ -30,7 +30,6 @@ impl LanChannel {
         origin: &Origin,
         message: &Message<'_>,
     ) -> bool {
-        let origin = &Origin { privilege: self.privilege(to.session, call.authority), ..*origin };
         let mut reply = empty_reply(self.settings.channel);
         let mut close = None;
         let data = message.data;

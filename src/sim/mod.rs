@@ -250,13 +250,17 @@ impl Simulator {
         let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) else { return };
         let Some(authority) = LanAuthority::new(&self.machine, lan) else { return };
         let received = slot.channel.receive(now, from, bytes, &authority, self.random.as_mut(), &mut self.outbox);
-        // Answers given by the channel itself go first: they belong to what came before.
-        if !self.outbox.is_empty() || !self.outbox.events.is_empty() {
+        // Answers given by the channel itself go first: they belong to what came before, as do requests
+        // that waited there, which may have lowered a limit.
+        let limits_may_differ = !self.outbox.events.is_empty();
+        if !self.outbox.is_empty() || limits_may_differ {
             self.flush_outbox(now, lan, out);
         }
         match received {
             lan::Received::Handled => {}
             lan::Received::Request { reply_to, request } => {
+                let request =
+                    if limits_may_differ { self.under_limits(lan, reply_to.session, request) } else { request };
                 self.lan_request(now, lan, reply_to, &request, out);
             }
             lan::Received::Response { reply_to, data: _, origin } => {
@@ -266,9 +270,8 @@ impl Simulator {
         }
     }
 
-    /// A request in a session.
+    /// A request in a session, with the level that the session has now.
     fn lan_request(&mut self, now: Moment, lan: LanId, to: lan::ReplyTo, request: &Request<'_>, out: &mut Effects) {
-        let request = &self.under_limits(lan, to.session, *request);
         if request.lun == 2 {
             self.request_for_host(now, lan, &to, request, out);
         } else {
@@ -286,8 +289,8 @@ impl Simulator {
 
     /// Moves what a LAN channel wants to send into the effects.
     fn flush_outbox(&mut self, now: Moment, lan: LanId, out: &mut Effects) {
-        let sent = self.outbox.datagrams().count();
-        self.count(lan, |statistics| (0..sent).for_each(|_| statistics.count_sent()));
+        let sent = self.outbox.len();
+        self.count(lan, |statistics| statistics.count_sent(sent));
         for (to, datagram) in self.outbox.datagrams() {
             self.trace_datagram(trace::Way::Out, lan, to, datagram, out);
             let start = out.bytes.len();
@@ -313,6 +316,7 @@ impl Simulator {
             lan::Event::Request(late) => {
                 let lan::LateRequest { to, origin, data } = *late;
                 let request = Request { netfn: to.netfn, cmd: to.cmd, lun: to.rs_lun, origin, data: &data };
+                let request = self.under_limits(lan, to.session, request);
                 self.lan_request(now, lan, to, &request, out);
             }
             lan::Event::Command(command) => self.trace_session_command(lan, &command, out),

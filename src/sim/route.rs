@@ -167,11 +167,10 @@ impl Simulator {
         loop {
             let (job, then) = match outcome {
                 Outcome::Done => {
-                    let held = Held { execution, reply, aftermath };
-                    return if held.aftermath.saves.is_empty() {
-                        self.let_go(now, held, out)
+                    return if aftermath.saves.is_empty() {
+                        self.let_go(now, &execution.path, &mut reply, aftermath, out)
                     } else {
-                        self.held.push(held)
+                        self.held.push(Held { execution, reply, aftermath })
                     };
                 }
                 Outcome::Wait(job, then) => (job, then),
@@ -270,15 +269,20 @@ impl Simulator {
     }
 
     /// An answer that waits for nothing goes out: FFh when what it acknowledges is not safe.
-    pub(super) fn let_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
-        let Held { execution: Execution { path, .. }, mut reply, aftermath } = held;
+    fn let_go(&mut self, now: Moment, path: &ReturnPath, reply: &mut Reply, aftermath: Aftermath, out: &mut Effects) {
         if aftermath.failed {
             // Users are what they were, and so their sessions stay.
             reply.fail(CompletionCode::UNSPECIFIED);
-            return self.answer(now, path, &reply, out);
+            return self.answer(now, *path, reply, out);
         }
-        self.answer(now, path, &reply, out);
-        self.users_changed(now, aftermath.users, Some(&path), out);
+        self.answer(now, *path, reply, out);
+        self.users_changed(now, aftermath.users, Some(path), out);
+    }
+
+    /// The same for an answer that was held back.
+    pub(super) fn let_held_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
+        let Held { execution, mut reply, aftermath } = held;
+        self.let_go(now, &execution.path, &mut reply, aftermath, out);
     }
 
     /// Lets a waiting command go on with the result of its work.

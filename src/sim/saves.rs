@@ -288,7 +288,7 @@ impl Simulator {
             std::mem::take(&mut self.held).into_iter().partition::<Vec<_>, _>(|held| held.aftermath.saves.is_empty());
         self.held = held;
         for held in ready {
-            self.let_go(now, held, out);
+            self.let_held_go(now, held, out);
         }
     }
 }
