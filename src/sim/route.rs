@@ -111,14 +111,15 @@ impl Simulator {
             return self.send_message(now, mc, request, path, out);
         }
         let execution = Execution { mc, origin: request.origin, path };
+        let may_wait = self.may_wait(&execution);
         // What it changes would have to wait for its file, and could not be undone then.
-        if command::changes_what_is_kept(request.netfn, request.cmd, request.data) && !self.may_wait(&execution) {
+        if !may_wait && command::changes_what_is_kept(request.netfn, request.cmd, request.data) {
             return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
         }
         let mut reply = Reply::new(&request.origin);
         let mut context = Context { now, machine: &mut self.machine, mc, origin: request.origin };
         let mut outcome = command::dispatch(&mut context, request, &mut reply);
-        if matches!(outcome, Outcome::Wait(..)) && !self.may_wait(&execution) {
+        if !may_wait && matches!(outcome, Outcome::Wait(..)) {
             reply.fail(CompletionCode::NODE_BUSY);
             outcome = Outcome::Done;
         }
