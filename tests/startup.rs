@@ -578,10 +578,8 @@ fn termination_is_prompt_and_frees_the_port() {
     }
 }
 
-/// Whoever read its output is gone: no reason to end.
-#[test]
-fn nobody_reads_its_output() {
-    let (bench, port) = small("");
+/// It logs all there is, to pipes that are the test's to read or not.
+fn talkative(bench: &Bench) -> support::process::Guarded {
     let mut command = Command::new(Subject::under_test().program());
     command
         .args(["-n", "-ddd", "-p", "-c", "lan.conf", "-f", "sim.emu"])
@@ -589,7 +587,14 @@ fn nobody_reads_its_output() {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut simulator = support::process::spawn(&mut command, "openipmi");
+    support::process::spawn(&mut command, "openipmi")
+}
+
+/// Whoever read its output is gone: no reason to end.
+#[test]
+fn nobody_reads_its_output() {
+    let (bench, port) = small("");
+    let mut simulator = talkative(&bench);
     drop(simulator.0.stdout.take());
     drop(simulator.0.stderr.take());
     let up = eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
@@ -604,14 +609,7 @@ fn nobody_reads_its_output() {
 #[test]
 fn pipes_that_nobody_empties_stop_nobody() {
     let (bench, port) = small("");
-    let mut command = Command::new(Subject::under_test().program());
-    command
-        .args(["-n", "-ddd", "-p", "-c", "lan.conf", "-f", "sim.emu"])
-        .current_dir(bench.folder())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut simulator = support::process::spawn(&mut command, "openipmi");
+    let mut simulator = talkative(&bench);
     let up = eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
     assert!(up.is_some(), "it serves");
     // A pipe holds 64 KiB, and each of these is more than 100 bytes in the log.

@@ -171,24 +171,16 @@ impl LanChannel {
         out: &mut Outbox,
     ) -> Received<'a> {
         self.now = now;
-        let received = self.take(now, from, datagram, authority, random, out);
+        let received = self.take(&mut Call { now, from, authority, random, out, has_turn: false }, datagram);
         self.wipe();
         received
     }
 
+    /// Everything that has to do with keys, so that it lies deeper than what wipes the stack.
     #[inline(never)]
-    fn take<'a>(
-        &mut self,
-        now: Moment,
-        from: Peer,
-        datagram: &'a mut [u8],
-        authority: &dyn Authority,
-        random: &mut dyn Random,
-        out: &mut Outbox,
-    ) -> Received<'a> {
-        let mut call = Call { now, from, authority, random, out, has_turn: false };
-        self.dispatch(&mut call, datagram).unwrap_or_else(|Dropped(why)| {
-            self.log_dropped(&mut call, why);
+    fn take<'a>(&mut self, call: &mut Call<'_>, datagram: &'a mut [u8]) -> Received<'a> {
+        self.dispatch(call, datagram).unwrap_or_else(|Dropped(why)| {
+            self.log_dropped(call, why);
             Received::Handled
         })
     }
