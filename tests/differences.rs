@@ -31,8 +31,9 @@ fn tests_below(folder: &Path, names: &mut HashSet<String>) {
 fn every_difference_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = HashSet::new();
-    tests_below(&root.join("src"), &mut names);
-    tests_below(&root.join("tests"), &mut names);
+    for folder in ["src", "crates", "tests"] {
+        tests_below(&root.join(folder), &mut names);
+    }
     let document = fs::read_to_string(root.join("compat/DIFFERENCES.md")).expect("compat/DIFFERENCES.md");
     let mut rows = 0;
     let mut faults = Vec::new();
@@ -65,8 +66,9 @@ fn every_difference_names_tests_that_exist() {
 fn every_statement_about_security_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = HashSet::new();
-    tests_below(&root.join("src"), &mut names);
-    tests_below(&root.join("tests"), &mut names);
+    for folder in ["src", "crates", "tests"] {
+        tests_below(&root.join(folder), &mut names);
+    }
     let document = fs::read_to_string(root.join("docs/SECURITY.md")).expect("docs/SECURITY.md");
     let rows = document.lines().filter(|line| line.starts_with("| ") && *line != "| attack | here | test |");
     let mut count = 0;
