@@ -184,6 +184,31 @@ fn the_version_is_told_with_and_without_a_configuration() {
     }
 }
 
+/// Whoever reads the first line and goes away has seen enough: no panic, and the status is what it would be.
+#[test]
+fn nobody_need_read_what_is_printed() {
+    let (bench, port) = small("");
+    let serving = Simulator::start(Subject::Ours, &bench, port, &FILES);
+    let check = ["--check", "-p", "-c", "lan.conf", "-f", "sim.emu"];
+    for arguments in [
+        &["--help"][..],
+        &["--usage"],
+        &["--version", "-c", "lan.conf"],
+        &check,
+        &["--ping", "-c", "lan.conf"],
+        &["--init", "new"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(Subject::Ours.program());
+        command.args(arguments).current_dir(bench.folder()).stdout(writer);
+        let ended = command.output().expect("it starts");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && !said.contains("panicked"), "{arguments:?}: {ended:?}");
+    }
+    serving.stop();
+}
+
 #[test]
 fn a_second_word_is_an_error() {
     let (bench, _) = small("");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, ValueHint};
 
 use super::logging::Format;
+use super::start::print;
 
 /// The short usage, after the name of the program.
 const USAGE: &str = "[-c|--config-file FILE] [-f|--command-file FILE] [-x|--command-string CMD]
@@ -231,7 +232,7 @@ impl Options {
     pub fn from_command_line() -> Self {
         let options = Self::parse();
         if options.usage {
-            println!("Usage: ipmi_sim {USAGE}");
+            print(format!("Usage: ipmi_sim {USAGE}\n"));
             std::process::exit(0);
         }
         options

@@ -87,7 +87,7 @@ pub fn run(options: &Options) -> Ending {
 
 /// Writes to standard output, which may be closed: in one piece, for a program at the console that has
 /// read LF takes CR for a line of its own.
-fn print(text: impl AsRef<[u8]>) {
+pub(super) fn print(text: impl AsRef<[u8]>) {
     if let Ok(stdout) = std::io::stdout().as_fd().try_clone_to_owned() {
         let _ = File::from(stdout).write_all(text.as_ref());
     }
@@ -242,7 +242,7 @@ fn ask(source: &Source) -> Result<(), Stop> {
     let mut silent = false;
     for (target, answer) in targets.iter().zip(ping::ask(&targets)) {
         match answer {
-            Ok(()) => println!("{target} answers"),
+            Ok(()) => print(format!("{target} answers\n")),
             Err(why) => {
                 complain(&format!("{target}: {why}"));
                 silent = true;
