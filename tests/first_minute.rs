@@ -419,6 +419,56 @@ fn the_journal_gets_priorities_and_no_times() {
     }
 }
 
+/// A journal shows a line with any of these as `[20B blob data]`.
+#[test]
+fn a_journal_gets_text_alone() {
+    let (bench, port) = small("");
+    bench.write("bad.conf", "name \"x\"\r\nuser 2 \u{1b}[2J\u{7}\r\n  what\t\u{0}\r\n");
+    bench.write("bad.emu", "mc_setbmc 0x20\r\ndance \u{1b}[2J\u{7}\u{9b}\r\n\u{0}\n");
+    let wanted: [(&[&str], i32); 11] = [
+        (&["-n", "-p", "-d", "-c", "lan.conf", "-f", "sim.emu", "-x", "quit"], 0),
+        // There is no console on /dev/null.
+        (&["-p", "-c", "lan.conf", "-f", "sim.emu", "-x", "quit"], 0),
+        (&["-n", "--ready-line", "-s", "state", "-c", "lan.conf", "-f", "bad.emu", "-x", "quit"], 0),
+        (&["-n", "-p", "--strict", "-c", "lan.conf", "-f", "bad.emu"], 1),
+        (&["--check", "-c", "lan.conf", "-f", "sim.emu"], 0),
+        (&["--check", "-c", "lan.conf", "-f", "bad.emu"], 1),
+        (&["-n", "-c", "bad.conf"], 1),
+        (&["-n", "-c", "nowhere\u{1b}[2J.conf"], 1),
+        (&["-v"], 0),
+        (&["--help"], 0),
+        (&["--no-such-option"], 2),
+    ];
+    for (arguments, status) in wanted {
+        for journal in [true, false] {
+            let mut command = Command::new(Subject::Ours.program());
+            command.args(arguments).current_dir(bench.folder()).env_remove("RUST_LOG").stdin(Stdio::null());
+            command.env("IPMI_SIM_ROOT", bench.folder());
+            // What makes other programs colour their output.
+            command.envs([("CLICOLOR_FORCE", "1"), ("RUST_LOG_STYLE", "always"), ("TERM", "xterm-256color")]);
+            let (mut read, write) = std::io::pipe().expect("a pipe");
+            let pipe = fs::metadata(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&write)));
+            let pipe = pipe.expect("a pipe");
+            if journal {
+                command.env("JOURNAL_STREAM", format!("{}:{}", pipe.st_dev(), pipe.st_ino()));
+            }
+            // Both go to the journal, by one pipe.
+            command.stdout(write.try_clone().expect("a handle")).stderr(write);
+            let mut child = spawn(&mut command, "");
+            drop(command);
+            let mut text = Vec::new();
+            read.read_to_end(&mut text).expect("its outputs");
+            let ended = process::wait(&mut child.0, PATIENCE).expect("an end");
+            let shown = String::from_utf8_lossy(&text);
+            assert_eq!(ended.code(), Some(status), "{arguments:?}\n{shown}");
+            assert!(!shown.is_empty() && shown.ends_with('\n'), "{arguments:?}\n{shown}");
+            let odd = shown.chars().find(|character| character.is_control() && !matches!(character, '\n' | '\t'));
+            assert_eq!(odd, None, "{arguments:?}\n{shown:?}");
+        }
+    }
+    assert!(!presence_ping(port, Duration::from_millis(20)));
+}
+
 #[test]
 fn json_is_read_by_others() {
     let text = log_of(&["-x", "sensor_add 0x20 0 \"nine\\ 1"], false);

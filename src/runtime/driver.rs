@@ -906,7 +906,7 @@ impl<S: System> Driver<S> {
 
 /// A log entry as it may be shown: what a program printed or a client sent must not move
 /// the cursor of whoever reads it, nor look like an entry of its own.
-fn printable(text: &str) -> Cow<'_, str> {
+pub fn printable(text: &str) -> Cow<'_, str> {
     let harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);

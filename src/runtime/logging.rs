@@ -14,7 +14,7 @@ use log::{Level, LevelFilter};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::stat::fstat;
 
-use super::driver::{LIFE, SERVING};
+use super::driver::{LIFE, SERVING, printable};
 use super::options::Options;
 use super::syslog::{Syslog, severity};
 use super::terminal::{self, Input};
@@ -146,7 +146,7 @@ fn is_stream(descriptor: impl AsFd, stream: &str) -> bool {
 /// Says something on standard error whatever the log's level is. Standard error may be closed,
 /// which is no reason to end.
 pub fn complain(text: &str) {
-    let style = style();
+    let (style, text) = (style(), &*printable(text));
     let line = match style.format {
         Format::Text if !style.journal => format!("{text}\n"),
         _ => lines(style, SystemTime::now(), Level::Error, text),
@@ -156,7 +156,7 @@ pub fn complain(text: &str) {
 
 /// The same about the running program, with the time.
 pub fn fatal(text: &str) {
-    write(&lines(style(), SystemTime::now(), Level::Error, text));
+    write(&lines(style(), SystemTime::now(), Level::Error, &printable(text)));
 }
 
 /// Says what was found in a file. The line of the file that it shows may hold a password, so that only
@@ -168,6 +168,7 @@ pub fn tell(diagnostic: &Diagnostic) {
         Severity::Warning => Level::Warn,
     };
     let text = diagnostic.to_string();
+    let text = printable(&text);
     let line = match style.format {
         Format::Text if !style.journal => format!("{text}\n"),
         _ => lines(style, SystemTime::now(), level, text.lines().next().unwrap_or_default()),
