@@ -177,6 +177,11 @@ pub fn tell(diagnostic: &Diagnostic) {
 }
 
 fn write(text: &str) {
+    if cfg!(test) {
+        // Captured by the test, as descriptor 2 is not.
+        eprint!("{text}");
+        return;
+    }
     let _ = StandardError.write_all(&encode(text));
 }
 
