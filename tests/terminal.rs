@@ -5,7 +5,7 @@ mod support;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 use nix::sys::signal::Signal;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use support::bench::free_port;
@@ -14,26 +14,33 @@ use support::process::{Captured, Guarded, eventually, signal, spawn, wait};
 use support::simulator::PATIENCE;
 use support::{Bench, Subject};
 
+/// A person at the program, on a terminal of its own.
 struct Terminal {
     child: Guarded,
     keyboard: std::fs::File,
     screen: Captured,
     far_end: std::os::fd::OwnedFd,
-    _bench: Bench,
+    bench: Bench,
 }
 
 fn on_a_terminal(subject: Subject) -> Terminal {
-    let bench = Bench::new();
-    bench.write("lan.conf", small_lan_conf(free_port(), ""));
+    start(subject, &[], None)
+}
+
+/// With so many columns, if anybody knows.
+fn start(subject: Subject, arguments: &[&str], columns: Option<u16>) -> Terminal {
+    let (bench, port) = (Bench::new(), free_port());
+    bench.write("lan.conf", small_lan_conf(port, ""));
     bench.write("sim.emu", SMALL_EMU);
-    let ends = openpty(None, None).expect("a pseudo terminal");
+    let size = columns.map(|columns| Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 });
+    let ends = openpty(size.as_ref(), None).expect("a pseudo terminal");
     let far_end = || Stdio::from(ends.slave.try_clone().expect("a handle"));
     let mut command = Command::new(subject.program());
-    command.args(["-p", "-c", "lan.conf", "-f", "sim.emu"]).current_dir(bench.folder());
-    command.stdin(far_end()).stdout(far_end()).stderr(far_end());
+    command.args(["-p", "-c", "lan.conf", "-f", "sim.emu"]).args(arguments).current_dir(bench.folder());
+    command.env_remove("RUST_LOG").stdin(far_end()).stdout(far_end()).stderr(far_end());
     let child = spawn(&mut command, "openipmi");
     let screen = Captured::from(std::fs::File::from(ends.master.try_clone().expect("a handle")));
-    Terminal { child, keyboard: ends.master.into(), screen, far_end: ends.slave, _bench: bench }
+    Terminal { child, keyboard: ends.master.into(), screen, far_end: ends.slave, bench }
 }
 
 impl Terminal {
@@ -111,4 +118,40 @@ fn a_person_has_an_interrupt_key_a_history_and_completion() {
     terminal.type_in(b"\x03\x03", "Ctrl-C again");
     terminal.type_in(b"\x03", "> ^C\r\n");
     terminal.is_given_back();
+}
+
+#[test]
+fn a_line_longer_than_the_window_stays_in_its_row() {
+    let mut terminal = start(Subject::under_test(), &[], Some(20));
+    assert!(terminal.screen.wait_for("> ", PATIENCE), "{}", terminal.screen.text());
+    terminal.type_in(b"0123456789abcdefg", "> 0123456789abcdefg");
+    let typed = terminal.screen.text().len();
+    terminal.type_in(b"h", "<bcdefgh");
+    let row = terminal.screen.text().split_off(typed);
+    assert_eq!(row, format!("{}<bcdefgh{}{}", "\x08".repeat(17), " ".repeat(9), "\x08".repeat(9)));
+    terminal.type_in(b"\r", "Unknown command: 0123456789abcdefgh\r\n");
+    // The window is asked each time.
+    let wide = rustix::termios::Winsize { ws_row: 24, ws_col: 40, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&terminal.far_end, wide).expect("another size");
+    terminal.type_in(b"0123456789abcdefgh", "> 0123456789abcdefgh");
+}
+
+/// What the log or a reload says comes above the line being typed.
+#[test]
+fn what_is_typed_stays_behind_what_is_said_meanwhile() {
+    let mut terminal = on_a_terminal(Subject::under_test());
+    assert!(terminal.screen.wait_for("> ", PATIENCE), "{}", terminal.screen.text());
+    terminal.type_in(b"dancx\x1b[D", "> dancx\x08");
+    let port = free_port();
+    terminal.bench.write("lan.conf", small_lan_conf(port, ""));
+    signal(terminal.child.0.id(), Signal::SIGHUP);
+    let again = format!("\r{}\rOpened UDP port {port}\r\n\r> dancx\x08", " ".repeat(7));
+    assert!(terminal.screen.wait_for(&again, PATIENCE), "{:?}", terminal.screen.text());
+    terminal.type_in(b"e\x1b[3~\r", "Unknown command: dance\r\n");
+}
+
+#[test]
+fn debugging_shows_a_person_the_command_file() {
+    let terminal = start(Subject::under_test(), &["-d"], None);
+    assert!(terminal.screen.wait_for("mc_enable 0x20\r\n", PATIENCE), "{}", terminal.screen.text());
 }

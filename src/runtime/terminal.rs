@@ -105,6 +105,13 @@ impl RawTerminal {
     }
 }
 
+impl RawTerminal {
+    /// How many columns its window has now; 0 when nobody knows, as on a serial line.
+    pub fn columns(&self) -> usize {
+        rustix::termios::tcgetwinsize(&*self.terminal).map_or(0, |size| size.ws_col.into())
+    }
+}
+
 impl Drop for RawTerminal {
     fn drop(&mut self) {
         let _ = tcsetattr(&*self.terminal, SetArg::TCSANOW, &self.before);

@@ -9,7 +9,7 @@ use crate::runtime::console_port::{ConsoleEvent, ConsoleWriter, STANDARD};
 use crate::runtime::line_editor::{Keyboard, LineEditor};
 use crate::runtime::script::Script;
 use crate::runtime::system::System;
-use crate::runtime::terminal::Input;
+use crate::runtime::terminal::{Input, RawTerminal};
 use crate::sim::ConsoleId;
 
 pub(super) struct Console {
@@ -62,11 +62,13 @@ impl<S: System> Driver<S> {
 
     /// Looks at a console's input up to the next command.
     pub(super) fn advance(&mut self, id: ConsoleId) {
+        let columns = self.raw.as_ref().filter(|_| self.person).map_or(0, RawTerminal::columns);
         let Some(console) = self.consoles.get_mut(&id) else { return };
         if console.run.is_some() {
             return;
         }
         let mut echo = Vec::new();
+        console.editor.set_columns(columns);
         let (taken, typed) = console.editor.feed(console.input.make_contiguous(), &mut echo);
         console.input.drain(..taken);
         console.writer.write(echo);
