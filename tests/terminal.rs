@@ -11,7 +11,7 @@ use nix::sys::termios::{LocalFlags, tcgetattr};
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::{Captured, Guarded, eventually, signal, spawn, wait};
-use support::simulator::PATIENCE;
+use support::simulator::{PATIENCE, presence_ping};
 use support::{Bench, Subject};
 
 /// A person at the program, on a terminal of its own.
@@ -21,6 +21,7 @@ struct Terminal {
     screen: Captured,
     far_end: std::os::fd::OwnedFd,
     bench: Bench,
+    port: u16,
 }
 
 fn on_a_terminal(subject: Subject) -> Terminal {
@@ -40,7 +41,7 @@ fn start(subject: Subject, arguments: &[&str], columns: Option<u16>) -> Terminal
     command.env_remove("RUST_LOG").stdin(far_end()).stdout(far_end()).stderr(far_end());
     let child = spawn(&mut command, "openipmi");
     let screen = Captured::from(std::fs::File::from(ends.master.try_clone().expect("a handle")));
-    Terminal { child, keyboard: ends.master.into(), screen, far_end: ends.slave, bench }
+    Terminal { child, keyboard: ends.master.into(), screen, far_end: ends.slave, bench, port }
 }
 
 impl Terminal {
@@ -121,6 +122,21 @@ fn a_person_has_an_interrupt_key_a_history_and_completion() {
 }
 
 #[test]
+fn control_c_ends_the_wait_for_a_statement() {
+    let mut terminal = on_a_terminal(Subject::under_test());
+    assert!(terminal.screen.wait_for("> ", PATIENCE), "{}", terminal.screen.text());
+    terminal.bench.write("slow.emu", "sleep 3600000\nmc_disable 0x20\n");
+    terminal.type_in(b"include \"slow.emu\"\r", "\nsleep 3600000\r\n\r");
+    terminal.type_in(b"status\r\x03", "^C\r\n> ");
+    // The rest of the file is not executed, and what is typed now is.
+    terminal.type_in(b"dance\r", "> dance\r\n**Unknown command: dance\r\n\r> ");
+    assert!(!terminal.screen.text().contains("mc_disable"), "{}", terminal.screen.text());
+    assert!(presence_ping(terminal.port, PATIENCE));
+    terminal.type_in(b"quit\r", "> quit\r\n");
+    terminal.is_given_back();
+}
+
+#[test]
 fn a_line_longer_than_the_window_stays_in_its_row() {
     let mut terminal = start(Subject::under_test(), &[], Some(20));
     assert!(terminal.screen.wait_for("> ", PATIENCE), "{}", terminal.screen.text());
@@ -154,4 +170,29 @@ fn what_is_typed_stays_behind_what_is_said_meanwhile() {
 fn debugging_shows_a_person_the_command_file() {
     let terminal = start(Subject::under_test(), &["-d"], None);
     assert!(terminal.screen.wait_for("mc_enable 0x20\r\n", PATIENCE), "{}", terminal.screen.text());
+}
+
+/// Keys are keys wherever the output goes, and what goes there is what programs expect: the
+/// command file first.
+#[test]
+fn the_output_of_a_terminal_may_be_a_pipe() {
+    let (bench, port) = (Bench::new(), free_port());
+    bench.write("lan.conf", small_lan_conf(port, ""));
+    bench.write("sim.emu", SMALL_EMU);
+    let ends = openpty(None, None).expect("a pseudo terminal");
+    let mut command = Command::new(Subject::under_test().program());
+    command.args(["-p", "-c", "lan.conf", "-f", "sim.emu"]).current_dir(bench.folder()).env_remove("RUST_LOG");
+    command.stdin(Stdio::from(ends.slave.try_clone().expect("a handle")));
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = spawn(&mut command, "");
+    let output = Captured::from(child.0.stdout.take().expect("its output"));
+    assert!(output.wait_for(&format!("mc_enable 0x20\n\rOpened UDP port {port}\n\r> "), PATIENCE), "{}", output.text());
+    let mut keyboard = std::fs::File::from(ends.master);
+    keyboard.write_all(b"sleep 3600000\r").expect("a keyboard");
+    assert!(output.wait_for("> sleep 3600000\n", PATIENCE), "{}", output.text());
+    keyboard.write_all(b"\x03quix\x08t\r").expect("a keyboard");
+    assert!(output.wait_for("^C\n> quix\x08 \x08t\n", PATIENCE), "{}", output.text());
+    assert_eq!(wait(&mut child.0, PATIENCE).expect("an end").code(), Some(0));
+    let flags = tcgetattr(&ends.slave).expect("terminal settings").local_flags;
+    assert!(flags.contains(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG));
 }

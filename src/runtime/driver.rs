@@ -804,9 +804,12 @@ impl<S: System> Driver<S> {
     }
 
     fn print(&mut self, id: ConsoleId, text: &str) {
+        if id == STANDARD {
+            // It may be about a statement that is not waited for any longer.
+            return self.say(text);
+        }
         if let Some(console) = self.consoles.get(&id)
             && !console.writer.write(LineEnd::Console.apply(&encode(text)))
-            && id != STANDARD
         {
             self.close_console(id);
         }

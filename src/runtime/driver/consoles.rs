@@ -12,6 +12,11 @@ use crate::runtime::system::System;
 use crate::runtime::terminal::{Input, RawTerminal};
 use crate::sim::ConsoleId;
 
+/// What Ctrl-C sends.
+const INTERRUPT: u8 = 3;
+/// Most bytes typed ahead that are looked through for it. Who pastes more than this waits.
+const TYPED_AHEAD: usize = 64 << 10;
+
 pub(super) struct Console {
     pub(super) writer: ConsoleWriter,
     pub(super) editor: Keyboard,
@@ -21,6 +26,15 @@ pub(super) struct Console {
     pub(super) run: Option<Run>,
     /// There is no more input.
     pub(super) ended: bool,
+}
+
+impl Console {
+    /// Reads what a person types while a statement is being executed: it may be Ctrl-C.
+    fn read_ahead(&self) {
+        if matches!(self.editor, Keyboard::Keys(_)) && !self.ended && self.input.len() < TYPED_AHEAD {
+            self.writer.more();
+        }
+    }
 }
 
 impl<S: System> Driver<S> {
@@ -65,7 +79,8 @@ impl<S: System> Driver<S> {
         let columns = self.raw.as_ref().filter(|_| self.person).map_or(0, RawTerminal::columns);
         let Some(console) = self.consoles.get_mut(&id) else { return };
         if console.run.is_some() {
-            return;
+            console.read_ahead();
+            return self.interrupt(id);
         }
         let mut echo = Vec::new();
         console.editor.set_columns(columns);
@@ -78,10 +93,32 @@ impl<S: System> Driver<S> {
                 script.push_line(CONSOLE, &line);
                 console.run = Some(Run::new(script));
                 self.runs += 1;
+                console.read_ahead();
             }
             None if !console.ended => console.writer.more(),
             Some(Typed::End) | None if id == STANDARD => self.end(0),
             Some(Typed::End) | None => self.close_console(id),
         }
+    }
+
+    /// A person's Ctrl-C while a statement is being executed: it is not waited for any longer, nothing of an
+    /// included file is executed after it, and what was typed before that key is forgotten, as a terminal does.
+    pub(super) fn interrupt(&mut self, id: ConsoleId) {
+        let Some(console) = self.consoles.get_mut(&id) else { return };
+        let Keyboard::Keys(_) = console.editor else { return };
+        let Some(last) = console.input.iter().rposition(|byte| *byte == INTERRUPT) else { return };
+        console.input.drain(..=last);
+        console.run = None;
+        console.writer.write(b"^C\n".to_vec());
+        self.executed(id);
+    }
+
+    /// The statement of a console is done: the next one may come.
+    pub(super) fn executed(&mut self, id: ConsoleId) {
+        self.runs -= 1;
+        let Some(console) = self.consoles.get(&id).filter(|_| self.ending.is_none()) else { return };
+        console.writer.write(PROMPT.to_vec());
+        self.advance(id);
+        self.tell_ready();
     }
 }

@@ -11,7 +11,7 @@ use crate::config::{Diagnostic, Severity};
 use crate::host::tcp;
 use crate::ipmi::Moment;
 use crate::runtime::clock;
-use crate::runtime::console::{Kind, PROMPT};
+use crate::runtime::console::Kind;
 use crate::runtime::console_port::{self, STANDARD};
 use crate::runtime::logging::{self, complain};
 use crate::runtime::script::{Script, echo};
@@ -93,20 +93,13 @@ impl<S: System> Driver<S> {
         self.executing = id == STANDARD;
         let more = self.statement(now, Some(id), &mut run);
         self.executing = false;
-        // The console may be gone.
-        let Some(console) = self.consoles.get_mut(&id) else {
-            self.runs -= 1;
-            return;
-        };
-        if more {
-            console.run = Some(run);
-            return;
-        }
-        self.runs -= 1;
-        if self.ending.is_none() {
-            console.writer.write(PROMPT.to_vec());
-            self.advance(id);
-            self.tell_ready();
+        match self.consoles.get_mut(&id) {
+            Some(console) if more => {
+                console.run = Some(run);
+                self.interrupt(id);
+            }
+            // Or it is gone.
+            _ => self.executed(id),
         }
     }
 

@@ -340,6 +340,57 @@ async fn byte_4_ends_it_as_well_and_input_waits_for_a_sleeping_command() {
     assert_eq!(diary, ["begin", "started", "print b"]);
 }
 
+/// Whatever the statement waits for, the rest of an included file goes with it, and so does what was typed
+/// before the key; what is typed after it is executed.
+#[tokio::test]
+async fn control_c_gives_up_waiting_for_a_persons_statement() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slow.emu").display().to_string();
+    std::fs::write(&file, "print first\nsleep 3600000\nprint never\n").unwrap();
+    for (statement, shown_before, noted) in [
+        ("sleep 3600000".to_owned(), "", None),
+        ("run sleep 20".into(), "", Some("run sleep 20")),
+        (format!("include {file}"), "print first\n\rfirst\n\rsleep 3600000\n\r", Some("print first")),
+    ] {
+        // All at once, and with the key pressed when it is being waited for.
+        for early in [true, false] {
+            let mut bench = bench("", Some(Input::Terminal));
+            let mut keyboard = bench.keyboard.take().unwrap();
+            let line = format!("{statement}\r");
+            keyboard.write_all(line.as_bytes()).unwrap();
+            if early {
+                keyboard.write_all(b"print before\r\x03print after\rquit\r").unwrap();
+            }
+            let begun = format!("> {statement}\n{shown_before}");
+            let seen = begun.clone();
+            let (shown, ending, diary) = bench
+                .run(async |screen| {
+                    if !early {
+                        wait_for(screen, move |shown| shown == seen).await;
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        keyboard.write_all(b"print before\r\x03").unwrap();
+                        keyboard.write_all(b"print after\rquit\r").unwrap();
+                    }
+                })
+                .await;
+            assert_eq!(ending, Ending::Status(0));
+            let rest = "^C\n> print after\nafter\n\r> quit\n";
+            assert_eq!(shown, if early { format!("> {statement}\n{rest}") } else { rest.into() });
+            // The key comes before the first statement of the file.
+            let noted = noted.filter(|noted| !early || *noted == statement);
+            let wanted: Vec<&str> = ["begin", "started"].into_iter().chain(noted).chain(["print after"]).collect();
+            assert_eq!(diary, wanted);
+        }
+    }
+}
+
+/// What is typed meanwhile waits for its turn, as it always did.
+#[tokio::test]
+async fn a_person_may_type_ahead() {
+    let bench = bench("", Some(Input::Terminal)).typed("sleep 30\rprint a\rprint b\x08c\r");
+    assert_eq!(bench.run_alone().await.0, "> sleep 30\n> print a\na\n\r> print b\x08 \x08c\nc\n\r> ");
+}
+
 #[tokio::test]
 async fn datagrams_are_answered_while_the_command_file_sleeps() {
     let bench = bench("lan 0\nsleep 3600000\nprint never\n", None);
