@@ -9,8 +9,10 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use support::bench::project;
 use support::machine;
@@ -129,4 +131,66 @@ fn typical_mistakes_are_told_in_these_words() {
     let silent = mistakes.iter().filter(|mistake| mistake.said.is_empty()).map(|mistake| &*mistake.title);
     assert_eq!(silent.collect::<Vec<_>>(), ["no mistake", "a console on the number of the LAN port"]);
     assert!(mistakes.len() >= 50, "{} mistakes", mistakes.len());
+}
+
+/// Every name below a folder with its content.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.path() {
+            path if path.is_dir() => all.extend(tree(&path)),
+            path => drop(all.insert(path.clone(), fs::read(path).expect("a file"))),
+        }
+    }
+    all
+}
+
+#[test]
+fn damage_in_the_state_folder_is_told_and_left_as_it_is() {
+    let bench = Bench::new();
+    bench.write("lan.conf", LAN_CONF);
+    bench.write("sim.emu", COMMANDS.replace("0xf02", "0xf02 persist_sdr"));
+    let check = |more: &[&str]| {
+        let arguments = [&["--check", "-c", "lan.conf", "-f", "sim.emu"], more].concat();
+        let mut simulator = Simulator::spawn(Subject::Ours, &bench, &arguments, Stdin::Null);
+        assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(0), "{}", simulator.report());
+        (simulator.stdout.text(), simulator.stderr.text())
+    };
+    // Nothing is there, and nothing is made.
+    let (stdout, stderr) = check(&["-s", "state"]);
+    assert_eq!(stderr, "");
+    assert!(stdout.contains("user admin can log in") && stdout.contains("State: state/ipmi_sim/bmc\n"), "{stdout}");
+    assert!(!bench.path("state").exists());
+
+    let folder = "state/ipmi_sim/bmc";
+    fs::create_dir_all(bench.path(folder)).expect("a folder");
+    let put = |name: &str, text: &str| drop(bench.write(&format!("{folder}/{name}"), text));
+    put("users.mc20", "2.valid:i:1\n2.username:d:admin\n2.privilege:i:4\nnonsense\n");
+    put("sel.20", "5:d:short\nlast_add_time:i:x\n1:d:0123456789abcdef\n");
+    put("sdr.20.main", "hello\n");
+    put("sol.mc20", "");
+    put("lanparm.mc20.1.tmp", "half");
+    let before = tree(&bench.path("state"));
+    let (stdout, stderr) = check(&["-s", "state"]);
+    let said = [
+        "lanparm.mc20.1.tmp: warning: left over from a write of lanparm.mc20.1 that did not finish; a start removes it",
+        "sdr.20.main: warning: no line of it belongs in sdr.20.main; a start sets it aside",
+        "sel.20: warning: lines of it cannot be read; what is there is used",
+        "sol.mc20: warning: there is nothing in it; a start sets it aside",
+        "users.mc20: warning: records of users are damaged; what is there is used",
+        "users.mc20:4:9: warning: line left out, expected a colon",
+        "users.mc20:1: warning: the record of user 2 is damaged (passwd is missing): the user stays closed until its \
+         password is set and it is enabled, or the file is mended or removed",
+        "sel.20:2:17: warning: line left out, expected a number and nothing behind it",
+        "sel.20: warning: Got invalid SEL entry for 20, name is 5",
+    ];
+    let said: String = said.iter().map(|line| format!("{folder}/{line}\n")).collect();
+    let shown = stderr.find("lan.conf:").map_or(&*stderr, |end| &stderr[..end]);
+    assert_eq!(shown, said);
+    // What is served is what a start with these files serves.
+    assert!(stderr.contains("warning: nobody can log in on LAN channel 1"), "{stderr}");
+    assert!(!stdout.contains("user admin"), "{stdout}");
+    assert_eq!(tree(&bench.path("state")), before);
+    // Who keeps no state is not told of it.
+    assert_eq!(check(&["-s", "state", "-p"]).1, "");
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::clock;
 use super::script::Script;
 use super::script::fault;
+use crate::bmc::LogLevel;
 use crate::config::command::{Command, Statement, Variables};
 use crate::config::text::os_string;
 use crate::config::{Diagnostic, Severity};
@@ -22,6 +23,8 @@ pub struct Report {
     pub problem: Option<String>,
     /// The ports that would be opened, in order.
     pub opened: Vec<Effect>,
+    /// What the log would say of the state files.
+    pub state: Vec<String>,
 }
 
 impl Report {
@@ -29,17 +32,34 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         self.problem.is_none() && self.faults.iter().all(|fault| fault.severity < Severity::Error)
     }
+
+    /// Keeps what is told of the effects, and forgets them.
+    fn take(&mut self, effects: &mut Effects, files: &[String]) {
+        for effect in effects.list.drain(..) {
+            match effect {
+                Effect::Log { level: LogLevel::Warning, text } => {
+                    let is_state =
+                        |name: &String| text.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(':'));
+                    if files.iter().any(is_state) {
+                        self.state.push(text);
+                    }
+                }
+                effect if opens(&effect) => self.opened.push(effect),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Executes a script on `system` and throws away everything it wants done outside. The files of
-/// FRU devices are looked at.
-pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]) -> Report {
+/// FRU devices are looked at. `files` are the names of the state files that it has.
+pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf], files: &[String]) -> Report {
     let mut effects = Effects::default();
     let mut report = Report::default();
     let mut seen = HashSet::new();
     system.begin(clock::now(), &mut effects);
     while let Some(statement) = script.next_statement() {
-        report.opened.extend(effects.list.drain(..).filter(opens));
+        report.take(&mut effects, files);
         effects.clear();
         let outcome = system.statement(clock::now(), None, &statement, &mut effects);
         if let Some((path, why)) = unreadable(&statement) {
@@ -56,7 +76,7 @@ pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]
             }
             // What comes after it is never executed.
             StatementOutcome::Quit => {
-                report.opened.extend(effects.list.drain(..).filter(opens));
+                report.take(&mut effects, files);
                 return report;
             }
         }
@@ -77,7 +97,7 @@ pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]
             seen.insert(place);
         }
     }
-    report.opened.extend(effects.list.drain(..).filter(opens));
+    report.take(&mut effects, files);
     report.problem = system.started(clock::now(), &mut effects).err();
     report
 }

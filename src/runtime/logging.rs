@@ -146,10 +146,19 @@ fn is_stream(descriptor: impl AsFd, stream: &str) -> bool {
 /// Says something on standard error whatever the log's level is. Standard error may be closed,
 /// which is no reason to end.
 pub fn complain(text: &str) {
+    say(Level::Error, text);
+}
+
+/// The same of what keeps nobody from going on.
+pub fn warn(text: &str) {
+    say(Level::Warn, text);
+}
+
+fn say(level: Level, text: &str) {
     let (style, text) = (style(), &*printable(text));
     let line = match style.format {
         Format::Text if !style.journal => format!("{text}\n"),
-        _ => lines(style, SystemTime::now(), Level::Error, text),
+        _ => lines(style, SystemTime::now(), level, text),
     };
     write(&line);
 }

@@ -32,7 +32,7 @@ use crate::config::{Diagnostic, Severity, Span};
 use crate::host::jobs::{StateWriter, remove_leftover};
 use crate::ipmi::Random;
 use crate::sim::{Persistence, Simulator};
-use crate::store::directory::{StateDirectory, message};
+use crate::store::directory::{Loaded, StateDirectory, message};
 use crate::store::{FolderLock, LockError};
 
 /// The first line of standard output; the number has been the original's for ten years,
@@ -191,8 +191,19 @@ fn check(
     commands: &Commands,
 ) -> Result<bool, Stop> {
     let (script, _) = commands.script(options);
-    let mut system = Simulator::new(config.clone(), BTreeMap::new(), Persistence::Off, random()?);
-    let report = dry_run::check(&mut system, script, &places.configuration);
+    let base = options.state_dir.clone().unwrap_or_else(|| places.state_base(&config.name));
+    let is_kept = options.check && !(options.nopersist || options.demo);
+    let kept = if is_kept { StateDirectory::inspect(&base, &config.name) } else { Loaded::default() };
+    let persistence = if is_kept { Persistence::On } else { Persistence::Off };
+    let files: Vec<String> = kept.files.keys().cloned().collect();
+    let mut system = Simulator::new(config.clone(), kept.files, persistence, random()?);
+    let report = dry_run::check(&mut system, script, &places.configuration, &files);
+    kept.notes.iter().for_each(|note| logging::warn(note));
+    for text in &report.state {
+        let (place, what) = text.split_once(": ").unwrap_or((text, ""));
+        let folder = StateDirectory::folder_of(&base, &config.name, place.split(':').next().unwrap_or_default());
+        logging::warn(&format!("{}: warning: {what}", folder.join(place).display()));
+    }
     report.faults.iter().for_each(logging::tell);
     let mut sound = report.is_clean();
     if let Some(problem) = &report.problem {
@@ -222,9 +233,7 @@ fn check(
         sound &= finding.severity < Severity::Error;
     }
     if sound {
-        let base = options.state_dir.clone().unwrap_or_else(|| places.state_base(&config.name));
-        let kept = !(options.nopersist || options.demo);
-        let state = kept.then(|| StateDirectory::place(base, &config.name).display().to_string());
+        let state = is_kept.then(|| StateDirectory::place(base, &config.name).display().to_string());
         review::serves(facts, state.as_deref()).iter().for_each(|line| print(format!("{line}\n")));
     }
     Ok(sound)

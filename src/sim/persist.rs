@@ -105,23 +105,31 @@ impl Simulator {
     /// `users.mcXX` on top of lan.conf: each usable item replaces that field.
     pub(super) fn load_users(&mut self, mc: u8) {
         let name = self.file_name(StateFile::Users(mc));
-        let damage = self.state.get(&name).map(|content| users::damage(content)).unwrap_or_default();
+        let content = self.state.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let damage: Vec<_> = match content {
+            [] if !self.state.contains_key(&name) => Vec::new(),
+            _ => users::damage(content)
+                .into_iter()
+                .map(|(number, why)| (number, why, users::line(content, number)))
+                .collect(),
+        };
         let Some(items) = self.items(&name) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let mut closed = Vec::new();
         for number in 1..64u8 {
             let Some(user) = controller.users.get_mut(number) else { continue };
             user.restore(&items, number);
-            if let Some(damage) = damage.get(&number) {
+            if let Some(damage) = damage.iter().find(|(damaged, ..)| *damaged == number) {
                 if user.is_valid() {
-                    closed.push((number, damage));
+                    closed.push(damage);
                 }
                 user.close();
             }
         }
         let remedy = "stays closed until its password is set and it is enabled, or the file is mended or removed";
-        self.warn_of_each(closed.into_iter(), &name, |(number, damage)| {
-            format!("{name}: the record of user {number} is damaged ({damage}): the user {remedy}")
+        self.warn_of_each(closed.into_iter(), &name, |(number, damage, line)| {
+            let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+            format!("{name}{line}: the record of user {number} is damaged ({damage}): the user {remedy}")
         });
     }
 
@@ -238,7 +246,7 @@ impl Simulator {
             }
         }
         self.warn_of_each(invalid.into_iter(), &name, |item| {
-            format!("Got invalid SEL entry for {mc:x}, name is {}", item.name_text())
+            format!("{name}: Got invalid SEL entry for {mc:x}, name is {}", item.name_text())
         });
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let utc_offset = items.list_integer("utc_offset").and_then(|minutes| i16::try_from(minutes).ok());

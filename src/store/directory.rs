@@ -85,27 +85,27 @@ impl StateDirectory {
     /// the time of each access. `name` may hold `/` and then names nested folders.
     pub fn open(base: impl AsRef<Path>, name: &str) -> Result<Self, StateDirectoryError> {
         let base = base.as_ref();
-        // Not `Path::join` in one go: a leading slash would throw the base away.
-        let below = |mut path: PathBuf| {
-            path.extend(name.split('/').filter(|part| !part.is_empty()));
-            path
-        };
-        let path = below(base.join("ipmi_sim"));
+        let path = Self::place(base, name);
         DirBuilder::new()
             .recursive(true)
             .mode(FOLDER_MODE)
             .create(&path)
             .map_err(|source| StateDirectoryError { path: path.clone(), source })?;
-        let published = below(base.to_path_buf());
+        let published = below(base.to_path_buf(), name);
         let published = (published != base).then_some(published);
         Ok(Self { path, published, disk: Arc::new(RealDisk) })
     }
 
     /// Where [`open`](Self::open) keeps the files.
     pub fn place(base: impl AsRef<Path>, name: &str) -> PathBuf {
-        let mut path = base.as_ref().join("ipmi_sim");
-        path.extend(name.split('/').filter(|part| !part.is_empty()));
-        path
+        below(base.as_ref().join("ipmi_sim"), name)
+    }
+
+    /// The folder that a state file is read from.
+    pub fn folder_of(base: impl AsRef<Path>, name: &str, file: &str) -> PathBuf {
+        let place = Self::place(&base, name);
+        let published = below(base.as_ref().to_path_buf(), name);
+        if !place.join(file).exists() && published.join(file).exists() { published } else { place }
     }
 
     /// The same on another disk.
@@ -236,40 +236,61 @@ impl StateDirectory {
             notes.push(format!("{}: left over from a write of {of} that did not finish; {what}", path.display()));
             return None;
         }
-        let content = match read(&path) {
-            Ok(content) => content,
-            Err(error) => {
-                notes.push(self.set_aside(name, "unreadable", &message(&error)));
+        let (content, condition) = examine(&path, name);
+        match condition {
+            Condition::Whole => {}
+            Condition::Cleared => notes.push(format!("{}: {NOTHING}", path.display())),
+            Condition::Partial { why, message } => notes.push(self.keep_copy(name, why, message, &content)),
+            Condition::Useless { why, message } => {
+                notes.push(self.set_aside(name, why, &message));
                 return None;
             }
-        };
-        if content.is_empty() && users::is_users_file(name) {
-            // It stays where it is, so that lan.conf's passwords do not come back.
-            notes.push(format!("{}: there is nothing in it", self.path.join(name).display()));
-            return Some(content);
-        }
-        if content.is_empty() {
-            // Neither program writes such a file: it lost its content with the power.
-            notes.push(self.set_aside(name, "empty", "there is nothing in it"));
-            return None;
-        }
-        if users::is_users_file(name) && !users::damage(&content).is_empty() {
-            notes.push(self.keep_copy(name, "damaged", "records of users are damaged", &content));
-            return Some(content);
-        }
-        let content = match recognise(content, name) {
-            Ok(content) => content,
-            Err(error) => {
-                notes.push(self.set_aside(name, "foreign", &message(&error)));
-                return None;
-            }
-        };
-        if is_torn(&content) {
-            notes.push(self.keep_copy(name, "torn", "its end is missing", &content));
-        } else if is_damaged(&content) {
-            notes.push(self.keep_copy(name, "damaged", "lines of it cannot be read", &content));
         }
         Some(content)
+    }
+
+    /// What a start with this base and name would find, and what it would say of it. Nothing is made or
+    /// changed.
+    pub fn inspect(base: impl AsRef<Path>, name: &str) -> Loaded {
+        let base = base.as_ref();
+        let (path, published) = (Self::place(base, name), below(base.to_path_buf(), name));
+        let mut loaded = Loaded::default();
+        for folder in [&path, &published] {
+            let is_ours = folder == &path;
+            if !folder.is_dir() || (!is_ours && folder == base) {
+                continue;
+            }
+            for name in known_names(folder, &mut loaded.notes) {
+                let path = folder.join(&name);
+                if loaded.files.contains_key(&name) {
+                    continue;
+                }
+                if let Some(of) = name.strip_suffix(TEMPORARY) {
+                    if is_ours {
+                        let what = format!("left over from a write of {of} that did not finish; a start removes it");
+                        loaded.notes.push(format!("{}: warning: {what}", path.display()));
+                    }
+                    continue;
+                }
+                let (content, condition) = examine(&path, &name);
+                let what = match condition {
+                    Condition::Whole => None,
+                    Condition::Cleared => Some(NOTHING.into()),
+                    Condition::Partial { message, .. } => Some(format!("{message}; what is there is used")),
+                    Condition::Useless { message, .. } if is_ours => {
+                        loaded.notes.push(format!("{}: warning: {message}; a start sets it aside", path.display()));
+                        continue;
+                    }
+                    Condition::Useless { message, .. } => {
+                        loaded.notes.push(format!("{}: warning: {message}; it is left alone", path.display()));
+                        continue;
+                    }
+                };
+                loaded.notes.extend(what.map(|what: String| format!("{}: warning: {what}", path.display())));
+                loaded.files.insert(name, content);
+            }
+        }
+        loaded
     }
 
     /// Renames a file out of the way and says so.
@@ -310,6 +331,59 @@ impl StateDirectory {
             .find(|path| fs::symlink_metadata(path).is_err())
             .unwrap_or_default()
     }
+}
+
+/// What is said of a file of users that is empty.
+const NOTHING: &str = "there is nothing in it";
+
+/// What a state file is good for.
+enum Condition {
+    /// Everything in it is used.
+    Whole,
+    /// A file of users without any: it stays, so that lan.conf's passwords do not come back.
+    Cleared,
+    /// Some of it is used, and a copy is kept whose name ends in `why`.
+    Partial { why: &'static str, message: &'static str },
+    /// It is set aside under a name that ends in `why`.
+    Useless { why: &'static str, message: String },
+}
+
+/// Reads a state file and says what it is good for.
+fn examine(path: &Path, name: &str) -> (Vec<u8>, Condition) {
+    let useless = |why, message| (Vec::new(), Condition::Useless { why, message });
+    let content = match read(path) {
+        Ok(content) => content,
+        Err(error) => return useless("unreadable", message(&error)),
+    };
+    if content.is_empty() && users::is_users_file(name) {
+        return (content, Condition::Cleared);
+    }
+    if content.is_empty() {
+        // Neither program writes such a file: it lost its content with the power.
+        return useless("empty", NOTHING.into());
+    }
+    if users::is_users_file(name) && !users::damage(&content).is_empty() {
+        return (content, Condition::Partial { why: "damaged", message: "records of users are damaged" });
+    }
+    let content = match recognise(content, name) {
+        Ok(content) => content,
+        Err(error) => return useless("foreign", message(&error)),
+    };
+    let condition = if is_torn(&content) {
+        Condition::Partial { why: "torn", message: "its end is missing" }
+    } else if is_damaged(&content) {
+        Condition::Partial { why: "damaged", message: "lines of it cannot be read" }
+    } else {
+        Condition::Whole
+    };
+    (content, condition)
+}
+
+/// The folder of a system below a base.
+fn below(mut path: PathBuf, name: &str) -> PathBuf {
+    // Not `Path::join` in one go: a leading slash would throw the base away.
+    path.extend(name.split('/').filter(|part| !part.is_empty()));
+    path
 }
 
 /// What came of syncing a file or a folder. Some file systems cannot (`fsync(2)`: EINVAL): there,
@@ -662,6 +736,42 @@ mod tests {
         // Nothing is in the way of the next writes, and the next start is quiet.
         place.directory.write("users.mc20", b"2.valid:i:1\n").unwrap();
         assert_eq!(place.directory.load_all().notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn looking_tells_what_a_start_would_find_and_changes_nothing() {
+        let place = place();
+        place.put("sel.20", b"1:d:\\00\nwhat\n2:d:\\00\n");
+        place.put("sdr.20.main", b"hello\n");
+        place.put("sol.mc20", b"");
+        place.put("users.mc20", b"");
+        place.put("chassis.mc20", b"power:i:1\n");
+        place.put("chassis.mc20.tmp", b"po");
+        place.put("other", b"hello\n");
+        let published = place.base.path().join("box");
+        fs::create_dir(&published).unwrap();
+        fs::write(published.join("chassis.mc20"), "power:i:0\n").unwrap();
+        fs::write(published.join("dcmi.mc20"), "asset_tag:d:x\n").unwrap();
+        let before = place.names();
+        let seen = StateDirectory::inspect(place.base.path(), "box");
+        assert_eq!(place.names(), before);
+        let folder = format!("{}/", place.directory.path().display());
+        let notes: Vec<String> = seen.notes.iter().map(|note| note.replacen(&folder, "", 1)).collect();
+        assert_eq!(
+            notes,
+            [
+                "chassis.mc20.tmp: warning: left over from a write of chassis.mc20 that did not finish; a start removes it",
+                "sdr.20.main: warning: no line of it belongs in sdr.20.main; a start sets it aside",
+                "sel.20: warning: lines of it cannot be read; what is there is used",
+                "sol.mc20: warning: there is nothing in it; a start sets it aside",
+                "users.mc20: warning: there is nothing in it",
+            ]
+        );
+        // And a start does find that.
+        assert_eq!(seen.files, place.directory.load_all().files);
+        // Where nothing is, nothing is made.
+        assert_eq!(StateDirectory::inspect(place.base.path(), "nobody"), Loaded::default());
+        assert!(!StateDirectory::place(place.base.path(), "nobody").exists());
     }
 
     #[test]

@@ -29,6 +29,12 @@ pub fn damage(content: &[u8]) -> BTreeMap<u8, String> {
     (1..SLOTS).filter_map(|number| Some((number, fault(&items, &mentioned, number, by_program)?))).collect()
 }
 
+/// The first line, from 1, that is about a user.
+pub fn line(content: &[u8], number: u8) -> Option<usize> {
+    let start = format!("{number}.");
+    content.split(|byte| *byte == b'\n').position(|line| line.starts_with(start.as_bytes())).map(|index| index + 1)
+}
+
 fn fault(items: &Items, mentioned: &BTreeSet<(u8, &'static str)>, number: u8, by_program: bool) -> Option<String> {
     let is_usable = |field: &str| {
         let name = format!("{number}.{field}");
@@ -84,6 +90,12 @@ mod tests {
         let text = String::from_utf8(whole()).expect("text");
         let lines = text.lines().filter_map(|old| if old.starts_with(field) { line } else { Some(old) });
         lines.map(|line| format!("{line}\n")).collect::<String>().into_bytes()
+    }
+
+    #[test]
+    fn a_user_has_a_line() {
+        let content = b"63.valid:i:0\n\n13.valid:i:1\n3.passwd:x\n3.valid:i:1\n";
+        assert_eq!([63, 13, 3, 1].map(|number| line(content, number)), [Some(1), Some(3), Some(4), None]);
     }
 
     #[test]
