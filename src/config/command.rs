@@ -43,7 +43,10 @@ pub enum Command {
     /// `persist [on|off]`; `None` changes nothing.
     Persist { on: Option<bool> },
     /// `help`: ours, lists the commands.
-    Help,
+    Help {
+        /// The command it is about, or how the commands begin; all of them without it.
+        about: Option<String>,
+    },
     /// `status`: ours, shows what the program does now.
     Status,
     /// `sessions`: ours, lists the sessions of an MC; `None` is the BMC, here and below.
@@ -148,7 +151,7 @@ impl Command {
             | Self::Sleep { .. }
             | Self::Debug { .. }
             | Self::Persist { .. }
-            | Self::Help
+            | Self::Help { .. }
             | Self::Status
             | Self::NoEcho
             | Self::McAdd { .. }

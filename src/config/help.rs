@@ -12,9 +12,18 @@ pub struct Entry {
     pub summary: &'static str,
 }
 
-/// What the command `help` prints: a line for each command.
-pub fn command_list() -> String {
-    COMMANDS.iter().map(|entry| format!("{} {}\n    {}\n", entry.name, entry.arguments, entry.summary)).collect()
+/// What the command `help` prints: the command `about`, or else all that begin with that.
+pub fn commands(about: &str) -> String {
+    let is_one = COMMANDS.iter().any(|entry| entry.name == about);
+    let asked = |entry: &&Entry| if is_one { entry.name == about } else { entry.name.starts_with(about) };
+    let shown = |entry: &Entry| {
+        let usage = format!("{} {}", entry.name, entry.arguments);
+        format!("{}\n    {}\n", usage.trim_end(), entry.summary)
+    };
+    match COMMANDS.iter().filter(asked).map(shown).collect::<String>() {
+        none if none.is_empty() => "There is no such command; help lists them all\n".into(),
+        some => some,
+    }
 }
 
 const fn entry(name: &'static str, arguments: &'static str, summary: &'static str) -> Entry {
@@ -28,7 +37,7 @@ pub const COMMANDS: &[Entry] = &[
     entry("debug", "[raw] [msg] [sol]", "log raw LAN bytes, messages, serial over LAN; without a word: none of them"),
     entry("define", "NAME \"VALUE\"", "set a variable, used as $NAME"),
     entry("device_sdr_add", "MC LUN BYTE...", "add a record to the device SDRs"),
-    entry("help", "", "list the commands"),
+    entry("help", "[COMMAND]", "list the commands, or say what one of them does"),
     entry("include", "\"FILE\"", "read commands from a file"),
     entry("main_sdr_add", "MC BYTE...", "add a record to the main SDR repository; its record id is replaced"),
     entry(

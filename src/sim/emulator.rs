@@ -89,7 +89,7 @@ impl Simulator {
         let mut print = |text: String| out.list.push(Effect::Print { console, text });
         match command {
             Command::Include { .. } | Command::Sleep { .. } | Command::NoEcho | Command::Quit => {}
-            Command::Help => print(help::command_list()),
+            Command::Help { about } => print(help::commands(about.as_deref().unwrap_or_default())),
             Command::Status => print(self.show_status(now)),
             Command::Sessions { mc } => print(self.show_sessions(now, self.shown(mc)?)),
             Command::Sensors { mc } => print(show::sensors(&self.machine, self.shown(mc)?)),

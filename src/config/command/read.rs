@@ -85,6 +85,8 @@ fn unknown(word: &Found<'_>) -> Fault {
         " (it belongs in lan.conf)".to_string()
     } else if word.text.contains('\r') {
         " (it has a carriage return inside)".to_string()
+    } else if word.text == "?" {
+        ", did you mean 'help'?".to_string()
     } else if let Some(name) = nearest(word.text, names(COMMANDS)) {
         format!(", did you mean '{name}'?")
     } else {
@@ -99,7 +101,7 @@ fn unknown(word: &Found<'_>) -> Fault {
 fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
     Ok(match form {
         Rule::quit => Command::Quit,
-        Rule::help => Command::Help,
+        Rule::help => Command::Help { about: a.inner().next_if_any().map(|word| word.text.to_string()) },
         Rule::noecho => Command::NoEcho,
         Rule::define => {
             let name = a.next().map_err(|missing| missing.fault("No variable name given for define"))?.text.to_string();
@@ -118,7 +120,13 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
         Rule::show_sessions => Command::Sessions { mc: optional_mc(&mut a.inner())? },
         Rule::show_sensors => Command::Sensors { mc: optional_mc(&mut a.inner())? },
         Rule::show_sel => Command::Sel { mc: optional_mc(&mut a.inner())? },
-        Rule::show_power => Command::Power { mc: optional_mc(&mut a.inner())? },
+        Rule::show_power => {
+            let mc = optional_mc(&mut a.inner()).map_err(|mut fault| {
+                fault.message.push_str("; this command shows the power, and clients switch it");
+                fault
+            })?;
+            Command::Power { mc }
+        }
         Rule::mc_add => mc_add(a)?,
         Rule::mc_setbmc => {
             let word = a.next().map_err(|missing| missing.fault("No IPMB address of BMC given"))?;

@@ -150,11 +150,13 @@ fn words() {
     fails("  mc_enabel 0x20", "Unknown command: mc_enabel, did you mean 'mc_enable'?", 3, 9);
     fails("MC_ENABLE 0x20", "Unknown command: MC_ENABLE, did you mean 'mc_enable'?", 1, 9);
     fails("bogus", "Unknown command: bogus", 1, 5);
+    fails("?", "Unknown command: ?, did you mean 'help'?", 1, 1);
     fails("set_working_mc 0x20", "Unknown command: set_working_mc (it belongs in lan.conf)", 1, 14);
     assert_eq!(resolve("mc_enable\t0x20 # ignored"), Command::McEnable { mc: 0x20 });
     assert_eq!(resolve("mc_enable 0x20\n"), Command::McEnable { mc: 0x20 });
     assert_eq!(resolve("quit now"), Command::Quit);
-    assert_eq!(resolve("help"), Command::Help);
+    assert_eq!(resolve("help"), Command::Help { about: None });
+    assert_eq!(resolve("help sel_add more"), Command::Help { about: Some("sel_add".into()) });
     assert_eq!(resolve("noecho"), Command::NoEcho);
     assert_eq!(resolve("status now"), Command::Status);
 }
