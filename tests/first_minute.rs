@@ -256,6 +256,31 @@ fn a_forgotten_command_file_is_told_with_what_to_do() {
     assert!(text.contains("`ipmi_sim --init DIR`") && text.contains("`ipmi_sim --demo`"), "{text}");
 }
 
+/// One line that helps is more than forty that follow from one mistake.
+#[test]
+fn the_wrong_file_is_told_once() {
+    let (bench, _) = small("");
+    for option in ["--check", "-n"] {
+        let (status, _, stderr) = ended(&bench, &[option, "-p", "-c", "sim.emu", "-f", "lan.conf"]);
+        assert_eq!(status, 1);
+        let first = "sim.emu:1:1: error: Invalid configuration option 'mc_setbmc': it belongs in the command file\n";
+        assert!(stderr.starts_with(first), "{stderr}");
+        assert!(stderr.ends_with("\nsim.emu looks like a command file, which -f is for\n"), "{stderr}");
+        assert_eq!(stderr.lines().count(), 4, "{stderr}");
+    }
+    bench.write("both.conf", bench.read("lan.conf") + SMALL_EMU);
+    let (_, _, stderr) = ended(&bench, &["--check", "-p", "-c", "both.conf", "-f", "sim.emu"]);
+    assert!(stderr.matches(": error: ").count() == SMALL_EMU.lines().count() && !stderr.contains("looks"), "{stderr}");
+    let (status, _, stderr) = ended(&bench, &["--check", "-p", "-c", "lan.conf", "-f", "lan.conf"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("\nThe command file looks like a configuration, which -c is for\n"), "{stderr}");
+    for option in ["--check", "--strict"] {
+        let (status, _, stderr) = ended(&bench, &[option, "-p", "-c", "lan.conf", "-f", "nowhere.emu"]);
+        let complaint = "Unable to open command file 'nowhere.emu': No such file or directory\n";
+        assert_eq!((status, &*stderr), (1, complaint));
+    }
+}
+
 // ---- starts without files
 
 #[test]

@@ -43,6 +43,12 @@ const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n";
 const NO_CONFIGURATION: &str = "\
 Name one with -c FILE, have one written by `ipmi_sim --init DIR`, or try `ipmi_sim --demo`, which needs none";
 
+/// What is said of a statement in the wrong one of the two files, and how many of them make it the wrong file.
+const FOR_COMMANDS: &str = "it belongs in the command file";
+const FOR_LAN_CONF: &str = "it belongs in lan.conf";
+const MISTAKEN: usize = 3;
+const NO_NAME: &str = "name not set in config file";
+
 /// How long the first poll of a sensor, say, may hold up the lines after it.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -120,9 +126,13 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     if let Some(text) = &unreadable {
         complain(text);
     }
+    if (options.check || options.strict) && unreadable.is_some() {
+        // What follows from it is not said as well.
+        return Err(Stop(1));
+    }
     if options.check || options.strict {
         let sound = check(options, places, &source, &config, &commands)?;
-        if !sound || unreadable.is_some() {
+        if !sound {
             return Err(Stop(1));
         }
         if options.check {
@@ -221,6 +231,9 @@ fn check(
             complain(&hint);
         }
     }
+    if report.faults.iter().filter(|fault| fault.message.contains(FOR_LAN_CONF)).count() >= MISTAKEN {
+        complain("The command file looks like a configuration, which -c is for");
+    }
     if !options.check {
         return Ok(sound);
     }
@@ -277,6 +290,14 @@ fn stop(text: &str) -> Stop {
 /// Reads lan.conf and reports everything about it.
 fn read_configuration(source: &Source, strict: bool) -> Result<Config, Stop> {
     let read = configuration::read(source, strict);
+    let says = |finding: &Finding, text| matches!(finding, Finding::Fault(fault) if fault.message.contains(text));
+    let strange = |finding: &&Finding| says(finding, FOR_COMMANDS);
+    // With a name it is a configuration that has too much in it.
+    let nameless = read.findings.iter().any(|finding| says(finding, NO_NAME));
+    if nameless && read.findings.iter().filter(strange).count() >= MISTAKEN {
+        read.findings.iter().find(strange).into_iter().for_each(tell);
+        return Err(stop(&format!("{} looks like a command file, which -f is for", source.name())));
+    }
     read.findings.iter().for_each(tell);
     read.config.ok_or(Stop(1))
 }
