@@ -623,8 +623,13 @@ impl LanChannel {
         }
     }
 
-    /// Whether the last message of a login is looked at now. If not, it comes again when it is its turn.
-    pub(super) fn has_turn(&mut self, call: &mut Call<'_>, login: u32, datagram: impl FnOnce() -> Vec<u8>) -> bool {
+    /// Whether the last message of a login, with its user, is looked at now. If not, it comes again when it is its turn.
+    pub(super) fn has_turn(
+        &mut self,
+        call: &mut Call<'_>,
+        login: (u32, u8),
+        datagram: impl FnOnce() -> Vec<u8>,
+    ) -> bool {
         if call.has_turn {
             return true;
         }

@@ -75,7 +75,7 @@ impl LanChannel {
         if wrong.is_some_and(|wrong| packet.code.is_some_and(|code| equal(wrong.expose(), code))) {
             return Err(Dropped("its code was wrong before"));
         }
-        if !self.has_turn(call, id, || datagram(packet)) {
+        if !self.has_turn(call, (id, number), || datagram(packet)) {
             return Ok(());
         }
         let password = short_password(&user);

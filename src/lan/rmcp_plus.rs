@@ -171,10 +171,11 @@ impl LanChannel {
         }
         const NO_LOGIN: Dropped = Dropped("its RAKP message 3 is for no session that was opened");
         let login = self.logins.find(call.now, message.bmc_id, call.from.ip()).ok_or(NO_LOGIN)?;
-        if !matches!(login.step, Step::Exchanged(_)) {
+        let Step::Exchanged(exchanged) = &login.step else {
             return Err(Dropped("its RAKP message 3 comes before RAKP message 1"));
-        }
-        if message.status == Status::OK && !self.has_turn(call, message.bmc_id, || rakp3_datagram(payload)) {
+        };
+        let login = (message.bmc_id, exchanged.user);
+        if message.status == Status::OK && !self.has_turn(call, login, || rakp3_datagram(payload)) {
             return Ok(());
         }
         // One attempt per exchange: whatever comes out, this login is over.

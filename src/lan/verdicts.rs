@@ -5,15 +5,17 @@
 //! Challenge are always answered; only RAKP Message 3 and Activate Session wait here, each for its turn, and are
 //! looked at then. Who has not failed does not wait.
 //!
-//! Turns go round the ports of a host: who was served least goes first, so a person beside a script on the same
-//! machine waits for one or two of its guesses. An IPv6 host is its address; its network has an allowance of its own,
-//! larger, for those who have many addresses, and there turns go round the addresses first.
+//! Turns go round the ports of a host and the users that are asked for: whose port, user and address were served least goes
+//! first. So a person beside a script on the same machine waits for one or two of its guesses, also where it has hundreds
+//! of ports, or a new one for each guess while it tries another user's password. Messages that nothing tells apart wait
+//! for as many turns as there are of them. An IPv6 host is its address; its network has an allowance of its own, larger,
+//! for those who have many addresses.
 //!
 //! A failure counts only when the source has shown that it receives our answers, so it cannot be forged in somebody else's
 //! name. The same message sent again takes the place of the first and counts once.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::throttle::source;
@@ -30,8 +32,8 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const MOST_WAITING: usize = 20;
 /// Longest message that may wait; those of a login are shorter.
 const MOST_BYTES: usize = 192;
-/// How many of its last turns a host is judged by.
-const MOST_TURNS: usize = 64;
+/// How many of its last turns a host is judged by: more than ports that a script uses again and again.
+const MOST_TURNS: usize = 256;
 /// No more hosts are remembered than this; the one that was quiet longest goes.
 const MOST_HOSTS: usize = 256;
 
@@ -67,7 +69,17 @@ struct Host {
     next: Moment,
     waiting: Vec<Waiting>,
     /// Who had its last turns.
-    turns: VecDeque<SocketAddr>,
+    turns: VecDeque<Asker>,
+}
+
+/// Who asks for a verdict: what turns are counted by.
+#[derive(Clone, Copy)]
+struct Asker {
+    /// The address; those of a network differ in these bits.
+    interface: u64,
+    port: u16,
+    /// Number of the user whose password is to be proven.
+    user: u8,
 }
 
 /// A message that waits for its turn.
@@ -76,6 +88,9 @@ pub(super) struct Waiting {
     pub(super) from: Peer,
     /// The id of the login it belongs to.
     login: u32,
+    asker: Asker,
+    /// How often its port, its user and, in a network, its address had one of the last turns.
+    served: usize,
     /// The whole datagram.
     pub(super) datagram: Vec<u8>,
 }
@@ -110,22 +125,27 @@ impl Host {
         self.last = now;
     }
 
-    fn took_turn(&mut self, now: Moment, who: SocketAddr) {
+    fn took_turn(&mut self, now: Moment, asker: Asker) {
         // A late timer does not make room for a burst.
         self.next = now.max(self.next) + INTERVAL;
         if self.turns.len() >= MOST_TURNS {
             self.turns.pop_front();
         }
-        self.turns.push_back(who);
+        self.turns.push_back(asker);
+        for at in 0..self.waiting.len() {
+            self.waiting[at].served = self.served(self.waiting[at].asker);
+        }
     }
 
-    /// How many of the last turns an address had, where it shares with others, and how many its port.
-    fn served(&self, who: SocketAddr) -> (usize, usize) {
-        let address = match self.who {
-            Who::Address(_) => 0,
-            Who::Network(_) => self.turns.iter().filter(|turn| turn.ip() == who.ip()).count(),
+    fn served(&self, asker: Asker) -> usize {
+        let in_network = matches!(self.who, Who::Network(_));
+        let of = |turn: &Asker| {
+            let address = turn.interface == asker.interface;
+            usize::from(address && turn.port == asker.port)
+                + usize::from(turn.user == asker.user)
+                + usize::from(address && in_network)
         };
-        (address, self.turns.iter().filter(|turn| **turn == who).count())
+        self.turns.iter().map(of).sum()
     }
 
     fn wait(&mut self, waiting: Waiting, random: &mut dyn Random) {
@@ -141,7 +161,7 @@ impl Host {
         let rank = |at: usize| {
             let who = self.waiting[at].from.address;
             let queued = self.waiting[..at].iter().filter(|other| other.from.address == who).count();
-            (self.served(who), queued)
+            (self.waiting[at].served, queued)
         };
         let worst = (0..self.waiting.len()).map(rank).max();
         let candidates: Vec<usize> = (0..self.waiting.len()).filter(|at| Some(rank(*at)) == worst).collect();
@@ -154,12 +174,12 @@ impl Host {
 }
 
 impl Verdicts {
-    /// Whether the last message of a login is looked at now, or waits for its turn.
+    /// Whether the last message of a login as this user is looked at now, or waits for its turn.
     pub(super) fn turn(
         &mut self,
         now: Moment,
         from: Peer,
-        login: u32,
+        (login, user): (u32, u8),
         datagram: impl FnOnce() -> Vec<u8>,
         random: &mut dyn Random,
     ) -> Turn {
@@ -173,13 +193,15 @@ impl Verdicts {
         };
         let Some(at) = slow(network).or_else(|| slow(address)) else { return Turn::Now };
         let host = &mut self.hosts[at];
+        let asker = Asker { interface: interface(from.ip()), port: from.address.port(), user };
         if host.waiting.is_empty() && host.next <= now {
-            host.took_turn(now, from.address);
+            host.took_turn(now, asker);
             return Turn::Now;
         }
         let datagram = datagram();
         if datagram.len() <= MOST_BYTES {
-            host.wait(Waiting { from, login, datagram }, random);
+            let served = host.served(asker);
+            host.wait(Waiting { from, login, asker, served, datagram }, random);
         }
         Turn::Later(host.next.max(now))
     }
@@ -213,15 +235,23 @@ impl Verdicts {
     /// The next message whose turn has come.
     pub(super) fn due(&mut self, now: Moment) -> Option<Waiting> {
         let host = self.hosts.iter_mut().find(|host| host.next <= now && !host.waiting.is_empty())?;
-        let first = (0..host.waiting.len()).min_by_key(|at| host.served(host.waiting[*at].from.address))?;
+        let first = (0..host.waiting.len()).min_by_key(|at| host.waiting[*at].served)?;
         let waiting = host.waiting.remove(first);
-        host.took_turn(now, waiting.from.address);
+        host.took_turn(now, waiting.asker);
         Some(waiting)
     }
 
     /// When the next turn is.
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.hosts.iter().filter(|host| !host.waiting.is_empty()).map(|host| host.next).min()
+    }
+}
+
+/// The bits of an IPv6 address that its owner chose. An IPv4 address shares no allowance with another.
+fn interface(address: IpAddr) -> u64 {
+    match address.to_canonical() {
+        IpAddr::V4(_) => 0,
+        IpAddr::V6(address) => address.to_bits() as u64,
     }
 }
 
@@ -234,10 +264,13 @@ fn owners(address: IpAddr) -> [Option<Who>; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
     use crate::lan::testing::Dice;
 
     const SCRIPT: &str = "192.0.2.1";
+    const USER: u8 = 2;
 
     fn at(milliseconds: u64) -> Moment {
         Moment::new(Duration::from_millis(milliseconds))
@@ -255,6 +288,9 @@ mod tests {
     /// Logins of one client, one after the other: how long each verdict takes, in milliseconds.
     struct Client {
         from: Peer,
+        user: u8,
+        /// It has a new port for each login.
+        hops: bool,
         /// The login under way and when it came.
         asked: Option<(u32, u64)>,
         took: Vec<u64>,
@@ -264,7 +300,7 @@ mod tests {
     fn run(verdicts: &mut Verdicts, script: &mut [Client], right: &mut Client, seconds: u64) -> usize {
         let mut dice = Dice(3);
         let (mut login, mut guesses) = (0, 0);
-        for now in 0..seconds * 1000 {
+        for now in (0..seconds * 1000).step_by(5) {
             while let Some(turn) = verdicts.due(at(now)) {
                 for client in script.iter_mut().chain([&mut *right]) {
                     if client.from == turn.from
@@ -280,12 +316,22 @@ mod tests {
             }
             let idle = now % 1000 == 500;
             for client in script.iter_mut().chain(idle.then_some(&mut *right)) {
-                if client.asked.is_some() {
+                if let Some((login, asked)) = client.asked {
+                    // Clients ask again: the message may have lost its place.
+                    if now > asked && (now - asked) % 1000 == 0 {
+                        let turn =
+                            verdicts.turn(at(now), client.from, (login, client.user), || [1].to_vec(), &mut dice);
+                        assert_ne!(turn, Turn::Now, "there is always somebody who waits");
+                    }
                     continue;
                 }
                 login += 1;
                 let wrong = client.from.address.port() < 60_000;
-                match verdicts.turn(at(now), client.from, login, || [1].to_vec(), &mut dice) {
+                if client.hops {
+                    let first = if wrong { 1000 } else { 60_000 };
+                    client.from.address.set_port(first + (login % 5000) as u16);
+                }
+                match verdicts.turn(at(now), client.from, (login, client.user), || [1].to_vec(), &mut dice) {
                     Turn::Now => {
                         client.took.push(0);
                         if wrong {
@@ -301,7 +347,7 @@ mod tests {
     }
 
     fn client(address: &str, port: u16) -> Client {
-        Client { from: peer(address, port), asked: None, took: Vec::new() }
+        Client { from: peer(address, port), user: USER, hops: false, asked: None, took: Vec::new() }
     }
 
     #[test]
@@ -321,6 +367,23 @@ mod tests {
     }
 
     #[test]
+    fn a_user_beside_a_scan_with_hundreds_of_ports_waits_for_a_few_turns() {
+        let other = USER + 1;
+        for (ports, hops, user) in [(100, false, USER), (200, false, USER), (30, true, other), (200, true, other)] {
+            let mut verdicts = Verdicts::default();
+            let mut script: Vec<Client> = (0..ports).map(|port| client(SCRIPT, 1000 + port)).collect();
+            script.iter_mut().for_each(|client| client.hops = hops);
+            let mut right = client(SCRIPT, 60_000);
+            (right.user, right.hops) = (user, true);
+            let guesses = run(&mut verdicts, &mut script, &mut right, 40);
+            assert!((350..=410 + ALLOWANCE.0 as usize).contains(&guesses), "{guesses} guesses in 40 s");
+            // Until its ports have had a turn each, a script is nothing else than many people.
+            let later = right.took.iter().rev().take(15);
+            assert!(later.len() == 15 && later.clone().all(|took| *took <= 300), "{ports} ports: {:?}", right.took);
+        }
+    }
+
+    #[test]
     fn other_addresses_do_not_wait() {
         let mut verdicts = Verdicts::default();
         let mut script: Vec<Client> = (0..50).map(|host| client(&format!("198.51.100.{host}"), 1000)).collect();
@@ -336,7 +399,7 @@ mod tests {
         let mut dice = Dice(1);
         for second in 0..10_000 {
             let now = at(second * 1000);
-            assert_eq!(verdicts.turn(now, peer(SCRIPT, 1), 1, Vec::new, &mut dice), Turn::Now);
+            assert_eq!(verdicts.turn(now, peer(SCRIPT, 1), (1, USER), Vec::new, &mut dice), Turn::Now);
             verdicts.failed(now, SCRIPT.parse().unwrap());
         }
         // A hundred a minute more are too many only when the allowance is used up, and nobody waits for more than a turn.
@@ -345,7 +408,7 @@ mod tests {
         for number in 0..10_000 {
             let now = at(number * 990);
             while verdicts.due(now).is_some() {}
-            if verdicts.turn(now, peer(SCRIPT, 1), number as u32, Vec::new, &mut dice) != Turn::Now {
+            if verdicts.turn(now, peer(SCRIPT, 1), (number as u32, USER), Vec::new, &mut dice) != Turn::Now {
                 waits += 1;
             }
             verdicts.failed(now, SCRIPT.parse().unwrap());
@@ -354,11 +417,11 @@ mod tests {
         // All at once: the allowance, and then one turn after the other.
         let mut verdicts = Verdicts::default();
         for number in 0..ALLOWANCE.0 {
-            assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), number, Vec::new, &mut dice), Turn::Now);
+            assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), (number, USER), Vec::new, &mut dice), Turn::Now);
             verdicts.failed(at(0), SCRIPT.parse().unwrap());
         }
-        assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), 98, Vec::new, &mut dice), Turn::Now, "the first turn");
-        assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), 99, Vec::new, &mut dice), Turn::Later(at(100)));
+        assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), (98, USER), Vec::new, &mut dice), Turn::Now, "the first turn");
+        assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), (99, USER), Vec::new, &mut dice), Turn::Later(at(100)));
         assert_eq!(verdicts.deadline(), Some(at(100)));
         assert!(verdicts.due(at(99)).is_none());
         assert!(verdicts.due(at(100)).is_some());
@@ -371,9 +434,12 @@ mod tests {
         let mut verdicts = Verdicts::default();
         let mut dice = Dice(1);
         spend(&mut verdicts, at(0), SCRIPT);
-        verdicts.turn(at(0), peer(SCRIPT, 1), 1, || [0].to_vec(), &mut dice);
+        verdicts.turn(at(0), peer(SCRIPT, 1), (1, USER), || [0].to_vec(), &mut dice);
         for number in 1..50 {
-            assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), 2, || [number].to_vec(), &mut dice), Turn::Later(at(100)));
+            assert_eq!(
+                verdicts.turn(at(0), peer(SCRIPT, 1), (2, USER), || [number].to_vec(), &mut dice),
+                Turn::Later(at(100))
+            );
         }
         assert_eq!(verdicts.due(at(100)).unwrap().datagram, [49]);
         assert!(verdicts.due(at(10_000)).is_none());
@@ -384,15 +450,15 @@ mod tests {
         let mut verdicts = Verdicts::default();
         let mut dice = Dice(1);
         spend(&mut verdicts, at(0), SCRIPT);
-        verdicts.turn(at(0), peer(SCRIPT, 9), 1, Vec::new, &mut dice);
-        verdicts.turn(at(0), peer(SCRIPT, 8), 2, || b"right".to_vec(), &mut dice);
+        verdicts.turn(at(0), peer(SCRIPT, 9), (1, USER), Vec::new, &mut dice);
+        verdicts.turn(at(0), peer(SCRIPT, 8), (2, USER), || b"right".to_vec(), &mut dice);
         for login in 10..10_000 {
-            verdicts.turn(at(0), peer(SCRIPT, 9), login, || b"wrong".to_vec(), &mut dice);
+            verdicts.turn(at(0), peer(SCRIPT, 9), (login, USER), || b"wrong".to_vec(), &mut dice);
         }
         assert_eq!(verdicts.hosts[0].waiting.len(), MOST_WAITING);
         assert_eq!(verdicts.due(at(100)).unwrap().datagram, b"right");
         assert_eq!(
-            verdicts.turn(at(100), peer(SCRIPT, 7), 3, || [0; MOST_BYTES + 1].to_vec(), &mut dice),
+            verdicts.turn(at(100), peer(SCRIPT, 7), (3, USER), || [0; MOST_BYTES + 1].to_vec(), &mut dice),
             Turn::Later(at(200))
         );
         assert!(verdicts.hosts[0].waiting.iter().all(|waiting| waiting.datagram == b"wrong"), "no place for that");
@@ -410,9 +476,13 @@ mod tests {
         for number in 0..3000 {
             let now = at(number * 333);
             while verdicts.due(now).is_some() {}
-            verdicts.turn(now, peer("2001:db8::1", 1), number as u32, Vec::new, &mut dice);
+            verdicts.turn(now, peer("2001:db8::1", 1), (number as u32, USER), Vec::new, &mut dice);
             verdicts.failed(now, "2001:db8::1".parse().unwrap());
-            assert_eq!(verdicts.turn(now, peer("2001:db8::2", 1), 1, Vec::new, &mut dice), Turn::Now, "{number}");
+            assert_eq!(
+                verdicts.turn(now, peer("2001:db8::2", 1), (1, USER), Vec::new, &mut dice),
+                Turn::Now,
+                "{number}"
+            );
         }
         // Somebody who has a new address for each guess gets ten verdicts a second in all, and who has not failed in that
         // network goes before him.
@@ -425,14 +495,14 @@ mod tests {
                 judged += 1;
                 verdicts.failed(now, turn.from.ip());
             }
-            if verdicts.turn(now, peer(&from, 1), number, Vec::new, &mut dice) == Turn::Now {
+            if verdicts.turn(now, peer(&from, 1), (number, USER), Vec::new, &mut dice) == Turn::Now {
                 judged += 1;
                 verdicts.failed(now, from.parse().unwrap());
             }
         }
         assert!((90 + 80..=110 + 160).contains(&judged), "{judged} in 10 s");
         assert_eq!(
-            verdicts.turn(at(10_000), peer("2001:db8:0:1::1", 1), 1, Vec::new, &mut dice),
+            verdicts.turn(at(10_000), peer("2001:db8:0:1::1", 1), (1, USER), Vec::new, &mut dice),
             Turn::Now,
             "elsewhere"
         );
@@ -443,8 +513,8 @@ mod tests {
         let mut verdicts = Verdicts::default();
         let mut dice = Dice(1);
         spend(&mut verdicts, at(0), "::ffff:192.0.2.1");
-        verdicts.turn(at(0), peer(SCRIPT, 1), 1, Vec::new, &mut dice);
-        assert_ne!(verdicts.turn(at(0), peer("::ffff:192.0.2.1", 1), 2, Vec::new, &mut dice), Turn::Now);
-        assert_eq!(verdicts.turn(at(0), peer("192.0.2.2", 1), 2, Vec::new, &mut dice), Turn::Now);
+        verdicts.turn(at(0), peer(SCRIPT, 1), (1, USER), Vec::new, &mut dice);
+        assert_ne!(verdicts.turn(at(0), peer("::ffff:192.0.2.1", 1), (2, USER), Vec::new, &mut dice), Turn::Now);
+        assert_eq!(verdicts.turn(at(0), peer("192.0.2.2", 1), (2, USER), Vec::new, &mut dice), Turn::Now);
     }
 }
