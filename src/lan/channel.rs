@@ -44,7 +44,7 @@ pub struct LanChannel {
     /// their end away without touching this, so it is looked at again when it is reached.
     next_end: Option<Moment>,
     /// The message that is being sent.
-    message: Vec<u8>,
+    pub(super) message: Vec<u8>,
     report: Report,
     dropped_datagrams: LogLimit,
 }
@@ -221,7 +221,7 @@ impl LanChannel {
         if message.is_response() {
             return match verdict {
                 Verdict::Fresh => {
-                    let origin = self.origin_of(&to, call.authority)?;
+                    let origin = origin_of(&self.settings, session, &to, call.authority);
                     Ok(Received::Response { reply_to: to, data: message.data, origin })
                 }
                 _ => Err(Dropped("its sequence number was used before")),
@@ -239,7 +239,7 @@ impl LanChannel {
                 return Ok(Received::Handled);
             }
         }
-        let origin = self.origin_of(&to, call.authority)?;
+        let origin = origin_of(&self.settings, session, &to, call.authority);
         if message.netfn == netfn::APP && self.session_command(call, &to, &origin, &message) {
             return Ok(Received::Handled);
         }
@@ -283,11 +283,14 @@ impl LanChannel {
 
     /// The session with this id, unless it is over.
     pub(super) fn live(&mut self, call: &mut Call<'_>, id: u32) -> Result<&mut Session, Dropped> {
-        let over = self.sessions.get(&id).ok_or(Dropped("there is no such session"))?.deadline() <= call.now;
-        if over {
+        // Before that moment none is over.
+        if self.next_end.is_none_or(|next| next <= call.now)
+            && self.sessions.get(&id).is_some_and(|session| session.deadline() <= call.now)
+        {
             self.end(id, End::Idle, call.out);
+            return Err(Dropped("its session has timed out"));
         }
-        self.sessions.get_mut(&id).map(Box::as_mut).ok_or(Dropped("its session has timed out"))
+        self.sessions.get_mut(&id).map(Box::as_mut).ok_or(Dropped("there is no such session"))
     }
 
     /// Sends the answer (completion code and data) to a request, and to the copies of it
@@ -494,28 +497,6 @@ impl LanChannel {
         self.sessions.values().find(|session| handle != 0 && session.handle == handle).map(|session| session.link.id)
     }
 
-    /// Where a message of this session comes from and what it may do, as of now.
-    fn origin_of(&self, to: &ReplyTo, authority: &dyn Authority) -> Result<Origin, Dropped> {
-        let session = self.sessions.get(&to.session).ok_or(Dropped("its session is gone"))?;
-        Ok(Origin {
-            channel: self.settings.channel,
-            medium: Medium::Lan,
-            privilege: level_now(session, authority),
-            session: Some(SessionRef {
-                id: session.link.id,
-                handle: session.handle,
-                user: session.user,
-                rmcp_plus: session.link.is_rmcp_plus(),
-                authenticated: session.link.is_authenticated(),
-                encrypted: session.link.is_encrypted(),
-                udp_port: self.settings.udp_port,
-            }),
-            bridged: false,
-            requester: to.rq_addr,
-            requester_lun: to.rq_lun,
-        })
-    }
-
     /// When [`timeout`](Self::timeout) wants to be called next. Never later than the end
     /// of a session or login, and at most one session life too early.
     pub fn deadline(&self) -> Option<Moment> {
@@ -566,7 +547,8 @@ impl LanChannel {
             match finding {
                 Finding::Again(index) => self.send_again(&to, to.peer, Verdict::Fresh, index, random, out),
                 Finding::New => {
-                    if let Ok(origin) = self.origin_of(&to, authority) {
+                    if let Some(session) = self.sessions.get(&id) {
+                        let origin = origin_of(&self.settings, session, &to, authority);
                         out.events.push(Event::Request(Box::new(LateRequest { to, origin, data })));
                     }
                 }
@@ -657,6 +639,27 @@ impl LanChannel {
 /// A session's level, or what is left of it under the limits as they are now.
 fn level_now(session: &Session, authority: &dyn Authority) -> Option<Privilege> {
     policy::session_limit(authority, session).map(|limit| limit.min(session.privilege))
+}
+
+/// Where a message of this session comes from and what it may do, as of now.
+fn origin_of(settings: &Settings, session: &Session, to: &ReplyTo, authority: &dyn Authority) -> Origin {
+    Origin {
+        channel: settings.channel,
+        medium: Medium::Lan,
+        privilege: level_now(session, authority),
+        session: Some(SessionRef {
+            id: session.link.id,
+            handle: session.handle,
+            user: session.user,
+            rmcp_plus: session.link.is_rmcp_plus(),
+            authenticated: session.link.is_authenticated(),
+            encrypted: session.link.is_encrypted(),
+            udp_port: settings.udp_port,
+        }),
+        bridged: false,
+        requester: to.rq_addr,
+        requester_lun: to.rq_lun,
+    }
 }
 
 /// Writes a line if there is leave for it, with the number of those that were left out before.

@@ -40,6 +40,8 @@ use zeroize::Zeroize;
 pub trait Authority {
     /// The user with this number (1 to 63), when valid.
     fn user(&self, number: u8) -> Option<LanUser>;
+    /// Whether that user has this name, zero padded: to find one without a copy of everybody's password.
+    fn is_named(&self, number: u8, name: &[u8; 16]) -> bool;
     /// The privilege limit of the user with this number over LAN, whether it may log in or not: a session
     /// outlives what it changes of its own account. `None` is "no access".
     fn user_limit(&self, number: u8) -> Option<Privilege>;

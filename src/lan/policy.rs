@@ -64,8 +64,8 @@ pub(super) fn user_allows(user: &LanUser, types: AuthTypes) -> bool {
 pub(super) fn rakp_user(authority: &dyn Authority, name: &[u8; 16], role: u8) -> Option<LanUser> {
     let level = Privilege::from_wire(role & 0x0f);
     (1..=63)
+        .filter(|number| authority.is_named(*number, name))
         .filter_map(|number| authority.user(number))
-        .filter(|user| user.name == *name)
         .find(|user| role & NAME_ONLY != 0 || level.is_none() || user.limit == level)
 }
 

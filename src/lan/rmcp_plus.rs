@@ -134,7 +134,7 @@ impl LanChannel {
             if !same {
                 return Err(Dropped("its RAKP message 1 is not the first of its session"));
             }
-            send_rakp2(call, &message, before, &self.settings.guid);
+            send_rakp2(call, &message, before);
             return Ok(());
         }
         let (opened, expires) = match self.logins.begun(call.now, id, from) {
@@ -142,9 +142,9 @@ impl LanChannel {
             Some((Start::Challenged(..), _)) => return Err(Dropped("its RAKP message 1 is for an IPMI 1.5 login")),
             None => return Err(Dropped("its RAKP message 1 is for no session that was opened")),
         };
-        match exchange(call, &opened, &message) {
+        match exchange(call, &opened, &message, self.settings.guid) {
             Ok(exchanged) => {
-                send_rakp2(call, &message, &exchanged, &self.settings.guid);
+                send_rakp2(call, &message, &exchanged);
                 let step = Step::Exchanged(Box::new(exchanged));
                 if let Some(pushed_out) = self.logins.prove(Login { id, peer: call.from, expires, step }) {
                     self.given_up(call.now, &pushed_out, call.out);
@@ -210,8 +210,7 @@ impl LanChannel {
     /// Makes the session of an exchange whose RAKP Message 3 is right.
     fn finish(&mut self, call: &mut Call<'_>, exchanged: &Exchanged, message: &Rakp3<'_>) -> Result<Session, Status> {
         let suite = exchanged.opened.suite;
-        let guid = self.settings.guid;
-        let exchange = exchanged.exchange(message.bmc_id, &guid);
+        let exchange = exchanged.exchange(message.bmc_id);
         let (expected, bare) =
             rakp3_code(&exchange, &exchanged.password, message).ok_or(Status::INVALID_CHECK_VALUE)?;
         let user = call.authority.user(exchanged.user).ok_or(Status::UNAUTHORIZED_NAME)?;
@@ -288,14 +287,13 @@ fn rakp3_datagram(payload: &[u8]) -> Vec<u8> {
     datagram
 }
 
-fn send_rakp2(call: &mut Call<'_>, message: &Rakp1<'_>, exchanged: &Exchanged, guid: &[u8; 16]) {
-    let code = exchanged.exchange(message.bmc_id, guid).rakp2_code(&exchanged.password);
+fn send_rakp2(call: &mut Call<'_>, message: &Rakp1<'_>, exchanged: &Exchanged) {
     let rakp2 = Rakp2 {
         tag: message.tag,
         console_id: exchanged.opened.console_id,
         random: &exchanged.bmc_random,
-        guid,
-        code: code.bytes(),
+        guid: &exchanged.guid,
+        code: exchanged.code.bytes(),
     };
     send(call, PayloadType::Rakp2, |out| rakp2.emit(out));
 }
@@ -333,7 +331,7 @@ fn negotiate(call: &Call<'_>, request: OpenSessionRequest) -> Result<Opened, Sta
 }
 
 /// Judges RAKP Message 1 and draws the BMC's random number.
-fn exchange(call: &mut Call<'_>, opened: &Opened, message: &Rakp1<'_>) -> Result<Exchanged, Status> {
+fn exchange(call: &mut Call<'_>, opened: &Opened, message: &Rakp1<'_>, guid: [u8; 16]) -> Result<Exchanged, Status> {
     if message.role & 0x0f > Privilege::Administrator.wire() {
         return Err(Status::ILLEGAL_PARAMETER);
     }
@@ -344,17 +342,21 @@ fn exchange(call: &mut Call<'_>, opened: &Opened, message: &Rakp1<'_>) -> Result
     let privilege = policy::rmcp_plus_privilege(call.authority, opened.suite, &user, message.role)?;
     let mut bmc_random = [0; 16];
     call.random.fill(&mut bmc_random);
-    Ok(Exchanged {
+    let mut exchanged = Exchanged {
         opened: opened.clone(),
         console_random: *message.random,
         bmc_random,
+        guid,
         role: message.role,
         name,
         name_length: sent.len(),
         user: user.number,
         password: Secret::new(user.password),
         privilege,
-    })
+        code: Tag::EMPTY,
+    };
+    exchanged.code = exchanged.exchange(message.bmc_id).rakp2_code(&exchanged.password);
+    Ok(exchanged)
 }
 
 /// An algorithm number, if named, must be known.

@@ -36,12 +36,12 @@ impl LanChannel {
         }
         let message = Message::parse(packet.message)?;
         let reply = self.sessionless(call, &message)?;
-        let mut bytes = Vec::new();
-        message.response(reply.bytes()).emit(&mut bytes);
+        self.message.clear();
+        message.response(reply.bytes()).emit(&mut self.message);
         let header = Header { auth_type: AuthType::None, sequence: 0, session_id: 0 };
         call.out.datagram(call.from, |out| {
             RMCP.emit(out);
-            Packet { header, code: None, message: &bytes }.emit(out);
+            Packet { header, code: None, message: &self.message }.emit(out);
         });
         Ok(())
     }
@@ -110,8 +110,7 @@ impl LanChannel {
     fn session_challenge(&mut self, call: &mut Call<'_>, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
         let [_auth_type, rest @ ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
         let name: &[u8; 16] = rest.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-        let user = (1..=63).filter_map(|number| call.authority.user(number)).find(|user| user.name == *name);
-        let Some(user) = user else {
+        let Some(user) = (1..=63).find(|number| call.authority.is_named(*number, name)) else {
             // Nothing shows yet that the address is the sender's, so nobody has to wait for it.
             self.claim_refused(call, name, "no such user");
             return Err(match name {
@@ -124,7 +123,7 @@ impl LanChannel {
         call.random.fill(&mut string);
         let expires = call.now + CHALLENGE_LIFE;
         self.ends_at(expires);
-        let start = Start::Challenged(string, user.number);
+        let start = Start::Challenged(string, user);
         // Each request gets a challenge of its own.
         self.logins.begin(call.now, id, call.from, expires, u64::from(id), start);
         reply.put(&id.to_le_bytes())?;

@@ -83,6 +83,10 @@ impl Authority for Site {
         self.users.get(&number).cloned()
     }
 
+    fn is_named(&self, number: u8, name: &[u8; 16]) -> bool {
+        self.users.get(&number).is_some_and(|user| user.name == *name)
+    }
+
     fn user_limit(&self, number: u8) -> Option<Privilege> {
         self.users.get(&number)?.limit
     }

@@ -2,9 +2,9 @@
 //! that owns the channel.
 
 use super::effect::LanId;
-use crate::bmc::Machine;
 use crate::bmc::channel::{Channels, Lan};
 use crate::bmc::user::Users;
+use crate::bmc::{Controller, Machine};
 use crate::ipmi::{AuthTypes, Privilege};
 use crate::lan::{Authority, LanUser, Neighbour};
 
@@ -18,8 +18,12 @@ pub(super) struct LanAuthority<'a> {
 impl<'a> LanAuthority<'a> {
     /// `None` when the controller or the channel is gone.
     pub(super) fn new(machine: &'a Machine, lan: LanId) -> Option<Self> {
-        let controller = machine.controller(lan.mc)?;
-        let access = controller.channels.lan(lan.channel)?;
+        Self::of(machine.controller(lan.mc)?, lan.channel)
+    }
+
+    /// The same for a channel of this controller.
+    pub(super) fn of(controller: &'a Controller, channel: u8) -> Option<Self> {
+        let access = controller.channels.lan(channel)?;
         Some(Self { users: &controller.users, channels: &controller.channels, access })
     }
 }
@@ -35,6 +39,10 @@ impl Authority for LanAuthority<'_> {
             auths: user.auths,
             sessions: user.session_limit,
         })
+    }
+
+    fn is_named(&self, number: u8, name: &[u8; 16]) -> bool {
+        self.users.admitted(number).is_some_and(|user| user.name == *name)
     }
 
     fn user_limit(&self, number: u8) -> Option<Privilege> {

@@ -245,10 +245,12 @@ impl Simulator {
     /// A datagram came in. It is decrypted in place.
     pub fn datagram(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
         self.trace_datagram(trace::Way::In, lan, from, bytes, out);
-        let valid = rmcp::Repr::parse(bytes).is_ok();
-        self.count(lan, |statistics| statistics.count_received(valid));
         let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) else { return };
-        let Some(authority) = LanAuthority::new(&self.machine, lan) else { return };
+        let Some(controller) = self.machine.controller_mut(lan.mc) else { return };
+        if let Some(channel) = controller.channels.lan_mut(lan.channel) {
+            channel.statistics.count_received(rmcp::Repr::parse(bytes).is_ok());
+        }
+        let Some(authority) = LanAuthority::of(controller, lan.channel) else { return };
         let received = slot.channel.receive(now, from, bytes, &authority, self.random.as_mut(), &mut self.outbox);
         // Answers given by the channel itself go first: they belong to what came before, as do requests
         // that waited there, which may have lowered a limit.

@@ -13,6 +13,8 @@ const LIFETIME: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Tracker<T> {
     slots: [Option<Slot<T>>; 64],
+    /// How many of them are taken: asked with every datagram.
+    taken: usize,
 }
 
 #[derive(Debug)]
@@ -23,7 +25,7 @@ struct Slot<T> {
 
 impl<T> Default for Tracker<T> {
     fn default() -> Self {
-        Self { slots: [const { None }; 64] }
+        Self { slots: [const { None }; 64], taken: 0 }
     }
 }
 
@@ -32,24 +34,32 @@ impl<T> Tracker<T> {
     pub(super) fn insert(&mut self, now: Moment, waiting: T) -> Option<u8> {
         let index = self.slots.iter().position(Option::is_none)?;
         self.slots[index] = Some(Slot { until: now + LIFETIME, waiting });
+        self.taken += 1;
         u8::try_from(index).ok()
     }
 
     /// Gives a sequence number back, if `is_it` says that its request is the one meant.
     pub(super) fn take_if(&mut self, seq: u8, is_it: impl FnOnce(&T) -> bool) -> Option<T> {
         let slot = self.slots.get_mut(usize::from(seq))?;
-        slot.take_if(|slot| is_it(&slot.waiting)).map(|slot| slot.waiting)
+        let taken = slot.take_if(|slot| is_it(&slot.waiting))?;
+        self.taken -= 1;
+        Some(taken.waiting)
     }
 
     /// When [`expire`](Self::expire) wants to be called next.
     pub(super) fn deadline(&self) -> Option<Moment> {
+        if self.taken == 0 {
+            return None;
+        }
         self.slots.iter().flatten().map(|slot| slot.until).min()
     }
 
     /// Forgets requests whose answers did not come.
     pub(super) fn expire(&mut self, now: Moment) {
         for slot in &mut self.slots {
-            slot.take_if(|slot| slot.until <= now);
+            if slot.take_if(|slot| slot.until <= now).is_some() {
+                self.taken -= 1;
+            }
         }
     }
 }
@@ -74,5 +84,10 @@ mod tests {
         tracker.expire(at(5));
         assert_eq!((tracker.take_if(31, |_| true), tracker.take_if(32, |_| true)), (None, Some(32)));
         assert_eq!(tracker.insert(at(6), 99), Some(0));
+        tracker.expire(at(11));
+        assert_eq!(tracker.deadline(), None);
+        assert_eq!(tracker.insert(at(11), 1), Some(0));
+        assert_eq!(tracker.take_if(0, |_| true), Some(1));
+        assert_eq!(tracker.deadline(), None);
     }
 }
