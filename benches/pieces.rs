@@ -26,8 +26,10 @@ use divan::counter::{BytesCount, ItemsCount};
 use ipmi_sim::config::command::{Variables, statements};
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::ipmi::Moment;
+use ipmi_sim::lan::packet::outside_sessions;
 use ipmi_sim::sim::{Effect, Effects, HostJob, HostResult, LanId, Persistence, Simulator};
 use ipmi_sim::store::directory::StateDirectory;
+use ipmi_sim::wire::session20::PayloadType;
 
 const LAN: LanId = LanId { mc: 0x20, channel: 1 };
 const STORAGE: u8 = 0x0a;
@@ -195,6 +197,52 @@ fn login(bencher: Bencher<'_, '_>, way: &str) {
         let id = session.client.bmc_id.to_le_bytes();
         session.ask(&mut rig, APP, client::CLOSE_SESSION, &id);
     });
+}
+
+/// What anybody can send, each time a datagram like the last: how much of the program's time it takes.
+#[divan::bench(args = ["ping", "capabilities", "open", "rakp1", "rakp1-again", "rakp3", "wrong-code", "junk"])]
+fn hostile(bencher: Bencher<'_, '_>, what: &str) {
+    let mut rig = Rig::new(&example("sim.emu"), None);
+    let mut session = rig.log_in(Way::Suite(3));
+    let rakp1 = |id: u32| {
+        plus(PayloadType::Rakp1, &[&[1, 0, 0, 0][..], &id.to_le_bytes(), &[7; 16], &[0x14, 0, 0, 5], b"admin"].concat())
+    };
+    let open = |console: u32| {
+        let algorithms = [0, 0, 0, 8, 1, 0, 0, 0, 1, 0, 0, 8, 1, 0, 0, 0, 2, 0, 0, 8, 1, 0, 0, 0];
+        plus(PayloadType::OpenSessionRequest, &[&[1, 0, 0, 0][..], &console.to_le_bytes(), &algorithms].concat())
+    };
+    rig.datagram(&mut open(1));
+    let opened = u32::from_le_bytes(rig.answer[24..28].try_into().expect("an id"));
+    let mut console = 1;
+    bencher
+        .counter(ItemsCount::new(1u32))
+        .with_inputs(|| match what {
+            "ping" => vec![6, 0, 0xff, 6, 0, 0, 0x11, 0xbe, 0x80, 1, 0, 0],
+            // Get Channel Authentication Capabilities as ipmitool asks for it.
+            "capabilities" => {
+                vec![6, 0, 0xff, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0x20, 0x18, 0xc8, 0x81, 4, 0x38, 0x8e, 4, 0xb1]
+            }
+            "open" => {
+                console += 1;
+                open(console)
+            }
+            "rakp1" => rakp1(opened ^ 0x5555_5554),
+            "rakp1-again" => rakp1(opened),
+            "rakp3" => plus(PayloadType::Rakp3, &[&[1, 0, 0, 0][..], &(opened ^ 2).to_le_bytes(), &[7; 20]].concat()),
+            "wrong-code" => {
+                let mut packet = session.request(APP, GET_DEVICE_ID, &[]);
+                packet.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+                packet
+            }
+            _ => [&[6, 0, 0xff, 7, 6][..], &[0xa5; 60]].concat(),
+        })
+        .bench_local_refs(|packet| rig.datagram(packet));
+}
+
+fn plus(kind: PayloadType, payload: &[u8]) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    outside_sessions(kind, &mut datagram, |out| out.extend_from_slice(payload));
+    datagram
 }
 
 /// Get SDR for every record of the repository, in a session of suite 3: its header, then the rest in

@@ -59,7 +59,8 @@ impl<const N: usize> fmt::Debug for Secret<N> {
 pub fn wipe_stack() {
     /// Deeper than the algorithms and all around them go; frames that are not optimised are large.
     const DEPTH: usize = if cfg!(debug_assertions) { 96 << 10 } else { 16 << 10 };
-    let mut below = [0xffu8; DEPTH];
+    // In large words: byte by byte this was most of what a login took.
+    let mut below = [0u128; DEPTH / size_of::<u128>()];
     below.zeroize();
     std::hint::black_box(&mut below);
 }
