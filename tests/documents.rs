@@ -5,7 +5,11 @@
 //! ```text
 //! IPMI_SIM_WRITE=1 cargo test --test documents
 //! ```
+//!
+//! That what comments and pages cite is there: `documents/citations.rs`.
 
+#[path = "documents/citations.rs"]
+mod citations;
 #[path = "support/machine.rs"]
 #[allow(dead_code, reason = "nothing is left out here")]
 mod machine;

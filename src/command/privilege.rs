@@ -93,9 +93,9 @@ pub fn permitted(netfn: u8, cmd: u8, level: Privilege) -> bool {
 mod tests {
     use super::*;
 
-    /// The sheet's table: network function, last command, commands of a user, commands of
+    /// The table of `lan-protocol.md` section 9: network function, last command, commands of a user, commands of
     /// an operator. Everything else in range is an administrator's.
-    const SHEET: [(u8, u8, &str, &str); 7] = [
+    const TABLE: [(u8, u8, &str, &str); 7] = [
         (0x00, 0x0f, "00 01 07 0f", "02 03 04 06 08 09"),
         (0x02, 0x35, "00 02 05 06 09 0a 0b 0c 11 13 30 34 35", "01 03 04 08 10 12 14 20 21 31 32 33"),
         (0x04, 0x2f, "01 10 20 21 22 23 25 27 29 2b 2d 2f", "02 13 24 26 28 2a 2e"),
@@ -125,7 +125,7 @@ mod tests {
         if let Some((_, _, levels)) = exception {
             return levels.to_vec();
         }
-        let lowest = match SHEET.iter().find(|(n, last, _, _)| *n == netfn && cmd <= *last) {
+        let lowest = match TABLE.iter().find(|(n, last, _, _)| *n == netfn && cmd <= *last) {
             Some((_, _, user, _)) if numbers(user).contains(&cmd) => 2,
             Some((_, _, _, operator)) if numbers(operator).contains(&cmd) => 3,
             _ => 4,

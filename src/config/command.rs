@@ -26,7 +26,7 @@ pub struct SensorAddress {
 }
 
 /// A command of the emulator language, arguments converted (`emu.md` section 7); `mc` is
-/// always the IPMB address the command is about, other fields carry the sheet's names.
+/// always the IPMB address the command is about, other fields have that page's names.
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {

@@ -1,4 +1,4 @@
-//! The UDP socket of a LAN channel (`lan-protocol.md` chapter 1).
+//! The UDP socket of a LAN channel (`lan-protocol.md` section 1).
 //!
 //! Owns the socket and how datagrams get in and out of it in batches, each by the address of ours
 //! that the client used. Looks at no byte.

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn md5_of_the_fact_sheet() {
+    fn md5_of_the_test_vectors() {
         let message = hex!("2018c88104017a");
         let code = hex!("00f12ea38aa203dae082eb4245d69239");
         assert_eq!(Algorithm::Md5.code(&password(), 0x82, 0x10, &message), code);

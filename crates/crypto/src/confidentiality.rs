@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn cipher() -> Cipher {
-        // K2 of the fact sheet, reached by the only way to make a tag: an HMAC.
+        // K2 of `lan-protocol.md` section 17, reached by the only way to make a tag: an HMAC.
         let sik = hex!("1e89c900fd86d865502f7a38258c5f5406a09031");
         let k2 = Keyed::new(Hash::Sha1, &sik).tag(&[&[2; 20]]);
         assert_eq!(k2.bytes(), hex!("b08534d7245255d3af2d63ad7c733499f2d6c5a9"));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn packet_of_the_fact_sheet() {
+    fn packet_of_the_test_vectors() {
         let mut out = hex!("abcd 2018c88104017a").to_vec();
         cipher().encrypt(2, vector(0x20), &mut out);
         assert_eq!(out, hex!("abcd 202122232425262728292a2b2c2d2e2f 1a58a38b42675054ba03f77662245a4d"));

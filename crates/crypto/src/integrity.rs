@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn packet_of_the_fact_sheet() {
+    fn packet_of_the_test_vectors() {
         let mut signer = signer(Hash::Sha1, 12, &hex!("9674fdc72e1c8433c1ae65fc4849f914c55ffe2c"));
         let data = hex!(
             "06c0 02010000 01000000 2000"

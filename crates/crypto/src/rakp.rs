@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn suite_3_of_the_fact_sheet() {
+    fn suite_3_of_the_test_vectors() {
         let exchange = exchange(Authentication::HmacSha1);
         let password = secret(b"test");
         assert_eq!(exchange.rakp2_code(&password).bytes(), hex!("ca0e6d9199137b8c1c95282f2d3b24d2a62b8725"));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn suite_12_of_the_fact_sheet() {
+    fn suite_12_of_the_test_vectors() {
         let exchange = exchange(Authentication::HmacMd5);
         let password = secret(b"test");
         assert_eq!(exchange.rakp2_code(&password).bytes(), hex!("ed51b2e95b7c849dfad5b15842969cd3"));

@@ -58,7 +58,7 @@ fn association(lines: &str) -> String {
 }
 
 #[test]
-fn the_example_of_the_sheet() {
+fn the_example_of_the_page() {
     let text = "sdr type 3\n\tsensor_owner_id\t\t0x20\n\tchannel_number\t\t0\n\tsensor_owner_lun\t0\n\tsensor_number\t\t1\n\
                 \tentity_id\t\tsystem_board\n\tentity_instance\t\t1\n\tsensor_type\t\tTemperature\n\
                 \tevent_reading_type_code\t1\n\tid_string\t\t\"xy\"\nendsdr\n";
