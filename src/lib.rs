@@ -9,9 +9,6 @@
 //! [`store::directory`] does input and output, and only [`runtime`] calls it. [`sdrcomp`] is a program of
 //! its own, the SDR compiler; it uses [`config`] and [`store`].
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-
 pub mod bmc;
 pub mod command;
 pub mod config;

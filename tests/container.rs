@@ -75,7 +75,7 @@ fn image() -> Image {
                     owner.map(|owner| owner.split(':').next().and_then(|id| id.parse().ok()).expect("a number"));
                 image.copies.push((from, to.to_owned(), owner));
             }
-            "USER" => image.user = rest.to_owned(),
+            "USER" => rest.clone_into(&mut image.user),
             "ENTRYPOINT" => image.entry = list(rest),
             "HEALTHCHECK" => image.health = list(rest.split_once("CMD ").expect("a command").1),
             "EXPOSE" => image.ports.push(rest.to_owned()),

@@ -706,7 +706,7 @@ fn garbage_in_state_files_never_stops_the_start() {
         })
         .collect();
     let kinds = bad_contents(&[], &mut dice).len();
-    for kind in 0..kinds + 1 {
+    for kind in 0..=kinds {
         fs::remove_dir_all(bench.path(folder)).expect("the state of before");
         fs::create_dir_all(bench.path(folder)).expect("a folder");
         for (name, good) in NAMES.iter().zip(&good) {
@@ -805,9 +805,9 @@ fn broken_configurations_are_judged_in_time() {
         let (conf, emu) = PAIRS[number % PAIRS.len()];
         let (mut conf, mut emu) = (read(conf), read(emu));
         if number % 2 == 0 {
-            conf = mutate(&conf, &mut dice)
+            conf = mutate(&conf, &mut dice);
         } else {
-            emu = mutate(&emu, &mut dice)
+            emu = mutate(&emu, &mut dice);
         }
         bench.write("lan.conf", conf);
         bench.write("sim.emu", emu);

@@ -194,7 +194,7 @@ impl Dice {
     /// A source that the original compiles.
     fn source(&mut self) -> String {
         let mut out = String::from("define V \"7\"\n# random\n\n");
-        for _ in 0..1 + self.below(8) {
+        for _ in 0..=self.below(8) {
             let kind = &TYPES[self.below(TYPES.len())];
             let mut lines = Vec::new();
             let factors = ["m", "b", "r_exp", "b_exp"];
@@ -275,7 +275,8 @@ fn faults_are_found_in_the_line_where_the_original_finds_them() {
         match dice.below(3) {
             0 => broken[at] = broken[at].split_once('\t').map_or(String::new(), |(_, rest)| rest.to_owned()),
             1 => {
-                broken[at] = format!("{}\t{word}", broken[at].trim_end().rsplit_once('\t').map_or("", |(line, _)| line))
+                broken[at] =
+                    format!("{}\t{word}", broken[at].trim_end().rsplit_once('\t').map_or("", |(line, _)| line));
             }
             _ => broken
                 .insert(at, (*dice.pick(&["sdr type 1", "endsdr", "nothing 1", "define", "include \"no\""])).into()),

@@ -74,13 +74,13 @@ fn a_user_has_no_more_sessions_than_an_administrator_allows() {
     drop(many);
     // Set User Access: user 3, operator, two sessions.
     admin.ok("raw 6 0x43 0x91 3 3 2");
-    let (_one, _two) = (limited(port).expect("one"), limited(port).expect("two"));
+    let (one, _two) = (limited(port).expect("one"), limited(port).expect("two"));
     assert!(limited(port).is_err_and(|why| why.contains("status Some(01)")));
     let other = Ipmitool::new(port, "other", "pw").with(&["-L", "OPERATOR", "-N", "1", "-R", "1"]);
     for way in [Transport::Lan, Transport::Suite(17)] {
         other.by(way).run("mc info").assert_failed();
     }
-    drop(_one);
+    drop(one);
     other.by(Transport::Lan).ok("mc info");
     simulator.stop();
 

@@ -1,5 +1,4 @@
 //! The program `sdrcomp`: the SDR compiler. Everything is in the library.
-#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

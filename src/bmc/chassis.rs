@@ -351,7 +351,7 @@ fn note_power(machine: &mut Machine, mc: u8) {
 /// A machine behind a `chassis_control` program is left alone. It has its own power and was
 /// running on while only this program was restarted, which cannot be told from a power
 /// failure. A virtual machine that was left running connects again and is left alone, too;
-/// one that does not within [`RECONNECT_WAIT`] is started. `startnow` starts it at once,
+/// one that does not within 15 s is started. `startnow` starts it at once,
 /// whatever the policy says.
 pub fn power_restored(machine: &mut Machine, now: Moment, mc: u8) {
     let Some(controller) = machine.controller(mc) else { return };

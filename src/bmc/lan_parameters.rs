@@ -326,7 +326,7 @@ impl LanParameters {
         }
     }
 
-    /// What is kept, as of now, to be given to [`take_back`](Self::take_back) if it cannot be.
+    /// What is kept, as of now, to be given to `take_back` if it cannot be.
     pub fn settled(&self) -> Settled {
         Settled(self.lock.as_ref().map_or(&self.values, |lock| &lock.rollback).clone())
     }

@@ -1,8 +1,8 @@
 //! The start-command process and its power-off countdown (`process.md` section 9).
 //!
 //! Owns whether the process exists and when it is told to end. Starts and signals nothing
-//! itself: that goes out as [`Action`]s, and [`started`](VmProcess::started) and
-//! [`exited`](VmProcess::exited) come back.
+//! itself: that goes out as [`Action`]s, and how it started and that it
+//! ended come back.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ pub(super) fn source(address: IpAddr) -> IpAddr {
         IpAddr::V6(address) => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & 0xffff_ffff_ffff_ffff_0000_0000_0000_0000))
         }
-        address => address,
+        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -91,9 +91,9 @@ impl PidFile {
         let placed = writeln!(file, "{}", std::process::id()).and_then(|()| {
             let lock = Lock::take(file).ok_or(io::ErrorKind::AlreadyExists)?;
             if replace {
-                fs::rename(&beside, path)?
+                fs::rename(&beside, path)?;
             } else {
-                fs::hard_link(&beside, path)?
+                fs::hard_link(&beside, path)?;
             }
             Ok(Self { path: path.to_owned(), lock })
         });

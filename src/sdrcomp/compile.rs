@@ -198,7 +198,7 @@ impl Compiler<'_> {
                     Fault::new(range, format!("Unable to open included file {}: {why}", quote(&name)))
                 })?;
                 self.depth += 1;
-                self.variables = variables.clone();
+                self.variables.clone_from(variables);
                 self.file(&file, &text);
                 self.depth -= 1;
                 Ok(())

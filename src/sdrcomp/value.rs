@@ -33,14 +33,11 @@ pub(super) fn operation(a: &mut Arguments<'_>, names: Names) -> Result<Number, F
     }
     let first = operand(&word, names)?;
     let alone = |doubt| Number { number: first, range: word.range.clone(), doubt };
-    let operator = match a.next() {
-        Ok(operator) => operator,
-        Err(_) => {
-            return Ok(alone(
-                a.unknown_variable()
-                    .map(|(name, range)| Fault::new(range, format!("ignored: Unknown variable named {}", quote(name)))),
-            ));
-        }
+    let Ok(operator) = a.next() else {
+        return Ok(alone(
+            a.unknown_variable()
+                .map(|(name, range)| Fault::new(range, format!("ignored: Unknown variable named {}", quote(name)))),
+        ));
     };
     let what = || match operator.rule {
         Rule::plus | Rule::minus => "No value after operator".to_string(),

@@ -266,7 +266,7 @@ impl Simulator {
                 self.lan_request(now, lan, reply_to, &request, out);
             }
             lan::Received::Response { reply_to, data: _, origin } => {
-                self.unexpected_response(now, lan, reply_to, origin, out)
+                self.unexpected_response(now, lan, reply_to, origin, out);
             }
             lan::Received::Sol { session, payload } => self.sol_payload(now, lan, session, payload, out),
         }

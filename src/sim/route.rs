@@ -168,11 +168,12 @@ impl Simulator {
         loop {
             let (job, then) = match outcome {
                 Outcome::Done => {
-                    return if aftermath.saves.is_empty() {
-                        self.let_go(now, &execution.path, &mut reply, aftermath, out)
+                    if aftermath.saves.is_empty() {
+                        self.let_go(now, &execution.path, &mut reply, aftermath, out);
                     } else {
-                        self.held.push(Held { execution, reply, aftermath })
-                    };
+                        self.held.push(Held { execution, reply, aftermath });
+                    }
+                    return;
                 }
                 Outcome::Wait(job, then) => (job, then),
             };

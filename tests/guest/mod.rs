@@ -172,10 +172,10 @@ impl Console {
     #[track_caller]
     pub fn run(&mut self, command: &str) -> Ran {
         self.start(command);
-        let (output, status) = self
-            .read_until("@@done ", COMMAND)
-            .map(|output| (output, self.read_until("@@", COMMAND).unwrap_or_default()))
-            .unwrap_or_else(|| panic!("no end of: {command}"));
+        let (output, status) = self.read_until("@@done ", COMMAND).map_or_else(
+            || panic!("no end of: {command}"),
+            |output| (output, self.read_until("@@", COMMAND).unwrap_or_default()),
+        );
         let status = status.trim().parse().unwrap_or_else(|_| panic!("the status of: {command}: {status}"));
         Ran { status, output }
     }

@@ -120,13 +120,12 @@ fn user() -> u32 {
     let own = nix::unistd::getuid().as_raw();
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     map.lines()
-        .filter_map(|line| {
+        .find_map(|line| {
             let mut numbers = line.split_whitespace().filter_map(|number| number.parse::<u32>().ok());
             let (inside, outside, count) = (numbers.next()?, numbers.next()?, numbers.next()?);
             let place = own.checked_sub(inside).filter(|place| *place < count)?;
             outside.checked_add(place)
         })
-        .next()
         .unwrap_or(own)
 }
 

@@ -93,8 +93,7 @@ impl Ran {
             .lines()
             .filter_map(|line| line.split_once(':'))
             .find(|(name, _)| name.trim() == key)
-            .map(|(_, value)| value.trim().to_owned())
-            .unwrap_or_else(|| panic!("no `{key}`: {}", self.report()))
+            .map_or_else(|| panic!("no `{key}`: {}", self.report()), |(_, value)| value.trim().to_owned())
     }
 
     /// Output and complaints together.

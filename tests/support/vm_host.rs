@@ -151,10 +151,7 @@ impl VmHost {
         let left = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
         self.stream.set_read_timeout(Some(left)).expect("a time limit");
         let mut piece = [0; 1024];
-        let count = match self.stream.read(&mut piece) {
-            Ok(count @ 1..) => count,
-            _ => return None,
-        };
+        let Ok(count @ 1..) = self.stream.read(&mut piece) else { return None };
         for &byte in &piece[..count] {
             match byte {
                 MESSAGE_END => {

@@ -1,5 +1,4 @@
 //! The program `ipmi_sim-bench`: its command line. What it does is in `mod.rs` beside it.
-#![forbid(unsafe_code)]
 
 #[path = "mod.rs"]
 mod bench;

@@ -117,7 +117,7 @@ pub(super) fn value(record: &[u8], raw: u8) -> Option<f64> {
     }
     // Ten bits and four bits in two's complement.
     let ten = |low: u8, high: u8| f64::from(i16::from_le_bytes([low, high >> 6]) << 6 >> 6);
-    let power = |nibble: u8| 10f64.powi((nibble << 4) as i8 as i32 >> 4);
+    let power = |nibble: u8| 10f64.powi(i32::from((nibble << 4) as i8) >> 4);
     let x = f64::from(Format::from_number(format).number(raw));
     let y = (ten(m, m_high) * x + ten(b, b_high) * power(exponents)) * power(exponents >> 4);
     let value = match byte(record, field::LINEARIZATION) & 0x7f {

@@ -213,7 +213,7 @@ fn client_line(lans: &[(LanId, SocketAddr)], logins: &[Login], password: Option<
         Privilege::Callback => line += " -L CALLBACK",
         Privilege::User => line += " -L USER",
         Privilege::Operator => line += " -L OPERATOR",
-        _ => {}
+        Privilege::Administrator => {}
     }
     if login.key {
         // The client asks for it.
