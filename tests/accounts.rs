@@ -11,7 +11,7 @@ use support::client::CLIENT_LIMIT;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::{Bench, Freeipmi, Ipmitool, Ran, Simulator, Subject, Transport};
 
-/// A client that waits for an answer that does not come needs more than this.
+/// A client that waits for a response that does not come needs more than this.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const OPS: &str = "  user 3 true \"ops\" \"ops\" operator 10\n";
 

@@ -74,7 +74,7 @@ fn other_controllers_are_reached_over_the_ipmb() {
     Ran::run(&mut command, "openipmi", CLIENT_LIMIT).assert_ok().assert_says("00 07 00 01 00 07 01 02 08");
 }
 
-/// Over a transit controller, which may be the BMC itself. The original loses the answer unless
+/// Over a transit controller, which may be the BMC itself. The original loses the response unless
 /// it is.
 #[test]
 fn bridged_twice() {
@@ -110,7 +110,7 @@ fn bridging_needs_the_privilege_of_the_request_it_carries() {
     user.run("raw 6 0x43 0x91 3 4").assert_failed().assert_says("rsp=0xd4");
 }
 
-/// A request to LUN 2 is the host's; its answer comes back to the client.
+/// A request to LUN 2 is the host's; its response comes back to the client.
 #[test]
 fn lun_2_is_the_host() {
     let shelf = shelf();

@@ -1,5 +1,5 @@
 //! The installed original and ours side by side: random requests, the same ones in every
-//! run, sent to both in the same order, and every answer compared.
+//! run, sent to both in the same order, and every response compared.
 //!
 //! The recordings of `tests/replay.rs` cover every command by itself. Here the state that
 //! commands leave behind is mixed: what a random sequence of them makes of users, sensors,
@@ -216,7 +216,7 @@ impl Source {
     }
 }
 
-/// The bytes of an answer that count. The version that is installed is 2.0.33.
+/// The bytes of a response that count. The version that is installed is 2.0.33.
 fn allowed(request: &Request, answer: &[u8]) -> Vec<u8> {
     let mut answer = answer.to_vec();
     let without = |answer: &mut Vec<u8>, from: usize, to: usize| {

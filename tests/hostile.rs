@@ -1,4 +1,4 @@
-//! Garbage, floods and forgeries at every door of the running program. After each kind of
+//! Garbage, floods and forgeries at every port of the running program. After each kind of
 //! attack it is still there, lets a user in, and has not grown.
 //!
 //! Attackers come from 127.0.0.3, users from 127.0.0.1 and 127.0.0.2. Everything random
@@ -561,14 +561,14 @@ fn a_virtual_machine_gone_mad() {
     for _ in 0..10 {
         let mut stream = connect();
         let bytes = random_bytes(&mut dice, 30_000);
-        // The program may close a peer that does not read the answers.
+        // The program may close a peer that does not read the responses.
         let _ = stream.write_all(&bytes);
     }
     let mut stream = connect();
     let _ = stream.write_all(&[0x55; 1 << 20]);
     let _ = stream.write_all(&[0xa0, 0xa1, 0xaa]);
     drop(stream);
-    // Rightly framed, wild inside.
+    // Rightly framed, arbitrary inside.
     let mut stream = connect();
     stream.set_read_timeout(Some(Duration::from_millis(100))).expect("a time limit");
     for _ in 0..3000 {

@@ -105,7 +105,7 @@ fn everything_ipmitool_sets_is_shown_and_kept() {
     }
 }
 
-/// Keeps what it is told in a file, and its whole life in a log.
+/// Keeps what it is told in a file, and every call in a log.
 const PROGRAM: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 printf '%s\n' "$*" >>calls

@@ -14,12 +14,12 @@ use support::config::{SMALL_EMU, small_lan_conf};
 use support::relay::{Direction, Passed, Relay, Weather, write_capture};
 use support::{Bench, Ipmitool, Ran, Simulator, Subject, Transport, tshark};
 
-/// Bad, but such that a client's patience ends in none of many runs: it asks up to
+/// Bad, but such that a client gives up in none of many runs: it sends each request up to
 /// [`TRIES`] times.
 const WEATHER: Weather = Weather { lost: 15, doubled: 20, held: Duration::from_millis(30) };
 /// `-R`, counted from each request's first sending.
 const TRIES: &str = "12";
-/// A command, and its answer, that are lost for good have been lost so often; no run may take
+/// A command, and its response, that are lost for good have been lost so often; no run may take
 /// longer.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -115,7 +115,7 @@ fn by_freeipmi(seed: u64, driver: &str) -> Option<()> {
     let passed = network.relay.take();
     network.well_formed(&passed);
     if !ran.succeeded() {
-        // A doubled answer of the login that comes after the next one is too much for it; no
+        // A doubled response of the login that comes after the next one is too much for it; no
         // command was sent then.
         ran.assert_says("ipmi_ctx_open_outofband");
         assert_eq!(network.logged(), []);

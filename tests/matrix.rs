@@ -19,7 +19,7 @@ use support::config::{SMALL_EMU, small_lan_conf};
 use support::relay::{Direction, Passed, Relay, Weather, write_capture};
 use support::{Bench, Ran, Simulator, Subject, namespace, tshark};
 
-/// What a cell may spend waiting for answers.
+/// What a cell may spend waiting for responses.
 const WAITING: Duration = Duration::from_millis(50);
 /// What a cell may take beyond the client's own start. A client on an idle machine needs less
 /// than a tenth of it; the shortest retransmission timeout of any costs more.
@@ -90,7 +90,7 @@ impl Matrix {
             self.relay.take();
             let ran = Ran::run(&mut command(words), client.package, LIMIT);
             ran.assert_ok().assert_says(wanted);
-            // The answer to Close Session may still be on its way when a client has ended.
+            // The response to Close Session may still be on its way when a client has ended.
             std::thread::sleep(Duration::from_millis(5));
             let passed = self.relay.take();
             let asked = passed.iter().filter(|it| it.direction == Direction::Asked).count();

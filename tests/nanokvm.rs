@@ -19,7 +19,7 @@ use support::pty::Pty;
 use support::simulator::PATIENCE;
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject, built};
 
-/// How long a client waits for an answer that does not come; a command that takes this long
+/// How long a client waits for a response that does not come; a command that takes this long
 /// ran into such a wait.
 const CLIENT_WAIT: Duration = Duration::from_millis(950);
 

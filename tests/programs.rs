@@ -116,7 +116,7 @@ fn boot_flags_behind_a_program_last_as_clients_set_them() {
     }
 }
 
-/// `lan print` asks for every parameter, and gives up at the first answer that is an error to it.
+/// `lan print` asks for every parameter, and gives up at the first response that is an error to it.
 #[test]
 fn what_a_lan_configuration_program_cannot_tell_does_not_end_lan_print() {
     const KNOWS_ONE: &str = "#!/bin/sh\n[ \"$1 $2\" = 'get ip_addr' ] && echo ip_addr:10.1.2.3\n";

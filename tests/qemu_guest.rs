@@ -185,7 +185,7 @@ fn nothing_waits_for_polling(rig: &mut Rig) {
         rig.interface,
         interrupts as f64 / (3 * COUNT) as f64
     );
-    // A busy driver may see an answer before its interrupt.
+    // A busy driver may see a response before its interrupt.
     assert!(interrupts >= 2 * COUNT, "{interrupts} interrupts for {} commands", 3 * COUNT);
     assert!(best < COUNT, "{COUNT} commands took {best} hundredths of a second");
 }

@@ -359,7 +359,7 @@ fn a_machine_that_does_not_read_holds_up_nobody() {
     let mut simulator = host.start(Subject::under_test());
     let mut machine = VmHost::connect_as_qemu(host.vm);
     machine.request(APP, 0x01, &[]);
-    // Get Device ID, 100000 times: far more answers than a connection takes unread.
+    // Get Device ID, 100000 times: far more responses than a connection takes unread.
     let flood = [0x01, 0x18, 0x01, 0xe6, 0xa0].repeat(100_000);
     let sender = std::thread::spawn(move || {
         machine.send_until_refused(&flood, Duration::from_secs(2));

@@ -1,7 +1,7 @@
 //! Recorded exchanges of the original, sent again.
 //!
 //! `tests/data/raw` holds what the original answered to thousands of requests. Ours gives the
-//! same answers but for the rows named, with a reason, in `tests/data/raw/NAME.differs`.
+//! same responses but for the rows named, with a reason, in `tests/data/raw/NAME.differs`.
 
 mod support;
 

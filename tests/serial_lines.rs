@@ -230,7 +230,7 @@ fn hold(notation: Notation, options: &str, rows: &[Row<'_>]) {
     assert!(faults.is_empty(), "\n{faults}");
 }
 
-/// Data of a Get Device ID answer.
+/// Data of a Get Device ID response.
 const ID: &str = "00 00 03 09 08 02 9f 91 12 00 02 0f 00 00 00 00";
 
 #[test]
@@ -303,7 +303,7 @@ fn direct_mode() {
             ("a0 20 18 c8 81 14 01 6a a5", &device_id, &[], handshake),
             ("{20 18 c8 a0 a0 ee}", "{a0 1c 44 20 a0 ee c1} a6", &[], handshake),
             ("{24 1b c1 1b 15 ee a5 a6 aa a0}", "{1b 1d c8 24 17 ee c1} a6", &[], handshake),
-            // Each handshake behind its answer.
+            // Each handshake behind its response.
             (
                 "{20 18 c8 81 14 ee} {20 18 c8 81 18 ee}",
                 "{81 1c 63 20 14 ee c1} a6 {81 1c 63 20 18 ee c1} a6",
@@ -492,7 +492,7 @@ fn attention_bytes() {
             let client = Ipmitool::new(lan, "admin", "admin");
             let enabled = eventually(LIMIT, || client.ok("raw 6 0x2f").stdout.contains("0f").then_some(()));
             assert!(enabled.is_some(), "{codec}\n{}", simulator.report());
-            // The answer to the request, where there is one.
+            // The response to the request, where there is one.
             receive(&mut peer, 0);
             simulator.type_in("sensor_set_value 0x20 0 1 200 1\n");
             let got = receive(&mut peer, attention.len());
@@ -614,7 +614,7 @@ fn a_peer_that_vanished_makes_room() {
             first.write_all(&Notation::Vm.sent("{01 18 ee}")).expect("the line is read");
             assert_eq!(receive(&mut first, 6), Notation::Vm.sent("{01 1c ee c1}"));
             if under_way {
-                // The answer will find nobody.
+                // The response will find nobody.
                 first.write_all(&Notation::Vm.sent("{01 18 ee}")).expect("the line is read");
             }
             namespace::run("ip", &["address", "del", "192.0.2.7/32", "dev", "lo"], "iproute2");

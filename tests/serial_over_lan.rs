@@ -129,7 +129,7 @@ fn unreachable_port_delays_nobody() {
     }
 }
 
-/// `backupfile=`: what came from the port in one life is shown in the next.
+/// `backupfile=`: what came from the port before a restart is shown after it.
 #[test]
 fn the_history_survives_a_restart() {
     let server = Machine::new();

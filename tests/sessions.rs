@@ -122,7 +122,7 @@ fn an_administrator_ends_sessions_of_others() {
     }
 }
 
-/// A session ends with what its user's login stood on, after the answer to whoever changed it.
+/// A session ends with what its user's login stood on, after the response to whoever changed it.
 #[test]
 fn sessions_end_when_their_user_is_disabled_or_changed() {
     let (_bench, _simulator, port) = start();

@@ -31,7 +31,7 @@ impl Console {
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// The answer to a line, without its echo and the prompt.
+    /// What a line brings, without its echo and the prompt.
     fn say(&mut self, line: &str) -> String {
         self.0.write_all(format!("{line}\n").as_bytes()).expect("the console reads");
         let text = self.receive().replace("\n\r", "\n");

@@ -1,4 +1,4 @@
-//! A mixed load with every answer checked, and afterwards nothing left of it: no session, child,
+//! A mixed load with every response checked, and afterwards nothing left of it: no session, child,
 //! thread, descriptor or memory more than before.
 //!
 //! Some seconds in the usual run; `IPMI_SIM_SOAK_SECONDS=3600 cargo test --test soak -- --nocapture`

@@ -372,7 +372,7 @@ fn the_bit_rate_set_by_a_client_is_the_rate_of_the_tty() {
         client.ok(&format!("sol set volatile-bit-rate {name} 1"));
         assert!(is(rate), "{name}");
     }
-    // The non-volatile rate is for the next life.
+    // The non-volatile rate holds from the next start on.
     client.ok("sol set non-volatile-bit-rate 19.2 1");
     assert!(is(BaudRate::B57600));
     let Bmc { mut simulator, bench, port } = bmc;

@@ -21,7 +21,7 @@ use support::process::eventually;
 use support::replay::Console;
 use support::{Bench, Ipmitool, Simulator, Subject};
 
-/// A command whose answer is another one on purpose: where, the command, ours, and why.
+/// A command whose response is another one on purpose: where, the command, ours, and why.
 type Difference = (&'static str, &'static str, &'static str, &'static str);
 
 const NOT_FOUND: &str = "Unable to send RAW command (channel=0x0 netfn=0xa lun=0x0 cmd=0x23 rsp=0xcb): \
@@ -65,7 +65,7 @@ const MORE: &[(&str, &str, &str)] = &[
     ("12-reader-edge-cases", "$ ipmitool raw 0x0a 0x23 0 0 5 0 0 0xff", " ff ff 05 00 51 c0 02 03 04"),
 ];
 
-/// The answer ours has to give where the original gave another one, for a reason that holds
+/// The response ours has to give where the original gave another one, for a reason that holds
 /// everywhere.
 fn as_ours(command: &str, shown: &[String]) -> Vec<String> {
     let mut bytes: Vec<&str> = shown.iter().flat_map(|line| line.split_whitespace()).collect();

@@ -22,7 +22,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
 
 /// The candidate that `word` is most likely meant to be, if any is near.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A word much longer than any keyword is not a slip of the finger.
+    // A word much longer than any keyword is not a typing error.
     let lower: Vec<char> = word.chars().take(40).flat_map(char::to_lowercase).collect();
     let allowed = match lower.len() {
         0..=2 => 1,

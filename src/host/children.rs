@@ -1,7 +1,7 @@
 //! Which processes are ours to wait for, and who waits for the others.
 //!
 //! As the first process of a container, the program is the parent of everybody whose own parent has
-//! ended: what a helper program or a virtual machine left behind. Nobody else can give them back. The
+//! ended: what a helper program or a virtual machine left behind. Nobody else can reap them. The
 //! children of the program itself are left alone: whoever started one waits for its exit status.
 
 use std::collections::BTreeSet;
@@ -46,11 +46,11 @@ pub fn adopts() -> bool {
     std::process::id() == 1 || get_child_subreaper().unwrap_or(false)
 }
 
-/// Gives back processes that were adopted, whenever one ends. Must be called inside the runtime.
-pub async fn give_back_orphans() {
+/// Reaps adopted processes, whenever one ends. Must be called inside the runtime.
+pub async fn reap_orphans() {
     let Ok(mut ended) = signal(SignalKind::child()) else { return };
     loop {
-        give_back();
+        reap();
         tokio::select! {
             _ = ended.recv() => {}
             // One of ours may have stood in front of others.
@@ -59,7 +59,7 @@ pub async fn give_back_orphans() {
     }
 }
 
-fn give_back() {
+fn reap() {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     while let Some(id) = waitid(Id::All, look).ok().and_then(|status| status.pid()) {
         if own().contains(&id.as_raw()) {

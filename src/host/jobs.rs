@@ -85,7 +85,7 @@ async fn lane(
             (job, HostJob::Shell { line, .. }) => (job, HostResult::Shell(shell::run(&line, limit).await)),
             (job, HostJob::File(work)) => (job, HostResult::File(run_file(work).await)),
             (mut job, HostJob::SaveState { name, mut content }) => {
-                // Only the newest content matters; the jobs it replaces are answered once it
+                // Only the newest content matters; the jobs it replaces are done once it
                 // is on the disk.
                 let mut replaced = Vec::new();
                 while let Ok(next) = queue.try_recv() {
@@ -161,7 +161,7 @@ fn read_file(path: &str, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         file.take(length as u64).read_to_end(&mut bytes)?;
         return Ok(bytes);
     }
-    // Asked in pieces, so that a wild length does not ask for wild memory.
+    // Read in pieces: a length that is too large takes no memory.
     let mut piece = [0; 4096];
     while bytes.len() < length {
         let wanted = piece.len().min(length - bytes.len());

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 pub const LOCK_DIRECTORY: &str = "/var/lock";
 
 /// The lock files this process holds. A file with our own process id that is not among
-/// them was left by an earlier life with the same id, as happens in containers.
+/// them was left by an earlier process with the same id, as happens in containers.
 pub type Held = Arc<Mutex<HashSet<PathBuf>>>;
 
 /// A lock that is held.

@@ -30,7 +30,7 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// How long a peer may take to acknowledge a question when another wants its place.
 const ACKNOWLEDGED: Duration = Duration::from_secs(3);
 /// How long the other waits: the system takes up to two seconds more to tell.
-const PATIENCE: Duration = Duration::from_secs(5);
+const NEWCOMER_WAIT: Duration = Duration::from_secs(5);
 
 /// Bytes for the peer of one connection; the peer of a later one never gets them.
 #[derive(Debug)]
@@ -153,7 +153,7 @@ impl Peer {
                     if newcomer.is_none() {
                         tcp::ask_whether_the_peer_is_there(&stream, ACKNOWLEDGED);
                         // Who is there but has never said a word had its time already.
-                        newcomer = Some((another, if spoke { Instant::now() } else { began } + PATIENCE));
+                        newcomer = Some((another, if spoke { Instant::now() } else { began } + NEWCOMER_WAIT));
                     }
                     continue;
                 }
@@ -168,7 +168,7 @@ impl Peer {
                 }
             };
             match next {
-                // An answer to a peer that is gone.
+                // A response to a peer that is gone.
                 Step::Command(outgoing) if outgoing.connection != connection => {}
                 Step::Command(Outgoing { bytes, .. }) if queue.len() + bytes.len() > QUEUE => {
                     self.warn("The peer of a serial port does not read; it is disconnected").await;
@@ -248,7 +248,7 @@ mod tests {
         let mut third = TcpStream::connect(address).await.unwrap();
         assert_eq!(third.read(&mut [0; 4]).await.unwrap(), 0);
         assert!(matches!(queue.recv().await, Some(HostEvent::Log { .. })));
-        assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+        assert_eq!(began.elapsed().as_secs(), NEWCOMER_WAIT.as_secs());
         assert!(matches!(queue.recv().await, Some(HostEvent::SerialDisconnected { .. })));
         assert_eq!(mute.read(&mut [0; 4]).await.unwrap(), 0);
         connected(&mut queue, 2).await;
@@ -259,7 +259,7 @@ mod tests {
         let began = Instant::now();
         let mut other = TcpStream::connect(address).await.unwrap();
         assert_eq!(other.read(&mut [0; 4]).await.unwrap(), 0);
-        assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+        assert_eq!(began.elapsed().as_secs(), NEWCOMER_WAIT.as_secs());
         machine.write_all(b"still").await.unwrap();
         received(&mut queue, b"still").await;
         // One word is enough to keep the place.

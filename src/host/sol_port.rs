@@ -31,8 +31,8 @@ use crate::store::directory::message;
 pub const RETRY: Duration = Duration::from_secs(10);
 /// The first pause; each further one is twice as long.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-/// A port that was open for so long was open in earnest.
-const EARNEST: Duration = Duration::from_secs(1);
+/// A port that was open for so long is opened again after the first pause.
+const STABLE: Duration = Duration::from_secs(1);
 /// How much is read at once.
 const PIECE: usize = 1024;
 
@@ -113,7 +113,7 @@ async fn run(mut port: Port, mut commands: UnboundedReceiver<SolCommand>) {
                 }
                 report(&port.events, HostEvent::SolClosed { mc }).await;
                 // Who accepts and hangs up again and again is no better than who refuses.
-                if opened.elapsed() >= EARNEST {
+                if opened.elapsed() >= STABLE {
                     pause = first;
                 }
             }

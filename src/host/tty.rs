@@ -81,7 +81,7 @@ impl Marks {
                 breaks += 1;
                 false
             }
-            // A character with a fault is still a character.
+            // A character with a parity or framing error is passed on.
             (Self::Fault, _) => {
                 *self = Self::None;
                 true

@@ -1,7 +1,7 @@
 //! Threads for what may block: files, names to look up, a break on a line.
 //!
 //! The first thread of each kind is there from the start, because the system may refuse a new one at
-//! any time later: a limit on processes, no memory. Others come when there is more to do than hands,
+//! any time later: a limit on processes, no memory. Others come when there is more to do than threads,
 //! if they can be had, and go again. Kinds do not wait for one another: a name server that is silent
 //! does not keep state files from the disk. Threads belong to the process, as its process id does:
 //! however many systems it simulates, they share these.
@@ -96,7 +96,7 @@ impl Workers {
         Ok(())
     }
 
-    /// The life of a thread. The first stays.
+    /// What a thread does until it ends. The first stays.
     fn serve(&self, first: bool) {
         let _counted = Counted(self);
         let mut state = self.state();

@@ -297,7 +297,7 @@ impl<S: System> Driver<S> {
     async fn drive(&mut self) -> Ending {
         self.look_at_the_wall_clock();
         if children::adopts() {
-            tokio::spawn(children::give_back_orphans());
+            tokio::spawn(children::reap_orphans());
         }
         self.system.begin(clock::now(), &mut self.effects);
         self.carry_out();

@@ -149,7 +149,7 @@ fn carry_out(options: &Options, out: &mut impl Write, err: &mut impl Write) -> u
             }
         },
         (None, Some(path)) => {
-            // Nobody shall take an old result for the new one.
+            // An old result must not pass for the new one.
             if fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
                 let _ = fs::remove_file(path);
             }

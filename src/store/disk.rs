@@ -1,6 +1,6 @@
 //! The operations that the replacement of a state file is made of.
 //!
-//! A door and nothing more: [`RealDisk`] is the operating system, and a test can put a disk
+//! An interface and nothing more: [`RealDisk`] is the operating system, and a test can put a disk
 //! that is full, broken or read-only in its place.
 
 use std::fmt::Debug;

@@ -24,7 +24,7 @@ pub fn is_users_file(name: &str) -> bool {
 pub fn damage(content: &[u8]) -> BTreeMap<u8, String> {
     let (items, _) = Items::parse(content);
     let mentioned = mentioned(content);
-    // No hand writes these two: number 0 does not exist, and 63 is the first line of a program's.
+    // Nobody writes these two by hand: number 0 does not exist, and 63 is the first line of a program's.
     let by_program = items.is_empty() || mentioned.iter().any(|(number, _)| matches!(number, 0 | 63));
     (1..SLOTS).filter_map(|number| Some((number, fault(&items, &mentioned, number, by_program)?))).collect()
 }

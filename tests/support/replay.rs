@@ -1,14 +1,14 @@
-//! Recorded exchanges: reading them, sending them again, comparing the answers.
+//! Recorded exchanges: reading them, sending them again, comparing the responses.
 //!
 //! A recording is a text file with tab-separated columns:
 //!
 //! 1. the request, `[@ADDRESS[.LUN]] NETFN COMMAND [DATA ...]`, hex bytes. Without an address
 //!    it goes to the BMC itself, LUN 0; `@20.1` is the BMC's LUN 1; any other address is
 //!    reached through Send Message on channel 0 with tracking.
-//! 2. the answer, completion code first; `-`: none comes; `SEND cc`: the Send Message itself
-//!    was refused. From a VM host's view control commands that came with the answer follow
+//! 2. the response, completion code first; `-`: none comes; `SEND cc`: the Send Message itself
+//!    was refused. From a VM host's view control commands that came with the response follow
 //!    as ` +XX..`.
-//! 3. remarks; `#volatile=MASK` in them has 1 bits where the answer may differ, and `*` behind
+//! 3. remarks; `#volatile=MASK` in them has 1 bits where the response may differ, and `*` behind
 //!    the mask frees everything after it, the length included.
 //!
 //! `#` begins a comment line, `!sleep SECONDS` waits, `!console COMMAND` types a command on
@@ -40,7 +40,7 @@ pub enum Step {
     Sleep(Duration),
     /// Type a console command.
     Console(String),
-    /// Send a request and compare its answer.
+    /// Send a request and compare its response.
     Exchange {
         /// The request as written.
         text: String,
@@ -52,7 +52,7 @@ pub enum Step {
         command: u8,
         /// Data.
         data: Vec<u8>,
-        /// The recorded answer.
+        /// The recorded response.
         want: String,
         /// Remarks, with the mask.
         remarks: String,
@@ -149,21 +149,21 @@ impl Target {
     }
 }
 
-/// One answer that is not the recorded one.
+/// One response that is not the recorded one.
 #[derive(Clone, Debug)]
 pub struct Difference {
     /// The request as written.
     pub request: String,
-    /// The recorded answer.
+    /// The recorded response.
     pub want: String,
-    /// The answer that came.
+    /// The response that came.
     pub got: String,
 }
 
 /// What a replay found.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Rows whose answer was the recorded one.
+    /// Rows whose response was the recorded one.
     pub same: usize,
     /// The others, by row number.
     pub differ: BTreeMap<usize, Difference>,
@@ -214,7 +214,7 @@ pub struct KnownDifference {
     pub explained_by: String,
     /// Why, in a few words.
     pub reason: String,
-    /// Our answer, where it is the same in every run.
+    /// Our response, where it is the same in every run.
     pub ours: Option<String>,
 }
 
@@ -223,7 +223,7 @@ pub type Known = BTreeMap<usize, KnownDifference>;
 
 /// Reads `tests/data/raw/NAME.differs`. A line is a row number, a tab, the name of a test in
 /// `compat/DIFFERENCES.md` (with `last ` in front when the row is sent last), a tab, the
-/// reason, and behind `; ours: ` our answer where it is the same in every run, or `as recorded`.
+/// reason, and behind `; ours: ` our response where it is the same in every run, or `as recorded`.
 #[track_caller]
 pub fn known_differences(name: &str) -> Known {
     let path = project("tests/data/raw").join(format!("{name}.differs"));
@@ -252,7 +252,7 @@ pub fn known_differences(name: &str) -> Known {
     known
 }
 
-/// In the place of our answer: the recorded one, in a row that is sent last all the same.
+/// In the place of our response: the recorded one, in a row that is sent last all the same.
 const AS_RECORDED: &str = "as recorded";
 
 /// Holds an outcome against the known differences. Every differing row has to be among them,

@@ -145,7 +145,7 @@ impl RmcpClient {
         self.request_within(netfn_lun, command, data, Duration::from_secs(1), 3)
     }
 
-    /// The same with its own patience.
+    /// The same with a time limit of its own.
     pub fn request_within(&mut self, netfn_lun: u8, command: u8, data: &[u8], limit: Duration, tries: u32) -> Reply {
         let sequence = self.next_requester_sequence();
         let message = ipmb_message(BMC_ADDRESS, netfn_lun, CONSOLE_ADDRESS, sequence << 2, command, data);

@@ -134,7 +134,7 @@ pub struct EchoingMachine {
 }
 
 impl EchoingMachine {
-    /// Comes to life at a port of the loopback address, 0 for any.
+    /// Listens at a port of the loopback address, 0 for any.
     pub fn at(port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a server");
         let port = listener.local_addr().expect("its address").port();
@@ -172,7 +172,7 @@ impl Drop for EchoingMachine {
     }
 }
 
-/// Activate Payload: the data of the answer, or the completion code.
+/// Activate Payload: the data of the response, or the completion code.
 pub fn activate(client: &mut RmcpClient) -> Result<Vec<u8>, u8> {
     command(client, ACTIVATE_PAYLOAD)
 }

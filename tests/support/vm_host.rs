@@ -81,7 +81,7 @@ impl VmHost {
         self.send_raw(&out);
     }
 
-    /// Sends a request and waits for its answer: completion code and data. `None` when none
+    /// Sends a request and waits for its response: completion code and data. `None` when none
     /// comes in time. What is unasked for meanwhile is kept for [`Self::take_controls`].
     pub fn try_request(&mut self, netfn_lun: u8, command: u8, data: &[u8], limit: Duration) -> Option<Vec<u8>> {
         self.sequence = self.sequence % 0x7f + 1;
@@ -102,7 +102,7 @@ impl VmHost {
         }
     }
 
-    /// Sends a request to LUN 0 and returns the answer; none is a failure of the test.
+    /// Sends a request to LUN 0 and returns the response; none is a failure of the test.
     #[track_caller]
     pub fn request(&mut self, netfn: u8, command: u8, data: &[u8]) -> Vec<u8> {
         self.try_request(netfn << 2, command, data, Duration::from_secs(5))
