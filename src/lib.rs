@@ -2,7 +2,7 @@
 //!
 //! Doors open one way. [`ipmi`] holds the plain words every room shares. [`wire`],
 //! [`crypto`], [`config`] and [`store`] know nobody else. [`bmc`] is pure device state.
-//! [`command`] decodes requests, calls [`bmc`], encodes answers. [`lan`], [`sol`] and
+//! [`command`] decodes requests, calls [`bmc`], encodes responses. [`lan`], [`sol`] and
 //! [`serial`] turn bytes of [`wire`] into requests and back. [`sim`] joins them into one simulated
 //! system without touching a socket, a file, a process, a clock or a random source.
 //! [`host`] and [`runtime`] are the outside world; beside them only
