@@ -14,7 +14,7 @@ use support::process::eventually;
 use support::sol::{Console, Machine};
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject, namespace};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const FILES: [&str; 7] = ["-n", "-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
 
 /// The small configuration on another host.
@@ -36,7 +36,7 @@ fn client(host: &str, port: u16) -> Ipmitool {
 /// Waits until something listens there, then logs in.
 #[track_caller]
 fn serves(simulator: &mut Simulator, host: &str, port: u16) {
-    let answers = eventually(PATIENCE, || {
+    let answers = eventually(TIMEOUT, || {
         simulator.assert_alive();
         let to = SocketAddr::new(host.parse().expect("an address"), port);
         answers_ping(to).then_some(())
@@ -121,7 +121,7 @@ fn a_name_for_both_families_serves_both() {
             simulator.stop();
             let bench = on("localhost", 0, "");
             let mut simulator = start(&bench);
-            assert!(simulator.stdout.wait_for("Opened UDP port", PATIENCE), "{}", simulator.report());
+            assert!(simulator.stdout.wait_for("Opened UDP port", TIMEOUT), "{}", simulator.report());
             let port = simulator.stdout.text().lines().find_map(|line| {
                 let port = line.trim().strip_prefix("Opened UDP port ")?;
                 port.parse().ok()
@@ -154,7 +154,7 @@ fn absence_of_ipv6_does_not_stop_the_start() {
         let mut simulator = start(&bench);
         serves(&mut simulator, "127.0.0.1", port);
         let told = format!("::1 port {other}; there is no IPv6, so LAN channel 2 of MC 0x20 is not served");
-        assert!(simulator.stderr.wait_for(&told, PATIENCE), "{}", simulator.report());
+        assert!(simulator.stderr.wait_for(&told, TIMEOUT), "{}", simulator.report());
     });
 }
 
@@ -208,7 +208,7 @@ fn a_port_in_use_is_named_in_either_family() {
         let port = socket.local_addr().expect("its port").port();
         let bench = on(host, port, "");
         let mut simulator = start(&bench);
-        let status = simulator.wait(PATIENCE).unwrap_or_else(|| panic!("it goes on\n{}", simulator.report()));
+        let status = simulator.wait(TIMEOUT).unwrap_or_else(|| panic!("it goes on\n{}", simulator.report()));
         assert_eq!(status.code(), Some(1));
         let told = format!("Unable to bind to LAN port: Address already in use: {host} port {port}");
         assert!(simulator.stderr.text().contains(&told), "{}", simulator.report());

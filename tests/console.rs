@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use support::bench::{free_port, project};
 use support::process::eventually;
-use support::simulator::PATIENCE;
+use support::simulator::TIMEOUT;
 use support::{Bench, Simulator, Stdin, Subject};
 
 /// Lines whose outcome is another one on purpose: the line, ours, and why.
@@ -102,7 +102,7 @@ impl Machine {
     }
 
     fn connect(&self) -> Client {
-        let stream = eventually(PATIENCE, || TcpStream::connect((Ipv4Addr::LOCALHOST, self.console)).ok());
+        let stream = eventually(TIMEOUT, || TcpStream::connect((Ipv4Addr::LOCALHOST, self.console)).ok());
         let stream = stream.unwrap_or_else(|| panic!("no console\n{}", self.simulator.report()));
         stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a time limit");
         Client { stream }
@@ -128,7 +128,7 @@ impl Client {
             match self.stream.read(&mut piece) {
                 Ok(0) => all.extend_from_slice(b"<end>"),
                 Ok(count) => all.extend_from_slice(&piece[..count]),
-                Err(_) if started.elapsed() < PATIENCE => {}
+                Err(_) if started.elapsed() < TIMEOUT => {}
                 Err(why) => panic!("{why}; so far: {:?}", String::from_utf8_lossy(&all)),
             }
             let found = all.windows(2).filter(|two| *two == b"> ").count();
@@ -216,7 +216,7 @@ fn every_command_says_on_standard_input_what_the_original_says() {
             machine.simulator.type_in(&format!("{line}\n"));
         }
         machine.simulator.type_in("quit\n");
-        let status = machine.simulator.wait(PATIENCE).unwrap_or_else(|| panic!("{}", machine.simulator.report()));
+        let status = machine.simulator.wait(TIMEOUT).unwrap_or_else(|| panic!("{}", machine.simulator.report()));
         assert_eq!(status.code(), Some(0), "{subject:?}");
         // Logs and prints of the start, and the original's own late or stray ones, are not answers.
         let text = machine.simulator.stdout.text();
@@ -308,18 +308,18 @@ fn what_ends_the_original_ends_ours() {
         let mut client = machine.connect();
         client.receive(1);
         client.send(b"quit\n");
-        let status = machine.simulator.wait(PATIENCE);
+        let status = machine.simulator.wait(TIMEOUT);
         assert_eq!(status.and_then(|status| status.code()), Some(0), "{subject:?}: quit on TCP");
 
         let mut machine = Machine::start(subject, &[], Stdin::Pipe);
         machine.simulator.type_in("foo\n\x04");
-        let status = machine.simulator.wait(PATIENCE);
+        let status = machine.simulator.wait(TIMEOUT);
         assert_eq!(status.and_then(|status| status.code()), Some(0), "{subject:?}: byte 4 on standard input");
         assert!(machine.simulator.stdout.text().ends_with("**Unknown command: foo\n\r> \n"), "{subject:?}");
 
         let mut machine = Machine::start(subject, &[], Stdin::Pipe);
         machine.simulator.close_stdin();
-        let status = machine.simulator.wait(PATIENCE);
+        let status = machine.simulator.wait(TIMEOUT);
         assert_eq!(status.and_then(|status| status.code()), Some(0), "{subject:?}: end of standard input");
     }
 }
@@ -338,7 +338,7 @@ fn every_console_hears_of_a_sensor_that_cannot_be_read() {
             clients[0].send(line.as_bytes());
         }
         let mut heard = Vec::new();
-        let told = eventually(PATIENCE, || {
+        let told = eventually(TIMEOUT, || {
             let mut piece = [0; 512];
             let count = clients[1].stream.read(&mut piece).unwrap_or_default();
             heard.extend_from_slice(&piece[..count]);
@@ -397,7 +397,7 @@ fn what_the_original_does_not_survive_is_answered() {
     assert_eq!(say("sel_add 0x20 0xe0 1 2 3 4 5 6 7 8 9 10 11 12 13"), "Added record 1\n");
     machine.simulator.assert_alive();
     machine.simulator.type_in("quit\n");
-    assert_eq!(machine.simulator.wait(PATIENCE).and_then(|status| status.code()), Some(0));
+    assert_eq!(machine.simulator.wait(TIMEOUT).and_then(|status| status.code()), Some(0));
     drop(machine.bench);
 }
 
@@ -424,13 +424,13 @@ fn programs_at_the_console_read_what_the_original_prints() {
             std::thread::sleep(Duration::from_millis(700));
             if subject == Subject::Ours {
                 for warning in warnings {
-                    assert!(simulator.stderr.wait_for(warning, PATIENCE), "{}", simulator.report());
+                    assert!(simulator.stderr.wait_for(warning, TIMEOUT), "{}", simulator.report());
                 }
                 assert!(simulator.stdout.text().ends_with("> "), "{}", simulator.report());
             }
             simulator.type_in("mc_add 0x30 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\n");
             simulator.type_in("dance\nquit\n");
-            assert!(simulator.wait(PATIENCE).is_some(), "{}", simulator.report());
+            assert!(simulator.wait(TIMEOUT).is_some(), "{}", simulator.report());
             simulator.stdout.text()
         };
         // What the released version writes last and without CR, and what only the development version writes.

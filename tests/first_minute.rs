@@ -17,7 +17,7 @@ use support::config::{SMALL_EMU, small_lan_conf};
 use support::namespace::{alone, run, with_own_mounts};
 use support::process::{self, Captured, Guarded, spawn};
 use support::pty::Pty;
-use support::simulator::{PATIENCE, presence_ping};
+use support::simulator::{TIMEOUT, presence_ping};
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
 
 const VERSION_LINE: &str = "IPMI Simulator version 1.0.13\n";
@@ -39,13 +39,13 @@ fn ours(bench: &Bench, arguments: &[&str]) -> Simulator {
 #[track_caller]
 fn ended(bench: &Bench, arguments: &[&str]) -> (i32, String, String) {
     let mut simulator = ours(bench, arguments);
-    let Some(status) = simulator.wait(PATIENCE) else { panic!("it does not end\n{}", simulator.report()) };
+    let Some(status) = simulator.wait(TIMEOUT) else { panic!("it does not end\n{}", simulator.report()) };
     (status.code().unwrap_or(-1), simulator.stdout.text(), simulator.stderr.text())
 }
 
 #[track_caller]
 fn says(simulator: &Simulator, text: &str) {
-    assert!(simulator.stderr.wait_for(text, PATIENCE), "`{text}` is missing\n{}", simulator.report());
+    assert!(simulator.stderr.wait_for(text, TIMEOUT), "`{text}` is missing\n{}", simulator.report());
 }
 
 // ---- what is served
@@ -62,7 +62,7 @@ fn it_says_who_it_is_and_what_it_serves() {
     assert!(!simulator.stderr.text().contains("secret"), "{}", simulator.report());
     // Standard output is the original's.
     let opened = format!("Opened UDP port {port}\n");
-    assert!(simulator.stdout.wait_for(&opened, PATIENCE));
+    assert!(simulator.stdout.wait_for(&opened, TIMEOUT));
     let shown = simulator.stdout.text().replace('\r', "");
     assert_eq!(shown, format!("{VERSION_LINE}{opened}"));
     simulator.stop();
@@ -92,10 +92,10 @@ fn a_program_at_the_console_gets_nothing_new() {
         let mut child = spawn(&mut command, "dash");
         let shown = Captured::from(child.0.stdout.take().expect("its output"));
         let opened = format!("Opened UDP port {port}\n\r> ");
-        assert!(shown.wait_for(&opened, PATIENCE), "{redirection}: {}", shown.text());
+        assert!(shown.wait_for(&opened, TIMEOUT), "{redirection}: {}", shown.text());
         assert!(shown.text().ends_with(&opened) && !shown.text().contains("serves"), "{}", shown.text());
         drop(child.0.stdin.take());
-        process::wait(&mut child.0, PATIENCE).expect("the end of input is the end");
+        process::wait(&mut child.0, TIMEOUT).expect("the end of input is the end");
     }
     assert!(bench.read("errors").contains(" serves \"small\"\n"), "{}", bench.read("errors"));
 }
@@ -109,14 +109,14 @@ fn a_person_at_a_terminal_gets_a_line_to_copy_and_a_way_out() {
         command.args(FILES).args(arguments).current_dir(bench.folder()).env_remove("RUST_LOG");
         command.stdin(terminal.stdio()).stdout(terminal.stdio()).stderr(terminal.stdio());
         let _simulator: Guarded = spawn(&mut command, "");
-        assert!(terminal.wait_for(stop, PATIENCE), "{}", terminal.received.text());
+        assert!(terminal.wait_for(stop, TIMEOUT), "{}", terminal.received.text());
         let shown = terminal.received.text().replace('\r', "");
         let at = shown.find(&format!("{OURS} serves \"small\"")).expect("who it is");
         let line = format!("try:  ipmitool -I lanplus -H 127.0.0.1 -p {port} -U admin mc info\n");
         assert!(shown[at..].contains(&line), "{shown}");
         if arguments.is_empty() {
             // The prompt is the last thing written, and no time stands at the console.
-            assert!(terminal.wait_for(&format!("{stop}\n\r> "), PATIENCE), "{}", terminal.received.text());
+            assert!(terminal.wait_for(&format!("{stop}\n\r> "), TIMEOUT), "{}", terminal.received.text());
             let shown = terminal.received.text().replace('\r', "");
             assert!(shown.ends_with("\n> "), "{shown:?}");
             assert!(!shown.contains("INFO"), "{shown}");
@@ -133,7 +133,7 @@ fn ready_is_never_said_when_nothing_is_open() {
     bench.write("sim.emu", SMALL_EMU.replace("mc_enable 0x20\n", ""));
     let path = bench.path("notify");
     let manager = UnixDatagram::bind(&path).expect("a socket");
-    manager.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    manager.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
     let next = || {
         let mut buffer = [0; 500];
         let length = manager.recv(&mut buffer).expect("a message");
@@ -152,7 +152,7 @@ fn ready_is_never_said_when_nothing_is_open() {
     assert!(!simulator.stdout.text().contains("ready"), "{}", simulator.report());
     // Somebody does what was forgotten.
     support::replay::Console::connect(console).type_in("mc_enable 0x20");
-    assert!(simulator.stdout.wait_for("ipmi_sim small is ready\n", PATIENCE), "{}", simulator.report());
+    assert!(simulator.stdout.wait_for("ipmi_sim small is ready\n", TIMEOUT), "{}", simulator.report());
     assert_eq!(next(), format!("READY=1\nSTATUS=Answering on 127.0.0.1:{port}"));
     assert!(presence_ping(port, Duration::from_secs(2)), "said and true");
 }
@@ -170,7 +170,7 @@ fn the_version_is_told_with_and_without_a_configuration() {
     for arguments in [&["--version"][..], &["-v"], &["-v", "-c", "lan.conf"], &["--version", "lan.conf"]] {
         let environment = [("IPMI_SIM_ROOT", root.as_str())];
         let mut simulator = Simulator::spawn_with(Subject::Ours, &bench, arguments, Stdin::Null, &environment);
-        assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(0), "{}", simulator.report());
+        assert_eq!(simulator.wait(TIMEOUT).expect("an end").code(), Some(0), "{}", simulator.report());
         assert_eq!((simulator.stdout.text(), simulator.stderr.text()), (both.clone(), String::new()));
     }
     // One that is named and not there, or faulty, is an error as ever.
@@ -226,7 +226,7 @@ fn a_forgotten_command_file_is_told_with_what_to_do() {
     let run = |arguments: &[&str]| {
         let environment = [("IPMI_SIM_ROOT", root.as_str())];
         let mut simulator = Simulator::spawn_with(Subject::Ours, &bench, arguments, Stdin::Null, &environment);
-        assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(1), "{}", simulator.report());
+        assert_eq!(simulator.wait(TIMEOUT).expect("an end").code(), Some(1), "{}", simulator.report());
         simulator.stderr.text()
     };
     let looked =
@@ -331,7 +331,7 @@ fn a_demo_at_a_terminal_tells_its_password() {
     command.arg("--demo").current_dir(bench.folder()).env_remove("RUST_LOG");
     command.stdin(terminal.stdio()).stdout(terminal.stdio()).stderr(terminal.stdio());
     let _simulator: Guarded = spawn(&mut command, "");
-    assert!(terminal.wait_for("stop: quit", PATIENCE), "{}", terminal.received.text());
+    assert!(terminal.wait_for("stop: quit", TIMEOUT), "{}", terminal.received.text());
     let shown = terminal.received.text();
     // The line does as it is.
     let line = shown.lines().find_map(|line| line.trim().strip_prefix("try:  ")).expect("a line to copy");
@@ -361,7 +361,7 @@ fn the_files_that_init_writes_work_as_written() {
             spawn(&mut command, "dash")
         };
         let mut check = shell(&line("Check it:"));
-        assert!(process::wait(&mut check.0, PATIENCE).expect("an end").success());
+        assert!(process::wait(&mut check.0, TIMEOUT).expect("an end").success());
         let mut faults = String::new();
         check.0.stderr.take().expect("its errors").read_to_string(&mut faults).expect("text");
         assert_eq!(faults, "");
@@ -369,14 +369,14 @@ fn the_files_that_init_writes_work_as_written() {
         for _ in 0..2 {
             let mut running = shell(&line("Start it:"));
             let errors = Captured::from(running.0.stderr.take().expect("its errors"));
-            assert!(errors.wait_for("State: my bmc/state/ipmi_sim/mybmc", PATIENCE), "{}", errors.text());
+            assert!(errors.wait_for("State: my bmc/state/ipmi_sim/mybmc", TIMEOUT), "{}", errors.text());
             let client = Ipmitool::new(9623, "admin", "admin");
             client.ok("sdr list").assert_says("CPU Temp").assert_says("Fan 1");
             client.ok("fru print").assert_says("Product Serial");
             client.ok("sel info").assert_says("Entries : 0");
             assert!(!errors.text().contains("error"), "{}", errors.text());
             drop(running.0.stdin.take());
-            assert!(process::wait(&mut running.0, PATIENCE).expect("an end").success());
+            assert!(process::wait(&mut running.0, TIMEOUT).expect("an end").success());
         }
         // Nothing is overwritten.
         bench.write("my bmc/lan.conf", "mine");
@@ -402,14 +402,14 @@ fn log_of(more: &[&str], journal: bool) -> String {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(write);
     let mut child = spawn(&mut command, "");
     drop(command);
-    let up = process::eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
+    let up = process::eventually(TIMEOUT, || presence_ping(port, Duration::from_millis(20)).then_some(()));
     assert!(up.is_some());
     let client = Ipmitool::new(port, "admin", "admin");
     client.ok("chassis power on");
     client.ok("chassis power off");
     Ipmitool::new(port, "nobody", "wrong").with(&["-N", "1", "-R", "1"]).run("mc info").assert_failed();
     process::signal(child.0.id(), Signal::SIGTERM);
-    process::wait(&mut child.0, PATIENCE).expect("an end");
+    process::wait(&mut child.0, TIMEOUT).expect("an end");
     let mut text = String::new();
     read.read_to_string(&mut text).expect("text");
     text
@@ -483,7 +483,7 @@ fn a_journal_gets_text_alone() {
             drop(command);
             let mut text = Vec::new();
             read.read_to_end(&mut text).expect("its outputs");
-            let ended = process::wait(&mut child.0, PATIENCE).expect("an end");
+            let ended = process::wait(&mut child.0, TIMEOUT).expect("an end");
             let shown = String::from_utf8_lossy(&text);
             assert_eq!(ended.code(), Some(status), "{arguments:?}\n{shown}");
             assert!(!shown.is_empty() && shown.ends_with('\n'), "{arguments:?}\n{shown}");

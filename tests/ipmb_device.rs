@@ -10,7 +10,7 @@ use nix::sys::termios;
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::eventually;
-use support::simulator::PATIENCE;
+use support::simulator::TIMEOUT;
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
 
 /// A bus: what the simulator has open as its device, and the other end of it.
@@ -85,7 +85,7 @@ fn a_controller_on_the_bus_is_answered() {
     assert_eq!((answer[5], answer.len()), (0, 21), "Get Device ID: {answer:02x?}");
     // Without its checksum a message is left out, and the next one is answered.
     bus.far.write_all(&[7, 0x20, 0x18, 0xc8, 0x72, 0x14, 0x01, 0x00]).expect("the bus takes it");
-    let told = eventually(PATIENCE, || simulator.stderr.text().contains("a message is left out").then_some(()));
+    let told = eventually(TIMEOUT, || simulator.stderr.text().contains("a message is left out").then_some(()));
     assert!(told.is_some(), "{}", simulator.report());
     bus.send(0x20, 0x06, 0x72, 6, 0x01, &[]);
     assert_eq!(bus.receive()[3], 6 << 2);
@@ -123,7 +123,7 @@ fn an_ipmb_device_that_is_not_there_ends_the_start_with_its_place() {
     bench.write("sim.emu", SMALL_EMU);
     let arguments = ["-n", "-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
     let mut simulator = Simulator::spawn(Subject::under_test(), &bench, &arguments, Stdin::Null);
-    let status = simulator.wait(PATIENCE);
+    let status = simulator.wait(TIMEOUT);
     assert_eq!(status.and_then(|status| status.code()), Some(1), "{}", simulator.report());
     let place = format!("lan.conf:{line}:1: error: Unable to open ipmi device file: /dev/ipmb-none: No such file");
     assert!(simulator.stderr.text().contains(&place), "{}", simulator.report());

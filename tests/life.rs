@@ -17,7 +17,7 @@ use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::{Captured, eventually, signal, spawn, wait};
 use support::pty::Pty;
-use support::simulator::{PATIENCE, presence_ping};
+use support::simulator::{TIMEOUT, presence_ping};
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
 
 const FILES: [&str; 6] = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
@@ -40,7 +40,7 @@ fn start(bench: &Bench, port: u16, more: &[&str]) -> Simulator {
 
 #[track_caller]
 fn says(simulator: &Simulator, text: &str) {
-    assert!(simulator.stderr.wait_for(text, PATIENCE), "`{text}` is missing\n{}", simulator.report());
+    assert!(simulator.stderr.wait_for(text, TIMEOUT), "`{text}` is missing\n{}", simulator.report());
 }
 
 // ---- signals
@@ -57,7 +57,7 @@ fn a_signal_ends_it_by_that_signal_and_nothing_is_lost() {
                 std::thread::sleep(Duration::from_millis(1500));
             }
             simulator.signal(which);
-            let ended = simulator.wait(PATIENCE).expect("an end");
+            let ended = simulator.wait(TIMEOUT).expect("an end");
             assert_eq!(ended.signal(), Some(which as i32), "{subject:?}");
             assert!(bench.read("state/ipmi_sim/small/users.mc20").contains("5.username:d:fifth"));
             // What a shell makes of it.
@@ -102,7 +102,7 @@ fn hup_takes_over_what_changed_and_consoles_stay() {
     );
     let (bench, port) = small(&more);
     let simulator = start(&bench, port, &[]);
-    let mut machine = connections.recv_timeout(PATIENCE).expect("the simulator connects");
+    let mut machine = connections.recv_timeout(TIMEOUT).expect("the simulator connects");
     let mut emulator = support::replay::Console::connect(console);
 
     // Somebody watches the serial console meanwhile.
@@ -110,9 +110,9 @@ fn hup_takes_over_what_changed_and_consoles_stay() {
     let mut command = Ipmitool::new(port, "watcher", "watch").command(&["sol", "activate"]);
     command.stdin(screen.stdio()).stdout(screen.stdio()).stderr(screen.stdio());
     let mut watcher = spawn(&mut command, "ipmitool");
-    assert!(screen.wait_for("SOL Session operational", PATIENCE), "{}", screen.received.text());
+    assert!(screen.wait_for("SOL Session operational", TIMEOUT), "{}", screen.received.text());
     machine.write_all(b"before ").expect("the simulator reads");
-    assert!(screen.wait_for("before", PATIENCE), "{}", screen.received.text());
+    assert!(screen.wait_for("before", TIMEOUT), "{}", screen.received.text());
 
     let conf = bench.read("lan.conf");
     let changed = conf
@@ -149,7 +149,7 @@ fn hup_takes_over_what_changed_and_consoles_stay() {
 
     // The console, the serial console and their sessions are where they were.
     machine.write_all(b"and after").expect("the simulator reads");
-    assert!(screen.wait_for("and after", PATIENCE), "{}", screen.received.text());
+    assert!(screen.wait_for("and after", TIMEOUT), "{}", screen.received.text());
     assert!(watcher.0.try_wait().expect("its state").is_none());
     assert!(connections.try_recv().is_err(), "one connection to the machine");
     emulator.type_in("# still there");
@@ -198,14 +198,14 @@ fn hup_moves_a_channel_or_says_why_not() {
     drop(taken);
     simulator.signal(Signal::SIGHUP);
     let opened = format!("Opened UDP port {taken_port}\n");
-    assert!(simulator.stdout.wait_for(&opened, PATIENCE), "{}", simulator.report());
+    assert!(simulator.stdout.wait_for(&opened, TIMEOUT), "{}", simulator.report());
     client(taken_port).ok("mc info");
     assert!(!presence_ping(port, Duration::from_millis(50)));
     // The old socket stands in the way of the new one here.
     bench.write("lan.conf", at(&format!("0.0.0.0 {taken_port}")));
     simulator.signal(Signal::SIGHUP);
     says(&simulator, &format!("SIGHUP: LAN channel 1 of MC 0x20 moves to 0.0.0.0:{taken_port}"));
-    assert!(eventually(PATIENCE, || presence_ping(taken_port, Duration::from_millis(20)).then_some(())).is_some());
+    assert!(eventually(TIMEOUT, || presence_ping(taken_port, Duration::from_millis(20)).then_some(())).is_some());
     client(taken_port).ok("mc info");
 }
 
@@ -234,11 +234,11 @@ fn a_pid_file_is_there_from_start_to_end_and_keeps_a_second_one_out() {
     let mut first = start(&bench, port, &pid_file);
     assert_eq!(bench.read("run/sim.pid"), format!("{}\n", first.pid()));
     let mut second = Simulator::spawn(Subject::Ours, &bench, &[&["-n"][..], &FILES, &pid_file].concat(), Stdin::Null);
-    assert_eq!(second.wait(PATIENCE).expect("an end").code(), Some(1));
+    assert_eq!(second.wait(TIMEOUT).expect("an end").code(), Some(1));
     let text = format!("ipmi_sim is already running as process {}, says run/sim.pid", first.pid());
     assert!(second.stderr.text().contains(&text), "{}", second.report());
     first.signal(Signal::SIGTERM);
-    first.wait(PATIENCE).expect("an end");
+    first.wait(TIMEOUT).expect("an end");
     assert!(!bench.path("run/sim.pid").exists());
 
     // One that was killed leaves it behind, and the next one takes it.
@@ -254,7 +254,7 @@ fn a_pid_file_is_there_from_start_to_end_and_keeps_a_second_one_out() {
     // A start that fails takes it away again.
     let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("the port");
     let mut failing = Simulator::spawn(Subject::Ours, &bench, &[&["-n"][..], &FILES, &pid_file].concat(), Stdin::Null);
-    assert_eq!(failing.wait(PATIENCE).expect("an end").code(), Some(1));
+    assert_eq!(failing.wait(TIMEOUT).expect("an end").code(), Some(1));
     assert!(!bench.path("run/sim.pid").exists());
 }
 
@@ -263,7 +263,7 @@ fn a_line_says_that_everything_is_open() {
     let (bench, port) = small("");
     let simulator =
         Simulator::spawn(Subject::Ours, &bench, &[&["-n", "--ready-line"][..], &FILES].concat(), Stdin::Null);
-    assert!(simulator.stdout.wait_for("ipmi_sim small is ready\n", PATIENCE), "{}", simulator.report());
+    assert!(simulator.stdout.wait_for("ipmi_sim small is ready\n", TIMEOUT), "{}", simulator.report());
     let text = simulator.stdout.text();
     assert_eq!(text, format!("IPMI Simulator version 1.0.13\nOpened UDP port {port}\nipmi_sim small is ready\n"));
     client(port).ok("mc info");
@@ -275,7 +275,7 @@ struct Manager(UnixDatagram);
 impl Manager {
     fn next(&self) -> String {
         let mut buffer = [0; 500];
-        self.0.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        self.0.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
         let length = self.0.recv(&mut buffer).expect("a message");
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     }
@@ -313,7 +313,7 @@ fn a_service_manager_is_told_what_happens() {
         assert!(manager.next().starts_with("READY=1\n"));
         simulator.signal(Signal::SIGTERM);
         assert!(manager.next().starts_with("STOPPING=1\n"));
-        simulator.wait(PATIENCE).expect("an end");
+        simulator.wait(TIMEOUT).expect("an end");
     }
 }
 
@@ -331,7 +331,7 @@ fn signs_of_life_come_when_they_are_wanted() {
         assert_eq!(manager.next(), "WATCHDOG=1");
     }
     simulator.signal(Signal::SIGTERM);
-    simulator.wait(PATIENCE).expect("an end");
+    simulator.wait(TIMEOUT).expect("an end");
     while !manager.next().starts_with("STOPPING=1") {}
     // Another process is watched.
     let environment = [&environment[..], &[("WATCHDOG_PID", "1")]].concat();
@@ -354,7 +354,7 @@ fn the_log_has_the_levels_that_are_asked_for() {
         simulator.wait_until_ready(port);
         Ipmitool::new(port, "nobody", "wrong").with(&["-N", "1", "-R", "1"]).run("mc info").assert_failed();
         simulator.signal(Signal::SIGTERM);
-        simulator.wait(PATIENCE).expect("an end");
+        simulator.wait(TIMEOUT).expect("an end");
         simulator.stderr.text()
     };
     let failed = "login of user \"nobody\" from 127.0.0.1";
@@ -377,21 +377,21 @@ fn quit_ends_it_everywhere() {
     let mut simulator = Simulator::spawn(Subject::Ours, &bench, &FILES, Stdin::Pipe);
     simulator.wait_until_ready(port);
     simulator.type_in("quit now\n");
-    assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(0), "{}", simulator.report());
+    assert_eq!(simulator.wait(TIMEOUT).expect("an end").code(), Some(0), "{}", simulator.report());
     // -x and the command file; the original crashes.
     for arguments in [&["-x", "quit"][..], &["-n", "-x", "quit"], &["-f", "quit.emu"], &["-n", "-f", "quit.emu"]] {
         bench.write("quit.emu", "mc_setbmc 0x20\nquit\nnonsense\n");
         let mut simulator = Simulator::spawn(Subject::Ours, &bench, &[&FILES, arguments].concat(), Stdin::Null);
-        assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(0), "{}", simulator.report());
+        assert_eq!(simulator.wait(TIMEOUT).expect("an end").code(), Some(0), "{}", simulator.report());
         assert!(!simulator.stderr.text().contains("nonsense"));
     }
     // TCP, beside a console on standard input.
     let mut simulator = Simulator::spawn(Subject::Ours, &bench, &FILES, Stdin::Pipe);
     simulator.wait_until_ready(port);
     let mut stream =
-        eventually(PATIENCE, || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, console)).ok()).expect("a console");
+        eventually(TIMEOUT, || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, console)).ok()).expect("a console");
     stream.write_all(b"quit\r\n").expect("it reads");
-    assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(0), "{}", simulator.report());
+    assert_eq!(simulator.wait(TIMEOUT).expect("an end").code(), Some(0), "{}", simulator.report());
 }
 
 /// Input of every kind, without `-n`: it serves, or works through what there is and ends.
@@ -410,14 +410,14 @@ fn every_kind_of_standard_input_is_understood() {
         let shown = Captured::from(child.0.stdout.take().expect("its output"));
         let _errors = Captured::from(child.0.stderr.take().expect("its output"));
         if serves {
-            let up = eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
+            let up = eventually(TIMEOUT, || presence_ping(port, Duration::from_millis(20)).then_some(()));
             assert!(up.is_some(), "{redirection}: {}", shown.text());
             client(port).ok("mc info");
             assert!(matches!(child.0.try_wait(), Ok(None)), "{redirection}");
             signal(child.0.id(), Signal::SIGTERM);
-            assert_eq!(wait(&mut child.0, PATIENCE).expect("an end").signal(), Some(15), "{redirection}");
+            assert_eq!(wait(&mut child.0, TIMEOUT).expect("an end").signal(), Some(15), "{redirection}");
         } else {
-            assert_eq!(wait(&mut child.0, PATIENCE).expect("an end").code(), Some(0), "{redirection}");
+            assert_eq!(wait(&mut child.0, TIMEOUT).expect("an end").code(), Some(0), "{redirection}");
             assert!(shown.text().contains("**Unknown command: user_of_a_file"), "{}", shown.text());
         }
     }

@@ -10,7 +10,7 @@ use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::machine::{self, Need};
 use support::process::eventually;
-use support::simulator::PATIENCE;
+use support::simulator::TIMEOUT;
 use support::{Bench, Ipmitool, Ran, Simulator, Stdin, Subject, Transport};
 
 const FILES: [&str; 5] = ["-p", "-c", "lan.conf", "-f", "sim.emu"];
@@ -71,10 +71,10 @@ fn a_capture_is_dissected_by_wireshark() {
     client("127.0.0.1", six).by(Transport::LanAuth("MD5")).ok("chassis status");
     // It can be read while it is written.
     let written =
-        eventually(PATIENCE, || std::fs::metadata(bench.path("lan.pcap")).ok().filter(|file| file.len() > 4000));
+        eventually(TIMEOUT, || std::fs::metadata(bench.path("lan.pcap")).ok().filter(|file| file.len() > 4000));
     assert!(written.is_some(), "{}", simulator.report());
     simulator.signal(Signal::SIGTERM);
-    simulator.wait(PATIENCE).expect("an end");
+    simulator.wait(TIMEOUT).expect("an end");
 
     let ports = [four, six];
     let all = tshark(
@@ -142,13 +142,13 @@ fn a_capture_that_cannot_be_written_disturbs_nobody() {
     let arguments = [&["--pcap", "/dev/full"][..], &FILES].concat();
     let simulator = Simulator::start(Subject::Ours, &bench, four, &arguments);
     (0..3).for_each(|_| drop(client("127.0.0.1", four).ok("mc info")));
-    assert!(simulator.stderr.wait_for("/dev/full cannot be written: No space left on device", PATIENCE));
+    assert!(simulator.stderr.wait_for("/dev/full cannot be written: No space left on device", TIMEOUT));
     client("127.0.0.1", four).ok("mc info");
     assert_eq!(simulator.stderr.text().matches("/dev/full").count(), 1, "said once");
     // One that cannot even be opened ends the start.
     let arguments = [&["-n", "--pcap", "nowhere/lan.pcap"][..], &FILES].concat();
     let mut simulator = Simulator::spawn(Subject::Ours, &bench, &arguments, Stdin::Null);
-    assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(1));
+    assert_eq!(simulator.wait(TIMEOUT).expect("an end").code(), Some(1));
     assert!(simulator.stderr.text().contains("Unable to write nowhere/lan.pcap: No such file or directory"));
 }
 
@@ -172,7 +172,7 @@ fn the_log_tells_messages_by_name_and_no_secrets() {
         "Storage Get SEL Info (0b 40): 00 ok version=0x51 entries=0",
         "App Close Session (07 3c): 00 ok",
     ] {
-        assert!(simulator.stderr.wait_for(words, PATIENCE), "`{words}` is missing\n{}", simulator.report());
+        assert!(simulator.stderr.wait_for(words, TIMEOUT), "`{words}` is missing\n{}", simulator.report());
     }
     let text = simulator.stderr.text();
     let hex: String = b"hunter2".iter().map(|byte| format!("{byte:02x}")).collect();

@@ -9,7 +9,7 @@ use std::process::Command;
 use support::bench::{free_port, project};
 use support::config::{Places, SMALL_EMU, adapt, small_lan_conf};
 use support::process::signal;
-use support::simulator::{PATIENCE, presence_ping};
+use support::simulator::{TIMEOUT, presence_ping};
 use support::{Bench, Ipmitool, Ran, Simulator, Stdin, Subject};
 
 /// The `sh` blocks below a heading of the page.
@@ -34,13 +34,13 @@ fn the_way_from_the_original_works_as_written() {
     };
     let blocks = blocks("From OpenIPMI's ipmi_sim");
     let [check, start] = blocks.as_slice() else { panic!("{blocks:?}") };
-    Ran::run(Command::new("sh").args(["-ec", &here(check)]), "dash", PATIENCE).assert_ok();
+    Ran::run(Command::new("sh").args(["-ec", &here(check)]), "dash", TIMEOUT).assert_ok();
     // Started, and asked as soon as it may be there.
     let (started, asked) = start.split_once("&\n").expect("two lines");
     let script =
         here(&format!("{started}>log 2>&1 &\nfor try in 1 2 3 4 5; do sleep 0.3; {asked} && exit 0; done; exit 1"));
     let script = script.replace("; &&", " &&").replace("\n && exit", " && exit");
-    let ran = Ran::run(Command::new("sh").args(["-c", &script]).current_dir(bench.folder()), "dash", PATIENCE);
+    let ran = Ran::run(Command::new("sh").args(["-c", &script]).current_dir(bench.folder()), "dash", TIMEOUT);
     let pid: u32 = bench.read("ipmi_sim.pid").trim().parse().expect("a process id");
     let state = bench.path("lib/ipmi_sim").exists();
     signal(pid, nix::sys::signal::Signal::SIGTERM);
@@ -60,7 +60,7 @@ fn the_devices_for_a_machine_of_libvirt_fit_in() {
     let start = "echo quit | exec qemu-system-x86_64 -machine q35,accel=tcg -nodefaults -display none -S -monitor stdio \
                  -device pcie-root-port,id=pci.1,bus=pcie.0,chassis=1,multifunction=on,addr=0x1 \"$@\"";
     qemu.args(["-c", start, "sh"]).args(words);
-    Ran::run(&mut qemu, "qemu-system-x86", PATIENCE).assert_ok().assert_not_says("not available");
+    Ran::run(&mut qemu, "qemu-system-x86", TIMEOUT).assert_ok().assert_not_says("not available");
 }
 
 /// A machine: its state, its definition, and what was asked of it.
@@ -112,7 +112,7 @@ fn a_machine_of_libvirt_has_its_bmc_as_with_virtualbmc() {
     // The page's own words, at this port.
     let blocks = blocks("From virtualbmc");
     let block = blocks.first().expect("a block").replace("-p 6230", &format!("-p {port}"));
-    let ran = Ran::run(Command::new("sh").args(["-ec", &block]), "ipmitool", PATIENCE);
+    let ran = Ran::run(Command::new("sh").args(["-ec", &block]), "ipmitool", TIMEOUT);
     ran.assert_ok().assert_says("Chassis Power is off");
     let client = Ipmitool::new(port, "admin", "password");
     client.ok("power status").assert_says("Chassis Power is on");

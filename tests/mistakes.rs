@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use support::bench::project;
 use support::machine;
-use support::simulator::PATIENCE;
+use support::simulator::TIMEOUT;
 use support::{Bench, Simulator, Stdin, Subject};
 
 const DATA: &str = "tests/data/mistakes.txt";
@@ -94,7 +94,7 @@ fn check(mistake: &Mistake) -> (String, Vec<String>, String) {
     bench.write("short.bin", "1234");
     let arguments = ["--check", "-p", "-c", "lan.conf", "-f", "sim.emu"];
     let mut simulator = Simulator::spawn(Subject::Ours, &bench, &arguments, Stdin::Null);
-    let status = simulator.wait(PATIENCE).expect("an end").code().unwrap_or(-1);
+    let status = simulator.wait(TIMEOUT).expect("an end").code().unwrap_or(-1);
     let shown = |line: &&str| {
         !line
             .split_once(" |")
@@ -153,7 +153,7 @@ fn damage_in_the_state_folder_is_told_and_left_as_it_is() {
     let check = |more: &[&str]| {
         let arguments = [&["--check", "-c", "lan.conf", "-f", "sim.emu"], more].concat();
         let mut simulator = Simulator::spawn(Subject::Ours, &bench, &arguments, Stdin::Null);
-        assert_eq!(simulator.wait(PATIENCE).expect("an end").code(), Some(0), "{}", simulator.report());
+        assert_eq!(simulator.wait(TIMEOUT).expect("an end").code(), Some(0), "{}", simulator.report());
         (simulator.stdout.text(), simulator.stderr.text())
     };
     // Nothing is there, and nothing is made.

@@ -16,7 +16,7 @@ use support::client::{CLIENT_LIMIT, Ran, Transport};
 use support::config::{Places, adapt};
 use support::process::{self, Guarded, alive, eventually, signal};
 use support::pty::Pty;
-use support::simulator::PATIENCE;
+use support::simulator::TIMEOUT;
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject, built};
 
 /// How long a client waits for a response that does not come; a command that takes this long
@@ -432,7 +432,7 @@ fn is_ready_soon_and_small() {
     for _ in 0..STARTS {
         let start = Instant::now();
         let simulator = Simulator::spawn(Subject::Ours, &device.bench, &words, Stdin::Null);
-        assert!(simulator.stdout.wait_for(" is ready\n", PATIENCE), "{}", simulator.report());
+        assert!(simulator.stdout.wait_for(" is ready\n", TIMEOUT), "{}", simulator.report());
         times.push(start.elapsed());
         device.client().ok("mc info");
         let status = fs::read_to_string(format!("/proc/{}/status", simulator.pid())).expect("its status");

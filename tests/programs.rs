@@ -10,7 +10,7 @@ use support::bench::free_port;
 use support::client::{CLIENT_LIMIT, Ran};
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::{self, eventually};
-use support::simulator::PATIENCE;
+use support::simulator::TIMEOUT;
 use support::{Bench, Ipmitool, Simulator, Subject};
 
 /// A running system with a few lines more in its `lan.conf`.
@@ -148,7 +148,7 @@ fn the_log_says_how_a_program_failed_and_not_without_end() {
     let client = running.client();
     client.run("power status").assert_failed();
     let log = &running.simulator.stderr;
-    assert!(log.wait_for("(./nothing get power) failed: exit status 127: not found", PATIENCE), "{}", log.text());
+    assert!(log.wait_for("(./nothing get power) failed: exit status 127: not found", TIMEOUT), "{}", log.text());
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_start_command_that_ends_at_once_says_so() {
         let running = Running::with(&format!("  startcmd \"{command}\""), &[]);
         running.client().ok("power on");
         let log = &running.simulator.stderr;
-        assert!(log.wait_for(words, PATIENCE), "{}", log.text());
+        assert!(log.wait_for(words, TIMEOUT), "{}", log.text());
     }
 }
 
@@ -176,12 +176,12 @@ fn a_machine_that_outlives_the_program_is_known_again() {
             let text = std::fs::read_to_string(running.bench.path("started")).unwrap_or_default();
             text.lines().filter_map(|line| line.parse().ok()).collect()
         };
-        let pid = eventually(PATIENCE, || pids(&running).first().copied()).expect("it is started");
+        let pid = eventually(TIMEOUT, || pids(&running).first().copied()).expect("it is started");
         let kept = || running.bench.read("state/ipmi_sim/small/process.mc20").contains(&pid.to_string());
-        assert!(eventually(PATIENCE, || kept().then_some(())).is_some(), "its identity is kept");
+        assert!(eventually(TIMEOUT, || kept().then_some(())).is_some(), "its identity is kept");
         let restart = |running: &mut Running| {
             running.simulator.signal(nix::sys::signal::Signal::SIGKILL);
-            running.simulator.wait(PATIENCE).expect("it is killed");
+            running.simulator.wait(TIMEOUT).expect("it is killed");
             let files = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
             running.simulator = Simulator::start(Subject::under_test(), &running.bench, running.port, &files);
         };
@@ -190,17 +190,17 @@ fn a_machine_that_outlives_the_program_is_known_again() {
         running.client().ok("power on");
         assert_eq!(pids(&running), [pid], "no second one is started");
         running.client().ok("power off");
-        assert!(eventually(PATIENCE, || (!process::alive(pid)).then_some(())).is_some(), "it can be ended");
+        assert!(eventually(TIMEOUT, || (!process::alive(pid)).then_some(())).is_some(), "it can be ended");
         let off = || running.client().ok("power status").stdout.contains("is off").then_some(());
-        assert!(eventually(PATIENCE, off).is_some());
+        assert!(eventually(TIMEOUT, off).is_some());
         if more.is_empty() {
             // One that ended meanwhile is not taken for running.
             restart(&mut running);
             running.client().ok("power status").assert_says("Chassis Power is off");
             running.client().ok("power on");
-            let second = eventually(PATIENCE, || pids(&running).get(1).copied()).expect("it is started anew");
+            let second = eventually(TIMEOUT, || pids(&running).get(1).copied()).expect("it is started anew");
             running.client().ok("power off");
-            assert!(eventually(PATIENCE, || (!process::alive(second)).then_some(())).is_some());
+            assert!(eventually(TIMEOUT, || (!process::alive(second)).then_some(())).is_some());
         }
     }
 }
@@ -211,7 +211,7 @@ fn off_and_on_at_once_ends_the_machine_and_starts_it_again() {
     let running = Running::with("  startcmd \"./machine\"", &[("machine", machine)]);
     let client = running.client();
     let started = |count: usize| {
-        eventually(PATIENCE, || {
+        eventually(TIMEOUT, || {
             let text = std::fs::read_to_string(running.bench.path("started")).ok()?;
             let pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
             (pids.len() == count).then_some(pids)
@@ -226,6 +226,6 @@ fn off_and_on_at_once_ends_the_machine_and_starts_it_again() {
     assert!(process::alive(second));
     client.ok("power status").assert_says("Chassis Power is on");
     client.ok("power off");
-    assert!(eventually(PATIENCE, || (!process::alive(second)).then_some(())).is_some());
+    assert!(eventually(TIMEOUT, || (!process::alive(second)).then_some(())).is_some());
     client.ok("power status").assert_says("Chassis Power is off");
 }

@@ -15,7 +15,7 @@ use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::eventually;
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject, namespace};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const FILES: [&str; 7] = ["-n", "-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
 /// A user who has no other process.
 const NOBODY_ELSE: u32 = 61_234;
@@ -58,13 +58,13 @@ fn without_any_thread_it_serves_and_keeps_state() {
     let program = for_anybody(&bench);
     let mut simulator = Simulator::spawn_by_shell(&bench, &as_a_user("prlimit --nproc=1"), &program, &FILES);
     simulator.wait_until_ready(port);
-    assert!(simulator.stderr.wait_for("No thread can be started", PATIENCE), "{}", simulator.report());
+    assert!(simulator.stderr.wait_for("No thread can be started", TIMEOUT), "{}", simulator.report());
     client(port).ok("user set name 3 second");
     client(port).ok("sel clear");
     simulator.assert_alive();
     assert!(bench.read("state/ipmi_sim/small/users.mc20").contains("3.username:d:second"));
     simulator.signal(Signal::SIGHUP);
-    assert!(simulator.stderr.wait_for("SIGHUP: ", PATIENCE), "{}", simulator.report());
+    assert!(simulator.stderr.wait_for("SIGHUP: ", TIMEOUT), "{}", simulator.report());
     client(port).ok("mc info");
 }
 
@@ -86,7 +86,7 @@ fn threads_and_processes_that_are_refused_later_end_nothing() {
         client(port).run("chassis power status").assert_failed();
         simulator.assert_alive();
     }
-    assert!(simulator.stderr.wait_for("cannot start a shell", PATIENCE), "{}", simulator.report());
+    assert!(simulator.stderr.wait_for("cannot start a shell", TIMEOUT), "{}", simulator.report());
     assert!(bench.read("state/ipmi_sim/small/users.mc20").contains("3.username:d:name2"));
 }
 
@@ -98,7 +98,7 @@ fn a_limit_on_the_size_of_files_is_an_error_of_the_one_who_writes() {
     let mut simulator = Simulator::spawn_by_shell(&bench, &line, &Subject::Ours.program(), &FILES);
     simulator.wait_until_ready(port);
     client(port).run("user set name 3 second").assert_failed().assert_says("Unspecified error");
-    assert!(simulator.stderr.wait_for("File too large", PATIENCE), "{}", simulator.report());
+    assert!(simulator.stderr.wait_for("File too large", TIMEOUT), "{}", simulator.report());
     client(port).ok("mc info");
     client(port).ok("user list").assert_not_says("second");
     simulator.assert_alive();
@@ -127,7 +127,7 @@ fn the_first_process_of_a_container_gives_orphans_back() {
     client(port).ok("chassis power on");
     client(port).ok("chassis power status").assert_says("Chassis Power is on");
     let mut left = Vec::new();
-    let none = eventually(PATIENCE, || {
+    let none = eventually(TIMEOUT, || {
         left = children(first);
         left.is_empty().then_some(())
     });
@@ -156,7 +156,7 @@ fn too_few_descriptors_are_told() {
         let bench = bench(port, "");
         let line = format!("ulimit -n {limit}; {BECOME}");
         let mut simulator = Simulator::spawn_by_shell(&bench, &line, &Subject::Ours.program(), &FILES);
-        match eventually(PATIENCE, || {
+        match eventually(TIMEOUT, || {
             let ended = simulator.wait(Duration::from_millis(1));
             let serves = support::simulator::presence_ping(port, Duration::from_millis(20));
             if serves { Some(None) } else { ended.map(Some) }
@@ -191,13 +191,13 @@ fn a_state_folder_is_one_processs() {
         Simulator::spawn(Subject::Ours, bench, &arguments, Stdin::Null)
     };
     let mut refused = second(&bench);
-    assert_eq!(refused.wait(PATIENCE).and_then(|status| status.code()), Some(1));
+    assert_eq!(refused.wait(TIMEOUT).and_then(|status| status.code()), Some(1));
     let text = refused.stderr.text();
     assert!(text.contains(&format!("is used by another ipmi_sim, process {}:", first.pid())), "{text}");
     // Whoever only asks needs no folder, nor does one without state.
     for arguments in [&["--check", "-c", "lan.conf", "-f", "sim.emu"][..], &["--ping", "-c", "lan.conf"]] {
         let mut asking = Simulator::spawn(Subject::Ours, &bench, arguments, Stdin::Null);
-        assert_eq!(asking.wait(PATIENCE).and_then(|status| status.code()), Some(0), "{}", asking.report());
+        assert_eq!(asking.wait(TIMEOUT).and_then(|status| status.code()), Some(0), "{}", asking.report());
     }
     let stateless = ["-p", "-c", "other.conf", "-f", "sim.emu"];
     Simulator::start(Subject::Ours, &bench, other_port, &stateless).stop();
@@ -206,13 +206,13 @@ fn a_state_folder_is_one_processs() {
     first.assert_alive();
     // A crash leaves the file and no lock, and what the first started does not hold it.
     first.signal(Signal::SIGKILL);
-    first.wait(PATIENCE);
+    first.wait(TIMEOUT);
     assert!(bench.path("state/ipmi_sim/small/lock").exists());
     let mut next = second(&bench);
     next.wait_until_ready(other_port);
     client(other_port).ok("user list").assert_says("second");
     next.signal(Signal::SIGTERM);
-    next.wait(PATIENCE);
+    next.wait(TIMEOUT);
     assert!(!bench.path("state/ipmi_sim/small/lock").exists());
     // The original swapped back does not mind the file.
     bench.write("state/ipmi_sim/small/lock", "1\n");

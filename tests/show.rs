@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use support::bench::{free_port, project};
 use support::process::{eventually, spawn};
-use support::simulator::PATIENCE;
+use support::simulator::TIMEOUT;
 use support::{Bench, Simulator, Subject};
 
 struct Console(TcpStream);
@@ -23,7 +23,7 @@ impl Console {
             match self.0.read(&mut piece) {
                 Ok(0) => panic!("the console is gone; so far: {:?}", String::from_utf8_lossy(&all)),
                 Ok(count) => all.extend_from_slice(&piece[..count]),
-                Err(_) if started.elapsed() < PATIENCE => {}
+                Err(_) if started.elapsed() < TIMEOUT => {}
                 Err(why) => panic!("{why}; so far: {:?}", String::from_utf8_lossy(&all)),
             }
         }
@@ -56,7 +56,7 @@ fn the_words_that_show_the_live_state_are_answered_on_a_console() {
     bench.write("sim.emu", commands);
     let mut simulator =
         Simulator::start(Subject::Ours, &bench, port, &["-c", "lan.conf", "-f", "sim.emu", "-s", "state"]);
-    let stream = eventually(PATIENCE, || TcpStream::connect((Ipv4Addr::LOCALHOST, console)).ok());
+    let stream = eventually(TIMEOUT, || TcpStream::connect((Ipv4Addr::LOCALHOST, console)).ok());
     let stream = stream.unwrap_or_else(|| panic!("no console\n{}", simulator.report()));
     stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a time limit");
     let mut console = Console(stream);
@@ -70,7 +70,7 @@ fn the_words_that_show_the_live_state_are_answered_on_a_console() {
     client.args(["-I", "lanplus", "-H", "127.0.0.1", "-p", &port.to_string(), "-U", "admin", "-P", "secret", "shell"]);
     let mut client = spawn(client.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()), "ipmitool");
     client.0.stdin.as_mut().expect("a pipe").write_all(b"mc info\n").expect("it reads");
-    let session = eventually(PATIENCE, || {
+    let session = eventually(TIMEOUT, || {
         // A session begins at a lower level.
         let expected = "channel 1: user 2 \"admin\", admin, from 127.0.0.1:";
         console.say("sessions").lines().find(|line| line.starts_with(expected)).map(str::to_owned)

@@ -15,7 +15,7 @@ use support::machine::{self, Need};
 use support::process::{contains, eventually};
 use support::pty::Pty;
 use support::replay::Console;
-use support::simulator::{PATIENCE, presence_ping};
+use support::simulator::{TIMEOUT, presence_ping};
 use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
 
 const FILES: [&str; 6] = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state"];
@@ -40,7 +40,7 @@ fn ours(bench: &Bench, arguments: &[&str], stdin: Stdin) -> Simulator {
 /// Runs it to its end, which has to come by itself, and returns the exit status.
 #[track_caller]
 fn status_of(simulator: &mut Simulator) -> i32 {
-    let Some(status) = simulator.wait(PATIENCE) else { panic!("it does not end\n{}", simulator.report()) };
+    let Some(status) = simulator.wait(TIMEOUT) else { panic!("it does not end\n{}", simulator.report()) };
     status.code().unwrap_or_else(|| panic!("{status}\n{}", simulator.report()))
 }
 
@@ -371,7 +371,7 @@ fn it_says_when_it_is_ready() {
     let (bench, port) = small("");
     let simulator = ours(&bench, &[&["-n"][..], &FILES].concat(), Stdin::Null);
     let line = format!("Opened UDP port {port}\n");
-    assert!(simulator.stdout.wait_for(&line, PATIENCE), "{}", simulator.report());
+    assert!(simulator.stdout.wait_for(&line, TIMEOUT), "{}", simulator.report());
     assert!(presence_ping(port, Duration::from_secs(2)), "said and true");
     assert!(simulator.stdout.text().starts_with("IPMI Simulator version 1.0.13\n"));
 }
@@ -445,7 +445,7 @@ fn console_on_a_pipe() {
         simulator.wait_until_ready(port);
         simulator.type_in("sel_add 0x20 2 0 0 0 0 0x20 0 4 8 5 0x6f 0 0xff 0xff\n");
         simulator.type_in("dance\n");
-        assert!(simulator.stdout.wait_for("**Unknown command: dance", PATIENCE), "{}", simulator.report());
+        assert!(simulator.stdout.wait_for("**Unknown command: dance", TIMEOUT), "{}", simulator.report());
         let text = simulator.stdout.text();
         assert!(text.contains("> sel_add 0x20 2"), "prompt and echo\n{}", simulator.report());
         client(port).ok("sel list").assert_says("Power Supply #0x05");
@@ -465,15 +465,15 @@ fn console_on_a_terminal() {
         command.args(FILES).current_dir(bench.folder());
         command.stdin(terminal.stdio()).stdout(terminal.stdio()).stderr(Stdio::null());
         let mut simulator = support::process::spawn(&mut command, "openipmi");
-        let up = eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
-        assert!(up.is_some() && terminal.wait_for("> ", PATIENCE), "{}", terminal.received.text());
+        let up = eventually(TIMEOUT, || presence_ping(port, Duration::from_millis(20)).then_some(()));
+        assert!(up.is_some() && terminal.wait_for("> ", TIMEOUT), "{}", terminal.received.text());
         terminal.write("dance\r");
-        assert!(terminal.wait_for("**Unknown command: dance", PATIENCE), "{}", terminal.received.text());
+        assert!(terminal.wait_for("**Unknown command: dance", TIMEOUT), "{}", terminal.received.text());
         // Ctrl-C is a key like any other: the program stays.
         terminal.write("\u{3}\r");
         client(port).ok("mc info");
         terminal.write("\u{4}");
-        let ended = support::process::wait(&mut simulator.0, PATIENCE);
+        let ended = support::process::wait(&mut simulator.0, TIMEOUT);
         assert!(ended.is_some_and(|status| status.success()), "{}", terminal.received.text());
     }
 }
@@ -483,7 +483,7 @@ fn console_on_a_terminal() {
 const GREETING: &[u8] = b"\xff\xfb\x03\xff\xfb\x01\xff\xfe\x01> ";
 
 fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
-    stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
     let mut all = Vec::new();
     let mut byte = [0];
     while !all.ends_with(end) {
@@ -521,7 +521,7 @@ fn console_over_tcp() {
 
         // Ctrl-D ends this connection only.
         first.write_all(&[4]).expect("it reads");
-        first.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        first.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
         let mut rest = Vec::new();
         first.read_to_end(&mut rest).expect("the end");
         // The log of the client above may come first; there is a prompt again in any case.
@@ -597,7 +597,7 @@ fn nobody_reads_its_output() {
     let mut simulator = talkative(&bench);
     drop(simulator.0.stdout.take());
     drop(simulator.0.stderr.take());
-    let up = eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
+    let up = eventually(TIMEOUT, || presence_ping(port, Duration::from_millis(20)).then_some(()));
     assert!(up.is_some(), "it serves with nobody listening");
     for _ in 0..3 {
         client(port).ok("mc info");
@@ -610,7 +610,7 @@ fn nobody_reads_its_output() {
 fn pipes_that_nobody_empties_stop_nobody() {
     let (bench, port) = small("");
     let mut simulator = talkative(&bench);
-    let up = eventually(PATIENCE, || presence_ping(port, Duration::from_millis(20)).then_some(()));
+    let up = eventually(TIMEOUT, || presence_ping(port, Duration::from_millis(20)).then_some(()));
     assert!(up.is_some(), "it serves");
     // A pipe holds 64 KiB, and each of these is more than 100 bytes in the log.
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
@@ -618,7 +618,7 @@ fn pipes_that_nobody_empties_stop_nobody() {
         socket.send_to(&[6, 0, 0xff, 6, 0, 0, 0x11, 0xbe, 0x80, 0, 0, 0], ("127.0.0.1", port)).expect("a datagram");
         std::thread::sleep(Duration::from_micros(200));
     }
-    assert!(presence_ping(port, PATIENCE), "it goes on");
+    assert!(presence_ping(port, TIMEOUT), "it goes on");
     let mut kept = Vec::new();
     let mut stderr = simulator.0.stderr.take().expect("a pipe");
     drop(simulator);

@@ -20,7 +20,7 @@ use support::bench::free_port;
 use support::client::Transport;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::corpus::collection;
-use support::simulator::{PATIENCE, presence_ping};
+use support::simulator::{TIMEOUT, presence_ping};
 use support::{Bench, Ipmitool, Ran, Simulator, Stdin, Subject};
 
 /// How a project starts the simulator, and what then has to be there.
@@ -460,7 +460,7 @@ fn check(wild: &Path, project: &Project) -> Result<(), String> {
     let subject = Subject::under_test();
     let mut simulator = Simulator::spawn(subject, &bench, &arguments, Stdin::Pipe);
     let Serves { sdrs, sensors, events } = project.expect else {
-        let Some(status) = simulator.wait(PATIENCE) else {
+        let Some(status) = simulator.wait(TIMEOUT) else {
             return Err(format!("it does not end\n{}", simulator.report()));
         };
         if status.code() != Some(1) {
@@ -474,7 +474,7 @@ fn check(wild: &Path, project: &Project) -> Result<(), String> {
             if let Some(status) = simulator.wait(Duration::ZERO) {
                 return Err(format!("it ended with {status}\n{}", simulator.report()));
             }
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > TIMEOUT {
                 return Err(format!("no BMC on port {port}\n{}", simulator.report()));
             }
         }

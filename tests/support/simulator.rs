@@ -9,7 +9,7 @@ use super::process::{self, Captured, Guarded};
 use super::{Bench, Subject};
 
 /// How long anything may take before a test gives up; far more than it ever takes.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the program gets as its standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Simulator {
                 self.stderr.wait_for_end(Duration::from_secs(1));
                 panic!("it ended with {status} instead of serving\n{}", self.report());
             }
-            assert!(start.elapsed() < PATIENCE, "no BMC on port {port}\n{}", self.report());
+            assert!(start.elapsed() < TIMEOUT, "no BMC on port {port}\n{}", self.report());
         }
     }
 
