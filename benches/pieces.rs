@@ -27,7 +27,7 @@ use ipmi_sim::config::command::{Variables, statements};
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::ipmi::Moment;
 use ipmi_sim::lan::packet::outside_sessions;
-use ipmi_sim::sim::{Effect, Effects, HostJob, HostResult, LanId, Persistence, Simulator};
+use ipmi_sim::sim::{Effect, Effects, LanId, Persistence, Simulator, Work, WorkDone};
 use ipmi_sim::store::directory::StateDirectory;
 use ipmi_sim::wire::session20::PayloadType;
 
@@ -119,10 +119,10 @@ impl Rig {
                         self.answer.clear();
                         self.answer.extend_from_slice(&effects.bytes[*start..*end]);
                     }
-                    Effect::Run { job, work: HostJob::SaveState { name, content } } => {
+                    Effect::Run(Work::Save { job, name, content }) => {
                         let directory = self.directory.as_ref().expect("a directory for state");
                         directory.write(name, content).expect("a state file that can be written");
-                        self.system.job_done(self.now, *job, HostResult::Saved(Ok(())), &mut self.effects);
+                        self.system.work_done(self.now, WorkDone::Saved(*job, Ok(())), &mut self.effects);
                     }
                     _ => {}
                 }

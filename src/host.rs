@@ -22,7 +22,7 @@ pub mod workers;
 use tokio::sync::mpsc;
 
 use crate::bmc::LogLevel;
-use crate::sim::{HostResult, IpmbId, JobId, SerialId};
+use crate::sim::{IpmbId, SerialId, WorkDone};
 use crate::sol::LineEvent;
 
 /// What happened outside.
@@ -92,13 +92,8 @@ pub enum HostEvent {
         /// The message, with its length byte.
         bytes: Vec<u8>,
     },
-    /// A job is done.
-    JobDone {
-        /// Which.
-        job: JobId,
-        /// What came of it.
-        result: HostResult,
-    },
+    /// Slow work is done.
+    WorkDone(WorkDone),
     /// The start command of an MC ended.
     ProcessExited {
         /// IPMB address of the MC.

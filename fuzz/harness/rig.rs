@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ipmi_sim::bmc::external::{FileJob, FileResult};
+use ipmi_sim::bmc::external::FileWrite;
 use ipmi_sim::config::command::{Statement, statements};
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::config::model::Config;
 use ipmi_sim::ipmi::{Moment, Random};
 use ipmi_sim::sim::{
-    ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId, OUTPUT_LIMIT, Persistence, SerialId, ShellResult,
-    Simulator, StatementOutcome,
+    ConsoleId, Effect, Effects, LanId, OUTPUT_LIMIT, Persistence, ProgramEnd, SerialId, Simulator, StatementOutcome,
+    Work, WorkDone,
 };
 use ipmi_sim::wire::{rmcp, session15, session20};
 
@@ -121,7 +121,7 @@ pub struct Rig {
     pub sent: Vec<(SocketAddr, Vec<u8>)>,
     /// The state directory.
     pub files: BTreeMap<String, Vec<u8>>,
-    jobs: VecDeque<(JobId, HostJob)>,
+    jobs: VecDeque<Work>,
     which: usize,
     effects: Effects,
     /// Lines of the log that are about a state file.
@@ -204,7 +204,7 @@ impl Rig {
                     check_datagram(&datagram);
                     self.sent.push((to.address, datagram));
                 }
-                Effect::Run { job, work } => self.jobs.push_back((job, work)),
+                Effect::Run(work) => self.jobs.push_back(work),
                 Effect::Log { text, .. } if is_about_a_state_file(&text) => self.complaints.push(text),
                 _ => {}
             }
@@ -240,32 +240,34 @@ impl Rig {
     pub fn finish_jobs(&mut self, how: &[u8]) {
         let mut how = how.iter().copied().cycle();
         for _ in 0..1000 {
-            let Some((job, work)) = self.jobs.pop_front() else { return };
+            let Some(work) = self.jobs.pop_front() else { return };
             let how = how.next().unwrap_or(0);
-            let result = self.work(work, how);
-            self.call(|sim, now, out| sim.job_done(now, job, result, out));
+            let done = self.work(work, how);
+            self.call(|sim, now, out| sim.work_done(now, done, out));
         }
     }
 
-    fn work(&mut self, work: HostJob, how: u8) -> HostResult {
+    fn work(&mut self, work: Work, how: u8) -> WorkDone {
         let good = how & 1 == 0;
         let no = || "no".to_owned();
         match work {
-            HostJob::SaveState { name, content } => HostResult::Saved(if good {
-                self.files.insert(name, content);
-                Ok(())
-            } else {
-                Err(no().as_str().into())
-            }),
-            HostJob::File(FileJob::Read { length, .. }) => HostResult::File(FileResult::Read(if good {
-                Ok(vec![b'0' + (how >> 1) % 10; length.min(usize::from(how >> 4) * 40)])
-            } else {
-                Err(no())
-            })),
-            HostJob::File(FileJob::Write { data, .. } | FileJob::Replace { content: data, .. }) => {
-                HostResult::File(FileResult::Written(if good { Ok(data.len()) } else { Err(no()) }))
+            Work::Save { job, name, content } => WorkDone::Saved(
+                job,
+                if good {
+                    self.files.insert(name, content);
+                    Ok(())
+                } else {
+                    Err(no().as_str().into())
+                },
+            ),
+            Work::Read { job, read } => {
+                let length = read.length.min(usize::from(how >> 4) * 40);
+                WorkDone::Read(job, if good { Ok(vec![b'0' + (how >> 1) % 10; length]) } else { Err(no()) })
             }
-            HostJob::Shell { .. } => {
+            Work::Write { job, write: FileWrite::At { data, .. } | FileWrite::Replace { content: data, .. } } => {
+                WorkDone::Written(job, if good { Ok(data.len()) } else { Err(no()) })
+            }
+            Work::Program { job, .. } => {
                 let mut output = match how >> 6 {
                     0 => b"power:1\nboot:pxe\n".to_vec(),
                     1 => b"ip_addr:1.2.3.4\nsubnet_mask:255.0.0.0\ndefault_gw_ip_addr:1.2.3.4\n".to_vec(),
@@ -273,12 +275,8 @@ impl Rig {
                     _ => b"mac_addr:00:11:22:33:44:55\nip_addr_src:dhcp\npower:".to_vec(),
                 };
                 output.truncate(output.len() - usize::from(how >> 1 & 0x1f).min(output.len()));
-                HostResult::Shell(ShellResult {
-                    status: Some(i32::from(!good) << 8),
-                    output,
-                    complaints: Vec::new(),
-                    problem: None,
-                })
+                let status = Some(i32::from(!good) << 8);
+                WorkDone::Program(job, ProgramEnd { status, output, complaints: Vec::new(), problem: None })
             }
         }
     }
@@ -318,11 +316,11 @@ impl Rig {
     }
 
     /// Whether a job waits that changes something outside or on disk.
-    pub fn wants_change(&self) -> Option<&HostJob> {
-        self.jobs.iter().map(|(_, work)| work).find(|work| match work {
-            HostJob::Shell { line, .. } => line.contains(" set "),
-            HostJob::File(FileJob::Write { .. } | FileJob::Replace { .. }) | HostJob::SaveState { .. } => true,
-            HostJob::File(FileJob::Read { .. }) => false,
+    pub fn wants_change(&self) -> Option<&Work> {
+        self.jobs.iter().find(|work| match work {
+            Work::Program { line, .. } => line.contains(" set "),
+            Work::Write { .. } | Work::Save { .. } => true,
+            Work::Read { .. } => false,
         })
     }
 }

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::boot::{BootCause, BootOptions};
-use super::external::{BackgroundJob, Job, JobResult, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
+use super::external::{Background, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
 use super::{Action, Controller, LogLevel, Machine, StateFile, vm_process};
 use crate::ipmi::{HostSignal, Moment, capability};
 
@@ -679,31 +679,30 @@ pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
     match power(machine, now, mc) {
         Power::On => look_again(machine, now, mc, generation),
         Power::Off => power_on(machine, now, mc, BootCause::Control),
-        Power::Ask(call) => machine.jobs.push(BackgroundJob {
+        Power::Ask(call) => machine.jobs.push(Background::Program {
             mc,
-            job: Job::Program(call),
+            call,
             then: Box::new(move |machine, now, result| cycle_step(machine, now, mc, generation, &result)),
         }),
     }
 }
 
 /// The program said whether the power is off; a failure counts as "still on".
-fn cycle_step(machine: &mut Machine, now: Moment, mc: u8, generation: u64, result: &JobResult) {
+fn cycle_step(machine: &mut Machine, now: Moment, mc: u8, generation: u64, result: &ProgramResult) {
     if machine.controller(mc).is_none_or(|controller| controller.chassis.generation != generation) {
         return;
     }
-    let JobResult::Program(result) = result else { return };
     if observed(machine, now, mc, result) != Some(false) {
         look_again(machine, now, mc, generation);
         return;
     }
     let call = machine.controller(mc).and_then(|controller| controller.chassis.control_call(Control::PowerUp));
     if let Some(call) = call {
-        machine.jobs.push(BackgroundJob {
+        machine.jobs.push(Background::Program {
             mc,
-            job: Job::Program(call),
+            call,
             then: Box::new(move |machine, now, result| {
-                let done = matches!(result, JobResult::Program(Ok(_)));
+                let done = result.is_ok();
                 if let Some(controller) = machine.controller_mut(mc).filter(|_| done) {
                     controller.chassis.switched_on(now);
                 }
@@ -728,11 +727,11 @@ fn watchdog_program(machine: &mut Machine, mc: u8, control: Control) -> bool {
     let chassis = &mut controller.chassis;
     let generation = if control == Control::Reset { chassis.generation } else { chassis.cancel_cycle() };
     let Some(call) = chassis.control_call(control) else { return false };
-    machine.jobs.push(BackgroundJob {
+    machine.jobs.push(Background::Program {
         mc,
-        job: Job::Program(call),
+        call,
         then: Box::new(move |machine, now, result| {
-            let done = matches!(result, JobResult::Program(Ok(_)));
+            let done = result.is_ok();
             let Some(controller) = machine.controller_mut(mc).filter(|_| done) else { return };
             if control != Control::PowerDown {
                 controller.chassis.boot.booted(BootCause::Watchdog);
@@ -789,7 +788,7 @@ pub fn watchdog_power_cycle(machine: &mut Machine, now: Moment, mc: u8) {
 #[cfg(test)]
 mod tests {
     use super::super::channel::{Channel, medium, protocol};
-    use super::super::external::ProgramFailure;
+    use super::super::external::{ProgramFailure, Then};
     use super::*;
 
     const MC: u8 = 0x20;
@@ -812,6 +811,14 @@ mod tests {
         host.announced = announced;
         host.connected = connected;
         machine
+    }
+
+    /// What goes on with the program that was asked for last.
+    fn then_of(job: Option<Background>) -> Then<ProgramResult> {
+        match job {
+            Some(Background::Program { then, .. }) => then,
+            other => panic!("no program: {other:?}"),
+        }
     }
 
     fn with_program() -> Machine {
@@ -919,14 +926,12 @@ mod tests {
         for answer in [Ok(vec![Value::Integer(1)]), Err(ProgramFailure), Ok(vec![Value::Integer(-1)])] {
             let due = machine.ensure(MC).chassis.deadline().expect("armed again");
             timeout(&mut machine, due, MC);
-            let job = machine.jobs.pop().expect("get power");
-            (job.then)(&mut machine, due, JobResult::Program(answer));
+            then_of(machine.jobs.pop())(&mut machine, due, answer);
         }
         let due = machine.ensure(MC).chassis.deadline().expect("armed again");
         timeout(&mut machine, due, MC);
-        let job = machine.jobs.pop().expect("get power");
-        (job.then)(&mut machine, due, JobResult::Program(Ok(vec![Value::Integer(0)])));
-        let Some(Job::Program(on)) = machine.jobs.pop().map(|job| job.job) else { panic!("no call") };
+        then_of(machine.jobs.pop())(&mut machine, due, Ok(vec![Value::Integer(0)]));
+        let Some(Background::Program { call: on, .. }) = machine.jobs.pop() else { panic!("no call") };
         assert_eq!(on.parameters[0].value, Some(Value::Integer(1)));
         assert_eq!(machine.ensure(MC).chassis.deadline(), None);
     }
@@ -1051,19 +1056,18 @@ mod tests {
         watchdog_power_cycle(&mut machine, at(1), MC);
         assert_eq!(host_signals(&mut machine), [HostSignal::PowerOff]);
         timeout(&mut machine, at(2), MC);
-        assert!(matches!(machine.jobs.pop().map(|job| job.job), Some(Job::Program(_))));
+        assert!(matches!(machine.jobs.pop(), Some(Background::Program { .. })));
         assert!(watchdog_can_reset(built_in().ensure(MC)));
         assert!(!watchdog_can_reset(with_host(0, true).ensure(MC)), "it did not say that it can");
     }
 
     /// What the program was told, and whether it did it.
     fn told(machine: &mut Machine, now: Moment, answer: ProgramResult) -> String {
-        let job = machine.jobs.remove(0);
-        let Job::Program(call) = &job.job else { panic!("no call") };
+        let Background::Program { call, then, .. } = machine.jobs.remove(0) else { panic!("no call") };
         let operation = if call.operation == Operation::Set { "set" } else { "get" };
         let value = call.parameters[0].value.as_ref().map(|value| format!("{value:?}")).unwrap_or_default();
         let text = format!("{operation} {} {value}", call.parameters[0].name);
-        (job.then)(machine, now, JobResult::Program(answer));
+        then(machine, now, answer);
         text.trim_end().to_owned()
     }
 

@@ -88,20 +88,22 @@ pub type ProgramResult = Result<Vec<Value>, ProgramFailure>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramFailure;
 
-/// Work on a part of a file.
+/// A part of a file to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileJob {
-    /// Read at most `length` bytes at an offset.
-    Read {
-        /// Path, relative to the working directory.
-        path: String,
-        /// Where to start.
-        offset: u64,
-        /// How many bytes at most.
-        length: usize,
-    },
-    /// Write bytes into an existing file at an offset.
-    Write {
+pub struct FileRead {
+    /// Path, relative to the working directory.
+    pub path: String,
+    /// Where to start.
+    pub offset: u64,
+    /// How many bytes at most.
+    pub length: usize,
+}
+
+/// A file to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileWrite {
+    /// Bytes go into an existing file at an offset.
+    At {
         /// Path, relative to the working directory.
         path: String,
         /// Where to start.
@@ -109,7 +111,7 @@ pub enum FileJob {
         /// What to write.
         data: Vec<u8>,
     },
-    /// Put a whole file in place of what is there, if anything is. Whatever happens, there is
+    /// A whole file is put in place of what is there, if anything is. Whatever happens, there is
     /// always the old file or the new one.
     Replace {
         /// Path, relative to the working directory.
@@ -119,49 +121,52 @@ pub enum FileJob {
     },
 }
 
-/// What came of a [`FileJob`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileResult {
-    /// Of reading: the bytes, fewer than asked for at the end of the file; or the operating
-    /// system's words.
-    Read(Result<Vec<u8>, String>),
-    /// Of writing and replacing: how many bytes; or the operating system's words.
-    Written(Result<usize, String>),
+impl FileWrite {
+    /// Path of the file.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::At { path, .. } | Self::Replace { path, .. } => path,
+        }
+    }
 }
 
-/// Slow work a command waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Job {
-    /// Run a helper program.
-    Program(ProgramCall),
-    /// Read or write a file.
-    File(FileJob),
+/// What came of a [`FileRead`]: the bytes, fewer than asked for at the end of the file; or the
+/// operating system's words.
+pub type FileContent = Result<Vec<u8>, String>;
+
+/// What came of a [`FileWrite`]: how many bytes; or the operating system's words.
+pub type FileWritten = Result<usize, String>;
+
+/// What happens with the result of work that no request waits for.
+pub type Then<R> = Box<dyn FnOnce(&mut Machine, Moment, R) + Send>;
+
+/// Slow work that no request waits for, and what happens with its result.
+pub enum Background {
+    /// A helper program: a step of a power cycle.
+    Program {
+        /// IPMB address of the MC it belongs to.
+        mc: u8,
+        /// What is asked of it.
+        call: ProgramCall,
+        /// Called with the result.
+        then: Then<ProgramResult>,
+    },
+    /// A file: a sensor poll.
+    Read {
+        /// What is read.
+        read: FileRead,
+        /// Called with the result.
+        then: Then<FileContent>,
+    },
 }
 
-/// What came of a [`Job`].
-#[derive(Debug)]
-pub enum JobResult {
-    /// Of a helper program.
-    Program(ProgramResult),
-    /// Of a file.
-    File(FileResult),
-}
-
-/// What happens with the result of a [`BackgroundJob`].
-pub type AfterJob = Box<dyn FnOnce(&mut Machine, Moment, JobResult) + Send>;
-
-/// Slow work that no request waits for: a sensor poll, a step of a power cycle.
-pub struct BackgroundJob {
-    /// IPMB address of the MC it belongs to.
-    pub mc: u8,
-    /// The work.
-    pub job: Job,
-    /// Called with the result.
-    pub then: AfterJob,
-}
-
-impl fmt::Debug for BackgroundJob {
+impl fmt::Debug for Background {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BackgroundJob").field("mc", &self.mc).field("job", &self.job).finish_non_exhaustive()
+        match self {
+            Self::Program { mc, call, .. } => {
+                f.debug_struct("Program").field("mc", mc).field("call", call).finish_non_exhaustive()
+            }
+            Self::Read { read, .. } => f.debug_struct("Read").field("read", read).finish_non_exhaustive(),
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! FRU inventory devices of a controller (`commands-sensor-storage.md` section 10, IPMI 2.0
 //! section 34): in memory, in a file, or the history of the console.
 //!
-//! Opens no file: what is in one is read and written by [`FileJob`]s.
+//! Opens no file: what is in one is read by [`FileRead`]s and written by [`FileWrite`]s.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Error;
-use super::external::FileJob;
+use super::external::{FileRead, FileWrite};
 
 /// Most bytes a FRU may have.
 const MAX_SIZE: u32 = 8192;
@@ -35,19 +35,19 @@ pub enum FruKind {
 
 impl FruKind {
     /// The read of `length` bytes of a file-backed one, `at` bytes behind its beginning.
-    pub fn read_job(&self, at: u16, length: usize) -> Option<FileJob> {
+    pub fn file_read(&self, at: u16, length: usize) -> Option<FileRead> {
         match self {
             Self::File { offset, path, .. } => {
-                Some(FileJob::Read { path: path.clone(), offset: u64::from(*offset) + u64::from(at), length })
+                Some(FileRead { path: path.clone(), offset: u64::from(*offset) + u64::from(at), length })
             }
             Self::Inline(_) | Self::History(_) => None,
         }
     }
 
     /// The write of `data` into a file-backed one, `at` bytes behind its beginning.
-    pub fn write_job(&self, at: u16, data: &[u8]) -> Option<FileJob> {
+    pub fn file_write(&self, at: u16, data: &[u8]) -> Option<FileWrite> {
         match self {
-            Self::File { offset, path, .. } => Some(FileJob::Write {
+            Self::File { offset, path, .. } => Some(FileWrite::At {
                 path: path.clone(),
                 offset: u64::from(*offset) + u64::from(at),
                 data: data.to_vec(),
@@ -57,15 +57,15 @@ impl FruKind {
     }
 }
 
-/// What `mc_dump_fru_data` prints, or the job that gets it; see [`dump_text`].
+/// What `mc_dump_fru_data` prints, or where it is read; see [`dump_text`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dump<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
-    /// What `job` reads, and zeros up to `size` bytes.
+    /// What `read` gets, and zeros up to `size` bytes.
     File {
         /// Reads the device's part of the file.
-        job: FileJob,
+        read: FileRead,
         /// Bytes of the device.
         size: usize,
     },
@@ -153,7 +153,7 @@ impl Frus {
             FruKind::Inline(bytes) if !bytes.is_empty() => Ok(Dump::Bytes(bytes)),
             file @ FruKind::File { size, .. } if *size != 0 => {
                 let size = *size as usize;
-                file.read_job(0, size).map(|job| Dump::File { job, size }).ok_or(Error::Invalid)
+                file.file_read(0, size).map(|read| Dump::File { read, size }).ok_or(Error::Invalid)
             }
             _ => Err(Error::Invalid),
         }
@@ -202,8 +202,8 @@ mod tests {
         let Ok(Dump::Bytes(bytes)) = frus.dump(8) else { panic!("device 8 has bytes") };
         assert_eq!(dump_text(bytes), " 0x01 0x02 0x03 0x00 0x00 0x00 0x00 0x00\n 0x00\n");
         assert_eq!(dump_text(&[0xff; 8]), " 0xff 0xff 0xff 0xff 0xff 0xff 0xff 0xff\n");
-        let job = FileJob::Read { path: "fru.bin".into(), offset: 4, length: 16 };
-        assert_eq!(frus.dump(2), Ok(Dump::File { job, size: 16 }));
+        let read = FileRead { path: "fru.bin".into(), offset: 4, length: 16 };
+        assert_eq!(frus.dump(2), Ok(Dump::File { read, size: 16 }));
         for device in [6, 66, 255] {
             assert_eq!(frus.dump(device), Err(Error::Invalid));
         }

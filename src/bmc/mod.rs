@@ -57,7 +57,7 @@ pub struct Machine {
     /// What clients changed and what is not known to be on the disk.
     pub unsaved: unsaved::Unsaved,
     /// Slow work no request waits for; the simulator drains it.
-    pub jobs: Vec<external::BackgroundJob>,
+    pub jobs: Vec<external::Background>,
 }
 
 impl Machine {

@@ -5,7 +5,7 @@ mod boot;
 use super::{Context, Entry, Outcome};
 use crate::bmc::chassis::{self, Backend, Control, Controlled, Power, RestorePolicy};
 use crate::bmc::device_id::support;
-use crate::bmc::external::{Job, JobResult, ProgramCall, Value};
+use crate::bmc::external::{ProgramCall, Value};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// The Chassis commands, by number.
@@ -41,12 +41,10 @@ fn run(
     call: ProgramCall,
     then: impl FnOnce(&mut Context<'_>, Vec<Value>, &mut Reply) -> Result<(), CompletionCode> + Send + 'static,
 ) -> Result<Outcome, CompletionCode> {
-    let continuation = move |context: &mut Context<'_>, result: JobResult, reply: &mut Reply| {
-        let JobResult::Program(Ok(values)) = result else { return Err(CompletionCode::UNSPECIFIED) };
-        then(context, values, reply)?;
+    Ok(Outcome::program(call, move |context, result, reply| {
+        then(context, result.map_err(|_| CompletionCode::UNSPECIFIED)?, reply)?;
         Ok(Outcome::Done)
-    };
-    Ok(Outcome::Wait(Job::Program(call), Box::new(continuation)))
+    }))
 }
 
 /// Answer: capabilities, then the addresses of FRU, SDR, SEL and system management device:

@@ -17,7 +17,7 @@ pub mod storage;
 pub(crate) mod testing;
 pub mod transport;
 
-use crate::bmc::external::{Job, JobResult};
+use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten, ProgramCall, ProgramResult};
 use crate::bmc::{Controller, Machine};
 use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, netfn};
 
@@ -61,13 +61,48 @@ impl Context<'_> {
 pub enum Outcome {
     /// The reply is complete.
     Done,
-    /// Slow work comes first; the continuation writes the reply when it is done.
-    Wait(Job, Continuation),
+    /// Slow work comes first; what goes on with its result writes the reply.
+    Wait(Wait),
 }
 
-/// What a waiting command does with the result of its job.
-pub type Continuation =
-    Box<dyn FnOnce(&mut Context<'_>, JobResult, &mut Reply) -> Result<Outcome, CompletionCode> + Send>;
+/// Slow work that a command waits for, and what goes on with its result.
+pub enum Wait {
+    /// A helper program.
+    Program(ProgramCall, Continuation<ProgramResult>),
+    /// A file is read.
+    Read(FileRead, Continuation<FileContent>),
+    /// A file is written.
+    Write(FileWrite, Continuation<FileWritten>),
+}
+
+/// What a waiting command does with the result of its work.
+pub type Continuation<R> = Box<dyn FnOnce(&mut Context<'_>, R, &mut Reply) -> Result<Outcome, CompletionCode> + Send>;
+
+impl Outcome {
+    /// Runs a helper program first.
+    pub fn program(
+        call: ProgramCall,
+        then: impl FnOnce(&mut Context<'_>, ProgramResult, &mut Reply) -> Result<Self, CompletionCode> + Send + 'static,
+    ) -> Self {
+        Self::Wait(Wait::Program(call, Box::new(then)))
+    }
+
+    /// Reads a file first.
+    pub fn read(
+        read: FileRead,
+        then: impl FnOnce(&mut Context<'_>, FileContent, &mut Reply) -> Result<Self, CompletionCode> + Send + 'static,
+    ) -> Self {
+        Self::Wait(Wait::Read(read, Box::new(then)))
+    }
+
+    /// Writes a file first.
+    pub fn write(
+        write: FileWrite,
+        then: impl FnOnce(&mut Context<'_>, FileWritten, &mut Reply) -> Result<Self, CompletionCode> + Send + 'static,
+    ) -> Self {
+        Self::Wait(Wait::Write(write, Box::new(then)))
+    }
+}
 
 /// A command's implementation. `request.data` is at least the entry's minimum length long.
 pub type Handler = fn(&mut Context<'_>, &Request<'_>, &mut Reply) -> Result<Outcome, CompletionCode>;

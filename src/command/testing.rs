@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
-use super::{Context, Outcome, dispatch};
+use super::{Context, Outcome, Wait, dispatch};
 use crate::bmc::Machine;
 use crate::bmc::channel::{Channel, Lan, SYSTEM_CHANNEL, medium, protocol};
 use crate::bmc::device_id::DeviceId;
-use crate::bmc::external::{FileJob, FileResult, Job, JobResult, Operation, ProgramFailure, Value};
+use crate::bmc::external::{
+    Background, FileContent, FileRead, FileWrite, FileWritten, Operation, ProgramCall, ProgramFailure, ProgramResult,
+    Value,
+};
 use crate::bmc::lan_parameters::LanParameters;
 use crate::bmc::sol_parameters::Sol;
-use crate::ipmi::{AuthTypes, Medium, Moment, Origin, Privilege, Reply, Request, SessionRef};
+use crate::ipmi::{AuthTypes, CompletionCode, Medium, Moment, Origin, Privilege, Reply, Request, SessionRef};
 
 /// Address of the rig's BMC.
 pub const BMC: u8 = 0x20;
@@ -134,26 +137,18 @@ impl Rig {
         rig
     }
 
-    fn access(&mut self, job: &FileJob) -> FileResult {
-        match job {
-            FileJob::Read { offset, length, .. } => {
-                let bytes = self.file.iter().skip(*offset as usize).take(*length).copied().collect();
-                FileResult::Read(Ok(bytes))
-            }
-            FileJob::Replace { .. } => panic!("no command replaces a file"),
-            FileJob::Write { offset, data, .. } => {
-                let start = *offset as usize;
-                self.file.splice(start..start + data.len(), data.iter().copied());
-                FileResult::Written(Ok(data.len()))
-            }
-        }
+    fn read(&self, read: &FileRead) -> FileContent {
+        Ok(self.file.iter().skip(read.offset as usize).take(read.length).copied().collect())
     }
 
-    fn run(&mut self, job: &Job) -> JobResult {
-        let call = match job {
-            Job::Program(call) => call,
-            Job::File(job) => return JobResult::File(self.access(job)),
-        };
+    fn write(&mut self, write: FileWrite) -> FileWritten {
+        let FileWrite::At { offset, data, .. } = write else { panic!("no command replaces a file") };
+        let start = offset as usize;
+        self.file.splice(start..start + data.len(), data.iter().copied());
+        Ok(data.len())
+    }
+
+    fn run(&mut self, call: &ProgramCall) -> ProgramResult {
         let operation = match call.operation {
             Operation::Get => "get",
             Operation::Set => "set",
@@ -173,7 +168,7 @@ impl Rig {
         }
         let result = (self.script)(&line);
         self.calls.push(line);
-        JobResult::Program(result)
+        result
     }
 
     /// Sends a request, `06 01 ...` in hexadecimal, runs the programs it waits for, and
@@ -185,11 +180,9 @@ impl Rig {
         let mut reply = Reply::new(&self.origin);
         let mut context = Context { now: self.now, machine: &mut self.machine, mc: self.mc, origin: self.origin };
         let mut outcome = dispatch(&mut context, &request, &mut reply);
-        while let Outcome::Wait(job, then) = outcome {
+        while let Outcome::Wait(wait) = outcome {
             assert_eq!(reply.bytes(), [0], "nothing is written before the program has run");
-            let result = self.run(&job);
-            let mut context = Context { now: self.now, machine: &mut self.machine, mc: self.mc, origin: self.origin };
-            outcome = match then(&mut context, result, &mut reply) {
+            outcome = match self.go_on(wait, &mut reply) {
                 Ok(outcome) => outcome,
                 Err(code) => {
                     reply.fail(code);
@@ -198,6 +191,21 @@ impl Rig {
             };
         }
         reply.bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+    }
+
+    fn go_on(&mut self, wait: Wait, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+        macro_rules! go_on {
+            ($result:expr, $then:expr) => {{
+                let result = $result;
+                let (now, mc, origin) = (self.now, self.mc, self.origin);
+                $then(&mut Context { now, machine: &mut self.machine, mc, origin }, result, reply)
+            }};
+        }
+        match wait {
+            Wait::Program(call, then) => go_on!(self.run(&call), then),
+            Wait::Read(read, then) => go_on!(self.read(&read), then),
+            Wait::Write(write, then) => go_on!(self.write(write), then),
+        }
     }
 
     /// Checks rows `request -> answer`, in order.
@@ -215,8 +223,16 @@ impl Rig {
             self.now = self.now.max(due);
             crate::bmc::timeout(&mut self.machine, self.now);
             while let Some(job) = (!self.machine.jobs.is_empty()).then(|| self.machine.jobs.remove(0)) {
-                let result = self.run(&job.job);
-                (job.then)(&mut self.machine, self.now, result);
+                match job {
+                    Background::Program { call, then, .. } => {
+                        let result = self.run(&call);
+                        then(&mut self.machine, self.now, result);
+                    }
+                    Background::Read { read, then } => {
+                        let content = self.read(&read);
+                        then(&mut self.machine, self.now, content);
+                    }
+                }
             }
         }
         self.now = end;

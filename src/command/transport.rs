@@ -2,7 +2,7 @@
 
 use super::{Context, Entry, Outcome, always, has_sol};
 use crate::bmc::channel::{Lan, Statistics};
-use crate::bmc::external::{Job, JobResult, ProgramCall};
+use crate::bmc::external::ProgramCall;
 use crate::bmc::ipv6_parameters::Ipv6Parameters;
 use crate::bmc::lan_parameters::{ParameterError, Read, Written, number as parameter};
 use crate::bmc::sol_parameters::{self, Access};
@@ -111,21 +111,18 @@ fn get_lan_parameters(
             reply.put(bytes.as_slice())?;
             Ok(Outcome::Done)
         }
-        Read::Ask(call) => Ok(Outcome::Wait(
-            Job::Program(call),
-            Box::new(move |context, result, reply| {
-                // What the program does not know, or cannot tell now, is a parameter that is not
-                // there: clients that print all parameters go on with the next.
-                let unsupported = CompletionCode::COMMAND_SPECIFIC_80;
-                let JobResult::Program(Ok(values)) = result else { return Err(unsupported) };
-                let value = *values.first().ok_or(unsupported)?;
-                let parameters = &mut self::lan(context, number)?.parameters;
-                let bytes = parameters.got(parameter, value).ok_or(unsupported)?;
-                reply.put(&[REVISION])?;
-                reply.put(bytes.as_slice())?;
-                Ok(Outcome::Done)
-            }),
-        )),
+        Read::Ask(call) => Ok(Outcome::program(call, move |context, result, reply| {
+            // What the program does not know, or cannot tell now, is a parameter that is not
+            // there: clients that print all parameters go on with the next.
+            let unsupported = CompletionCode::COMMAND_SPECIFIC_80;
+            let values = result.map_err(|_| unsupported)?;
+            let value = *values.first().ok_or(unsupported)?;
+            let parameters = &mut self::lan(context, number)?.parameters;
+            let bytes = parameters.got(parameter, value).ok_or(unsupported)?;
+            reply.put(&[REVISION])?;
+            reply.put(bytes.as_slice())?;
+            Ok(Outcome::Done)
+        })),
     }
 }
 
@@ -149,14 +146,11 @@ fn set_lan_parameters(
         Written::Done => Ok(Outcome::Done),
         Written::Check(call) => {
             let source = data.first().copied().unwrap_or_default();
-            Ok(Outcome::Wait(
-                Job::Program(call),
-                Box::new(move |context, result, _| {
-                    let JobResult::Program(Ok(_)) = result else { return Err(CompletionCode::INVALID_FIELD) };
-                    self::lan(context, number)?.parameters.checked(source);
-                    Ok(Outcome::Done)
-                }),
-            ))
+            Ok(Outcome::program(call, move |context, result, _| {
+                result.map_err(|_| CompletionCode::INVALID_FIELD)?;
+                self::lan(context, number)?.parameters.checked(source);
+                Ok(Outcome::Done)
+            }))
         }
         Written::Commit { save, call } => {
             if save {
@@ -186,15 +180,12 @@ fn set_auth_enables(lan: &mut Lan, data: &[u8]) -> Result<(), CompletionCode> {
 /// client has its 00h either way, as from the original.
 fn commit(number: u8, call: ProgramCall) -> Outcome {
     let given = call.clone();
-    Outcome::Wait(
-        Job::Program(call),
-        Box::new(move |context, result, _| {
-            if let JobResult::Program(Ok(_)) = result {
-                lan(context, number)?.parameters.committed(&given);
-            }
-            Ok(Outcome::Done)
-        }),
-    )
+    Outcome::program(call, move |context, result, _| {
+        if result.is_ok() {
+            lan(context, number)?.parameters.committed(&given);
+        }
+        Ok(Outcome::Done)
+    })
 }
 
 /// Request: channel, bit 0 to clear them. Answer: nine counters as they were before, the least

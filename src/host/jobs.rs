@@ -16,9 +16,9 @@ use nix::fcntl::OFlag;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{HostEvent, HostEvents, report, shell, workers};
-use crate::bmc::external::{FileJob, FileResult};
+use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::config::text::os_string;
-use crate::sim::{Content, HostJob, HostResult, JobId, SaveFailure};
+use crate::sim::{Content, SaveFailure, Saved, Work, WorkDone};
 use crate::store::WriteError;
 use crate::store::directory::{as_far_as_it_goes, message};
 
@@ -28,14 +28,14 @@ pub type StateWriter = Arc<dyn Fn(&str, &[u8]) -> Result<(), WriteError> + Send 
 /// What orders a job.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum LaneKey {
-    Shell(u8),
+    Program(u8),
     File(String),
     State(String),
 }
 
 /// All lanes.
 pub struct Jobs {
-    lanes: HashMap<LaneKey, UnboundedSender<(JobId, HostJob)>>,
+    lanes: HashMap<LaneKey, UnboundedSender<Work>>,
     events: HostEvents,
     state: Option<StateWriter>,
     limit: Duration,
@@ -48,30 +48,24 @@ impl Jobs {
         Self { lanes: HashMap::new(), events, state, limit }
     }
 
-    /// Puts a job into its lane. Its result comes as [`HostEvent::JobDone`].
-    pub fn run(&mut self, job: JobId, work: HostJob) {
+    /// Puts a job into its lane. Its result comes as [`HostEvent::WorkDone`].
+    pub fn run(&mut self, work: Work) {
         let key = match &work {
-            HostJob::Shell { lane, .. } => LaneKey::Shell(*lane),
-            HostJob::File(FileJob::Read { path, .. } | FileJob::Write { path, .. } | FileJob::Replace { path, .. }) => {
-                LaneKey::File(path.clone())
-            }
-            HostJob::SaveState { name, .. } => LaneKey::State(name.clone()),
+            Work::Program { lane, .. } => LaneKey::Program(*lane),
+            Work::Read { read, .. } => LaneKey::File(read.path.clone()),
+            Work::Write { write, .. } => LaneKey::File(write.path().to_owned()),
+            Work::Save { name, .. } => LaneKey::State(name.clone()),
         };
         let sender = self.lanes.entry(key).or_insert_with(|| {
             let (sender, queue) = mpsc::unbounded_channel();
             tokio::spawn(lane(queue, self.events.clone(), self.state.clone(), self.limit));
             sender
         });
-        let _ = sender.send((job, work));
+        let _ = sender.send(work);
     }
 }
 
-async fn lane(
-    mut queue: UnboundedReceiver<(JobId, HostJob)>,
-    events: HostEvents,
-    state: Option<StateWriter>,
-    limit: Duration,
-) {
+async fn lane(mut queue: UnboundedReceiver<Work>, events: HostEvents, state: Option<StateWriter>, limit: Duration) {
     let mut waiting = None;
     loop {
         let next = match waiting.take() {
@@ -81,16 +75,17 @@ async fn lane(
                 None => return,
             },
         };
-        let (job, result) = match next {
-            (job, HostJob::Shell { line, .. }) => (job, HostResult::Shell(shell::run(&line, limit).await)),
-            (job, HostJob::File(work)) => (job, HostResult::File(run_file(work).await)),
-            (mut job, HostJob::SaveState { name, mut content }) => {
+        let done = match next {
+            Work::Program { job, line, .. } => WorkDone::Program(job, shell::run(&line, limit).await),
+            Work::Read { job, read } => WorkDone::Read(job, run_read(read).await),
+            Work::Write { job, write } => WorkDone::Written(job, run_write(write).await),
+            Work::Save { mut job, name, mut content } => {
                 // Only the newest content matters; the jobs it replaces are done once it
                 // is on the disk.
                 let mut replaced = Vec::new();
                 while let Ok(next) = queue.try_recv() {
                     match next {
-                        (newer, HostJob::SaveState { content: newest, .. }) => {
+                        Work::Save { job: newer, content: newest, .. } => {
                             replaced.push(std::mem::replace(&mut job, newer));
                             content = newest;
                         }
@@ -105,33 +100,28 @@ async fn lane(
                     None => Ok(()),
                 };
                 for job in replaced {
-                    report(&events, HostEvent::JobDone { job, result: HostResult::Saved(saved.clone()) }).await;
+                    report(&events, HostEvent::WorkDone(WorkDone::Saved(job, saved.clone()))).await;
                 }
-                (job, HostResult::Saved(saved))
+                WorkDone::Saved(job, saved)
             }
         };
-        report(&events, HostEvent::JobDone { job, result }).await;
+        report(&events, HostEvent::WorkDone(done)).await;
     }
 }
 
-async fn run_file(work: FileJob) -> FileResult {
-    match work {
-        FileJob::Read { path, offset, length } => {
-            let bytes = blocking(move || read_file(&path, offset, length)).await;
-            FileResult::Read(bytes.map_err(|e| message(&e)))
-        }
-        FileJob::Write { path, offset, data } => {
-            let count = blocking(move || write_file(&path, offset, &data)).await;
-            FileResult::Written(count.map_err(|e| message(&e)))
-        }
-        FileJob::Replace { path, content } => {
-            let count = blocking(move || replace_file(&path, &content)).await;
-            FileResult::Written(count.map_err(|e| message(&e)))
-        }
-    }
+async fn run_read(FileRead { path, offset, length }: FileRead) -> FileContent {
+    blocking(move || read_file(&path, offset, length)).await.map_err(|e| message(&e))
 }
 
-async fn save(write: impl FnOnce() -> Result<(), WriteError> + Send + 'static) -> Result<(), SaveFailure> {
+async fn run_write(write: FileWrite) -> FileWritten {
+    let written = blocking(move || match write {
+        FileWrite::At { path, offset, data } => write_file(&path, offset, &data),
+        FileWrite::Replace { path, content } => replace_file(&path, &content),
+    });
+    written.await.map_err(|e| message(&e))
+}
+
+async fn save(write: impl FnOnce() -> Result<(), WriteError> + Send + 'static) -> Saved {
     let written =
         done(workers::STATE.run(move || Ok(write())).await).unwrap_or_else(|error| Err(WriteError::Untouched(error)));
     written.map_err(|error| {
@@ -292,22 +282,23 @@ mod tests {
     }
 
     use super::*;
+    use crate::sim::{ProgramJob, ReadJob, SaveJob, WriteJob};
     use std::sync::Mutex;
 
     const LIMIT: Duration = Duration::from_secs(30);
 
-    async fn next(queue: &mut mpsc::Receiver<HostEvent>) -> (u64, HostResult) {
+    async fn next(queue: &mut mpsc::Receiver<HostEvent>) -> WorkDone {
         loop {
             match queue.recv().await {
-                Some(HostEvent::JobDone { job, result }) => return (job.0, result),
+                Some(HostEvent::WorkDone(done)) => return done,
                 Some(_) => {}
                 None => panic!("no more events"),
             }
         }
     }
 
-    fn shell(lane: u8, line: &str) -> HostJob {
-        HostJob::Shell { line: line.into(), lane }
+    fn program(job: u64, lane: u8, line: &str) -> Work {
+        Work::Program { job: ProgramJob(job), line: line.into(), lane }
     }
 
     #[tokio::test]
@@ -318,14 +309,14 @@ mod tests {
         let (events, mut queue) = mpsc::channel(8);
         let mut jobs = Jobs::new(events, None, LIMIT);
         // The first of lane 20h cannot end before lane 30h has run.
-        jobs.run(JobId(1), shell(0x20, &format!("cat '{}'", fifo.display())));
-        jobs.run(JobId(2), shell(0x20, "echo two"));
-        jobs.run(JobId(3), shell(0x30, &format!("echo three; echo go > '{}'", fifo.display())));
+        jobs.run(program(1, 0x20, &format!("cat '{}'", fifo.display())));
+        jobs.run(program(2, 0x20, "echo two"));
+        jobs.run(program(3, 0x30, &format!("echo three; echo go > '{}'", fifo.display())));
         let mut order = Vec::new();
         for _ in 0..3 {
-            let (job, HostResult::Shell(result)) = next(&mut queue).await else { panic!() };
+            let WorkDone::Program(job, result) = next(&mut queue).await else { panic!() };
             assert_eq!(result.status, Some(0));
-            order.push((job, String::from_utf8(result.output).unwrap()));
+            order.push((job.0, String::from_utf8(result.output).unwrap()));
         }
         let of = |n| order.iter().position(|(job, _)| *job == n).unwrap();
         assert!(of(1) < of(2), "{order:?}");
@@ -340,17 +331,21 @@ mod tests {
         std::fs::write(&path, b"0123456789").unwrap();
         let (events, mut queue) = mpsc::channel(8);
         let mut jobs = Jobs::new(events, None, LIMIT);
-        let read = |offset, length| HostJob::File(FileJob::Read { path: path.clone(), offset, length });
-        jobs.run(JobId(1), HostJob::File(FileJob::Write { path: path.clone(), offset: 2, data: b"XY".to_vec() }));
-        jobs.run(JobId(2), read(1, 4));
-        jobs.run(JobId(3), read(8, 100));
-        jobs.run(JobId(4), read(0, 3));
-        jobs.run(JobId(5), read(50, 3));
-        assert_eq!(next(&mut queue).await, (1, HostResult::File(FileResult::Written(Ok(2)))));
-        assert_eq!(next(&mut queue).await, (2, HostResult::File(FileResult::Read(Ok(b"1XY4".to_vec())))));
-        assert_eq!(next(&mut queue).await, (3, HostResult::File(FileResult::Read(Ok(b"89".to_vec())))));
-        assert_eq!(next(&mut queue).await, (4, HostResult::File(FileResult::Read(Ok(b"01X".to_vec())))));
-        assert_eq!(next(&mut queue).await, (5, HostResult::File(FileResult::Read(Ok(Vec::new())))));
+        let read = |job, offset, length| Work::Read {
+            job: ReadJob(job),
+            read: FileRead { path: path.clone(), offset, length },
+        };
+        let write = FileWrite::At { path: path.clone(), offset: 2, data: b"XY".to_vec() };
+        jobs.run(Work::Write { job: WriteJob(1), write });
+        jobs.run(read(2, 1, 4));
+        jobs.run(read(3, 8, 100));
+        jobs.run(read(4, 0, 3));
+        jobs.run(read(5, 50, 3));
+        assert_eq!(next(&mut queue).await, WorkDone::Written(WriteJob(1), Ok(2)));
+        assert_eq!(next(&mut queue).await, WorkDone::Read(ReadJob(2), Ok(b"1XY4".to_vec())));
+        assert_eq!(next(&mut queue).await, WorkDone::Read(ReadJob(3), Ok(b"89".to_vec())));
+        assert_eq!(next(&mut queue).await, WorkDone::Read(ReadJob(4), Ok(b"01X".to_vec())));
+        assert_eq!(next(&mut queue).await, WorkDone::Read(ReadJob(5), Ok(Vec::new())));
         assert_eq!(std::fs::read(&path).unwrap(), b"01XY456789");
     }
 
@@ -378,19 +373,16 @@ mod tests {
         let (events, mut queue) = mpsc::channel(8);
         let mut jobs = Jobs::new(events, None, LIMIT);
         let missing = directory.path().join("missing").to_str().unwrap().to_string();
-        jobs.run(JobId(1), HostJob::File(FileJob::Read { path: missing.clone(), offset: 0, length: 1 }));
-        assert_eq!(
-            next(&mut queue).await,
-            (1, HostResult::File(FileResult::Read(Err("No such file or directory".into()))))
-        );
-        jobs.run(JobId(2), HostJob::File(FileJob::Write { path: missing.clone(), offset: 0, data: vec![1] }));
-        assert_eq!(
-            next(&mut queue).await,
-            (2, HostResult::File(FileResult::Written(Err("No such file or directory".into()))))
-        );
+        let read = |job, path| Work::Read { job: ReadJob(job), read: FileRead { path, offset: 0, length: 1 } };
+        let none = || "No such file or directory".to_owned();
+        jobs.run(read(1, missing.clone()));
+        assert_eq!(next(&mut queue).await, WorkDone::Read(ReadJob(1), Err(none())));
+        let write = FileWrite::At { path: missing.clone(), offset: 0, data: vec![1] };
+        jobs.run(Work::Write { job: WriteJob(2), write });
+        assert_eq!(next(&mut queue).await, WorkDone::Written(WriteJob(2), Err(none())));
         assert!(!std::path::Path::new(&missing).exists());
-        jobs.run(JobId(3), HostJob::File(FileJob::Read { path: fifo.to_str().unwrap().into(), offset: 0, length: 1 }));
-        assert_eq!(next(&mut queue).await, (3, HostResult::File(FileResult::Read(Ok(Vec::new())))));
+        jobs.run(read(3, fifo.to_str().unwrap().into()));
+        assert_eq!(next(&mut queue).await, WorkDone::Read(ReadJob(3), Ok(Vec::new())));
     }
 
     #[tokio::test]
@@ -404,17 +396,18 @@ mod tests {
         });
         let (events, mut queue) = mpsc::channel(8);
         let mut jobs = Jobs::new(events, Some(writer), LIMIT);
-        let save = |name: &str, byte| HostJob::SaveState { name: name.into(), content: vec![byte] };
+        let save =
+            |name: &str, byte: u8| Work::Save { job: SaveJob(byte.into()), name: name.into(), content: vec![byte] };
         for byte in 1..=3 {
-            jobs.run(JobId(byte.into()), save("sel.20", byte));
+            jobs.run(save("sel.20", byte));
         }
         for job in 1..=3 {
-            assert_eq!(next(&mut queue).await, (job, HostResult::Saved(Ok(()))));
+            assert_eq!(next(&mut queue).await, WorkDone::Saved(SaveJob(job), Ok(())));
         }
         // All three were in the lane before it first ran.
         assert_eq!(*written.lock().unwrap(), [("sel.20".to_string(), vec![3])]);
-        jobs.run(JobId(4), save("bad", 0));
+        jobs.run(save("bad", 4));
         let failure = SaveFailure { reason: "No space left on device".into(), content: Content::New };
-        assert_eq!(next(&mut queue).await, (4, HostResult::Saved(Err(failure))));
+        assert_eq!(next(&mut queue).await, WorkDone::Saved(SaveJob(4), Err(failure)));
     }
 }

@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 use super::children::Own;
 use crate::config::text::os_string;
-use crate::sim::{OUTPUT_LIMIT, ShellResult};
+use crate::sim::{OUTPUT_LIMIT, ProgramEnd};
 
 /// Standard error kept for the log.
 const COMPLAINTS: usize = 4096;
@@ -23,7 +23,7 @@ const COMPLAINTS: usize = 4096;
 const AFTERWARDS: Duration = Duration::from_millis(50);
 
 /// Runs a line for at most `limit`.
-pub async fn run(line: &str, limit: Duration) -> ShellResult {
+pub async fn run(line: &str, limit: Duration) -> ProgramEnd {
     let child = Command::new("/bin/sh")
         .arg("-c")
         .arg(os_string(line))
@@ -36,7 +36,7 @@ pub async fn run(line: &str, limit: Duration) -> ShellResult {
         Ok(child) => child,
         Err(error) => {
             let problem = Some(format!("cannot start a shell: {error}"));
-            return ShellResult { status: None, output: Vec::new(), complaints: Vec::new(), problem };
+            return ProgramEnd { status: None, output: Vec::new(), complaints: Vec::new(), problem };
         }
     };
     let _own = Own::new(child.id());
@@ -75,7 +75,7 @@ pub async fn run(line: &str, limit: Duration) -> ShellResult {
             (None, Some(format!("ended after {} seconds without finishing", limit.as_secs_f32())))
         }
     };
-    ShellResult { status, output, complaints, problem }
+    ProgramEnd { status, output, complaints, problem }
 }
 
 /// Reads to the end, keeps the first `most` bytes and throws the rest away, so that a
@@ -101,7 +101,7 @@ mod tests {
     async fn status_is_the_raw_wait_status_and_output_is_captured() {
         let outcome = run("echo power:1; echo oops >&2; exit 3", LONG).await;
         let (output, complaints) = (b"power:1\n".to_vec(), b"oops\n".to_vec());
-        assert_eq!(outcome, ShellResult { status: Some(0x300), output, complaints, problem: None });
+        assert_eq!(outcome, ProgramEnd { status: Some(0x300), output, complaints, problem: None });
         assert_eq!(run("kill -9 $$", LONG).await.status, Some(9));
         assert_eq!(run("/nonexistent/program", LONG).await.status, Some(0x7f00));
     }

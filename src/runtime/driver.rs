@@ -46,7 +46,6 @@ use super::syslog::Syslog;
 use super::system::System;
 use super::terminal::{self, Input, RawTerminal, Streams};
 use crate::bmc::LogLevel;
-use crate::bmc::external::FileJob;
 use crate::bmc::vm_process::Identity;
 use crate::config::Span;
 use crate::config::model::{Address, Port};
@@ -60,7 +59,7 @@ use crate::host::tty::FlowControl;
 use crate::host::vm::{self, Vm};
 use crate::host::{self, HostEvent, HostEvents, children, serial_peer, tcp};
 use crate::ipmi::Peer;
-use crate::sim::{ConsoleId, Effect, Effects, HostJob, IpmbId, JobId, LanId, SerialId};
+use crate::sim::{ConsoleId, Effect, Effects, IpmbId, LanId, SerialId, Work};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
@@ -188,9 +187,9 @@ struct Driver<S> {
 
     jobs: Jobs,
     /// State files being written, by their jobs.
-    state_writes: HashMap<JobId, String>,
+    state_writes: HashMap<u64, String>,
     /// Jobs that must be done before the program may end.
-    writes: HashSet<JobId>,
+    writes: HashSet<u64>,
     /// Jobs begun by the statement being executed.
     begun: Option<Begun>,
     statement_limit: Duration,
@@ -433,7 +432,8 @@ impl<S: System> Driver<S> {
             HostEvent::SerialDisconnected { serial } => system.serial_disconnected(now, serial, effects),
             HostEvent::SerialData { serial, bytes } => system.serial_data(now, serial, &bytes, effects),
             HostEvent::IpmbData { ipmb, bytes } => system.ipmb_data(now, ipmb, &bytes, effects),
-            HostEvent::JobDone { job, result } => {
+            HostEvent::WorkDone(done) => {
+                let job = done.number();
                 self.writes.remove(&job);
                 self.state_writes.remove(&job);
                 if self.runs > 0 {
@@ -442,7 +442,7 @@ impl<S: System> Driver<S> {
                         run.work.remove(&job);
                     }
                 }
-                system.job_done(now, job, result, effects);
+                system.work_done(now, done, effects);
             }
             HostEvent::ProcessExited { mc, status } => {
                 self.vms.remove(&mc);
@@ -562,25 +562,22 @@ impl<S: System> Driver<S> {
             Effect::SolRead { mc, enabled } => {
                 self.sol(mc, SolCommand::Read(if enabled { Reading::On } else { Reading::Off }));
             }
-            Effect::Run { job, work } => {
-                if matches!(
-                    work,
-                    HostJob::SaveState { .. } | HostJob::File(FileJob::Write { .. } | FileJob::Replace { .. })
-                ) {
+            Effect::Run(work) => {
+                let job = work.number();
+                if matches!(work, Work::Save { .. } | Work::Write { .. }) {
                     self.writes.insert(job);
                 }
-                if let HostJob::SaveState { name, .. } = &work {
+                if let Work::Save { name, .. } = &work {
                     self.state_writes.insert(job, name.clone());
                     if let Some(reload) = &mut self.reload {
                         reload.outdated(name);
                     }
                 }
                 if let Some(begun) = &mut self.begun {
-                    let list =
-                        if matches!(work, HostJob::SaveState { .. }) { &mut begun.saves } else { &mut begun.work };
+                    let list = if matches!(work, Work::Save { .. }) { &mut begun.saves } else { &mut begun.work };
                     list.push(job);
                 }
-                self.jobs.run(job, work);
+                self.jobs.run(work);
             }
             Effect::StartProcess { mc, command } => self.start_process(mc, &command),
             Effect::FindProcess { mc, identity } => match Vm::find(mc, &identity, self.to_host_events.clone()) {
@@ -872,7 +869,7 @@ impl<S: System> Driver<S> {
             while !self.writes.is_empty() {
                 tokio::select! {
                     Some(event) = self.host_events.recv() => {
-                        if let HostEvent::JobDone { .. } = event {
+                        if let HostEvent::WorkDone(_) = event {
                             self.host_event(event);
                         }
                     }

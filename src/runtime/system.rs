@@ -8,7 +8,7 @@ use crate::config::command::Statement;
 use crate::config::model::{Address, Config};
 use crate::ipmi::{Moment, Peer};
 use crate::sim::{
-    Change, ConsoleId, Effects, HostResult, IpmbId, JobId, LanId, Login, OnDisk, SerialId, Simulator, StatementOutcome,
+    Change, ConsoleId, Effects, IpmbId, LanId, Login, OnDisk, SerialId, Simulator, StatementOutcome, WorkDone,
 };
 use crate::sol::LineEvent;
 
@@ -73,8 +73,8 @@ system! {
     fn sol_data(&mut self, now: Moment, mc: u8, bytes: &[u8], out: &mut Effects);
     /// A SOL port took bytes.
     fn sol_written(&mut self, now: Moment, mc: u8, count: usize, out: &mut Effects);
-    /// A job is done.
-    fn job_done(&mut self, now: Moment, job: JobId, result: HostResult, out: &mut Effects);
+    /// Slow work is done.
+    fn work_done(&mut self, now: Moment, done: WorkDone, out: &mut Effects);
     /// A start command runs.
     fn process_started(&mut self, now: Moment, mc: u8, identity: Option<Identity>, out: &mut Effects);
     /// A start command ended with this raw wait status, or could not be started.

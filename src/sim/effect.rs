@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::bmc::LogLevel;
-use crate::bmc::external::{FileJob, FileResult};
+use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::vm_process::Identity;
 use crate::config::Span;
 use crate::config::model::{Address, SolTarget};
@@ -36,9 +36,25 @@ pub struct IpmbId {
     pub channel: u8,
 }
 
-/// Which job: given back with its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JobId(pub u64);
+macro_rules! jobs {
+    ($($(#[$doc:meta])* $name:ident),*) => {
+        $($(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u64);)*
+    };
+}
+
+jobs! {
+    /// Which helper program: given back with its result. Numbers of jobs are unique in a system, whatever
+    /// their kind.
+    ProgramJob,
+    /// Which read of a file: given back with its result.
+    ReadJob,
+    /// Which write of a file: given back with its result.
+    WriteJob,
+    /// Which write of a state file: given back with its result.
+    SaveJob
+}
 
 /// Which console: standard input, or a TCP connection. Numbers are the runtime's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,19 +65,35 @@ pub const OUTPUT_LIMIT: usize = 2047;
 
 /// Slow work for the outside.
 #[derive(Clone, PartialEq, Eq)]
-pub enum HostJob {
-    /// Run `sh -c line`, standard output captured up to [`OUTPUT_LIMIT`]. Jobs with the
+pub enum Work {
+    /// Run `sh -c line`, standard output captured up to [`OUTPUT_LIMIT`]. Programs with the
     /// same `lane` run one after the other, in order.
-    Shell {
+    Program {
+        /// Given back with the result.
+        job: ProgramJob,
         /// The whole line.
         line: String,
         /// IPMB address of the MC the program belongs to.
         lane: u8,
     },
-    /// Read or write a part of a file.
-    File(FileJob),
+    /// Read a part of a file.
+    Read {
+        /// Given back with the result.
+        job: ReadJob,
+        /// What is read.
+        read: FileRead,
+    },
+    /// Write a file.
+    Write {
+        /// Given back with the result.
+        job: WriteJob,
+        /// What is written.
+        write: FileWrite,
+    },
     /// Replace a state file, durably.
-    SaveState {
+    Save {
+        /// Given back with the result.
+        job: SaveJob,
         /// File name in the state directory.
         name: String,
         /// The whole content.
@@ -69,27 +101,61 @@ pub enum HostJob {
     },
 }
 
-impl fmt::Debug for HostJob {
-    /// Without the content of state files, which hold passwords.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Work {
+    /// Number of the job, unique in a system.
+    pub fn number(&self) -> u64 {
         match self {
-            Self::Shell { line, lane } => f.debug_struct("Shell").field("line", line).field("lane", lane).finish(),
-            Self::File(job) => f.debug_tuple("File").field(job).finish(),
-            Self::SaveState { name, .. } => f.debug_struct("SaveState").field("name", name).finish_non_exhaustive(),
+            Self::Program { job, .. } => job.0,
+            Self::Read { job, .. } => job.0,
+            Self::Write { job, .. } => job.0,
+            Self::Save { job, .. } => job.0,
         }
     }
 }
 
-/// What came of a [`HostJob`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostResult {
-    /// Of a shell line.
-    Shell(ShellResult),
-    /// Of a file.
-    File(FileResult),
-    /// Of saving a state file.
-    Saved(Result<(), SaveFailure>),
+impl fmt::Debug for Work {
+    /// Without the content of state files, which hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program { job, line, lane } => {
+                f.debug_struct("Program").field("job", job).field("line", line).field("lane", lane).finish()
+            }
+            Self::Read { job, read } => f.debug_struct("Read").field("job", job).field("read", read).finish(),
+            Self::Write { job, write } => f.debug_struct("Write").field("job", job).field("write", write).finish(),
+            Self::Save { job, name, .. } => {
+                f.debug_struct("Save").field("job", job).field("name", name).finish_non_exhaustive()
+            }
+        }
+    }
 }
+
+/// What came of [`Work`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkDone {
+    /// Of a helper program.
+    Program(ProgramJob, ProgramEnd),
+    /// Of reading a file.
+    Read(ReadJob, FileContent),
+    /// Of writing a file.
+    Written(WriteJob, FileWritten),
+    /// Of saving a state file.
+    Saved(SaveJob, Saved),
+}
+
+impl WorkDone {
+    /// Number of the job, as [`Work::number`].
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Program(job, _) => job.0,
+            Self::Read(job, _) => job.0,
+            Self::Written(job, _) => job.0,
+            Self::Saved(job, _) => job.0,
+        }
+    }
+}
+
+/// What came of saving a state file.
+pub type Saved = Result<(), SaveFailure>;
 
 /// Why a state file is not saved, and what stands in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,9 +182,9 @@ impl From<&str> for SaveFailure {
     }
 }
 
-/// How a shell line ended.
+/// How a helper program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShellResult {
+pub struct ProgramEnd {
     /// Raw wait status as the kernel gives it (exit 1 is 100h), or `None` when it could
     /// not be started or was ended for taking too long.
     pub status: Option<i32>,
@@ -230,12 +296,7 @@ pub enum Effect {
         enabled: bool,
     },
     /// Do slow work and come back with its result.
-    Run {
-        /// Given back with the result.
-        job: JobId,
-        /// The work.
-        work: HostJob,
-    },
+    Run(Work),
     /// Start the VM: `/bin/sh -c "exec COMMAND"`.
     StartProcess {
         /// IPMB address of the MC.

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::effect::{ConsoleId, Effect, Effects, HostJob};
-use super::route::Pending;
+use super::effect::{ConsoleId, Effect, Effects};
 use super::show;
 use super::trace::Debug;
+use super::waiting::Reader;
 use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
@@ -292,10 +292,7 @@ impl Simulator {
         }
         match controller.frus.dump(device).map_err(unable)? {
             fru::Dump::Bytes(bytes) => out.list.push(Effect::Print { console, text: fru::dump_text(bytes) }),
-            fru::Dump::File { job, size } => {
-                let id = self.run(HostJob::File(job), out);
-                self.pending.insert(id, Pending::Dump { console, size });
-            }
+            fru::Dump::File { read, size } => self.read(read, Reader::Dump { console, size }, out),
         }
         Ok(())
     }

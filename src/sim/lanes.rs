@@ -9,11 +9,10 @@
 
 use std::collections::BTreeMap;
 
-use super::effect::{IpmbId, JobId, SerialId};
+use super::effect::{IpmbId, ProgramJob, SerialId};
 use super::return_path::Requester;
-use super::route::Execution;
-use crate::bmc::external::{AfterJob, Operation, ProgramCall};
-use crate::command::Continuation;
+use super::waiting::{Aftermath, Execution, Waiting};
+use crate::bmc::external::{Operation, ProgramCall, ProgramResult, Then};
 use crate::ipmi::Privilege;
 
 /// Who asks, as far as shares and turns go.
@@ -71,29 +70,22 @@ impl Party {
 /// Who gets the result of a program.
 pub(super) enum Waiter {
     /// A command.
-    Command {
-        /// The command.
-        execution: Execution,
-        /// What it does with the result.
-        then: Continuation,
-        /// What it left to do before it waited.
-        aftermath: super::route::Aftermath,
-    },
+    Command(Waiting<ProgramResult>),
     /// The simulator itself.
-    Background(AfterJob),
+    Background(Then<ProgramResult>),
 }
 
 impl Waiter {
     fn party(&self) -> Party {
         match self {
-            Self::Command { execution, .. } => Party::of(execution),
+            Self::Command(waiting) => Party::of(&waiting.execution),
             Self::Background(_) => Party::Simulator,
         }
     }
 
     fn requester(&self) -> Option<Requester> {
         match self {
-            Self::Command { execution, .. } => Some(execution.path.requester()),
+            Self::Command(waiting) => Some(waiting.execution.path.requester()),
             Self::Background(_) => None,
         }
     }
@@ -102,7 +94,7 @@ impl Waiter {
 /// A call of a program, and everybody who waits for it.
 pub(super) struct Entry {
     /// Given back with the result.
-    pub(super) job: JobId,
+    pub(super) job: ProgramJob,
     /// What is asked of the program.
     pub(super) call: ProgramCall,
     /// The shell line it became.
@@ -199,7 +191,7 @@ impl Lanes {
         call: ProgramCall,
         line: String,
         waiter: Waiter,
-        job: impl FnOnce() -> JobId,
+        job: impl FnOnce() -> ProgramJob,
     ) {
         let lane = self.lanes.entry(mc).or_default();
         match lane.equal(&call, waiter.requester()) {
@@ -209,12 +201,12 @@ impl Lanes {
     }
 
     /// The program of `mc` that is to be started now, if one is.
-    pub(super) fn start(&mut self, mc: u8) -> Option<(JobId, String)> {
+    pub(super) fn start(&mut self, mc: u8) -> Option<(ProgramJob, String)> {
         self.lanes.get_mut(&mc)?.start().map(|entry| (entry.job, entry.line.clone()))
     }
 
     /// A program ended: whose it was, and who waits for it.
-    pub(super) fn ended(&mut self, job: JobId) -> Option<(u8, Entry)> {
+    pub(super) fn ended(&mut self, job: ProgramJob) -> Option<(u8, Entry)> {
         let (mc, lane) =
             self.lanes.iter_mut().find(|(_, lane)| lane.running.as_ref().is_some_and(|entry| entry.job == job))?;
         lane.running.take().map(|entry| (*mc, entry))
@@ -239,17 +231,17 @@ impl Lanes {
     /// The commands that wait.
     pub(super) fn executions(&self) -> impl Iterator<Item = &Execution> {
         self.lanes.values().flat_map(Lane::entries).flat_map(|entry| &entry.waiters).filter_map(|waiter| match waiter {
-            Waiter::Command { execution, .. } => Some(execution),
+            Waiter::Command(waiting) => Some(&waiting.execution),
             Waiter::Background(_) => None,
         })
     }
 
     /// What the commands that wait left to do.
-    pub(super) fn aftermaths_mut(&mut self) -> impl Iterator<Item = &mut super::route::Aftermath> {
+    pub(super) fn aftermaths_mut(&mut self) -> impl Iterator<Item = &mut Aftermath> {
         let lanes = self.lanes.values_mut();
         let entries = lanes.flat_map(|lane| lane.running.iter_mut().chain(&mut lane.waiting));
         entries.flat_map(|entry| &mut entry.waiters).filter_map(|waiter| match waiter {
-            Waiter::Command { aftermath, .. } => Some(aftermath),
+            Waiter::Command(waiting) => Some(&mut waiting.aftermath),
             Waiter::Background(_) => None,
         })
     }

@@ -27,13 +27,14 @@ mod sol_ports;
 mod tests;
 mod trace;
 mod tracker;
+mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 pub use effect::{
-    ConsoleId, Content, Effect, Effects, HostJob, HostResult, IpmbId, JobId, LanId, OUTPUT_LIMIT, SaveFailure,
-    SerialId, ShellResult,
+    ConsoleId, Content, Effect, Effects, IpmbId, LanId, OUTPUT_LIMIT, ProgramEnd, ProgramJob, ReadJob, SaveFailure,
+    SaveJob, Saved, SerialId, Work, WorkDone, WriteJob,
 };
 pub use emulator::StatementOutcome;
 pub use logins::{ControllerState, Login};
@@ -53,10 +54,10 @@ use crate::wire::rmcp;
 use authority::LanAuthority;
 use ipmb_devices::IpmbSlot;
 use return_path::ReturnPath;
-use route::{Held, Pending};
 use serial_lines::SerialSlot;
 use sol_ports::SolSlot;
 use tracker::Tracker;
+use waiting::Waiters;
 
 /// Whether the simulator keeps its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,14 +100,16 @@ pub struct Simulator {
     sols: Vec<SolSlot>,
     host_messages: Tracker<host_queue::Waiting>,
     ipmb_requests: Tracker<ipmb_devices::Asked>,
-    pending: HashMap<JobId, Pending>,
-    held: Vec<Held>,
+    /// Who waits for files, and for state to be safe.
+    waiters: Waiters,
     /// Helper programs, and who waits for them.
     programs: lanes::Lanes,
     /// What is wrong with the programs of each controller.
     complaints: BTreeMap<u8, complaints::Complaints>,
     /// The state files being written, or resting from it.
     saving: HashMap<StateFile, saves::Saving>,
+    /// Which write is of which of them, and why.
+    saves: HashMap<SaveJob, (StateFile, saves::Attempt)>,
     /// State files that could not be written and are tried again.
     unwritten: saves::Unwritten,
     save_faults: BTreeMap<StateFile, saves::Faults>,
@@ -147,11 +150,11 @@ impl Simulator {
             sols: Vec::new(),
             host_messages: Default::default(),
             ipmb_requests: Default::default(),
-            pending: HashMap::new(),
-            held: Vec::new(),
+            waiters: Waiters::default(),
             programs: Default::default(),
             complaints: Default::default(),
             saving: HashMap::new(),
+            saves: HashMap::new(),
             unwritten: Default::default(),
             save_faults: BTreeMap::new(),
             user_changes: Default::default(),
@@ -169,7 +172,7 @@ impl Simulator {
     /// Start of life, before the command file: SOL ports are opened.
     pub fn begin(&mut self, now: Moment, out: &mut Effects) {
         if let Some((name, content)) = self.guid_file() {
-            self.run(HostJob::SaveState { name, content }, out);
+            self.save_apart(name, content, out);
         }
         for controller in self.machine.controllers_mut() {
             if let Some(identity) = controller.vm.search() {

@@ -3,11 +3,11 @@
 //!
 //! Owns the shell line a [`ProgramCall`] becomes, the reading of what the program prints,
 //! and the log lines of failures. Runs nothing: the line goes out as a job, the
-//! [`ShellResult`] comes back.
+//! [`ProgramEnd`] comes back.
 
 use std::fmt::Write;
 
-use super::effect::{OUTPUT_LIMIT, ShellResult};
+use super::effect::{OUTPUT_LIMIT, ProgramEnd};
 use crate::bmc::external::{Kind, Operation, ProgramCall, ProgramFailure, ProgramResult, Value};
 use crate::bmc::strtol::{is_blank, skip_blanks, strtol};
 
@@ -69,7 +69,7 @@ pub fn command_line(call: &ProgramCall) -> Result<String, Outcome> {
 /// What the program's end means for the call it was run for.
 ///
 /// For a get the values stand in the order of the call's parameters.
-pub fn outcome(call: &ProgramCall, line: &str, ended: &ShellResult) -> Outcome {
+pub fn outcome(call: &ProgramCall, line: &str, ended: &ProgramEnd) -> Outcome {
     let word = match call.operation {
         Operation::Get => "read",
         Operation::Set => "write",
@@ -106,12 +106,12 @@ pub fn outcome(call: &ProgramCall, line: &str, ended: &ShellResult) -> Outcome {
 }
 
 /// What a program that went well wrote to standard error, for the log.
-pub fn remark(line: &str, ended: &ShellResult) -> Option<String> {
+pub fn remark(line: &str, ended: &ProgramEnd) -> Option<String> {
     let remark = last_line(&ended.complaints).filter(|_| ended.status == Some(0))?;
     Some(format!("({line}) wrote: {remark}"))
 }
 
-fn problem(ended: &ShellResult) -> String {
+fn problem(ended: &ProgramEnd) -> String {
     let text = ended.problem.clone().unwrap_or_else(|| "no exit status".to_owned());
     said(text, ended)
 }
@@ -130,7 +130,7 @@ pub fn end_text(status: i32) -> String {
 }
 
 /// With the last line that the program wrote: to standard error, else to standard output.
-fn said(text: String, ended: &ShellResult) -> String {
+fn said(text: String, ended: &ProgramEnd) -> String {
     match last_line(&ended.complaints).or_else(|| last_line(&ended.output)) {
         Some(line) => format!("{text}: {line}"),
         None => text,
@@ -297,8 +297,8 @@ mod tests {
         call(Operation::Set, &[(name, kind, Some(value))])
     }
 
-    fn ended(status: i32, output: &[u8]) -> ShellResult {
-        ShellResult { status: Some(status), output: output.to_vec(), complaints: Vec::new(), problem: None }
+    fn ended(status: i32, output: &[u8]) -> ProgramEnd {
+        ProgramEnd { status: Some(status), output: output.to_vec(), complaints: Vec::new(), problem: None }
     }
 
     /// One value got from what a program printed, or the log line.
@@ -377,14 +377,14 @@ mod tests {
     #[test]
     fn the_log_says_how_a_program_failed() {
         let get = call(Operation::Get, &[("power", Kind::Integer, None)]);
-        let failed = |call: &ProgramCall, ended: &ShellResult| {
+        let failed = |call: &ProgramCall, ended: &ProgramEnd| {
             let outcome = outcome(call, &command_line(call).unwrap(), ended);
             assert_eq!(outcome.result, Err(ProgramFailure));
             outcome.log
         };
         let how = |status: Option<i32>, output: &str, complaints: &str| {
             let problem = status.is_none().then(|| "ended after 30 seconds without finishing".to_owned());
-            let ended = ShellResult { status, output: output.into(), complaints: complaints.into(), problem };
+            let ended = ProgramEnd { status, output: output.into(), complaints: complaints.into(), problem };
             let text = failed(&get, &ended).unwrap();
             text.strip_prefix("extcmd read command (./control 0x20 get power) failed: ").expect(&text).to_owned()
         };

@@ -13,7 +13,7 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-use super::effect::{Effect, Effects, HostJob, LanId};
+use super::effect::{Effect, Effects, LanId};
 use super::saves::Saving;
 use super::{Persistence, Simulator};
 use crate::bmc::StateFile;
@@ -109,7 +109,7 @@ impl Simulator {
         reload.everything(new);
         let report = reload.report;
         if let Some((name, content)) = self.guid_file() {
-            self.run(HostJob::SaveState { name, content }, out);
+            self.save_apart(name, content, out);
         }
         self.carry_out_actions(now, out);
         report.0

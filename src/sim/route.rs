@@ -2,91 +2,16 @@
 
 use super::Simulator;
 use super::accounts::ChangedUser;
-use super::effect::{ConsoleId, Effect, Effects, HostJob, HostResult, JobId, LanId};
-use super::lanes::{self, Party, Waiter};
+use super::effect::{Effect, Effects, LanId, ProgramEnd, ProgramJob, ReadJob, Work, WorkDone, WriteJob};
+use super::lanes::{self, Waiter};
 use super::program;
 use super::return_path::{Requester, ReturnPath};
-use super::saves::{Attempt, Saving};
-use crate::bmc::external::{AfterJob, BackgroundJob, FileResult, Job, JobResult, ProgramCall, ProgramResult};
-use crate::bmc::{Action, LogLevel, StateFile, fru};
-use crate::command::{self, Context, Continuation, Outcome};
-use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, SEND_MESSAGE, netfn};
-
-/// How many requests may wait at the same time for slow work or for a state file. A request that
-/// needs neither is never refused. Clients have one or two under way; more than this is a
-/// flood, which would queue up helper programs and memory without end.
-mod most_waiting {
-    /// Of one session or line.
-    pub const OF_ONE_REQUESTER: usize = 32;
-    /// Of one user, in all sessions.
-    pub const OF_ONE_USER: usize = 64;
-    /// Of all users below administrator level. The rest is for administrators and the host.
-    pub const OF_USERS: usize = 512;
-    /// Of all sessions. The rest is for the host.
-    pub const OF_SESSIONS: usize = 896;
-    /// Of all.
-    pub const ALTOGETHER: usize = 1024;
-}
-
-/// A command being executed.
-#[derive(Clone, Copy)]
-pub(super) struct Execution {
-    /// The controller that executes it.
-    pub(super) mc: u8,
-    /// Where it came from.
-    pub(super) origin: Origin,
-    /// Where its answer goes.
-    pub(super) path: ReturnPath,
-}
-
-/// Work the outside is doing for somebody.
-pub(super) enum Pending {
-    /// A command waits for a file.
-    Command { execution: Execution, then: Continuation, aftermath: Aftermath },
-    /// A file that no command waits for.
-    Background { then: AfterJob },
-    /// A console waits for the bytes of a FRU device, to print them.
-    Dump { console: Option<ConsoleId>, size: usize },
-    /// The backup of the console history of an MC is being read.
-    History { mc: u8 },
-    /// The backup of the console history of an MC is being written.
-    Backup { mc: u8 },
-    /// A state file is being written; answers may be held back for it.
-    Save { file: StateFile, attempt: Attempt },
-}
-
-/// An answer held back until the state it acknowledges is safe.
-pub(super) struct Held {
-    execution: Execution,
-    reply: Reply,
-    pub(super) aftermath: Aftermath,
-}
-
-/// What is left to do when the actions of the devices have been carried out.
-#[derive(Default)]
-#[must_use]
-pub(super) struct Aftermath {
-    /// State files being written.
-    pub(super) saves: Vec<JobId>,
-    /// One of them could not be written.
-    failed: bool,
-    /// Users that were changed. Sessions of theirs end after the answer: it may be for one of them.
-    users: Vec<ChangedUser>,
-}
-
-impl Aftermath {
-    fn merge(&mut self, other: Self) {
-        self.saves.extend(other.saves);
-        self.users.extend(other.users);
-    }
-
-    /// A state file was written, or could not be.
-    pub(super) fn settle(&mut self, id: JobId, failed: bool) {
-        let before = self.saves.len();
-        self.saves.retain(|save| *save != id);
-        self.failed |= failed && self.saves.len() < before;
-    }
-}
+use super::saves::Saving;
+use super::waiting::{Aftermath, Execution, Held, Reader, Waiting, Writer};
+use crate::bmc::external::{Background, FileRead, FileWrite, ProgramCall, ProgramResult};
+use crate::bmc::{Action, LogLevel, fru};
+use crate::command::{self, Context, Continuation, Outcome, Wait};
+use crate::ipmi::{CompletionCode, Moment, Reply, Request, SEND_MESSAGE, netfn};
 
 impl Simulator {
     /// A request from a session: its privilege is checked, then it is executed.
@@ -111,7 +36,7 @@ impl Simulator {
             return self.send_message(now, mc, request, path, out);
         }
         let execution = Execution { mc, origin: request.origin, path };
-        let may_wait = self.may_wait(&execution);
+        let may_wait = self.waiters.have_room(&execution, &self.programs);
         // What it changes would have to wait for its file, and could not be undone then.
         if !may_wait && command::changes_what_is_kept(request.netfn, request.cmd, request.data) {
             return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
@@ -124,33 +49,6 @@ impl Simulator {
             outcome = Outcome::Done;
         }
         self.finish(now, execution, outcome, reply, Aftermath::default(), out);
-    }
-
-    /// Whether one more request of this requester may wait.
-    fn may_wait(&self, execution: &Execution) -> bool {
-        if self.pending.len() + self.held.len() + self.programs.len() < most_waiting::OF_ONE_REQUESTER {
-            return true;
-        }
-        let (asking, party) = (execution.path.requester(), Party::of(execution));
-        let files = self.pending.values().filter_map(|pending| match pending {
-            Pending::Command { execution, .. } => Some(execution),
-            _ => None,
-        });
-        let all = files.chain(self.held.iter().map(|held| &held.execution)).chain(self.programs.executions());
-        let (mut own, mut of_user, mut users, mut sessions, mut altogether) = (0, 0, 0, 0, 0);
-        for other in all {
-            let theirs = Party::of(other);
-            own += usize::from(other.path.requester() == asking);
-            of_user += usize::from(theirs.user().is_some() && theirs.user() == party.user());
-            users += usize::from(matches!(theirs, Party::User { .. }));
-            sessions += usize::from(theirs.user().is_some());
-            altogether += 1;
-        }
-        own < most_waiting::OF_ONE_REQUESTER
-            && of_user < most_waiting::OF_ONE_USER
-            && (users < most_waiting::OF_USERS || !matches!(party, Party::User { .. }))
-            && (sessions < most_waiting::OF_SESSIONS || party.user().is_none())
-            && altogether < most_waiting::ALTOGETHER
     }
 
     /// What follows a command: its actions, then its answer now, after its slow work, or
@@ -166,69 +64,78 @@ impl Simulator {
     ) {
         aftermath.merge(self.collect_actions(now, out));
         loop {
-            let (job, then) = match outcome {
-                Outcome::Done => {
-                    if aftermath.saves.is_empty() {
-                        self.let_go(now, &execution.path, &mut reply, aftermath, out);
-                    } else {
-                        self.held.push(Held { execution, reply, aftermath });
-                    }
-                    return;
+            (outcome, reply) = match outcome {
+                Outcome::Done if aftermath.saves.is_empty() => {
+                    return self.let_go(now, &execution.path, &mut reply, aftermath, out);
                 }
-                Outcome::Wait(job, then) => (job, then),
-            };
-            let result = match job {
-                Job::File(job) => {
-                    let id = self.run(HostJob::File(job), out);
-                    self.pending.insert(id, Pending::Command { execution, then, aftermath });
-                    return;
+                Outcome::Done => return self.waiters.hold(Held { execution, reply, aftermath }),
+                Outcome::Wait(Wait::Read(read, then)) => {
+                    return self.read(read, Reader::Command(Waiting { execution, then, aftermath }), out);
                 }
-                Job::Program(call) => match program::command_line(&call) {
+                Outcome::Wait(Wait::Write(write, then)) => {
+                    return self.write(write, Writer::Command(Waiting { execution, then, aftermath }), out);
+                }
+                Outcome::Wait(Wait::Program(call, then)) => match program::command_line(&call) {
                     Ok(line) => {
-                        let waiter = Waiter::Command { execution, then, aftermath };
+                        let waiter = Waiter::Command(Waiting { execution, then, aftermath });
                         return self.wait_for_program(execution.mc, call, line, waiter, out);
                     }
-                    Err(outcome) => JobResult::Program(self.judged(now, execution.mc, outcome, out)),
+                    Err(outcome) => {
+                        let result = self.judged(now, execution.mc, outcome, out);
+                        self.resume(now, execution, then, result)
+                    }
                 },
             };
-            (outcome, reply) = self.resume(now, execution, then, result);
             aftermath.merge(self.collect_actions(now, out));
         }
+    }
+
+    /// A waiting command goes on with the result of its work.
+    fn go_on<R>(&mut self, now: Moment, waiting: Waiting<R>, result: R, out: &mut Effects) {
+        let Waiting { execution, then, aftermath } = waiting;
+        let (outcome, reply) = self.resume(now, execution, then, result);
+        self.finish(now, execution, outcome, reply, aftermath, out);
+    }
+
+    /// Has a file read for somebody.
+    pub(super) fn read(&mut self, read: FileRead, reader: Reader, out: &mut Effects) {
+        let job = ReadJob(self.new_job());
+        self.waiters.for_read(job, reader);
+        out.list.push(Effect::Run(Work::Read { job, read }));
+    }
+
+    /// Has a file written for somebody.
+    pub(super) fn write(&mut self, write: FileWrite, writer: Writer, out: &mut Effects) {
+        let job = WriteJob(self.new_job());
+        self.waiters.for_write(job, writer);
+        out.list.push(Effect::Run(Work::Write { job, write }));
     }
 
     /// Has somebody wait for a program, which is started if no other of that controller runs.
     fn wait_for_program(&mut self, mc: u8, call: ProgramCall, line: String, waiter: Waiter, out: &mut Effects) {
         let next = &mut self.next_job;
-        self.programs.wait(mc, call, line, waiter, || new_job(next));
+        self.programs.wait(mc, call, line, waiter, || ProgramJob(new_job(next)));
         self.start_program(mc, out);
     }
 
     fn start_program(&mut self, mc: u8, out: &mut Effects) {
         if let Some((job, line)) = self.programs.start(mc) {
-            out.list.push(Effect::Run { job, work: HostJob::Shell { line, lane: mc } });
+            out.list.push(Effect::Run(Work::Program { job, line, lane: mc }));
         }
     }
 
     /// A program ended: everybody who waits for it goes on, and the next one is started.
-    fn program_ended(&mut self, now: Moment, mc: u8, entry: lanes::Entry, result: HostResult, out: &mut Effects) {
-        let outcome = match result {
-            HostResult::Shell(ended) => {
-                let remark = program::remark(&entry.line, &ended);
-                if let Some(text) = remark.and_then(|text| self.permitted(now, mc, text)) {
-                    out.list.push(Effect::Log { level: LogLevel::Warning, text });
-                }
-                program::outcome(&entry.call, &entry.line, &ended)
-            }
-            other => program::Outcome::failed(format!("the runtime answered {other:?}")),
-        };
+    fn program_ended(&mut self, now: Moment, mc: u8, entry: lanes::Entry, ended: &ProgramEnd, out: &mut Effects) {
+        let remark = program::remark(&entry.line, ended);
+        if let Some(text) = remark.and_then(|text| self.permitted(now, mc, text)) {
+            out.list.push(Effect::Log { level: LogLevel::Warning, text });
+        }
+        let outcome = program::outcome(&entry.call, &entry.line, ended);
         let result = self.judged(now, mc, outcome, out);
         for waiter in entry.waiters {
-            let result = JobResult::Program(result.clone());
+            let result = result.clone();
             match waiter {
-                Waiter::Command { execution, then, aftermath } => {
-                    let (outcome, reply) = self.resume(now, execution, then, result);
-                    self.finish(now, execution, outcome, reply, aftermath, out);
-                }
+                Waiter::Command(waiting) => self.go_on(now, waiting, result, out),
                 Waiter::Background(then) => {
                     then(&mut self.machine, now, result);
                     self.carry_out_actions(now, out);
@@ -288,7 +195,7 @@ impl Simulator {
     }
 
     /// Lets a waiting command go on with the result of its work.
-    fn resume(&mut self, now: Moment, execution: Execution, then: Continuation, result: JobResult) -> (Outcome, Reply) {
+    fn resume<R>(&mut self, now: Moment, execution: Execution, then: Continuation<R>, result: R) -> (Outcome, Reply) {
         let Execution { mc, origin, .. } = execution;
         let mut reply = Reply::new(&origin);
         let mut context = Context { now, machine: &mut self.machine, mc, origin };
@@ -315,14 +222,8 @@ impl Simulator {
         }
     }
 
-    /// Asks for work outside; its result comes back under the returned number.
-    pub(super) fn run(&mut self, work: HostJob, out: &mut Effects) -> JobId {
-        let job = self.new_job();
-        out.list.push(Effect::Run { job, work });
-        job
-    }
-
-    pub(super) fn new_job(&mut self) -> JobId {
+    /// The next job's number.
+    pub(super) fn new_job(&mut self) -> u64 {
         new_job(&mut self.next_job)
     }
 
@@ -338,17 +239,13 @@ impl Simulator {
         // Carrying out one action may cause others (a closed session frees its console).
         while !self.machine.actions.is_empty() || !self.machine.jobs.is_empty() {
             for background in std::mem::take(&mut self.machine.jobs) {
-                let BackgroundJob { mc, job, then } = background;
-                match job {
-                    Job::File(job) => {
-                        let id = self.run(HostJob::File(job), out);
-                        self.pending.insert(id, Pending::Background { then });
-                    }
-                    Job::Program(call) => match program::command_line(&call) {
+                match background {
+                    Background::Read { read, then } => self.read(read, Reader::Background(then), out),
+                    Background::Program { mc, call, then } => match program::command_line(&call) {
                         Ok(line) => self.wait_for_program(mc, call, line, Waiter::Background(then), out),
                         Err(outcome) => {
                             let result = self.judged(now, mc, outcome, out);
-                            then(&mut self.machine, now, JobResult::Program(result));
+                            then(&mut self.machine, now, result);
                         }
                     },
                 }
@@ -389,49 +286,45 @@ impl Simulator {
         }
     }
 
-    /// A job is done: what waited for it goes on.
-    pub fn job_done(&mut self, now: Moment, id: JobId, result: HostResult, out: &mut Effects) {
-        if let Some((mc, entry)) = self.programs.ended(id) {
-            return self.program_ended(now, mc, entry, result, out);
-        }
-        match self.pending.remove(&id) {
-            None => {}
-            Some(Pending::History { mc }) => self.history_read(mc, result, out),
-            Some(Pending::Backup { mc }) => self.history_written(mc, result, out),
-            Some(Pending::Save { file, attempt }) => self.saved(now, id, file, attempt, result, out),
-            Some(Pending::Dump { console, size }) => {
-                let text = match result {
-                    HostResult::File(FileResult::Read(Ok(mut bytes))) => {
-                        bytes.resize(size, 0);
-                        fru::dump_text(&bytes)
-                    }
-                    HostResult::File(FileResult::Read(Err(reason))) => format!("**Unable to dump FRU data: {reason}\n"),
-                    _ => return,
-                };
-                out.list.push(Effect::Print { console, text });
+    /// Slow work is done: what waited for it goes on.
+    pub fn work_done(&mut self, now: Moment, done: WorkDone, out: &mut Effects) {
+        match done {
+            WorkDone::Program(job, ended) => {
+                if let Some((mc, entry)) = self.programs.ended(job) {
+                    self.program_ended(now, mc, entry, &ended, out);
+                }
             }
-            Some(Pending::Background { then }) => {
-                then(&mut self.machine, now, file_result(result));
-                self.carry_out_actions(now, out);
-            }
-            Some(Pending::Command { execution, then, aftermath }) => {
-                let (outcome, reply) = self.resume(now, execution, then, file_result(result));
-                self.finish(now, execution, outcome, reply, aftermath, out);
-            }
+            WorkDone::Saved(job, result) => self.saved(now, job, result, out),
+            WorkDone::Read(job, content) => match self.waiters.reader(job) {
+                None => {}
+                Some(Reader::Command(waiting)) => self.go_on(now, waiting, content, out),
+                Some(Reader::Background(then)) => {
+                    then(&mut self.machine, now, content);
+                    self.carry_out_actions(now, out);
+                }
+                Some(Reader::Dump { console, size }) => {
+                    let text = match content {
+                        Ok(mut bytes) => {
+                            bytes.resize(size, 0);
+                            fru::dump_text(&bytes)
+                        }
+                        Err(reason) => format!("**Unable to dump FRU data: {reason}\n"),
+                    };
+                    out.list.push(Effect::Print { console, text });
+                }
+                Some(Reader::History { mc }) => self.history_read(mc, content, out),
+            },
+            WorkDone::Written(job, written) => match self.waiters.writer(job) {
+                None => {}
+                Some(Writer::Command(waiting)) => self.go_on(now, waiting, written, out),
+                Some(Writer::Backup { mc }) => self.history_written(mc, written, out),
+            },
         }
     }
 }
 
-fn new_job(next: &mut u64) -> JobId {
-    let job = JobId(*next);
+fn new_job(next: &mut u64) -> u64 {
+    let job = *next;
     *next += 1;
     job
-}
-
-/// The outside's result of work on a file.
-fn file_result(result: HostResult) -> JobResult {
-    JobResult::File(match result {
-        HostResult::File(result) => result,
-        other => FileResult::Read(Err(format!("the runtime answered {other:?}"))),
-    })
 }

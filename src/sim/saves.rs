@@ -13,8 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::effect::{Content, Effect, Effects, HostJob, HostResult, JobId, SaveFailure};
-use super::route::Pending;
+use super::effect::{Content, Effect, Effects, SaveFailure, SaveJob, Saved, Work};
 use super::{Persistence, Simulator};
 use crate::bmc::{LogLevel, StateFile};
 use crate::ipmi::Moment;
@@ -36,7 +35,7 @@ const LONGEST_REST: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Saving {
     /// The job that will write it once more.
-    next: Option<JobId>,
+    next: Option<SaveJob>,
     stage: Stage,
 }
 
@@ -115,51 +114,47 @@ impl Simulator {
     /// Asks for a state file to be written; nothing with persistence off. While it is being
     /// written, or rests, whatever else changes waits for one more write, made when that is done: each
     /// change would carry the whole file otherwise.
-    pub(super) fn save(&mut self, file: StateFile, out: &mut Effects) -> Option<JobId> {
+    pub(super) fn save(&mut self, file: StateFile, out: &mut Effects) -> Option<SaveJob> {
         if self.persistence == Persistence::Off {
             return None;
         }
         if let Some(next) = self.saving.get(&file).map(|saving| saving.next) {
-            let next = next.unwrap_or_else(|| self.new_job());
+            let next = next.unwrap_or_else(|| SaveJob(self.new_job()));
             if let Some(saving) = self.saving.get_mut(&file) {
                 saving.next = Some(next);
             }
             return Some(next);
         }
-        let id = self.new_job();
+        let id = SaveJob(self.new_job());
         self.begin_save(id, file, Attempt::Change, out).then_some(id)
     }
 
+    /// Asks for a file to be written that belongs to no device and that nobody waits for.
+    pub(super) fn save_apart(&mut self, name: String, content: Vec<u8>, out: &mut Effects) {
+        let job = SaveJob(self.new_job());
+        out.list.push(Effect::Run(Work::Save { job, name, content }));
+    }
+
     /// Has a state file written as it is now; false when its owner is gone.
-    fn begin_save(&mut self, job: JobId, file: StateFile, attempt: Attempt, out: &mut Effects) -> bool {
+    fn begin_save(&mut self, job: SaveJob, file: StateFile, attempt: Attempt, out: &mut Effects) -> bool {
         let Some((name, content)) = self.state_file(file) else { return false };
         self.saving.insert(file, Saving { next: None, stage: Stage::Writing(content.len()) });
-        out.list.push(Effect::Run { job, work: HostJob::SaveState { name, content } });
-        self.pending.insert(job, Pending::Save { file, attempt });
+        out.list.push(Effect::Run(Work::Save { job, name, content }));
+        self.saves.insert(job, (file, attempt));
         self.machine.unsaved.writing(file);
         true
     }
 
     /// A state file was written, or could not be. What changed meanwhile is written now, or when
     /// the file had its rest.
-    pub(super) fn saved(
-        &mut self,
-        now: Moment,
-        id: JobId,
-        file: StateFile,
-        attempt: Attempt,
-        result: HostResult,
-        out: &mut Effects,
-    ) {
+    pub(super) fn saved(&mut self, now: Moment, id: SaveJob, result: Saved, out: &mut Effects) {
+        let Some((file, attempt)) = self.saves.remove(&id) else { return };
         let (mut next, rest) = match self.saving.remove(&file) {
             Some(Saving { next, stage: Stage::Writing(length) }) => (next, rest(length)),
             Some(Saving { next, stage: Stage::Resting(_) }) => (next, None),
             None => (None, None),
         };
-        let failure = match result {
-            HostResult::Saved(Err(failure)) => Some(failure),
-            _ => None,
-        };
+        let failure = result.err();
         match &failure {
             None => {
                 self.machine.unsaved.written(file);
@@ -266,7 +261,7 @@ impl Simulator {
         if self.persistence == Persistence::Off {
             self.unwritten.0.remove(&file);
         } else if !self.saving.get(&file).is_some_and(Saving::is_pending) {
-            let job = self.new_job();
+            let job = SaveJob(self.new_job());
             if !self.begin_save(job, file, Attempt::Again, out) {
                 self.unwritten.0.remove(&file);
             }
@@ -274,20 +269,11 @@ impl Simulator {
     }
 
     /// A write is over: the answers held for it alone go out.
-    fn release(&mut self, now: Moment, id: JobId, failed: bool, out: &mut Effects) {
-        for pending in self.pending.values_mut() {
-            if let Pending::Command { aftermath, .. } = pending {
-                aftermath.settle(id, failed);
-            }
-        }
-        for aftermath in self.programs.aftermaths_mut().chain(self.held.iter_mut().map(|held| &mut held.aftermath)) {
+    fn release(&mut self, now: Moment, id: SaveJob, failed: bool, out: &mut Effects) {
+        for aftermath in self.programs.aftermaths_mut() {
             aftermath.settle(id, failed);
         }
-        // In the order in which they came.
-        let (ready, held) =
-            std::mem::take(&mut self.held).into_iter().partition::<Vec<_>, _>(|held| held.aftermath.saves.is_empty());
-        self.held = held;
-        for held in ready {
+        for held in self.waiters.settle(id, failed) {
             self.let_held_go(now, held, out);
         }
     }

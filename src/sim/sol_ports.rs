@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Simulator;
-use super::effect::{Effect, Effects, HostJob, HostResult, LanId};
-use super::route::Pending;
+use super::effect::{Effect, Effects, LanId};
 use super::trace::Way;
-use crate::bmc::external::{FileJob, FileResult};
+use super::waiting::{Reader, Writer};
+use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::sol_parameters::Pace;
 use crate::bmc::{Controller, LogLevel};
 use crate::config::model::{SolConfig, SolTarget};
@@ -92,28 +92,26 @@ impl Simulator {
                 slot.restored = false;
                 // Of a file longer than the history the newest bytes count.
                 let length = slot.config.history.max(LONGEST_BACKUP);
-                let job = self.run(HostJob::File(FileJob::Read { path, offset: 0, length }), out);
-                self.pending.insert(job, Pending::History { mc });
+                self.read(FileRead { path, offset: 0, length }, Reader::History { mc }, out);
             }
         }
     }
 
     /// The backup of a history was read. What came from the port meanwhile is newer.
-    pub(super) fn history_read(&mut self, mc: u8, result: HostResult, out: &mut Effects) {
+    pub(super) fn history_read(&mut self, mc: u8, backup: FileContent, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         self.sols[index].restored = true;
-        match result {
-            HostResult::File(FileResult::Read(Ok(backup))) => {
+        match backup {
+            Ok(backup) => {
                 if let Some(controller) = self.machine.controller_mut(mc) {
                     controller.history.restore(&backup);
                 }
             }
-            HostResult::File(FileResult::Read(Err(reason))) => {
+            Err(reason) => {
                 let path = self.sols[index].config.backup_file.as_deref().unwrap_or_default();
                 let text = format!("The console history of MC {mc:#04x} starts empty: {path}: {reason}");
                 out.list.push(Effect::Log { level: LogLevel::Info, text });
             }
-            _ => {}
         }
     }
 
@@ -128,15 +126,14 @@ impl Simulator {
             let (mc, path) = (slot.mc, slot.config.backup_file.clone().filter(|_| slot.restored));
             let history = self.machine.controller(mc).map(|controller| controller.history.to_backup());
             if let (Some(path), Some(content)) = (path, history.filter(|history| !history.is_empty())) {
-                let job = self.run(HostJob::File(FileJob::Replace { path, content }), out);
-                self.pending.insert(job, Pending::Backup { mc });
+                self.write(FileWrite::Replace { path, content }, Writer::Backup { mc }, out);
             }
         }
     }
 
     /// The backup of a history was written, or could not be.
-    pub(super) fn history_written(&mut self, mc: u8, result: HostResult, out: &mut Effects) {
-        if let HostResult::File(FileResult::Written(Err(reason))) = result {
+    pub(super) fn history_written(&mut self, mc: u8, written: FileWritten, out: &mut Effects) {
+        if let Err(reason) = written {
             let text = format!("Unable to write the console history of MC {mc:#04x}: {reason}");
             out.list.push(Effect::Log { level: LogLevel::Error, text });
         }

@@ -133,13 +133,35 @@ impl Rig {
     }
 
     /// Takes the jobs that wait for the outside.
-    fn jobs(&mut self) -> Vec<(JobId, HostJob)> {
-        let (jobs, others) =
-            std::mem::take(&mut self.effects).into_iter().partition(|e| matches!(e, Effect::Run { .. }));
+    fn jobs(&mut self) -> Vec<Work> {
+        let (jobs, others) = std::mem::take(&mut self.effects).into_iter().partition(|e| matches!(e, Effect::Run(_)));
         self.effects = others;
-        jobs.into_iter()
-            .filter_map(|e| if let Effect::Run { job, work } = e { Some((job, work)) } else { None })
-            .collect()
+        jobs.into_iter().filter_map(|e| if let Effect::Run(work) = e { Some(work) } else { None }).collect()
+    }
+
+    /// The first job, which is a program: its line.
+    fn program_job(&mut self) -> (ProgramJob, String) {
+        match self.jobs().remove(0) {
+            Work::Program { job, line, .. } => (job, line),
+            work => panic!("{work:?} is no program"),
+        }
+    }
+
+    /// The first job, which writes a state file.
+    fn save_job(&mut self) -> SaveJob {
+        match self.jobs().remove(0) {
+            Work::Save { job, .. } => job,
+            work => panic!("{work:?} is no state file"),
+        }
+    }
+
+    /// A state file was written, or could not be.
+    fn saved(&mut self, job: SaveJob, result: Saved) {
+        self.done(WorkDone::Saved(job, result));
+    }
+
+    fn done(&mut self, done: WorkDone) {
+        self.call(|sim, now, out| sim.work_done(now, done, out));
     }
 
     /// Saves every state file that waits to be saved and gives the last content by name.
@@ -150,17 +172,17 @@ impl Rig {
             if jobs.is_empty() {
                 return files;
             }
-            for (job, work) in jobs {
-                let HostJob::SaveState { name, content } = work else { panic!("{work:?} is no state file") };
+            for work in jobs {
+                let Work::Save { job, name, content } = work else { panic!("{work:?} is no state file") };
                 files.insert(name, content);
-                self.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Ok(())), out));
+                self.saved(job, Ok(()));
             }
         }
     }
 
-    fn shell(&mut self, job: JobId, status: i32, output: &str) {
-        let ended = ShellResult { status: Some(status), output: output.into(), complaints: Vec::new(), problem: None };
-        self.call(|sim, now, out| sim.job_done(now, job, HostResult::Shell(ended), out));
+    fn shell(&mut self, job: ProgramJob, status: i32, output: &str) {
+        let ended = ProgramEnd { status: Some(status), output: output.into(), complaints: Vec::new(), problem: None };
+        self.done(WorkDone::Program(job, ended));
     }
 
     fn sent_messages(&self, client: &mut Client) -> Vec<Vec<u8>> {
@@ -357,7 +379,7 @@ fn the_chassis_script_runs_beside_everything_else() {
     let on = client.request(0, 2, &[1]);
     assert!(rig.send(&on).is_empty(), "answered before the script is done");
     let jobs = rig.jobs();
-    let [(job, HostJob::Shell { line, lane: 0x20 })] = jobs.as_slice() else { panic!("{jobs:?}") };
+    let [Work::Program { job, line, lane: 0x20 }] = jobs.as_slice() else { panic!("{jobs:?}") };
     assert_eq!(line, "./control 0x20 set power \"1\"");
     // Others are served meanwhile, and a resent request does not run the script again.
     let mut other = administrator(&mut rig);
@@ -378,7 +400,7 @@ fn a_failing_script_is_answered_and_logged() {
     rig.save();
     let status = client.request(0, 1, &[]);
     rig.send(&status);
-    let (job, _) = rig.jobs().remove(0);
+    let (job, _) = rig.program_job();
     rig.shell(job, 0x100, "no such board\n");
     let answer = rig.sent_messages(&mut client).remove(0);
     assert_eq!(Message::parse(&answer).unwrap().data, [0xff]);
@@ -401,13 +423,11 @@ fn a_power_cycle_waits_for_the_power_to_be_off() {
         if !lines.is_empty() {
             rig.wait(1);
         }
-        let (job, work) = rig.jobs().remove(0);
-        let HostJob::Shell { line, .. } = work else { panic!("{work:?}") };
+        let (job, line) = rig.program_job();
         lines.push(line);
         rig.shell(job, 0, output);
         if output == "power:0\n" {
-            let (job, work) = rig.jobs().remove(0);
-            let HostJob::Shell { line, .. } = work else { panic!("{work:?}") };
+            let (job, line) = rig.program_job();
             lines.push(line);
             rig.shell(job, 0, "");
             break;
@@ -426,10 +446,10 @@ fn a_change_is_acknowledged_when_it_is_safe() {
     let add = client.request(0x0a, 0x44, &record);
     assert!(rig.send(&add).is_empty(), "answered before the log is on disk");
     let jobs = rig.jobs();
-    let [(job, HostJob::SaveState { name, content })] = jobs.as_slice() else { panic!("{jobs:?}") };
+    let [Work::Save { job, name, content }] = jobs.as_slice() else { panic!("{jobs:?}") };
     assert_eq!(name, "sel.20");
     assert!(String::from_utf8_lossy(content).starts_with("1:d:\\01\\00\\02"));
-    rig.call(|sim, now, out| sim.job_done(now, *job, HostResult::Saved(Ok(())), out));
+    rig.saved(*job, Ok(()));
     let answer = rig.sent_messages(&mut client).remove(0);
     assert_eq!(Message::parse(&answer).unwrap().data, [0, 1, 0]);
 }
@@ -450,10 +470,14 @@ fn a_change_that_also_runs_a_program_is_acknowledged_when_both_are_done() {
         let commit = client.request(0x0c, 1, &[0x0e, 0, 2]);
         assert!(rig.send(&commit).is_empty());
         let (saves, programs): (Vec<_>, Vec<_>) =
-            rig.jobs().into_iter().partition(|(_, work)| matches!(work, HostJob::SaveState { .. }));
-        let ([(save, _)], [(program, _)]) = (saves.as_slice(), programs.as_slice()) else { panic!("{saves:?}") };
-        let result = HostResult::Saved(if kept { Ok(()) } else { Err("No space left on device".into()) });
-        let written = |rig: &mut Rig| rig.call(|sim, now, out| sim.job_done(now, *save, result.clone(), out));
+            rig.jobs().into_iter().partition(|work| matches!(work, Work::Save { .. }));
+        let ([Work::Save { job: save, .. }], [Work::Program { job: program, .. }]) =
+            (saves.as_slice(), programs.as_slice())
+        else {
+            panic!("{saves:?}")
+        };
+        let result: Saved = if kept { Ok(()) } else { Err("No space left on device".into()) };
+        let written = |rig: &mut Rig| rig.saved(*save, result.clone());
         if saved_first {
             written(&mut rig);
             assert!(rig.sent.is_empty());
@@ -474,9 +498,8 @@ fn a_change_that_cannot_be_kept_is_an_error() {
     let mut client = administrator(&mut rig);
     let clear = client.request(0x0a, 0x47, &[0, 0, b'C', b'L', b'R', 0xaa]);
     rig.send(&clear);
-    let (job, _) = rig.jobs().remove(0);
-    let full = HostResult::Saved(Err("No space left on device".into()));
-    rig.call(|sim, now, out| sim.job_done(now, job, full, out));
+    let job = rig.save_job();
+    rig.saved(job, Err("No space left on device".into()));
     let answer = rig.sent_messages(&mut client).remove(0);
     assert_eq!(Message::parse(&answer).unwrap().data, [0xff]);
     assert!(rig.logs().contains(&"Unable to write persistent SELs for MC 32: No space left on device"));
@@ -528,8 +551,8 @@ fn a_user_who_changes_ends_its_sessions_after_the_answer() {
     password[..9].copy_from_slice(b"\x02\x02newpass");
     let packet = client.request(6, 0x47, &password);
     rig.send(&packet);
-    let (job, _) = rig.jobs().remove(0);
-    rig.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Ok(())), out));
+    let job = rig.save_job();
+    rig.saved(job, Ok(()));
     let answer = rig.sent_messages(&mut client).remove(0);
     assert_eq!(Message::parse(&answer).unwrap().data, [0]);
     let late = bystander.request(6, 1, &[]);

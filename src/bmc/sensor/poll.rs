@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_scaled, report};
-use crate::bmc::external::{BackgroundJob, FileJob, FileResult, Job, JobResult};
+use crate::bmc::external::{Background, FileContent, FileRead};
 use crate::bmc::strtol::{is_blank, strtol};
 use crate::bmc::{Action, LogLevel, Machine, dcmi};
 use crate::ipmi::Moment;
@@ -151,17 +151,15 @@ pub fn timeout(machine: &mut Machine, now: Moment) {
 
 /// Polls a sensor at once, without anybody waiting for it. Does nothing if it is not polled.
 pub(super) fn in_background(machine: &mut Machine, now: Moment, id: SensorId) {
-    if let Some((job, ticket)) = begin_poll(machine, now, id) {
-        let then = Box::new(move |machine: &mut Machine, now: Moment, result: JobResult| {
-            finish_poll(machine, now, id, ticket, result);
-        });
-        machine.jobs.push(BackgroundJob { mc: id.mc, job, then });
+    if let Some((read, ticket)) = begin_poll(machine, now, id) {
+        let then = Box::new(move |machine: &mut Machine, now, content| finish_poll(machine, now, id, ticket, content));
+        machine.jobs.push(Background::Read { read, then });
     }
 }
 
 /// Begins a poll and starts the timer anew. `None`: the sensor is not polled, or its
 /// dependency says that there is nothing to read.
-pub fn begin_poll(machine: &mut Machine, now: Moment, id: SensorId) -> Option<(Job, Ticket)> {
+pub fn begin_poll(machine: &mut Machine, now: Moment, id: SensorId) -> Option<(FileRead, Ticket)> {
     let sensors = &mut machine.controller_mut(id.mc)?.sensors;
     sensors.arm(now, id.lun, id.number);
     let depends = sensors.get(id.lun, id.number)?.poll.as_ref()?.spec.depends;
@@ -187,25 +185,22 @@ pub fn begin_poll(machine: &mut Machine, now: Moment, id: SensorId) -> Option<(J
         Content::Ascii => ASCII_LENGTH,
         Content::Raw => poll.spec.length.min(RAW_LENGTH) as usize,
     };
-    let job = FileJob::Read { path: poll.spec.path.clone(), offset: u64::from(poll.spec.offset), length };
-    Some((Job::File(job), Ticket(poll.ticket)))
+    let read = FileRead { path: poll.spec.path.clone(), offset: u64::from(poll.spec.offset), length };
+    Some((read, Ticket(poll.ticket)))
 }
 
 /// Ends a poll: the number in the file becomes the reading or the states, with the events
 /// that gives; or the failure is logged and everything stays as it is.
-pub fn finish_poll(machine: &mut Machine, now: Moment, id: SensorId, ticket: Ticket, result: JobResult) {
+pub fn finish_poll(machine: &mut Machine, now: Moment, id: SensorId, ticket: Ticket, content: FileContent) {
     let Ok(sensor) = find(machine, id) else { return };
     let Some(poll) = sensor.poll.as_mut() else { return };
     if poll.ticket != ticket.0 || !poll.in_flight {
         return;
     }
     poll.in_flight = false;
-    let bytes = match result {
-        JobResult::File(FileResult::Read(Ok(bytes))) => bytes,
-        JobResult::File(FileResult::Read(Err(problem))) => {
-            return failed(machine, id, &problem, "Unable to open sensor file");
-        }
-        JobResult::Program(_) | JobResult::File(FileResult::Written(_)) => return,
+    let bytes = match content {
+        Ok(bytes) => bytes,
+        Err(problem) => return failed(machine, id, &problem, "Unable to open sensor file"),
     };
     match interpret(&poll.spec, &bytes) {
         Ok(number) => {

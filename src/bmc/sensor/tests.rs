@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::bmc::Action;
-use crate::bmc::external::{FileJob, FileResult, Job, JobResult};
+use crate::bmc::external::{Background, FileContent, FileRead};
 
 const ID: SensorId = SensorId { mc: 0x20, lun: 0, number: 7 };
 
@@ -116,13 +116,13 @@ fn polled(machine: &mut Machine, code: u8, depends: Option<Dependency>) {
     add(machine, at(0), ID, description).unwrap();
 }
 
-fn answer(machine: &mut Machine, now: Moment, result: JobResult) {
-    let job = machine.jobs.remove(0);
-    (job.then)(machine, now, result);
+fn answer(machine: &mut Machine, now: Moment, content: FileContent) {
+    let Background::Read { then, .. } = machine.jobs.remove(0) else { panic!("no read") };
+    then(machine, now, content);
 }
 
-fn read(text: &str) -> JobResult {
-    JobResult::File(FileResult::Read(Ok(text.as_bytes().to_vec())))
+fn read(text: &str) -> FileContent {
+    Ok(text.as_bytes().to_vec())
 }
 
 #[test]
@@ -143,7 +143,8 @@ fn polls_follow_each_other_and_fill_the_value() {
     polled(&mut machine, THRESHOLD_CODE, None);
     set_event_support(&mut machine, at(500), ID, settings(0)).unwrap();
     assert_eq!(deadline(&machine), Some(at(1500)), "polling at once restarts the timer");
-    assert_eq!(machine.jobs[0].job, Job::File(FileJob::Read { path: "temp".into(), offset: 0, length: 99 }));
+    let Background::Read { read: first, .. } = &machine.jobs[0] else { panic!("no read") };
+    assert_eq!(*first, FileRead { path: "temp".into(), offset: 0, length: 99 });
     timeout(&mut machine, at(1500));
     assert_eq!(machine.jobs.len(), 1, "the first read is still under way");
     answer(&mut machine, at(1600), read("150\n"));
@@ -160,7 +161,7 @@ fn a_failed_poll_is_logged_and_changes_nothing() {
     let mut machine = machine();
     polled(&mut machine, THRESHOLD_CODE, None);
     set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
-    answer(&mut machine, at(0), JobResult::File(FileResult::Read(Err("No such file or directory".into()))));
+    answer(&mut machine, at(0), Err("No such file or directory".into()));
     assert!(!sensor(&mut machine).has_value);
     let text = "Error getting sensor value (20,0,7): No such file or directory, Unable to open sensor file";
     assert!(
@@ -179,7 +180,7 @@ fn a_failure_is_logged_once_until_it_changes() {
         machine.actions.clear();
         logged
     };
-    let missing = || JobResult::File(FileResult::Read(Err("No such file or directory".into())));
+    let missing = || Err("No such file or directory".into());
     assert_eq!([poll(missing()), poll(missing())], [1, 0]);
     assert_eq!([poll(read("x")), poll(read("x"))], [1, 0]);
     assert_eq!([poll(read("1")), poll(read("x"))], [0, 1], "after it has worked it is a new one");

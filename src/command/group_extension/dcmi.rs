@@ -9,7 +9,6 @@ use super::super::{Context, Entry, Outcome, always};
 use crate::bmc::channel::medium;
 use crate::bmc::chassis;
 use crate::bmc::dcmi::{self, Dhcp, MOST_TEXT, PowerLimit, Temperature, write_text};
-use crate::bmc::external::{Job, JobResult};
 use crate::bmc::sensor;
 use crate::ipmi::{CompletionCode, Privilege, Reply, Request};
 
@@ -159,15 +158,10 @@ fn get_power_reading(
     let told = context.controller()?.dcmi.sensor.is_some();
     match chassis::power(context.machine, context.now, context.mc) {
         // What the model says depends on the power, which the program knows.
-        chassis::Power::Ask(call) if !told => Ok(Outcome::Wait(
-            Job::Program(call),
-            Box::new(move |context, result, reply| {
-                if let JobResult::Program(result) = result {
-                    chassis::observed(context.machine, context.now, context.mc, &result);
-                }
-                put_power_reading(context, window, code, reply)
-            }),
-        )),
+        chassis::Power::Ask(call) if !told => Ok(Outcome::program(call, move |context, result, reply| {
+            chassis::observed(context.machine, context.now, context.mc, &result);
+            put_power_reading(context, window, code, reply)
+        })),
         _ => put_power_reading(context, window, code, reply),
     }
 }

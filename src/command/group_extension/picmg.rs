@@ -7,7 +7,7 @@
 use std::net::SocketAddrV4;
 
 use super::super::{Context, Entry, Outcome, always};
-use crate::bmc::external::{FileJob, FileResult, Job, JobResult};
+use crate::bmc::external::FileWrite;
 use crate::bmc::fru::FruKind;
 use crate::bmc::picmg::{self, Activation, Led, Light, LockError, Site};
 use crate::bmc::{Action, LogLevel};
@@ -278,15 +278,12 @@ fn begin_lock(context: &mut Context<'_>, reply: &mut Reply) -> Result<Outcome, C
         }
         Some(device @ FruKind::File { size, .. }) if *size != 0 => {
             let size = *size as usize;
-            let job = device.read_job(0, size).ok_or(CompletionCode::UNSPECIFIED)?;
-            let then = move |context: &mut Context<'_>, result, reply: &mut Reply| match result {
-                JobResult::File(FileResult::Read(Ok(mut bytes))) => {
-                    bytes.resize(size, 0);
-                    locked(context, reply, bytes)
-                }
-                _ => Err(CompletionCode::UNSPECIFIED),
-            };
-            Ok(Outcome::Wait(Job::File(job), Box::new(then)))
+            let file = device.file_read(0, size).ok_or(CompletionCode::UNSPECIFIED)?;
+            Ok(Outcome::read(file, move |context, content, reply| {
+                let mut bytes = content.map_err(|_| CompletionCode::UNSPECIFIED)?;
+                bytes.resize(size, 0);
+                locked(context, reply, bytes)
+            }))
         }
         _ => Err(CompletionCode::NOT_IN_PRESENT_STATE),
     }
@@ -305,7 +302,7 @@ fn commit(
     mut copy: Vec<u8>,
     commits: u32,
 ) -> Result<Outcome, CompletionCode> {
-    let job: Option<FileJob> = match context.controller()?.frus.get_mut(SHELF_FRU) {
+    let file: Option<FileWrite> = match context.controller()?.frus.get_mut(SHELF_FRU) {
         Some(FruKind::Inline(bytes)) => {
             let count = bytes.len().min(copy.len());
             bytes[..count].copy_from_slice(&copy[..count]);
@@ -315,16 +312,15 @@ fn commit(
             if let FruKind::File { size, .. } = device {
                 copy.truncate(*size as usize);
             }
-            device.write_job(0, &copy)
+            device.file_write(0, &copy)
         }
         Some(FruKind::History(_)) | None => None,
     };
-    let Some(job) = job else { return lock_state(reply, 0, commits) };
-    let then = move |_: &mut Context<'_>, result, reply: &mut Reply| match result {
-        JobResult::File(FileResult::Written(Ok(count))) if count == copy.len() => lock_state(reply, 0, commits),
+    let Some(file) = file else { return lock_state(reply, 0, commits) };
+    Ok(Outcome::write(file, move |_, written, reply| match written {
+        Ok(count) if count == copy.len() => lock_state(reply, 0, commits),
         _ => Err(CompletionCode::UNSPECIFIED),
-    };
-    Ok(Outcome::Wait(Job::File(job), Box::new(then)))
+    }))
 }
 
 /// Request: FRU, lock id (2), offset (2), data. Answer: how many bytes. 80h: not locked with

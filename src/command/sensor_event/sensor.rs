@@ -171,14 +171,11 @@ pub(super) fn set_event_enable(
     let scanning = sensor.scanning_enabled;
     let masks = masks(&request.data[2..]);
     let id = id(context, request)?;
-    if scanning && let Some((job, ticket)) = sensor::begin_poll(context.machine, context.now, id) {
-        return Ok(Outcome::Wait(
-            job,
-            Box::new(move |context, result, _reply| {
-                sensor::finish_poll(context.machine, context.now, id, ticket, result);
-                change_masks(context, id, operation, masks)
-            }),
-        ));
+    if scanning && let Some((read, ticket)) = sensor::begin_poll(context.machine, context.now, id) {
+        return Ok(Outcome::read(read, move |context, content, _reply| {
+            sensor::finish_poll(context.machine, context.now, id, ticket, content);
+            change_masks(context, id, operation, masks)
+        }));
     }
     change_masks(context, id, operation, masks)
 }

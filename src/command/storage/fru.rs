@@ -3,7 +3,6 @@
 
 use super::super::{Context, Outcome};
 use super::word;
-use crate::bmc::external::{FileResult, Job, JobResult};
 use crate::bmc::fru::FruKind;
 use crate::bmc::{Action, LogLevel};
 use crate::ipmi::{CompletionCode, Reply, Request};
@@ -69,19 +68,15 @@ pub(super) fn read(
         if count == 0 {
             return Err(CompletionCode::UNSPECIFIED);
         }
-        let job = device.read_job(offset, count).ok_or(CompletionCode::UNSPECIFIED)?;
+        let file = device.file_read(offset, count).ok_or(CompletionCode::UNSPECIFIED)?;
         let name = file_name(device);
-        let then = move |context: &mut Context<'_>, result, reply: &mut Reply| match result {
-            JobResult::File(FileResult::Read(Ok(mut bytes))) => {
+        return Ok(Outcome::read(file, move |context, content, reply| match content {
+            Ok(mut bytes) => {
                 bytes.resize(count, 0);
                 put_data(reply, &bytes)
             }
-            JobResult::File(FileResult::Read(Err(problem))) => {
-                Err(failed(context, "(read) error on open", &name, &problem))
-            }
-            _ => Err(CompletionCode::UNSPECIFIED),
-        };
-        return Ok(Outcome::Wait(Job::File(job), Box::new(then)));
+            Err(problem) => Err(failed(context, "(read) error on open", &name, &problem)),
+        }));
     }
     let bytes = bytes_of(device, session).filter(|bytes| !bytes.is_empty()).ok_or(CompletionCode::INVALID_FIELD)?;
     let left = bytes.get(usize::from(offset)..).filter(|left| !left.is_empty());
@@ -153,20 +148,14 @@ pub(super) fn write(
     if data.is_empty() {
         return Err(CompletionCode::UNSPECIFIED);
     }
-    let job = device.write_job(offset, data).ok_or(CompletionCode::UNSPECIFIED)?;
+    let file = device.file_write(offset, data).ok_or(CompletionCode::UNSPECIFIED)?;
     let name = file_name(device);
-    let then = move |context: &mut Context<'_>, result, reply: &mut Reply| match result {
-        JobResult::File(FileResult::Written(Ok(written))) if written == usize::from(count) => {
+    Ok(Outcome::write(file, move |context, written, reply| match written {
+        Ok(written) if written == usize::from(count) => {
             reply.put(&[count])?;
             Ok(Outcome::Done)
         }
-        JobResult::File(FileResult::Written(Ok(_))) => {
-            Err(failed(context, "(write) error on write", &name, "not everything was written"))
-        }
-        JobResult::File(FileResult::Written(Err(problem))) => {
-            Err(failed(context, "(write) error on open", &name, &problem))
-        }
-        _ => Err(CompletionCode::UNSPECIFIED),
-    };
-    Ok(Outcome::Wait(Job::File(job), Box::new(then)))
+        Ok(_) => Err(failed(context, "(write) error on write", &name, "not everything was written")),
+        Err(problem) => Err(failed(context, "(write) error on open", &name, &problem)),
+    }))
 }

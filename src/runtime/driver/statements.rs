@@ -17,7 +17,7 @@ use crate::runtime::logging::{self, complain};
 use crate::runtime::script::{Script, echo};
 use crate::runtime::system::System;
 use crate::runtime::terminal::RawTerminal;
-use crate::sim::{ConsoleId, JobId, StatementOutcome};
+use crate::sim::{ConsoleId, StatementOutcome};
 use crate::store::directory::message;
 
 /// Statements being executed for somebody.
@@ -30,7 +30,7 @@ pub(super) struct Run {
     /// `sleep` lasts until then.
     pub(super) until: Option<Moment>,
     /// Work of the last statement that is not done.
-    pub(super) work: HashSet<JobId>,
+    pub(super) work: HashSet<u64>,
     /// Its work is not waited for any longer.
     pub(super) patience: Option<Moment>,
 }
@@ -54,9 +54,9 @@ impl Run {
 #[derive(Default)]
 pub(super) struct Begun {
     /// State files being written.
-    pub(super) saves: Vec<JobId>,
+    pub(super) saves: Vec<u64>,
     /// Everything else.
-    pub(super) work: Vec<JobId>,
+    pub(super) work: Vec<u64>,
 }
 
 impl<S: System> Driver<S> {

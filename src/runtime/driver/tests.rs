@@ -7,7 +7,7 @@ use crate::config::model::Config;
 use crate::config::{Diagnostic, Severity};
 use crate::ipmi::{Moment, Peer};
 use crate::runtime::console::GREETING;
-use crate::sim::{Change, HostResult, Login, OnDisk, Reach, StatementOutcome};
+use crate::sim::{Change, Login, OnDisk, ProgramJob, Reach, SaveJob, StatementOutcome, WorkDone};
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,9 +31,9 @@ impl Fake {
         self.diary.lock().unwrap().push(text.into());
     }
 
-    fn job(&mut self, work: HostJob, out: &mut Effects) {
+    fn job(&mut self) -> u64 {
         self.jobs += 1;
-        out.list.push(Effect::Run { job: JobId(self.jobs), work });
+        self.jobs
     }
 }
 
@@ -66,9 +66,15 @@ impl System for Fake {
         match word {
             "lan" => out.list.push(Effect::OpenLan { lan: LAN, address: local(rest) }),
             "serial" => out.list.push(Effect::OpenSerial { serial: SERIAL, address: local(rest), connect: false }),
-            "run" => self.job(HostJob::Shell { line: text, lane: 0x20 }, out),
+            "run" => {
+                let job = ProgramJob(self.job());
+                out.list.push(Effect::Run(Work::Program { job, line: text, lane: 0x20 }));
+            }
             "ring" => self.deadline = Some(now + Duration::from_millis(5)),
-            "save" => self.job(HostJob::SaveState { name: text, content: b"content".to_vec() }, out),
+            "save" => {
+                let job = SaveJob(self.job());
+                out.list.push(Effect::Run(Work::Save { job, name: text, content: b"content".to_vec() }));
+            }
             "vm" => out.list.push(Effect::StartProcess { mc: 0x20, command: text }),
             "kill" => out.list.push(Effect::SignalProcess { mc: 0x20, kill: true }),
             "print" => out.list.push(Effect::Print { console, text: format!("{text}\n") }),
@@ -153,12 +159,14 @@ impl System for Fake {
     fn sol_written(&mut self, _: Moment, _: u8, _: usize, _: &mut Effects) {}
     fn end(&mut self, _: Moment, _: &mut Effects) {}
 
-    fn job_done(&mut self, _: Moment, job: JobId, result: HostResult, _: &mut Effects) {
-        let what = match result {
-            HostResult::Shell(shell) => String::from_utf8(shell.output).unwrap().trim().to_string(),
+    fn work_done(&mut self, _: Moment, done: WorkDone, _: &mut Effects) {
+        let job = done.number();
+        let what = match done {
+            WorkDone::Program(_, ended) => String::from_utf8(ended.output).unwrap().trim().to_string(),
+            WorkDone::Saved(_, result) => format!("Saved({result:?})"),
             other => format!("{other:?}"),
         };
-        self.note(format!("job {} {what}", job.0));
+        self.note(format!("job {job} {what}"));
     }
 
     fn process_started(&mut self, _: Moment, _: u8, _: Option<crate::bmc::vm_process::Identity>, _: &mut Effects) {

@@ -118,9 +118,9 @@ fn a_change_that_cannot_be_kept_ends_no_session_and_is_not_told_as_done() {
     let (mut client, mut same) = (administrator(&mut rig), administrator(&mut rig));
     let packet = client.request(6, 0x47, &password(2, "other"));
     rig.send(&packet);
-    let (job, _) = rig.jobs().remove(0);
+    let job = rig.save_job();
     let failure = SaveFailure { reason: "No space left".into(), content: Content::Old };
-    rig.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Err(failure)), out));
+    rig.saved(job, Err(failure));
     assert!(!is_over(&mut rig, &mut same) && !is_over(&mut rig, &mut client));
     assert!(!rig.logs().iter().any(|line| line.contains("password set")), "{:?}", rig.logs());
     assert!(Login20::suite(3).run(&mut rig).is_ok());
@@ -229,9 +229,9 @@ fn a_k_g_that_cannot_be_kept_is_taken_back() {
     for data in [set_key(&KEY), vec![1, 2, 1]] {
         let packet = client.request(6, 0x56, &data);
         rig.send(&packet);
-        let (job, _) = rig.jobs().remove(0);
+        let job = rig.save_job();
         let failure = SaveFailure { reason: "No space left".into(), content: Content::Old };
-        rig.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Err(failure)), out));
+        rig.saved(job, Err(failure));
         assert!(Login20::suite(3).run(&mut rig).is_ok());
         assert_eq!(client.ask(&mut rig, 6, 0x56, &[1, 0, 1]), [&[0, 2][..], &[0; 20]].concat());
     }

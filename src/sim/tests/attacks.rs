@@ -42,16 +42,14 @@ fn values_of_clients_reach_programs_as_plain_words_only() {
         }
         let packet = client.request(netfn, cmd, &data);
         rig.send(&packet);
-        for (job, work) in rig.jobs() {
+        for work in rig.jobs() {
             match work {
-                HostJob::Shell { line, .. } => {
+                Work::Program { job, line, .. } => {
                     lines.insert(line);
                     rig.shell(job, 0, "power:1\nboot:pxe\nip_addr_src:dhcp\n");
                 }
-                HostJob::SaveState { .. } => {
-                    rig.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(Ok(())), out));
-                }
-                HostJob::File(_) => {}
+                Work::Save { job, .. } => rig.saved(job, Ok(())),
+                Work::Read { .. } | Work::Write { .. } => {}
             }
         }
     }

@@ -37,8 +37,8 @@ impl Machine {
             if jobs.is_empty() {
                 return;
             }
-            for (job, work) in jobs {
-                let HostJob::SaveState { name, content } = work else { continue };
+            for work in jobs {
+                let Work::Save { job, name, content } = work else { continue };
                 let saved = self.directory.write(&name, &content).map_err(|error| SaveFailure {
                     reason: error.to_string(),
                     content: match error {
@@ -46,7 +46,7 @@ impl Machine {
                         WriteError::NotDurable(_) => Content::New,
                     },
                 });
-                self.rig.call(|sim, now, out| sim.job_done(now, job, HostResult::Saved(saved), out));
+                self.rig.saved(job, saved);
             }
         }
     }
@@ -188,10 +188,9 @@ fn changes_behind_one_that_fails_are_taken_back_with_it() {
     let second = machine.client.request(6, 0x43, &[0x91, 3, 4]);
     assert!(machine.rig.send(&second).is_empty());
     machine.disk.fail(0, 1);
-    let (job, _) = machine.rig.jobs().remove(0);
-    let full = HostResult::Saved(Err("No space left on device".into()));
+    let job = machine.rig.save_job();
     let mut answers = Vec::new();
-    machine.rig.call(|sim, now, out| sim.job_done(now, job, full, out));
+    machine.rig.saved(job, Err("No space left on device".into()));
     answers.extend(machine.rig.sent_messages(&mut machine.client));
     let codes: Vec<_> = answers.iter().map(|answer| Message::parse(answer).unwrap().data[0]).collect();
     assert_eq!(codes, [0xff, 0xff]);

@@ -2,7 +2,7 @@
 //! system, however it asks.
 
 use super::*;
-use crate::bmc::external::{FileJob, FileResult};
+use crate::bmc::external::FileWrite;
 use crate::command::{privilege, table};
 use crate::ipmi::netfn::GROUP_EXTENSION;
 use crate::ipmi::{Privilege, Random};
@@ -116,7 +116,7 @@ fn a_flood_of_slow_commands_waits_only_so_long() {
     let mut other = administrator(&mut rig);
     assert_eq!(other.ask(&mut rig, 6, 1, &[])[0], 0);
     let mut ran = 0;
-    while let Some((job, _)) = rig.jobs().pop() {
+    while let Some(Work::Program { job, .. }) = rig.jobs().pop() {
         rig.shell(job, 0, "");
         ran += 1;
     }
@@ -136,10 +136,10 @@ fn a_flood_of_changes_keeps_one_write_under_way_and_one_to_come() {
     }
     for (written, safe) in [(1, 1), (20, 19)] {
         let jobs = rig.jobs();
-        let [(job, HostJob::SaveState { name, content })] = jobs.as_slice() else { panic!("{}", jobs.len()) };
+        let [Work::Save { job, name, content }] = jobs.as_slice() else { panic!("{}", jobs.len()) };
         assert_eq!(name, "sel.20");
         assert_eq!(content.windows(3).filter(|piece| *piece == b":d:").count(), written);
-        rig.call(|sim, now, out| sim.job_done(now, *job, HostResult::Saved(Ok(())), out));
+        rig.saved(*job, Ok(()));
         assert_eq!(codes(&rig, &mut client, 0x0a, 0x44), vec![0; safe]);
     }
     assert!(rig.jobs().is_empty(), "nothing is left to be written");
@@ -170,7 +170,7 @@ fn a_large_file_rests_between_writes() {
             let asked = rig.now;
             loop {
                 let jobs = rig.jobs();
-                let Some((job, HostJob::SaveState { content, .. })) = jobs.first() else {
+                let Some(Work::Save { job, content, .. }) = jobs.first() else {
                     let due = rig.sim.deadline().expect("it rests");
                     rig.now = due;
                     rig.call(|sim, now, out| sim.timeout(now, out));
@@ -180,7 +180,7 @@ fn a_large_file_rests_between_writes() {
                 assert_eq!(content.len() >> 20, megabytes);
                 // The disk takes a millisecond.
                 rig.now = rig.now + Duration::from_millis(1);
-                rig.call(|sim, now, out| sim.job_done(now, *job, HostResult::Saved(Ok(())), out));
+                rig.saved(*job, Ok(()));
                 break;
             }
             answered += codes(&rig, &mut client, 0x0a, 0x44).len();
@@ -308,30 +308,24 @@ fn lines_of_every_framing_take_anything() {
 
 /// Ends every job that waits, well or badly.
 fn end_jobs(rig: &mut Rig, dice: &mut Dice) {
-    for (job, work) in rig.jobs() {
+    for work in rig.jobs() {
         let good = dice.below(4) != 0;
-        let result = match work {
-            HostJob::SaveState { .. } => HostResult::Saved(if good { Ok(()) } else { Err("no".into()) }),
-            HostJob::File(FileJob::Read { length, .. }) => HostResult::File(FileResult::Read(if good {
-                Ok(vec![b'7'; dice.below(length + 2)])
-            } else {
-                Err("no".into())
-            })),
-            HostJob::File(FileJob::Write { data, .. } | FileJob::Replace { content: data, .. }) => {
-                HostResult::File(FileResult::Written(if good { Ok(data.len()) } else { Err("no".into()) }))
+        let done = match work {
+            Work::Save { job, .. } => WorkDone::Saved(job, if good { Ok(()) } else { Err("no".into()) }),
+            Work::Read { job, read } => {
+                WorkDone::Read(job, if good { Ok(vec![b'7'; dice.below(read.length + 2)]) } else { Err("no".into()) })
             }
-            HostJob::Shell { .. } => {
+            Work::Write { job, write: FileWrite::At { data, .. } | FileWrite::Replace { content: data, .. } } => {
+                WorkDone::Written(job, if good { Ok(data.len()) } else { Err("no".into()) })
+            }
+            Work::Program { job, .. } => {
                 let mut output = b"power:1\nboot:pxe\nip_addr:1.2.3.4\nsubnet_mask:255.0.0.0\n".to_vec();
                 output.truncate(dice.below(output.len() + 1));
-                HostResult::Shell(ShellResult {
-                    status: Some(i32::from(!good)),
-                    output,
-                    complaints: Vec::new(),
-                    problem: None,
-                })
+                let status = Some(i32::from(!good));
+                WorkDone::Program(job, ProgramEnd { status, output, complaints: Vec::new(), problem: None })
             }
         };
-        rig.call(|sim, now, out| sim.job_done(now, job, result, out));
+        rig.done(done);
     }
 }
 
@@ -404,7 +398,7 @@ fn wild_requests_of_an_administrator_and_a_host_break_nothing() {
             5..20 => end_jobs(&mut rig, &mut dice),
             _ => {}
         }
-        rig.effects.retain(|effect| matches!(effect, Effect::Run { .. }));
+        rig.effects.retain(|effect| matches!(effect, Effect::Run(_)));
         // The session may have ended itself, its user, or its user's password.
         if rig.sim.lans[0].channel.session(client.session).is_none_or(|session| session.privilege.wire() < 4) {
             match (Login20 { suite: 1, ..Login20::default() }).run(&mut rig) {

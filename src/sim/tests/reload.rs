@@ -270,7 +270,7 @@ fn programs_and_times_hold_from_now_on() {
     let mut client = administrator(&mut rig);
     let packet = client.request(0, 1, &[]);
     assert!(rig.send(&packet).is_empty());
-    let [(_, HostJob::Shell { line, .. })] = &rig.jobs()[..] else { panic!() };
+    let [Work::Program { line, .. }] = &rig.jobs()[..] else { panic!() };
     assert_eq!(line, "./power get power");
     assert_eq!(rig.reload(&conf), []);
 }

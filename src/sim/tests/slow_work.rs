@@ -48,10 +48,10 @@ fn send(rig: &mut Rig, client: &mut Client, netfn: u8, cmd: u8, data: &[u8]) -> 
 }
 
 /// The program that runs, without its name, and its job. There is never more than one.
-fn running(rig: &mut Rig) -> Option<(JobId, String)> {
+fn running(rig: &mut Rig) -> Option<(ProgramJob, String)> {
     let mut jobs = rig.jobs();
     assert!(jobs.len() <= 1, "{jobs:?}");
-    let (job, HostJob::Shell { line, lane: 0x20 }) = jobs.pop()? else { panic!("no program") };
+    let Work::Program { job, line, lane: 0x20 } = jobs.pop()? else { panic!("no program") };
     Some((job, line.trim_start_matches("./control ").to_owned()))
 }
 

@@ -1,7 +1,7 @@
 //! SOL of a whole system: parameters that stay and come into force, the history and its backup.
 
 use super::*;
-use crate::bmc::external::{FileJob, FileResult};
+use crate::bmc::external::FileWrite;
 use crate::wire::session20::PayloadType;
 
 const HISTORY: &str = "/dev/ttyS1\" 115200 history=20,backupfile=console.log readclear historyfru=9";
@@ -93,8 +93,8 @@ fn accumulate_and_retry_parameters_come_into_force_and_are_kept() {
 #[test]
 fn the_history_is_read_at_start_and_written_at_the_end() {
     let mut rig = Rig::new(&with_history(), EMU);
-    let job = rig.jobs().into_iter().find_map(|(job, work)| match work {
-        HostJob::File(FileJob::Read { path, offset: 0, .. }) if path == "console.log" => Some(job),
+    let job = rig.jobs().into_iter().find_map(|work| match work {
+        Work::Read { job, read } if read.path == "console.log" && read.offset == 0 => Some(job),
         _ => None,
     });
     let job = job.expect("the backup is read");
@@ -103,22 +103,21 @@ fn the_history_is_read_at_start_and_written_at_the_end() {
     rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"new", out));
     rig.call(|sim, now, out| sim.end(now, out));
     assert!(rig.jobs().is_empty());
-    let read = HostResult::File(FileResult::Read(Ok(b"much that is too old, and some that is not".to_vec())));
-    rig.call(|sim, now, out| sim.job_done(now, job, read, out));
+    rig.done(WorkDone::Read(job, Ok(b"much that is too old, and some that is not".to_vec())));
     rig.effects.clear();
     rig.call(|sim, now, out| sim.end(now, out));
-    let written: Vec<_> = rig.jobs().into_iter().map(|(_, work)| work).collect();
+    let jobs = rig.jobs();
+    let [Work::Write { write, .. }] = jobs.as_slice() else { panic!("{jobs:?}") };
     let content = b" some that is notnew".to_vec();
-    assert_eq!(written, [HostJob::File(FileJob::Replace { path: "console.log".into(), content })]);
+    assert_eq!(*write, FileWrite::Replace { path: "console.log".into(), content });
 }
 
 #[test]
 fn a_history_that_could_not_be_read_or_written_is_named() {
     let mut rig = Rig::new(&with_history(), EMU);
-    for (job, work) in rig.jobs() {
-        if matches!(work, HostJob::File(_)) {
-            let missing = HostResult::File(FileResult::Read(Err("No such file or directory".into())));
-            rig.call(|sim, now, out| sim.job_done(now, job, missing, out));
+    for work in rig.jobs() {
+        if let Work::Read { job, .. } = work {
+            rig.done(WorkDone::Read(job, Err("No such file or directory".into())));
         }
     }
     let text = "The console history of MC 0x20 starts empty: console.log: No such file or directory";
@@ -128,9 +127,8 @@ fn a_history_that_could_not_be_read_or_written_is_named() {
     assert!(rig.jobs().is_empty(), "an empty history is not written");
     rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"x", out));
     rig.call(|sim, now, out| sim.end(now, out));
-    let (job, _) = rig.jobs().remove(0);
-    let full = HostResult::File(FileResult::Written(Err("No space left on device".into())));
-    rig.call(|sim, now, out| sim.job_done(now, job, full, out));
+    let Work::Write { job, .. } = rig.jobs().remove(0) else { panic!("nothing is written") };
+    rig.done(WorkDone::Written(job, Err("No space left on device".into())));
     let text = "Unable to write the console history of MC 0x20: No space left on device";
     assert!(rig.logs().contains(&text), "{:?}", rig.logs());
 }

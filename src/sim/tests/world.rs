@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::bmc::Machine;
-use crate::bmc::external::{FileJob, FileResult, Job, JobResult};
+use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::command::testing::{BMC, LAN, SATELLITE};
-use crate::command::{Context, Outcome, dispatch};
+use crate::command::{Context, Outcome, Wait, dispatch};
 use crate::config::command::{Statement, statements};
 use crate::config::model::{Config, ControllerConfig, SolConfig, SolTarget};
 use crate::ipmi::{Moment, Origin, Reply, Request};
 use crate::lan::testing::Dice;
-use crate::sim::{Effect, Effects, HostJob, HostResult, Persistence, Simulator};
+use crate::sim::{Effect, Effects, Persistence, Simulator, Work, WorkDone};
 
 /// The time in tests.
 pub(super) const NOW: Moment = Moment::new(Duration::from_secs(2000));
@@ -83,13 +83,13 @@ impl World {
         self.sim.statement(NOW, None, statement, &mut out);
         while let Some(effect) = out.list.pop() {
             match effect {
-                Effect::Run { job, work: HostJob::File(work) } => {
-                    let result = self.work_on_file(work);
-                    self.sim.job_done(NOW, job, HostResult::File(result), &mut out);
+                Effect::Run(Work::Read { job, read }) => {
+                    let content = self.read(&read);
+                    self.sim.work_done(NOW, WorkDone::Read(job, content), &mut out);
                 }
-                Effect::Run { job, work: HostJob::SaveState { name, .. } } => {
+                Effect::Run(Work::Save { job, name, .. }) => {
                     self.saved.push(name);
-                    self.sim.job_done(NOW, job, HostResult::Saved(Ok(())), &mut out);
+                    self.sim.work_done(NOW, WorkDone::Saved(job, Ok(())), &mut out);
                 }
                 _ => {}
             }
@@ -101,39 +101,30 @@ impl World {
         let mut out = Effects::default();
         self.sim.carry_out_actions(NOW, &mut out);
         while let Some(effect) = out.list.pop() {
-            if let Effect::Run { job, work: HostJob::SaveState { name, .. } } = effect {
+            if let Effect::Run(Work::Save { job, name, .. }) = effect {
                 self.saved.push(name);
-                self.sim.job_done(NOW, job, HostResult::Saved(Ok(())), &mut out);
+                self.sim.work_done(NOW, WorkDone::Saved(job, Ok(())), &mut out);
             }
         }
         std::mem::take(&mut self.saved)
     }
 
-    fn work(&mut self, job: Job) -> JobResult {
-        match job {
-            Job::Program(_) => panic!("no command of these network functions runs a program"),
-            Job::File(work) => JobResult::File(self.work_on_file(work)),
+    fn read(&self, read: &FileRead) -> FileContent {
+        match self.files.get(read.path.as_str()) {
+            Some(content) => Ok(content.iter().copied().skip(read.offset as usize).take(read.length).collect()),
+            None => Err("No such file or directory".to_owned()),
         }
     }
 
-    fn work_on_file(&mut self, work: FileJob) -> FileResult {
-        const MISSING: &str = "No such file or directory";
-        match work {
-            FileJob::Read { path, offset, length } => FileResult::Read(match self.files.get(path.as_str()) {
-                Some(content) => Ok(content.iter().copied().skip(offset as usize).take(length).collect()),
-                None => Err(MISSING.to_owned()),
-            }),
-            FileJob::Replace { content, .. } => FileResult::Written(Ok(content.len())),
-            FileJob::Write { path, offset, data } => FileResult::Written(match self.files.get_mut(path.as_str()) {
-                Some(content) => {
-                    let end = offset as usize + data.len();
-                    content.resize(content.len().max(end), 0);
-                    content[offset as usize..end].copy_from_slice(&data);
-                    Ok(data.len())
-                }
-                None => Err(MISSING.to_owned()),
-            }),
-        }
+    fn write(&mut self, write: &FileWrite) -> FileWritten {
+        let FileWrite::At { path, offset, data } = write else { panic!("no command replaces a file") };
+        let missing = "No such file or directory".to_owned();
+        let content = self.files.get_mut(path.as_str()).ok_or(missing)?;
+        let start = *offset as usize;
+        let end = start + data.len();
+        content.resize(content.len().max(end), 0);
+        content[start..end].copy_from_slice(data);
+        Ok(data.len())
     }
 
     /// Sends a request over LAN as an administrator; other controllers than the BMC are
@@ -150,10 +141,21 @@ impl World {
         let mut reply = Reply::new(&origin);
         let mut context = Context { now: NOW, machine: &mut self.sim.machine, mc, origin };
         let mut outcome = dispatch(&mut context, &request, &mut reply);
-        while let Outcome::Wait(job, then) = outcome {
-            let result = self.work(job);
-            let mut context = Context { now: NOW, machine: &mut self.sim.machine, mc, origin };
-            outcome = then(&mut context, result, &mut reply).unwrap_or_else(|code| {
+        while let Outcome::Wait(wait) = outcome {
+            let gone_on = match wait {
+                Wait::Program(..) => panic!("no command of these network functions runs a program"),
+                Wait::Read(read, then) => {
+                    let content = self.read(&read);
+                    let mut context = Context { now: NOW, machine: &mut self.sim.machine, mc, origin };
+                    then(&mut context, content, &mut reply)
+                }
+                Wait::Write(write, then) => {
+                    let written = self.write(&write);
+                    let mut context = Context { now: NOW, machine: &mut self.sim.machine, mc, origin };
+                    then(&mut context, written, &mut reply)
+                }
+            };
+            outcome = gone_on.unwrap_or_else(|code| {
                 reply.fail(code);
                 Outcome::Done
             });
