@@ -27,6 +27,7 @@ use ipmi_sim::config::command::{Variables, statements};
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::ipmi::Moment;
 use ipmi_sim::lan::packet::outside_sessions;
+use ipmi_sim::runtime::statement::execute;
 use ipmi_sim::sim::{Effect, Effects, LanId, Persistence, Simulator, Work, WorkDone};
 use ipmi_sim::store::directory::StateDirectory;
 use ipmi_sim::wire::session20::PayloadType;
@@ -101,7 +102,7 @@ impl Rig {
         rig.system.begin(rig.now, &mut rig.effects);
         rig.carry_out();
         for statement in statements("sim.emu", commands) {
-            rig.system.statement(rig.now, None, &statement, &mut rig.effects);
+            execute(&mut rig.system, rig.now, None, &statement, &mut rig.effects);
             rig.carry_out();
         }
         rig.system.started(rig.now, &mut rig.effects).expect("a BMC");

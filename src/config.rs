@@ -14,10 +14,10 @@ pub mod diagnostic;
 pub(crate) mod grammar;
 pub mod help;
 pub mod lan_conf;
-pub mod model;
 pub(crate) mod number;
 mod script;
 pub(crate) mod suggest;
 pub mod text;
 
-pub use diagnostic::{Diagnostic, Severity, Span};
+pub use crate::settings::{Span, model};
+pub use diagnostic::{Diagnostic, Severity};

@@ -1,6 +1,6 @@
 //! A simulator of baseboard management controllers (BMCs): the rooms of the house.
 //!
-//! Doors open one way. [`ipmi`] holds the plain words every room shares. [`wire`],
+//! Doors open one way. [`ipmi`] holds the plain words every room shares, [`settings`] what a user can set. [`wire`],
 //! [`crypto`], [`config`] and [`store`] know nobody else. [`bmc`] is pure device state.
 //! [`command`] decodes requests, calls [`bmc`], encodes responses. [`lan`], [`sol`] and
 //! [`serial`] turn bytes of [`wire`] into requests and back. [`sim`] joins them into one simulated
@@ -18,6 +18,7 @@ pub mod lan;
 pub mod runtime;
 pub mod sdrcomp;
 pub mod serial;
+pub mod settings;
 pub mod sim;
 pub mod sol;
 pub mod store;

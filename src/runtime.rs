@@ -25,6 +25,7 @@ pub mod script;
 pub mod service;
 pub mod start;
 pub mod starter;
+pub mod statement;
 pub mod syslog;
 pub mod system;
 pub mod terminal;

@@ -14,6 +14,7 @@ use client::{ADMINISTRATOR, APP, Client, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LE
 use ipmi_sim::config::command::statements;
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::ipmi::Moment;
+use ipmi_sim::runtime::statement::execute;
 use ipmi_sim::sim::{Effect, Effects, LanId, Persistence, Simulator};
 
 const LAN: LanId = LanId { mc: 0x20, channel: 1 };
@@ -41,7 +42,7 @@ impl Rig {
         system.begin(now, &mut effects);
         let commands = file("sim.emu");
         for statement in statements("sim.emu", &commands) {
-            system.statement(now, None, &statement, &mut effects);
+            execute(&mut system, now, None, &statement, &mut effects);
         }
         system.started(now, &mut effects).expect("a BMC");
         effects.clear();

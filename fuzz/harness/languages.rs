@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ipmi_sim::config::command::{Command, Variables, statements};
+use ipmi_sim::config::command::{Command, Instruction, Variables, statements};
 use ipmi_sim::config::{Diagnostic, lan_conf as language};
 use ipmi_sim::sdrcomp::compile::compile;
 use ipmi_sim::sdrcomp::decompile::decompile;
@@ -38,7 +38,7 @@ pub fn command(text: &[u8]) {
     let mut variables = Variables::new();
     for statement in statements("sim.emu", text) {
         match statement.resolve(&variables) {
-            Ok(Some(Command::Define { name, value })) => drop(variables.insert(name, value)),
+            Ok(Some(Instruction::System(Command::Define { name, value }))) => drop(variables.insert(name, value)),
             Ok(_) => {}
             Err(finding) => check(&finding),
         }

@@ -10,9 +10,9 @@ use ipmi_sim::config::command::{Statement, statements};
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::config::model::Config;
 use ipmi_sim::ipmi::{Moment, Random};
+use ipmi_sim::runtime::statement::{StatementOutcome, execute};
 use ipmi_sim::sim::{
-    ConsoleId, Effect, Effects, LanId, OUTPUT_LIMIT, Persistence, ProgramEnd, SerialId, Simulator, StatementOutcome,
-    Work, WorkDone,
+    ConsoleId, Effect, Effects, LanId, OUTPUT_LIMIT, Persistence, ProgramEnd, SerialId, Simulator, Work, WorkDone,
 };
 use ipmi_sim::wire::{rmcp, session15, session20};
 
@@ -184,7 +184,7 @@ impl Rig {
     /// Runs a statement; what is wrong with it comes back.
     pub fn statement(&mut self, statement: &Statement) -> Option<String> {
         let mut outcome = StatementOutcome::Done;
-        self.call(|sim, now, out| outcome = sim.statement(now, Some(ConsoleId(1)), statement, out));
+        self.call(|sim, now, out| outcome = execute(sim, now, Some(ConsoleId(1)), statement, out));
         match outcome {
             StatementOutcome::Failed(finding) => Some(finding.to_string()),
             _ => None,

@@ -1,226 +1,39 @@
-//! The command language of command files and consoles: statements to [`Command`]s.
+//! The command language of command files and consoles: statements to [`Instruction`]s.
 //!
 //! How a file is cut into statements is in `script.rs`, the forms of the commands are in
 //! `grammar/command.pest`, and how their words become values is in `command/read.rs`.
 
 mod read;
 
-use std::collections::HashMap;
-
 pub use super::help::COMMANDS as HELP;
 pub use super::script::{Statement, statements};
+pub use crate::settings::command::{Command, SensorAddress, SensorDependency, SensorPoll, Variables};
 pub(super) use read::read;
 
-/// Variables made by `define`, shared by all command files and consoles.
-pub type Variables = HashMap<String, String>;
-
-/// Which sensor a command is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SensorAddress {
-    /// IPMB address of its MC.
-    pub mc: u8,
-    /// LUN, any byte as written; only 0 to 3 exist.
-    pub lun: u8,
-    /// Sensor number.
-    pub number: u8,
-}
-
-/// A command of the emulator language, arguments converted (`emu.md` section 7); `mc` is
-/// always the IPMB address the command is about, other fields have that page's names.
-#[allow(missing_docs)]
+/// What one statement asks for: something of the system, or of whoever reads the statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// `quit`
-    Quit,
-    /// `define NAME STRING`
-    Define { name: String, value: String },
-    /// `include STRING`, `read_cmds STRING`
-    Include { path: String },
-    /// `sleep N`, milliseconds.
-    Sleep { milliseconds: u32 },
-    /// `debug [raw] [msg] [sol]`
-    Debug { raw: bool, messages: bool, sol: bool },
-    /// `persist [on|off]`; `None` changes nothing.
-    Persist { on: Option<bool> },
+pub enum Instruction {
+    /// What the system carries out.
+    System(Command),
+    /// `include STRING`, `read_cmds STRING`: read the statements of this file.
+    Include {
+        /// As written.
+        path: String,
+    },
+    /// `sleep N`: wait before the next statement.
+    Sleep {
+        /// How long, in milliseconds.
+        milliseconds: u32,
+    },
     /// `help`: ours, lists the commands.
     Help {
         /// The command it is about, or how the commands begin; all of them without it.
         about: Option<String>,
     },
-    /// `status`: ours, shows what the program does now.
-    Status,
-    /// `sessions`: ours, lists the sessions of an MC; `None` is the BMC, here and below.
-    Sessions { mc: Option<u8> },
-    /// `sensors`: ours, lists the sensors of an MC with their readings.
-    Sensors { mc: Option<u8> },
-    /// `sel`: ours, lists the event log of an MC.
-    Sel { mc: Option<u8> },
-    /// `power`: ours, tells whether the power is on.
-    Power { mc: Option<u8> },
-    /// `noecho`, consoles only.
+    /// `noecho`: consoles only.
     NoEcho,
-    /// `mc_add`
-    McAdd {
-        mc: u8,
-        device_id: u8,
-        has_device_sdrs: u8,
-        device_revision: u8,
-        major: u8,
-        minor: u8,
-        device_support: u8,
-        manufacturer: u32,
-        product: u32,
-        dynamic_sensors: bool,
-        persist_sdr: bool,
-    },
-    /// `mc_setbmc`
-    McSetBmc { mc: u8 },
-    /// `mc_delete`
-    McDelete { mc: u8 },
-    /// `mc_disable`
-    McDisable { mc: u8 },
-    /// `mc_enable`
-    McEnable { mc: u8 },
-    /// `mc_disable_dcmi`
-    McDisableDcmi { mc: u8 },
-    /// `mc_set_dcmi_power`
-    McSetDcmiPower { mc: u8, lun: u8, sensor: u8 },
-    /// `mc_set_guid`; text is cut after 15 characters as the original does.
-    McSetGuid { mc: u8, guid: [u8; 16] },
-    /// `mc_add_fru_data ... data`; `data` has at most `size` bytes, the rest is zero.
-    McAddFruData { mc: u8, device: u8, size: u32, data: Vec<u8> },
-    /// `mc_add_fru_data ... file`
-    McAddFruFile { mc: u8, device: u8, size: u32, offset: u32, path: String },
-    /// `mc_dump_fru_data`
-    McDumpFruData { mc: u8, device: u8 },
-    /// `mc_set_num_leds`
-    McSetNumLeds { mc: u8, count: u8 },
-    /// `mc_set_power`
-    McSetPower { mc: u8, power: u8, event: bool },
-    /// `sel_enable`
-    SelEnable { mc: u8, max_records: u32, flags: u8 },
-    /// `sel_add`
-    SelAdd { mc: u8, record_type: u8, data: [u8; 13] },
-    /// `main_sdr_add`; at most 256 bytes.
-    MainSdrAdd { mc: u8, data: Vec<u8> },
-    /// `device_sdr_add`; at most 256 bytes.
-    DeviceSdrAdd { mc: u8, lun: u8, data: Vec<u8> },
-    /// `sensor_add`
-    SensorAdd {
-        sensor: SensorAddress,
-        sensor_type: u8,
-        event_reading_code: u8,
-        event_only: bool,
-        poll: Option<SensorPoll>,
-    },
-    /// `sensor_set_bit`
-    SensorSetBit { sensor: SensorAddress, bit: u8, value: u8, event: bool },
-    /// `sensor_set_bit_clr_rest`
-    SensorSetBitClearRest { sensor: SensorAddress, bit: u8, event: bool },
-    /// `sensor_set_value`
-    SensorSetValue { sensor: SensorAddress, value: u8, event: bool },
-    /// `sensor_set_hysteresis`
-    SensorSetHysteresis { sensor: SensorAddress, support: u8, positive: u8, negative: u8 },
-    /// `sensor_set_threshold`; values and mask bits in the order LNC LC LNR UNC UC UNR.
-    SensorSetThreshold { sensor: SensorAddress, support: u8, enabled: u8, values: [u8; 6] },
-    /// `sensor_set_event_support`; masks have 15 bits.
-    SensorSetEventSupport {
-        sensor: SensorAddress,
-        events_enabled: bool,
-        scanning: bool,
-        support: u8,
-        assert_support: u16,
-        deassert_support: u16,
-        assert_enabled: u16,
-        deassert_enabled: u16,
-    },
-    /// `atca_enable`
-    AtcaEnable,
-    /// `atca_set_site`
-    AtcaSetSite { hardware_address: u8, site_type: u8, site_number: u8 },
-}
-
-impl Command {
-    /// The MC a command is about, when the language checks that it exists
-    /// (`emu.md` section 6, column MC).
-    pub fn required_mc(&self) -> Option<u8> {
-        match self {
-            Self::Quit
-            | Self::Define { .. }
-            | Self::Include { .. }
-            | Self::Sleep { .. }
-            | Self::Debug { .. }
-            | Self::Persist { .. }
-            | Self::Help { .. }
-            | Self::Status
-            | Self::NoEcho
-            | Self::McAdd { .. }
-            | Self::McSetBmc { .. }
-            | Self::AtcaEnable
-            | Self::AtcaSetSite { .. } => None,
-            Self::Sessions { mc } | Self::Sensors { mc } | Self::Sel { mc } | Self::Power { mc } => *mc,
-            Self::McDelete { mc }
-            | Self::McDisable { mc }
-            | Self::McEnable { mc }
-            | Self::McDisableDcmi { mc }
-            | Self::McSetDcmiPower { mc, .. }
-            | Self::McSetGuid { mc, .. }
-            | Self::McAddFruData { mc, .. }
-            | Self::McAddFruFile { mc, .. }
-            | Self::McDumpFruData { mc, .. }
-            | Self::McSetNumLeds { mc, .. }
-            | Self::McSetPower { mc, .. }
-            | Self::SelEnable { mc, .. }
-            | Self::SelAdd { mc, .. }
-            | Self::MainSdrAdd { mc, .. }
-            | Self::DeviceSdrAdd { mc, .. } => Some(*mc),
-            Self::SensorAdd { sensor, .. }
-            | Self::SensorSetBit { sensor, .. }
-            | Self::SensorSetBitClearRest { sensor, .. }
-            | Self::SensorSetValue { sensor, .. }
-            | Self::SensorSetHysteresis { sensor, .. }
-            | Self::SensorSetThreshold { sensor, .. }
-            | Self::SensorSetEventSupport { sensor, .. } => Some(sensor.mc),
-        }
-    }
-}
-
-/// `poll MS file STRING [option...]` of `sensor_add` (`emu.md` section 7).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SensorPoll {
-    /// Milliseconds between polls.
-    pub interval: u32,
-    /// Path, relative to the working directory.
-    pub path: String,
-    /// `div=`; 0 is unused.
-    pub divisor: i32,
-    /// `mult=`; 0 is unused.
-    pub multiplier: i32,
-    /// `sub=`
-    pub subtract: i32,
-    /// `base=`; 0 is the C conventions. Any number, as written; only 0 and 2 to 36 are bases.
-    pub base: i32,
-    /// `mask=`; 0 is unused.
-    pub mask: i32,
-    /// `offset=`
-    pub offset: u32,
-    /// `length=`, for raw content.
-    pub length: u32,
-    /// `raw` instead of `ascii`.
-    pub raw: bool,
-    /// `depends=`
-    pub depends: Option<SensorDependency>,
-    /// `initstate=`: initial event state mask.
-    pub initial_state: u16,
-}
-
-/// `depends=MC,LUN,SENSOR,BIT`: this sensor is enabled while that state bit is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SensorDependency {
-    /// The other sensor.
-    pub sensor: SensorAddress,
-    /// State bit, 0 to 14.
-    pub bit: u8,
+    /// `quit`
+    Quit,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::command::{Command, Variables, statements};
+use super::command::{Command, Instruction, Variables, statements};
 use super::text::decode;
 use super::{Diagnostic, Severity, lan_conf};
 
@@ -53,8 +53,8 @@ fn run(path: &Path, variables: &mut Variables, findings: &mut Vec<Diagnostic>) -
             Ok(Some(command)) => {
                 commands += 1;
                 match command {
-                    Command::Define { name, value } => drop(variables.insert(name, value)),
-                    Command::Include { path: name } => {
+                    Instruction::System(Command::Define { name, value }) => drop(variables.insert(name, value)),
+                    Instruction::Include { path: name } => {
                         let name = Path::new(&name).file_name().unwrap_or_default();
                         commands += run(&path.with_file_name(name), variables, findings);
                     }

@@ -1,31 +1,9 @@
 //! What is wrong with a configuration, and where.
 
 use std::fmt;
-use std::ops::Range;
 
 use super::text::printable;
-
-/// A place in a text: line and column, both from 1, columns counted in characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Span {
-    /// Line, from 1.
-    pub line: u32,
-    /// Column of the first character, from 1. One past the end of the line when something
-    /// is missing there.
-    pub column: u32,
-    /// Number of characters, at least 1.
-    pub length: u32,
-}
-
-impl Span {
-    /// The place of the bytes `range` of the line `text`.
-    pub(crate) fn within(line: u32, text: &str, range: Range<usize>) -> Self {
-        let count = |range: Range<usize>| text.get(range).map_or(0, |part| part.chars().count()) as u32;
-        let end = range.end.min(text.len());
-        let start = range.start.min(end);
-        Self { line, column: count(0..start) + 1, length: count(start..end).max(1) }
-    }
-}
+use crate::settings::Span;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,12 +127,5 @@ mod tests {
         assert!(shown(&line, 10_004, 1).lines().nth(1).is_some_and(|row| row.ends_with("bb")));
         let wide = shown(&line, 5001, 5000);
         assert!(wide.lines().all(|row| row.chars().count() <= WINDOW + 20), "{wide}");
-    }
-
-    #[test]
-    fn spans_count_characters() {
-        assert_eq!(Span::within(3, "\u{e4}\u{e4} xy", 5..7), Span { line: 3, column: 4, length: 2 });
-        assert_eq!(Span::within(3, "ab", 2..2), Span { line: 3, column: 3, length: 1 });
-        assert_eq!(Span::within(3, "ab", 7..9), Span { line: 3, column: 3, length: 1 });
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::arguments::Fault;
-use super::command::{Command, Variables, read};
+use super::command::{Instruction, Variables, read};
 use super::text::{decode, lines};
 use super::{Diagnostic, Severity, Span};
 
@@ -84,7 +84,7 @@ impl Statement {
     ///
     /// An error of [`Severity::Warning`] means that the original, too, ignores the statement:
     /// it is a command cut off by the end of the file.
-    pub fn resolve(&self, variables: &Variables) -> Result<Option<Command>, Diagnostic> {
+    pub fn resolve(&self, variables: &Variables) -> Result<Option<Instruction>, Diagnostic> {
         let joined = self.join();
         if joined.text.len() > LONGEST {
             return Err(self.too_long(joined.text.len()));

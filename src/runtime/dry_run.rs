@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use super::clock;
 use super::script::Script;
 use super::script::fault;
+use super::statement::{self, StatementOutcome};
 use crate::bmc::LogLevel;
-use crate::config::command::{Command, Statement, Variables};
+use crate::config::command::{Command, Instruction, Statement, Variables};
 use crate::config::text::os_string;
 use crate::config::{Diagnostic, Severity};
-use crate::sim::{Effect, Effects, Simulator, StatementOutcome};
+use crate::sim::{Effect, Effects, Simulator};
 use crate::store::directory::message;
 
 /// What a check found.
@@ -61,7 +62,7 @@ pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]
     while let Some(statement) = script.next_statement() {
         report.take(&mut effects, files);
         effects.clear();
-        let outcome = system.statement(clock::now(), None, &statement, &mut effects);
+        let outcome = statement::execute(system, clock::now(), None, &statement, &mut effects);
         if let Some((path, why)) = unreadable(&statement) {
             let message = format!("{path} cannot be read: {why}");
             report.faults.push(Diagnostic { severity: Severity::Warning, ..fault(&statement, &path, message) });
@@ -112,7 +113,11 @@ fn opens(effect: &Effect) -> bool {
 /// The file that a sensor is to be read from and that cannot be, and why. What stands in variables
 /// is not looked at.
 fn unreadable(statement: &Statement) -> Option<(String, String)> {
-    let Command::SensorAdd { poll: Some(poll), .. } = statement.resolve(&Variables::new()).ok()?? else { return None };
+    let Instruction::System(Command::SensorAdd { poll: Some(poll), .. }) =
+        statement.resolve(&Variables::new()).ok()??
+    else {
+        return None;
+    };
     let why = std::fs::File::open(os_string(&poll.path)).err()?;
     Some((poll.path, message(&why)))
 }

@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 
+use super::statement::{self, StatementOutcome};
 use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::vm_process::Identity;
 use crate::config::command::Statement;
 use crate::config::model::{Address, Config};
 use crate::ipmi::{Moment, Peer};
-use crate::sim::{
-    Change, ConsoleId, Effects, IpmbId, LanId, Login, OnDisk, SerialId, Simulator, StatementOutcome, WorkDone,
-};
+use crate::sim::{Change, ConsoleId, Effects, IpmbId, LanId, Login, OnDisk, SerialId, Simulator, WorkDone};
 use crate::sol::LineEvent;
 
 macro_rules! system {
@@ -20,6 +19,15 @@ macro_rules! system {
 
             /// When [`timeout`](Self::timeout) wants to be called next.
             fn deadline(&self) -> Option<Moment>;
+
+            /// Executes one statement.
+            fn statement(
+                &mut self,
+                now: Moment,
+                console: Option<ConsoleId>,
+                statement: &Statement,
+                out: &mut Effects,
+            ) -> StatementOutcome;
         }
 
         impl System for Simulator {
@@ -30,6 +38,16 @@ macro_rules! system {
             fn deadline(&self) -> Option<Moment> {
                 Simulator::deadline(self)
             }
+
+            fn statement(
+                &mut self,
+                now: Moment,
+                console: Option<ConsoleId>,
+                statement: &Statement,
+                out: &mut Effects,
+            ) -> StatementOutcome {
+                statement::execute(self, now, console, statement, out)
+            }
         }
     };
 }
@@ -39,8 +57,6 @@ system! {
     fn wall_clock(&mut self, now: Moment, wall: i64);
     /// Start of life, before the command file.
     fn begin(&mut self, now: Moment, out: &mut Effects);
-    /// Executes one statement.
-    fn statement(&mut self, now: Moment, console: Option<ConsoleId>, statement: &Statement, out: &mut Effects) -> StatementOutcome;
     /// Command file and `-x` are done.
     fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String>;
     /// A LAN channel has its socket.

@@ -14,8 +14,8 @@ mod terminal_mode;
 mod tests;
 mod vm;
 
-use crate::config::model::{CodecKind, SerialOem};
 use crate::ipmi::HostSignal;
+use crate::settings::model::{CodecKind, SerialOem};
 use crate::wire::vm as vm_wire;
 
 /// What a line needs to know.

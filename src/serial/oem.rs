@@ -2,8 +2,8 @@
 //! `serial.md` section 13.
 
 use super::ReplyTo;
-use crate::config::model::SerialOem;
 use crate::ipmi::{CompletionCode, netfn};
+use crate::settings::model::SerialOem;
 
 /// Pigeon Point Systems' IANA enterprise number 16394 (400Ah), as it is sent: high byte first.
 const PIGEON_POINT_IANA: [u8; 3] = [0x00, 0x40, 0x0a];

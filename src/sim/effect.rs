@@ -5,9 +5,9 @@ use std::fmt;
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::vm_process::Identity;
-use crate::config::Span;
-use crate::config::model::{Address, SolTarget};
 use crate::ipmi::Peer;
+use crate::settings::Span;
+use crate::settings::model::{Address, SolTarget};
 
 /// Which LAN channel: an MC's address and the channel's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

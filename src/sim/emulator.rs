@@ -11,30 +11,14 @@ use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
 use crate::bmc::{Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
-use crate::config::command::{Command, SensorAddress, SensorPoll, Statement};
-use crate::config::{Diagnostic, Severity, help};
 use crate::ipmi::Moment;
-
-/// What the caller of [`Simulator::statement`] does next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StatementOutcome {
-    /// Go on.
-    Done,
-    /// Report this, and go on with the next statement.
-    Failed(Diagnostic),
-    /// Run this file's statements, then go on.
-    Include(String),
-    /// Go on after so many milliseconds.
-    Sleep(u32),
-    /// Stop the echo of this console.
-    NoEcho,
-    /// End the program in an orderly way with status 0.
-    Quit,
-}
+use crate::settings::command::{Command, SensorAddress, SensorPoll, Variables};
 
 /// Why a command was not carried out.
-struct Refusal {
-    message: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// For whoever wrote it: one line, no final period.
+    pub message: String,
 }
 
 impl Refusal {
@@ -49,34 +33,28 @@ impl Refusal {
 }
 
 impl Simulator {
-    /// Executes one statement of a command file (`console` is `None`) or console line.
-    pub fn statement(
+    /// Variables made by `define`, here and in lan.conf.
+    pub fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// Carries out a command of the command file (`console` is `None`) or of a console.
+    ///
+    /// # Errors
+    /// What is wrong with it. What came before the fault is done.
+    pub fn execute(
         &mut self,
         now: Moment,
         console: Option<ConsoleId>,
-        statement: &Statement,
+        command: Command,
         out: &mut Effects,
-    ) -> StatementOutcome {
-        let command = match statement.resolve(&self.variables) {
-            Ok(Some(command)) => command,
-            Ok(None) => return StatementOutcome::Done,
-            Err(diagnostic) => return StatementOutcome::Failed(diagnostic),
-        };
-        let outcome = match command {
-            Command::Include { path } => return StatementOutcome::Include(path),
-            Command::Sleep { milliseconds } => return StatementOutcome::Sleep(milliseconds),
-            Command::NoEcho => return StatementOutcome::NoEcho,
-            Command::Quit => return StatementOutcome::Quit,
-            command => self.execute(now, console, command, out),
-        };
+    ) -> Result<(), Refusal> {
+        let result = self.execute_command(now, console, command, out);
         self.carry_out_actions(now, out);
-        match outcome {
-            Ok(()) => StatementOutcome::Done,
-            Err(refusal) => StatementOutcome::Failed(statement.refused(Severity::Error, refusal.message)),
-        }
+        result
     }
 
-    fn execute(
+    fn execute_command(
         &mut self,
         now: Moment,
         console: Option<ConsoleId>,
@@ -88,8 +66,6 @@ impl Simulator {
         }
         let mut print = |text: String| out.list.push(Effect::Print { console, text });
         match command {
-            Command::Include { .. } | Command::Sleep { .. } | Command::NoEcho | Command::Quit => {}
-            Command::Help { about } => print(help::commands(about.as_deref().unwrap_or_default())),
             Command::Status => print(self.show_status(now)),
             Command::Sessions { mc } => print(self.show_sessions(now, self.shown(mc)?)),
             Command::Sensors { mc } => print(show::sensors(&self.machine, self.shown(mc)?)),

@@ -7,9 +7,9 @@ use super::Simulator;
 use super::effect::{Effect, Effects, IpmbId};
 use super::return_path::{BridgedTo, ReturnPath};
 use crate::bmc::LogLevel;
-use crate::config::model::IpmbConfig;
 use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Reply, Request};
 use crate::lan::LogLimit;
+use crate::settings::model::IpmbConfig;
 use crate::wire::ipmb;
 
 /// One IPMB device.

@@ -5,9 +5,9 @@ use super::Simulator;
 use super::authority::LanAuthority;
 use super::effect::LanId;
 use crate::bmc::Controller;
-use crate::config::text::decode;
 use crate::ipmi::Privilege;
 use crate::lan::Authority;
+use crate::settings::text::decode;
 
 /// Highest user number.
 const USER_MAX: u8 = 63;

@@ -36,7 +36,7 @@ pub use effect::{
     ConsoleId, Content, Effect, Effects, IpmbId, LanId, OUTPUT_LIMIT, ProgramEnd, ProgramJob, ReadJob, SaveFailure,
     SaveJob, Saved, SerialId, Work, WorkDone, WriteJob,
 };
-pub use emulator::StatementOutcome;
+pub use emulator::Refusal;
 pub use logins::{ControllerState, Login};
 pub use reload::{Change, OnDisk, Reach};
 
@@ -45,10 +45,10 @@ use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
-use crate::config::command::Variables;
-use crate::config::model::{Address, Config, ControllerConfig, LanConfig};
 use crate::ipmi::{Moment, Peer, Random, Request};
 use crate::lan::{self, LanChannel};
+use crate::settings::command::Variables;
+use crate::settings::model::{Address, Config, ControllerConfig, LanConfig};
 use crate::sol;
 use crate::wire::rmcp;
 use authority::LanAuthority;

@@ -21,9 +21,9 @@ use crate::bmc::channel::Lan;
 use crate::bmc::security_key::SecurityKey;
 use crate::bmc::sol_parameters::{self, Sol};
 use crate::bmc::user::{SLOTS, User};
-use crate::config::Span;
-use crate::config::model::{Address, Config, ControllerConfig, LanConfig, SerialConfig, SolConfig, UserConfig};
 use crate::ipmi::{Moment, Privilege};
+use crate::settings::Span;
+use crate::settings::model::{Address, Config, ControllerConfig, LanConfig, SerialConfig, SolConfig, UserConfig};
 use crate::store::format::Items;
 use crate::store::users;
 

@@ -5,10 +5,10 @@ use super::effect::{Effect, Effects, SerialId};
 use super::return_path::ReturnPath;
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::{self, LogLevel};
-use crate::config::model::SerialConfig;
 use crate::ipmi::{CompletionCode, HostSignal, Medium, Moment, Origin, Reply, Request};
 use crate::lan::LogLimit;
 use crate::serial::{self, Fault, Inbound, Line};
+use crate::settings::model::SerialConfig;
 
 /// One serial channel.
 pub(super) struct SerialSlot {

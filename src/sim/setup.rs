@@ -14,9 +14,9 @@ use crate::bmc::security_key::SecurityKey;
 use crate::bmc::sol_parameters::Sol;
 use crate::bmc::user::User;
 use crate::bmc::vm_process;
-use crate::config::model::{CodecKind, ControllerConfig, LanConfig, Port, SerialInterface};
 use crate::ipmi::{AuthTypes, Moment, Privilege};
 use crate::lan::{LanChannel, Settings};
+use crate::settings::model::{CodecKind, ControllerConfig, LanConfig, Port, SerialInterface};
 
 impl Simulator {
     /// Makes the controllers that lan.conf names; 20h always exists.

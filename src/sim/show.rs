@@ -9,9 +9,9 @@ use std::fmt::Write;
 use super::{LanSlot, Simulator};
 use crate::bmc::sensor::{Sensor, SensorId, THRESHOLD_CODE, Threshold};
 use crate::bmc::{Controller, Machine, boot, chassis, sensor, sol_parameters};
-use crate::config::model::{Address, Port};
-use crate::config::text::{decode, printable};
 use crate::ipmi::Moment;
+use crate::settings::model::{Address, Port};
+use crate::settings::text::{decode, printable};
 
 /// How many records of the event log are shown.
 const NEWEST: usize = 50;

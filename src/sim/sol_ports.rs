@@ -9,8 +9,8 @@ use super::waiting::{Reader, Writer};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::sol_parameters::Pace;
 use crate::bmc::{Controller, LogLevel};
-use crate::config::model::{SolConfig, SolTarget};
 use crate::ipmi::Moment;
+use crate::settings::model::{SolConfig, SolTarget};
 use crate::sol::{self, Engine, LineEvent};
 
 /// How much of a backup file is looked at, at least.

@@ -28,6 +28,7 @@ use crate::config::lan_conf;
 use crate::crypto::SUITES;
 use crate::ipmi::{Medium, Origin, Privilege, Request};
 use crate::lan::testing::{Client, Dice, Login15, Login20, Server};
+use crate::runtime::statement::{self, StatementOutcome};
 use crate::wire::ipmb::Message;
 
 const LAN: LanId = LanId { mc: 0x20, channel: 1 };
@@ -97,7 +98,7 @@ impl Rig {
 
     fn run(&mut self, statement: &Statement) {
         let mut outcome = StatementOutcome::Done;
-        self.call(|sim, now, out| outcome = sim.statement(now, None, statement, out));
+        self.call(|sim, now, out| outcome = statement::execute(sim, now, None, statement, out));
         match outcome {
             StatementOutcome::Done => {}
             StatementOutcome::Failed(diagnostic) => self.faults.push(diagnostic.message),

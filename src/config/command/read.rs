@@ -1,9 +1,9 @@
-//! From the text of one statement to a [`Command`]: words become values (`emu.md` sections 3,
+//! From the text of one statement to an [`Instruction`]: words become values (`emu.md` sections 3,
 //! 4 and 7).
 
 use std::ops::Range;
 
-use super::{Command, SensorAddress, SensorDependency, SensorPoll, Variables};
+use super::{Command, Instruction, SensorAddress, SensorDependency, SensorPoll, Variables};
 use crate::config::arguments::{Arguments, ByteString, BytesFault, Fault, Found, Head, byte_string, head};
 use crate::config::grammar::Rule;
 use crate::config::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
@@ -69,14 +69,14 @@ fn form(word: &str) -> Option<Rule> {
 }
 
 /// Reads the text of one statement.
-pub(in crate::config) fn read(text: &str, variables: &Variables) -> Result<Option<Command>, Fault> {
+pub(in crate::config) fn read(text: &str, variables: &Variables) -> Result<Option<Instruction>, Fault> {
     let Head::Keyword(word) = head(text, variables) else { return Ok(None) };
     let Some(form) = form(word.text) else { return Err(unknown(&word)) };
     if form == Rule::noecho && text != word.text {
         return Err(word.fault("Unknown command: noecho: it has to be the whole line"));
     }
     let mut arguments = Arguments::new(form, text, word.range.end, variables)?;
-    command(form, &mut arguments).map(Some)
+    instruction(form, &mut arguments).map(Some)
 }
 
 fn unknown(word: &Found<'_>) -> Fault {
@@ -96,24 +96,30 @@ fn unknown(word: &Found<'_>) -> Fault {
     word.fault(format!("Unknown command: {}{value}{hint}", clip(word.text)))
 }
 
-/// The command of the form `form` with these arguments, read from left to right up to the
+/// The instruction of the form `form` with these arguments, read from left to right up to the
 /// first that does not fit.
+fn instruction(form: Rule, a: &mut Arguments<'_>) -> Result<Instruction, Fault> {
+    Ok(match form {
+        Rule::quit => Instruction::Quit,
+        Rule::help => Instruction::Help { about: a.inner().next_if_any().map(|word| word.text.to_string()) },
+        Rule::noecho => Instruction::NoEcho,
+        Rule::include => {
+            let (path, _) = a.string().map_err(|fault| fault.inside("Could not get include filename"))?;
+            Instruction::Include { path }
+        }
+        Rule::sleep => Instruction::Sleep { milliseconds: uint(a, "timeout")? },
+        form => Instruction::System(command(form, a)?),
+    })
+}
+
 fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
     Ok(match form {
-        Rule::quit => Command::Quit,
-        Rule::help => Command::Help { about: a.inner().next_if_any().map(|word| word.text.to_string()) },
-        Rule::noecho => Command::NoEcho,
         Rule::define => {
             let name = a.next().map_err(|missing| missing.fault("No variable name given for define"))?.text.to_string();
             let outer = format!("Could not get variable {name} value");
             let (value, _) = a.string().map_err(|fault| fault.inside(&outer))?;
             Command::Define { name, value }
         }
-        Rule::include => {
-            let (path, _) = a.string().map_err(|fault| fault.inside("Could not get include filename"))?;
-            Command::Include { path }
-        }
-        Rule::sleep => Command::Sleep { milliseconds: uint(a, "timeout")? },
         Rule::debug => debug(&mut a.inner())?,
         Rule::persist => persist(&mut a.inner())?,
         Rule::show_status => Command::Status,

@@ -1,14 +1,21 @@
 use super::*;
 use crate::config::{Severity, Span};
 
-fn resolve_with(line: &str, variables: &[(&str, &str)]) -> Result<Option<Command>, crate::config::Diagnostic> {
+fn resolve_with(line: &str, variables: &[(&str, &str)]) -> Result<Option<Instruction>, crate::config::Diagnostic> {
     let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     Statement::single("t.emu", line).resolve(&variables)
 }
 
+fn instruction(line: &str) -> Instruction {
+    match resolve_with(line, &[]) {
+        Ok(Some(instruction)) => instruction,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
 fn resolve(line: &str) -> Command {
     match resolve_with(line, &[]) {
-        Ok(Some(command)) => command,
+        Ok(Some(Instruction::System(command))) => command,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -28,7 +35,7 @@ const S: SensorAddress = SensorAddress { mc: 0x20, lun: 0, number: 5 };
 
 fn value_of(word: &str, variables: &[(&str, &str)]) -> Option<u8> {
     match resolve_with(&format!("sensor_set_value 0x20 0 5 {word} 1"), variables) {
-        Ok(Some(Command::SensorSetValue { value, .. })) => Some(value),
+        Ok(Some(Instruction::System(Command::SensorSetValue { value, .. }))) => Some(value),
         _ => None,
     }
 }
@@ -91,7 +98,7 @@ fn variables() {
         assert_eq!(value_of(word, v), value, "{word}");
     }
     let expected = Command::SensorSetValue { sensor: S, value: 1, event: true };
-    assert_eq!(resolve_with("$C 0x20 0 5 1 1", v), Ok(Some(expected)));
+    assert_eq!(resolve_with("$C 0x20 0 5 1 1", v), Ok(Some(Instruction::System(expected))));
     assert_eq!(resolve_with("$UNKNOWN 1 2 3", v), Ok(None));
     let error = resolve_with("mc_enable $NOPE", v).expect_err("unknown");
     assert_eq!(error.message, "No MC address given: there is no variable 'NOPE'");
@@ -103,19 +110,22 @@ fn variables() {
     assert!(error.message.ends_with("(value of '$TWO')"), "{error}");
     // The end of a list, without a word.
     let expected = Command::MainSdrAdd { mc: 0x20, data: vec![1, 2] };
-    assert_eq!(resolve_with("main_sdr_add 0x20 1 2 $NOPE 3", v), Ok(Some(expected)));
+    assert_eq!(resolve_with("main_sdr_add 0x20 1 2 $NOPE 3", v), Ok(Some(Instruction::System(expected))));
     let named = [("ON", "enable"), ("M", "000000000000001"), ("POLL", "poll"), ("F", "file")];
     let command = resolve_with("sensor_set_event_support 1 2 3 $ON scanning none $M $M $M $M", &named);
-    assert!(matches!(command, Ok(Some(Command::SensorSetEventSupport { assert_support: 1, .. }))), "{command:?}");
+    assert!(
+        matches!(command, Ok(Some(Instruction::System(Command::SensorSetEventSupport { assert_support: 1, .. })))),
+        "{command:?}"
+    );
     let command = resolve_with("sensor_add 1 2 3 4 5 $POLL 6 $F \"x\"", &named);
-    assert!(matches!(command, Ok(Some(Command::SensorAdd { poll: Some(_), .. }))), "{command:?}");
+    assert!(matches!(command, Ok(Some(Instruction::System(Command::SensorAdd { poll: Some(_), .. })))), "{command:?}");
 }
 
 #[test]
 fn delimited_strings() {
     let v: &[(&str, &str)] = &[("N", "3"), ("P", "/a b"), ("E", "")];
     let path = |line: &str| match resolve_with(line, v) {
-        Ok(Some(Command::Include { path })) => path,
+        Ok(Some(Instruction::Include { path })) => path,
         other => panic!("{line}: {other:?}"),
     };
     assert_eq!(path("include \"/sys/dev-\"$N\"-\"$N\"/x\""), "/sys/dev-3-3/x");
@@ -136,7 +146,7 @@ fn delimited_strings() {
     let define = |name: &str, value: &str| Command::Define { name: name.into(), value: value.into() };
     assert_eq!(resolve("define Q \"a\" junk here"), define("Q", "a"));
     assert_eq!(resolve("define A-b.c$ ''"), define("A-b.c$", ""));
-    assert_eq!(resolve_with("define $P \"v\"", v), Ok(Some(define("/a b", "v"))));
+    assert_eq!(resolve_with("define $P \"v\"", v), Ok(Some(Instruction::System(define("/a b", "v")))));
     fails("define", "No variable name given for define", 7, 1);
     fails("define X y", "Could not get variable X value: string value must start with", 10, 1);
     fails("define X", "Could not get variable X value: missing string value", 9, 1);
@@ -154,10 +164,10 @@ fn words() {
     fails("set_working_mc 0x20", "Unknown command: set_working_mc (it belongs in lan.conf)", 1, 14);
     assert_eq!(resolve("mc_enable\t0x20 # ignored"), Command::McEnable { mc: 0x20 });
     assert_eq!(resolve("mc_enable 0x20\n"), Command::McEnable { mc: 0x20 });
-    assert_eq!(resolve("quit now"), Command::Quit);
-    assert_eq!(resolve("help"), Command::Help { about: None });
-    assert_eq!(resolve("help sel_add more"), Command::Help { about: Some("sel_add".into()) });
-    assert_eq!(resolve("noecho"), Command::NoEcho);
+    assert_eq!(instruction("quit now"), Instruction::Quit);
+    assert_eq!(instruction("help"), Instruction::Help { about: None });
+    assert_eq!(instruction("help sel_add more"), Instruction::Help { about: Some("sel_add".into()) });
+    assert_eq!(instruction("noecho"), Instruction::NoEcho);
     assert_eq!(resolve("status now"), Command::Status);
 }
 
@@ -172,7 +182,10 @@ fn words_that_show_something_may_name_a_controller() {
         assert_eq!(resolve(word), command(None));
         assert_eq!(resolve(&format!("{word} \t")), command(None));
         assert_eq!(resolve(&format!("{word} 0x30 and more")), command(Some(0x30)));
-        assert_eq!(resolve_with(&format!("{word} $M"), &[("M", "0x30")]), Ok(Some(command(Some(0x30)))));
+        assert_eq!(
+            resolve_with(&format!("{word} $M"), &[("M", "0x30")]),
+            Ok(Some(Instruction::System(command(Some(0x30)))))
+        );
         fails(&format!("{word} x"), "Invalid MC address given: 'x' is not a number", word.len() as u32 + 2, 1);
         fails(&format!("{word} $M"), "No MC address given: there is no variable 'M'", word.len() as u32 + 2, 2);
     }
@@ -189,7 +202,7 @@ fn switches() {
     assert_eq!(resolve("persist on off"), Command::Persist { on: Some(false) });
     assert_eq!(resolve("persist on"), Command::Persist { on: Some(true) });
     fails("persist maybe", "Invalid persist vale 'maybe', options are 'on' and 'off'", 9, 5);
-    assert_eq!(resolve("sleep 1500"), Command::Sleep { milliseconds: 1500 });
+    assert_eq!(instruction("sleep 1500"), Instruction::Sleep { milliseconds: 1500 });
     fails("sleep", "No timeout given", 6, 1);
     fails("sleep 1s", "Invalid timeout given", 7, 2);
 }
@@ -435,7 +448,11 @@ fn controllers_that_must_exist() {
         let with_mc = !["mc_add", "mc_setbmc"].contains(&entry.name)
             && ["mc_", "sel_", "main_sdr_", "device_sdr_", "sensor_"].iter().any(|start| entry.name.starts_with(start));
         let with_mc = with_mc || ["power", "sel", "sensors", "sessions"].contains(&entry.name);
-        assert_eq!(resolve(&line).required_mc(), with_mc.then_some(0x42), "{line}");
+        let required_mc = match instruction(&line) {
+            Instruction::System(command) => command.required_mc(),
+            _ => None,
+        };
+        assert_eq!(required_mc, with_mc.then_some(0x42), "{line}");
     }
     // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state.
     assert_eq!(HELP.len(), 39);

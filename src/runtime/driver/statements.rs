@@ -15,9 +15,10 @@ use crate::runtime::console::Kind;
 use crate::runtime::console_port::{self, STANDARD};
 use crate::runtime::logging::{self, complain};
 use crate::runtime::script::{Script, echo};
+use crate::runtime::statement::StatementOutcome;
 use crate::runtime::system::System;
 use crate::runtime::terminal::RawTerminal;
-use crate::sim::{ConsoleId, StatementOutcome};
+use crate::sim::ConsoleId;
 use crate::store::directory::message;
 
 /// Statements being executed for somebody.

@@ -11,6 +11,7 @@ use crate::config::model::{Config, ControllerConfig};
 use crate::ipmi::netfn::{SENSOR_EVENT, STORAGE};
 use crate::ipmi::{Moment, Origin, SessionRef};
 use crate::lan::testing::Dice;
+use crate::runtime::statement::execute;
 use crate::sim::{Effects, Persistence, Simulator};
 
 const SETUP: &str = "mc_setbmc 0x20\n\
@@ -301,7 +302,7 @@ fn the_clock_of_the_log_goes_on_while_the_machine_is_off() {
         sim.wall_clock(now, wall);
         let text = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\nsel_enable 0x20 9 0x0b\n";
         for statement in crate::config::command::statements("test.emu", text.as_bytes()) {
-            sim.statement(now, None, &statement, &mut Effects::default());
+            execute(&mut sim, now, None, &statement, &mut Effects::default());
         }
         sim
     };

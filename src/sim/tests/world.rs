@@ -12,6 +12,7 @@ use crate::config::command::{Statement, statements};
 use crate::config::model::{Config, ControllerConfig, SolConfig, SolTarget};
 use crate::ipmi::{Moment, Origin, Reply, Request};
 use crate::lan::testing::Dice;
+use crate::runtime::statement::execute;
 use crate::sim::{Effect, Effects, Persistence, Simulator, Work, WorkDone};
 
 /// The time in tests.
@@ -80,7 +81,7 @@ impl World {
     /// and change nothing.
     pub(super) fn run(&mut self, statement: &Statement) {
         let mut out = Effects::default();
-        self.sim.statement(NOW, None, statement, &mut out);
+        execute(&mut self.sim, NOW, None, statement, &mut out);
         while let Some(effect) = out.list.pop() {
             match effect {
                 Effect::Run(Work::Read { job, read }) => {

@@ -1,0 +1,52 @@
+//! One statement: read with the system's variables, and carried out by the system, or handed back to whoever
+//! reads statements.
+
+use crate::config::command::{Instruction, Statement};
+use crate::config::{Diagnostic, Severity, help};
+use crate::ipmi::Moment;
+use crate::sim::{ConsoleId, Effect, Effects, Simulator};
+
+/// What the caller of [`execute`] does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatementOutcome {
+    /// Go on.
+    Done,
+    /// Report this, and go on with the next statement.
+    Failed(Diagnostic),
+    /// Run this file's statements, then go on.
+    Include(String),
+    /// Go on after so many milliseconds.
+    Sleep(u32),
+    /// Stop the echo of this console.
+    NoEcho,
+    /// End the program in an orderly way with status 0.
+    Quit,
+}
+
+/// Executes one statement of a command file (`console` is `None`) or console line.
+pub fn execute(
+    system: &mut Simulator,
+    now: Moment,
+    console: Option<ConsoleId>,
+    statement: &Statement,
+    out: &mut Effects,
+) -> StatementOutcome {
+    let command = match statement.resolve(system.variables()) {
+        Ok(Some(Instruction::System(command))) => command,
+        Ok(Some(Instruction::Include { path })) => return StatementOutcome::Include(path),
+        Ok(Some(Instruction::Sleep { milliseconds })) => return StatementOutcome::Sleep(milliseconds),
+        Ok(Some(Instruction::NoEcho)) => return StatementOutcome::NoEcho,
+        Ok(Some(Instruction::Quit)) => return StatementOutcome::Quit,
+        Ok(Some(Instruction::Help { about })) => {
+            let text = help::commands(about.as_deref().unwrap_or_default());
+            out.list.push(Effect::Print { console, text });
+            return StatementOutcome::Done;
+        }
+        Ok(None) => return StatementOutcome::Done,
+        Err(diagnostic) => return StatementOutcome::Failed(diagnostic),
+    };
+    match system.execute(now, console, command, out) {
+        Ok(()) => StatementOutcome::Done,
+        Err(refusal) => StatementOutcome::Failed(statement.refused(Severity::Error, refusal.message)),
+    }
+}
