@@ -21,6 +21,7 @@ pub mod serial;
 pub mod settings;
 pub mod sim;
 pub mod sol;
+pub mod state;
 pub mod store;
 pub mod wire;
 

@@ -13,5 +13,4 @@ pub mod lock;
 pub mod users;
 
 pub use directory::{Loaded, StateDirectory, StateDirectoryError, WriteError};
-pub use format::{Dropped, Item, Items, Value};
 pub use lock::{FolderLock, LockError};

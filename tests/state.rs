@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ipmi_sim::store::format::Items;
+use ipmi_sim::store::format;
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::corpus::collection;
@@ -323,7 +323,7 @@ fn a_state_directory_goes_from_ours_to_the_original_and_back() {
 
     // The original's turn added bytes to records; none of them are left.
     let repository = bench.read_bytes(&format!("{folder}/sdr.20.main"));
-    let records: Vec<Vec<u8>> = Items::parse(&repository).0.list_entries().map(|(_, bytes)| bytes.to_vec()).collect();
+    let records: Vec<Vec<u8>> = format::parse(&repository).0.list_entries().map(|(_, bytes)| bytes.to_vec()).collect();
     assert_eq!(records.len(), 6);
     for record in &records {
         assert_eq!(record.len(), 5 + usize::from(record[4]), "{record:02x?}");

@@ -8,7 +8,7 @@ use ipmi_sim::sdrcomp::compile::compile;
 use ipmi_sim::sdrcomp::decompile::decompile;
 use ipmi_sim::sdrcomp::id_string::Packing;
 use ipmi_sim::sim::{Persistence, Simulator};
-use ipmi_sim::store::format::Items;
+use ipmi_sim::store::format;
 
 use super::input::Input;
 use super::rig::{Dice, Rig, START};
@@ -75,9 +75,9 @@ pub fn state(data: &[u8]) {
         let name = STATE_FILES[usize::from(input.byte()) % STATE_FILES.len()];
         let count = usize::from(input.byte()) * 16 + 15;
         let content = input.take(count);
-        let (items, _) = Items::parse(content);
+        let (items, _) = format::parse(content);
         let written = items.emit();
-        assert_eq!(Items::parse(&written), (items, vec![]), "what is written reads as it was");
+        assert_eq!(format::parse(&written), (items, vec![]), "what is written reads as it was");
         files.insert(name.to_owned(), content.to_vec());
     }
     let mut rig = Rig::configured(0, files);

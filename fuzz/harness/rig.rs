@@ -14,6 +14,7 @@ use ipmi_sim::runtime::statement::{StatementOutcome, execute};
 use ipmi_sim::sim::{
     ConsoleId, Effect, Effects, LanId, OUTPUT_LIMIT, Persistence, ProgramEnd, SerialId, Simulator, Work, WorkDone,
 };
+use ipmi_sim::store::format::read_all;
 use ipmi_sim::wire::{rmcp, session15, session20};
 
 use super::client::{Account, Client};
@@ -154,7 +155,7 @@ impl Rig {
                 .collect()
         });
         let which = which % CONFIGURATIONS;
-        let sim = Simulator::new(configs[which].clone(), files.clone(), Persistence::On, Box::new(Dice(7)));
+        let sim = Simulator::new(configs[which].clone(), read_all(&files), Persistence::On, Box::new(Dice(7)));
         Self { files, which, ..Self::of(sim, START) }
     }
 

@@ -32,7 +32,9 @@ use crate::config::{Diagnostic, Severity, Span};
 use crate::host::jobs::{StateWriter, remove_leftover};
 use crate::ipmi::Random;
 use crate::sim::{Persistence, Simulator};
+use crate::state::Files;
 use crate::store::directory::{Loaded, StateDirectory, message};
+use crate::store::format::read_all;
 use crate::store::{FolderLock, LockError};
 
 /// The first line of standard output; the number has been the original's for ten years,
@@ -206,7 +208,7 @@ fn check(
     let kept = if is_kept { StateDirectory::inspect(&base, &config.name) } else { Loaded::default() };
     let persistence = if is_kept { Persistence::On } else { Persistence::Off };
     let files: Vec<String> = kept.files.keys().cloned().collect();
-    let mut system = Simulator::new(config.clone(), kept.files, persistence, random()?);
+    let mut system = Simulator::new(config.clone(), read_all(&kept.files), persistence, random()?);
     let report = dry_run::check(&mut system, script, &places.configuration, &files);
     kept.notes.iter().for_each(|note| logging::warn(note));
     for text in &report.state {
@@ -415,7 +417,7 @@ fn audience() -> Audience {
     }
 }
 
-type State = (Persistence, BTreeMap<String, Vec<u8>>, Option<StateDirectory>, Option<FolderLock>);
+type State = (Persistence, Files, Option<StateDirectory>, Option<FolderLock>);
 
 fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<String>) -> Result<State, Stop> {
     if options.nopersist || options.demo {
@@ -434,7 +436,7 @@ fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<St
     };
     let loaded = directory.load_all();
     notes.extend(loaded.notes);
-    Ok((Persistence::On, loaded.files, Some(directory), lock))
+    Ok((Persistence::On, read_all(&loaded.files), Some(directory), lock))
 }
 
 /// Backups of console histories that were being written when the program ended.
@@ -461,6 +463,6 @@ fn reader(source: Source, strict: bool, directory: Option<StateDirectory>) -> Re
         let findings: Vec<String> = read.findings.iter().map(Finding::to_string).collect();
         let config = read.config.ok_or_else(|| findings.clone())?;
         let files = directory.as_ref().map(StateDirectory::read_settings).transpose().map_err(|fault| vec![fault])?;
-        Ok(Fresh { config, files: files.unwrap_or_default(), warnings: findings })
+        Ok(Fresh { config, files: read_all(&files.unwrap_or_default()), warnings: findings })
     })
 }

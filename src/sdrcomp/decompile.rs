@@ -13,7 +13,8 @@ use super::fields::{Block, Field, ID_STRING, Kind, RecordType};
 use super::id_string::{self, Form};
 use super::names::Names;
 use super::value::stored;
-use crate::store::format::Items;
+use crate::state::Items;
+use crate::store::format;
 
 /// Why the input cannot be read to its end.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub fn decompile(input: &[u8]) -> Decompiled {
     // The third byte of a record is its version; in a state file there is text.
     let items = match input.get(2) {
         Some(&SDR_VERSION) | None => Items::new(),
-        Some(_) => Items::parse(input).0,
+        Some(_) => format::parse(input).0,
     };
     if items.is_empty() {
         raw(input, &mut out);

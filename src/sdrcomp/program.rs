@@ -10,8 +10,8 @@ use super::compile::{Compiled, compile};
 use super::decompile::decompile;
 use super::id_string::Packing;
 use crate::config::text::{decode, os_string};
+use crate::state::Items;
 use crate::store::directory::message;
-use crate::store::format::Items;
 
 const USAGE: &str = "[-r] [-8] [-d] [-I DIR]... [-o OUTFILE] INFILE";
 

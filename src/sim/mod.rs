@@ -50,6 +50,7 @@ use crate::lan::{self, LanChannel};
 use crate::settings::command::Variables;
 use crate::settings::model::{Address, Config, ControllerConfig, LanConfig};
 use crate::sol;
+use crate::state::Files;
 use crate::wire::rmcp;
 use authority::LanAuthority;
 use ipmb_devices::IpmbSlot;
@@ -88,7 +89,7 @@ pub struct Simulator {
     defined: Vec<(String, String)>,
     controllers: Vec<ControllerConfig>,
     /// State files of the last run, by name; taken when their owner appears.
-    state: BTreeMap<String, Vec<u8>>,
+    state: Files,
     persistence: Persistence,
     /// How many seconds the wall clock is ahead of the monotonic one, when it is known.
     wall_clock: Option<i64>,
@@ -127,12 +128,7 @@ pub struct Simulator {
 
 impl Simulator {
     /// A system as lan.conf describes it, with the state files of its last run.
-    pub fn new(
-        config: Config,
-        state: BTreeMap<String, Vec<u8>>,
-        persistence: Persistence,
-        random: Box<dyn Random + Send>,
-    ) -> Self {
+    pub fn new(config: Config, state: Files, persistence: Persistence, random: Box<dyn Random + Send>) -> Self {
         let mut simulator = Self {
             machine: Machine::default(),
             name: config.name,

@@ -15,9 +15,7 @@ use crate::bmc::user::User;
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{Action, LogLevel, StateFile};
 use crate::ipmi::{AuthTypes, Moment, Privilege};
-use crate::store::directory::GUID_FILE;
-use crate::store::format::Items;
-use crate::store::users;
+use crate::state::{Damage, GUID_FILE, Items, StoredFile};
 
 /// How many seconds the wall clock was ahead of the machine's monotonic clock when the file of a
 /// log was written. The log's clock is an offset to the monotonic one, which starts anew with the
@@ -69,17 +67,22 @@ impl Simulator {
         owners.find(|address| *address == 0x20).or(first) == Some(mc)
     }
 
-    /// Takes the items of a state file that nobody has taken since the start, or since it
-    /// was [put back](Self::put_back). Lines that are left out are logged.
-    fn items(&mut self, name: &str) -> Option<Items> {
+    /// Takes a state file that nobody has taken since the start, or since it was
+    /// [put back](Self::put_back). Lines that are left out are logged.
+    fn stored(&mut self, name: &str) -> Option<StoredFile> {
         if self.persistence == Persistence::Off {
             return None;
         }
-        let (items, dropped) = Items::parse(&self.state.remove(name)?);
-        self.warn_of_each(dropped.iter(), name, |line| {
+        let file = self.state.remove(name)?;
+        self.warn_of_each(file.dropped.iter(), name, |line| {
             format!("{name}:{}:{}: line left out, {}", line.line, line.column, line.reason)
         });
-        Some(items)
+        Some(file)
+    }
+
+    /// The items of a state file that is [taken](Self::stored).
+    fn items(&mut self, name: &str) -> Option<Items> {
+        self.stored(name).map(|file| file.items)
     }
 
     /// Warns of each of the things wrong with a state file, as long as they are few.
@@ -96,40 +99,32 @@ impl Simulator {
     pub(super) fn put_back(&mut self, file: StateFile) {
         if self.persistence == Persistence::On
             && !self.state.contains_key(&self.file_name(file))
-            && let Some((name, content)) = self.state_file(file)
+            && let Some(items) = self.state_items(file)
         {
-            self.state.insert(name, content);
+            self.state.insert(self.file_name(file), items.into());
         }
     }
 
     /// `users.mcXX` on top of lan.conf: each usable item replaces that field.
     pub(super) fn load_users(&mut self, mc: u8) {
         let name = self.file_name(StateFile::Users(mc));
-        let content = self.state.get(&name).map(Vec::as_slice).unwrap_or_default();
-        let damage: Vec<_> = match content {
-            [] if !self.state.contains_key(&name) => Vec::new(),
-            _ => users::damage(content)
-                .into_iter()
-                .map(|(number, why)| (number, why, users::line(content, number)))
-                .collect(),
-        };
-        let Some(items) = self.items(&name) else { return };
+        let Some(StoredFile { items, damaged, .. }) = self.stored(&name) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let mut closed = Vec::new();
         for number in 1..64u8 {
             let Some(user) = controller.users.get_mut(number) else { continue };
             user.restore(&items, number);
-            if let Some(damage) = damage.iter().find(|(damaged, ..)| *damaged == number) {
+            if let Some(damage) = damaged.get(&number) {
                 if user.is_valid() {
-                    closed.push(damage);
+                    closed.push((number, damage));
                 }
                 user.close();
             }
         }
         let remedy = "stays closed until its password is set and it is enabled, or the file is mended or removed";
-        self.warn_of_each(closed.into_iter(), &name, |(number, damage, line)| {
+        self.warn_of_each(closed.into_iter(), &name, |(number, Damage { what, line })| {
             let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-            format!("{name}{line}: the record of user {number} is damaged ({damage}): the user {remedy}")
+            format!("{name}{line}: the record of user {number} is damaged ({what}): the user {remedy}")
         });
     }
 
@@ -307,6 +302,11 @@ impl Simulator {
 
     /// Name and content of a state file as it should be now; `None` when its owner is gone.
     pub(super) fn state_file(&self, file: StateFile) -> Option<(String, Vec<u8>)> {
+        Some((self.file_name(file), self.state_items(file)?.emit()))
+    }
+
+    /// What a state file holds as it should be now; `None` when its owner is gone.
+    pub(super) fn state_items(&self, file: StateFile) -> Option<Items> {
         let mut items = Items::new();
         match file {
             StateFile::Users(mc) => self.users_items(mc, &mut items)?,
@@ -419,7 +419,7 @@ impl Simulator {
                 }
             }
         }
-        Some((self.file_name(file), items.emit()))
+        Some(items)
     }
 
     fn users_items(&self, mc: u8, items: &mut Items) -> Option<()> {
@@ -455,7 +455,7 @@ impl Simulator {
     /// The GUID of a LAN channel without a `guid` line: made once, then kept.
     pub(super) fn kept_guid(&mut self, mc: u8, channel: u8) -> [u8; 16] {
         let name = format!("{mc:02x}.{channel}");
-        let mut items = self.state.get(GUID_FILE).map(|file| Items::parse(file).0).unwrap_or_default();
+        let mut items = self.state.get(GUID_FILE).map(|file| file.items.clone()).unwrap_or_default();
         if let Some(guid) = items.bytes(&name).and_then(|bytes| bytes.try_into().ok()) {
             return guid;
         }
@@ -465,7 +465,7 @@ impl Simulator {
         guid[6] = guid[6] & 0x0f | 0x40;
         guid[8] = guid[8] & 0x3f | 0x80;
         items.push_bytes(name, guid);
-        self.state.insert(GUID_FILE.into(), items.emit());
+        self.state.insert(GUID_FILE.into(), items.into());
         self.new_guids = true;
         guid
     }
@@ -473,7 +473,7 @@ impl Simulator {
     /// The file of the GUIDs made since the start, when there are any to be kept.
     pub(super) fn guid_file(&mut self) -> Option<(String, Vec<u8>)> {
         (std::mem::take(&mut self.new_guids) && self.persistence == Persistence::On)
-            .then(|| (GUID_FILE.into(), self.state.get(GUID_FILE).cloned().unwrap_or_default()))
+            .then(|| (GUID_FILE.into(), self.state.get(GUID_FILE).map(|file| file.items.emit()).unwrap_or_default()))
     }
 }
 

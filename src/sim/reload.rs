@@ -8,7 +8,7 @@
 //!
 //! Nothing is opened or read here. The command file is not executed again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use subtle::ConstantTimeEq;
@@ -24,8 +24,7 @@ use crate::bmc::user::{SLOTS, User};
 use crate::ipmi::{Moment, Privilege};
 use crate::settings::Span;
 use crate::settings::model::{Address, Config, ControllerConfig, LanConfig, SerialConfig, SolConfig, UserConfig};
-use crate::store::format::Items;
-use crate::store::users;
+use crate::state::{Files, Items, StoredFile};
 
 /// How far a change reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +58,8 @@ impl fmt::Display for Change {
 /// The state files of users, SOL and LAN channels as they were read while the program runs.
 #[derive(Clone, Debug, Default)]
 pub struct OnDisk {
-    /// Their content, by name.
-    pub files: BTreeMap<String, Vec<u8>>,
+    /// What they hold, by name.
+    pub files: Files,
     /// Names of those that were being written at the time.
     pub outdated: BTreeSet<String>,
 }
@@ -117,17 +116,17 @@ impl Simulator {
 
     /// A state file as it is on disk. While it is being written, what is being written counts.
     fn kept(&self, file: StateFile, files: &OnDisk) -> Option<Items> {
-        self.kept_content(file, files).map(|content| Items::parse(&content).0)
+        self.kept_file(file, files).map(|file| file.items)
     }
 
-    fn kept_content(&self, file: StateFile, files: &OnDisk) -> Option<Vec<u8>> {
+    fn kept_file(&self, file: StateFile, files: &OnDisk) -> Option<StoredFile> {
         match self.persistence {
             Persistence::Off => None,
             Persistence::On => {
                 let name = self.file_name(file);
                 let newer = self.saving.get(&file).is_some_and(Saving::is_pending) || self.unwritten.contains(file);
                 if newer || files.outdated.contains(&name) {
-                    return self.state_file(file).map(|(_, content)| content);
+                    return self.state_items(file).map(StoredFile::from);
                 }
                 files.files.get(&name).cloned()
             }
@@ -222,9 +221,7 @@ impl Reload<'_> {
     fn reload_users(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
         let mc = running.address;
         let file = StateFile::Users(mc);
-        let (content, file) = (self.simulator.kept_content(file, self.files), self.simulator.file_name(file));
-        let damage = content.as_deref().map(users::damage).unwrap_or_default();
-        let items = content.map(|content| Items::parse(&content).0);
+        let (stored, file) = (self.simulator.kept_file(file, self.files), self.simulator.file_name(file));
         let anonymous = new.enables_anonymous();
         if let Some(controller) = self.simulator.machine.controller_mut(mc) {
             let before = std::mem::replace(&mut controller.users.anonymous, anonymous);
@@ -246,12 +243,12 @@ impl Reload<'_> {
                 target.name = [0; 16];
             }
             let written = target.clone();
-            match &items {
-                Some(items) => target.restore(items, number),
+            match &stored {
+                Some(stored) => target.restore(&stored.items, number),
                 None if self.simulator.persistence == Persistence::Off && !changed => target = current.clone(),
                 None => {}
             }
-            if damage.contains_key(&number) {
+            if stored.as_ref().is_some_and(|stored| stored.damaged.contains_key(&number)) {
                 target.close();
             }
             if number == 1 && !running.lans.is_empty() {
@@ -267,8 +264,8 @@ impl Reload<'_> {
             }
             let name = if current.name == [0; 16] { &target.name } else { &current.name };
             let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
-            if let Some(damage) = damage.get(&number) {
-                text += &format!("; its record in {file} is damaged ({damage})");
+            if let Some(damage) = stored.as_ref().and_then(|stored| stored.damaged.get(&number)) {
+                text += &format!("; its record in {file} is damaged ({})", damage.what);
             }
             let stands = target.stands_as(&current) && target.auths == current.auths;
             if let Some(user) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {

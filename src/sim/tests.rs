@@ -29,6 +29,7 @@ use crate::crypto::SUITES;
 use crate::ipmi::{Medium, Origin, Privilege, Request};
 use crate::lan::testing::{Client, Dice, Login15, Login20, Server};
 use crate::runtime::statement::{self, StatementOutcome};
+use crate::store::format::read_all;
 use crate::wire::ipmb::Message;
 
 const LAN: LanId = LanId { mc: 0x20, channel: 1 };
@@ -86,7 +87,7 @@ impl Rig {
     fn with_state(conf: &str, emu: &str, state: BTreeMap<String, Vec<u8>>) -> Self {
         let (config, diagnostics) = lan_conf::parse("lan.conf", conf.as_bytes());
         let config = config.unwrap_or_else(|| panic!("{diagnostics:?}"));
-        let sim = Simulator::new(config, state, Persistence::On, Box::new(Dice(7)));
+        let sim = Simulator::new(config, read_all(&state), Persistence::On, Box::new(Dice(7)));
         let now = Moment::new(Duration::from_secs(5000));
         let mut rig = Self { sim, now, effects: Vec::new(), sent: Vec::new(), faults: Vec::new() };
         rig.call(|sim, now, out| sim.begin(now, out));

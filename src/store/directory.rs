@@ -23,13 +23,9 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
 use super::disk::{Disk, RealDisk};
-use super::format::Items;
+use super::format::parse;
 use super::users;
-
-/// Our own file: the GUIDs made for LAN channels without a `guid` line. Same format as the
-/// others, an item `XX.N` of 16 bytes for channel N of the MC at XX. The original never
-/// looks at it.
-pub const GUID_FILE: &str = "guid";
+use crate::state::GUID_FILE;
 
 /// Permissions of new folders, less the umask.
 const FOLDER_MODE: u32 = 0o755;
@@ -473,7 +469,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Refuses a file that is no state file: not one line of it fits.
 fn recognise(content: Vec<u8>, name: &str) -> io::Result<Vec<u8>> {
-    let (items, dropped) = Items::parse(&content);
+    let (items, dropped) = parse(&content);
     if items.is_empty() && !dropped.is_empty() {
         return Err(io::Error::other(format!("no line of it belongs in {name}")));
     }
@@ -483,7 +479,7 @@ fn recognise(content: Vec<u8>, name: &str) -> io::Result<Vec<u8>> {
 /// Whether the file ends in the middle of a line that cannot be read.
 fn is_torn(content: &[u8]) -> bool {
     let tail = content.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
-    let (_, dropped) = Items::parse(tail);
+    let (_, dropped) = parse(tail);
     !dropped.is_empty()
 }
 
@@ -493,7 +489,7 @@ fn is_damaged(content: &[u8]) -> bool {
     if content.contains(&0) {
         return true;
     }
-    let (_, dropped) = Items::parse(content);
+    let (_, dropped) = parse(content);
     let faults: BTreeSet<usize> = dropped.iter().map(|fault| fault.line).collect();
     let lines = content.split(|&byte| byte == b'\n').zip(1..);
     let mut unread = lines.filter(|(_, number)| faults.contains(number)).map(|(line, _)| line);

@@ -1,19 +1,16 @@
 //! The format of the state files (`persistence.md` section 2): lines `NAME:TYPE:VALUE`.
 //!
-//! Owns the reading and writing of bytes, escapes and numbers, and the two rules for a
-//! name that stands in a file more than once. Never opens a file and does not know what
-//! a name means.
-//!
-//! **Order.** A file is written from the last item to the first. [`Items`] keeps the
-//! *logical* order, which is the file's lines reversed: the oldest log entry, the first
-//! SDR, user 0 come first, and the times of a list are pushed before its entries. The
-//! reader reverses and the writer reverses back.
+//! Owns the reading of bytes, escapes and numbers; [`crate::state`] has what is read, and writes it. Never opens
+//! a file and does not know what a name means.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use pest::Parser;
 use pest::error::{ErrorVariant, LineColLocation};
 use pest::iterators::Pair;
+
+use super::users::{self, is_users_file};
+use crate::state::{Dropped, Files, Item, Items, StoredFile, Value};
 
 /// The grammar's rules; private, so that no rule leaks through a door.
 mod grammar {
@@ -24,174 +21,36 @@ mod grammar {
 
 use grammar::{Rule, StateLine};
 
-/// What an item holds: the letter after its name and what follows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// `i`: a number, written in decimal.
-    Integer(i64),
-    /// `d`: bytes, written with escapes.
-    Bytes(Vec<u8>),
-    /// `s`: text, escaped like bytes. The simulator reads it in lists and never writes it.
-    Text(Vec<u8>),
-}
-
-/// One line of a state file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// Its name: one byte or more, none of them `:`, line feed or zero.
-    pub name: Vec<u8>,
-    /// Its value.
-    pub value: Value,
-}
-
-impl Item {
-    /// The name for people to read.
-    pub fn name_text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.name)
-    }
-}
-
-/// A line that was left out while reading; all other lines are used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// Line number, from 1.
-    pub line: usize,
-    /// Byte in the line at which reading failed, from 1.
-    pub column: usize,
-    /// What was expected there.
-    pub reason: &'static str,
-}
-
-/// The items of a state file in logical order: the file's lines reversed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Items {
-    list: Vec<Item>,
-}
-
-impl Items {
-    /// No items.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Reads a whole file. Never fails: a line that does not fit is left out and listed.
-    ///
-    /// Empty lines are left out without being listed.
-    pub fn parse(file: &[u8]) -> (Self, Vec<Dropped>) {
-        let mut list = Vec::new();
-        let mut dropped = Vec::new();
-        for (index, line) in file.split(|&byte| byte == b'\n').enumerate() {
-            // The original's lines are C strings: a zero byte ends them.
-            let line = line.split(|&byte| byte == 0).next().unwrap_or_default();
-            if line.is_empty() {
-                continue;
-            }
-            match parse_line(line) {
-                Ok(item) => list.push(item),
-                Err((column, reason)) => dropped.push(Dropped { line: index + 1, column, reason }),
-            }
+/// Reads a whole file. Never fails: a line that does not fit is left out and listed.
+///
+/// Empty lines are left out without being listed.
+pub fn parse(file: &[u8]) -> (Items, Vec<Dropped>) {
+    let mut list = Vec::new();
+    let mut dropped = Vec::new();
+    for (index, line) in file.split(|&byte| byte == b'\n').enumerate() {
+        // The original's lines are C strings: a zero byte ends them.
+        let line = line.split(|&byte| byte == 0).next().unwrap_or_default();
+        if line.is_empty() {
+            continue;
         }
-        list.reverse();
-        (Self { list }, dropped)
-    }
-
-    /// The whole file: every item on its line, last item first.
-    ///
-    /// An item whose name could not be read back (see [`Item::name`]) is left out rather
-    /// than allowed to damage its neighbours.
-    pub fn emit(&self) -> Vec<u8> {
-        let mut file = Vec::new();
-        for item in self.list.iter().rev() {
-            if item.name.is_empty() || item.name.iter().any(|byte| matches!(byte, b':' | b'\n' | 0)) {
-                debug_assert!(false, "a state item named {:?}", item.name_text());
-                continue;
-            }
-            file.extend_from_slice(&item.name);
-            match &item.value {
-                Value::Integer(number) => file.extend_from_slice(format!(":i:{number}").as_bytes()),
-                Value::Bytes(bytes) => emit_escaped(b":d:", bytes, &mut file),
-                Value::Text(bytes) => emit_escaped(b":s:", bytes, &mut file),
-            }
-            file.push(b'\n');
-        }
-        file
-    }
-
-    /// Appends a number; it will stand in the file before everything pushed earlier.
-    pub fn push_integer(&mut self, name: impl AsRef<str>, number: i64) {
-        self.list.push(Item { name: name.as_ref().into(), value: Value::Integer(number) });
-    }
-
-    /// Appends bytes; they will stand in the file before everything pushed earlier.
-    pub fn push_bytes(&mut self, name: impl AsRef<str>, bytes: impl Into<Vec<u8>>) {
-        self.list.push(Item { name: name.as_ref().into(), value: Value::Bytes(bytes.into()) });
-    }
-
-    /// All items in logical order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Item> {
-        self.list.iter()
-    }
-
-    /// How many items there are.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
-    /// A number in a file read by name (users, lanparm, sol). The *last* line with the
-    /// name counts, even when it holds something else, which is then no number.
-    pub fn integer(&self, name: &str) -> Option<i64> {
-        match self.last_line(name)? {
-            Value::Integer(number) => Some(*number),
-            Value::Bytes(_) | Value::Text(_) => None,
+        match parse_line(line) {
+            Ok(item) => list.push(item),
+            Err((column, reason)) => dropped.push(Dropped { line: index + 1, column, reason }),
         }
     }
-
-    /// Bytes in a file read by name (users, lanparm, sol). The *last* line with the name
-    /// counts, even when it holds something else, text included, which is then no bytes.
-    pub fn bytes(&self, name: &str) -> Option<&[u8]> {
-        match self.last_line(name)? {
-            Value::Bytes(bytes) => Some(bytes),
-            Value::Integer(_) | Value::Text(_) => None,
-        }
-    }
-
-    /// A number beside the entries of a list (sel, sdr). The *first* line that has the
-    /// name and holds a number counts.
-    pub fn list_integer(&self, name: &str) -> Option<i64> {
-        self.list.iter().rev().filter(|item| item.name == name.as_bytes()).find_map(|item| match &item.value {
-            Value::Integer(number) => Some(*number),
-            Value::Bytes(_) | Value::Text(_) => None,
-        })
-    }
-
-    /// The entries of a list (sel, sdr) in logical order, oldest or first one first:
-    /// every item of bytes or text, whatever its name.
-    pub fn list_entries(&self) -> impl Iterator<Item = (&Item, &[u8])> {
-        self.list.iter().filter_map(|item| match &item.value {
-            Value::Bytes(bytes) | Value::Text(bytes) => Some((item, bytes.as_slice())),
-            Value::Integer(_) => None,
-        })
-    }
-
-    fn last_line(&self, name: &str) -> Option<&Value> {
-        self.list.iter().find(|item| item.name == name.as_bytes()).map(|item| &item.value)
-    }
+    (list.into_iter().rev().collect(), dropped)
 }
 
-fn emit_escaped(kind: &[u8], bytes: &[u8], file: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    file.extend_from_slice(kind);
-    for &byte in bytes {
-        match byte {
-            b' '..=b'~' if byte != b'\\' => file.push(byte),
-            _ => file.extend_from_slice(&[b'\\', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0x0f)]]),
-        }
-    }
+/// All of a state file with this name.
+pub fn read(name: &str, content: &[u8]) -> StoredFile {
+    let (items, dropped) = parse(content);
+    let damaged = if is_users_file(name) { users::damage_in(content, &items) } else { BTreeMap::new() };
+    StoredFile { items, dropped, damaged }
+}
+
+/// [`read`], of each of them.
+pub fn read_all(files: &BTreeMap<String, Vec<u8>>) -> Files {
+    files.iter().map(|(name, content)| (name.clone(), read(name, content))).collect()
 }
 
 /// One line: the item, or the column and what was expected there.
@@ -288,6 +147,8 @@ fn unescape(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     /// The file of `persistence.md` section 7.
@@ -301,8 +162,9 @@ mod tests {
 "#;
 
     fn one(line: &[u8]) -> Result<Value, (usize, &'static str)> {
-        let (items, dropped) = Items::parse(line);
-        match (items.list.as_slice(), dropped.as_slice()) {
+        let (items, dropped) = parse(line);
+        let items: Vec<&Item> = items.iter().collect();
+        match (items.as_slice(), dropped.as_slice()) {
             ([item], []) => Ok(item.value.clone()),
             ([], [note]) => Err((note.column, note.reason)),
             other => panic!("{other:?}"),
@@ -319,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_published_repository_is_read_and_written_back_byte_for_byte() {
-        let (items, dropped) = Items::parse(PUBLISHED);
+        let (items, dropped) = parse(PUBLISHED);
         assert_eq!(dropped, []);
         assert_eq!(items.list_integer("last_add_time"), Some(1_691_752_652));
         let records: Vec<&[u8]> = items.list_entries().map(|(_, bytes)| bytes).collect();
@@ -359,8 +221,8 @@ mod tests {
         assert_eq!(one(b"n:d:\xe9\x80\xff:d:\"\t \r"), Ok(Value::Bytes(b"\xe9\x80\xff:d:\"\t \r".to_vec())));
         assert_eq!(one(b"n:d:ab\0cd"), Ok(Value::Bytes(b"ab".to_vec())));
         assert_eq!(one(b"n:i:1\0zz"), Ok(Value::Integer(1)));
-        let (items, _) = Items::parse(b"\xffn:i:1");
-        assert_eq!(items.list[0].name, b"\xffn");
+        let (items, _) = parse(b"\xffn:i:1");
+        assert_eq!(items.iter().next().unwrap().name, b"\xffn");
     }
 
     #[test]
@@ -369,7 +231,7 @@ mod tests {
         let mut items = Items::new();
         items.push_bytes("1", all.clone());
         let file = items.emit();
-        assert_eq!(Items::parse(&file), (items, vec![]));
+        assert_eq!(parse(&file), (items, vec![]));
         let mut items = Items::new();
         items.push_bytes("3.username", *b"odd \"n\\ame:\0\n\x7f\x80 ");
         assert_eq!(items.emit(), b"3.username:d:odd \"n\\5came:\\00\\0a\\7f\\80 \n");
@@ -407,14 +269,14 @@ mod tests {
             let mut items = Items::new();
             items.push_integer("time_offset", value);
             assert_eq!(items.emit(), format!("time_offset:i:{value}\n").into_bytes());
-            assert_eq!(Items::parse(&items.emit()).0.integer("time_offset"), Some(value));
+            assert_eq!(parse(&items.emit()).0.integer("time_offset"), Some(value));
         }
     }
 
     #[test]
     fn a_line_that_does_not_fit_is_named_with_its_place_and_the_others_are_used() {
         let file = b"# a comment\n\n::\n:d:\\01\n2:D:a\n2:dd:a\n2:\nn\ngood:i:1\nn:i:4 ";
-        let (items, dropped) = Items::parse(file);
+        let (items, dropped) = parse(file);
         assert_eq!(items.len(), 1);
         assert_eq!(items.integer("good"), Some(1));
         let expected = [
@@ -433,7 +295,7 @@ mod tests {
 
     #[test]
     fn read_by_name_the_last_line_counts_even_with_another_type() {
-        let (items, _) = Items::parse(b"a:i:1\na:i:2\nb:d:x\nb:i:5\nc:i:5\nc:d:x\nd:d:x\nd:s:y\n");
+        let (items, _) = parse(b"a:i:1\na:i:2\nb:d:x\nb:i:5\nc:i:5\nc:d:x\nd:d:x\nd:s:y\n");
         assert_eq!(items.integer("a"), Some(2));
         assert_eq!((items.integer("b"), items.bytes("b")), (Some(5), None));
         assert_eq!((items.integer("c"), items.bytes("c")), (None, Some(b"x".as_slice())));
@@ -443,7 +305,7 @@ mod tests {
 
     #[test]
     fn in_a_list_the_first_number_counts_and_every_text_is_an_entry() {
-        let (items, _) = Items::parse(b"t:i:32\nt:i:99\n time:i:5\noff:d:5\noff:i:-7\n3:d:c\nx:s:b\n1:d:a");
+        let (items, _) = parse(b"t:i:32\nt:i:99\n time:i:5\noff:d:5\noff:i:-7\n3:d:c\nx:s:b\n1:d:a");
         assert_eq!(items.list_integer("t"), Some(32));
         assert_eq!(items.list_integer("time"), None);
         assert_eq!(items.list_integer("off"), Some(-7));
@@ -451,17 +313,6 @@ mod tests {
         let expected: [(Cow<'_, str>, &[u8]); 4] =
             [("1".into(), b"a"), ("x".into(), b"b"), ("3".into(), b"c"), ("off".into(), b"5")];
         assert_eq!(entries, expected);
-    }
-
-    #[test]
-    fn pushing_in_logical_order_writes_the_original_order() {
-        let mut sel = Items::new();
-        sel.push_integer("last_add_time", 3);
-        sel.push_integer("last_erase_time", 2);
-        sel.push_integer("time_offset", -1);
-        sel.push_bytes("1", *b"old");
-        sel.push_bytes("2", *b"new");
-        assert_eq!(sel.emit(), b"2:d:new\n1:d:old\ntime_offset:i:-1\nlast_erase_time:i:2\nlast_add_time:i:3\n");
     }
 
     #[test]
@@ -475,8 +326,8 @@ mod tests {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 file.push(alphabet[(state >> 16) as usize % alphabet.len()]);
             }
-            let (items, _) = Items::parse(&file);
-            let again = Items::parse(&items.emit());
+            let (items, _) = parse(&file);
+            let again = parse(&items.emit());
             assert_eq!(again, (items, vec![]), "{file:?}");
         }
     }

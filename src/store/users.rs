@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::format::Items;
+use super::format::parse;
+use crate::state::{Damage, Items};
 
 /// Users have the numbers below this, and 0 stands in the file as well.
 const SLOTS: u8 = 64;
@@ -22,11 +23,20 @@ pub fn is_users_file(name: &str) -> bool {
 
 /// The users whose records are damaged, and how. A file without a single item is all damage.
 pub fn damage(content: &[u8]) -> BTreeMap<u8, String> {
-    let (items, _) = Items::parse(content);
+    damage_of(content, &parse(content).0)
+}
+
+/// The same with its place, when the items of the file are known already.
+pub fn damage_in(content: &[u8], items: &Items) -> BTreeMap<u8, Damage> {
+    let damage = damage_of(content, items).into_iter();
+    damage.map(|(number, what)| (number, Damage { what, line: line(content, number) })).collect()
+}
+
+fn damage_of(content: &[u8], items: &Items) -> BTreeMap<u8, String> {
     let mentioned = mentioned(content);
     // Nobody writes these two by hand: number 0 does not exist, and 63 is the first line of a program's.
     let by_program = items.is_empty() || mentioned.iter().any(|(number, _)| matches!(number, 0 | 63));
-    (1..SLOTS).filter_map(|number| Some((number, fault(&items, &mentioned, number, by_program)?))).collect()
+    (1..SLOTS).filter_map(|number| Some((number, fault(items, &mentioned, number, by_program)?))).collect()
 }
 
 /// The first line, from 1, that is about a user.

@@ -2,7 +2,7 @@
 //!
 //! Owns what is being read, and the report of what came of it. Nothing else waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +14,7 @@ use crate::host::workers::{self, Working};
 use crate::runtime::clock;
 use crate::runtime::system::System;
 use crate::sim::OnDisk;
+use crate::state::Files;
 
 /// Everything that is read again: the configuration, its warnings, and the state files of
 /// settings by name.
@@ -22,7 +23,7 @@ pub struct Fresh {
     /// lan.conf.
     pub config: Config,
     /// State files by name.
-    pub files: BTreeMap<String, Vec<u8>>,
+    pub files: Files,
     /// Warnings, one text each.
     pub warnings: Vec<String>,
 }

@@ -9,6 +9,7 @@ use crate::ipmi::{Moment, Peer};
 use crate::runtime::console::GREETING;
 use crate::runtime::statement::StatementOutcome;
 use crate::sim::{Change, Login, OnDisk, ProgramJob, Reach, SaveJob, WorkDone};
+use crate::state::StoredFile;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -727,7 +728,7 @@ async fn the_configuration_is_read_again_beside_everything_else() {
         tell.notify_one();
         wait.lock().unwrap().recv().unwrap();
         let config = Config { name: "new".into(), ..Config::default() };
-        let files = BTreeMap::from([("users.mc20".to_string(), Vec::new())]);
+        let files = BTreeMap::from([("users.mc20".to_string(), StoredFile::default())]);
         Ok(Fresh { config, files, warnings: vec!["lan.conf:1:1: warning: odd\n  | the line".into()] })
     });
     let log = system_log(&mut bench.plan);

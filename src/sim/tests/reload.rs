@@ -18,7 +18,7 @@ impl Rig {
     }
 
     fn reload_with(&mut self, conf: &str, files: &BTreeMap<String, Vec<u8>>) -> Vec<Change> {
-        let on_disk = OnDisk { files: files.clone(), ..OnDisk::default() };
+        let on_disk = OnDisk { files: read_all(files), ..OnDisk::default() };
         let mut changes = Vec::new();
         self.call(|sim, now, out| changes = sim.reload(now, config(conf), &on_disk, out));
         changes

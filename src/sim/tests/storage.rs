@@ -13,6 +13,7 @@ use crate::ipmi::{Moment, Origin, SessionRef};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::execute;
 use crate::sim::{Effects, Persistence, Simulator};
+use crate::store::format::read_all;
 
 const SETUP: &str = "mc_setbmc 0x20\n\
     mc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\n\
@@ -297,7 +298,7 @@ fn the_clock_of_the_log_goes_on_while_the_machine_is_off() {
     const LAN_AT: i64 = 1_790_000_000;
     let start = |state: BTreeMap<String, Vec<u8>>, now: u64, wall: i64| {
         let config = Config { controllers: vec![ControllerConfig::new(BMC)], ..Config::default() };
-        let mut sim = Simulator::new(config, state, Persistence::On, Box::new(Dice(1)));
+        let mut sim = Simulator::new(config, read_all(&state), Persistence::On, Box::new(Dice(1)));
         let now = Moment::new(Duration::from_secs(now));
         sim.wall_clock(now, wall);
         let text = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\nsel_enable 0x20 9 0x0b\n";
