@@ -23,6 +23,8 @@ pub mod sim;
 pub mod sol;
 pub mod state;
 pub mod store;
+#[cfg(test)]
+mod system_tests;
 pub mod wire;
 
 pub use ipmi_sim_crypto as crypto;

@@ -24,7 +24,7 @@ mod setup;
 mod show;
 mod sol_ports;
 #[cfg(test)]
-mod tests;
+pub mod testing;
 mod trace;
 mod tracker;
 mod waiting;

@@ -62,12 +62,12 @@ impl Machine {
     }
 
     fn in_memory(&self, file: StateFile) -> String {
-        let (_, content) = self.rig.sim.state_file(file).unwrap();
+        let (_, content) = self.rig.sim.content_of(file).unwrap();
         String::from_utf8(content).unwrap()
     }
 
     fn on_disk(&self, file: StateFile) -> Option<String> {
-        std::fs::read_to_string(self.directory.path().join(self.rig.sim.file_name(file))).ok()
+        std::fs::read_to_string(self.directory.path().join(self.rig.sim.name_of(file))).ok()
     }
 }
 
@@ -138,7 +138,7 @@ fn a_change_the_disk_does_not_take_is_an_error_and_is_taken_back() {
                 for preparation in preparations {
                     assert_eq!(machine.code(*preparation), 0, "{what}");
                 }
-                let has_file = machine.rig.sim.state_file(file).is_some();
+                let has_file = machine.rig.sim.content_of(file).is_some();
                 let before = has_file.then(|| machine.in_memory(file));
                 machine.disk.fail(tried, if lasting { usize::MAX } else { tried });
                 let code = machine.code(*change);
@@ -154,7 +154,7 @@ fn a_change_the_disk_does_not_take_is_an_error_and_is_taken_back() {
                     machine.rig.logs().iter().filter(|text| text.contains("the change is done")).count(),
                     usize::from(done)
                 );
-                let shown = machine.rig.sim.state_file(file).is_some().then(|| machine.in_memory(file));
+                let shown = machine.rig.sim.content_of(file).is_some().then(|| machine.in_memory(file));
                 match machine.on_disk(file) {
                     // What is there is what a restart shows.
                     Some(kept) => assert_eq!(shown, Some(kept), "{what}, step {tried}"),
@@ -167,10 +167,10 @@ fn a_change_the_disk_does_not_take_is_an_error_and_is_taken_back() {
                 machine.disk.heal();
                 machine.rig.wait(1);
                 machine.write();
-                if machine.rig.sim.state_file(file).is_some() {
+                if machine.rig.sim.content_of(file).is_some() {
                     assert_eq!(machine.on_disk(file), Some(machine.in_memory(file)), "{what}, step {tried}");
                 }
-                assert_eq!(machine.rig.sim.unwritten.deadline(), None, "{what}");
+                assert_eq!(machine.rig.sim.next_save_attempt(), None, "{what}");
                 tried += 1;
             }
         }
@@ -227,13 +227,13 @@ fn an_event_waits_for_the_disk() {
     machine.rig.command("sel_add 0x20 2 0 0 0 0 0x20 0 4 1 1 1 0x57 0 0");
     machine.write();
     assert_eq!(machine.code((0x0a, 0x44, &[0; 16])), 0xff);
-    assert_eq!(machine.rig.sim.machine.controller(0x20).unwrap().sel.records().len(), 1);
+    assert_eq!(machine.rig.sim.machine().controller(0x20).unwrap().sel.records().len(), 1);
     // Tried after 1, 2, 4 ... seconds, told once per change.
     let log = |machine: &Machine| machine.rig.logs().iter().filter(|text| text.starts_with("Unable to")).count();
     assert_eq!(log(&machine), 2);
     let mut waits = Vec::new();
     for _ in 0..8 {
-        let due = machine.rig.sim.unwritten.deadline().unwrap();
+        let due = machine.rig.sim.next_save_attempt().unwrap();
         waits.push(due.since(machine.rig.now).as_secs());
         machine.rig.wait(waits.last().copied().unwrap());
         machine.write();

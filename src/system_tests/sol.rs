@@ -171,10 +171,10 @@ fn sessions_that_vanish_at_the_console_leave_nothing() {
         assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
         assert_eq!(says(&mut rig, &mut client, b"nobody acknowledges this").len(), 1);
     }
-    assert_eq!(rig.sim.lans[0].channel.active_sessions(), 30);
+    assert_eq!(rig.sim.lan_channel(LAN).active_sessions(), 30);
     rig.wait(70);
-    assert_eq!(rig.sim.lans[0].channel.active_sessions(), 0);
-    assert_eq!(rig.sim.sols[0].deadline(), None, "nothing is sent again for nobody");
+    assert_eq!(rig.sim.lan_channel(LAN).active_sessions(), 0);
+    assert_eq!(rig.sim.sol_deadline(0x20), None, "nothing is sent again for nobody");
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 6, 0x4a, &[1]), [0, 1, 0, 0]);
     assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);

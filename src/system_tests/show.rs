@@ -102,7 +102,7 @@ fn a_user_name_cannot_move_the_cursor() {
     let mut client = administrator(&mut rig);
     // Its sessions end with the change of the name, so it is put there behind their back.
     let _ = client.ask(&mut rig, 6, 1, &[]);
-    let name = &mut rig.sim.machine.controller_mut(0x20).unwrap().users.get_mut(2).unwrap().name;
+    let name = &mut rig.sim.machine_mut().controller_mut(0x20).unwrap().users.get_mut(2).unwrap().name;
     *name = *b"\x1b[2Jx\r\n\t\xff\0\0\0\0\0\0\0";
     let text = rig.shown("sessions");
     assert!(text.contains("user 2 \"\u{241b}[2Jx\u{240d}\u{240a}\u{2409}\u{fffd}\", admin"), "{text:?}");
@@ -217,11 +217,11 @@ fn showing_changes_nothing() {
     let mut rig = Rig::new(CONF, &format!("{EMU}{SENSORS}"));
     let _client = administrator(&mut rig);
     rig.save();
-    let before = (rig.sim.deadline(), format!("{:?}", rig.sim.machine));
+    let before = (rig.sim.deadline(), format!("{:?}", rig.sim.machine()));
     rig.effects.clear();
     for line in ["status", "sessions", "sensors", "sel", "power", "status 1", "power 0x30"] {
         rig.command(line);
     }
-    assert_eq!((rig.sim.deadline(), format!("{:?}", rig.sim.machine)), before);
+    assert_eq!((rig.sim.deadline(), format!("{:?}", rig.sim.machine())), before);
     assert!(rig.effects.iter().all(|effect| matches!(effect, Effect::Print { .. })), "{:?}", rig.effects);
 }

@@ -74,7 +74,7 @@ impl World {
 
     /// The controllers.
     pub(super) fn machine(&mut self) -> &mut Machine {
-        &mut self.sim.machine
+        self.sim.machine_mut()
     }
 
     /// Executes a statement, and the polls it begins. Refusals are part of the recordings
@@ -100,7 +100,7 @@ impl World {
     /// Takes the names of the state files that were to be saved since the last call.
     pub(super) fn saved(&mut self) -> Vec<String> {
         let mut out = Effects::default();
-        self.sim.carry_out_actions(NOW, &mut out);
+        self.sim.carry_out(NOW, &mut out);
         while let Some(effect) = out.list.pop() {
             if let Effect::Run(Work::Save { job, name, .. }) = effect {
                 self.saved.push(name);
@@ -140,19 +140,19 @@ impl World {
     pub(super) fn ask_from(&mut self, origin: Origin, mc: u8, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Reply {
         let request = Request { netfn, cmd, lun, origin, data };
         let mut reply = Reply::new(&origin);
-        let mut context = Context { now: NOW, machine: &mut self.sim.machine, mc, origin };
+        let mut context = Context { now: NOW, machine: self.sim.machine_mut(), mc, origin };
         let mut outcome = dispatch(&mut context, &request, &mut reply);
         while let Outcome::Wait(wait) = outcome {
             let gone_on = match wait {
                 Wait::Program(..) => panic!("no command of these network functions runs a program"),
                 Wait::Read(read, then) => {
                     let content = self.read(&read);
-                    let mut context = Context { now: NOW, machine: &mut self.sim.machine, mc, origin };
+                    let mut context = Context { now: NOW, machine: self.sim.machine_mut(), mc, origin };
                     then(&mut context, content, &mut reply)
                 }
                 Wait::Write(write, then) => {
                     let written = self.write(&write);
-                    let mut context = Context { now: NOW, machine: &mut self.sim.machine, mc, origin };
+                    let mut context = Context { now: NOW, machine: self.sim.machine_mut(), mc, origin };
                     then(&mut context, written, &mut reply)
                 }
             };

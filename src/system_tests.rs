@@ -21,14 +21,18 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::*;
+use crate::bmc::LogLevel;
 use crate::bmc::lan_parameters::CIPHER_SUITES;
 use crate::config::command::{Statement, statements};
 use crate::config::lan_conf;
 use crate::crypto::SUITES;
-use crate::ipmi::{Medium, Origin, Privilege, Request};
+use crate::ipmi::{Medium, Moment, Origin, Privilege, Request};
 use crate::lan::testing::{Client, Dice, Login15, Login20, Server};
 use crate::runtime::statement::{self, StatementOutcome};
+use crate::sim::{
+    Content, Effect, Effects, IpmbId, LanId, Persistence, ProgramEnd, ProgramJob, SaveFailure, SaveJob, Saved,
+    SerialId, Simulator, Work, WorkDone,
+};
 use crate::store::format::read_all;
 use crate::wire::ipmb::Message;
 
@@ -224,7 +228,7 @@ impl Server for Rig {
     }
 
     fn limit(&self, session: u32) -> u8 {
-        self.sim.lans[0].channel.session(session).unwrap().limit.wire()
+        self.sim.lan_channel(LAN).session(session).unwrap().limit.wire()
     }
 }
 
@@ -330,7 +334,7 @@ fn bridging_gives_nobody_more_than_the_level_allows() {
     rig.send(&packet);
     let last = rig.sent_messages(&mut client).pop().unwrap();
     assert_eq!(Message::parse(&last).unwrap().data, [0xd4]);
-    assert_eq!(rig.sim.machine.controller(0x20).unwrap().users.get(3).unwrap().privilege, 0);
+    assert_eq!(rig.sim.machine().controller(0x20).unwrap().users.get(3).unwrap().privilege, 0);
 }
 
 #[test]
@@ -568,10 +572,10 @@ fn channels_without_a_guid_line_get_one_that_stays() {
     let conf = CONF.replace("  guid a123456789abcdefa123456789abcdef\n", "");
     let mut rig = Rig::new(&conf, EMU);
     let files = rig.save();
-    let guid = rig.sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().guid;
+    let guid = rig.sim.machine().controller(0x20).unwrap().channels.lan(1).unwrap().guid;
     assert!(files.contains_key("guid"), "{files:?}");
     let mut again = Rig::with_state(&conf, EMU, files);
-    assert_eq!(again.sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().guid, guid);
+    assert_eq!(again.sim.machine().controller(0x20).unwrap().channels.lan(1).unwrap().guid, guid);
     assert!(!again.save().contains_key("guid"), "it is kept already");
     Login20::suite(3).open(&mut again).expect("RMCP+ works with it");
 }
@@ -594,9 +598,9 @@ fn lan_channels_of_two_controllers_keep_their_own_files() {
     let second = "set_working_mc 0x30\nstartlan 1\n  addr 127.0.0.1 9003\nendlan\n";
     let mut rig = Rig::new(&format!("{CONF}{second}"), EMU);
     for (mc, limit) in [(0x20, Privilege::Operator), (0x30, Privilege::User)] {
-        let controller = rig.sim.machine.controller_mut(mc).unwrap();
+        let controller = rig.sim.machine_mut().controller_mut(mc).unwrap();
         controller.channels.lan_mut(1).unwrap().nonvolatile_limit = limit;
-        rig.sim.machine.actions.push(bmc::Action::Save(bmc::StateFile::Lan { mc, channel: 1 }));
+        rig.sim.machine_mut().actions.push(crate::bmc::Action::Save(crate::bmc::StateFile::Lan { mc, channel: 1 }));
     }
     rig.call(|sim, now, out| sim.timeout(now, out));
     let files = rig.save();
@@ -616,14 +620,14 @@ fn a_guid_of_the_command_file_is_told_where_lan_conf_has_none() {
     assert_eq!(client.ask(&mut rig, 6, 0x08, &[]), given, "Get Device GUID");
     assert_eq!(client.ask(&mut rig, 6, 0x37, &[]), configured, "Get System GUID");
     let mut rig = Rig::new(&CONF.replace("  guid a123456789abcdefa123456789abcdef\n", ""), EMU);
-    let made = rig.sim.lans[0].channel.settings().guid;
+    let made = rig.sim.lan_channel(LAN).settings().guid;
     rig.command("mc_set_guid 0x20 a123456789abcdefa123456789abcdef");
     // The client logs in to this GUID and to no other.
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 6, 0x37, &[]), configured);
     assert_eq!(client.ask(&mut rig, 6, 0x08, &[]), configured);
     rig.command("mc_delete 0x20");
-    assert_eq!(rig.sim.lans[0].channel.settings().guid, made);
+    assert_eq!(rig.sim.lan_channel(LAN).settings().guid, made);
 }
 
 #[test]
@@ -631,8 +635,8 @@ fn without_state_the_guid_is_the_same_for_commands_and_logins() {
     let conf = CONF.replace("  guid a123456789abcdefa123456789abcdef\n", "");
     let (config, _) = lan_conf::parse("lan.conf", conf.as_bytes());
     let sim = Simulator::new(config.unwrap(), BTreeMap::new(), Persistence::Off, Box::new(Dice(7)));
-    let told = sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().guid;
-    assert_eq!(told, Some(sim.lans[0].channel.settings().guid));
+    let told = sim.machine().controller(0x20).unwrap().channels.lan(1).unwrap().guid;
+    assert_eq!(told, Some(sim.lan_channel(LAN).settings().guid));
 }
 
 #[test]
@@ -640,11 +644,11 @@ fn a_log_that_is_enabled_again_keeps_what_it_has() {
     let mut rig = Rig::new(CONF, EMU);
     rig.command("sel_add 0x20 2 0 0 0 0 0x20 0 4 1 1 1 0x57 0 0");
     rig.command("sel_enable 0x20 50 0x0a");
-    assert_eq!(rig.sim.machine.controller(0x20).unwrap().sel.records().len(), 1);
+    assert_eq!(rig.sim.machine().controller(0x20).unwrap().sel.records().len(), 1);
     // Nothing was read, nothing is written: it begins empty.
     rig.command("persist off");
     rig.command("sel_enable 0x20 50 0x0a");
-    assert_eq!(rig.sim.machine.controller(0x20).unwrap().sel.records().len(), 0);
+    assert_eq!(rig.sim.machine().controller(0x20).unwrap().sel.records().len(), 0);
 }
 
 #[test]
@@ -656,7 +660,7 @@ fn a_session_ends_after_sixty_quiet_seconds() {
     rig.wait(61);
     let packet = client.request(6, 1, &[]);
     assert!(rig.send(&packet).is_empty());
-    assert_eq!(rig.sim.machine.controller(0x20).unwrap().channels.lan(1).unwrap().active_sessions, 0);
+    assert_eq!(rig.sim.machine().controller(0x20).unwrap().channels.lan(1).unwrap().active_sessions, 0);
 }
 
 const WITH_HOST: &str = r#"

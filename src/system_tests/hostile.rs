@@ -400,7 +400,7 @@ fn wild_requests_of_an_administrator_and_a_host_break_nothing() {
         }
         rig.effects.retain(|effect| matches!(effect, Effect::Run(_)));
         // The session may have ended itself, its user, or its user's password.
-        if rig.sim.lans[0].channel.session(client.session).is_none_or(|session| session.privilege.wire() < 4) {
+        if rig.sim.lan_channel(LAN).session(client.session).is_none_or(|session| session.privilege.wire() < 4) {
             match (Login20 { suite: 1, ..Login20::default() }).run(&mut rig) {
                 Ok(again) => {
                     client = again;

@@ -308,12 +308,12 @@ fn the_clock_of_the_log_goes_on_while_the_machine_is_off() {
         sim
     };
     let clock = |sim: &Simulator, now: u64| {
-        sim.machine.controller(BMC).map(|mc| mc.sel.time(Moment::new(Duration::from_secs(now))))
+        sim.machine().controller(BMC).map(|mc| mc.sel.time(Moment::new(Duration::from_secs(now))))
     };
-    let file = |sim: &Simulator| sim.state_file(StateFile::Sel(BMC)).into_iter().collect::<BTreeMap<_, _>>();
+    let file = |sim: &Simulator| sim.content_of(StateFile::Sel(BMC)).into_iter().collect::<BTreeMap<_, _>>();
     // Set by a client to what the wall clock shows, and a record 10 s later.
     let mut sim = start(BTreeMap::new(), 5000, LAN_AT);
-    let log = &mut sim.machine.ensure(BMC).sel;
+    let log = &mut sim.machine_mut().ensure(BMC).sel;
     log.set_time(Moment::new(Duration::from_secs(5000)), LAN_AT as u32);
     log.add(Moment::new(Duration::from_secs(5010)), [2; 16]).expect("room");
     let kept = file(&sim);
