@@ -18,7 +18,7 @@ die() {
 # "NAME VERSION|LICENCE", one line for each library.
 libraries() {
     cargo tree --quiet --locked --package ipmi_sim --edges normal,no-proc-macro --prefix none --format '{p}|{l}' |
-        sed -e 's/ (\*)$//' -e 's/ (proc-macro)//' | grep -v '^ipmi_sim\(_crypto\)\{0,1\} v' |
+        sed -e 's/ (\*)$//' -e 's/ (proc-macro)//' | grep -v '^ipmi_sim\(_[a-z]*\)\{0,1\} v' |
         sed 's/^\([^ ]*\) v\([^ |]*\)[^|]*|/\1 \2|/' | LC_ALL=C sort -u
 }
 

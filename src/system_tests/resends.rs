@@ -1,40 +1,7 @@
 //! New requests and resends, through the whole simulator: what a client asks anew is done anew, what it sends again is not.
 
 use super::*;
-use crate::command;
-use crate::ipmi::netfn;
-use crate::lan::repeat::{Nature, nature_of};
 use crate::lan::testing::one;
-
-/// The command tables and the table of what may be repeated agree, whoever adds a command.
-#[test]
-fn every_command_says_by_its_name_whether_it_only_reads() {
-    // What takes away what it reads.
-    const TAKES: [&str; 2] = ["Get Message", "Read Event Message Buffer"];
-    use command::group_extension::{dcmi, picmg};
-    let functions =
-        [netfn::CHASSIS, netfn::SENSOR_EVENT, netfn::APP, netfn::STORAGE, netfn::TRANSPORT, netfn::OEM].into_iter();
-    let tables = functions
-        .map(|netfn| (netfn, None, command::table(netfn)))
-        .chain([(netfn::GROUP_EXTENSION, Some(picmg::GROUP), picmg::COMMANDS)])
-        .chain([(netfn::GROUP_EXTENSION, Some(dcmi::GROUP), dcmi::COMMANDS)]);
-    for (netfn, group, table) in tables {
-        for entry in table {
-            let name = entry.name.trim_start_matches("OEM ");
-            let reads =
-                ["Get ", "Read ", "Reserve ", "FRU Control Capabilities"].iter().any(|verb| name.starts_with(verb))
-                    && !TAKES.contains(&name);
-            let statistics = name.contains("Statistics");
-            let nature = nature_of(netfn, entry.cmd, group);
-            assert_eq!(nature == Nature::Reads, reads && !statistics, "{} ({netfn:02x} {:02x})", entry.name, entry.cmd);
-            let adds = ["Add ", "Partial Add ", "Delete "].iter().any(|verb| name.starts_with(verb));
-            let resets =
-                ["Cold Reset", "Warm Reset", "Chassis Control", "Platform Event", "FRU Control"].contains(&name);
-            let acts = adds || resets || TAKES.contains(&name);
-            assert_eq!(nature == Nature::Acts, acts, "{} ({netfn:02x} {:02x})", entry.name, entry.cmd);
-        }
-    }
-}
 
 /// Prometheus' exporter by way of gebn/bmc: every request has rqSeq 1, and there is no Set Session Privilege Level.
 #[test]

@@ -1,6 +1,8 @@
 //! A site with users, a bench that plays network, simulator and clock for one channel, and
 //! clients of both kinds, all in virtual time.
 
+#![allow(missing_docs, clippy::new_without_default, clippy::should_implement_trait, reason = "for tests only")]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::wire::session15::{self, AuthType};
 use crate::wire::session20::{self, PayloadType};
 
 /// What a client can log in to: a channel on its bench, or a whole simulator.
-pub(crate) trait Server {
+pub trait Server {
     /// Hands in a datagram and takes everything that is sent because of it.
     fn send_from(&mut self, from: &str, datagram: &[u8]) -> Vec<(SocketAddr, Vec<u8>)>;
 
@@ -31,15 +33,15 @@ pub(crate) trait Server {
 
 /// Users and limits.
 #[derive(Clone)]
-pub(crate) struct Site {
-    pub(crate) users: BTreeMap<u8, LanUser>,
-    pub(crate) limit: Privilege,
+pub struct Site {
+    pub users: BTreeMap<u8, LanUser>,
+    pub limit: Privilege,
     /// By privilege - 1.
-    pub(crate) auth_types: [AuthTypes; 4],
-    pub(crate) cipher_privileges: [u8; 9],
-    pub(crate) bmc_key: Option<[u8; 20]>,
+    pub auth_types: [AuthTypes; 4],
+    pub cipher_privileges: [u8; 9],
+    pub bmc_key: Option<[u8; 20]>,
     /// Another LAN channel of the same controller.
-    pub(crate) neighbour: Option<(u8, Box<Site>)>,
+    pub neighbour: Option<(u8, Box<Site>)>,
 }
 
 impl Default for Site {
@@ -61,7 +63,7 @@ impl Default for Site {
 }
 
 impl Site {
-    pub(crate) fn add_user(&mut self, number: u8, name: &str, password: &str, limit: Privilege) {
+    pub fn add_user(&mut self, number: u8, name: &str, password: &str, limit: Privilege) {
         let user = LanUser {
             number,
             name: padded(name),
@@ -73,7 +75,7 @@ impl Site {
         self.users.insert(number, user);
     }
 
-    pub(crate) fn allow_none(&mut self) {
+    pub fn allow_none(&mut self) {
         self.auth_types.iter_mut().for_each(|types| types.0 |= AuthTypes::NONE.0);
     }
 }
@@ -123,10 +125,10 @@ fn padded<const N: usize>(text: &str) -> [u8; N] {
 }
 
 /// A generator that is the same in every run.
-pub(crate) struct Dice(pub(crate) u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    pub(crate) fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -134,7 +136,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 }
@@ -147,7 +149,7 @@ impl Random for Dice {
 
 /// What the channel handed to the simulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Handed {
+pub enum Handed {
     Request { netfn: u8, cmd: u8, data: Vec<u8>, privilege: Option<Privilege> },
     Response { netfn: u8, data: Vec<u8> },
     Sol { session: u32, payload: Vec<u8> },
@@ -155,28 +157,28 @@ pub(crate) enum Handed {
 
 /// Whether requests are answered at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Work {
+pub enum Work {
     Quick,
     Slow,
 }
 
 /// One channel with everything around it.
-pub(crate) struct Bench {
-    pub(crate) channel: LanChannel,
-    pub(crate) site: Site,
-    pub(crate) dice: Dice,
-    pub(crate) now: Moment,
-    pub(crate) work: Work,
-    pub(crate) handed: Vec<Handed>,
+pub struct Bench {
+    pub channel: LanChannel,
+    pub site: Site,
+    pub dice: Dice,
+    pub now: Moment,
+    pub work: Work,
+    pub handed: Vec<Handed>,
     /// Where the last request came from.
-    pub(crate) last_origin: Option<Origin>,
-    pub(crate) waiting: Vec<ReplyTo>,
-    pub(crate) events: Vec<Event>,
+    pub last_origin: Option<Origin>,
+    pub waiting: Vec<ReplyTo>,
+    pub events: Vec<Event>,
     out: Outbox,
 }
 
-pub(crate) const GUID: [u8; 16] = *b"\xa1\x23\x45\x67\x89\xab\xcd\xef\xa1\x23\x45\x67\x89\xab\xcd\xef";
-pub(crate) const ME: &str = "192.0.2.1:50000";
+pub const GUID: [u8; 16] = *b"\xa1\x23\x45\x67\x89\xab\xcd\xef\xa1\x23\x45\x67\x89\xab\xcd\xef";
+pub const ME: &str = "192.0.2.1:50000";
 
 impl Server for Bench {
     fn send_from(&mut self, from: &str, datagram: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
@@ -219,11 +221,11 @@ impl Server for Bench {
 }
 
 impl Bench {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(Settings { channel: 1, guid: GUID, udp_port: 623 })
     }
 
-    pub(crate) fn with(settings: Settings) -> Self {
+    pub fn with(settings: Settings) -> Self {
         Self {
             channel: LanChannel::new(settings),
             site: Site::default(),
@@ -238,12 +240,12 @@ impl Bench {
         }
     }
 
-    pub(crate) fn wait(&mut self, milliseconds: u64) {
+    pub fn wait(&mut self, milliseconds: u64) {
         self.now = self.now + Duration::from_millis(milliseconds);
     }
 
     /// Lets the clock run to `self.now` for the channel.
-    pub(crate) fn tick(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+    pub fn tick(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         self.channel.timeout(self.now, &self.site, &mut self.dice, &mut self.out);
         let late: Vec<ReplyTo> = self.out.events.iter().filter_map(Event::late).collect();
         for to in late {
@@ -255,23 +257,23 @@ impl Bench {
     }
 
     /// Finishes the oldest slow request.
-    pub(crate) fn finish(&mut self) -> Vec<Vec<u8>> {
+    pub fn finish(&mut self) -> Vec<Vec<u8>> {
         let to = self.waiting.remove(0);
         self.channel.respond(&to, &[0, 0xaa], &mut self.dice, &mut self.out);
         self.collect().into_iter().map(|(_, bytes)| bytes).collect()
     }
 
-    pub(crate) fn send_message(&mut self, session: u32, message: &[u8]) -> Vec<Vec<u8>> {
+    pub fn send_message(&mut self, session: u32, message: &[u8]) -> Vec<Vec<u8>> {
         self.channel.send_message(session, message, &mut self.dice, &mut self.out);
         self.collect().into_iter().map(|(_, bytes)| bytes).collect()
     }
 
-    pub(crate) fn send_sol(&mut self, session: u32, payload: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
+    pub fn send_sol(&mut self, session: u32, payload: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
         self.channel.send_sol(session, payload, &mut self.dice, &mut self.out);
         self.collect()
     }
 
-    pub(crate) fn close_sessions_of_user(&mut self, user: u8) {
+    pub fn close_sessions_of_user(&mut self, user: u8) {
         self.channel.close_sessions_of_user(user, None, &mut self.out);
         self.collect();
     }
@@ -283,11 +285,11 @@ impl Bench {
         sent
     }
 
-    pub(crate) fn requests(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.handed.iter().filter(|handed| matches!(handed, Handed::Request { .. })).count()
     }
 
-    pub(crate) fn log(&self) -> Vec<&str> {
+    pub fn log(&self) -> Vec<&str> {
         self.events
             .iter()
             .filter_map(|event| match event {
@@ -310,13 +312,13 @@ impl Event {
 
 /// The one datagram there is.
 #[track_caller]
-pub(crate) fn one(mut datagrams: Vec<Vec<u8>>) -> Vec<u8> {
+pub fn one(mut datagrams: Vec<Vec<u8>>) -> Vec<u8> {
     assert_eq!(datagrams.len(), 1, "exactly one answer expected: {datagrams:02x?}");
     datagrams.remove(0)
 }
 
 /// A message in IPMI 1.5 format outside sessions.
-pub(crate) fn sessionless15(netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+pub fn sessionless15(netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
     let header = session15::Header { auth_type: AuthType::None, sequence: 0, session_id: 0 };
     packet15(header, &Secret::new([0; 16]), &request(0, netfn, cmd, data))
 }
@@ -328,13 +330,13 @@ fn packet15(header: session15::Header, password: &Secret<16>, message: &[u8]) ->
 }
 
 /// A payload in RMCP+ format outside sessions.
-pub(crate) fn sessionless20(payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
+pub fn sessionless20(payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     outside_sessions(payload_type, &mut out, |out| out.extend_from_slice(payload));
     out
 }
 
-pub(crate) fn request(seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+pub fn request(seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     Message { to: 0x20, to_lun: 0, netfn, from: 0x81, from_lun: 0, seq, cmd, data }.emit(&mut out);
     out
@@ -342,7 +344,7 @@ pub(crate) fn request(seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
 
 /// Completion code and data of an answer outside sessions, in either format.
 #[track_caller]
-pub(crate) fn answer_outside(datagram: &[u8]) -> Vec<u8> {
+pub fn answer_outside(datagram: &[u8]) -> Vec<u8> {
     let packet = &datagram[4..];
     let message = match packet[0] {
         session20::FORMAT => {
@@ -361,7 +363,7 @@ pub(crate) fn answer_outside(datagram: &[u8]) -> Vec<u8> {
 
 /// The payload of an answer of the set-up.
 #[track_caller]
-pub(crate) fn setup_payload(payload_type: PayloadType, datagram: &[u8]) -> &[u8] {
+pub fn setup_payload(payload_type: PayloadType, datagram: &[u8]) -> &[u8] {
     let header = session20::Header::parse(&datagram[4..]).unwrap();
     assert_eq!(header.payload_type, payload_type);
     assert_eq!((header.session_id, header.sequence, header.encrypted, header.authenticated), (0, 0, false, false));
@@ -370,15 +372,15 @@ pub(crate) fn setup_payload(payload_type: PayloadType, datagram: &[u8]) -> &[u8]
 }
 
 /// A client with a session.
-pub(crate) struct Client {
+pub struct Client {
     /// The BMC's session id.
-    pub(crate) session: u32,
+    pub session: u32,
     /// Next outbound session sequence number.
-    pub(crate) sequence: u32,
+    pub sequence: u32,
     /// rqSeq of the next request.
-    pub(crate) rq_seq: u8,
+    pub rq_seq: u8,
     /// Privilege the BMC says the session can have.
-    pub(crate) limit: u8,
+    pub limit: u8,
     protection: Protection,
 }
 
@@ -389,15 +391,15 @@ enum Protection {
 
 /// How to log in by RMCP+.
 #[derive(Clone)]
-pub(crate) struct Login20 {
-    pub(crate) suite: u8,
-    pub(crate) user: &'static str,
-    pub(crate) password: &'static str,
-    pub(crate) key: Option<[u8; 20]>,
-    pub(crate) role: u8,
-    pub(crate) dialect: Dialect,
-    pub(crate) from: String,
-    pub(crate) console_id: u32,
+pub struct Login20 {
+    pub suite: u8,
+    pub user: &'static str,
+    pub password: &'static str,
+    pub key: Option<[u8; 20]>,
+    pub role: u8,
+    pub dialect: Dialect,
+    pub from: String,
+    pub console_id: u32,
 }
 
 impl Default for Login20 {
@@ -416,19 +418,19 @@ impl Default for Login20 {
 }
 
 /// The messages of a login, each to be sent as often as a test likes.
-pub(crate) struct Handshake20 {
+pub struct Handshake20 {
     login: Login20,
-    pub(crate) bmc_id: u32,
+    pub bmc_id: u32,
     console_random: [u8; 16],
     bmc_random: [u8; 16],
 }
 
 impl Login20 {
-    pub(crate) fn suite(suite: u8) -> Self {
+    pub fn suite(suite: u8) -> Self {
         Self { suite, ..Self::default() }
     }
 
-    pub(crate) fn open_request(&self, privilege: u8) -> Vec<u8> {
+    pub fn open_request(&self, privilege: u8) -> Vec<u8> {
         let suite = Suite::from_id(self.suite).unwrap();
         let request = OpenSessionRequest {
             tag: 7,
@@ -445,7 +447,7 @@ impl Login20 {
         sessionless20(PayloadType::OpenSessionRequest, &payload)
     }
 
-    pub(crate) fn open(&self, server: &mut impl Server) -> Result<Handshake20, Status> {
+    pub fn open(&self, server: &mut impl Server) -> Result<Handshake20, Status> {
         let answers = server.send_from(&self.from, &self.open_request(0));
         let answer = one(answers.into_iter().map(|(_, bytes)| bytes).collect());
         let response = OpenSessionResponse::parse(setup_payload(PayloadType::OpenSessionResponse, &answer)).unwrap()?;
@@ -459,7 +461,7 @@ impl Login20 {
     }
 
     /// The whole login.
-    pub(crate) fn run(&self, server: &mut impl Server) -> Result<Client, Status> {
+    pub fn run(&self, server: &mut impl Server) -> Result<Client, Status> {
         let mut handshake = self.open(server)?;
         let from = self.from.clone();
         let answer = one(server.send_from(&from, &handshake.rakp1()).into_iter().map(|(_, bytes)| bytes).collect());
@@ -495,7 +497,7 @@ impl Handshake20 {
         self.login.key.map_or_else(|| self.password(), Secret::new)
     }
 
-    pub(crate) fn rakp1(&self) -> Vec<u8> {
+    pub fn rakp1(&self) -> Vec<u8> {
         let mut payload = Vec::new();
         Rakp1 {
             tag: 8,
@@ -509,18 +511,18 @@ impl Handshake20 {
     }
 
     /// Takes RAKP Message 2; a wrong code (so a wrong password) is not an error here.
-    pub(crate) fn take_rakp2(&mut self, datagram: &[u8]) -> Result<bool, Status> {
+    pub fn take_rakp2(&mut self, datagram: &[u8]) -> Result<bool, Status> {
         let rakp2 = Rakp2::parse(setup_payload(PayloadType::Rakp2, datagram)).unwrap()?;
         assert_eq!((rakp2.tag, rakp2.console_id, rakp2.guid), (8, self.login.console_id, &GUID));
         self.bmc_random = *rakp2.random;
         Ok(self.exchange().rakp2_code(&self.password()).bytes() == rakp2.code)
     }
 
-    pub(crate) fn rakp3(&self) -> Vec<u8> {
+    pub fn rakp3(&self) -> Vec<u8> {
         self.rakp3_with(Status::OK)
     }
 
-    pub(crate) fn rakp3_with(&self, status: Status) -> Vec<u8> {
+    pub fn rakp3_with(&self, status: Status) -> Vec<u8> {
         let code = self.exchange().rakp3_code(&self.password());
         let code = if status == Status::OK { code.bytes() } else { &[] };
         let mut payload = Vec::new();
@@ -529,14 +531,14 @@ impl Handshake20 {
     }
 
     /// RAKP Message 3 with the role of a client for early Intel BMCs.
-    pub(crate) fn bare_rakp3(&self) -> Vec<u8> {
+    pub fn bare_rakp3(&self) -> Vec<u8> {
         let code = self.exchange().with_bare_role().rakp3_code(&self.password());
         let mut payload = Vec::new();
         Rakp3 { tag: 9, status: Status::OK, bmc_id: self.bmc_id, code: code.bytes() }.emit(&mut payload);
         sessionless20(PayloadType::Rakp3, &payload)
     }
 
-    pub(crate) fn take_rakp4(&mut self, datagram: &[u8]) -> Result<(), Status> {
+    pub fn take_rakp4(&mut self, datagram: &[u8]) -> Result<(), Status> {
         let rakp4 = Rakp4::parse(setup_payload(PayloadType::Rakp4, datagram)).unwrap()?;
         assert_eq!((rakp4.tag, rakp4.console_id), (9, self.login.console_id));
         let key = self.exchange().session_key(&self.key());
@@ -545,7 +547,7 @@ impl Handshake20 {
         Ok(())
     }
 
-    pub(crate) fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         let suite = Suite::from_id(self.login.suite).unwrap();
         let mut key = self.exchange().session_key(&self.key());
         let dialect = self.login.dialect;
@@ -565,14 +567,14 @@ impl Handshake20 {
 
 /// How to log in by IPMI 1.5.
 #[derive(Clone)]
-pub(crate) struct Login15 {
-    pub(crate) auth_type: AuthType,
+pub struct Login15 {
+    pub auth_type: AuthType,
     /// What Activate Session says, when it is to differ from the header.
-    pub(crate) body_type: Option<u8>,
-    pub(crate) user: &'static str,
-    pub(crate) password: &'static str,
-    pub(crate) privilege: u8,
-    pub(crate) outbound: u32,
+    pub body_type: Option<u8>,
+    pub user: &'static str,
+    pub password: &'static str,
+    pub privilege: u8,
+    pub outbound: u32,
 }
 
 impl Default for Login15 {
@@ -589,7 +591,7 @@ impl Default for Login15 {
 }
 
 impl Login15 {
-    pub(crate) fn challenge(&self, server: &mut impl Server) -> Result<(u32, [u8; 16]), u8> {
+    pub fn challenge(&self, server: &mut impl Server) -> Result<(u32, [u8; 16]), u8> {
         let mut data = vec![self.auth_type as u8];
         data.extend_from_slice(&padded::<16>(self.user));
         let answer = answer_outside(&one(server.send(&sessionless15(6, 0x39, &data))));
@@ -600,7 +602,7 @@ impl Login15 {
         Ok((u32::from_le_bytes(answer[1..5].try_into().unwrap()), answer[5..].try_into().unwrap()))
     }
 
-    pub(crate) fn activation(&self, id: u32, challenge: &[u8; 16]) -> Vec<u8> {
+    pub fn activation(&self, id: u32, challenge: &[u8; 16]) -> Vec<u8> {
         let mut data = vec![self.body_type.unwrap_or(self.auth_type as u8), self.privilege];
         data.extend_from_slice(challenge);
         data.extend_from_slice(&self.outbound.to_le_bytes());
@@ -614,7 +616,7 @@ impl Login15 {
     }
 
     /// Reads the answer to Activate Session.
-    pub(crate) fn take_activation(&self, id: u32, datagram: &[u8]) -> Result<Client, u8> {
+    pub fn take_activation(&self, id: u32, datagram: &[u8]) -> Result<Client, u8> {
         let packet = session15::Packet::parse(&datagram[4..]).unwrap();
         let header = session15::Header { auth_type: self.auth_type, sequence: self.outbound, session_id: id };
         assert_eq!(packet.header, header);
@@ -634,7 +636,7 @@ impl Login15 {
     }
 
     /// The whole login; `Err(None)` is silence.
-    pub(crate) fn run(&self, server: &mut impl Server) -> Result<Client, Option<u8>> {
+    pub fn run(&self, server: &mut impl Server) -> Result<Client, Option<u8>> {
         let (id, challenge) = self.challenge(server)?;
         let answers = server.send(&self.activation(id, &challenge));
         match answers.first() {
@@ -646,13 +648,13 @@ impl Login15 {
 
 impl Client {
     /// A packet with the next sequence number.
-    pub(crate) fn packet(&mut self, payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
+    pub fn packet(&mut self, payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
         let sequence = self.sequence;
         self.sequence = sequence.checked_add(1).unwrap_or(1);
         self.packet_at(sequence, payload_type, payload)
     }
 
-    pub(crate) fn packet_at(&mut self, sequence: u32, payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
+    pub fn packet_at(&mut self, sequence: u32, payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
         match &mut self.protection {
             Protection::Ipmi15 { auth_type, password } => {
                 let header = session15::Header { auth_type: *auth_type, sequence, session_id: self.session };
@@ -667,7 +669,7 @@ impl Client {
     }
 
     /// Appends the code of a packet that has everything else.
-    pub(crate) fn sign(&mut self, packet: &mut Vec<u8>) {
+    pub fn sign(&mut self, packet: &mut Vec<u8>) {
         if let Protection::RmcpPlus { keys, .. } = &mut self.protection
             && let Some(signer) = &mut keys.signer
         {
@@ -677,21 +679,21 @@ impl Client {
     }
 
     /// A request with the next sequence number and the next rqSeq.
-    pub(crate) fn request(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+    pub fn request(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let seq = self.rq_seq;
         self.rq_seq = (seq + 1) % 64;
         self.packet(PayloadType::Ipmi, &request(seq, netfn, cmd, data))
     }
 
     /// A resend as ipmitool does it: a new packet with the last rqSeq.
-    pub(crate) fn again(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+    pub fn again(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let seq = (self.rq_seq + 63) % 64;
         self.packet(PayloadType::Ipmi, &request(seq, netfn, cmd, data))
     }
 
     /// Checks and opens a packet: session sequence number, payload type, payload.
     #[track_caller]
-    pub(crate) fn read(&mut self, datagram: &[u8]) -> (u32, PayloadType, Vec<u8>) {
+    pub fn read(&mut self, datagram: &[u8]) -> (u32, PayloadType, Vec<u8>) {
         assert_eq!(datagram[..4], [6, 0, 0xff, 7]);
         let packet = &datagram[4..];
         match &mut self.protection {
@@ -726,7 +728,7 @@ impl Client {
 
     /// Completion code and data of the answer with the last rqSeq.
     #[track_caller]
-    pub(crate) fn answer(&mut self, datagram: &[u8]) -> Vec<u8> {
+    pub fn answer(&mut self, datagram: &[u8]) -> Vec<u8> {
         let (_, payload_type, message) = self.read(datagram);
         assert_eq!(payload_type, PayloadType::Ipmi);
         let message = Message::parse(&message).unwrap();
@@ -737,7 +739,7 @@ impl Client {
 
     /// Sends a request and reads its answer.
     #[track_caller]
-    pub(crate) fn ask(&mut self, server: &mut impl Server, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
+    pub fn ask(&mut self, server: &mut impl Server, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let packet = self.request(netfn, cmd, data);
         let answer = one(server.send(&packet));
         self.answer(&answer)

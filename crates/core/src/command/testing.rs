@@ -1,6 +1,8 @@
 //! A rig for tests of commands: bytes in, bytes out, against the system the recorded
 //! exchanges of the original were made with (two controllers, 20h and 30h).
 
+#![allow(missing_docs, clippy::new_without_default, clippy::should_implement_trait, reason = "for tests only")]
+
 use std::time::Duration;
 
 use super::{Context, Outcome, Wait, dispatch};
@@ -20,7 +22,7 @@ pub const BMC: u8 = 0x20;
 /// Address of the rig's other controller.
 pub const SATELLITE: u8 = 0x30;
 /// GUID of the rig's LAN channel.
-pub const GUID: [u8; 16] = hex_literal::hex!("a123456789abcdefa123456789abcdef");
+pub const GUID: [u8; 16] = *b"\xa1\x23\x45\x67\x89\xab\xcd\xef\xa1\x23\x45\x67\x89\xab\xcd\xef";
 
 /// A request over the LAN channel, in a session of user 2 at administrator level.
 pub const LAN: Origin = Origin {

@@ -46,7 +46,7 @@ impl fmt::Display for Peer {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 impl std::str::FromStr for Peer {
     type Err = std::net::AddrParseError;
 

@@ -1,6 +1,6 @@
 //! What a command does the second time: the table that tells which requests may be executed again.
 //!
-//! It is here and not in the command tables because a LAN channel knows no commands; a test in `sim` holds it against their
+//! It is here and not in the command tables because a LAN channel knows no commands; a test in `command` holds it against their
 //! names, so whoever adds a command has to say here what it is.
 
 use super::ReplyTo;

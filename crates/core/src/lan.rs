@@ -19,8 +19,8 @@ mod rmcp_plus;
 mod session;
 mod session_commands;
 mod sessionless;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod throttle;

@@ -23,7 +23,7 @@ mod serial_lines;
 mod setup;
 mod show;
 mod sol_ports;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod trace;
 mod tracker;
