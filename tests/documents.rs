@@ -340,7 +340,7 @@ fn example(page: &str, section: &str) -> String {
 fn the_examples_of_the_manual_are_right() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("lan.conf"), example("ipmi_lan.5", "EXAMPLE")).expect("a file");
-    fs::write(folder.path().join("sim.emu"), example("ipmi_sim_cmd.5", "A USUAL FILE")).expect("a file");
+    fs::write(folder.path().join("sim.emu"), example("ipmi_sim_cmd.5", "A TYPICAL FILE")).expect("a file");
     let check = ["--check", "-c", "lan.conf", "-f", "sim.emu"];
     let ran = Command::new(env!("CARGO_BIN_EXE_ipmi_sim")).args(check).current_dir(&folder).output().expect("it runs");
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();

@@ -5,15 +5,15 @@ complete -c ipmi_sim -s s -l state-dir -d 'Keep the state in DIR/ipmi_sim/NAME [
 complete -c ipmi_sim -l init -d 'Write a commented configuration to start from, DIR/lan.conf and DIR/sim.emu, and exit. Nothing is overwritten' -r -f -a "(__fish_complete_directories)"
 complete -c ipmi_sim -l pid-file -d 'Write the process id to FILE; refuse to start while another process holds it' -r -F
 complete -c ipmi_sim -l program-timeout -d 'How long a chassis control or LAN configuration program may take' -r
-complete -c ipmi_sim -l log-format -d 'How lines on standard error look: with json, one object a line with time, level and message' -r -f -a "text\t'Time, level and message'
+complete -c ipmi_sim -l log-format -d 'Format of lines on standard error: with json, each is an object with time, level and message' -r -f -a "text\t'Time, level and message'
 json\t'One JSON object a line, with `time`, `level` and `message`'"
 complete -c ipmi_sim -l pcap -d 'Record LAN traffic in FILE for Wireshark, passwords of unencrypted sessions included' -r -F
 complete -c ipmi_sim -s p -l nopersist -d 'Neither read nor write persistent state'
 complete -c ipmi_sim -l demo -d 'Start a BMC to try, without any file: on the loopback address, port 9623 or a free one, user admin, password admin; no state is kept'
 complete -c ipmi_sim -s n -l nostdio -d 'No console on standard input and output'
 complete -c ipmi_sim -l ready-line -d 'Print `ipmi_sim NAME is ready` on standard output when everything is open'
-complete -c ipmi_sim -s d -l debug -d 'Log more: once raw packets, twice messages by name, three times both, four times serial over LAN. RUST_LOG (error, warn, info, debug) selects what of it goes to standard error'
-complete -c ipmi_sim -l check -d 'Check both files, say what is wrong in them and what they would serve, and exit with status 0 or 1'
+complete -c ipmi_sim -s d -l debug -d 'Log more: once raw packets, twice messages by name, three times both, four times serial over LAN. RUST_LOG (error, warn, info, debug) selects how much of it goes to standard error'
+complete -c ipmi_sim -l check -d 'Check both files and the state folder, say what is wrong with them and what would be served, and exit with status 0 or 1'
 complete -c ipmi_sim -l strict -d 'Refuse to start when a command fails or something cannot be done as written'
 complete -c ipmi_sim -l ping -d 'Ask whether a running program answers on every LAN channel of the configuration, and exit with status 0 or 1 within a second'
 complete -c ipmi_sim -s v -l version -d 'Print the version, check the configuration file if there is one, and exit'

@@ -33,7 +33,7 @@ Examples:
   ipmi_sim --init bmc                          write the files of a BMC of your own
   ipmi_sim -c lan.conf -f sim.emu -s state     with a console: try `help`, leave with `quit`
   ipmi_sim -n --pid-file /run/ipmi_sim.pid     as a service, files from /etc/ipmi
-  ipmi_sim --check -c lan.conf -f sim.emu      say what is wrong in the files
+  ipmi_sim --check -c lan.conf -f sim.emu      say what is wrong with the files
   ipmi_sim --ping                              does it answer? For health checks
   ipmi_sim -n -dd -c lan.conf                  show every message by name
   ipmi_sim -n -c lan.conf --pcap lan.pcap      record LAN traffic for Wireshark
@@ -164,12 +164,12 @@ pub struct Options {
 
     /// Log more: once raw packets, twice messages by name, three times
     /// both, four times serial over LAN. RUST_LOG (error, warn, info,
-    /// debug) selects what of it goes to standard error
+    /// debug) selects how much of it goes to standard error
     #[arg(verbatim_doc_comment, help_heading = "Logging", short = 'd', long = "debug", action = ArgAction::Count)]
     pub debug: u8,
 
-    /// How lines on standard error look: with json, one object
-    /// a line with time, level and message
+    /// Format of lines on standard error: with json, each is an
+    /// object with time, level and message
     #[arg(
         verbatim_doc_comment,
         help_heading = "Logging",
@@ -194,8 +194,8 @@ pub struct Options {
     )]
     pub pcap: Option<PathBuf>,
 
-    /// Check both files, say what is wrong in them and what they
-    /// would serve, and exit with status 0 or 1
+    /// Check both files and the state folder, say what is wrong with
+    /// them and what would be served, and exit with status 0 or 1
     #[arg(verbatim_doc_comment, help_heading = "Checking", long = "check", overrides_with = "check")]
     pub check: bool,
 
