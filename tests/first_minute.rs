@@ -543,6 +543,10 @@ fn the_system_log_gets_what_the_journal_does_not() {
             fs::write(&place, "").expect("a place");
             run("mount", &["--bind", &format!("/dev/{name}"), place.to_str().expect("a path")], "mount");
         }
+        // Where libfaketime keeps the time of a run on another date.
+        let shared = devices.join("shm");
+        fs::create_dir(&shared).expect("a folder");
+        run("mount", &["--bind", "/dev/shm", shared.to_str().expect("a path")], "mount");
         run("mount", &["--rbind", devices.to_str().expect("a path"), "/dev"], "mount");
         let log = UnixDatagram::bind("/dev/log").expect("a log");
         log.set_nonblocking(true).expect("no waiting");
