@@ -286,6 +286,12 @@ impl LineEditor {
             16 => self.older(),
             14 => self.newer(),
             11 => self.line.truncate(self.cursor),
+            23 => {
+                let before = self.before().trim_ascii_end();
+                let word = before.iter().rposition(|byte| *byte == b' ').map_or(0, |blank| blank + 1);
+                self.line.drain(word..self.cursor);
+                self.cursor = word;
+            }
             21 => {
                 self.line.drain(..self.cursor);
                 self.cursor = 0;
@@ -416,13 +422,32 @@ impl LineEditor {
             _ if !more.is_empty() => self.insert(more, out),
             _ if self.echo => {
                 out.push(b'\n');
-                out.extend(names.join("  ").bytes());
-                out.push(b'\n');
+                out.extend(listed(&names, self.columns).bytes());
                 self.show(out);
             }
             _ => {}
         }
     }
+}
+
+/// Names in rows that fit into so many columns.
+fn listed(names: &[&str], columns: usize) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    for name in names {
+        if column > 0 && columns > 0 && column + 2 + name.len() > columns {
+            text.push('\n');
+            column = 0;
+        }
+        if column > 0 {
+            text.push_str("  ");
+            column += 2;
+        }
+        text.push_str(name);
+        column += name.len();
+    }
+    text.push('\n');
+    text
 }
 
 /// Bytes inside a UTF-8 character.
@@ -671,6 +696,19 @@ mod tests {
         let mut out = Vec::new();
         editor.feed(b"\x80\x80a\xff\x1b[D\x1b[D\x1b[D\x1b[D\x7f\x1b[C\xc3b\x7f\x7f", &mut out);
         assert_eq!(editor.line, b"\x80\x80a\xff".to_vec());
+    }
+
+    #[test]
+    fn choices_are_listed_in_rows_that_fit() {
+        assert_eq!(listed(&["one", "two", "three"], 0), "one  two  three\n");
+        assert_eq!(listed(&["one", "two", "three"], 8), "one  two\nthree\n");
+        assert_eq!(listed(&["one", "two", "three"], 2), "one\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn control_w_deletes_the_word_before_the_cursor() {
+        assert_eq!(lines(b"one two  \x17three\x1b[D\x17\r"), ["one e"]);
+        assert_eq!(lines(b"\x17 one\x17\x17\x17a\r"), ["a"]);
     }
 
     #[test]
