@@ -171,8 +171,8 @@ impl Exchanged {
 #[derive(Default)]
 pub(super) struct Logins {
     begun: Beginnings,
-    /// Proven ones, oldest first.
-    list: Vec<Login>,
+    /// Proven ones, oldest first: what comes is for one of the last, and what makes room is one of the first.
+    list: VecDeque<Login>,
 }
 
 /// What is begun, oldest first.
@@ -289,15 +289,21 @@ impl Logins {
         let from = source(login.peer.ip());
         let crowded = self.list.iter().filter(|other| source(other.peer.ip()) == from).count() >= MOST_PER_SOURCE;
         let pushed_out = match crowded || self.list.len() >= MOST {
-            true => self.most_crowded(crowded.then_some(from)).map(|at| self.list.remove(at)),
+            true => self.most_crowded(crowded.then_some(from)).and_then(|at| self.list.remove(at)),
             false => None,
         };
-        self.list.push(login);
+        self.list.push_back(login);
         pushed_out.filter(|login| crowded && !login.is_done())
     }
 
     /// The login that makes room: one of `from`, or of the source that has most.
     fn most_crowded(&self, from: Option<IpAddr>) -> Option<usize> {
+        if let Some(from) = from {
+            let done = |login: &Login| login.is_done() && source(login.peer.ip()) == from;
+            if let Some(at) = self.list.iter().position(done) {
+                return Some(at);
+            }
+        }
         let mut all: Vec<(IpAddr, u16, bool, usize)> = self
             .list
             .iter()
@@ -322,14 +328,14 @@ impl Logins {
 
     /// The proven login with this id, when it is still alive and the datagram comes from its address.
     pub(super) fn find(&mut self, now: Moment, id: u32, from: IpAddr) -> Option<&mut Login> {
-        self.list.iter_mut().find(|login| login.id == id && login.expires > now && login.peer.ip() == from)
+        self.list.iter_mut().rev().find(|login| login.id == id && login.expires > now && login.peer.ip() == from)
     }
 
     /// Ends a login, proven or not; a proven one comes back.
     pub(super) fn remove(&mut self, id: u32) -> Option<Login> {
         self.begun.remove(id);
-        let at = self.list.iter().position(|login| login.id == id)?;
-        Some(self.list.remove(at))
+        let at = self.list.iter().rposition(|login| login.id == id)?;
+        self.list.remove(at)
     }
 
     /// Ends all logins of a user.
@@ -349,9 +355,10 @@ impl Logins {
         if self.list.iter().all(|login| login.expires > now) {
             return Vec::new();
         }
-        let (alive, ended) = std::mem::take(&mut self.list).into_iter().partition(|login| login.expires > now);
+        let all = std::mem::take(&mut self.list).into_iter();
+        let (alive, ended): (VecDeque<_>, VecDeque<_>) = all.partition(|login| login.expires > now);
         self.list = alive;
-        ended
+        ended.into()
     }
 
     /// When the next login times out that anybody has to be told of, or memory can be given back.
