@@ -11,7 +11,7 @@ use bench::compare::{Extent, Programs, compare};
 use bench::connection::Target;
 use bench::load::{Amount, DEVICE_ID, Flow, Load, MIXED};
 use bench::process::processor_time;
-use bench::{echo, load, logins, sol, start};
+use bench::{echo, flood, load, logins, sol, start};
 use clap::{Parser, Subcommand};
 
 /// Loads BMCs on the loopback address and measures them.
@@ -71,6 +71,19 @@ enum What {
         /// A process whose processor time is counted
         #[arg(long)]
         pid: Option<u32>,
+    },
+    /// Datagrams of a stranger, so many a second, from 127.0.0.3
+    Flood {
+        /// UDP port of the loopback address
+        port: u16,
+        /// What is sent
+        kind: flood::Kind,
+        /// How many a second
+        #[arg(long, default_value = "100000")]
+        rate: u32,
+        /// How long
+        #[arg(long, default_value = "5")]
+        seconds: f64,
     },
     /// Serial over LAN
     Sol {
@@ -147,6 +160,9 @@ fn run(what: What) -> Result<()> {
             if let Some(processor) = logins.processor {
                 println!("processor-us-each {processor:.2}");
             }
+        }
+        What::Flood { port, kind, rate, seconds } => {
+            println!("sent {}", flood::run(port, kind, rate, seconds)?);
         }
         What::Sol { target, serial, amount } => {
             let speed = sol::measure(&target, serial, amount)?;

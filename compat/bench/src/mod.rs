@@ -8,6 +8,7 @@ pub mod client;
 pub mod compare;
 pub mod connection;
 pub mod echo;
+pub mod flood;
 pub mod load;
 pub mod logins;
 pub mod process;
