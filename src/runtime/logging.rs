@@ -74,7 +74,7 @@ pub fn start(options: &Options) {
         // What the start has to say is no part of the log that the console shows.
         log.filter_level(level).filter_module(SERVING, level.max(LevelFilter::Info));
     }
-    // What the library for serial ports tells of its system calls is nobody's business.
+    // What the library for serial ports tells of its system calls is of no use here.
     log.filter_module("mio_serial", level.min(LevelFilter::Warn));
     log.parse_default_env();
     log.format(move |out, record| {

@@ -14,7 +14,7 @@ use crate::store::directory::message;
 /// How deep files may include each other; the original recurses until it crashes.
 const DEPTH: usize = 64;
 /// How many files may be included altogether: two files that include each other twice would
-/// go on for ages within the depth.
+/// go on for very long within the depth.
 const MOST_FILES: usize = 1000;
 
 /// Statements waiting to be executed: a stack of texts, the innermost included file on top.

@@ -55,7 +55,7 @@ macro_rules! system {
 system! {
     /// What the wall clock shows, in seconds since 1970.
     fn wall_clock(&mut self, now: Moment, wall: i64);
-    /// Start of life, before the command file.
+    /// The start, before the command file.
     fn begin(&mut self, now: Moment, out: &mut Effects);
     /// Command file and `-x` are done.
     fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String>;
