@@ -3,7 +3,7 @@
 //!
 //! The form is the page's name in backticks (or a link to it), then the sections, if any:
 //! `emu.md` section 7; `sol.md` sections 4 to 7 and 9. On a page of `docs/original/` a section without a
-//! page is one of the page itself.
+//! page is one of the page itself. Packages are held to the workspace's lints here as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -256,6 +256,20 @@ fn every_link_leads_somewhere() {
     }
     assert!(links > 20, "only {links} links were found");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// A package without the workspace's lints would be one where `unsafe` is allowed.
+#[test]
+fn every_package_has_the_lints_of_the_workspace() {
+    let manifest = |folder: &str| fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a manifest");
+    let workspace = manifest("");
+    let (_, members) = workspace.split_once("\nmembers = [").expect("members");
+    let (members, _) = members.split_once(']').expect("their end");
+    let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    assert!(members.len() > 1, "{members:?}");
+    for folder in members.into_iter().chain([""]) {
+        assert!(manifest(folder).contains("\n[lints]\nworkspace = true\n"), "{folder}/Cargo.toml has no [lints]");
+    }
 }
 
 #[test]
