@@ -3,7 +3,7 @@
 //! section 35).
 //!
 //! Owns the sensors' state and the event receiver's address. Opens no file: a poll is a
-//! [`Job`](super::external::Job) that comes back with its bytes. Converts no reading into
+//! [`Background`](super::external::Background) read that comes back with its bytes. Converts no reading into
 //! units: values are raw bytes, compared as the numbers that the sensor's record makes of them
 //! ([`Scale`]).
 
