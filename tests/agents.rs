@@ -251,3 +251,36 @@ print(bmc.get_asset_tag())
     // Modelled: the machine is off.
     assert_eq!(ran.assert_ok().stdout, "8\nbmc-7\nrack 7\n", "{}", ran.report());
 }
+
+/// A fan that nobody has measured yet, and a power supply of which nothing is known, stand before a
+/// sensor that has a reading: nobody's list ends there.
+#[test]
+fn a_sensor_without_a_reading_says_so() {
+    const SCRIPT: &str = "import sys
+from pyghmi.ipmi import command
+bmc = command.Command(bmc='127.0.0.1', port=int(sys.argv[1]), userid='admin', password='admin')
+for sensor in bmc.get_sensor_data():
+    print(sensor.name, sensor.value, sensor.unavailable, sensor.states)
+print(bmc.get_health()['health'] == 0)
+";
+    let records: String = [(5, 0x1d, 4, 0x12, "Fan"), (6, 0x37, 1, 1, "Inlet")]
+        .map(|(number, entity, kind, unit, name)| {
+            format!("{}sensor_add 0x20 0 {number} {kind} 1\n", record(number, entity, kind, unit, 1, name))
+        })
+        .concat();
+    let psu = "main_sdr_add 0x20 0 0 0x51 2 0x1e 0x20 0 7 10 1 0x67 0x40 8 0x6f 15 0 15 0 15 0 0xc0 0 0 0 0 0 0 0 0 0 0 \
+               0xc3 'P 'S 'U\nsensor_add 0x20 0 7 8 0x6f\n";
+    let emu = format!("{psu}{records}sensor_set_value 0x20 0 6 23 0\nmc_enable 0x20\n");
+    let running = Running::start_on(&SMALL_EMU.replace("mc_enable 0x20\n", &emu));
+    let client = running.ipmitool();
+    let list = client.ok("sensor list");
+    list.assert_says("Fan | na").assert_says("PSU | na").assert_says("Inlet | 23.000");
+    client.ok("sdr elist").assert_says("Fan | 05h | ns").assert_says("PSU | 07h | ns").assert_says("23 degrees C");
+    client.run("sensor get Fan").assert_not_says("Error reading sensor");
+    let sensors = running.freeipmi().ok("ipmi-sensors", "--comma-separated-output");
+    sensors.assert_says("Fan,Fan,N/A,RPM,N/A").assert_says("Inlet,Temperature,23.00,C");
+    let mut command = std::process::Command::new("/usr/bin/python3");
+    command.args(["-c", SCRIPT, &running.port.to_string()]);
+    let ran = Ran::run(&mut command, "python3-pyghmi", CLIENT_LIMIT);
+    ran.assert_ok().assert_says("Fan None 1").assert_says("PSU None 1").assert_says("Inlet 23.0 0").assert_says("True");
+}

@@ -9,6 +9,8 @@ use crate::ipmi::{CompletionCode, Reply, Request};
 const EVENTS_ENABLED: u8 = 0x80;
 /// Scanning enabled, same places.
 const SCANNING_ENABLED: u8 = 0x40;
+/// Reading or state unavailable, in the flags of a reading (IPMI 2.0 section 35.14).
+const READING_UNAVAILABLE: u8 = 0x20;
 /// Thresholds a mask can name.
 const THRESHOLD_MASK: u8 = 0x3f;
 /// Rearm all events.
@@ -237,7 +239,8 @@ pub(super) fn rearm(
 }
 
 /// `[number]`; answer `[value][flags][states 7:0][states 14:8]`. CCh without a reading by
-/// nature, CEh while there is none yet.
+/// nature; while there is none yet, zeros and the flag that says so: clients that list sensors
+/// end at the first one that fails.
 pub(super) fn get_reading(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -248,7 +251,8 @@ pub(super) fn get_reading(
         return Err(CompletionCode::INVALID_FIELD);
     }
     if !sensor.has_value {
-        return Err(CompletionCode::NO_RESPONSE);
+        reply.put(&[0, flags(sensor) | READING_UNAVAILABLE, 0, 0])?;
+        return Ok(Outcome::Done);
     }
     let [low, high] = (sensor.status & sensor::STATES).to_le_bytes();
     reply.put(&[sensor.value, flags(sensor), low, high])?;
