@@ -117,6 +117,7 @@ fn qemu() {
             ("mc info", "IPMI Version : 2.0"),
             ("power status", "Chassis Power is off"),
             ("-t 0x30 mc info", "Device ID : 2"),
+            ("fru print 0", "Product Name : QEMU machine"),
         ],
     );
 }

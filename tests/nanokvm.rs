@@ -10,14 +10,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::bench::free_port;
+use support::bench::{free_port, project};
 use support::board::{Board, Event};
 use support::client::{CLIENT_LIMIT, Ran, Transport};
 use support::config::{Places, adapt};
 use support::process::{self, Guarded, alive, eventually, signal};
 use support::pty::Pty;
 use support::simulator::TIMEOUT;
-use support::{Bench, Ipmitool, Simulator, Stdin, Subject, built};
+use support::{Bench, Freeipmi, Ipmitool, Simulator, Stdin, Subject, built};
 
 /// How long a client waits for a response that does not come; a command that takes this long
 /// ran into such a wait.
@@ -240,6 +240,47 @@ fn other_commands(device: &Device, client: &Ipmitool) {
     assert_eq!(device.bench.read("etc/ipmi/boot").trim(), "none");
     client.ok("chassis identify 5").assert_says("Chassis identify interval");
     client.ok("fru print").assert_says("Product Name : KVM over IP");
+    client.ok("sdr elist all").assert_says("KVM over IP | 00h | ok | 7.1 | Dynamic MC @ 20h");
+}
+
+/// Its records by every client, and how many there are.
+fn records(device: &Device, subject: Subject) -> usize {
+    let client = device.client();
+    for words in ["sdr elist all", "sdr list", "sensor list", "sdr type watchdog2"] {
+        client.ok(words).assert_not_says("erased").assert_not_says("Error");
+    }
+    let all = client.ok("sdr elist all");
+    all.assert_says("KVM over IP | 00h | ok | 7.1 | Dynamic MC @ 20h")
+        .assert_says("Watchdog | 00h | ns | 7.1 | Event-Only");
+    // Over RMCP+ freeipmi cannot log in at the original.
+    for driver in if subject == Subject::Original { &["LAN"][..] } else { &["LAN", "LAN_2_0"] } {
+        let tools = Freeipmi::new(device.port, "admin", "admin", driver);
+        tools.ok("ipmi-sensors", "--shared-sensors --entity-sensor-names").assert_not_says("unable");
+        tools.ok("ipmi-fru", "").assert_says("KVM over IP");
+    }
+    let script = format!(
+        "from pyghmi.ipmi import command\n\
+        c = command.Command(bmc='127.0.0.1', port={}, userid='admin', password='admin')\n\
+        print('sensors', list(c.get_sensor_data()), 'health', c.get_health()['health'])\n\
+        # The original refuses to read as much of the inventory at once as pyghmi asks for.\n\
+        print({})\n",
+        device.port,
+        if subject == Subject::Original {
+            "'KVM over IP'"
+        } else {
+            "dict(c.get_inventory())['System']['Product name']"
+        }
+    );
+    let ran = Ran::run(Command::new("/usr/bin/python3").args(["-c", &script]), "python3-pyghmi", CLIENT_LIMIT);
+    ran.assert_ok().assert_says("sensors [] health 0").assert_says("KVM over IP");
+    all.stdout.lines().count()
+}
+
+/// Gives the device another program.
+fn exchange(device: &Device, subject: Subject) {
+    let program = device.bench.path("etc/ipmi/ipmi_sim");
+    fs::remove_file(&program).expect("the program there was");
+    symlink(subject.program(), program).expect("the program beside its files");
 }
 
 fn every_command(subject: Subject, shell: Shell, ways: &[Transport]) {
@@ -340,6 +381,59 @@ fn every_command_by_suite_3_and_lan_under_busybox() {
 #[test]
 fn every_command_with_the_original() {
     every_command(Subject::Original, Shell::Sh, &[Transport::Suite(3)]);
+}
+
+/// The records are there from the first start on, once, whichever program runs; a client's own stay.
+#[test]
+fn records_are_there_once_however_often_it_starts() {
+    let device = Device::new(Subject::Original, Shell::BusyBox);
+    let started = |subject: Subject| {
+        device.script("stop").assert_ok();
+        exchange(&device, subject);
+        device.start();
+        records(&device, subject)
+    };
+    for subject in [Subject::Original, Subject::Original, Subject::under_test(), Subject::under_test()] {
+        assert_eq!(started(subject), 2, "{subject:?}");
+    }
+    let added =
+        device.client().ok("raw 0x0a 0x24 0 0 0x51 0x12 0x0f 0x30 0 0 0x8f 0 0 0 7 1 0 0xc4 0x6e 0x65 0x77 0x32");
+    added.assert_says("03 00");
+    for subject in [Subject::under_test(), Subject::Original, Subject::under_test()] {
+        assert_eq!(started(subject), 3, "{subject:?}");
+        device.client().ok("sdr elist all").assert_says("new2");
+    }
+    device.script("stop").assert_ok();
+}
+
+/// What a client has cleared stays cleared, and without its file the device has no records but our own.
+#[test]
+fn records_that_a_client_removed_do_not_come_back() {
+    let device = Device::new(Subject::under_test(), Shell::Sh);
+    device.start();
+    let reservation = device.client().ok("raw 0x0a 0x22").stdout.trim().to_owned();
+    let bytes: Vec<String> = reservation.split(' ').map(|byte| format!("0x{byte}")).collect();
+    device.client().ok(&format!("raw 0x0a 0x27 {} 0x43 0x4c 0x52 0xaa", bytes.join(" ")));
+    device.script("restart").assert_ok();
+    // Our own locator stands in an empty repository.
+    device.client().ok("sdr elist all").assert_says("BMC").assert_not_says("KVM over IP").assert_not_says("Watchdog");
+}
+
+/// The records are those of their source.
+#[test]
+fn records_are_compiled_from_their_source() {
+    let compiled = Command::new(env!("CARGO_BIN_EXE_sdrcomp"))
+        .args(["-8", "compat/nanokvm/records.sdrs"])
+        .current_dir(project(""))
+        .output()
+        .expect("sdrcomp runs");
+    // The time of the last addition is that of the run.
+    let items = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with("last_add_time")).map(str::to_owned).collect()
+    };
+    let kept = fs::read_to_string(project("compat/nanokvm/sdr.20.main")).expect("the records");
+    assert_eq!(items(&kept), items(&String::from_utf8_lossy(&compiled.stdout)));
+    assert_eq!(items(&kept).len(), 2);
 }
 
 #[test]

@@ -18,7 +18,8 @@
 # Settings, from the environment or changed here:
 #   IPMI_SIM    the program; default: ipmi_sim beside this file, else the one in PATH
 #   IPMI_DIR    the folder with lan.conf and sim.emu; default: this file's own
-#   STATE_DIR   what the program remembers goes below here; default: IPMI_DIR/state
+#   STATE_DIR   what the program remembers goes below here; default: IPMI_DIR/state. The
+#               records that lie beside this file, sdr.20.main, are put there when it has none
 #   PIDFILE     default: /var/run/ipmi-sim.pid
 #   LOGFILE     what the program prints, new at every start; default: /var/log/ipmi-sim.log
 #   START_WAIT  tenths of a second a start is watched for an early end; default: 10
@@ -56,6 +57,7 @@ case $IPMI_SIM in */*) IPMI_SIM=$(absolute "$IPMI_SIM") ;; esac
 name=ipmi-sim
 config=$IPMI_DIR/lan.conf
 commands=$IPMI_DIR/sim.emu
+records=$IPMI_DIR/sdr.20.main
 # By these words on its command line a process is known to be ours and no other.
 words="-n -c $config -f $commands -s "
 lock=$PIDFILE.lock
@@ -133,6 +135,16 @@ take_lock() {
     trap 'exit 143' TERM
 }
 
+# The sensor data records of a device that has none in its state folder yet. From there on
+# the program keeps them: clients may change them, and no start adds them again.
+give_records() {
+    [ -r "$records" ] || return 0
+    title=$(sed -n 's/^[[:blank:]]*name[[:blank:]]*"\{0,1\}\([^"[:blank:]]*\).*/\1/p' "$config" | tail -n 1)
+    kept=$STATE_DIR/ipmi_sim/$title/sdr.20.main
+    [ -n "$title" ] && [ ! -e "$kept" ] || return 0
+    mkdir -p "${kept%/*}" && cp "$records" "$kept.new" && chmod 600 "$kept.new" && mv "$kept.new" "$kept"
+}
+
 start() {
     if find_running; then
         echo "$pid" >"$PIDFILE"
@@ -150,6 +162,7 @@ start() {
         return 1
     fi
     mkdir -p "$STATE_DIR" "$(dirname "$LOGFILE")" || return 1
+    give_records || return 1
     : >"$LOGFILE" || return 1
     (
         # Files named in the configuration are looked for beside it.
