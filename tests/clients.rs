@@ -496,7 +496,7 @@ fn scanners() {
 fn state_is_kept_across_a_restart() {
     let bench = Bench::new();
     let port = free_port();
-    bench.write("lan.conf", small_lan_conf(port, ""));
+    bench.write("lan.conf", small_lan_conf(port, "sol \"telnet:127.0.0.1:9\" 115200\n"));
     bench.write("sim.emu", SMALL_EMU);
     let simulator = Simulator::start_default(Subject::under_test(), &bench, port);
     let client = Ipmitool::new(port, "admin", "admin");
@@ -506,6 +506,7 @@ fn state_is_kept_across_a_restart() {
         "user priv 5 4 1",
         "channel setaccess 1 5 ipmi=on privilege=4",
         "user enable 5",
+        "sol payload disable 1 5",
     ] {
         client.ok(words);
     }
@@ -517,6 +518,9 @@ fn state_is_kept_across_a_restart() {
     let _simulator = Simulator::start_default(Subject::under_test(), &bench, port);
     let client = Ipmitool::new(port, "keeper", "kept");
     client.ok("user list 1").assert_says("5 keeper true false true ADMINISTRATOR");
+    client.ok("sol payload status 1 5").assert_says("User 5 on channel 1 is disabled");
+    client.ok("sol payload status 1 2").assert_says("User 2 on channel 1 is enabled");
+    client.run("sol activate").assert_failed().assert_says("SOL payload disabled");
     client.ok("sel list").assert_says("Memory #0x53 | Correctable ECC");
     client.ok("sdr elist all").assert_says("kept | 00h | ok | 7.1 | Dynamic MC @ 20h");
     client.ok("sel clear");

@@ -185,9 +185,9 @@ pub fn changes_what_is_kept(netfn: u8, cmd: u8, data: &[u8]) -> bool {
         // Platform Event, and what can bring a sensor to log an event: hysteresis, thresholds,
         // event enables, re-arm, reading.
         netfn::SENSOR_EVENT => &[0x02, 0x24, 0x26, 0x28, 0x2a, 0x30],
-        // Set Channel Access; access, name and password of a user; Set Channel Security Keys; Set System Info
-        // Parameters.
-        netfn::APP => &[0x40, 0x43, 0x45, 0x47, 0x56, 0x58],
+        // Set Channel Access; access, name, password and payload access of a user; Set Channel Security
+        // Keys; Set System Info Parameters.
+        netfn::APP => &[0x40, 0x43, 0x45, 0x47, 0x4c, 0x56, 0x58],
         // Add, Partial Add, Delete and Clear of the SDR repository and of the SEL, and their clocks.
         netfn::STORAGE => &[0x24, 0x25, 0x26, 0x27, 0x29, 0x44, 0x45, 0x46, 0x47, 0x49, 0x5d],
         // Set LAN and Set SOL Configuration Parameters.

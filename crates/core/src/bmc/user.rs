@@ -47,7 +47,7 @@ pub struct User {
     pub session_limit: u8,
     /// Authentication types listed on the user's configuration line, when it lists any.
     pub auths: Option<AuthTypes>,
-    /// Whether the user may activate SOL (Set User Payload Access); not kept.
+    /// Whether the user may activate SOL (Set User Payload Access).
     pub sol_access: bool,
 }
 
@@ -318,6 +318,17 @@ pub fn set_password(machine: &mut Machine, mc: u8, number: u8, password: &[u8; 2
         user.password = *password;
         user.has_password = true;
     });
+}
+
+/// Set User Payload Access, for SOL. Nothing that runs ends.
+pub fn set_sol_access(machine: &mut Machine, mc: u8, number: u8, allowed: bool) {
+    machine.remember(StateFile::Users(mc));
+    let Some(user) = machine.controller_mut(mc).and_then(|controller| controller.users.get_mut(number)) else {
+        return;
+    };
+    user.sol_access = allowed;
+    machine.actions.push(Action::Save(StateFile::Users(mc)));
+    machine.actions.push(Action::UserChanged { mc, user: number, change: Change::Payloads, ends_sessions: false });
 }
 
 #[cfg(test)]

@@ -141,6 +141,8 @@ const LAYOUTS: &[Layout] = &[
     layout(netfn::APP, 0x54, "channel&0f payload&3f index&3f|by_suite&80", "channel records:*"),
     // Set Channel Security Keys: K_R and K_G.
     layout(netfn::APP, 0x56, "channel&0f operation key_id key:!", "lock key:!"),
+    layout(netfn::APP, 0x4c, "channel&0f user&3f|disable&40 payloads oem:x3", ""),
+    layout(netfn::APP, 0x4d, "channel&0f user&3f", "payloads oem:x3"),
     layout(netfn::APP, 0x58, "parameter:d1 data:*", ""),
     layout(netfn::APP, 0x59, "revision_only&80 parameter:d1 set:d1 block:d1", "revision data:*"),
     layout(netfn::STORAGE, 0x10, "device", "size:d2 access"),

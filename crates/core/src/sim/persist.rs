@@ -445,6 +445,9 @@ impl Simulator {
                 items.push_integer(format!("{number}.enabled"), i64::from(user.enabled));
                 items.push_integer(format!("{number}.ipmi_msg"), i64::from(messaging));
             }
+            if !user.sol_access {
+                items.push_integer(format!("{number}.sol_access"), 0);
+            }
             if user.password == [0; 20] && (user.has_password || user.privilege != 0 || user.name != [0; 16]) {
                 items.push_integer(format!("{number}.password_set"), i64::from(user.has_password));
             }
@@ -540,6 +543,9 @@ impl User {
         }
         if let Some(max_sessions) = byte("max_sessions") {
             self.max_sessions = max_sessions;
+        }
+        if let Some(allowed) = byte("sol_access") {
+            self.sol_access = allowed != 0;
         }
         if let Some(limit) = byte("session_limit") {
             self.session_limit = limit;

@@ -1,8 +1,7 @@
 //! Payload commands, IPMI 2.0 chapter 24; the only payload that is activated is SOL.
 
-use crate::bmc::Action;
 use crate::bmc::sol_parameters::{self, ActivationError, INSTANCE_HISTORY, INSTANCE_PORT};
-use crate::bmc::user::Change;
+use crate::bmc::user;
 use crate::command::{Context, Outcome, has_sol};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -160,22 +159,16 @@ pub fn set_user_access(
     request: &Request<'_>,
     _: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let [_, user, standard] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let access = match user >> 6 {
+    let [_, operation, standard] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    let access = match operation >> 6 {
         0 => true,
         1 => false,
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
-    let number = user & 0x3f;
-    let user = context.controller()?.users.get_mut(number).ok_or(CompletionCode::INVALID_FIELD)?;
+    let number = operation & 0x3f;
+    context.controller()?.users.get(number).ok_or(CompletionCode::INVALID_FIELD)?;
     if standard & ENABLE_SOL != 0 {
-        user.sol_access = access;
-        context.machine.actions.push(Action::UserChanged {
-            mc: context.mc,
-            user: number,
-            change: Change::Payloads,
-            ends_sessions: false,
-        });
+        user::set_sol_access(context.machine, context.mc, number, access);
     }
     Ok(Outcome::Done)
 }
