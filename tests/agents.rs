@@ -284,3 +284,27 @@ print(bmc.get_health()['health'] == 0)
     let ran = Ran::run(&mut command, "python3-pyghmi", CLIENT_LIMIT);
     ran.assert_ok().assert_says("Fan None 1").assert_says("PSU None 1").assert_says("Inlet 23.0 0").assert_says("True");
 }
+
+/// Which commands there are, as the firmware firewall tells it.
+#[test]
+fn the_firewall_is_shown() {
+    let running = Running::start();
+    let client = running.ipmitool();
+    let all = client.ok("firewall info");
+    for pair in ["00,00 support:", "00,04 support:", "00,06 enabled:", "01,0a configurable:", "03,2c support:"] {
+        all.assert_says(pair);
+    }
+    all.assert_not_says("02,").assert_not_says("nvalid");
+    // Commands 00h to 02h, 04h, 06h to 0Bh, 0Fh.
+    let chassis = client.ok("firewall info lun 0 netfn 0");
+    chassis.assert_says("support: d78f0000").assert_says("enabled: d78f0000").assert_says("configurable: 00000000");
+}
+
+/// What system software asks of the way it talks to the BMC.
+#[test]
+fn the_system_interface_is_told() {
+    let running = Running::start();
+    running.freeipmi().ok("bmc-device", "--get-kcs-interface-capabilities").assert_says(": 255 bytes");
+    // There is none of that kind.
+    running.freeipmi().run("bmc-device", "--get-ssif-interface-capabilities").assert_says("invalid or unsupported");
+}

@@ -6,6 +6,7 @@
 
 mod channel;
 mod device;
+mod firewall;
 mod messaging;
 mod payload;
 mod system_info;
@@ -29,6 +30,21 @@ pub static COMMANDS: &[Entry] = &[
         handler: device::get_acpi_state,
     },
     Entry { cmd: 0x08, name: "Get Device GUID", gate: device::has_guid, min_length: 0, handler: device::get_guid },
+    Entry { cmd: 0x09, name: "Get NetFn Support", gate: always, min_length: 1, handler: firewall::get_netfn_support },
+    Entry {
+        cmd: 0x0a,
+        name: "Get Command Support",
+        gate: always,
+        min_length: 3,
+        handler: firewall::get_command_support,
+    },
+    Entry {
+        cmd: 0x0c,
+        name: "Get Configurable Commands",
+        gate: always,
+        min_length: 3,
+        handler: firewall::get_configurable_commands,
+    },
     Entry {
         cmd: 0x22,
         name: "Reset Watchdog Timer",
@@ -141,6 +157,20 @@ pub static COMMANDS: &[Entry] = &[
         min_length: 3,
         handler: channel::security_keys,
     },
+    Entry {
+        cmd: 0x57,
+        name: "Get System Interface Capabilities",
+        gate: device::has_system_interface,
+        min_length: 1,
+        handler: device::get_interface_capabilities,
+    },
     Entry { cmd: 0x58, name: "Set System Info Parameters", gate: always, min_length: 1, handler: system_info::set },
     Entry { cmd: 0x59, name: "Get System Info Parameters", gate: always, min_length: 1, handler: system_info::get },
+    Entry {
+        cmd: 0x61,
+        name: "Get Command Enables",
+        gate: always,
+        min_length: 3,
+        handler: firewall::get_command_enables,
+    },
 ];

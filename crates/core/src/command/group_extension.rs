@@ -15,11 +15,19 @@ use crate::ipmi::{CompletionCode, Request, netfn};
 /// The commands of the group a request names: C7h when it names none, C1h when the controller does
 /// not know it.
 pub fn table(context: &Context<'_>, request: &Request<'_>) -> Result<&'static [Entry], CompletionCode> {
-    match request.data.first() {
-        None => Err(CompletionCode::INVALID_LENGTH),
-        Some(&picmg::GROUP) if context.machine.shelf.enabled => Ok(picmg::COMMANDS),
-        Some(&dcmi::GROUP) if bmc::dcmi::exists(context.machine, context.mc) => Ok(dcmi::COMMANDS),
-        Some(_) => Err(CompletionCode::INVALID_COMMAND),
+    let group = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
+    match of_group(context, Some(group)) {
+        [] => Err(CompletionCode::INVALID_COMMAND),
+        commands => Ok(commands),
+    }
+}
+
+/// The commands of a group, none when the controller does not know it or none is named.
+pub fn of_group(context: &Context<'_>, group: Option<u8>) -> &'static [Entry] {
+    match group {
+        Some(picmg::GROUP) if context.machine.shelf.enabled => picmg::COMMANDS,
+        Some(dcmi::GROUP) if bmc::dcmi::exists(context.machine, context.mc) => dcmi::COMMANDS,
+        _ => &[],
     }
 }
 

@@ -56,10 +56,13 @@ pub(crate) fn nature_of(netfn: u8, cmd: u8, group: Option<u8>) -> Nature {
         (netfn::SENSOR_EVENT, 0x20..=0x23 | 0x25 | 0x27 | 0x29 | 0x2b | 0x2d | 0x2f) => Reads,
         // Platform Event, and alerts sent at once.
         (netfn::SENSOR_EVENT, 0x02 | 0x16) => Acts,
+        // Which commands there are, and which are enabled.
+        (netfn::APP, 0x09 | 0x0a | 0x0c | 0x61) => Reads,
         // Device id, self test, power state, GUID, watchdog, enables, flags, interface, system GUID.
         (netfn::APP, 0x01 | 0x04 | 0x07 | 0x08 | 0x25 | 0x2f | 0x31 | 0x36 | 0x37) => Reads,
-        // Authentication capabilities, session information, channels, users, payloads, suites, system information.
-        (netfn::APP, 0x38 | 0x3d | 0x41 | 0x42 | 0x44 | 0x46 | 0x4a | 0x4b | 0x4d..=0x4f | 0x54 | 0x59) => Reads,
+        // Authentication capabilities, session information, channels, users, payloads, suites, system interface and
+        // information.
+        (netfn::APP, 0x38 | 0x3d | 0x41 | 0x42 | 0x44 | 0x46 | 0x4a | 0x4b | 0x4d..=0x4f | 0x54 | 0x57 | 0x59) => Reads,
         // Cold and Warm Reset; Get Message and Read Event Message Buffer, which take away what they read; Master
         // Write-Read.
         (netfn::APP, 0x02 | 0x03 | 0x33 | 0x35 | 0x52) => Acts,

@@ -14,6 +14,19 @@ const SELF_TEST_PASSED: [u8; 2] = [0x55, 0x00];
 /// an answer within 10 s, no retries. IPMI 2.0 section 22.10.
 const BT_CAPABILITIES: [u8; 5] = [0x01, 0xff, 0xff, 10, 0];
 
+/// Types of system interfaces in Get System Interface Capabilities.
+const SSIF: u8 = 0;
+const KCS: u8 = 1;
+const SMIC: u8 = 2;
+/// Single-part reads and writes, no packet error codes, SSIF version 1.
+const SINGLE_PART: u8 = 0x00;
+/// Bytes of a part.
+const SSIF_PART: u8 = 32;
+/// Version 1 of KCS and SMIC.
+const INTERFACE_VERSION_1: u8 = 0x00;
+/// 255 bytes.
+const LONGEST_MESSAGE: u8 = 0xff;
+
 /// Bit 7 of either byte of Set ACPI Power State: the state is to be set.
 const ACPI_SET: u8 = 0x80;
 
@@ -110,6 +123,40 @@ pub fn get_bt_capabilities(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Rep
     Ok(Outcome::Done)
 }
 
+/// Whether there is a system interface: KCS, SMIC, BT or SSIF, or a virtual machine's, whatever its
+/// emulator puts before it.
+pub fn has_system_interface(context: &Context<'_>) -> bool {
+    context.controller_is(|controller| controller.channels.get(SYSTEM_CHANNEL).is_some())
+}
+
+/// Request: type of interface, 0 SSIF, 1 KCS, 2 SMIC. Answer: reserved, then for SSIF its version
+/// with bits 7-6 for single-part transfers alone and the sizes of messages in and out, else its
+/// version and the size of a message in. CCh for another type than the system's (IPMI 2.0 section
+/// 22.9).
+///
+/// A single part is what every SSIF can transfer, and what drivers assume where nothing is said.
+pub fn get_interface_capabilities(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let channel = context.controller()?.channels.get(SYSTEM_CHANNEL).ok_or(CompletionCode::INVALID_COMMAND)?;
+    let kind = request.data.first().map(|byte| byte & 0x0f);
+    let kinds: &[u8] = match channel.protocol {
+        protocol::SMBUS => &[SSIF],
+        protocol::KCS => &[KCS],
+        protocol::SMIC => &[SMIC],
+        protocol::BT_1_5 => &[],
+        _ => &[SSIF, KCS, SMIC],
+    };
+    match kind.filter(|kind| kinds.contains(kind)) {
+        Some(SSIF) => reply.put(&[0, SINGLE_PART, SSIF_PART, SSIF_PART])?,
+        Some(_) => reply.put(&[0, INTERFACE_VERSION_1, LONGEST_MESSAGE])?,
+        None => return Err(CompletionCode::INVALID_FIELD),
+    }
+    Ok(Outcome::Done)
+}
+
 fn system_guid(context: &Context<'_>) -> Option<[u8; 16]> {
     let controller = context.executing()?;
     controller.channels.lans().find_map(|(_, lan)| lan.guid).or(controller.guid)
@@ -180,11 +227,31 @@ mod tests {
              06 3f -> c1
              06 50 -> c1
              06 52 00 00 00 -> c1
-             06 57 00 -> c1
              02 00 -> c1
              08 00 -> c1
              3e 12 -> c1",
         );
+    }
+
+    /// What a driver of that interface asks; which one an emulator puts before the VM channel is
+    /// not known.
+    #[test]
+    fn a_system_interface_tells_its_capabilities() {
+        let mut rig = Rig::host();
+        rig.expect("06 57 -> c1\n 06 57 00 -> 00 00 00 20 20\n 06 57 01 -> 00 00 00 ff\n 06 57 f2 -> 00 00 00 ff");
+        rig.expect("06 57 03 -> cc");
+        for (protocol, answers) in [
+            (protocol::KCS, ["cc", "00 00 00 ff", "cc"]),
+            (protocol::SMIC, ["cc", "cc", "00 00 00 ff"]),
+            (protocol::SMBUS, ["00 00 00 20 20", "cc", "cc"]),
+            (protocol::BT_1_5, ["cc"; 3]),
+        ] {
+            let line = Channel::serial(15, medium::SYSTEM_INTERFACE, protocol, true);
+            rig.machine.ensure(BMC).channels.set(15, line);
+            for (kind, answer) in answers.into_iter().enumerate() {
+                rig.expect(&format!("06 57 0{kind} -> {answer}"));
+            }
+        }
     }
 
     #[test]
