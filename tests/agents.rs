@@ -308,3 +308,37 @@ fn the_system_interface_is_told() {
     // There is none of that kind.
     running.freeipmi().run("bmc-device", "--get-ssif-interface-capabilities").assert_says("invalid or unsupported");
 }
+
+/// What gebn/bmc asks before it logs in: nobody has to be known to be told what kind of BMC this is.
+#[test]
+fn dcmi_capabilities_are_told_before_a_login() {
+    let ask = |running: &Running, request: &[u8]| -> Vec<u8> {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(5))).expect("a limit");
+        let checksum = |bytes: &[u8]| bytes.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte));
+        let mut datagram = vec![6, 0, 0xff, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, request.len() as u8 + 5];
+        let body = [&[0x81, 0x04], &request[1..]].concat();
+        let head = [0x20, request[0] << 2];
+        datagram.extend([&head[..], &[checksum(&head)], &body, &[checksum(&body)]].concat());
+        socket.send_to(&datagram, ("127.0.0.1", running.port)).expect("sent");
+        let mut answer = [0; 128];
+        let length = socket.recv(&mut answer).expect("an answer");
+        answer[20..length - 1].to_vec()
+    };
+    let running = Running::start();
+    for (parameter, answer) in [
+        (1, &[0, 0xdc, 1, 5, 2, 0, 1][..]),
+        (2, &[0, 0xdc, 1, 5, 2, 0xe8, 3]),
+        (4, &[0, 0xdc, 1, 5, 2, 1, 0xff, 0xff]),
+        (9, &[0xcc]),
+    ] {
+        assert!(ask(&running, &[0x2c, 1, 0xdc, parameter]).starts_with(answer), "{parameter}");
+    }
+    assert_eq!(ask(&running, &[0x2c, 1, 0xdc]), [0xc7]);
+    // Everything else needs a login, or is not there.
+    for request in [&[0x2c, 2, 0xdc, 1, 0, 0][..], &[0x2c, 6, 0xdc, 0, 16], &[0x2c, 1, 0], &[0x2c, 1], &[0x30, 1]] {
+        assert_eq!(ask(&running, request), [0xd5], "{request:02x?}");
+    }
+    let running = Running::start_on(&format!("{SMALL_EMU}mc_disable_dcmi 0x20\n"));
+    assert_eq!(ask(&running, &[0x2c, 1, 0xdc, 1]), [0xd5]);
+}

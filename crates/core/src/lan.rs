@@ -32,7 +32,7 @@ use std::ops::Range;
 pub use channel::{LanChannel, SessionInfo};
 pub(crate) use throttle::LogLimit;
 
-use crate::ipmi::{AuthTypes, Origin, Peer, Privilege, Request};
+use crate::ipmi::{AuthTypes, CompletionCode, Origin, Peer, Privilege, Reply, Request};
 use zeroize::Zeroize;
 
 /// What a LAN channel must know about users and limits, asked anew for every use so
@@ -53,6 +53,11 @@ pub trait Authority {
     fn bmc_key(&self) -> Option<&[u8; 20]>;
     /// LAN parameter 24: reserved byte, then a four-bit level per cipher suite entry.
     fn cipher_privileges(&self) -> [u8; 9];
+    /// Answers a request outside sessions that the channel does not know; D5h when it needs a session.
+    /// The answer is short, and nothing changes.
+    fn before_login(&self, _netfn: u8, _cmd: u8, _data: &[u8], _reply: &mut Reply) -> Result<(), CompletionCode> {
+        Err(CompletionCode::NOT_IN_PRESENT_STATE)
+    }
     /// Another channel of the same controller, 0 to 15.
     fn neighbour(&self, channel: u8) -> Neighbour<'_>;
 }

@@ -69,7 +69,7 @@ impl LanChannel {
             }
             (netfn::APP, GET_SESSION_CHALLENGE) => self.session_challenge(call, message.data, &mut reply),
             (netfn::APP, GET_CHANNEL_CIPHER_SUITES) => self.cipher_suites(call.authority, message.data, &mut reply),
-            _ => Err(CompletionCode::NOT_IN_PRESENT_STATE),
+            (netfn, cmd) => call.authority.before_login(netfn, cmd, message.data, &mut reply),
         };
         if let Err(code) = outcome {
             reply.fail(code);

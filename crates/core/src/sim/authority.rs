@@ -5,11 +5,13 @@ use super::effect::LanId;
 use crate::bmc::channel::{Channels, Lan};
 use crate::bmc::user::Users;
 use crate::bmc::{Controller, Machine};
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::command::group_extension::dcmi;
+use crate::ipmi::{AuthTypes, CompletionCode, Privilege, Reply, netfn};
 use crate::lan::{Authority, LanUser, Neighbour};
 
 /// The users and limits of one LAN channel, at this moment.
 pub(super) struct LanAuthority<'a> {
+    controller: &'a Controller,
     users: &'a Users,
     channels: &'a Channels,
     access: &'a Lan,
@@ -24,7 +26,7 @@ impl<'a> LanAuthority<'a> {
     /// The same for a channel of this controller.
     pub(super) fn of(controller: &'a Controller, channel: u8) -> Option<Self> {
         let access = controller.channels.lan(channel)?;
-        Some(Self { users: &controller.users, channels: &controller.channels, access })
+        Some(Self { controller, users: &controller.users, channels: &controller.channels, access })
     }
 }
 
@@ -63,6 +65,13 @@ impl Authority for LanAuthority<'_> {
 
     fn cipher_privileges(&self) -> [u8; 9] {
         self.access.parameters.cipher_privileges()
+    }
+
+    fn before_login(&self, netfn: u8, cmd: u8, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+        match netfn {
+            netfn::GROUP_EXTENSION => dcmi::before_login(self.controller, cmd, data, reply),
+            _ => Err(CompletionCode::NOT_IN_PRESENT_STATE),
+        }
     }
 
     fn neighbour(&self, channel: u8) -> Neighbour<'_> {

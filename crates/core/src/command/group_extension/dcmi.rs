@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::super::{Context, Entry, Outcome, always};
 use crate::bmc::channel::medium;
-use crate::bmc::chassis;
 use crate::bmc::dcmi::{self, Dhcp, MOST_TEXT, PowerLimit, Temperature, write_text};
 use crate::bmc::sensor;
+use crate::bmc::{Controller, chassis};
 use crate::ipmi::{CompletionCode, Privilege, Reply, Request};
 
 /// The group: DCMI.
@@ -61,6 +61,8 @@ pub fn required(cmd: u8) -> Privilege {
     }
 }
 
+/// Get DCMI Capabilities Info.
+const GET_CAPABILITIES: u8 = 0x01;
 /// Conformance with DCMI 1.5, parameter revision 2.
 const CONFORMANCE: [u8; 3] = [1, 5, 2];
 /// Most bytes of a text that are read or written at once.
@@ -98,13 +100,27 @@ fn get_capabilities(
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let mc = context.mc;
-    let controller = context.controller()?;
+    capabilities(context.controller()?, byte(request, 1)?, reply)?;
+    Ok(Outcome::Done)
+}
+
+/// What Get DCMI Capabilities Info answers by a LAN channel of a controller to whoever has no session
+/// yet (DCMI 1.5 section 6.1); D5h to any other request, and where there is no DCMI.
+pub fn before_login(controller: &Controller, cmd: u8, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+    match data {
+        [GROUP, rest @ ..] if cmd == GET_CAPABILITIES && !controller.dcmi.disabled => {
+            capabilities(controller, *rest.first().ok_or(CompletionCode::INVALID_LENGTH)?, reply)
+        }
+        _ => Err(CompletionCode::NOT_IN_PRESENT_STATE),
+    }
+}
+
+fn capabilities(controller: &Controller, parameter: u8, reply: &mut Reply) -> Result<(), CompletionCode> {
     let mut lans = controller.channels.lans().map(|(number, _)| number);
     let (primary, secondary) = (lans.next(), lans.next());
     let absent = 0xff;
     reply.put(&[GROUP])?;
-    match byte(request, 1)? {
+    match parameter {
         // Power management; system interface, terminal mode, secondary LAN channel. What is
         // mandatory is reserved since DCMI 1.1.
         1 => {
@@ -125,7 +141,7 @@ fn get_capabilities(
         // Power is managed by this controller, on the primary channel.
         3 => {
             reply.put(&CONFORMANCE)?;
-            reply.put(&[mc, 0x01])?;
+            reply.put(&[controller.address, 0x01])?;
         }
         4 => {
             reply.put(&CONFORMANCE)?;
@@ -138,7 +154,7 @@ fn get_capabilities(
         }
         _ => return Err(CompletionCode::INVALID_FIELD),
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// Request: 1, or 2 and an averaging period. Answer: present, lowest, highest, average power in
