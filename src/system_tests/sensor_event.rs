@@ -313,3 +313,32 @@ fn every_filter_that_is_counted_can_be_read() {
         assert_eq!(ask(&mut world, 0x13, &[table, counted + 1, 0]), [0xcc]);
     }
 }
+
+/// Three drives with one compact record: numbers 10h to 12h. 13h has none.
+#[test]
+fn sensors_that_share_a_record_are_all_set_up_from_it() {
+    let setup = "mc_setbmc 0x20\n\
+        mc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\n\
+        sel_enable 0x20 16 0x0b\n\
+        main_sdr_add 0x20 0 0 0x51 2 0x20 0x20 0 0x10 4 1 0x67 0x40 0x0d 0x6f 3 0 3 0 3 0 0xc0 0 0 0x03 0x81 0 0 0 0 0 0 \
+        0xc5 'D 'r 'i 'v 'e\n\
+        sensor_add 0x20 0 0x0f 0x0d 0x6f\n\
+        sensor_add 0x20 0 0x10 0x0d 0x6f\n\
+        sensor_add 0x20 0 0x11 0x0d 0x6f\n\
+        sensor_add 0x20 0 0x12 0x0d 0x6f\n\
+        sensor_add 0x20 0 0x13 0x0d 0x6f\n\
+        mc_enable 0x20\n";
+    let mut world = World::new(setup);
+    for (sensor, enables) in [(0x0f, 0), (0x10, 3), (0x11, 3), (0x12, 3), (0x13, 0)] {
+        let flags = if enables == 0 { 0 } else { 0xc0 };
+        assert_eq!(ask(&mut world, 0x29, &[sensor]), [0, flags, enables, 0, enables, 0], "{sensor:#04x}");
+    }
+    type_in(&mut world, "sensor_set_bit 0x20 0 0x12 1 1 1");
+    assert_eq!(ask(&mut world, 0x2d, &[0x12]), [0, 0, 0xc0, 0x02, 0]);
+    assert_eq!(last_record(&mut world)[7..], [0x20, 0, 4, 0x0d, 0x12, 0x6f, 1, 0xff, 0xff]);
+    // The initialization agent knows them as well.
+    assert_eq!(ask(&mut world, 0x28, &[0x12, 0x00]), [0]);
+    assert_eq!(ask(&mut world, 0x29, &[0x12]), [0, 0x00, 3, 0, 3, 0]);
+    assert_eq!(world.ask(BMC, 0, STORAGE, 0x2c, &[1]).bytes()[0], 0);
+    assert_eq!(ask(&mut world, 0x29, &[0x12]), [0, 0xc0, 3, 0, 3, 0]);
+}

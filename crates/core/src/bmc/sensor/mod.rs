@@ -359,8 +359,11 @@ pub fn initialize(machine: &mut Machine, mc: u8) {
     let Some(repository) = machine.controller(mc) else { return };
     let records: Vec<Box<[u8]>> = repository.sdr.records().map(Into::into).collect();
     for record in records {
-        let Some(sensor) = setup::described(&record).and_then(|id| find(machine, id).ok()) else { continue };
-        setup::initialize(sensor, &record);
+        for id in setup::described(&record) {
+            if let Ok(sensor) = find(machine, id) {
+                setup::initialize(sensor, &record);
+            }
+        }
     }
 }
 

@@ -30,6 +30,8 @@ mod field {
     /// Which thresholds can be read, then which can be set.
     pub const READABLE_THRESHOLDS: usize = 18;
     pub const SETTABLE_THRESHOLDS: usize = 19;
+    /// How many sensors share a compact record, in bits 3-0.
+    pub const SHARING: usize = 23;
     /// Analog data format, in the same place in compact records.
     pub const UNITS: usize = 20;
     pub const LINEARIZATION: usize = 23;
@@ -60,23 +62,31 @@ fn word(record: &[u8], offset: usize) -> u16 {
     u16::from_le_bytes([byte(record, offset), byte(record, offset + 1)])
 }
 
-/// Whether a record is the full or compact record of this sensor.
+/// Whether a record is the full or compact record of this sensor, or a compact one that it shares.
 pub(super) fn describes(record: &[u8], id: SensorId) -> bool {
-    matches!(byte(record, field::TYPE), FULL_SENSOR | COMPACT_SENSOR)
-        && byte(record, field::LENGTH) >= MIN_BODY
+    let sharing = id.number.checked_sub(byte(record, field::NUMBER));
+    sharing.is_some_and(|index| index < sensors_of(record))
         && byte(record, field::OWNER) == id.mc
         && byte(record, field::OWNER_LUN) & 0x03 == id.lun
-        && byte(record, field::NUMBER) == id.number
 }
 
-/// The sensor whose full or compact record this is.
-pub(super) fn described(record: &[u8]) -> Option<SensorId> {
-    let id = SensorId {
-        mc: byte(record, field::OWNER),
-        lun: byte(record, field::OWNER_LUN) & 0x03,
-        number: byte(record, field::NUMBER),
-    };
-    describes(record, id).then_some(id)
+/// How many sensors this is the full or compact record of, 0 to 15: they have numbers in a row.
+fn sensors_of(record: &[u8]) -> u8 {
+    if byte(record, field::LENGTH) < MIN_BODY {
+        return 0;
+    }
+    match byte(record, field::TYPE) {
+        FULL_SENSOR => 1,
+        COMPACT_SENSOR => (byte(record, field::SHARING) & 0x0f).max(1),
+        _ => 0,
+    }
+}
+
+/// The sensors whose full or compact record this is.
+pub(super) fn described(record: &[u8]) -> impl Iterator<Item = SensorId> {
+    let (mc, lun) = (byte(record, field::OWNER), byte(record, field::OWNER_LUN) & 0x03);
+    let first = byte(record, field::NUMBER);
+    (0..sensors_of(record)).filter_map(move |index| Some(SensorId { mc, lun, number: first.checked_add(index)? }))
 }
 
 /// The conversion factors of a full record; the direction, which shares a byte with the
@@ -95,7 +105,7 @@ const TEMPERATURE: u8 = 0x01;
 
 /// What a full or compact record says of a temperature sensor.
 pub(super) fn temperature(record: &[u8]) -> Option<TemperatureRecord> {
-    let sensor = described(record)?;
+    let sensor = described(record).next()?;
     let [entity, instance] = [byte(record, field::ENTITY), byte(record, field::ENTITY + 1)];
     (byte(record, field::SENSOR_TYPE) == TEMPERATURE).then(|| TemperatureRecord {
         id: word(record, 0),
