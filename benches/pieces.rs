@@ -4,9 +4,6 @@
 //! The largest files are those of a collection that is not part of this repository
 //! (`IPMI_SIM_CORPUS`, or beside the checkout); without it the largest examples.
 
-#[path = "../compat/bench/src/client.rs"]
-#[allow(dead_code)]
-mod client;
 #[path = "../tests/support/corpus.rs"]
 mod corpus;
 #[path = "../tests/support/machine.rs"]
@@ -20,17 +17,19 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use client::{ADMINISTRATOR, APP, Client, GET_DEVICE_ID, Received, SET_SESSION_PRIVILEGE_LEVEL, SystemRandom, Way};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use ipmi_sim::config::command::{Variables, statements};
 use ipmi_sim::config::lan_conf;
+use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::Moment;
-use ipmi_sim::lan::packet::outside_sessions;
+use ipmi_sim::ipmi::netfn::APP;
 use ipmi_sim::runtime::statement::execute;
 use ipmi_sim::sim::{Effect, Effects, LanId, Persistence, Simulator, Work, WorkDone};
 use ipmi_sim::store::directory::StateDirectory;
 use ipmi_sim::wire::session20::PayloadType;
+use ipmi_sim_client::outside::payload20;
+use ipmi_sim_client::{ADMINISTRATOR, Account, CLOSE_SESSION, Error, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, Way};
 
 const LAN: LanId = LanId { mc: 0x20, channel: 1 };
 const STORAGE: u8 = 0x0a;
@@ -92,7 +91,7 @@ impl Rig {
         let config = config.unwrap_or_else(|| panic!("{faults:?}"));
         let persistence = if directory.is_some() { Persistence::On } else { Persistence::Off };
         let mut rig = Self {
-            system: Simulator::new(config, BTreeMap::new(), persistence, Box::new(SystemRandom::new())),
+            system: Simulator::new(config, BTreeMap::new(), persistence, Box::new(random())),
             now: Moment::new(Duration::from_secs(1000)),
             from: "127.0.0.1:4000".parse().expect("an address"),
             effects: Effects::default(),
@@ -143,18 +142,25 @@ impl Rig {
     }
 
     fn log_in(&mut self, way: Way) -> Session {
-        let client = Client::login(way, "admin", "admin", |datagram| {
+        let mut random = random();
+        let account = Account::new("admin", "admin");
+        let client = ipmi_sim_client::Session::login(way, account, &mut random, |datagram| {
             self.datagram(&mut datagram.to_vec());
-            Ok(self.answer.clone())
+            Ok::<_, Error>(self.answer.clone())
         });
-        let mut session = Session { client: client.expect("a login"), seq: 0 };
+        let mut session = Session { client: client.expect("a login"), random, seq: 0 };
         session.ask(self, APP, SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR]);
         session
     }
 }
 
+fn random() -> SystemRandom {
+    SystemRandom::new().expect("random numbers")
+}
+
 struct Session {
-    client: Client,
+    client: ipmi_sim_client::Session,
+    random: SystemRandom,
     seq: u8,
 }
 
@@ -162,18 +168,16 @@ impl Session {
     fn request(&mut self, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         self.seq = (self.seq + 1) % 64;
         let mut packet = Vec::new();
-        self.client.request(self.seq, netfn, cmd, data, &mut packet);
+        self.client.request((self.seq, netfn, cmd), data, &mut self.random, &mut packet);
         packet
     }
 
     fn ask(&mut self, rig: &mut Rig, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let mut packet = self.request(netfn, cmd, data);
         rig.datagram(&mut packet);
-        match self.client.receive(&mut rig.answer.clone()).expect("an answer") {
-            Received::Answer { code: 0, data, .. } => data.to_vec(),
-            Received::Answer { code, .. } => panic!("command {netfn:#04x} {cmd:#04x} got {code:02x}h"),
-            Received::Sol(_) => panic!("a SOL packet"),
-        }
+        let mut answer = rig.answer.clone();
+        let response = self.client.open_unverified(&mut answer).and_then(|opened| opened.response()?.done());
+        response.unwrap_or_else(|why| panic!("command {netfn:#04x} {cmd:#04x}: {why}")).data.to_vec()
     }
 }
 
@@ -195,8 +199,8 @@ fn login(bencher: Bencher<'_, '_>, way: &str) {
     let way: Way = way.parse().expect("a kind of session");
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
         let mut session = rig.log_in(way);
-        let id = session.client.bmc_id.to_le_bytes();
-        session.ask(&mut rig, APP, client::CLOSE_SESSION, &id);
+        let id = session.client.id.to_le_bytes();
+        session.ask(&mut rig, APP, CLOSE_SESSION, &id);
     });
 }
 
@@ -241,9 +245,7 @@ fn hostile(bencher: Bencher<'_, '_>, what: &str) {
 }
 
 fn plus(kind: PayloadType, payload: &[u8]) -> Vec<u8> {
-    let mut datagram = Vec::new();
-    outside_sessions(kind, &mut datagram, |out| out.extend_from_slice(payload));
-    datagram
+    payload20(kind, |out| out.extend_from_slice(payload))
 }
 
 /// Get SDR for every record of the repository, in a session of suite 3: its header, then the rest in

@@ -10,6 +10,7 @@ pub mod ipmb_device;
 pub mod jobs;
 pub mod lock_file;
 pub mod names;
+pub mod random;
 pub mod serial_peer;
 pub mod shell;
 pub mod sol_port;

@@ -1,26 +1,35 @@
 //! A datagram's way through the simulator allocates nothing: all its buffers are used again.
 
-#[path = "../compat/bench/src/client.rs"]
-#[allow(dead_code)]
-mod client;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use client::{ADMINISTRATOR, APP, Client, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, SystemRandom, Way};
 use ipmi_sim::config::command::statements;
 use ipmi_sim::config::lan_conf;
-use ipmi_sim::ipmi::Moment;
+use ipmi_sim::host::random::SystemRandom;
+use ipmi_sim::ipmi::{Moment, netfn};
 use ipmi_sim::runtime::statement::execute;
 use ipmi_sim::sim::{Effect, Effects, LanId, Persistence, Simulator};
+use ipmi_sim_client::{ADMINISTRATOR, Account, Error, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, Session, Way};
 
 const LAN: LanId = LanId { mc: 0x20, channel: 1 };
 
 fn file(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/minimal").join(name)).expect(name)
+}
+
+fn random() -> SystemRandom {
+    SystemRandom::new().expect("random numbers")
+}
+
+/// A session with the buffers of its datagrams.
+struct Client {
+    session: Session,
+    random: SystemRandom,
+    packet: Vec<u8>,
+    answer: Vec<u8>,
 }
 
 /// The minimal example without a runtime.
@@ -36,7 +45,7 @@ impl Rig {
         let text = file("lan.conf");
         let (config, faults) = lan_conf::parse("lan.conf", &text);
         let config = config.unwrap_or_else(|| panic!("{faults:?}"));
-        let mut system = Simulator::new(config, BTreeMap::new(), Persistence::Off, Box::new(SystemRandom::new()));
+        let mut system = Simulator::new(config, BTreeMap::new(), Persistence::Off, Box::new(random()));
         let now = Moment::new(Duration::from_secs(1000));
         let mut effects = Effects::default();
         system.begin(now, &mut effects);
@@ -62,11 +71,13 @@ impl Rig {
         self.system.deadline();
     }
 
-    fn ask(&mut self, client: &mut Client, seq: u8, cmd: u8, data: &[u8], packet: &mut Vec<u8>, answer: &mut Vec<u8>) {
-        client.request(seq, APP, cmd, data, packet);
+    fn ask(&mut self, client: &mut Client, seq: u8, cmd: u8, data: &[u8]) {
+        let Client { session, random, packet, answer } = client;
+        session.request((seq, netfn::APP, cmd), data, random, packet);
         answer.clear();
         self.datagram(packet, answer);
-        assert_eq!(client.answer(answer).expect("an answer"), seq);
+        let response = session.open_unverified(answer).and_then(|opened| opened.response()?.done());
+        assert_eq!(response.expect("a response").seq, seq);
     }
 }
 
@@ -74,17 +85,19 @@ impl Rig {
 fn a_request_in_a_session_allocates_nothing() {
     for suite in [3, 17, 2, 8, 12] {
         let mut rig = Rig::new();
-        let mut client = Client::login(Way::Suite(suite), "admin", "admin", |datagram| {
+        let mut random = random();
+        let account = Account::new("admin", "admin");
+        let session = Session::login(Way::Suite(suite), account, &mut random, |datagram| {
             let mut answer = Vec::new();
             rig.datagram(&mut datagram.to_vec(), &mut answer);
-            Ok(answer)
+            Ok::<_, Error>(answer)
         })
         .expect("a login");
-        let (mut packet, mut answer) = (Vec::new(), Vec::new());
-        rig.ask(&mut client, 0, SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR], &mut packet, &mut answer);
+        let mut client = Client { session, random, packet: Vec::new(), answer: Vec::new() };
+        rig.ask(&mut client, 0, SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR]);
         let mut some = |count: u32| {
             for number in 0..count {
-                rig.ask(&mut client, (number % 64) as u8, GET_DEVICE_ID, &[], &mut packet, &mut answer);
+                rig.ask(&mut client, (number % 64) as u8, GET_DEVICE_ID, &[]);
             }
         };
         // Buffers grow to their size, which also shows that the counter counts.

@@ -157,7 +157,7 @@ impl Run<'_> {
             step::SEQUENCE => {
                 let (slot, by) = (self.slot(), self.input.word());
                 if let Some(client) = &mut self.clients[slot] {
-                    client.sequence = client.sequence.wrapping_add_signed(i32::from(by as i16));
+                    client.skip(i32::from(by as i16));
                 }
             }
             step::REPLAY => {

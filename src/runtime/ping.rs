@@ -8,9 +8,10 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use ipmi_sim_client::presence::{is_pong, ping};
+
 use crate::config::model::Config;
 use crate::store::directory::message;
-use crate::wire::{asf, rmcp};
 
 /// How often a channel is asked before it counts as silent.
 const ROUNDS: u8 = 3;
@@ -104,13 +105,6 @@ fn open(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-fn ping(tag: u8) -> Vec<u8> {
-    let mut datagram = Vec::with_capacity(12);
-    rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: rmcp::Class::Asf }.emit(&mut datagram);
-    asf::Ping { tag }.emit(&mut datagram);
-    datagram
-}
-
 /// Waits for a pong; other datagrams do not count.
 fn wait(socket: &UdpSocket, end: Instant) -> Result<(), String> {
     let mut datagram = [0; PONG];
@@ -129,13 +123,6 @@ fn wait(socket: &UdpSocket, end: Instant) -> Result<(), String> {
             Err(error) => return Err(message(&error)),
         }
     }
-}
-
-/// A pong that says there is IPMI.
-fn is_pong(datagram: &[u8]) -> bool {
-    let Ok(header) = rmcp::Repr::parse(datagram) else { return false };
-    header.class == rmcp::Class::Asf
-        && datagram.get(rmcp::HEADER_LENGTH..).is_some_and(|rest| asf::Pong::parse(rest).is_ok())
 }
 
 #[cfg(test)]
@@ -168,17 +155,5 @@ mod tests {
         assert!(of("name \"x\"\n").is_err());
         assert!(of("name \"x\"\nstartlan 1\nendlan\n").is_err());
         assert!(of("name \"x\"\nstartlan 1\naddr 0.0.0.0 0\nendlan\n").unwrap_err().contains("port 0"));
-    }
-
-    #[test]
-    fn only_a_pong_with_ipmi_is_an_answer() {
-        let mut pong = Vec::new();
-        rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: rmcp::Class::Asf }.emit(&mut pong);
-        let mut farewell = pong.clone();
-        asf::Pong { tag: 1 }.emit(&mut pong);
-        asf::Farewell.emit(&mut farewell);
-        assert!(is_pong(&pong));
-        assert!(!is_pong(&farewell) && !is_pong(&ping(1)) && !is_pong(&[]));
-        assert!(!(0..pong.len()).any(|length| is_pong(&pong[..length])));
     }
 }

@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::stat::fstat;
-use rand::rngs::StdRng;
-use rand::{RngCore, SeedableRng};
 
 use super::configuration::{Finding, Source};
 use super::console::LineEnd;
@@ -30,6 +28,7 @@ use super::{Ending, clock, configuration, demo, dry_run, limits, logging, pcap, 
 use crate::config::model::{Address, Config};
 use crate::config::{Diagnostic, Severity, Span};
 use crate::host::jobs::{StateWriter, remove_leftover};
+use crate::host::random::SystemRandom;
 use crate::ipmi::Random;
 use crate::sim::{Persistence, Simulator};
 use crate::state::Files;
@@ -56,15 +55,6 @@ const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Room for what the system tells at a time: more descriptors than are usually open.
 const IO_EVENTS: usize = 64;
-
-/// A generator seeded by the operating system.
-struct SystemRandom(StdRng);
-
-impl Random for SystemRandom {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill_bytes(bytes);
-    }
-}
 
 /// Why there is nothing to run; already reported.
 struct Stop(u8);
@@ -278,8 +268,8 @@ fn ask(source: &Source) -> Result<(), Stop> {
 
 /// Without random numbers nobody could log in safely.
 fn random() -> Result<Box<dyn Random + Send>, Stop> {
-    match StdRng::try_from_os_rng() {
-        Ok(generator) => Ok(Box::new(SystemRandom(generator))),
+    match SystemRandom::new() {
+        Ok(generator) => Ok(Box::new(generator)),
         Err(error) => Err(stop(&format!("Unable to start: no random numbers from the operating system: {error}"))),
     }
 }

@@ -24,7 +24,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::client::{APP, GET_DEVICE_ID, Received, Result, Way};
+use ipmi_sim::ipmi::{CompletionCode, netfn};
+use ipmi_sim_client::{GET_DEVICE_ID, Response, Way};
+
+use super::Result;
 use super::connection::{Connection, Target};
 use super::echo::Echo;
 use super::load::{self, Amount, DEVICE_ID, Flow, Load, MIXED};
@@ -359,10 +362,10 @@ impl Comparison<'_> {
             let mut datagram = [0; 1024];
             while start.elapsed() < time.mul_f64(0.8) {
                 let since = Instant::now();
-                other.send(1, APP, GET_DEVICE_ID, &[])?;
+                other.send(1, netfn::APP, GET_DEVICE_ID, &[])?;
                 let length = other.socket.recv(&mut datagram)?;
-                match other.client.receive(&mut datagram[..length])? {
-                    Received::Answer { seq: 1, code: 0, .. } => {}
+                match other.session.open_unverified(&mut datagram[..length])?.response()? {
+                    Response { seq: 1, code: CompletionCode::OK, .. } => {}
                     _ => return Err(format!("{}: another client is answered wrongly", side.name).into()),
                 }
                 side.figures.note("other", since.elapsed().as_secs_f64() * 1000.0);

@@ -4,7 +4,12 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::client::{ADMINISTRATOR, APP, CLOSE_SESSION, Client, Received, Result, SET_SESSION_PRIVILEGE_LEVEL, Way};
+use ipmi_sim::host::random::SystemRandom;
+use ipmi_sim::ipmi::netfn;
+use ipmi_sim::wire::session20::PayloadType;
+use ipmi_sim_client::{ADMINISTRATOR, Account, CLOSE_SESSION, SET_SESSION_PRIVILEGE_LEVEL, Session, Way, request};
+
+use super::Result;
 
 /// How long an answer is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(1);
@@ -56,7 +61,8 @@ pub struct Connection {
     /// Its socket, whose reads end after [`PATIENCE`].
     pub socket: UdpSocket,
     /// Its keys and numbers.
-    pub client: Client,
+    pub session: Session,
+    random: SystemRandom,
     packet: Vec<u8>,
 }
 
@@ -68,7 +74,9 @@ impl Connection {
 
     /// The same on a socket that is connected.
     pub fn open_on(socket: UdpSocket, target: &Target) -> Result<Self> {
-        let client = Client::login(target.way, &target.user, &target.password, |datagram| {
+        let mut random = SystemRandom::new()?;
+        let account = Account::new(&target.user, &target.password);
+        let session = Session::login(target.way, account, &mut random, |datagram| -> Result<Vec<u8>> {
             let mut answer = vec![0; 1024];
             for _ in 0..TRIES {
                 socket.send(datagram)?;
@@ -79,14 +87,20 @@ impl Connection {
             }
             Err("no answer to a login".into())
         })?;
-        let mut connection = Self { socket, client, packet: Vec::new() };
+        let mut connection = Self { socket, session, random, packet: Vec::new() };
         connection.command(SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR])?;
         Ok(connection)
     }
 
     /// Sends a request; does not wait.
     pub fn send(&mut self, seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Result<()> {
-        self.client.request(seq, netfn, cmd, data, &mut self.packet);
+        self.send_payload(PayloadType::Ipmi, |out| request(seq, netfn, cmd, data).emit(out))
+    }
+
+    /// Sends what `payload` appends.
+    pub fn send_payload(&mut self, payload_type: PayloadType, payload: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        self.packet.clear();
+        self.session.seal(payload_type, &mut self.random, &mut self.packet, payload);
         self.socket.send(&self.packet)?;
         Ok(())
     }
@@ -100,16 +114,17 @@ impl Connection {
     fn ask(&mut self, cmd: u8, data: &[u8]) -> Result<Option<Vec<u8>>> {
         let mut datagram = [0; 1024];
         for _ in 0..TRIES {
-            self.send(0, APP, cmd, data)?;
+            self.send(0, netfn::APP, cmd, data)?;
             let end = Instant::now() + PATIENCE;
             while Instant::now() < end {
                 let Some(length) = receive(&self.socket, &mut datagram)? else { break };
-                match self.client.receive(&mut datagram[..length])? {
-                    Received::Answer { seq: 0, code: 0, data } => return Ok(Some(data.to_vec())),
-                    Received::Answer { seq: 0, code, .. } => {
-                        return Err(format!("command {cmd:#04x} got completion code {code:02x}h").into());
-                    }
-                    _ => {}
+                let opened = self.session.open_unverified(&mut datagram[..length])?;
+                if opened.payload_type != PayloadType::Ipmi {
+                    continue;
+                }
+                match opened.response()? {
+                    response if response.seq != 0 => {}
+                    response => return Ok(Some(response.done()?.data.to_vec())),
                 }
             }
         }
@@ -119,7 +134,7 @@ impl Connection {
     /// Closes the session; gives the socket back. A lost answer cannot be asked for again: the session
     /// is over.
     pub fn close(mut self) -> Result<UdpSocket> {
-        let id = self.client.bmc_id.to_le_bytes();
+        let id = self.session.id.to_le_bytes();
         self.ask(CLOSE_SESSION, &id)?;
         Ok(self.socket)
     }

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::client::Result;
+use super::Result;
 use super::process::thread_time;
 
 /// Ends the echo.

@@ -9,7 +9,7 @@ use ipmi_sim::lan::packet::{RMCP, outside_sessions};
 use ipmi_sim::wire::session20::PayloadType;
 use ipmi_sim::wire::{ipmb, session15};
 
-use super::client::Result;
+use super::Result;
 
 /// Where it comes from: users are at 127.0.0.1.
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);

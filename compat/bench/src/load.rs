@@ -9,11 +9,13 @@ use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use ipmi_sim::wire::asf::{PRESENCE_PONG, Ping};
-use ipmi_sim::wire::rmcp::{self, Class};
+use ipmi_sim::ipmi::netfn;
+use ipmi_sim::wire::asf::PRESENCE_PONG;
+use ipmi_sim::wire::rmcp;
+use ipmi_sim_client::{GET_DEVICE_ID, presence};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::client::{APP, GET_DEVICE_ID, Result};
+use super::Result;
 use super::connection::{Connection, PATIENCE, Target, connect};
 use super::process::processor_time;
 
@@ -26,7 +28,7 @@ const MOST: usize = 8;
 pub type Command = (u8, u8, &'static [u8]);
 
 /// The smallest thing a BMC does, so that what is measured is the way of a datagram.
-pub const DEVICE_ID: &[Command] = &[(APP, GET_DEVICE_ID, &[])];
+pub const DEVICE_ID: &[Command] = &[(netfn::APP, GET_DEVICE_ID, &[])];
 
 /// What a monitoring station asks for: records of the repository, a sensor's reading, power.
 pub const MIXED: &[Command] = &[
@@ -121,9 +123,7 @@ impl Flow {
                 return connection.send(number, netfn, cmd, data);
             }
             Peer::Ping(socket) => {
-                rmcp::Repr { sequence: rmcp::SEQUENCE_NO_ACK, class: Class::Asf }.emit(&mut self.packet);
-                Ping { tag: number }.emit(&mut self.packet);
-                socket.send(&self.packet)?;
+                socket.send(&presence::ping(number))?;
             }
             Peer::Echo(socket, length) => {
                 self.packet.resize(*length, number);
@@ -143,7 +143,7 @@ impl Flow {
             };
             let datagram = &mut datagram[..length];
             let number = match &self.peer {
-                Peer::Bmc { connection, .. } => connection.client.answer(datagram)?,
+                Peer::Bmc { connection, .. } => connection.session.open_unverified(datagram)?.response()?.done()?.seq,
                 Peer::Ping(_) => match datagram.get(rmcp::HEADER_LENGTH..) {
                     Some([_, _, _, _, PRESENCE_PONG, tag, ..]) => *tag,
                     _ => return Err("no pong".into()),

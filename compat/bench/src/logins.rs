@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::client::Result;
+use super::Result;
 use super::connection::{Connection, Target, connect};
 use super::process::processor_time;
 

@@ -6,7 +6,7 @@ mod bench;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use bench::client::Result;
+use bench::Result;
 use bench::compare::{Extent, Programs, compare};
 use bench::connection::Target;
 use bench::load::{Amount, DEVICE_ID, Flow, Load, MIXED};

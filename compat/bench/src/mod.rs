@@ -4,7 +4,6 @@
 //! The folder is the program `ipmi_sim-bench` of the workspace, and by its path a module of the test
 //! that keeps it working.
 
-pub mod client;
 pub mod compare;
 pub mod connection;
 pub mod echo;
@@ -15,3 +14,6 @@ pub mod process;
 pub mod sol;
 pub mod start;
 pub mod table;
+
+/// Any error, for a person to read.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

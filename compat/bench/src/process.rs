@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use super::client::Result;
+use super::Result;
 
 /// The text of every thread's file of this name.
 fn of_threads(pid: u32, name: &str) -> Result<Vec<String>> {

@@ -11,9 +11,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ipmi_sim::ipmi::netfn;
+use ipmi_sim::wire::session20::PayloadType;
 use ipmi_sim::wire::sol::Packet;
+use ipmi_sim_client::GET_DEVICE_ID;
 
-use super::client::{APP, GET_DEVICE_ID, Received, Result};
+use super::Result;
 use super::connection::{Connection, Target};
 
 const ACTIVATE_PAYLOAD: u8 = 0x48;
@@ -68,7 +71,6 @@ fn pattern(count: usize) -> Vec<u8> {
 /// A console that is activated.
 struct Console {
     connection: Connection,
-    datagram: Vec<u8>,
     /// Most characters in a packet to the BMC.
     room: usize,
     /// Sequence number of the packet sent last, and of the one received last.
@@ -93,7 +95,6 @@ impl Console {
         connection.socket.set_read_timeout(Some(RESEND))?;
         Ok(Self {
             connection,
-            datagram: Vec::new(),
             room,
             sequence: 0,
             received: 0,
@@ -106,9 +107,7 @@ impl Console {
     }
 
     fn send(&mut self, packet: &[u8]) -> Result<()> {
-        self.connection.client.sol(packet, &mut self.datagram);
-        self.connection.socket.send(&self.datagram)?;
-        Ok(())
+        self.connection.send_payload(PayloadType::Sol, |out| out.extend_from_slice(packet))
     }
 
     /// Takes one datagram, if one is there; acknowledges what came from the port.
@@ -118,24 +117,22 @@ impl Console {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Ok(()),
             length => length?,
         };
-        let (sequence, count);
-        match self.connection.client.receive(&mut datagram[..length])? {
-            Received::Answer { .. } => return Ok(()),
-            Received::Sol(bytes) => {
-                let packet = Packet::parse(bytes)?;
-                if packet.sequence != 0 && packet.sequence != self.received {
-                    self.down.extend_from_slice(packet.data);
-                    self.received = packet.sequence;
-                }
-                if self.outstanding.is_some() && packet.acknowledged == self.sequence {
-                    // What was not taken goes under the next number at once, NACK or not: the original
-                    // refuses what does not fit into its 32 bytes, which are free again in a moment.
-                    self.up += usize::from(packet.accepted);
-                    self.outstanding = None;
-                }
-                (sequence, count) = (packet.sequence, packet.data.len() as u8);
-            }
+        let opened = self.connection.session.open_unverified(&mut datagram[..length])?;
+        if opened.payload_type != PayloadType::Sol {
+            return Ok(());
         }
+        let packet = Packet::parse(opened.payload)?;
+        if packet.sequence != 0 && packet.sequence != self.received {
+            self.down.extend_from_slice(packet.data);
+            self.received = packet.sequence;
+        }
+        if self.outstanding.is_some() && packet.acknowledged == self.sequence {
+            // What was not taken goes under the next number at once, NACK or not: the original
+            // refuses what does not fit into its 32 bytes, which are free again in a moment.
+            self.up += usize::from(packet.accepted);
+            self.outstanding = None;
+        }
+        let (sequence, count) = (packet.sequence, packet.data.len() as u8);
         if sequence != 0 {
             self.send(&[0, sequence, count, 0])?;
         }
@@ -182,7 +179,7 @@ impl Console {
             }
             if self.alive.elapsed() > KEEP_ALIVE {
                 self.alive = Instant::now();
-                self.connection.send(1, APP, GET_DEVICE_ID, &[])?;
+                self.connection.send(1, netfn::APP, GET_DEVICE_ID, &[])?;
             }
         }
         Ok(())

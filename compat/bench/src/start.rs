@@ -8,7 +8,7 @@ use ipmi_sim::wire::rmcp::{self, Class};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::client::Result;
+use super::Result;
 use super::connection::connect;
 
 /// How long a start may take.

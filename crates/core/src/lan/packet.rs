@@ -1,7 +1,7 @@
 //! Whole datagrams made from their parts: the inverse of taking one apart, for both kinds of session.
 //!
-//! Public for clients too, which send the same packets the other way: the load generator, the fuzz
-//! targets and the tests. Knows no session; who calls it counts the sequence numbers.
+//! Public for clients too, which send the same packets the other way. Knows no session; who calls it counts the
+//! sequence numbers.
 
 use crate::crypto::auth_code::Algorithm;
 use crate::crypto::confidentiality::BLOCK;
