@@ -12,11 +12,10 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::future::poll_fn;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::task::{Context, Poll};
@@ -36,29 +35,27 @@ use super::Ending;
 use super::clock::{self, Alarm};
 use super::console::LineEnd;
 use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
-use super::lan::{BATCH, Batch, Lan, bind_failure, has_ipv6, served};
+use super::lan_ports::{LanPorts, Notice};
 use super::line_editor::Keyboard;
-use super::logging::{self, complain};
+use super::lines::Lines;
+use super::logging::complain;
 use super::pcap::Capture;
+use super::processes::{Processes, Started};
+use super::reports::{Reports, printable};
 use super::script::Script;
 use super::service::Service;
 use super::syslog::Syslog;
 use super::system::System;
 use super::terminal::{self, Input, RawTerminal, Streams};
 use crate::bmc::LogLevel;
+use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::vm_process::Identity;
 use crate::config::Span;
 use crate::config::model::{Address, Port};
 use crate::config::text::encode;
-use crate::host::duplex::Reading;
-use crate::host::ipmb_device::{self, IpmbDevice};
 use crate::host::jobs::{Jobs, StateWriter};
-use crate::host::lock_file::Held;
-use crate::host::sol_port::{self, SolCommand};
-use crate::host::tty::FlowControl;
-use crate::host::vm::{self, Vm};
-use crate::host::{self, HostEvent, HostEvents, children, serial_peer, tcp};
-use crate::ipmi::Peer;
+use crate::host::sol_port::SolCommand;
+use crate::host::{self, HostEvent, children, vm};
 use crate::sim::{ConsoleId, Effect, Effects, IpmbId, LanId, SerialId, Work};
 use crate::store::directory::message;
 
@@ -68,11 +65,6 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the last part of a capture file may take.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
-/// Whose log lines answer what somebody asked of the program.
-pub const LIFE: &str = concat!(env!("CARGO_PKG_NAME"), "::life");
-/// Whose log lines say what is served, once everything is open: no part of the log that consoles show.
-pub const SERVING: &str = concat!(env!("CARGO_PKG_NAME"), "::serving");
-
 /// What the driver does beside driving.
 pub struct Plan {
     /// Standard input and output.
@@ -152,7 +144,7 @@ enum Wake {
 
 /// What the simulator is told once the present effects are carried out.
 enum Answer {
-    LanOpened(LanId, SocketAddr),
+    LanOpened(LanId, SocketAddr, Served),
     LanStays(LanId, SocketAddr),
     ProcessStarted(u8, Option<Identity>),
     ProcessExited(u8),
@@ -161,10 +153,7 @@ enum Answer {
 struct Driver<S> {
     system: Box<S>,
     effects: Effects,
-    batch: Batch,
-    lans: Vec<Lan>,
-    /// Datagrams to be sent together, all from one channel.
-    outgoing: Vec<(Peer, usize, usize)>,
+    lans: LanPorts,
     answers: VecDeque<Answer>,
     alarm: Alarm,
     /// Every second wake-up looks at the LAN first, so that neither side starves the other.
@@ -172,7 +161,6 @@ struct Driver<S> {
 
     signals: mpsc::Receiver<Signal>,
     host_events: mpsc::Receiver<HostEvent>,
-    to_host_events: HostEvents,
     console_events: mpsc::Receiver<ConsoleEvent>,
     to_console_events: mpsc::Sender<ConsoleEvent>,
 
@@ -183,7 +171,6 @@ struct Driver<S> {
     announcement: Announcement,
     /// The end of the start was told, or why it is none.
     readiness: Readiness,
-    capture: Option<Capture>,
 
     jobs: Jobs,
     /// State files being written, by their jobs.
@@ -193,12 +180,8 @@ struct Driver<S> {
     /// Jobs begun by the statement being executed.
     begun: Option<Begun>,
     statement_limit: Duration,
-    /// Serial channels, each with the number of the present connection.
-    serials: HashMap<SerialId, (mpsc::UnboundedSender<serial_peer::Outgoing>, u64)>,
-    ipmbs: HashMap<IpmbId, mpsc::UnboundedSender<Vec<u8>>>,
-    sols: HashMap<u8, mpsc::UnboundedSender<SolCommand>>,
-    locks: Held,
-    vms: HashMap<u8, Vm>,
+    lines: Lines,
+    processes: Processes,
 
     standard: Option<Input>,
     output: ConsoleWriter,
@@ -215,7 +198,7 @@ struct Driver<S> {
     directories: Vec<PathBuf>,
     configuration: String,
     failures: Failures,
-    syslog: Option<Syslog>,
+    reports: Reports,
     /// The command file and `-x`, until they are done.
     start: Option<Run>,
     /// How many [`Run`]s there are, so that the datagrams' way need not look for them.
@@ -236,19 +219,18 @@ impl<S: System> Driver<S> {
         let output = terminal::start(plan.streams, to_console_events.clone())?;
         let capture =
             plan.capture.map(|(file, name)| Capture::start(file, name, to_host_events.clone())).transpose()?;
-        let mut driver = Self {
+        let driver = Self {
             system,
             effects: Effects::default(),
-            batch: Batch::default(),
-            lans: Vec::new(),
-            outgoing: Vec::with_capacity(BATCH),
+            lans: LanPorts::new(capture),
             answers: VecDeque::new(),
             alarm: Alarm::new(),
             lan_first: false,
             signals: watch_signals()?,
             host_events,
             jobs: Jobs::new(to_host_events.clone(), plan.state, plan.program_limit),
-            to_host_events,
+            lines: Lines::new(to_host_events.clone()),
+            processes: Processes::new(to_host_events),
             console_events,
             to_console_events,
             reader: plan.reader,
@@ -257,16 +239,10 @@ impl<S: System> Driver<S> {
             ready_line: plan.ready_line,
             announcement: plan.announcement,
             readiness: Readiness::Starting,
-            capture,
             state_writes: HashMap::new(),
             writes: HashSet::new(),
             begun: None,
             statement_limit: plan.statement_limit,
-            serials: HashMap::new(),
-            ipmbs: HashMap::new(),
-            sols: HashMap::new(),
-            locks: Held::default(),
-            vms: HashMap::new(),
             standard: plan.standard,
             output,
             line_end,
@@ -279,16 +255,16 @@ impl<S: System> Driver<S> {
             directories: plan.directories,
             configuration: plan.configuration,
             failures: plan.failures,
-            syslog: plan.syslog,
+            reports: Reports::new(plan.syslog),
             start: Some(Run::new(plan.script)),
             runs: 1,
             ending: None,
         };
         for note in plan.notes {
-            driver.log(LogLevel::Warning, &note);
+            driver.reports.log(LogLevel::Warning, &note);
         }
         if let Some(address) = plan.console {
-            driver.warn_of_an_open_port("console", address);
+            driver.reports.warn_of_an_open_port("console", address);
         }
         Ok(driver)
     }
@@ -308,7 +284,7 @@ impl<S: System> Driver<S> {
             let now = clock::now();
             self.alarm.arm(now, self.system.deadline());
             self.alarm.arm(now, self.service.deadline());
-            self.alarm.arm(now, self.capture.as_ref().and_then(Capture::deadline));
+            self.alarm.arm(now, self.lans.deadline());
             let due = self.runs > 0 && self.due_run(now);
             let wake = poll_fn(|cx| self.poll(cx, due)).await;
             // It may have been set meanwhile, and what comes now may be kept with it.
@@ -322,11 +298,7 @@ impl<S: System> Driver<S> {
                         self.carry_out();
                     }
                     self.service.alive(now);
-                    if let Some(capture) = &mut self.capture
-                        && capture.deadline().is_some_and(|due| due <= now)
-                    {
-                        capture.flush();
-                    }
+                    self.lans.timeout(now);
                 }
                 Wake::Host(event) => self.host_event(event),
                 Wake::Console(event) => self.console_event(event),
@@ -347,7 +319,7 @@ impl<S: System> Driver<S> {
     fn poll(&mut self, cx: &mut Context<'_>, statement: bool) -> Poll<Wake> {
         self.lan_first = !self.lan_first;
         if self.lan_first
-            && let Some(index) = self.poll_lans(cx)
+            && let Some(index) = self.lans.poll(cx)
         {
             return Poll::Ready(Wake::Lan(index));
         }
@@ -369,44 +341,19 @@ impl<S: System> Driver<S> {
             return Poll::Ready(Wake::Reloaded(read));
         }
         if !self.lan_first
-            && let Some(index) = self.poll_lans(cx)
+            && let Some(index) = self.lans.poll(cx)
         {
             return Poll::Ready(Wake::Lan(index));
         }
         if statement { Poll::Ready(Wake::Statement) } else { Poll::Pending }
     }
 
-    /// Asks the sockets in turn. Only when none is ready does the loop go to sleep, and then
-    /// all have been asked and can wake it.
-    fn poll_lans(&mut self, cx: &mut Context<'_>) -> Option<usize> {
-        let ready = self.lans.iter().position(|lan| lan.poll_readable(cx).is_ready())?;
-        if self.lans.len() > 1 {
-            // The next search begins behind this one.
-            self.lans.rotate_left(ready + 1);
-            return Some(self.lans.len() - 1);
-        }
-        Some(ready)
-    }
-
     // --- what comes in ---
 
     fn datagrams(&mut self, index: usize) {
-        let Some(lan) = self.lans.get_mut(index) else { return };
-        let id = lan.id;
-        if let Err(error) = lan.receive(&mut self.batch) {
-            // An error belongs to one datagram, sent or received; the next may be fine.
-            log::debug!("LAN channel {} of MC {:#04x}: {error}", id.channel, id.mc);
-            return;
-        }
         let now = clock::now();
-        for (from, bytes) in self.batch.datagrams() {
-            if !bytes.is_empty() {
-                if let Some(capture) = &mut self.capture {
-                    capture.received(now, &from, bytes);
-                }
-                self.system.datagram(now, id, from, bytes, &mut self.effects);
-            }
-        }
+        let (system, effects) = (&mut self.system, &mut self.effects);
+        self.lans.receive(index, now, |lan, from, bytes| system.datagram(now, lan, from, bytes, effects));
         self.carry_out();
     }
 
@@ -418,15 +365,13 @@ impl<S: System> Driver<S> {
             HostEvent::SolClosed { mc } => system.sol_closed(now, mc, effects),
             HostEvent::SolUnavailable { mc, text } => {
                 system.sol_unavailable(now, mc, &text, effects);
-                self.log(LogLevel::Warning, &text);
+                self.reports.log(LogLevel::Warning, &text);
             }
             HostEvent::SolLine { mc, event } => system.sol_line(now, mc, event, effects),
             HostEvent::SolData { mc, bytes } => system.sol_data(now, mc, &bytes, effects),
             HostEvent::SolWritten { mc, count } => system.sol_written(now, mc, count, effects),
             HostEvent::SerialConnected { serial, connection } => {
-                if let Some((_, present)) = self.serials.get_mut(&serial) {
-                    *present = connection;
-                }
+                self.lines.connected(serial, connection);
                 system.serial_connected(now, serial, effects);
             }
             HostEvent::SerialDisconnected { serial } => system.serial_disconnected(now, serial, effects),
@@ -445,10 +390,10 @@ impl<S: System> Driver<S> {
                 system.work_done(now, done, effects);
             }
             HostEvent::ProcessExited { mc, status } => {
-                self.vms.remove(&mc);
+                self.processes.ended(mc);
                 system.process_exited(now, mc, status, effects);
             }
-            HostEvent::Log { level, text } => self.log(level, &text),
+            HostEvent::Log { level, text } => self.reports.log(level, &text),
         }
         self.carry_out();
     }
@@ -457,10 +402,9 @@ impl<S: System> Driver<S> {
         while let Some(answer) = self.answers.pop_front() {
             let now = clock::now();
             match answer {
-                Answer::LanOpened(lan, local) => {
+                Answer::LanOpened(lan, local, served) => {
                     self.system.lan_opened(lan, local);
-                    let sockets = self.lans.iter().filter(|open| open.id == lan).map(|open| open.local.ip());
-                    self.system.lan_served(lan, served(sockets));
+                    self.system.lan_served(lan, served);
                 }
                 Answer::LanStays(lan, asked) => {
                     let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
@@ -491,43 +435,18 @@ impl<S: System> Driver<S> {
         // Taken out so that carrying out may use the rest of the driver; both keep their
         // memory.
         let mut effects = std::mem::take(&mut self.effects);
-        let mut sender = None;
         for effect in effects.list.drain(..) {
             match effect {
-                Effect::Send { lan, to, start, end } => {
-                    if sender != Some(lan) || self.outgoing.len() == BATCH {
-                        self.send(sender, &effects.bytes);
-                        sender = Some(lan);
-                    }
-                    self.outgoing.push((to, start, end));
-                }
+                Effect::Send { lan, to, start, end } => self.lans.send(lan, to, (start, end), &effects.bytes),
                 other => {
-                    self.send(sender, &effects.bytes);
+                    self.lans.flush(&effects.bytes);
                     self.effect(other);
                 }
             }
         }
-        self.send(sender, &effects.bytes);
+        self.lans.flush(&effects.bytes);
         effects.clear();
         self.effects = effects;
-    }
-
-    fn send(&mut self, sender: Option<LanId>, bytes: &[u8]) {
-        if self.outgoing.is_empty() {
-            return;
-        }
-        // Each family through its own socket, where a channel has two.
-        for some in self.outgoing.chunk_by(|(one, ..), (next, ..)| one.address.is_ipv4() == next.address.is_ipv4()) {
-            let is_ipv4 = some.first().is_some_and(|(to, ..)| to.address.is_ipv4());
-            let mut sockets = self.lans.iter_mut().filter(|lan| Some(lan.id) == sender);
-            let Some(first) = sockets.next() else { break };
-            let lan = match sockets.next() {
-                Some(second) if second.local.is_ipv4() == is_ipv4 => second,
-                _ => first,
-            };
-            send_through(lan, &mut self.capture, bytes, some);
-        }
-        self.outgoing.clear();
     }
 
     fn effect(&mut self, effect: Effect) {
@@ -536,32 +455,15 @@ impl<S: System> Driver<S> {
             Effect::Send { .. } => {}
             Effect::OpenLan { lan, address } => self.open_lan(lan, &address),
             Effect::OpenSerial { serial, address, connect } => self.open_serial(serial, &address, connect),
-            Effect::Serial { serial, bytes } => {
-                if let Some((peer, connection)) = self.serials.get(&serial) {
-                    let _ = peer.send(serial_peer::Outgoing { connection: *connection, bytes });
-                }
-            }
-            Effect::OpenIpmb { ipmb, device, span } => self.open_ipmb(ipmb, device, span),
-            Effect::Ipmb { ipmb, bytes } => {
-                if let Some(device) = self.ipmbs.get(&ipmb) {
-                    let _ = device.send(bytes);
-                }
-            }
-            Effect::OpenSol { mc, target, bit_rate, rts_cts } => {
-                let flow_control = if rts_cts { FlowControl::RtsCts } else { FlowControl::None };
-                let (locks, events) = (&self.locks, &self.to_host_events);
-                self.sols.entry(mc).or_insert_with(|| {
-                    let settings = sol_port::Settings::new(mc, target, bit_rate, flow_control);
-                    sol_port::start(settings, Held::clone(locks), events.clone())
-                });
-            }
-            Effect::SolWrite { mc, bytes } => self.sol(mc, SolCommand::Write(bytes)),
-            Effect::SolBreak { mc } => self.sol(mc, SolCommand::Break),
-            Effect::SolModemLines { mc, rts, dtr } => self.sol(mc, SolCommand::ModemLines { rts, dtr }),
-            Effect::SolBitRate { mc, bits_per_second } => self.sol(mc, SolCommand::BitRate(bits_per_second)),
-            Effect::SolRead { mc, enabled } => {
-                self.sol(mc, SolCommand::Read(if enabled { Reading::On } else { Reading::Off }));
-            }
+            Effect::Serial { serial, bytes } => self.lines.write_serial(serial, bytes),
+            Effect::OpenIpmb { ipmb, device, span } => self.open_ipmb(ipmb, &device, span),
+            Effect::Ipmb { ipmb, bytes } => self.lines.write_ipmb(ipmb, bytes),
+            Effect::OpenSol { mc, target, bit_rate, rts_cts } => self.lines.open_sol(mc, target, bit_rate, rts_cts),
+            Effect::SolWrite { mc, bytes } => self.lines.sol(mc, SolCommand::Write(bytes)),
+            Effect::SolBreak { mc } => self.lines.sol(mc, SolCommand::Break),
+            Effect::SolModemLines { mc, rts, dtr } => self.lines.sol(mc, SolCommand::ModemLines { rts, dtr }),
+            Effect::SolBitRate { mc, bits_per_second } => self.lines.sol(mc, SolCommand::BitRate(bits_per_second)),
+            Effect::SolRead { mc, enabled } => self.lines.read_sol(mc, enabled),
             Effect::Run(work) => {
                 let job = work.number();
                 if matches!(work, Work::Save { .. } | Work::Write { .. }) {
@@ -580,183 +482,66 @@ impl<S: System> Driver<S> {
                 self.jobs.run(work);
             }
             Effect::StartProcess { mc, command } => self.start_process(mc, &command),
-            Effect::FindProcess { mc, identity } => match Vm::find(mc, &identity, self.to_host_events.clone()) {
-                Some(vm) => {
+            Effect::FindProcess { mc, identity } => {
+                if self.processes.find(mc, &identity) {
                     let text = format!("The start command of MC {mc:#04x} still runs as process {}", identity.pid);
-                    self.log(LogLevel::Info, &text);
-                    self.vms.insert(mc, vm);
+                    self.reports.log(LogLevel::Info, &text);
                     self.answers.push_back(Answer::ProcessStarted(mc, Some(identity)));
+                } else {
+                    self.answers.push_back(Answer::ProcessExited(mc));
                 }
-                None => self.answers.push_back(Answer::ProcessExited(mc)),
-            },
+            }
             Effect::SignalProcess { mc, kill } => {
-                if let Some(vm) = self.vms.get(&mc) {
-                    vm.signal(if kill { Signal::SIGKILL } else { Signal::SIGTERM });
-                }
+                self.processes.signal(mc, if kill { Signal::SIGKILL } else { Signal::SIGTERM });
             }
             Effect::Print { console, text } => match console {
                 Some(id) => self.print(id, &text),
                 None => self.print_standard(&text),
             },
-            Effect::Log { level, text } => self.log(level, &text),
+            Effect::Log { level, text } => self.reports.log(level, &text),
             Effect::ConsoleLog { level, text } => {
                 let text = &*printable(&text);
-                self.log(level, text);
+                self.reports.log(level, text);
                 self.tell_consoles(text);
             }
             Effect::Exit(status) => self.end(u8::try_from(status).unwrap_or(1)),
         }
     }
 
-    fn open_lan(&mut self, id: LanId, address: &Address) {
-        let Some((address, second)) = address.literals() else {
-            return self.fatal(&format!("Unable to bind to LAN port: {} is not an address", address.host));
-        };
-        match self.lans.iter().position(|lan| lan.id == id && !lan.second) {
-            // The MC was disabled meanwhile; its socket is still here.
-            Some(index) if self.lans[index].asked == address => {
-                self.answers.push_back(Answer::LanOpened(id, self.lans[index].local));
-            }
-            Some(index) => self.move_lan(index, address, second),
-            None => self.open_sockets(id, address, second),
-        }
-    }
-
-    /// Opens the sockets of a channel: one, or one of each family where a name stands for both.
-    /// Where there is no IPv6, what there is has to do.
-    fn open_sockets(&mut self, id: LanId, address: SocketAddr, second: Option<SocketAddr>) {
-        let error = match self.bind_lan(id, address) {
-            Ok(port) => return self.bind_second(id, port, second),
-            Err(error) => error,
-        };
-        let failure = bind_failure(address, &error);
-        if address.is_ipv4() || has_ipv6() {
-            return self.fatal(&failure);
-        }
-        let any = address.ip().is_unspecified().then(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())));
-        let Some(instead) = second.or(any) else {
-            let channel = format!("LAN channel {} of MC {:#04x}", id.channel, id.mc);
-            return self.report(LogLevel::Error, &format!("{failure}; there is no IPv6, so {channel} is not served"));
-        };
-        self.report(LogLevel::Warning, &format!("{failure}; there is no IPv6, so {} is served alone", instead.ip()));
-        match self.bind_lan(id, instead) {
-            Ok(_) => self.lans.iter_mut().filter(|lan| lan.id == id).for_each(|lan| lan.asked = address),
-            Err(error) => self.fatal(&bind_failure(instead, &error)),
-        }
-    }
-
-    /// Opens the only or first socket of a channel and gives its port.
-    fn bind_lan(&mut self, id: LanId, address: SocketAddr) -> std::io::Result<u16> {
-        let lan = Lan::open(id, address, |port| self.say(&format!("Trying port {port}\n")))?;
-        let port = lan.local.port();
-        self.say(&format!("Opened UDP port {port}\n"));
-        self.answers.push_back(Answer::LanOpened(id, lan.local));
-        self.lans.push(lan);
-        Ok(port)
-    }
-
-    /// Opens the second socket of a channel, with the port of the first.
-    fn bind_second(&mut self, id: LanId, port: u16, address: Option<SocketAddr>) {
-        let Some(address) = address.map(|address| SocketAddr::new(address.ip(), port)) else { return };
-        match Lan::open(id, address, |_| {}) {
-            Ok(mut lan) => {
-                lan.second = true;
-                self.lans.push(lan);
-            }
-            Err(_) if address.is_ipv6() && !has_ipv6() => {}
-            Err(error) => self.report(LogLevel::Warning, &bind_failure(address, &error)),
-        }
-    }
-
-    /// The configuration has another address for a socket that is open. When that cannot be
-    /// had, it stays where it is.
-    fn move_lan(&mut self, index: usize, address: SocketAddr, second: Option<SocketAddr>) {
-        let Lan { id, asked, .. } = self.lans[index];
-        let second_asked = self.lans.iter().find(|lan| lan.id == id && lan.second).map(|lan| lan.asked);
-        let close = |driver: &mut Self, old: u16| driver.lans.retain(|lan| lan.id != id || lan.local.port() != old);
-        let old = self.lans[index].local.port();
-        let moved = if asked.port() == address.port() {
-            // It may stand in its own way, as 127.0.0.1 does to 0.0.0.0.
-            close(self, old);
-            self.bind_lan(id, address)
-        } else {
-            self.bind_lan(id, address).inspect(|_| close(self, old))
-        };
-        let error = match moved {
-            Ok(port) => return self.bind_second(id, port, second),
-            Err(error) => error,
-        };
-        self.report(LogLevel::Error, &format!("{}; it stays at {asked}", bind_failure(address, &error)));
-        self.answers.push_back(Answer::LanStays(id, asked));
-        if self.lans.iter().all(|lan| lan.id != id) {
-            match self.bind_lan(id, asked) {
-                Ok(port) => self.bind_second(id, port, second_asked),
-                Err(error) => self.fatal(&bind_failure(asked, &error)),
+    fn open_lan(&mut self, lan: LanId, address: &Address) {
+        for notice in self.lans.open(lan, address) {
+            match notice {
+                Notice::Say(text) => self.say(&text),
+                Notice::Report(level, text) => self.reports.report(level, &text),
+                Notice::Opened(local, served) => self.answers.push_back(Answer::LanOpened(lan, local, served)),
+                Notice::Stays(asked) => self.answers.push_back(Answer::LanStays(lan, asked)),
+                Notice::Fatal(text) => self.fatal(&text),
             }
         }
     }
 
     fn open_serial(&mut self, serial: SerialId, address: &Address, connect: bool) {
-        if self.serials.contains_key(&serial) {
-            return;
-        }
-        let Some(address) = address.literal() else {
-            return self.fatal(&format!("Unable to bind to serial TCP port: {} is not an address", address.host));
-        };
-        let events = self.to_host_events.clone();
-        let peer = if connect {
-            serial_peer::connect(serial, address, events)
-        } else {
-            match tcp::listen(address) {
-                Ok(listener) => {
-                    self.warn_of_an_open_port("serial port", address);
-                    serial_peer::serve(serial, listener, events)
-                }
-                Err(error) => {
-                    let text = format!("Unable to bind to serial TCP port: {}: {address}", message(&error));
-                    return self.fatal(&text);
-                }
-            }
-        };
-        self.serials.insert(serial, (peer, 0));
-    }
-
-    fn open_ipmb(&mut self, ipmb: IpmbId, name: String, place: Span) {
-        if self.ipmbs.contains_key(&ipmb) {
-            return;
-        }
-        match IpmbDevice::open(&name) {
-            Ok(device) => {
-                let events = self.to_host_events.clone();
-                self.ipmbs.insert(ipmb, ipmb_device::serve(ipmb, name, device, events));
-            }
-            Err(error) => {
-                let Span { line, column, .. } = place;
-                let reason = message(&error);
-                let text = format!("Unable to open ipmi device file: {name}: {reason}");
-                self.fatal(&format!("{}:{line}:{column}: error: {text}", self.configuration));
-            }
+        match self.lines.open_serial(serial, address, connect) {
+            Ok(None) => {}
+            Ok(Some(address)) => self.reports.warn_of_an_open_port("serial port", address),
+            Err(text) => self.fatal(&text),
         }
     }
 
-    fn sol(&self, mc: u8, command: SolCommand) {
-        if let Some(port) = self.sols.get(&mc) {
-            let _ = port.send(command);
+    fn open_ipmb(&mut self, ipmb: IpmbId, name: &str, place: Span) {
+        if let Err(text) = self.lines.open_ipmb(ipmb, name) {
+            let Span { line, column, .. } = place;
+            self.fatal(&format!("{}:{line}:{column}: error: {text}", self.configuration));
         }
     }
 
     fn start_process(&mut self, mc: u8, command: &str) {
-        if self.vms.contains_key(&mc) {
-            return;
-        }
         let input = if self.standard.is_some() { vm::Input::Nothing } else { vm::Input::Inherited };
-        match Vm::start(mc, command, input, self.to_host_events.clone()) {
-            Ok((vm, identity)) => {
-                self.vms.insert(mc, vm);
-                self.answers.push_back(Answer::ProcessStarted(mc, identity));
-            }
+        match self.processes.start(mc, command, input) {
+            Ok(Started::Already) => {}
+            Ok(Started::Runs(identity)) => self.answers.push_back(Answer::ProcessStarted(mc, identity)),
             Err(error) => {
-                self.log(LogLevel::Error, &format!("Unable to start ({command}): {}", message(&error)));
+                self.reports.log(LogLevel::Error, &format!("Unable to start ({command}): {}", message(&error)));
                 self.answers.push_back(Answer::ProcessExited(mc));
             }
         }
@@ -768,10 +553,7 @@ impl<S: System> Driver<S> {
     }
 
     fn fatal(&mut self, text: &str) {
-        logging::fatal(text);
-        if let Some(syslog) = &self.syslog {
-            syslog.write(LogLevel::Error, text);
-        }
+        self.reports.fatal(text);
         self.end(1);
     }
 
@@ -809,39 +591,6 @@ impl<S: System> Driver<S> {
             && !console.writer.write(LineEnd::Console.apply(&encode(text)))
         {
             self.close_console(id);
-        }
-    }
-
-    /// Tells the logs; no console, for programs read them.
-    fn log(&mut self, level: LogLevel, text: &str) {
-        self.log_as(env!("CARGO_PKG_NAME"), level, text);
-    }
-
-    /// Tells the logs what came of a request to the program itself.
-    fn report(&mut self, level: LogLevel, text: &str) {
-        self.log_as(LIFE, level, text);
-    }
-
-    fn log_as(&mut self, target: &str, level: LogLevel, text: &str) {
-        let severity = match level {
-            LogLevel::Error => log::Level::Error,
-            LogLevel::Warning => log::Level::Warn,
-            LogLevel::Info => log::Level::Info,
-            LogLevel::Debug => log::Level::Debug,
-        };
-        let text = &*printable(text);
-        log::log!(target: target, severity, "{text}");
-        if let Some(syslog) = &self.syslog {
-            syslog.write(level, text);
-        }
-    }
-
-    /// Says who is let in where nobody is asked for a password.
-    fn warn_of_an_open_port(&mut self, what: &str, address: SocketAddr) {
-        if !address.ip().to_canonical().is_loopback() {
-            let text =
-                format!("The {what} at {address} asks for no password: anyone who can reach it controls the system");
-            self.log(LogLevel::Warning, &text);
         }
     }
 
@@ -885,9 +634,7 @@ impl<S: System> Driver<S> {
         if tokio::time::timeout(LAST_WRITES, wait).await.is_err() {
             complain("Some state could not be saved in time and is lost");
         }
-        if let Some(capture) = self.capture.take() {
-            capture.close(LAST_RECORDS).await;
-        }
+        self.lans.close(LAST_RECORDS).await;
         drop(self.raw.take());
         let mut writers = vec![self.output];
         writers.extend(self.consoles.into_iter().filter(|(id, _)| *id != STANDARD).map(|(_, console)| console.writer));
@@ -904,41 +651,10 @@ impl<S: System> Driver<S> {
     }
 }
 
-/// A log entry as it may be shown: what a program printed or a client sent must not move
-/// the cursor of whoever reads it, nor look like an entry of its own.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
-    if text.chars().all(harmless) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match harmless(character) {
-            true => shown.push(character),
-            false => shown.extend(character.escape_default()),
-        }
-    }
-    Cow::Owned(shown)
-}
-
 /// Name of the text a console's lines come from.
 const CONSOLE: &str = "<console>";
 /// Name of the text of `-x`.
 pub const COMMAND_STRING: &str = "<-x>";
-
-/// Sends datagrams through one socket, and captures them.
-fn send_through(lan: &mut Lan, capture: &mut Option<Capture>, bytes: &[u8], datagrams: &[(Peer, usize, usize)]) {
-    if let Some(capture) = capture {
-        let now = clock::now();
-        for (to, start, end) in datagrams {
-            let to = Peer { local: lan.leaves_from(to), ..*to };
-            capture.sent(now, &to, bytes.get(*start..*end).unwrap_or_default());
-        }
-    }
-    if let Err(error) = lan.send(bytes, datagrams) {
-        log::debug!("LAN channel {} of MC {:#04x}: a datagram is lost: {error}", lan.id.channel, lan.id.mc);
-    }
-}
 
 /// The signals that end the program in an orderly way, and SIGHUP.
 fn watch_signals() -> std::io::Result<mpsc::Receiver<Signal>> {

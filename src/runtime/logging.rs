@@ -14,8 +14,8 @@ use log::{Level, LevelFilter};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::stat::fstat;
 
-use super::driver::{LIFE, SERVING, printable};
 use super::options::Options;
+use super::reports::{LIFE, SERVING, printable};
 use super::syslog::{Syslog, severity};
 use super::terminal::{self, Input};
 use crate::bmc::LogLevel;

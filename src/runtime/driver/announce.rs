@@ -5,10 +5,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{Driver, SERVING, printable};
+use super::Driver;
 use crate::bmc::LogLevel;
 use crate::ipmi::Privilege;
 use crate::runtime::logging;
+use crate::runtime::reports::{SERVING, printable};
 use crate::runtime::system::System;
 use crate::runtime::terminal::Input;
 use crate::sim::{LanId, Login};
@@ -57,7 +58,7 @@ impl<S: System> Driver<S> {
     /// Everything is open that the files ask for.
     pub(super) fn announce(&mut self) {
         let logins = self.system.logins();
-        let mut lans: Vec<(LanId, SocketAddr)> = self.lans.iter().map(|lan| (lan.id, lan.local)).collect();
+        let mut lans: Vec<(LanId, SocketAddr)> = self.lans.places().collect();
         lans.sort_unstable();
         let others = self.other_places();
         let facts = facts(&self.announcement, &lans, &others, &logins);
@@ -70,11 +71,7 @@ impl<S: System> Driver<S> {
             Audience::SameFile if console => {}
             Audience::Log | Audience::SameFile => {
                 for fact in &facts {
-                    let text = &*printable(fact);
-                    log::info!(target: SERVING, "{text}");
-                    if let Some(syslog) = &self.syslog {
-                        syslog.write(LogLevel::Info, text);
-                    }
+                    self.reports.serving(LogLevel::Info, fact);
                 }
             }
             audience @ (Audience::Terminal | Audience::SameTerminal) => {
@@ -99,10 +96,7 @@ impl<S: System> Driver<S> {
 
     /// What is open besides LAN channels.
     fn other_places(&self) -> Vec<String> {
-        let mut serials: Vec<_> = self.serials.keys().copied().collect();
-        serials.sort_unstable();
-        let mut ipmbs: Vec<_> = self.ipmbs.keys().copied().collect();
-        ipmbs.sort_unstable();
+        let (serials, ipmbs) = self.lines.open();
         let console = self.console_address.map(|address| format!("Console: TCP {address}"));
         let serials = serials.iter().map(|id| format!("Serial channel {} of MC {:#04x}: open", id.channel, id.mc));
         let ipmbs = ipmbs.iter().map(|id| format!("IPMB channel {} of MC {:#04x}: open", id.channel, id.mc));
@@ -114,8 +108,8 @@ impl<S: System> Driver<S> {
         if self.readiness == Readiness::Ready {
             return;
         }
-        let open = !(self.lans.is_empty() && self.serials.is_empty() && self.ipmbs.is_empty());
-        let places: Vec<String> = self.lans.iter().map(|lan| lan.local.to_string()).collect();
+        let open = !(self.lans.is_empty() && self.lines.is_empty());
+        let places: Vec<String> = self.lans.places().map(|(_, local)| local.to_string()).collect();
         self.service.set_status(match (open, places.is_empty()) {
             (false, _) => "Not ready: no channel is open".into(),
             (true, true) => "Ready, without LAN".into(),
@@ -146,10 +140,7 @@ impl<S: System> Driver<S> {
 
     /// A warning for people, not for consoles.
     fn warn_aside(&self, text: &str) {
-        log::warn!(target: SERVING, "{text}");
-        if let Some(syslog) = &self.syslog {
-            syslog.write(LogLevel::Warning, text);
-        }
+        self.reports.serving(LogLevel::Warning, text);
     }
 }
 

@@ -85,28 +85,30 @@ impl<S: System> Driver<S> {
         let Some(Reload { outdated, again, .. }) = self.reload.take() else { return };
         match read {
             Ok(Fresh { config, files, warnings }) => {
-                warnings.iter().for_each(|warning| self.report(LogLevel::Warning, headline(warning)));
+                warnings.iter().for_each(|warning| self.reports.report(LogLevel::Warning, headline(warning)));
                 let changes = self.system.reload(clock::now(), config, &OnDisk { files, outdated }, &mut self.effects);
                 match changes.len() {
-                    0 => self.report(LogLevel::Info, "SIGHUP: no changes: the configuration is the same as before"),
-                    1 => self.report(LogLevel::Info, "SIGHUP: the configuration was read again: 1 change"),
+                    0 => self
+                        .reports
+                        .report(LogLevel::Info, "SIGHUP: no changes: the configuration is the same as before"),
+                    1 => self.reports.report(LogLevel::Info, "SIGHUP: the configuration was read again: 1 change"),
                     count => {
-                        self.report(
+                        self.reports.report(
                             LogLevel::Info,
                             &format!("SIGHUP: the configuration was read again: {count} changes"),
                         );
                     }
                 }
                 for change in changes {
-                    self.report(LogLevel::Info, &format!("SIGHUP: {change}"));
+                    self.reports.report(LogLevel::Info, &format!("SIGHUP: {change}"));
                 }
                 self.carry_out();
             }
             Err(faults) => {
                 for fault in faults {
-                    self.report(LogLevel::Error, headline(&fault));
+                    self.reports.report(LogLevel::Error, headline(&fault));
                 }
-                self.report(LogLevel::Error, "SIGHUP: no changes: the configuration has errors");
+                self.reports.report(LogLevel::Error, "SIGHUP: no changes: the configuration has errors");
             }
         }
         if again {

@@ -161,9 +161,7 @@ impl<S: System> Driver<S> {
         let place = format!("{}:{}:{}", fault.file, fault.span.line, fault.span.column);
         let Some(id) = console else {
             logging::tell(fault);
-            if let Some(syslog) = &self.syslog {
-                syslog.write(LogLevel::Error, &format!("{place}: {}", fault.message));
-            }
+            self.reports.system_log(LogLevel::Error, &format!("{place}: {}", fault.message));
             self.print_standard(&format!("{}{}\n", stars(&fault.message), fault.message));
             if self.failures == Failures::Fatal && fault.severity == Severity::Error {
                 self.end(1);

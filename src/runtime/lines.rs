@@ -1,0 +1,137 @@
+//! The lines of systems: peers of serial channels, IPMB devices and SOL ports.
+//!
+//! Owns their tasks; what they bring comes as [`HostEvent`](crate::host::HostEvent)s.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::config::model::{Address, SolTarget};
+use crate::host::duplex::Reading;
+use crate::host::ipmb_device::{self, IpmbDevice};
+use crate::host::lock_file::Held;
+use crate::host::serial_peer::Outgoing;
+use crate::host::sol_port::{self, SolCommand};
+use crate::host::tty::FlowControl;
+use crate::host::{HostEvents, serial_peer, tcp};
+use crate::sim::{IpmbId, SerialId};
+use crate::store::directory::message;
+
+/// All lines.
+pub struct Lines {
+    /// Serial channels, each with the number of the present connection.
+    serials: HashMap<SerialId, (UnboundedSender<Outgoing>, u64)>,
+    ipmbs: HashMap<IpmbId, UnboundedSender<Vec<u8>>>,
+    sols: HashMap<u8, UnboundedSender<SolCommand>>,
+    /// Lock files of SOL ports.
+    locks: Held,
+    events: HostEvents,
+}
+
+impl Lines {
+    /// None yet.
+    pub fn new(events: HostEvents) -> Self {
+        Self { serials: HashMap::new(), ipmbs: HashMap::new(), sols: HashMap::new(), locks: Held::default(), events }
+    }
+
+    /// Whether no channel is open.
+    pub fn is_empty(&self) -> bool {
+        self.serials.is_empty() && self.ipmbs.is_empty()
+    }
+
+    /// The serial channels and the IPMB channels that are open, in order.
+    pub fn open(&self) -> (Vec<SerialId>, Vec<IpmbId>) {
+        let (mut serials, mut ipmbs): (Vec<_>, Vec<_>) =
+            (self.serials.keys().copied().collect(), self.ipmbs.keys().copied().collect());
+        serials.sort_unstable();
+        ipmbs.sort_unstable();
+        (serials, ipmbs)
+    }
+
+    /// Listens for the peer of a serial channel, or connects to it; does nothing when that is so already.
+    /// Gives the address where everybody may connect.
+    ///
+    /// # Errors
+    /// The address is none, or cannot be had.
+    pub fn open_serial(
+        &mut self,
+        serial: SerialId,
+        address: &Address,
+        connect: bool,
+    ) -> Result<Option<SocketAddr>, String> {
+        if self.serials.contains_key(&serial) {
+            return Ok(None);
+        }
+        let Some(address) = address.literal() else {
+            return Err(format!("Unable to bind to serial TCP port: {} is not an address", address.host));
+        };
+        let events = self.events.clone();
+        let peer = if connect {
+            serial_peer::connect(serial, address, events)
+        } else {
+            let listener = tcp::listen(address)
+                .map_err(|error| format!("Unable to bind to serial TCP port: {}: {address}", message(&error)))?;
+            serial_peer::serve(serial, listener, events)
+        };
+        self.serials.insert(serial, (peer, 0));
+        Ok((!connect).then_some(address))
+    }
+
+    /// What is written from now on is for the peer of this connection.
+    pub fn connected(&mut self, serial: SerialId, connection: u64) {
+        if let Some((_, present)) = self.serials.get_mut(&serial) {
+            *present = connection;
+        }
+    }
+
+    /// Writes to the peer of a serial channel.
+    pub fn write_serial(&self, serial: SerialId, bytes: Vec<u8>) {
+        if let Some((peer, connection)) = self.serials.get(&serial) {
+            let _ = peer.send(Outgoing { connection: *connection, bytes });
+        }
+    }
+
+    /// Opens an IPMB device, unless it is open.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn open_ipmb(&mut self, ipmb: IpmbId, name: &str) -> Result<(), String> {
+        if self.ipmbs.contains_key(&ipmb) {
+            return Ok(());
+        }
+        let device = IpmbDevice::open(name)
+            .map_err(|error| format!("Unable to open ipmi device file: {name}: {}", message(&error)))?;
+        self.ipmbs.insert(ipmb, ipmb_device::serve(ipmb, name.to_owned(), device, self.events.clone()));
+        Ok(())
+    }
+
+    /// Writes a message to an IPMB device.
+    pub fn write_ipmb(&self, ipmb: IpmbId, bytes: Vec<u8>) {
+        if let Some(device) = self.ipmbs.get(&ipmb) {
+            let _ = device.send(bytes);
+        }
+    }
+
+    /// Opens the SOL port of an MC, now and whenever it is lost.
+    pub fn open_sol(&mut self, mc: u8, target: SolTarget, bit_rate: u32, rts_cts: bool) {
+        let flow_control = if rts_cts { FlowControl::RtsCts } else { FlowControl::None };
+        let (locks, events) = (&self.locks, &self.events);
+        self.sols.entry(mc).or_insert_with(|| {
+            let settings = sol_port::Settings::new(mc, target, bit_rate, flow_control);
+            sol_port::start(settings, Held::clone(locks), events.clone())
+        });
+    }
+
+    /// Reads the SOL port of an MC, or leaves it alone for now.
+    pub fn read_sol(&self, mc: u8, enabled: bool) {
+        self.sol(mc, SolCommand::Read(if enabled { Reading::On } else { Reading::Off }));
+    }
+
+    /// Tells the SOL port of an MC something.
+    pub fn sol(&self, mc: u8, command: SolCommand) {
+        if let Some(port) = self.sols.get(&mc) {
+            let _ = port.send(command);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The processes of start commands.
+//!
+//! Owns which MC has one; how it ends comes as a [`HostEvent`](crate::host::HostEvent).
+
+use std::collections::HashMap;
+
+use nix::sys::signal::Signal;
+
+use crate::bmc::vm_process::Identity;
+use crate::host::HostEvents;
+use crate::host::vm::{Input, Vm};
+
+/// What came of starting a process.
+#[derive(Debug)]
+pub enum Started {
+    /// It runs, as this process if that is known.
+    Runs(Option<Identity>),
+    /// It ran already.
+    Already,
+}
+
+/// All of them.
+pub struct Processes {
+    vms: HashMap<u8, Vm>,
+    events: HostEvents,
+}
+
+impl Processes {
+    /// None yet.
+    pub fn new(events: HostEvents) -> Self {
+        Self { vms: HashMap::new(), events }
+    }
+
+    /// Starts the start command of an MC.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn start(&mut self, mc: u8, command: &str, input: Input) -> std::io::Result<Started> {
+        if self.vms.contains_key(&mc) {
+            return Ok(Started::Already);
+        }
+        let (vm, identity) = Vm::start(mc, command, input, self.events.clone())?;
+        self.vms.insert(mc, vm);
+        Ok(Started::Runs(identity))
+    }
+
+    /// Finds the process that an earlier run started, and watches it from now on.
+    pub fn find(&mut self, mc: u8, identity: &Identity) -> bool {
+        let found = Vm::find(mc, identity, self.events.clone());
+        let is_there = found.is_some();
+        self.vms.extend(found.map(|vm| (mc, vm)));
+        is_there
+    }
+
+    /// Sends a signal to the process of an MC.
+    pub fn signal(&self, mc: u8, signal: Signal) {
+        if let Some(vm) = self.vms.get(&mc) {
+            vm.signal(signal);
+        }
+    }
+
+    /// The process of an MC has ended.
+    pub fn ended(&mut self, mc: u8) {
+        self.vms.remove(&mc);
+    }
+}
