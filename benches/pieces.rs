@@ -25,7 +25,7 @@ use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::Moment;
 use ipmi_sim::ipmi::netfn::APP;
 use ipmi_sim::runtime::statement::execute;
-use ipmi_sim::sim::{Effect, Effects, LanId, Persistence, Simulator, Work, WorkDone};
+use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Simulator, Work, WorkDone};
 use ipmi_sim::store::directory::StateDirectory;
 use ipmi_sim::wire::session20::PayloadType;
 use ipmi_sim_client::outside::payload20;
@@ -98,13 +98,13 @@ impl Rig {
             directory,
             answer: Vec::new(),
         };
-        rig.system.begin(rig.now, &mut rig.effects);
+        rig.system.handle(rig.now, Input::Begin, &mut rig.effects);
         rig.carry_out();
         for statement in statements("sim.emu", commands) {
             execute(&mut rig.system, rig.now, None, &statement, &mut rig.effects);
             rig.carry_out();
         }
-        rig.system.started(rig.now, &mut rig.effects).expect("a BMC");
+        rig.system.handle(rig.now, Input::Started, &mut rig.effects);
         rig.carry_out();
         rig
     }
@@ -122,7 +122,7 @@ impl Rig {
                     Effect::Run(Work::Save { job, name, content }) => {
                         let directory = self.directory.as_ref().expect("a directory for state");
                         directory.write(name, content).expect("a state file that can be written");
-                        self.system.work_done(self.now, WorkDone::Saved(*job, Ok(())), &mut self.effects);
+                        self.system.handle(self.now, Input::WorkDone(WorkDone::Saved(*job, Ok(()))), &mut self.effects);
                     }
                     _ => {}
                 }
@@ -136,7 +136,7 @@ impl Rig {
 
     fn datagram(&mut self, bytes: &mut [u8]) {
         self.now = self.now + Duration::from_micros(10);
-        self.system.datagram(self.now, LAN, self.from.into(), bytes, &mut self.effects);
+        self.system.handle(self.now, Input::Datagram { lan: LAN, from: self.from.into(), bytes }, &mut self.effects);
         self.carry_out();
         self.system.deadline();
     }

@@ -23,84 +23,19 @@ pub mod workers;
 use tokio::sync::mpsc;
 
 use crate::bmc::LogLevel;
-use crate::sim::{IpmbId, SerialId, WorkDone};
-use crate::sol::LineEvent;
+use crate::sim::{Input, SerialId};
 
 /// What happened outside.
 #[derive(Debug)]
 pub enum HostEvent {
-    /// The SOL port of an MC is open.
-    SolOpened {
-        /// IPMB address of the MC.
-        mc: u8,
-    },
-    /// The SOL port of an MC is lost.
-    SolClosed {
-        /// IPMB address of the MC.
-        mc: u8,
-    },
-    /// The SOL port of an MC cannot be opened, for another reason than before.
-    SolUnavailable {
-        /// IPMB address of the MC.
-        mc: u8,
-        /// Why, in one line.
-        text: String,
-    },
-    /// Something else came from the SOL port of an MC.
-    SolLine {
-        /// IPMB address of the MC.
-        mc: u8,
-        /// What.
-        event: LineEvent,
-    },
-    /// Bytes came from the SOL port of an MC.
-    SolData {
-        /// IPMB address of the MC.
-        mc: u8,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-    /// The SOL port of an MC took bytes.
-    SolWritten {
-        /// IPMB address of the MC.
-        mc: u8,
-        /// How many.
-        count: usize,
-    },
+    /// Something for the system.
+    Input(Input<'static>),
     /// A peer connected to a serial channel.
     SerialConnected {
         /// The channel.
         serial: SerialId,
         /// Number of the connection, for what is sent to this peer.
         connection: u64,
-    },
-    /// The peer of a serial channel is gone.
-    SerialDisconnected {
-        /// The channel.
-        serial: SerialId,
-    },
-    /// Bytes came from the peer of a serial channel.
-    SerialData {
-        /// The channel.
-        serial: SerialId,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-    /// A message came in on an IPMB device.
-    IpmbData {
-        /// The channel.
-        ipmb: IpmbId,
-        /// The message, with its length byte.
-        bytes: Vec<u8>,
-    },
-    /// Slow work is done.
-    WorkDone(WorkDone),
-    /// The start command of an MC ended.
-    ProcessExited {
-        /// IPMB address of the MC.
-        mc: u8,
-        /// Raw wait status, if it is known.
-        status: Option<i32>,
     },
     /// Something to be logged.
     Log {

@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::bmc::LogLevel;
+use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::lan_parameters::CIPHER_SUITES;
 use crate::config::command::{Statement, statements};
 use crate::config::lan_conf;
@@ -30,7 +31,7 @@ use crate::ipmi::{Medium, Moment, Origin, Privilege, Request};
 use crate::lan::testing::{Client, Dice, Login15, Login20, Server};
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::sim::{
-    Content, Effect, Effects, IpmbId, LanId, Persistence, ProgramEnd, ProgramJob, SaveFailure, SaveJob, Saved,
+    Content, Effect, Effects, Input, IpmbId, LanId, Persistence, ProgramEnd, ProgramJob, SaveFailure, SaveJob, Saved,
     SerialId, Simulator, Work, WorkDone,
 };
 use crate::store::format::read_all;
@@ -94,7 +95,7 @@ impl Rig {
         let sim = Simulator::new(config, read_all(&state), Persistence::On, Box::new(Dice(7)));
         let now = Moment::new(Duration::from_secs(5000));
         let mut rig = Self { sim, now, effects: Vec::new(), sent: Vec::new(), faults: Vec::new() };
-        rig.call(|sim, now, out| sim.begin(now, out));
+        rig.call(|sim, now, out| sim.handle(now, Input::Begin, out));
         for statement in statements("sim.emu", emu.as_bytes()) {
             rig.run(&statement);
         }
@@ -133,7 +134,7 @@ impl Rig {
         let end = self.now + Duration::from_secs(seconds);
         while let Some(due) = self.sim.deadline().filter(|due| *due <= end) {
             self.now = due.max(self.now);
-            self.call(|sim, now, out| sim.timeout(now, out));
+            self.call(|sim, now, out| sim.handle(now, Input::Timeout, out));
         }
         self.now = end;
     }
@@ -161,13 +162,19 @@ impl Rig {
         }
     }
 
+    /// The port of the LAN channel is open.
+    fn lan_opened(&mut self, local: &str) {
+        let local = local.parse().unwrap();
+        self.call(|sim, now, out| sim.handle(now, Input::LanOpened(LAN, local, Served::default()), out));
+    }
+
     /// A state file was written, or could not be.
     fn saved(&mut self, job: SaveJob, result: Saved) {
         self.done(WorkDone::Saved(job, result));
     }
 
     fn done(&mut self, done: WorkDone) {
-        self.call(|sim, now, out| sim.work_done(now, done, out));
+        self.call(|sim, now, out| sim.handle(now, Input::WorkDone(done), out));
     }
 
     /// Saves every state file that waits to be saved and gives the last content by name.
@@ -197,8 +204,8 @@ impl Rig {
 
     /// The machine on the VM line connects and announces what it can do: everything.
     fn host_connects(&mut self) {
-        self.call(|sim, now, out| sim.serial_connected(now, HOST, out));
-        self.call(|sim, now, out| sim.serial_data(now, HOST, b"\x08\x3f\xa1", out));
+        self.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
+        self.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, b"\x08\x3f\xa1".into()), out));
     }
 
     fn host_bytes(&mut self) -> Vec<u8> {
@@ -223,7 +230,7 @@ impl Server for Rig {
     fn send_from(&mut self, from: &str, datagram: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
         let from = from.parse().unwrap();
         let mut bytes = datagram.to_vec();
-        self.call(|sim, now, out| sim.datagram(now, LAN, from, &mut bytes, out));
+        self.call(|sim, now, out| sim.handle(now, Input::Datagram { lan: LAN, from, bytes: &mut bytes }, out));
         self.sent.clone()
     }
 
@@ -602,7 +609,7 @@ fn lan_channels_of_two_controllers_keep_their_own_files() {
         controller.channels.lan_mut(1).unwrap().nonvolatile_limit = limit;
         rig.sim.machine_mut().actions.push(crate::bmc::Action::Save(crate::bmc::StateFile::Lan { mc, channel: 1 }));
     }
-    rig.call(|sim, now, out| sim.timeout(now, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::Timeout, out));
     let files = rig.save();
     let limit = |name: &str| String::from_utf8_lossy(&files[name]).lines().next().map(str::to_owned);
     assert_eq!(limit("lanparm.mc20.1").as_deref(), Some("privilege_limit:i:3"));
@@ -677,10 +684,12 @@ endlan
 #[test]
 fn a_vm_host_is_greeted_asked_and_told() {
     let mut rig = Rig::new(WITH_HOST, EMU);
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
     assert_eq!(rig.host_bytes(), b"\xff\x01\xa1\x00\xa1");
     // Version and capabilities, as QEMU sends them, then Get Device ID.
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\xff\x01\xa1\x08\x3f\xa1\x01\x18\x01\xe6\xa0", out));
+    rig.call(|sim, now, out| {
+        sim.handle(now, Input::SerialData(HOST, b"\xff\x01\xa1\x08\x3f\xa1\x01\x18\x01\xe6\xa0".into()), out);
+    });
     assert!(rig.host_bytes().starts_with(b"\x01\x1c\x01\x00\x00\x03"));
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 0, 1, &[])[..2], [0, 1], "a connected host is powered on");
@@ -688,7 +697,7 @@ fn a_vm_host_is_greeted_asked_and_told() {
         assert_eq!(client.ask(&mut rig, 0, 2, &[control]), [0]);
         assert_eq!(rig.host_bytes(), told, "chassis control {control}");
     }
-    rig.call(|sim, now, out| sim.serial_disconnected(now, HOST, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialDisconnected(HOST), out));
     assert_eq!(client.ask(&mut rig, 0, 1, &[])[..2], [0, 0]);
 }
 
@@ -712,7 +721,7 @@ fn the_watchdog_resets_the_host_and_says_so() {
 #[test]
 fn a_message_for_the_host_and_its_answer_find_their_way() {
     let mut rig = Rig::new(WITH_HOST, EMU);
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
     let mut client = administrator(&mut rig);
     rig.host_bytes();
     let mut message = Vec::new();
@@ -722,7 +731,7 @@ fn a_message_for_the_host_and_its_answer_find_their_way() {
     assert!(rig.send(&packet).is_empty());
     assert_eq!(rig.host_bytes(), b"\x01\xa1", "attention");
     // Get Message.
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\x05\x18\x33\xb0\xa0", out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, b"\x05\x18\x33\xb0\xa0".into()), out));
     let got = rig.host_bytes();
     let start = got.windows(4).position(|w| w == b"\x05\x1c\x33\x00").expect("an answer") + 4;
     let handle = got[start + 1];
@@ -754,7 +763,7 @@ fn a_message_for_the_host_and_its_answer_find_their_way() {
         }
     }
     escaped.push(0xa0);
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, &escaped, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, (&escaped).into()), out));
     let arrived = rig.sent_messages(&mut client).remove(0);
     let arrived = Message::parse(&arrived).unwrap();
     assert_eq!((arrived.netfn, arrived.seq, arrived.cmd), (0x31, 21, 0x99));
@@ -764,16 +773,16 @@ fn a_message_for_the_host_and_its_answer_find_their_way() {
 #[test]
 fn the_host_reads_the_answer_to_its_send_message() {
     let mut rig = Rig::new(WITH_HOST, EMU);
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
     rig.host_bytes();
     // Send Message, no tracking, to 30h from LUN 2: Get Device ID.
     let mut frame = vec![0x01, 0x18, 0x34, 0x00];
     Message { to: 0x30, to_lun: 0, netfn: 6, from: 0x20, from_lun: 2, seq: 1, cmd: 1, data: &[] }.emit(&mut frame);
     frame.push(frame.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte)));
     frame.push(0xa0);
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, &frame, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, (&frame).into()), out));
     rig.host_bytes();
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"\x05\x18\x33\xb0\xa0", out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, b"\x05\x18\x33\xb0\xa0".into()), out));
     let got = rig.host_bytes();
     let start = got.windows(4).position(|w| w == b"\x05\x1c\x33\x00").expect("an answer") + 4;
     // The original's first checksum leaves out the requester's address, and the second the
@@ -792,11 +801,11 @@ fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
     use crate::wire::session20::PayloadType;
     let mut rig = Rig::new(&with_history(), EMU);
     assert!(rig.effects.iter().any(|e| matches!(e, Effect::OpenSol { mc: 0x20, bit_rate: 115_200, .. })));
-    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
     let mut client = administrator(&mut rig);
     let activate = client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0]);
     assert_eq!(activate[..5], [0, 0, 0, 0, 0]);
-    rig.call(|sim, now, out| sim.sol_data(now, 0x20, b"login: ", out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, b"login: ".into()), out));
     let (_, payload_type, packet) = client.read(&rig.sent[0].1);
     assert_eq!((payload_type, packet.as_slice()), (PayloadType::Sol, b"\x01\x00\x00\x00login: ".as_slice()));
     let keys = client.packet(PayloadType::Sol, b"\x01\x01\x07\x00root");
@@ -816,7 +825,7 @@ fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
 #[test]
 fn a_session_that_dies_frees_the_console() {
     let mut rig = Rig::new(&with_history(), EMU);
-    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
     rig.wait(70);
@@ -881,7 +890,7 @@ fn stored_records_that_are_left_out_are_told() {
 fn a_start_that_leaves_every_lan_channel_closed_says_so() {
     for (emu, said) in [(EMU.to_owned(), false), (EMU.replace("mc_enable 0x20", "mc_enabel 0x20"), true)] {
         let mut rig = Rig::new(CONF, &emu);
-        rig.call(|sim, now, out| sim.started(now, out).expect("there is a BMC"));
+        rig.call(|sim, now, out| sim.handle(now, Input::Started, out));
         assert_eq!(rig.logs().iter().any(|text| text.starts_with("No LAN channel is open")), said);
     }
 }
@@ -897,7 +906,7 @@ fn a_refusal_names_the_sensor() {
 #[test]
 fn the_command_language_describes_a_shelf() {
     let mut rig = Rig::new(CONF, &format!("atca_enable\natca_set_site 0x10 3 1\n{EMU}"));
-    rig.call(|sim, _, _| sim.lan_opened(LAN, "127.0.0.1:24260".parse().unwrap()));
+    rig.lan_opened("127.0.0.1:24260");
     let mut client = administrator(&mut rig);
     rig.command("mc_set_num_leds 0x20 3");
     assert_eq!(client.ask(&mut rig, 0x2c, 0x01, &[0]), [0, 0, 0x10, 0x20, 0xff, 0, 1, 3]);

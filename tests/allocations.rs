@@ -11,7 +11,7 @@ use ipmi_sim::config::lan_conf;
 use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::{Moment, netfn};
 use ipmi_sim::runtime::statement::execute;
-use ipmi_sim::sim::{Effect, Effects, LanId, Persistence, Simulator};
+use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Simulator};
 use ipmi_sim_client::{ADMINISTRATOR, Account, Error, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, Session, Way};
 
 const LAN: LanId = LanId { mc: 0x20, channel: 1 };
@@ -48,12 +48,12 @@ impl Rig {
         let mut system = Simulator::new(config, BTreeMap::new(), Persistence::Off, Box::new(random()));
         let now = Moment::new(Duration::from_secs(1000));
         let mut effects = Effects::default();
-        system.begin(now, &mut effects);
+        system.handle(now, Input::Begin, &mut effects);
         let commands = file("sim.emu");
         for statement in statements("sim.emu", &commands) {
             execute(&mut system, now, None, &statement, &mut effects);
         }
-        system.started(now, &mut effects).expect("a BMC");
+        system.handle(now, Input::Started, &mut effects);
         effects.clear();
         Self { system, now, from: "127.0.0.1:4000".parse().expect("an address"), effects }
     }
@@ -61,7 +61,7 @@ impl Rig {
     /// Hands a datagram in and copies what is sent in answer to the end of `answers`.
     fn datagram(&mut self, bytes: &mut [u8], answers: &mut Vec<u8>) {
         self.now = self.now + Duration::from_micros(10);
-        self.system.datagram(self.now, LAN, self.from.into(), bytes, &mut self.effects);
+        self.system.handle(self.now, Input::Datagram { lan: LAN, from: self.from.into(), bytes }, &mut self.effects);
         for effect in &self.effects.list {
             if let Effect::Send { start, end, .. } = effect {
                 answers.extend_from_slice(&self.effects.bytes[*start..*end]);

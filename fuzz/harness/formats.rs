@@ -6,7 +6,7 @@ use ipmi_sim::ipmi::{HostSignal, capability};
 use ipmi_sim::serial::{Inbound, Line, Settings};
 use ipmi_sim::wire::{asf, ipmb, rakp, rmcp, session15, session20, sol, vm};
 
-use super::input::Input;
+use super::input::FuzzData;
 
 /// One decoder of `wire`, chosen by the first byte.
 pub fn wire(data: &[u8]) {
@@ -149,7 +149,7 @@ fn without_escapes(bytes: &[u8]) -> Vec<u8> {
 /// A serial line of the framing that the first byte says. Its bytes are the rest, in
 /// pieces: how they are cut must make no difference.
 pub fn serial(data: &[u8]) {
-    let mut input = Input::new(data);
+    let mut input = FuzzData::new(data);
     let kind = input.byte();
     let settings = Settings {
         codec: [CodecKind::Vm, CodecKind::Direct, CodecKind::TerminalMode, CodecKind::RadisysAscii]

@@ -1,9 +1,9 @@
 //! An input read as a small program: numbers and pieces, one after the other.
 
 /// What is left of an input. At its end every number is 0 and every piece empty.
-pub struct Input<'a>(&'a [u8]);
+pub struct FuzzData<'a>(&'a [u8]);
 
-impl<'a> Input<'a> {
+impl<'a> FuzzData<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -43,7 +43,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Writes what [`Input::piece`] reads.
+/// Writes what [`FuzzData::piece`] reads.
 pub fn piece(bytes: &[u8], out: &mut Vec<u8>) {
     if bytes.len() < 0xff {
         out.push(bytes.len() as u8);

@@ -10,7 +10,7 @@ use ipmi_sim::sdrcomp::id_string::Packing;
 use ipmi_sim::sim::{Persistence, Simulator};
 use ipmi_sim::store::format;
 
-use super::input::Input;
+use super::input::FuzzData;
 use super::rig::{Dice, Rig, START};
 
 /// A finding can be printed and points into the line it quotes.
@@ -69,7 +69,7 @@ pub const STATE_FILES: [&str; 12] = [
 /// A whole state directory: first what [`Items`] makes of each file, then a simulator that
 /// starts with them, is used, saves everything, and starts again.
 pub fn state(data: &[u8]) {
-    let mut input = Input::new(data);
+    let mut input = FuzzData::new(data);
     let mut files = BTreeMap::new();
     while !input.is_empty() {
         let name = STATE_FILES[usize::from(input.byte()) % STATE_FILES.len()];
@@ -89,7 +89,7 @@ pub fn state(data: &[u8]) {
 /// The SDR compiler, when the first byte is even: what it made is read back, and makes the same
 /// again. Else the way back, from any bytes.
 pub fn sdrs(data: &[u8]) {
-    let mut input = Input::new(data);
+    let mut input = FuzzData::new(data);
     let how = input.byte();
     let packing = if how & 2 == 0 { Packing::EightBit } else { Packing::Compact };
     let build = |text: &[u8]| compile("a.sdrs", text, packing, &mut |_| Err(std::io::ErrorKind::NotFound.into()));

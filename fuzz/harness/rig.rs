@@ -12,7 +12,8 @@ use ipmi_sim::config::model::Config;
 use ipmi_sim::ipmi::{Moment, Random};
 use ipmi_sim::runtime::statement::{StatementOutcome, execute};
 use ipmi_sim::sim::{
-    ConsoleId, Effect, Effects, LanId, OUTPUT_LIMIT, Persistence, ProgramEnd, SerialId, Simulator, Work, WorkDone,
+    ConsoleId, Effect, Effects, Input, LanId, OUTPUT_LIMIT, Persistence, ProgramEnd, SerialId, Simulator, Work,
+    WorkDone,
 };
 use ipmi_sim::store::format::read_all;
 use ipmi_sim::wire::{rmcp, session15, session20};
@@ -160,7 +161,7 @@ impl Rig {
     }
 
     pub fn begin(&mut self) {
-        self.call(|sim, now, out| sim.begin(now, out));
+        self.call(|sim, now, out| sim.handle(now, Input::Begin, out));
     }
 
     /// The whole start, with the command file and everything it waits for.
@@ -171,7 +172,7 @@ impl Rig {
             let failure = self.statement(statement);
             assert_eq!(failure, None, "the command file is right");
         }
-        self.call(|sim, now, out| sim.started(now, out).expect("a BMC"));
+        self.call(|sim, now, out| sim.handle(now, Input::Started, out));
         self.finish_jobs(&[0]);
     }
 
@@ -217,7 +218,9 @@ impl Rig {
     /// A datagram comes in; what is sent because of it is in `sent`.
     pub fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
         let mut bytes = bytes.to_vec();
-        self.call(|sim, now, out| sim.datagram(now, LAN, from.into(), &mut bytes, out));
+        self.call(|sim, now, out| {
+            sim.handle(now, Input::Datagram { lan: LAN, from: from.into(), bytes: &mut bytes }, out);
+        });
     }
 
     /// Lets the time run.
@@ -232,7 +235,7 @@ impl Rig {
             at_once = if due > self.now { 0 } else { at_once + 1 };
             assert!(at_once < MOST_TIMEOUTS, "the simulator wants to be called for a moment that is over");
             self.now = due.max(self.now);
-            self.call(|sim, now, out| sim.timeout(now, out));
+            self.call(|sim, now, out| sim.handle(now, Input::Timeout, out));
         }
         self.now = end;
     }
@@ -244,7 +247,7 @@ impl Rig {
             let Some(work) = self.jobs.pop_front() else { return };
             let how = how.next().unwrap_or(0);
             let done = self.work(work, how);
-            self.call(|sim, now, out| sim.work_done(now, done, out));
+            self.call(|sim, now, out| sim.handle(now, Input::WorkDone(done), out));
         }
     }
 

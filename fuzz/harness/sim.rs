@@ -10,11 +10,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipmi_sim::config::command::Statement;
+use ipmi_sim::sim::Input;
 use ipmi_sim::wire::session15::AuthType;
 use ipmi_sim::wire::session20::PayloadType;
 
 use super::client::{Account, Client, Handshake, message, sessionless15};
-use super::input::Input;
+use super::input::FuzzData;
 use super::rig::{ADMINISTRATOR, ANONYMOUS, HOST, OPERATOR, Rig, USER};
 
 /// No input does more than this.
@@ -50,7 +51,7 @@ pub mod step {
 }
 
 struct Run<'a> {
-    input: Input<'a>,
+    input: FuzzData<'a>,
     rig: Rig,
     tame: bool,
     clients: [Option<Client>; CLIENTS],
@@ -62,7 +63,7 @@ struct Run<'a> {
 
 /// The target.
 pub fn sim(data: &[u8]) {
-    let mut input = Input::new(data);
+    let mut input = FuzzData::new(data);
     let first = input.byte();
     let mut rig = Rig::configured(usize::from(first & 0x7f), Default::default());
     rig.start();
@@ -169,15 +170,15 @@ impl Run<'_> {
             step::HOST_BYTES => {
                 let bytes = self.input.piece();
                 if !self.tame {
-                    self.rig.call(|sim, now, out| sim.serial_data(now, HOST, bytes, out));
+                    self.rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, bytes.into()), out));
                 }
             }
             step::HOST_LINE => {
                 let how = self.input.byte();
                 if !self.tame {
                     self.rig.call(|sim, now, out| match how & 1 {
-                        0 => sim.serial_connected(now, HOST, out),
-                        _ => sim.serial_disconnected(now, HOST, out),
+                        0 => sim.handle(now, Input::SerialConnected(HOST), out),
+                        _ => sim.handle(now, Input::SerialDisconnected(HOST), out),
                     });
                 }
             }
@@ -201,10 +202,10 @@ impl Run<'_> {
             step::SOL_PORT => {
                 let (how, bytes) = (self.input.byte(), self.input.piece());
                 self.rig.call(|sim, now, out| match how & 3 {
-                    0 => sim.sol_data(now, 0x20, bytes, out),
-                    1 => sim.sol_opened(now, 0x20, out),
-                    2 => sim.sol_closed(now, 0x20, out),
-                    _ => sim.sol_written(now, 0x20, usize::from(how >> 2) * 16, out),
+                    0 => sim.handle(now, Input::SolData(0x20, bytes.into()), out),
+                    1 => sim.handle(now, Input::SolOpened(0x20), out),
+                    2 => sim.handle(now, Input::SolClosed(0x20), out),
+                    _ => sim.handle(now, Input::SolWritten(0x20, usize::from(how >> 2) * 16), out),
                 });
                 self.look();
             }
@@ -224,8 +225,8 @@ impl Run<'_> {
             step::PROCESS => {
                 let how = self.input.byte();
                 self.rig.call(|sim, now, out| match how & 1 {
-                    0 => sim.process_started(now, 0x20, None, out),
-                    _ => sim.process_exited(now, 0x20, Some(0), out),
+                    0 => sim.handle(now, Input::ProcessStarted(0x20, None), out),
+                    _ => sim.handle(now, Input::ProcessExited(0x20, Some(0)), out),
                 });
             }
             step::BRIDGED => {
@@ -245,7 +246,7 @@ impl Run<'_> {
                 let mut bytes = Vec::new();
                 ipmi_sim::wire::vm::Message { sequence: 1, netfn, lun: 0, cmd, data }.emit(&mut bytes);
                 if !self.tame {
-                    self.rig.call(|sim, now, out| sim.serial_data(now, HOST, &bytes, out));
+                    self.rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, (&bytes).into()), out));
                     self.look();
                 }
             }

@@ -20,7 +20,7 @@ use super::watch::watch;
 use super::{HostEvent, HostEvents, report};
 use crate::bmc::LogLevel;
 use crate::config::text::os_string;
-use crate::sim::IpmbId;
+use crate::sim::{Input, IpmbId};
 use crate::store::directory::message;
 
 /// Longest message: the length byte counts what follows it.
@@ -138,7 +138,7 @@ impl Bus {
                 result = device.read(&mut buffer) => match result {
                     Ok(count) => {
                         let bytes = buffer.get(..count).unwrap_or_default().to_vec();
-                        report(&self.events, HostEvent::IpmbData { ipmb: self.ipmb, bytes }).await;
+                        report(&self.events, HostEvent::Input(Input::IpmbData(self.ipmb, bytes.into()))).await;
                     }
                     Err(error) => return Over::Failed(error),
                 },
@@ -174,7 +174,7 @@ mod tests {
         for expected in [&[1, 2, 3][..], &[4]] {
             let event = queue.recv().await;
             assert!(
-                matches!(&event, Some(HostEvent::IpmbData { ipmb: IPMB, bytes }) if bytes == expected),
+                matches!(&event, Some(HostEvent::Input(Input::IpmbData(IPMB, bytes))) if **bytes == *expected),
                 "{event:?}"
             );
         }

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use super::{HostEvent, HostEvents, report, shell, workers};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::config::text::os_string;
-use crate::sim::{Content, SaveFailure, Saved, Work, WorkDone};
+use crate::sim::{Content, Input, SaveFailure, Saved, Work, WorkDone};
 use crate::store::WriteError;
 use crate::store::directory::{as_far_as_it_goes, message};
 
@@ -48,7 +48,7 @@ impl Jobs {
         Self { lanes: HashMap::new(), events, state, limit }
     }
 
-    /// Puts a job into its lane. Its result comes as [`HostEvent::WorkDone`].
+    /// Puts a job into its lane. Its result comes as [`Input::WorkDone`].
     pub fn run(&mut self, work: Work) {
         let key = match &work {
             Work::Program { lane, .. } => LaneKey::Program(*lane),
@@ -100,12 +100,12 @@ async fn lane(mut queue: UnboundedReceiver<Work>, events: HostEvents, state: Opt
                     None => Ok(()),
                 };
                 for job in replaced {
-                    report(&events, HostEvent::WorkDone(WorkDone::Saved(job, saved.clone()))).await;
+                    report(&events, HostEvent::Input(Input::WorkDone(WorkDone::Saved(job, saved.clone())))).await;
                 }
                 WorkDone::Saved(job, saved)
             }
         };
-        report(&events, HostEvent::WorkDone(done)).await;
+        report(&events, HostEvent::Input(Input::WorkDone(done))).await;
     }
 }
 
@@ -290,7 +290,7 @@ mod tests {
     async fn next(queue: &mut mpsc::Receiver<HostEvent>) -> WorkDone {
         loop {
             match queue.recv().await {
-                Some(HostEvent::WorkDone(done)) => return done,
+                Some(HostEvent::Input(Input::WorkDone(done))) => return done,
                 Some(_) => {}
                 None => panic!("no more events"),
             }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::duplex::{Reading, Step, step};
 use super::{HostEvent, HostEvents, report, tcp};
 use crate::bmc::LogLevel;
-use crate::sim::SerialId;
+use crate::sim::{Input, SerialId};
 
 /// Most bytes queued for a peer; a message is less than a hundred.
 const QUEUE: usize = 64 * 1024;
@@ -181,7 +181,7 @@ impl Peer {
                         tcp::notice_a_peer_that_vanishes(&stream);
                     }
                     let bytes = buffer.get(..count).unwrap_or_default().to_vec();
-                    report(&self.events, HostEvent::SerialData { serial, bytes }).await;
+                    report(&self.events, HostEvent::Input(Input::SerialData(serial, bytes.into()))).await;
                 }
                 Step::Sent(_) => {}
                 Step::Ended | Step::Failed(_) => break Talk::Over(newcomer.take().map(|(stream, _)| stream)),
@@ -189,7 +189,7 @@ impl Peer {
             }
         };
         drop(stream);
-        report(&self.events, HostEvent::SerialDisconnected { serial }).await;
+        report(&self.events, HostEvent::Input(Input::SerialDisconnected(serial))).await;
         end
     }
 
@@ -230,7 +230,10 @@ mod tests {
 
     async fn received(queue: &mut mpsc::Receiver<HostEvent>, expected: &[u8]) {
         let event = queue.recv().await;
-        assert!(matches!(&event, Some(HostEvent::SerialData { bytes, .. }) if bytes == expected), "{event:?}");
+        assert!(
+            matches!(&event, Some(HostEvent::Input(Input::SerialData(_, bytes))) if **bytes == *expected),
+            "{event:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -249,7 +252,7 @@ mod tests {
         assert_eq!(third.read(&mut [0; 4]).await.unwrap(), 0);
         assert!(matches!(queue.recv().await, Some(HostEvent::Log { .. })));
         assert_eq!(began.elapsed().as_secs(), NEWCOMER_WAIT.as_secs());
-        assert!(matches!(queue.recv().await, Some(HostEvent::SerialDisconnected { .. })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SerialDisconnected(_)))));
         assert_eq!(mute.read(&mut [0; 4]).await.unwrap(), 0);
         connected(&mut queue, 2).await;
         machine.write_all(b"here").await.unwrap();
@@ -284,7 +287,7 @@ mod tests {
         next.write_all(b"me").await.unwrap();
         tokio::task::yield_now().await;
         drop(machine);
-        assert!(matches!(queue.recv().await, Some(HostEvent::SerialDisconnected { .. })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SerialDisconnected(_)))));
         connected(&mut queue, 2).await;
         received(&mut queue, b"me").await;
     }
@@ -304,7 +307,9 @@ mod tests {
             // What was meant for the one before.
             serial.send(Outgoing { connection: number - 1, bytes: vec![9, 9, 9] }).unwrap();
             first.write_all(&[0xa0, 1]).await.unwrap();
-            assert!(matches!(queue.recv().await, Some(HostEvent::SerialData { bytes, .. }) if bytes == [0xa0, 1]));
+            assert!(
+                matches!(queue.recv().await, Some(HostEvent::Input(Input::SerialData(_, bytes))) if *bytes == [0xa0, 1])
+            );
             let mut second = TcpStream::connect(address).await.unwrap();
             assert_eq!(second.read(&mut [0; 4]).await.unwrap(), 0);
             serial.send(Outgoing { connection: number, bytes: vec![1, 2, 3] }).unwrap();
@@ -312,7 +317,7 @@ mod tests {
             first.read_exact(&mut seen).await.unwrap();
             assert_eq!(seen, [1, 2, 3]);
             drop(first);
-            assert!(matches!(queue.recv().await, Some(HostEvent::SerialDisconnected { serial: SERIAL })));
+            assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SerialDisconnected(SERIAL)))));
         }
     }
 
@@ -329,7 +334,7 @@ mod tests {
             serial.send(Outgoing { connection: 1, bytes: vec![0; 4096] }).unwrap();
         }
         assert!(matches!(queue.recv().await, Some(HostEvent::Log { .. })));
-        assert!(matches!(queue.recv().await, Some(HostEvent::SerialDisconnected { .. })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SerialDisconnected(_)))));
     }
 
     #[tokio::test(start_paused = true)]
@@ -343,7 +348,7 @@ mod tests {
             assert_eq!(began.elapsed().as_secs(), seconds);
             assert!(matches!(queue.recv().await, Some(HostEvent::SerialConnected { .. })));
             drop(peer);
-            assert!(matches!(queue.recv().await, Some(HostEvent::SerialDisconnected { .. })));
+            assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SerialDisconnected(_)))));
         }
     }
 }

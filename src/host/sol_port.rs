@@ -24,6 +24,7 @@ use super::tty::{FlowControl, Tty};
 use super::{HostEvent, HostEvents, report, tcp, workers};
 use crate::bmc::LogLevel;
 use crate::config::model::SolTarget;
+use crate::sim::Input;
 use crate::sol::LineEvent;
 use crate::store::directory::message;
 
@@ -106,12 +107,12 @@ async fn run(mut port: Port, mut commands: UnboundedReceiver<SolCommand>) {
             None => return,
             Some(Ok(stream)) => {
                 complaint.clear();
-                report(&port.events, HostEvent::SolOpened { mc }).await;
+                report(&port.events, HostEvent::Input(Input::SolOpened(mc))).await;
                 let opened = Instant::now();
                 if port.serve(stream, &mut commands).await.is_none() {
                     return;
                 }
-                report(&port.events, HostEvent::SolClosed { mc }).await;
+                report(&port.events, HostEvent::Input(Input::SolClosed(mc))).await;
                 // Who accepts and hangs up again and again is no better than who refuses.
                 if opened.elapsed() >= STABLE {
                     pause = first;
@@ -121,7 +122,8 @@ async fn run(mut port: Port, mut commands: UnboundedReceiver<SolCommand>) {
             Some(Err(text)) if text == complaint => {}
             Some(Err(text)) => {
                 complaint.clone_from(&text);
-                report(&port.events, HostEvent::SolUnavailable { mc, text }).await;
+                report(&port.events, HostEvent::Input(Input::SolUnavailable(mc, text.clone()))).await;
+                report(&port.events, HostEvent::Log { level: LogLevel::Warning, text }).await;
             }
         }
         let wait = tokio::time::sleep(pause);
@@ -189,7 +191,7 @@ impl Port {
     /// something is read or written.
     async fn look_at(&self, tty: &mut Tty) {
         if let Some(event) = tty.look_at_modem_lines() {
-            report(&self.events, HostEvent::SolLine { mc: self.settings.mc, event }).await;
+            report(&self.events, HostEvent::Input(Input::SolLine(self.settings.mc, event))).await;
         }
     }
 
@@ -221,16 +223,16 @@ impl Port {
                     if let Stream::Tty(tty) = &mut stream {
                         let breaks = tty.take_marks(&mut bytes);
                         if breaks > 0 {
-                            report(&self.events, HostEvent::SolLine { mc, event: LineEvent::Break }).await;
+                            report(&self.events, HostEvent::Input(Input::SolLine(mc, LineEvent::Break))).await;
                         }
                         self.look_at(tty).await;
                     }
                     if !bytes.is_empty() {
-                        report(&self.events, HostEvent::SolData { mc, bytes }).await;
+                        report(&self.events, HostEvent::Input(Input::SolData(mc, bytes.into()))).await;
                     }
                 }
                 Step::Sent(count) => {
-                    report(&self.events, HostEvent::SolWritten { mc, count }).await;
+                    report(&self.events, HostEvent::Input(Input::SolWritten(mc, count))).await;
                     if let Stream::Tty(tty) = &mut stream {
                         self.look_at(tty).await;
                     }
@@ -327,16 +329,18 @@ mod tests {
         for quarters in [0, 1, 3, 7, 15, 31, 63, 103, 143] {
             let (mut peer, _) = listener.accept().await.unwrap();
             assert_eq!(began.elapsed().as_millis() / 250, quarters);
-            assert!(matches!(queue.recv().await, Some(HostEvent::SolOpened { mc: 0x20 })));
+            assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolOpened(0x20)))));
             peer.write_all(b"login: ").await.unwrap();
-            assert!(matches!(queue.recv().await, Some(HostEvent::SolData { bytes, .. }) if bytes == b"login: "));
+            assert!(
+                matches!(queue.recv().await, Some(HostEvent::Input(Input::SolData(_, bytes))) if *bytes == *b"login: ")
+            );
             sol.send(SolCommand::Write(b"root\r".to_vec())).unwrap();
-            assert!(matches!(queue.recv().await, Some(HostEvent::SolWritten { count: 5, .. })));
+            assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolWritten(_, 5)))));
             let mut seen = [0; 5];
             peer.read_exact(&mut seen).await.unwrap();
             assert_eq!(&seen, b"root\r");
             drop(peer);
-            assert!(matches!(queue.recv().await, Some(HostEvent::SolClosed { mc: 0x20 })));
+            assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolClosed(0x20)))));
         }
     }
 
@@ -349,13 +353,13 @@ mod tests {
         let sol = start(settings, Held::default(), events);
         sol.send(SolCommand::Read(Reading::Off)).unwrap();
         let (mut peer, _) = listener.accept().await.unwrap();
-        assert!(matches!(queue.recv().await, Some(HostEvent::SolOpened { .. })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolOpened(_)))));
         peer.write_all(b"held").await.unwrap();
         // An event that comes later shows that the bytes did not.
         sol.send(SolCommand::Write(b"x".to_vec())).unwrap();
-        assert!(matches!(queue.recv().await, Some(HostEvent::SolWritten { count: 1, .. })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolWritten(_, 1)))));
         sol.send(SolCommand::Read(Reading::On)).unwrap();
-        assert!(matches!(queue.recv().await, Some(HostEvent::SolData { bytes, .. }) if bytes == b"held"));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolData(_, bytes))) if *bytes == *b"held"));
     }
 
     #[tokio::test]
@@ -366,16 +370,18 @@ mod tests {
         let (settings, _directory) = settings(SolTarget::Device(link.to_str().unwrap().into()));
         let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
         let sol = start(settings, Held::default(), events);
-        let Some(HostEvent::SolUnavailable { text, .. }) = queue.recv().await else { panic!() };
+        let Some(HostEvent::Input(Input::SolUnavailable(_, text))) = queue.recv().await else { panic!() };
         assert!(text.starts_with("Error opening SOL device"), "{text}");
         std::os::unix::fs::symlink(nix::unistd::ttyname(&pair.slave).unwrap(), &link).unwrap();
+        let Some(HostEvent::Log { level: LogLevel::Warning, text: logged }) = queue.recv().await else { panic!() };
+        assert_eq!(logged, text);
         let Some(HostEvent::Log { text, .. }) = queue.recv().await else { panic!() };
         assert!(text.ends_with("has no modem lines"), "{text}");
-        assert!(matches!(queue.recv().await, Some(HostEvent::SolOpened { .. })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolOpened(_)))));
         for command in [SolCommand::Break, SolCommand::ModemLines { rts: true, dtr: true }, SolCommand::BitRate(9600)] {
             sol.send(command).unwrap();
         }
         sol.send(SolCommand::Write(b"ok".to_vec())).unwrap();
-        assert!(matches!(queue.recv().await, Some(HostEvent::SolWritten { count: 2, .. })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolWritten(_, 2)))));
     }
 }

@@ -19,10 +19,11 @@ use super::children::Own;
 use super::{HostEvent, HostEvents, report, watch};
 use crate::bmc::vm_process::Identity;
 use crate::config::text::os_string;
+use crate::sim::Input;
 
 /// Which standard input a virtual machine gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum Stdin {
     /// The simulator's.
     Inherited,
     /// None: the simulator reads its own as a console.
@@ -40,13 +41,13 @@ impl Vm {
     ///
     /// # Errors
     /// The operating system's.
-    pub fn start(mc: u8, command: &str, input: Input, events: HostEvents) -> std::io::Result<(Self, Option<Identity>)> {
+    pub fn start(mc: u8, command: &str, input: Stdin, events: HostEvents) -> std::io::Result<(Self, Option<Identity>)> {
         let child = Command::new("/bin/sh")
             .arg("-c")
             .arg(os_string(&format!("exec {command}")))
             .stdin(match input {
-                Input::Inherited => Stdio::inherit(),
-                Input::Nothing => Stdio::null(),
+                Stdin::Inherited => Stdio::inherit(),
+                Stdin::Nothing => Stdio::null(),
             })
             .spawn()?;
         let own = Own::new(child.id());
@@ -56,7 +57,7 @@ impl Vm {
         tokio::spawn(async move {
             let ended = watch_child(child, queue).await;
             drop(own);
-            report(&events, HostEvent::ProcessExited { mc, status: ended.ok().map(ExitStatusExt::into_raw) }).await;
+            report(&events, HostEvent::Input(Input::ProcessExited(mc, ended.ok().map(ExitStatusExt::into_raw)))).await;
         });
         Ok((Self { signals }, identity))
     }
@@ -110,7 +111,7 @@ async fn watch_found(mc: u8, process: AsyncFd<OwnedFd>, mut signals: UnboundedRe
             }
         }
     }
-    report(&events, HostEvent::ProcessExited { mc, status: None }).await;
+    report(&events, HostEvent::Input(Input::ProcessExited(mc, None))).await;
 }
 
 /// Waits for the end and passes signals on. Only here is it certain that the process id
@@ -139,8 +140,8 @@ mod tests {
         let file = directory.path().join("a b");
         let (events, mut queue) = mpsc::channel(4);
         let (vm, _) =
-            Vm::start(0x20, &format!("echo \"x  y\" > '{}'", file.display()), Input::Nothing, events).unwrap();
-        assert!(matches!(queue.recv().await, Some(HostEvent::ProcessExited { mc: 0x20, status: Some(0) })));
+            Vm::start(0x20, &format!("echo \"x  y\" > '{}'", file.display()), Stdin::Nothing, events).unwrap();
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::ProcessExited(0x20, Some(0))))));
         assert_eq!(std::fs::read_to_string(file).unwrap(), "x  y\n");
         vm.signal(Signal::SIGTERM);
     }
@@ -148,15 +149,15 @@ mod tests {
     #[tokio::test]
     async fn a_signal_ends_it() {
         let (events, mut queue) = mpsc::channel(4);
-        let (vm, _) = Vm::start(0x30, "sleep 600", Input::Nothing, events).unwrap();
+        let (vm, _) = Vm::start(0x30, "sleep 600", Stdin::Nothing, events).unwrap();
         vm.signal(Signal::SIGTERM);
-        assert!(matches!(queue.recv().await, Some(HostEvent::ProcessExited { mc: 0x30, status: Some(15) })));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::ProcessExited(0x30, Some(15))))));
     }
 
     #[tokio::test]
     async fn a_machine_is_found_again_by_its_identity_and_by_nothing_less() {
         let (events, mut queue) = mpsc::channel(4);
-        let (_first, identity) = Vm::start(0x20, "sleep 60", Input::Nothing, events.clone()).unwrap();
+        let (_first, identity) = Vm::start(0x20, "sleep 60", Stdin::Nothing, events.clone()).unwrap();
         let identity = identity.unwrap();
         let other = |change: fn(&mut Identity)| {
             let mut other = identity.clone();
@@ -177,7 +178,7 @@ mod tests {
         found.signal(Signal::SIGTERM);
         let mut ended = Vec::new();
         for _ in 0..2 {
-            let Some(HostEvent::ProcessExited { mc, status }) = queue.recv().await else { panic!() };
+            let Some(HostEvent::Input(Input::ProcessExited(mc, status))) = queue.recv().await else { panic!() };
             ended.push((mc, status));
         }
         ended.sort();

@@ -46,17 +46,15 @@ use super::script::Script;
 use super::service::Service;
 use super::syslog::Syslog;
 use super::system::System;
-use super::terminal::{self, Input, RawTerminal, Streams};
+use super::terminal::{self, RawTerminal, StandardInput, Streams};
 use crate::bmc::LogLevel;
-use crate::bmc::ipv6_parameters::Served;
-use crate::bmc::vm_process::Identity;
 use crate::config::Span;
 use crate::config::model::{Address, Port};
 use crate::config::text::encode;
 use crate::host::jobs::{Jobs, StateWriter};
 use crate::host::sol_port::SolCommand;
 use crate::host::{self, HostEvent, children, vm};
-use crate::sim::{ConsoleId, Effect, Effects, IpmbId, LanId, SerialId, Work};
+use crate::sim::{ConsoleId, Effect, Effects, Input, IpmbId, LanId, SerialId, Work};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
@@ -70,7 +68,7 @@ pub struct Plan {
     /// Standard input and output.
     pub streams: Streams,
     /// Whether there is a console on them, and what the input is.
-    pub standard: Option<Input>,
+    pub standard: Option<StandardInput>,
     /// Where the TCP console listens.
     pub console: Option<SocketAddr>,
     /// What is executed at start.
@@ -142,19 +140,12 @@ enum Wake {
     Statement,
 }
 
-/// What the simulator is told once the present effects are carried out.
-enum Answer {
-    LanOpened(LanId, SocketAddr, Served),
-    LanStays(LanId, SocketAddr),
-    ProcessStarted(u8, Option<Identity>),
-    ProcessExited(u8),
-}
-
 struct Driver<S> {
     system: Box<S>,
     effects: Effects,
     lans: LanPorts,
-    answers: VecDeque<Answer>,
+    /// What the system is told once the present effects are carried out.
+    inputs: VecDeque<Input<'static>>,
     alarm: Alarm,
     /// Every second wake-up looks at the LAN first, so that neither side starves the other.
     lan_first: bool,
@@ -183,7 +174,7 @@ struct Driver<S> {
     lines: Lines,
     processes: Processes,
 
-    standard: Option<Input>,
+    standard: Option<StandardInput>,
     output: ConsoleWriter,
     line_end: LineEnd,
     /// The terminal, until it is in raw mode.
@@ -211,7 +202,7 @@ impl<S: System> Driver<S> {
         let (to_host_events, host_events) = mpsc::channel(host::EVENT_QUEUE);
         let (to_console_events, console_events) = mpsc::channel(console_port::EVENT_QUEUE);
         let terminal = match plan.standard {
-            Some(Input::Terminal) => Some(plan.streams.input.try_clone()?),
+            Some(StandardInput::Terminal) => Some(plan.streams.input.try_clone()?),
             _ => None,
         };
         let line_end = plan.streams.line_end(plan.standard.is_some());
@@ -223,7 +214,7 @@ impl<S: System> Driver<S> {
             system,
             effects: Effects::default(),
             lans: LanPorts::new(capture),
-            answers: VecDeque::new(),
+            inputs: VecDeque::new(),
             alarm: Alarm::new(),
             lan_first: false,
             signals: watch_signals()?,
@@ -274,10 +265,10 @@ impl<S: System> Driver<S> {
         if children::adopts() {
             tokio::spawn(children::reap_orphans());
         }
-        self.system.begin(clock::now(), &mut self.effects);
+        self.system.handle(clock::now(), Input::Begin, &mut self.effects);
         self.carry_out();
         loop {
-            self.give_answers();
+            self.give_inputs();
             if let Some(ending) = self.ending.take() {
                 return ending;
             }
@@ -294,7 +285,7 @@ impl<S: System> Driver<S> {
                 Wake::Alarm => {
                     let now = clock::now();
                     if self.system.deadline().is_some_and(|deadline| deadline <= now) {
-                        self.system.timeout(now, &mut self.effects);
+                        self.system.handle(now, Input::Timeout, &mut self.effects);
                         self.carry_out();
                     }
                     self.service.alive(now);
@@ -313,7 +304,7 @@ impl<S: System> Driver<S> {
 
     fn look_at_the_wall_clock(&mut self) {
         let (now, wall) = clock::both();
-        self.system.wall_clock(now, wall);
+        self.system.handle(now, Input::WallClock(wall), &mut self.effects);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, statement: bool) -> Poll<Wake> {
@@ -353,69 +344,52 @@ impl<S: System> Driver<S> {
     fn datagrams(&mut self, index: usize) {
         let now = clock::now();
         let (system, effects) = (&mut self.system, &mut self.effects);
-        self.lans.receive(index, now, |lan, from, bytes| system.datagram(now, lan, from, bytes, effects));
+        self.lans.receive(index, now, |lan, from, bytes| {
+            system.handle(now, Input::Datagram { lan, from, bytes }, effects);
+        });
         self.carry_out();
     }
 
     fn host_event(&mut self, event: HostEvent) {
-        let now = clock::now();
-        let (system, effects) = (&mut self.system, &mut self.effects);
         match event {
-            HostEvent::SolOpened { mc } => system.sol_opened(now, mc, effects),
-            HostEvent::SolClosed { mc } => system.sol_closed(now, mc, effects),
-            HostEvent::SolUnavailable { mc, text } => {
-                system.sol_unavailable(now, mc, &text, effects);
-                self.reports.log(LogLevel::Warning, &text);
-            }
-            HostEvent::SolLine { mc, event } => system.sol_line(now, mc, event, effects),
-            HostEvent::SolData { mc, bytes } => system.sol_data(now, mc, &bytes, effects),
-            HostEvent::SolWritten { mc, count } => system.sol_written(now, mc, count, effects),
             HostEvent::SerialConnected { serial, connection } => {
                 self.lines.connected(serial, connection);
-                system.serial_connected(now, serial, effects);
+                self.handle(Input::SerialConnected(serial));
             }
-            HostEvent::SerialDisconnected { serial } => system.serial_disconnected(now, serial, effects),
-            HostEvent::SerialData { serial, bytes } => system.serial_data(now, serial, &bytes, effects),
-            HostEvent::IpmbData { ipmb, bytes } => system.ipmb_data(now, ipmb, &bytes, effects),
-            HostEvent::WorkDone(done) => {
-                let job = done.number();
-                self.writes.remove(&job);
-                self.state_writes.remove(&job);
-                if self.runs > 0 {
-                    let consoles = self.consoles.values_mut().filter_map(|console| console.run.as_mut());
-                    for run in self.start.iter_mut().chain(consoles) {
-                        run.work.remove(&job);
-                    }
+            HostEvent::Input(input) => {
+                match &input {
+                    Input::WorkDone(done) => self.work_ended(done.number()),
+                    Input::ProcessExited(mc, _) => self.processes.ended(*mc),
+                    _ => {}
                 }
-                system.work_done(now, done, effects);
-            }
-            HostEvent::ProcessExited { mc, status } => {
-                self.processes.ended(mc);
-                system.process_exited(now, mc, status, effects);
+                self.handle(input);
             }
             HostEvent::Log { level, text } => self.reports.log(level, &text),
         }
+    }
+
+    /// Nothing waits for this work any longer.
+    fn work_ended(&mut self, job: u64) {
+        self.writes.remove(&job);
+        self.state_writes.remove(&job);
+        if self.runs > 0 {
+            let consoles = self.consoles.values_mut().filter_map(|console| console.run.as_mut());
+            for run in self.start.iter_mut().chain(consoles) {
+                run.work.remove(&job);
+            }
+        }
+    }
+
+    /// Tells the system something, and carries out what it wants done.
+    fn handle(&mut self, input: Input<'_>) {
+        self.system.handle(clock::now(), input, &mut self.effects);
         self.carry_out();
     }
 
-    fn give_answers(&mut self) {
-        while let Some(answer) = self.answers.pop_front() {
-            let now = clock::now();
-            match answer {
-                Answer::LanOpened(lan, local, served) => {
-                    self.system.lan_opened(lan, local);
-                    self.system.lan_served(lan, served);
-                }
-                Answer::LanStays(lan, asked) => {
-                    let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
-                    self.system.lan_stays(lan, Some(Address { host, port, span: Span::default(), other_family: None }));
-                }
-                Answer::ProcessStarted(mc, identity) => {
-                    self.system.process_started(now, mc, identity, &mut self.effects);
-                }
-                Answer::ProcessExited(mc) => self.system.process_exited(now, mc, None, &mut self.effects),
-            }
-            self.carry_out();
+    /// Tells the system what came of the effects that were carried out.
+    fn give_inputs(&mut self) {
+        while let Some(input) = self.inputs.pop_front() {
+            self.handle(input);
         }
     }
 
@@ -486,9 +460,9 @@ impl<S: System> Driver<S> {
                 if self.processes.find(mc, &identity) {
                     let text = format!("The start command of MC {mc:#04x} still runs as process {}", identity.pid);
                     self.reports.log(LogLevel::Info, &text);
-                    self.answers.push_back(Answer::ProcessStarted(mc, Some(identity)));
+                    self.inputs.push_back(Input::ProcessStarted(mc, Some(identity)));
                 } else {
-                    self.answers.push_back(Answer::ProcessExited(mc));
+                    self.inputs.push_back(Input::ProcessExited(mc, None));
                 }
             }
             Effect::SignalProcess { mc, kill } => {
@@ -504,6 +478,17 @@ impl<S: System> Driver<S> {
                 self.reports.log(level, text);
                 self.tell_consoles(text);
             }
+            // Taken by whoever executes the command.
+            Effect::Refused(_) => {}
+            Effect::NoBmc(text) => {
+                // The original logs it, and its console shows the log.
+                self.print_standard(&format!("{text}\n"));
+                self.fatal(&text);
+                if let Some(hint) = &self.announcement.without_bmc {
+                    complain(hint);
+                }
+            }
+            Effect::Reloaded(changes) => self.tell_changes(&changes),
             Effect::Exit(status) => self.end(u8::try_from(status).unwrap_or(1)),
         }
     }
@@ -513,8 +498,12 @@ impl<S: System> Driver<S> {
             match notice {
                 Notice::Say(text) => self.say(&text),
                 Notice::Report(level, text) => self.reports.report(level, &text),
-                Notice::Opened(local, served) => self.answers.push_back(Answer::LanOpened(lan, local, served)),
-                Notice::Stays(asked) => self.answers.push_back(Answer::LanStays(lan, asked)),
+                Notice::Opened(local, served) => self.inputs.push_back(Input::LanOpened(lan, local, served)),
+                Notice::Stays(asked) => {
+                    let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
+                    let address = Address { host, port, span: Span::default(), other_family: None };
+                    self.inputs.push_back(Input::LanStays(lan, Some(address)));
+                }
                 Notice::Fatal(text) => self.fatal(&text),
             }
         }
@@ -536,13 +525,13 @@ impl<S: System> Driver<S> {
     }
 
     fn start_process(&mut self, mc: u8, command: &str) {
-        let input = if self.standard.is_some() { vm::Input::Nothing } else { vm::Input::Inherited };
+        let input = if self.standard.is_some() { vm::Stdin::Nothing } else { vm::Stdin::Inherited };
         match self.processes.start(mc, command, input) {
             Ok(Started::Already) => {}
-            Ok(Started::Runs(identity)) => self.answers.push_back(Answer::ProcessStarted(mc, identity)),
+            Ok(Started::Runs(identity)) => self.inputs.push_back(Input::ProcessStarted(mc, identity)),
             Err(error) => {
                 self.reports.log(LogLevel::Error, &format!("Unable to start ({command}): {}", message(&error)));
-                self.answers.push_back(Answer::ProcessExited(mc));
+                self.inputs.push_back(Input::ProcessExited(mc, None));
             }
         }
     }
@@ -612,13 +601,13 @@ impl<S: System> Driver<S> {
     async fn finish(mut self: Box<Self>, ending: Ending) -> Ending {
         self.ending = None;
         self.service.stopping();
-        self.system.end(clock::now(), &mut self.effects);
+        self.system.handle(clock::now(), Input::End, &mut self.effects);
         self.carry_out();
         let wait = async {
             while !self.writes.is_empty() {
                 tokio::select! {
                     Some(event) = self.host_events.recv() => {
-                        if let HostEvent::WorkDone(_) = event {
+                        if let HostEvent::Input(Input::WorkDone(_)) = event {
                             self.host_event(event);
                         }
                     }

@@ -12,7 +12,7 @@ use crate::bmc::LogLevel;
 use crate::config::command::{Command, Instruction, Statement, Variables};
 use crate::config::text::os_string;
 use crate::config::{Diagnostic, Severity};
-use crate::sim::{Effect, Effects, Simulator};
+use crate::sim::{Effect, Effects, Input, Simulator};
 use crate::store::directory::message;
 
 /// What a check found.
@@ -58,7 +58,7 @@ pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]
     let mut effects = Effects::default();
     let mut report = Report::default();
     let mut seen = HashSet::new();
-    system.begin(clock::now(), &mut effects);
+    system.handle(clock::now(), Input::Begin, &mut effects);
     while let Some(statement) = script.next_statement() {
         report.take(&mut effects, files);
         effects.clear();
@@ -99,7 +99,11 @@ pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]
         }
     }
     report.take(&mut effects, files);
-    report.problem = system.started(clock::now(), &mut effects).err();
+    system.handle(clock::now(), Input::Started, &mut effects);
+    report.problem = effects.list.into_iter().find_map(|effect| match effect {
+        Effect::NoBmc(problem) => Some(problem),
+        _ => None,
+    });
     report
 }
 

@@ -17,7 +17,7 @@ use nix::sys::stat::fstat;
 use super::options::Options;
 use super::reports::{LIFE, SERVING, printable};
 use super::syslog::{Syslog, severity};
-use super::terminal::{self, Input};
+use super::terminal::{self, StandardInput};
 use crate::bmc::LogLevel;
 use crate::config::text::encode;
 use crate::config::{Diagnostic, Severity};
@@ -56,7 +56,7 @@ fn style() -> Style {
 /// Starts the log. Beside a console on standard output it has warnings, and nothing where both are one
 /// file: programs read that, and wait for what the original prints.
 pub fn start(options: &Options) {
-    let console = !options.nostdio && terminal::kind_of(std::io::stdin()) != Input::Nothing;
+    let console = !options.nostdio && terminal::kind_of(std::io::stdin()) != StandardInput::Nothing;
     let style = Style {
         format: options.log_format,
         journal: is_journal(),

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::bmc::vm_process::Identity;
 use crate::host::HostEvents;
-use crate::host::vm::{Input, Vm};
+use crate::host::vm::{Stdin, Vm};
 
 /// What came of starting a process.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Processes {
     ///
     /// # Errors
     /// The operating system's.
-    pub fn start(&mut self, mc: u8, command: &str, input: Input) -> std::io::Result<Started> {
+    pub fn start(&mut self, mc: u8, command: &str, input: Stdin) -> std::io::Result<Started> {
         if self.vms.contains_key(&mc) {
             return Ok(Started::Already);
         }

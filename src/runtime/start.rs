@@ -23,7 +23,7 @@ use super::places::Places;
 use super::review::{self, Facts};
 use super::script::{Script, read_command_file};
 use super::service::{Environment, Service};
-use super::terminal::{Input, Streams};
+use super::terminal::{StandardInput, Streams};
 use super::{Ending, clock, configuration, demo, dry_run, limits, logging, pcap, ping, starter};
 use crate::config::model::{Address, Config};
 use crate::config::{Diagnostic, Severity, Span};
@@ -74,7 +74,7 @@ pub fn run(options: &Options) -> Ending {
     // What ends at once has no console that a carriage return would be for.
     let ends = options.check || options.ping || options.version;
     let line_end = Streams::standard().map_or(LineEnd::Console, |streams| {
-        streams.line_end(!ends && !options.nostdio && streams.kind() != Input::Nothing)
+        streams.line_end(!ends && !options.nostdio && streams.kind() != StandardInput::Nothing)
     });
     print(line_end.apply(VERSION_LINE.as_bytes()));
     match start(options, &Places::of_system()) {
@@ -143,7 +143,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     // Descriptor 0 without anybody behind it is no console: the original aborts.
     let streams = Streams::standard().map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
     let input = streams.kind();
-    let standard = (!options.nostdio && input != Input::Nothing).then_some(input);
+    let standard = (!options.nostdio && input != StandardInput::Nothing).then_some(input);
     let plan = Plan {
         streams,
         standard,

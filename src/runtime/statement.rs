@@ -4,7 +4,7 @@
 use crate::config::command::{Instruction, Statement};
 use crate::config::{Diagnostic, Severity, help};
 use crate::ipmi::Moment;
-use crate::sim::{ConsoleId, Effect, Effects, Simulator};
+use crate::sim::{ConsoleId, Effect, Effects, Input, Simulator};
 
 /// What the caller of [`execute`] does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,9 @@ pub fn execute(
         Ok(None) => return StatementOutcome::Done,
         Err(diagnostic) => return StatementOutcome::Failed(diagnostic),
     };
-    match system.execute(now, console, command, out) {
-        Ok(()) => StatementOutcome::Done,
-        Err(refusal) => StatementOutcome::Failed(statement.refused(Severity::Error, refusal.message)),
+    system.handle(now, Input::Command { console, command: Box::new(command) }, out);
+    match out.list.pop_if(|effect| matches!(effect, Effect::Refused(_))) {
+        Some(Effect::Refused(message)) => StatementOutcome::Failed(statement.refused(Severity::Error, message)),
+        _ => StatementOutcome::Done,
     }
 }

@@ -40,7 +40,7 @@ const GLANCE: Duration = Duration::from_millis(1);
 
 /// What standard input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum StandardInput {
     /// A terminal.
     Terminal,
     /// A pipe, a socket or a file: commands up to its end.
@@ -50,16 +50,16 @@ pub enum Input {
 }
 
 /// What a descriptor is as the input of a console.
-pub fn kind_of(input: impl AsFd) -> Input {
-    let Ok(status) = fstat(&input) else { return Input::Nothing };
+pub fn kind_of(input: impl AsFd) -> StandardInput {
+    let Ok(status) = fstat(&input) else { return StandardInput::Nothing };
     let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
     // Descriptor 0 is opened on the null device when the program is started without one.
     let null = kind == SFlag::S_IFCHR && (major(status.st_rdev), minor(status.st_rdev)) == (1, 3);
     match kind {
-        _ if isatty(&input) == Ok(true) => Input::Terminal,
-        SFlag::S_IFDIR => Input::Nothing,
-        _ if null => Input::Nothing,
-        _ => Input::Stream,
+        _ if isatty(&input) == Ok(true) => StandardInput::Terminal,
+        SFlag::S_IFDIR => StandardInput::Nothing,
+        _ if null => StandardInput::Nothing,
+        _ => StandardInput::Stream,
     }
 }
 
@@ -137,7 +137,7 @@ impl Streams {
     }
 
     /// What the input is.
-    pub fn kind(&self) -> Input {
+    pub fn kind(&self) -> StandardInput {
         kind_of(&self.input)
     }
 
@@ -150,7 +150,7 @@ impl Streams {
     }
 }
 
-/// Starts the task of standard input and output. Input is read after the first
+/// Starts the task of standard input and output. StandardInput is read after the first
 /// [`ConsoleWriter::more`].
 pub fn start(streams: Streams, events: mpsc::Sender<ConsoleEvent>) -> io::Result<ConsoleWriter> {
     let Streams { input, output } = streams;
@@ -324,11 +324,11 @@ mod tests {
     fn kinds_of_input_are_told_apart() {
         let pty = nix::pty::openpty(None, None).unwrap();
         let (pipe, _writer) = std::io::pipe().unwrap();
-        assert_eq!(kind_of(&pty.slave), Input::Terminal);
-        assert_eq!(kind_of(&pipe), Input::Stream);
-        assert_eq!(kind_of(tempfile::tempfile().unwrap()), Input::Stream);
-        assert_eq!(kind_of(null()), Input::Nothing);
-        assert_eq!(kind_of(File::open("/").unwrap()), Input::Nothing);
+        assert_eq!(kind_of(&pty.slave), StandardInput::Terminal);
+        assert_eq!(kind_of(&pipe), StandardInput::Stream);
+        assert_eq!(kind_of(tempfile::tempfile().unwrap()), StandardInput::Stream);
+        assert_eq!(kind_of(null()), StandardInput::Nothing);
+        assert_eq!(kind_of(File::open("/").unwrap()), StandardInput::Nothing);
     }
 
     #[test]

@@ -272,7 +272,7 @@ impl Rig {
             }
         }
         framed.push(0xa0);
-        self.call(|sim, now, out| sim.serial_data(now, HOST, &framed, out));
+        self.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, (&framed).into()), out));
         self.save();
     }
 }
@@ -341,7 +341,7 @@ fn set_channel_access_binds_the_sessions_that_are_open() {
 #[test]
 fn serial_over_lan_ends_where_its_session_lost_the_level_for_it() {
     let mut rig = Rig::new(WITH_SOL, EMU);
-    rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
     let keys = client.packet(PayloadType::Sol, b"\x01\x00\x00\x00a");

@@ -120,7 +120,7 @@ fn in_band_requests_are_the_administrators_and_nobody_elses() {
     // must not be is that a session gets there. LUN 2, Send Message to channel 15 and to the
     // session itself stay what their level is.
     let mut rig = Rig::new(super::WITH_HOST, EMU);
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
     let mut client = client_of(&mut rig, 2);
     for channel in [0x4f, 0x4e, 0x41, 0x0f, 0xcf] {
         let mut carried = carried(0x20, 6, 0x47, &[2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -221,7 +221,7 @@ fn a_right_password_waits_for_its_turn_beside_wrong_ones() {
     assert!(rig.send_from(&login.from, &handshake.rakp3()).is_empty());
     let rakp4 = loop {
         rig.now = rig.sim.deadline().expect("a turn").max(rig.now);
-        rig.call(|sim, now, out| sim.timeout(now, out));
+        rig.call(|sim, now, out| sim.handle(now, Input::Timeout, out));
         if let Some((_, rakp4)) = rig.sent.iter().find(|(to, _)| to.port() == 50_001) {
             break rakp4.clone();
         }

@@ -243,7 +243,7 @@ fn an_event_waits_for_the_disk() {
     assert_eq!(machine.on_disk(StateFile::Sel(0x20)), None);
     machine.disk.heal();
     // The end is one more occasion.
-    machine.rig.call(|sim, now, out| sim.end(now, out));
+    machine.rig.call(|sim, now, out| sim.handle(now, Input::End, out));
     machine.write();
     assert!(machine.on_disk(StateFile::Sel(0x20)).unwrap().starts_with("1:d:"));
     assert!(machine.rig.logs().contains(&"sel.20 is written again"));

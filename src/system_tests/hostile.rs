@@ -39,7 +39,7 @@ fn commands() -> impl Iterator<Item = (u8, u8)> {
 fn nothing_gets_more_than_the_table_allows_whichever_way_it_comes() {
     for level in 1..=4 {
         let mut rig = Rig::new(WITH_HOST, EMU);
-        rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+        rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
         let mut client = cheap_client(&mut rig, level);
         let privilege = Privilege::from_wire(level).expect("1 to 4");
         for (netfn, cmd) in commands() {
@@ -173,7 +173,7 @@ fn a_large_file_rests_between_writes() {
                 let Some(Work::Save { job, content, .. }) = jobs.first() else {
                     let due = rig.sim.deadline().expect("it rests");
                     rig.now = due;
-                    rig.call(|sim, now, out| sim.timeout(now, out));
+                    rig.call(|sim, now, out| sim.handle(now, Input::Timeout, out));
                     continue;
                 };
                 writes += 1;
@@ -202,7 +202,7 @@ fn a_large_file_rests_between_writes() {
             assert!(rig.send(&packet).is_empty());
         }
         let before = rig.jobs().len();
-        rig.call(|sim, now, out| sim.end(now, out));
+        rig.call(|sim, now, out| sim.handle(now, Input::End, out));
         assert_eq!(before + rig.jobs().len(), 1);
     }
 }
@@ -210,7 +210,7 @@ fn a_large_file_rests_between_writes() {
 #[test]
 fn a_session_does_not_answer_for_the_host() {
     let mut rig = Rig::new(WITH_HOST, EMU);
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
     let mut client = administrator(&mut rig);
     let mut message = Vec::new();
     Message { to: 0x20, to_lun: 2, netfn: 0x30, from: 0x81, from_lun: 0, seq: 21, cmd: 0x99, data: &[1] }
@@ -232,16 +232,16 @@ fn a_session_does_not_answer_for_the_host() {
 #[test]
 fn faults_of_a_line_do_not_fill_the_log() {
     let mut rig = Rig::new(WITH_HOST, EMU);
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
     rig.effects.clear();
     for _ in 0..1000 {
-        rig.call(|sim, now, out| sim.serial_data(now, HOST, &b"x\xa0".repeat(100), out));
+        rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, b"x\xa0".repeat(100).into()), out));
     }
     let lines = rig.logs().len();
     assert!((1..=20).contains(&lines), "{lines} lines");
     rig.effects.clear();
     rig.wait(1);
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, b"x\xa0", out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, b"x\xa0".into()), out));
     assert_eq!(rig.logs(), ["Serial channel 15 of MC 0x20: Message too short (99980 such lines were left out before)"]);
 }
 
@@ -283,7 +283,7 @@ fn lines_of_every_framing_take_anything() {
             let line = format!("serial 15 127.0.0.1 9002 codec {codec} {oem}");
             let conf = WITH_HOST.replace("serial 15 127.0.0.1 9002 codec VM", &line);
             let mut rig = Rig::new(&conf, EMU);
-            rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+            rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
             let mut dice = Dice(1);
             for round in 0..2000 {
                 let mut bytes = vec![0; dice.below(80)];
@@ -293,11 +293,11 @@ fn lines_of_every_framing_take_anything() {
                         *byte = TELLING[dice.below(TELLING.len())];
                     }
                 }
-                rig.call(|sim, now, out| sim.serial_data(now, HOST, &bytes, out));
+                rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, (&bytes).into()), out));
                 if round % 100 == 0 {
                     rig.effects.clear();
-                    rig.call(|sim, now, out| sim.serial_disconnected(now, HOST, out));
-                    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+                    rig.call(|sim, now, out| sim.handle(now, Input::SerialDisconnected(HOST), out));
+                    rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
                 }
             }
             let mut client = administrator(&mut rig);
@@ -364,7 +364,7 @@ fn wild_requests_of_an_administrator_and_a_host_break_nothing() {
                 let packet = client.packet(PayloadType::Sol, &data);
                 rig.send(&packet);
             }
-            1 => rig.call(|sim, now, out| sim.sol_data(now, 0x20, &data, out)),
+            1 => rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, (&data).into()), out)),
             2 => {
                 let mut frame = vec![round as u8, netfn << 2 | dice.below(4) as u8, cmd];
                 frame.extend_from_slice(&data);
@@ -377,7 +377,7 @@ fn wild_requests_of_an_administrator_and_a_host_break_nothing() {
                     }
                 }
                 bytes.push(0xa0);
-                rig.call(|sim, now, out| sim.serial_data(now, HOST, &bytes, out));
+                rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, (&bytes).into()), out));
             }
             3 => {
                 let to = [0x20, 0x30, 0x40][dice.below(3)];
@@ -390,10 +390,10 @@ fn wild_requests_of_an_administrator_and_a_host_break_nothing() {
             }
         }
         match dice.below(64) {
-            0 => rig.call(|sim, now, out| sim.serial_connected(now, HOST, out)),
-            1 => rig.call(|sim, now, out| sim.serial_disconnected(now, HOST, out)),
-            2 => rig.call(|sim, now, out| sim.sol_opened(now, 0x20, out)),
-            3 => rig.call(|sim, now, out| sim.sol_closed(now, 0x20, out)),
+            0 => rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out)),
+            1 => rig.call(|sim, now, out| sim.handle(now, Input::SerialDisconnected(HOST), out)),
+            2 => rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out)),
+            3 => rig.call(|sim, now, out| sim.handle(now, Input::SolClosed(0x20), out)),
             4 => rig.wait(1),
             5..20 => end_jobs(&mut rig, &mut dice),
             _ => {}

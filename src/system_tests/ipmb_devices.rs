@@ -20,7 +20,7 @@ impl Rig {
     fn hear(&mut self, ipmb: IpmbId, message: Message<'_>) -> Vec<Vec<u8>> {
         let mut bytes = vec![0];
         message.emit(&mut bytes);
-        self.call(|sim, now, out| sim.ipmb_data(now, ipmb, &bytes, out));
+        self.call(|sim, now, out| sim.handle(now, Input::IpmbData(ipmb, (&bytes).into()), out));
         self.bus()
     }
 }
@@ -60,7 +60,7 @@ fn a_request_from_the_bus_is_answered_on_the_bus() {
     // This channel is an IPMB.
     assert_eq!(rig.hear(IPMB, message(0x20, 6, 0x72, 9, 0x42, &[0x0e]))[0][7..11], [0, 5, 1, 1]);
     for bytes in [&[][..], &[7, 0x20, 0x18, 0xc8, 0x72, 0x24, 0x01, 0x00], &[7, 0x20, 0x18, 0xc8]] {
-        rig.call(|sim, now, out| sim.ipmb_data(now, IPMB, bytes, out));
+        rig.call(|sim, now, out| sim.handle(now, Input::IpmbData(IPMB, bytes.into()), out));
         assert_eq!(rig.bus(), [[0; 0]; 0]);
     }
     assert_eq!(rig.logs().iter().filter(|text| text.starts_with("/dev/ipmb-5: a message is left out")).count(), 3);

@@ -18,10 +18,16 @@ impl Rig {
     }
 
     fn reload_with(&mut self, conf: &str, files: &BTreeMap<String, Vec<u8>>) -> Vec<Change> {
-        let on_disk = OnDisk { files: read_all(files), ..OnDisk::default() };
-        let mut changes = Vec::new();
-        self.call(|sim, now, out| changes = sim.reload(now, config(conf), &on_disk, out));
-        changes
+        self.reload_as(conf, OnDisk { files: read_all(files), ..OnDisk::default() })
+    }
+
+    fn reload_as(&mut self, conf: &str, files: OnDisk) -> Vec<Change> {
+        let config = Box::new(config(conf));
+        self.call(|sim, now, out| sim.handle(now, Input::Reload { config, files }, out));
+        match self.effects.pop() {
+            Some(Effect::Reloaded(changes)) => changes,
+            other => panic!("{other:?} instead of the changes"),
+        }
     }
 }
 
@@ -133,9 +139,7 @@ fn what_a_client_has_just_set_is_not_overtaken_by_its_old_file() {
     assert!(String::from_utf8_lossy(&files["users.mc20"]).contains("5.username:d:new"));
     // It was being written while it was read.
     let on_disk = OnDisk { outdated: ["users.mc20".to_string()].into(), ..OnDisk::default() };
-    let mut changes = Vec::new();
-    rig.call(|sim, now, out| changes = sim.reload(now, config(CONF), &on_disk, out));
-    assert_eq!(changes, []);
+    assert_eq!(rig.reload_as(CONF, on_disk), []);
     assert_eq!(rig.reload_with(CONF, &files), []);
 }
 
@@ -223,7 +227,7 @@ fn a_channel_moves_and_tries_again_when_it_could_not() {
         assert_eq!(rig.reload(&moved), [now("LAN channel 1 of MC 0x20 moves to 127.0.0.2:9002")]);
         assert_eq!(opened(&mut rig), Some((LAN, "127.0.0.2:9002".into())));
         let before = config(CONF).controllers[0].lans[0].address.clone();
-        rig.call(|sim, _, _| sim.lan_stays(LAN, before));
+        rig.call(|sim, now, out| sim.handle(now, Input::LanStays(LAN, before), out));
     }
     assert_eq!(rig.reload(CONF), []);
     assert_eq!(opened(&mut rig), None);

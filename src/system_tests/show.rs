@@ -32,7 +32,7 @@ fn status_tells_what_each_controller_does() {
         version()
     );
     assert_eq!(rig.shown("status"), quiet);
-    rig.call(|sim, _, _| sim.lan_opened(LAN, "127.0.0.1:4711".parse().unwrap()));
+    rig.lan_opened("127.0.0.1:4711");
     let mut client = administrator(&mut rig);
     // Power on, next boot from disk, a watchdog of 50 seconds, an event.
     assert_eq!(client.ask(&mut rig, 0, 2, &[1]), [0]);
@@ -62,7 +62,7 @@ fn status_tells_of_the_virtual_machine() {
     assert!(text.contains("start command: not running\n  VM: not connected\n"), "{text}");
     assert!(text.contains("MC 0x40: not added, "), "{text}");
     rig.host_connects();
-    rig.call(|sim, now, out| sim.process_started(now, 0x20, None, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(0x20, None), out));
     let text = rig.shown("status");
     assert!(text.contains("power on") && text.contains("start command: running\n  VM: connected\n"), "{text}");
 }

@@ -21,7 +21,7 @@ endlan
 fn board() -> Rig {
     let mut rig = Rig::new(BOARD, EMU);
     assert_eq!(rig.faults, Vec::<String>::new());
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
     rig.save();
     rig.effects.clear();
     rig
@@ -72,7 +72,7 @@ fn host_asks(rig: &mut Rig, netfn: u8, cmd: u8, data: &[u8]) -> bool {
     frame.push(frame.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte)));
     frame.push(0xa0);
     rig.host_bytes();
-    rig.call(|sim, now, out| sim.serial_data(now, HOST, &frame, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialData(HOST, (&frame).into()), out));
     rig.host_bytes().starts_with(&[1, (netfn | 1) << 2, cmd, 0])
 }
 
@@ -119,7 +119,7 @@ fn shares_are_kept_for_administrators_and_for_the_host() {
         (60..64).map(|number| format!("user {number} true \"a{number}\" \"test\" admin 10 md5\n")).collect();
     let conf = BOARD.replace("user 5 true \"others\" \"test\" operator 10 md5\n", &(users + &admins));
     let mut rig = Rig::new(&conf, EMU);
-    rig.call(|sim, now, out| sim.serial_connected(now, HOST, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out));
     let log_in = |rig: &mut Rig, prefix: &str, number: u32, level: u8| {
         let user: &'static str = format!("{prefix}{number}").leak();
         let mut client = Login20 { suite: 1, role: 0x10 | level, user, ..Login20::default() }.run(rig).expect("login");
@@ -310,19 +310,19 @@ fn a_start_command_that_ends_is_logged_and_started_again_if_that_was_asked_for()
     };
     assert_eq!(send(&mut rig, &mut admin, 0, 2, &[1]), Some(0));
     assert_eq!(starts(&mut rig), 1);
-    rig.call(|sim, now, out| sim.process_started(now, 0x20, None, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(0x20, None), out));
     assert_eq!(send(&mut rig, &mut admin, 0, 8, &[5, 0x80, 4, 0, 0, 0]), Some(0));
     assert_eq!(send(&mut rig, &mut admin, 0, 2, &[0]), Some(0));
     assert_eq!(send(&mut rig, &mut admin, 0, 2, &[1]), Some(0));
     assert_eq!(starts(&mut rig), 0, "it has not ended yet");
     rig.wait(2);
     assert!(rig.effects.contains(&Effect::SignalProcess { mc: 0x20, kill: false }));
-    rig.call(|sim, now, out| sim.process_exited(now, 0x20, Some(15), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessExited(0x20, Some(15)), out));
     assert_eq!(starts(&mut rig), 1);
     assert_eq!(admin.ask(&mut rig, 0, 9, &[5, 0, 0])[3..5], [0, 4], "this boot took the flags");
-    rig.call(|sim, now, out| sim.process_started(now, 0x20, None, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(0x20, None), out));
     rig.effects.clear();
-    rig.call(|sim, now, out| sim.process_exited(now, 0x20, Some(0x300), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessExited(0x20, Some(0x300)), out));
     assert_eq!(starts(&mut rig), 0);
     let text = "The start command of MC 0x20 has ended: exit status 3";
     assert!(rig.effects.contains(&Effect::Log { level: LogLevel::Warning, text: text.into() }), "{:?}", rig.logs());

@@ -12,7 +12,7 @@ use crate::ipmi::netfn::{SENSOR_EVENT, STORAGE};
 use crate::ipmi::{Moment, Origin, SessionRef};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::execute;
-use crate::sim::{Effects, Persistence, Simulator};
+use crate::sim::{Effects, Input, Persistence, Simulator};
 use crate::store::format::read_all;
 
 const SETUP: &str = "mc_setbmc 0x20\n\
@@ -300,7 +300,7 @@ fn the_clock_of_the_log_goes_on_while_the_machine_is_off() {
         let config = Config { controllers: vec![ControllerConfig::new(BMC)], ..Config::default() };
         let mut sim = Simulator::new(config, read_all(&state), Persistence::On, Box::new(Dice(1)));
         let now = Moment::new(Duration::from_secs(now));
-        sim.wall_clock(now, wall);
+        sim.handle(now, Input::WallClock(wall), &mut Effects::default());
         let text = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\nsel_enable 0x20 9 0x0b\n";
         for statement in crate::config::command::statements("test.emu", text.as_bytes()) {
             execute(&mut sim, now, None, &statement, &mut Effects::default());
@@ -328,7 +328,8 @@ fn the_clock_of_the_log_goes_on_while_the_machine_is_off() {
     assert_eq!(clock(&reset, 20), Some(LAN_AT as u32 + 10));
     assert!(!String::from_utf8_lossy(&file(&reset)["sel.20"]).contains("wall_clock"), "it is no reference");
     // Until somebody sets it.
-    reset.wall_clock(Moment::new(Duration::from_secs(30)), LAN_AT + 7200);
+    let later = Moment::new(Duration::from_secs(30));
+    reset.handle(later, Input::WallClock(LAN_AT + 7200), &mut Effects::default());
     assert_eq!(clock(&start(file(&reset), 40, LAN_AT + 9000), 40), Some(LAN_AT as u32 + 10 + 10 + 1800));
     // A file of the original has no reference.
     let original = kept.into_iter().map(|(name, text)| {

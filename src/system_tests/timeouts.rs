@@ -76,7 +76,7 @@ fn a_machine_that_stays_on_is_ended() {
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 0, 2, &[1]), [0]);
     assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::StartProcess { mc: 0x20, .. })));
-    rig.call(|sim, now, out| sim.process_started(now, 0x20, None, out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(0x20, None), out));
     rig.host_connects();
     assert_eq!(client.ask(&mut rig, 0, 2, &[0]), [0]);
     rig.effects.clear();

@@ -13,7 +13,7 @@ use crate::config::model::{Config, ControllerConfig, SolConfig, SolTarget};
 use crate::ipmi::{Moment, Origin, Reply, Request};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::execute;
-use crate::sim::{Effect, Effects, Persistence, Simulator, Work, WorkDone};
+use crate::sim::{Effect, Effects, Input, Persistence, Simulator, Work, WorkDone};
 
 /// The time in tests.
 pub(super) const NOW: Moment = Moment::new(Duration::from_secs(2000));
@@ -69,7 +69,7 @@ impl World {
 
     /// The command file is done.
     pub(super) fn started(&mut self) {
-        self.sim.started(NOW, &mut Effects::default()).expect("a BMC");
+        self.sim.handle(NOW, Input::Started, &mut Effects::default());
     }
 
     /// The controllers.
@@ -86,11 +86,11 @@ impl World {
             match effect {
                 Effect::Run(Work::Read { job, read }) => {
                     let content = self.read(&read);
-                    self.sim.work_done(NOW, WorkDone::Read(job, content), &mut out);
+                    self.sim.handle(NOW, Input::WorkDone(WorkDone::Read(job, content)), &mut out);
                 }
                 Effect::Run(Work::Save { job, name, .. }) => {
                     self.saved.push(name);
-                    self.sim.work_done(NOW, WorkDone::Saved(job, Ok(())), &mut out);
+                    self.sim.handle(NOW, Input::WorkDone(WorkDone::Saved(job, Ok(()))), &mut out);
                 }
                 _ => {}
             }
@@ -104,7 +104,7 @@ impl World {
         while let Some(effect) = out.list.pop() {
             if let Effect::Run(Work::Save { job, name, .. }) = effect {
                 self.saved.push(name);
-                self.sim.work_done(NOW, WorkDone::Saved(job, Ok(())), &mut out);
+                self.sim.handle(NOW, Input::WorkDone(WorkDone::Saved(job, Ok(()))), &mut out);
             }
         }
         std::mem::take(&mut self.saved)

@@ -10,6 +10,7 @@ mod complaints;
 pub mod effect;
 mod emulator;
 mod host_queue;
+mod input;
 mod ipmb_devices;
 mod lanes;
 mod logins;
@@ -36,7 +37,7 @@ pub use effect::{
     ConsoleId, Content, Effect, Effects, IpmbId, LanId, OUTPUT_LIMIT, ProgramEnd, ProgramJob, ReadJob, SaveFailure,
     SaveJob, Saved, SerialId, Work, WorkDone, WriteJob,
 };
-pub use emulator::Refusal;
+pub use input::Input;
 pub use logins::{ControllerState, Login};
 pub use reload::{Change, OnDisk, Reach};
 
@@ -165,8 +166,39 @@ impl Simulator {
         simulator
     }
 
+    /// Takes in what happened at `now`, and appends what it wants done outside to `out`, in order.
+    ///
+    /// The one door into a system. Time never goes back from one call to the next.
+    pub fn handle(&mut self, now: Moment, input: Input<'_>, out: &mut Effects) {
+        match input {
+            Input::Datagram { lan, from, bytes } => self.datagram(now, lan, from, bytes, out),
+            Input::Timeout => self.timeout(now, out),
+            Input::WallClock(wall) => self.set_wall_clock(now, wall),
+            Input::WorkDone(done) => self.work_done(now, done, out),
+            Input::SerialData(serial, bytes) => self.serial_data(now, serial, &bytes, out),
+            Input::SerialConnected(serial) => self.serial_connected(now, serial, out),
+            Input::SerialDisconnected(serial) => self.serial_disconnected(now, serial, out),
+            Input::IpmbData(ipmb, bytes) => self.ipmb_data(now, ipmb, &bytes, out),
+            Input::SolData(mc, bytes) => self.sol_data(now, mc, &bytes, out),
+            Input::SolWritten(mc, count) => self.sol_written(now, mc, count, out),
+            Input::SolLine(mc, event) => self.sol_line(now, mc, event, out),
+            Input::SolOpened(mc) => self.sol_opened(now, mc, out),
+            Input::SolClosed(mc) => self.sol_closed(now, mc, out),
+            Input::SolUnavailable(mc, why) => self.sol_unavailable(now, mc, &why, out),
+            Input::LanOpened(lan, local, served) => self.lan_opened(lan, local, served),
+            Input::LanStays(lan, address) => self.lan_stays(lan, address),
+            Input::ProcessStarted(mc, identity) => self.process_started(now, mc, identity, out),
+            Input::ProcessExited(mc, status) => self.process_exited(now, mc, status, out),
+            Input::Command { console, command } => self.command(now, console, *command, out),
+            Input::Reload { config, files } => self.reload(now, *config, &files, out),
+            Input::Begin => self.begin(now, out),
+            Input::Started => self.started(now, out),
+            Input::End => self.end(now, out),
+        }
+    }
+
     /// Start of life, before the command file: SOL ports are opened.
-    pub fn begin(&mut self, now: Moment, out: &mut Effects) {
+    fn begin(&mut self, now: Moment, out: &mut Effects) {
         if let Some((name, content)) = self.guid_file() {
             self.save_apart(name, content, out);
         }
@@ -197,7 +229,7 @@ impl Simulator {
     }
 
     /// The command file and `-x` are done: is there a BMC?
-    pub fn started(&mut self, now: Moment, out: &mut Effects) -> Result<(), String> {
+    fn started(&mut self, now: Moment, out: &mut Effects) {
         let controllers: Vec<u8> = self.machine.controllers().map(|controller| controller.address).collect();
         for mc in controllers {
             bmc::chassis::power_restored(&mut self.machine, now, mc);
@@ -211,14 +243,13 @@ impl Simulator {
             let text = "No LAN channel is open: no mc_enable names an MC with a startlan block".into();
             out.list.push(Effect::Log { level: LogLevel::Warning, text });
         }
-        match self.machine.bmc {
-            Some(address) if self.machine.controller(address).is_some() => Ok(()),
-            _ => Err("No bmc_ipmb specified or configured.".into()),
+        if self.machine.bmc.and_then(|bmc| self.machine.controller(bmc)).is_none() {
+            out.list.push(Effect::NoBmc("No bmc_ipmb specified or configured.".into()));
         }
     }
 
     /// The socket of a LAN channel is open.
-    pub fn lan_opened(&mut self, lan: LanId, local: SocketAddr) {
+    fn lan_opened(&mut self, lan: LanId, local: SocketAddr, served: Served) {
         if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
             slot.channel.set_udp_port(local.port());
             if let SocketAddr::V4(address) = local {
@@ -231,10 +262,6 @@ impl Simulator {
         {
             sol.lan = Some((lan.channel, local.port()));
         }
-    }
-
-    /// Where a LAN channel is reached now, for its IPv6 parameters.
-    pub fn lan_served(&mut self, lan: LanId, served: Served) {
         let controller = self.machine.controller_mut(lan.mc);
         if let Some(channel) = controller.and_then(|controller| controller.channels.lan_mut(lan.channel)) {
             channel.parameters.served = served;
@@ -242,7 +269,7 @@ impl Simulator {
     }
 
     /// A datagram came in. It is decrypted in place.
-    pub fn datagram(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
+    fn datagram(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
         self.trace_datagram(trace::Way::In, lan, from, bytes, out);
         let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) else { return };
         let Some(controller) = self.machine.controller_mut(lan.mc) else { return };
@@ -354,13 +381,13 @@ impl Simulator {
     }
 
     /// The start command of an MC runs, as this process if that is known.
-    pub fn process_started(&mut self, now: Moment, mc: u8, identity: Option<Identity>, out: &mut Effects) {
+    fn process_started(&mut self, now: Moment, mc: u8, identity: Option<Identity>, out: &mut Effects) {
         bmc::vm_process::started(&mut self.machine, mc, identity);
         self.carry_out_actions(now, out);
     }
 
     /// The start command of an MC ended with this raw wait status, or could not be started.
-    pub fn process_exited(&mut self, now: Moment, mc: u8, status: Option<i32>, out: &mut Effects) {
+    fn process_exited(&mut self, now: Moment, mc: u8, status: Option<i32>, out: &mut Effects) {
         if let (Some(vm), Some(status)) = (self.machine.controller(mc).map(|controller| &controller.vm), status) {
             let how = program::end_text(status);
             let text = format!("The start command of MC {mc:#04x} has ended: {how}");
@@ -372,7 +399,7 @@ impl Simulator {
         self.carry_out_actions(now, out);
     }
 
-    /// When [`timeout`](Self::timeout) wants to be called next.
+    /// When [`Input::Timeout`] is due.
     pub fn deadline(&self) -> Option<Moment> {
         let lans = self.lans.iter().filter_map(|slot| slot.channel.deadline());
         let sols = self.sols.iter().filter_map(SolSlot::deadline);
@@ -384,7 +411,7 @@ impl Simulator {
     }
 
     /// Does what is due.
-    pub fn timeout(&mut self, now: Moment, out: &mut Effects) {
+    fn timeout(&mut self, now: Moment, out: &mut Effects) {
         for index in 0..self.lans.len() {
             if self.lans[index].channel.deadline().is_some_and(|deadline| deadline <= now) {
                 let lan = self.lans[index].id;

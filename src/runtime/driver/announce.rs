@@ -11,7 +11,7 @@ use crate::ipmi::Privilege;
 use crate::runtime::logging;
 use crate::runtime::reports::{SERVING, printable};
 use crate::runtime::system::System;
-use crate::runtime::terminal::Input;
+use crate::runtime::terminal::StandardInput;
 use crate::sim::{LanId, Login};
 
 /// Where standard error leads.
@@ -80,7 +80,7 @@ impl<S: System> Driver<S> {
                     text += &format!("\n  try:  {line}");
                 }
                 text += match self.standard {
-                    Some(Input::Terminal) => "\n  stop: quit",
+                    Some(StandardInput::Terminal) => "\n  stop: quit",
                     Some(_) => "\n  stop: the end of the input",
                     None => "\n  stop: Ctrl-C",
                 };

@@ -9,7 +9,7 @@ use crate::runtime::console_port::{ConsoleEvent, ConsoleWriter, STANDARD};
 use crate::runtime::line_editor::{Keyboard, LineEditor};
 use crate::runtime::script::Script;
 use crate::runtime::system::System;
-use crate::runtime::terminal::{Input, RawTerminal};
+use crate::runtime::terminal::{RawTerminal, StandardInput};
 use crate::sim::ConsoleId;
 
 /// What Ctrl-C sends.
@@ -42,7 +42,7 @@ impl<S: System> Driver<S> {
         writer.write(PROMPT.to_vec());
         writer.more();
         let editor = match self.standard {
-            Some(Input::Terminal) if id == STANDARD => Keyboard::Keys(LineEditor::new()),
+            Some(StandardInput::Terminal) if id == STANDARD => Keyboard::Keys(LineEditor::new()),
             _ => Keyboard::Bytes(Editor::new(kind)),
         };
         let console = Console { writer, editor, input: VecDeque::new(), run: None, ended: false };

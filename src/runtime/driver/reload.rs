@@ -13,7 +13,7 @@ use crate::config::model::Config;
 use crate::host::workers::{self, Working};
 use crate::runtime::clock;
 use crate::runtime::system::System;
-use crate::sim::OnDisk;
+use crate::sim::{Change, Input, OnDisk};
 use crate::state::Files;
 
 /// Everything that is read again: the configuration, its warnings, and the state files of
@@ -86,23 +86,8 @@ impl<S: System> Driver<S> {
         match read {
             Ok(Fresh { config, files, warnings }) => {
                 warnings.iter().for_each(|warning| self.reports.report(LogLevel::Warning, headline(warning)));
-                let changes = self.system.reload(clock::now(), config, &OnDisk { files, outdated }, &mut self.effects);
-                match changes.len() {
-                    0 => self
-                        .reports
-                        .report(LogLevel::Info, "SIGHUP: no changes: the configuration is the same as before"),
-                    1 => self.reports.report(LogLevel::Info, "SIGHUP: the configuration was read again: 1 change"),
-                    count => {
-                        self.reports.report(
-                            LogLevel::Info,
-                            &format!("SIGHUP: the configuration was read again: {count} changes"),
-                        );
-                    }
-                }
-                for change in changes {
-                    self.reports.report(LogLevel::Info, &format!("SIGHUP: {change}"));
-                }
-                self.carry_out();
+                let files = OnDisk { files, outdated };
+                self.handle(Input::Reload { config: Box::new(config), files });
             }
             Err(faults) => {
                 for fault in faults {
@@ -115,6 +100,19 @@ impl<S: System> Driver<S> {
             self.read_again();
         } else {
             self.reload_ended();
+        }
+    }
+
+    /// What a configuration that was read again has changed.
+    pub(super) fn tell_changes(&self, changes: &[Change]) {
+        let text = match changes.len() {
+            0 => "SIGHUP: no changes: the configuration is the same as before".to_owned(),
+            1 => "SIGHUP: the configuration was read again: 1 change".to_owned(),
+            count => format!("SIGHUP: the configuration was read again: {count} changes"),
+        };
+        self.reports.report(LogLevel::Info, &text);
+        for change in changes {
+            self.reports.report(LogLevel::Info, &format!("SIGHUP: {change}"));
         }
     }
 }

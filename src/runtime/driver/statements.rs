@@ -18,7 +18,7 @@ use crate::runtime::script::{Script, echo};
 use crate::runtime::statement::StatementOutcome;
 use crate::runtime::system::System;
 use crate::runtime::terminal::RawTerminal;
-use crate::sim::ConsoleId;
+use crate::sim::{ConsoleId, Input};
 use crate::store::directory::message;
 
 /// Statements being executed for somebody.
@@ -82,7 +82,7 @@ impl<S: System> Driver<S> {
                 self.start = Some(run);
             } else {
                 self.runs -= 1;
-                self.started(now);
+                self.started();
             }
             return;
         }
@@ -121,8 +121,8 @@ impl<S: System> Driver<S> {
         self.begun = Some(Begun::default());
         let outcome = self.system.statement(now, console, &statement, &mut self.effects);
         self.carry_out();
-        // What the next statement needs may be among the answers.
-        self.give_answers();
+        // What the next statement needs may be among what comes back.
+        self.give_inputs();
         let begun = self.begun.take().unwrap_or_default();
         run.work.extend(begun.work);
         if console.is_some() {
@@ -176,19 +176,12 @@ impl<S: System> Driver<S> {
     }
 
     /// The command file and `-x` are done.
-    pub(super) fn started(&mut self, now: Moment) {
+    pub(super) fn started(&mut self) {
         if self.ending.is_some() {
             return;
         }
-        let outcome = self.system.started(now, &mut self.effects);
-        self.carry_out();
-        if let Err(text) = outcome {
-            // The original logs it, and its console shows the log.
-            self.print_standard(&format!("{text}\n"));
-            self.fatal(&text);
-            if let Some(hint) = &self.announcement.without_bmc {
-                complain(hint);
-            }
+        self.handle(Input::Started);
+        if self.ending.is_some() {
             return;
         }
         if let Some(address) = self.console_address {

@@ -1,14 +1,13 @@
 //! The loop around a system that does what the statements of this test say.
 
 use super::*;
-use crate::bmc::ipv6_parameters::Served;
 use crate::config::command::Statement;
 use crate::config::model::Config;
 use crate::config::{Diagnostic, Severity};
-use crate::ipmi::{Moment, Peer};
+use crate::ipmi::Moment;
 use crate::runtime::console::GREETING;
 use crate::runtime::statement::StatementOutcome;
-use crate::sim::{Change, Login, OnDisk, ProgramJob, Reach, SaveJob, WorkDone};
+use crate::sim::{Change, Login, ProgramJob, Reach, SaveJob, WorkDone};
 use crate::state::StoredFile;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -49,12 +48,6 @@ fn local(port: &str) -> Address {
 }
 
 impl System for Fake {
-    fn wall_clock(&mut self, _: Moment, _: i64) {}
-
-    fn begin(&mut self, _: Moment, _: &mut Effects) {
-        self.note("begin");
-    }
-
     fn statement(
         &mut self,
         now: Moment,
@@ -104,80 +97,64 @@ impl System for Fake {
         StatementOutcome::Done
     }
 
-    fn started(&mut self, _: Moment, _: &mut Effects) -> Result<(), String> {
-        self.note("started");
-        if self.diary.lock().unwrap().iter().any(|line| line == "print no bmc") { Err("no BMC".into()) } else { Ok(()) }
-    }
-
-    fn lan_opened(&mut self, _: LanId, local: SocketAddr) {
-        self.note(format!("lan opened {}", local.ip()));
-    }
-
-    fn lan_served(&mut self, _: LanId, _: Served) {}
-
-    fn lan_stays(&mut self, _: LanId, address: Option<Address>) {
-        self.note(format!("lan stays {}", address.and_then(|address| address.literal()).unwrap().ip()));
-    }
-
-    fn reload(&mut self, _: Moment, config: Config, files: &OnDisk, _: &mut Effects) -> Vec<Change> {
-        self.note(format!("reload {} {:?} but {:?}", config.name, files.files.keys(), files.outdated));
-        vec![Change { reach: Reach::Now, text: "something changed".into() }]
-    }
-
-    fn datagram(&mut self, _: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
-        if bytes == b"stop" {
-            out.list.push(Effect::Exit(3));
-            return;
+    fn handle(&mut self, now: Moment, input: Input<'_>, out: &mut Effects) {
+        match input {
+            Input::Begin => self.note("begin"),
+            Input::Started => {
+                self.note("started");
+                if self.diary.lock().unwrap().iter().any(|line| line == "print no bmc") {
+                    out.list.push(Effect::NoBmc("no BMC".into()));
+                }
+            }
+            Input::LanOpened(_, local, _) => self.note(format!("lan opened {}", local.ip())),
+            Input::LanStays(_, address) => {
+                self.note(format!("lan stays {}", address.and_then(|address| address.literal()).unwrap().ip()));
+            }
+            Input::Reload { config, files } => {
+                self.note(format!("reload {} {:?} but {:?}", config.name, files.files.keys(), files.outdated));
+                let change = Change { reach: Reach::Now, text: "something changed".into() };
+                out.list.push(Effect::Reloaded(vec![change]));
+            }
+            Input::Datagram { bytes, .. } if *bytes == *b"stop" => out.list.push(Effect::Exit(3)),
+            Input::Datagram { lan, from, bytes } => {
+                bytes.reverse();
+                let start = out.bytes.len();
+                out.bytes.extend_from_slice(bytes);
+                out.list.push(Effect::Send { lan, to: from, start, end: out.bytes.len() });
+            }
+            Input::IpmbData(ipmb, bytes) => {
+                self.note(format!("ipmb {}: {bytes:?}", ipmb.channel));
+                out.list.push(Effect::Ipmb { ipmb, bytes: bytes.to_vec() });
+            }
+            Input::SerialConnected(serial) => {
+                out.list.push(Effect::Serial { serial, bytes: b"hello".to_vec() });
+            }
+            Input::SerialDisconnected(_) => {
+                self.note("serial gone");
+                out.list.push(Effect::Exit(8));
+            }
+            Input::SerialData(serial, bytes) => out.list.push(Effect::Serial { serial, bytes: bytes.to_vec() }),
+            Input::WorkDone(done) => {
+                let job = done.number();
+                let what = match done {
+                    WorkDone::Program(_, ended) => String::from_utf8(ended.output).unwrap().trim().to_string(),
+                    WorkDone::Saved(_, result) => format!("Saved({result:?})"),
+                    other => format!("{other:?}"),
+                };
+                self.note(format!("job {job} {what}"));
+            }
+            Input::ProcessStarted(..) => self.note("vm started"),
+            Input::ProcessExited(..) => {
+                self.note("vm exited");
+                out.list.push(Effect::Exit(7));
+            }
+            Input::Timeout => {
+                assert!(self.deadline.take().unwrap() <= now);
+                self.note("timeout");
+                out.list.push(Effect::Exit(9));
+            }
+            _ => {}
         }
-        bytes.reverse();
-        let start = out.bytes.len();
-        out.bytes.extend_from_slice(bytes);
-        out.list.push(Effect::Send { lan, to: from, start, end: out.bytes.len() });
-    }
-
-    fn ipmb_data(&mut self, _: Moment, ipmb: IpmbId, bytes: &[u8], out: &mut Effects) {
-        self.note(format!("ipmb {}: {bytes:?}", ipmb.channel));
-        out.list.push(Effect::Ipmb { ipmb, bytes: bytes.to_vec() });
-    }
-
-    fn serial_connected(&mut self, _: Moment, serial: SerialId, out: &mut Effects) {
-        out.list.push(Effect::Serial { serial, bytes: b"hello".to_vec() });
-    }
-
-    fn serial_disconnected(&mut self, _: Moment, _: SerialId, out: &mut Effects) {
-        self.note("serial gone");
-        out.list.push(Effect::Exit(8));
-    }
-
-    fn serial_data(&mut self, _: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects) {
-        out.list.push(Effect::Serial { serial, bytes: bytes.to_vec() });
-    }
-
-    fn sol_opened(&mut self, _: Moment, _: u8, _: &mut Effects) {}
-    fn sol_closed(&mut self, _: Moment, _: u8, _: &mut Effects) {}
-    fn sol_unavailable(&mut self, _: Moment, _: u8, _: &str, _: &mut Effects) {}
-    fn sol_line(&mut self, _: Moment, _: u8, _: crate::sol::LineEvent, _: &mut Effects) {}
-    fn sol_data(&mut self, _: Moment, _: u8, _: &[u8], _: &mut Effects) {}
-    fn sol_written(&mut self, _: Moment, _: u8, _: usize, _: &mut Effects) {}
-    fn end(&mut self, _: Moment, _: &mut Effects) {}
-
-    fn work_done(&mut self, _: Moment, done: WorkDone, _: &mut Effects) {
-        let job = done.number();
-        let what = match done {
-            WorkDone::Program(_, ended) => String::from_utf8(ended.output).unwrap().trim().to_string(),
-            WorkDone::Saved(_, result) => format!("Saved({result:?})"),
-            other => format!("{other:?}"),
-        };
-        self.note(format!("job {job} {what}"));
-    }
-
-    fn process_started(&mut self, _: Moment, _: u8, _: Option<crate::bmc::vm_process::Identity>, _: &mut Effects) {
-        self.note("vm started");
-    }
-
-    fn process_exited(&mut self, _: Moment, _: u8, _: Option<i32>, out: &mut Effects) {
-        self.note("vm exited");
-        out.list.push(Effect::Exit(7));
     }
 
     fn deadline(&self) -> Option<Moment> {
@@ -186,12 +163,6 @@ impl System for Fake {
 
     fn logins(&mut self) -> Vec<Login> {
         Vec::new()
-    }
-
-    fn timeout(&mut self, now: Moment, out: &mut Effects) {
-        assert!(self.deadline.take().unwrap() <= now);
-        self.note("timeout");
-        out.list.push(Effect::Exit(9));
     }
 }
 
@@ -203,7 +174,7 @@ struct Bench {
     diary: Diary,
 }
 
-fn bench(script: &str, standard: Option<Input>) -> Bench {
+fn bench(script: &str, standard: Option<StandardInput>) -> Bench {
     let (input, keyboard) = std::io::pipe().unwrap();
     let (screen, output) = std::io::pipe().unwrap();
     let mut plan = Plan {
@@ -325,8 +296,10 @@ async fn read_text(stream: &mut TcpStream, text: &str) {
 
 #[tokio::test]
 async fn a_dialogue_looks_like_the_originals() {
-    let (shown, ending, _) =
-        bench("# hello\nprint a\nbogus\n", Some(Input::Stream)).typed("foo\rprint b\n\r\nquit\n").run_alone().await;
+    let (shown, ending, _) = bench("# hello\nprint a\nbogus\n", Some(StandardInput::Stream))
+        .typed("foo\rprint b\n\r\nquit\n")
+        .run_alone()
+        .await;
     assert_eq!(ending, Ending::Status(0));
     let start = "# hello\n\rprint a\n\ra\n\rbogus\n\r**Unknown command: bogus\n\r";
     let dialogue = "> foo\n**Unknown command: foo\n\r> print b\nb\n\r> \n> \n> quit\n";
@@ -335,7 +308,8 @@ async fn a_dialogue_looks_like_the_originals() {
 
 #[tokio::test]
 async fn the_end_of_input_ends_the_program_after_the_last_command() {
-    let (shown, ending, diary) = bench("print a\n", Some(Input::Stream)).typed("print c\nprint b").run_alone().await;
+    let (shown, ending, diary) =
+        bench("print a\n", Some(StandardInput::Stream)).typed("print c\nprint b").run_alone().await;
     assert_eq!(ending, Ending::Status(0));
     assert!(shown.ends_with("> print b"), "{shown:?}");
     assert_eq!(diary, ["begin", "print a", "started", "print c"]);
@@ -344,7 +318,7 @@ async fn the_end_of_input_ends_the_program_after_the_last_command() {
 #[tokio::test]
 async fn byte_4_ends_it_as_well_and_input_waits_for_a_sleeping_command() {
     let (shown, ending, diary) =
-        bench("", Some(Input::Stream)).typed("sleep 30\nprint b\n\x04print c\n").run_alone().await;
+        bench("", Some(StandardInput::Stream)).typed("sleep 30\nprint b\n\x04print c\n").run_alone().await;
     assert_eq!(ending, Ending::Status(0));
     assert_eq!(shown, "> sleep 30\n> print b\nb\n\r> \n");
     assert_eq!(diary, ["begin", "started", "print b"]);
@@ -364,7 +338,7 @@ async fn control_c_gives_up_waiting_for_a_persons_statement() {
     ] {
         // All at once, and with the key pressed when it is being waited for.
         for early in [true, false] {
-            let mut bench = bench("", Some(Input::Terminal));
+            let mut bench = bench("", Some(StandardInput::Terminal));
             let mut keyboard = bench.keyboard.take().unwrap();
             let line = format!("{statement}\r");
             keyboard.write_all(line.as_bytes()).unwrap();
@@ -397,7 +371,7 @@ async fn control_c_gives_up_waiting_for_a_persons_statement() {
 /// What is typed meanwhile waits for its turn, as it always did.
 #[tokio::test]
 async fn a_person_may_type_ahead() {
-    let bench = bench("", Some(Input::Terminal)).typed("sleep 30\rprint a\rprint b\x08c\r");
+    let bench = bench("", Some(StandardInput::Terminal)).typed("sleep 30\rprint a\rprint b\x08c\r");
     assert_eq!(bench.run_alone().await.0, "> sleep 30\n> print a\na\n\r> print b\x08 \x08c\nc\n\r> ");
 }
 
@@ -424,7 +398,7 @@ async fn datagrams_are_answered_while_the_command_file_sleeps() {
 
 #[tokio::test]
 async fn a_burst_is_answered_completely_and_in_order() {
-    let bench = bench("lan 0\n", Some(Input::Stream));
+    let bench = bench("lan 0\n", Some(StandardInput::Stream));
     let mut keyboard = bench.keyboard.as_ref().unwrap().try_clone().unwrap();
     let (_, ending, _) = bench
         .run(async |screen| {
@@ -476,7 +450,7 @@ async fn a_failing_statement_is_left_out_unless_it_shall_be_fatal() {
 
 #[tokio::test]
 async fn without_a_bmc_there_is_no_program() {
-    let (shown, ending, _) = bench("print no bmc\n", Some(Input::Stream)).run_alone().await;
+    let (shown, ending, _) = bench("print no bmc\n", Some(StandardInput::Stream)).run_alone().await;
     assert_eq!(ending, Ending::Status(1));
     assert!(!shown.contains("> "), "{shown:?}");
 }
@@ -486,7 +460,7 @@ async fn included_files_are_echoed_and_run_in_their_place() {
     let root = tempfile::tempdir().unwrap();
     let inner = root.path().join("inner.emu");
     std::fs::write(&inner, "print inner\n").unwrap();
-    let mut bench = bench("include inner.emu\nprint outer\ninclude missing.emu\n", Some(Input::Stream));
+    let mut bench = bench("include inner.emu\nprint outer\ninclude missing.emu\n", Some(StandardInput::Stream));
     bench.plan.directories = vec![root.path().into()];
     let (shown, ending, diary) = bench.typed("include inner.emu\nquit\n").run_alone().await;
     assert_eq!(ending, Ending::Status(0));
@@ -521,7 +495,7 @@ async fn a_timer_rings() {
 
 #[tokio::test]
 async fn the_next_statement_waits_for_a_statements_slow_work() {
-    let (_, ending, diary) = bench("run echo hi\nprint a\nrun echo ho\n", Some(Input::Stream))
+    let (_, ending, diary) = bench("run echo hi\nprint a\nrun echo ho\n", Some(StandardInput::Stream))
         .typed("run echo one\nsave sel.20\nprint b\nquit\n")
         .run_alone()
         .await;
@@ -605,7 +579,7 @@ async fn a_serial_peer_talks_to_the_system() {
 #[tokio::test]
 async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
     let port = free_port().await;
-    let mut bench = bench("tell early\nlog aside\n", Some(Input::Stream));
+    let mut bench = bench("tell early\nlog aside\n", Some(StandardInput::Stream));
     bench.plan.console = Some(SocketAddr::from(([127, 0, 0, 1], port)));
     let (shown, ending, _) = bench
         .run(async |_| {
@@ -638,7 +612,7 @@ async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
 #[tokio::test]
 async fn a_console_that_everybody_reaches_is_warned_of() {
     for (address, warned) in [([0, 0, 0, 0], true), ([127, 0, 0, 1], false)] {
-        let mut bench = bench("quit\n", Some(Input::Stream));
+        let mut bench = bench("quit\n", Some(StandardInput::Stream));
         bench.plan.console = Some(SocketAddr::from((address, free_port().await)));
         let log = system_log(&mut bench.plan);
         let (shown, ..) = bench.run_alone().await;
@@ -668,9 +642,10 @@ async fn a_console_port_that_is_taken_ends_the_program() {
 
 #[tokio::test]
 async fn without_a_console_lines_end_in_lf_alone_and_with_one_the_prompt_comes_last() {
-    for (standard, shown_then) in
-        [(None, "Opened UDP port P\nready\n"), (Some(Input::Stream), "lan P\n\rOpened UDP port P\n\rready\n\r> ")]
-    {
+    for (standard, shown_then) in [
+        (None, "Opened UDP port P\nready\n"),
+        (Some(StandardInput::Stream), "lan P\n\rOpened UDP port P\n\rready\n\r> "),
+    ] {
         let port = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port().to_string();
         let mut bench = bench(&format!("lan {port}\n"), standard);
         bench.plan.ready_line = Some("ready".into());
@@ -691,7 +666,7 @@ async fn without_a_console_lines_end_in_lf_alone_and_with_one_the_prompt_comes_l
 #[tokio::test]
 async fn the_prompt_is_written_by_itself() {
     let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
-    let mut bench = bench("print a\n", Some(Input::Stream)).typed("print b\nquit\n");
+    let mut bench = bench("print a\n", Some(StandardInput::Stream)).typed("print b\nquit\n");
     bench.plan.streams.output = ours.into();
     let fake = Fake { diary: Arc::clone(&bench.diary), ..Fake::default() };
     assert_eq!(run(Box::new(fake), bench.plan).await, Ending::Status(0));
@@ -713,7 +688,7 @@ async fn without_standard_console_only_the_ready_line_is_shown() {
 
 #[tokio::test]
 async fn the_configuration_is_read_again_beside_everything_else() {
-    let mut bench = bench("lan 0\nsave sol.mc20\n", Some(Input::Stream));
+    let mut bench = bench("lan 0\nsave sol.mc20\n", Some(StandardInput::Stream));
     // State that is not written before the end of this test.
     let (written, until) = std::sync::mpsc::channel::<()>();
     let until = Mutex::new(until);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::reload::Change;
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::vm_process::Identity;
@@ -340,6 +341,12 @@ pub enum Effect {
         /// One line or more, without a final line end.
         text: String,
     },
+    /// A command is not carried out, or not wholly: what is wrong with it, in one line. It comes last.
+    Refused(String),
+    /// There is no BMC when the start is over: the system serves nobody.
+    NoBmc(String),
+    /// What a configuration that was read again has changed.
+    Reloaded(Vec<Change>),
     /// End the program in an orderly way with this exit status.
     Exit(i32),
 }

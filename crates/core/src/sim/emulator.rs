@@ -15,10 +15,9 @@ use crate::ipmi::Moment;
 use crate::settings::command::{Command, SensorAddress, SensorPoll, Variables};
 
 /// Why a command was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+struct Refusal {
     /// For whoever wrote it: one line, no final period.
-    pub message: String,
+    message: String,
 }
 
 impl Refusal {
@@ -38,23 +37,17 @@ impl Simulator {
         &self.variables
     }
 
-    /// Carries out a command of the command file (`console` is `None`) or of a console.
-    ///
-    /// # Errors
-    /// What is wrong with it. What came before the fault is done.
-    pub fn execute(
-        &mut self,
-        now: Moment,
-        console: Option<ConsoleId>,
-        command: Command,
-        out: &mut Effects,
-    ) -> Result<(), Refusal> {
-        let result = self.execute_command(now, console, command, out);
+    /// Carries out a command of the command file (`console` is `None`) or of a console. What came before a
+    /// fault is done.
+    pub(super) fn command(&mut self, now: Moment, console: Option<ConsoleId>, command: Command, out: &mut Effects) {
+        let result = self.execute(now, console, command, out);
         self.carry_out_actions(now, out);
-        result
+        if let Err(refusal) = result {
+            out.list.push(Effect::Refused(refusal.message));
+        }
     }
 
-    fn execute_command(
+    fn execute(
         &mut self,
         now: Moment,
         console: Option<ConsoleId>,

@@ -40,7 +40,7 @@ pub(super) struct Asked {
 impl Simulator {
     /// A message came in on an IPMB device. Whom it is addressed to is the bus's business: what
     /// the device hands over is for the controller that owns it.
-    pub fn ipmb_data(&mut self, now: Moment, ipmb: IpmbId, bytes: &[u8], out: &mut Effects) {
+    pub(super) fn ipmb_data(&mut self, now: Moment, ipmb: IpmbId, bytes: &[u8], out: &mut Effects) {
         let message = match ipmb::Message::parse(bytes.get(1..).unwrap_or_default()) {
             Ok(message) => message,
             Err(error) => return self.log_ipmb_fault(now, ipmb, &error.to_string(), out),

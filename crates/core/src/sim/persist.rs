@@ -32,7 +32,7 @@ const NOT_WHOLE: &str = "blank, shorter than their header, or without a free rec
 impl Simulator {
     /// What the machine's wall clock shows, in seconds since 1970. Nothing is set by it; it tells
     /// how long the machine was off between two lives of this program.
-    pub fn wall_clock(&mut self, now: Moment, wall: i64) {
+    pub(super) fn set_wall_clock(&mut self, now: Moment, wall: i64) {
         self.wall_clock = (wall >= EARLIEST_WALL_CLOCK).then(|| wall.saturating_sub_unsigned(now.seconds()));
     }
 

@@ -103,7 +103,7 @@ impl Report {
 impl Simulator {
     /// Takes over a new configuration, and the state files of users, SOL and LAN channels as
     /// they are on disk, by name. Says what is different and what became of it.
-    pub fn reload(&mut self, now: Moment, new: Config, files: &OnDisk, out: &mut Effects) -> Vec<Change> {
+    pub(super) fn reload(&mut self, now: Moment, new: Config, files: &OnDisk, out: &mut Effects) {
         let mut reload = Reload { simulator: self, now, files, out, report: Report::default() };
         reload.everything(new);
         let report = reload.report;
@@ -111,7 +111,7 @@ impl Simulator {
             self.save_apart(name, content, out);
         }
         self.carry_out_actions(now, out);
-        report.0
+        out.list.push(Effect::Reloaded(report.0));
     }
 
     /// A state file as it is on disk. While it is being written, what is being written counts.
@@ -145,7 +145,7 @@ impl Simulator {
 
     /// The socket of a LAN channel could not be moved: it is where it was, and the next reload
     /// tries again.
-    pub fn lan_stays(&mut self, lan: LanId, address: Option<Address>) {
+    pub(super) fn lan_stays(&mut self, lan: LanId, address: Option<Address>) {
         let configured = self.controllers.iter_mut().filter(|config| config.address == lan.mc);
         for config in configured.flat_map(|config| &mut config.lans).filter(|config| config.channel == lan.channel) {
             config.address.clone_from(&address);

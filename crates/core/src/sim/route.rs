@@ -287,7 +287,7 @@ impl Simulator {
     }
 
     /// Slow work is done: what waited for it goes on.
-    pub fn work_done(&mut self, now: Moment, done: WorkDone, out: &mut Effects) {
+    pub(super) fn work_done(&mut self, now: Moment, done: WorkDone, out: &mut Effects) {
         match done {
             WorkDone::Program(job, ended) => {
                 if let Some((mc, entry)) = self.programs.ended(job) {

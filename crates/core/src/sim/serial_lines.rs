@@ -51,7 +51,7 @@ fn write_to_line(
 
 impl Simulator {
     /// The peer of a serial channel connected.
-    pub fn serial_connected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
+    pub(super) fn serial_connected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
         let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
         let mut bytes = Vec::new();
         slot.line.connected(&mut bytes);
@@ -63,7 +63,7 @@ impl Simulator {
     }
 
     /// The peer of a serial channel is gone.
-    pub fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
+    pub(super) fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
         let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
         slot.line.disconnected();
         if serial.channel == SYSTEM_CHANNEL {
@@ -73,7 +73,7 @@ impl Simulator {
     }
 
     /// Bytes came from the peer of a serial channel.
-    pub fn serial_data(&mut self, now: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects) {
+    pub(super) fn serial_data(&mut self, now: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects) {
         let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
         let mut inbound = Vec::new();
         slot.line.receive(bytes, &mut inbound);

@@ -118,7 +118,7 @@ impl Simulator {
     /// The program ends: what could not be written is tried once more, and the histories are
     /// written where they are kept. An empty one is not, and
     /// neither is one whose backup was not even read.
-    pub fn end(&mut self, now: Moment, out: &mut Effects) {
+    pub(super) fn end(&mut self, now: Moment, out: &mut Effects) {
         self.end_all_rests(now, out);
         self.write_all_again(out);
         for index in 0..self.sols.len() {
@@ -216,7 +216,7 @@ impl Simulator {
     }
 
     /// The SOL port of an MC is open.
-    pub fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+    pub(super) fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         let slot = &mut self.sols[index];
         slot.engine.port_opened(now, &mut self.sol_outputs);
@@ -229,7 +229,7 @@ impl Simulator {
 
     /// The SOL port of an MC cannot be opened, for a reason that is new. Whoever looks at the console is
     /// told what the log says, now and when he comes: nothing else tells a dead port from a silent one.
-    pub fn sol_unavailable(&mut self, now: Moment, mc: u8, why: &str, out: &mut Effects) {
+    pub(super) fn sol_unavailable(&mut self, now: Moment, mc: u8, why: &str, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         let slot = &mut self.sols[index];
         let trouble = slot.trouble.insert(remark(why));
@@ -241,12 +241,12 @@ impl Simulator {
     }
 
     /// The SOL port of an MC is lost.
-    pub fn sol_closed(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+    pub(super) fn sol_closed(&mut self, now: Moment, mc: u8, out: &mut Effects) {
         self.with_engine(now, mc, out, |engine, outputs| engine.port_closed(outputs));
     }
 
     /// Something else than bytes came from the SOL port of an MC.
-    pub fn sol_line(&mut self, now: Moment, mc: u8, event: LineEvent, out: &mut Effects) {
+    pub(super) fn sol_line(&mut self, now: Moment, mc: u8, event: LineEvent, out: &mut Effects) {
         self.with_engine(now, mc, out, |engine, outputs| engine.line(now, event, outputs));
     }
 
@@ -257,7 +257,7 @@ impl Simulator {
     }
 
     /// Bytes came from the SOL port of an MC.
-    pub fn sol_data(&mut self, now: Moment, mc: u8, bytes: &[u8], out: &mut Effects) {
+    pub(super) fn sol_data(&mut self, now: Moment, mc: u8, bytes: &[u8], out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         let plain = self.sols[index].engine.from_port(now, bytes, &mut self.sol_outputs);
         if let Some(controller) = self.machine.controller_mut(mc) {
@@ -267,7 +267,7 @@ impl Simulator {
     }
 
     /// The SOL port of an MC has taken `count` bytes of what it was given.
-    pub fn sol_written(&mut self, now: Moment, mc: u8, count: usize, out: &mut Effects) {
+    pub(super) fn sol_written(&mut self, now: Moment, mc: u8, count: usize, out: &mut Effects) {
         self.with_engine(now, mc, out, |engine, outputs| engine.port_written(now, count, outputs));
     }
 
