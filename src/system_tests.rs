@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipmi_sim_client::testing::{Client, Login15, Login20, Server};
+
 use crate::bmc::LogLevel;
 use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::lan_parameters::CIPHER_SUITES;
@@ -28,7 +30,7 @@ use crate::config::command::{Statement, statements};
 use crate::config::lan_conf;
 use crate::crypto::SUITES;
 use crate::ipmi::{Medium, Moment, Origin, Privilege, Request};
-use crate::lan::testing::{Client, Dice, Login15, Login20, Server};
+use crate::lan::testing::Dice;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::sim::{
     Content, Effect, Effects, Input, IpmbId, LanId, Persistence, ProgramEnd, ProgramJob, SaveFailure, SaveJob, Saved,

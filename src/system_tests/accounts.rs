@@ -2,8 +2,8 @@
 //! slots half made, records damaged.
 
 use super::*;
-use crate::lan::testing::ME;
 use crate::wire::session20::PayloadType;
+use ipmi_sim_client::testing::ME;
 
 const OPS: &str = "user 3 true \"ops\" \"ops\" operator 10\n";
 

@@ -3,8 +3,8 @@
 use super::*;
 use crate::command::{privilege, table};
 use crate::ipmi::Random;
-use crate::lan::testing::one;
 use crate::wire::session15::AuthType;
+use ipmi_sim_client::testing::one;
 
 const WITH_PROGRAMS: &str = r#"
 name "test"

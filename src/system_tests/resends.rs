@@ -1,7 +1,7 @@
 //! New requests and resends, through the whole simulator: what a client asks anew is done anew, what it sends again is not.
 
 use super::*;
-use crate::lan::testing::one;
+use ipmi_sim_client::testing::one;
 
 /// Prometheus' exporter by way of gebn/bmc: every request has rqSeq 1, and there is no Set Session Privilege Level.
 #[test]

@@ -14,6 +14,10 @@ pub mod outside;
 pub mod presence;
 pub mod rmcp_plus;
 mod session;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 
 use ipmi_sim_core::ipmi::CompletionCode;
 use ipmi_sim_core::wire::rakp::Status;

@@ -21,8 +21,6 @@ mod session_commands;
 mod sessionless;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-#[cfg(test)]
-mod tests;
 mod throttle;
 mod verdicts;
 mod window;

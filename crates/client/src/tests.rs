@@ -1,19 +1,22 @@
-//! The channel as clients and attackers meet it, in virtual time. S-numbers are those of
+//! The LAN channel of the core as clients and attackers meet it, in virtual time. S-numbers are those of
 //! `lan-protocol.md` section 15.
 
 mod attacks;
+mod bench;
 
 use hex_literal::hex;
+use ipmi_sim_core::ipmi::{AuthTypes, Moment, Privilege};
+use ipmi_sim_core::lan::Event;
+use ipmi_sim_core::lan::testing::{Dice, Site};
+use ipmi_sim_core::wire::ipmb::Message;
+use ipmi_sim_core::wire::rakp::Status;
+use ipmi_sim_core::wire::session15::AuthType;
+use ipmi_sim_core::wire::session20::PayloadType;
+use ipmi_sim_crypto::rakp::Dialect;
+use ipmi_sim_crypto::suite::SUITES;
 
-use super::Event;
-use super::testing::*;
-use crate::crypto::rakp::Dialect;
-use crate::crypto::suite::SUITES;
-use crate::ipmi::{AuthTypes, Privilege};
-use crate::wire::ipmb::Message;
-use crate::wire::rakp::Status;
-use crate::wire::session15::AuthType;
-use crate::wire::session20::PayloadType;
+use crate::testing::*;
+use bench::{Bench, Handed, Work};
 
 const AUTH_TYPES: [AuthType; 4] = [AuthType::None, AuthType::Md2, AuthType::Md5, AuthType::Straight];
 
@@ -1212,9 +1215,7 @@ fn a_session_survives_the_wrap_of_its_numbers() {
     // S24.
     let mut bench = Bench::new();
     let mut client = Login15::default().run(&mut bench).unwrap();
-    let session = bench.channel.sessions.get_mut(&client.session).unwrap();
-    session.inbound = super::window::Window::ipmi15(u32::MAX - 5);
-    session.link.outbound = u32::MAX - 3;
+    bench.channel.set_numbers(client.session, u32::MAX - 5, u32::MAX - 3);
     client.sequence = u32::MAX - 5;
     for _ in 0..100 {
         assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0);
@@ -1280,7 +1281,7 @@ fn a_quiet_channel_wants_no_attention() {
         wakes += 1;
     }
     assert_eq!(wakes, 1, "once, when the half-open session ends");
-    assert_eq!(bench.now, crate::ipmi::Moment::new(std::time::Duration::from_secs(1010)));
+    assert_eq!(bench.now, Moment::new(std::time::Duration::from_secs(1010)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Attacks that `docs/SECURITY.md` names and that no other test holds off.
 
 use super::*;
-use crate::wire::session20::{Header, PayloadType};
+use ipmi_sim_core::wire::session20::{Header, PayloadType};
 
 /// Everything a stranger can ask that is answered, with the bytes of question and answer.
 fn answers_to_strangers() -> Vec<(String, usize, usize)> {
