@@ -19,5 +19,5 @@ mod script;
 pub(crate) mod suggest;
 pub mod text;
 
-pub use crate::settings::{Span, model};
+pub use crate::settings::Span;
 pub use diagnostic::{Diagnostic, Severity};

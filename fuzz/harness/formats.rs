@@ -1,9 +1,9 @@
 //! Decoders of packets and of serial framings: whatever was read can be written, and reads
 //! as the same again.
 
-use ipmi_sim::config::model::{CodecKind, SerialOem};
 use ipmi_sim::ipmi::{HostSignal, capability};
 use ipmi_sim::serial::{Inbound, Line, Settings};
+use ipmi_sim::settings::model::{CodecKind, SerialOem};
 use ipmi_sim::wire::{asf, ipmb, rakp, rmcp, session15, session20, sol, vm};
 
 use super::input::FuzzData;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use ipmi_sim::bmc::external::FileWrite;
 use ipmi_sim::config::command::{Statement, statements};
 use ipmi_sim::config::lan_conf;
-use ipmi_sim::config::model::Config;
 use ipmi_sim::ipmi::{Moment, Random};
 use ipmi_sim::runtime::statement::{StatementOutcome, execute};
+use ipmi_sim::settings::model::Config;
 use ipmi_sim::sim::{
     ConsoleId, Effect, Effects, Input, LanId, OUTPUT_LIMIT, Persistence, ProgramEnd, SerialId, Simulator, Work,
     WorkDone,

@@ -13,14 +13,14 @@ use super::arguments::{Arguments, ByteString, BytesFault, Fault, Found, Head, by
 use super::command::Variables;
 use super::grammar::Rule;
 use super::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
-use super::model::{
-    Address, CodecKind, Config, ControllerConfig, IpmbConfig, LanConfig, Library, SerialConfig, SerialOem, Setting,
-    UserConfig,
-};
 use super::suggest::nearest;
 use super::text::{Line, decode, lines, quote};
 use super::{Diagnostic, Severity, Span, number};
 use crate::ipmi::AuthTypes;
+use crate::settings::model::{
+    Address, CodecKind, Config, ControllerConfig, IpmbConfig, LanConfig, Library, SerialConfig, SerialOem, Setting,
+    UserConfig,
+};
 use values::{
     address, attention_bytes, auth_named, auths, boolean, expected, integer, integer_at, interface, privilege, sol,
     uint, unsigned,

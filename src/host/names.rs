@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
-use crate::config::model::{Address, Port};
+use crate::settings::model::{Address, Port};
 
 /// For which transport a service name is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use super::names::{self, Transport};
 use super::tty::{FlowControl, Tty};
 use super::{HostEvent, HostEvents, report, tcp, workers};
 use crate::bmc::LogLevel;
-use crate::config::model::SolTarget;
+use crate::settings::model::SolTarget;
 use crate::sim::Input;
 use crate::sol::LineEvent;
 use crate::store::directory::message;

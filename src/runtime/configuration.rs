@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::demo;
-use crate::config::model::{Address, Config};
 use crate::config::{Diagnostic, Severity, lan_conf};
 use crate::host::names::{Transport, resolve};
+use crate::settings::model::{Address, Config};
 use crate::store::directory::message;
 
 /// What came of reading lan.conf.

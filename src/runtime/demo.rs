@@ -30,7 +30,7 @@ pub fn free_port() -> u16 {
 mod tests {
     use super::*;
     use crate::config::lan_conf;
-    use crate::config::model::Port;
+    use crate::settings::model::Port;
 
     #[test]
     fn the_example_is_on_the_loopback_address_at_any_port() {

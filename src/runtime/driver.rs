@@ -49,11 +49,11 @@ use super::system::System;
 use super::terminal::{self, RawTerminal, StandardInput, Streams};
 use crate::bmc::LogLevel;
 use crate::config::Span;
-use crate::config::model::{Address, Port};
 use crate::config::text::encode;
 use crate::host::jobs::{Jobs, StateWriter};
 use crate::host::sol_port::SolCommand;
 use crate::host::{self, HostEvent, children, vm};
+use crate::settings::model::{Address, Port};
 use crate::sim::{ConsoleId, Effect, Effects, Input, IpmbId, LanId, SerialId, Work};
 use crate::store::directory::message;
 

@@ -11,8 +11,8 @@ use super::lan::{BATCH, Batch, Lan, bind_failure, has_ipv6, served};
 use super::pcap::Capture;
 use crate::bmc::LogLevel;
 use crate::bmc::ipv6_parameters::Served;
-use crate::config::model::Address;
 use crate::ipmi::{Moment, Peer};
+use crate::settings::model::Address;
 use crate::sim::LanId;
 
 /// What came of opening or moving a port, in order.

@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::config::model::{Address, SolTarget};
 use crate::host::duplex::Reading;
 use crate::host::ipmb_device::{self, IpmbDevice};
 use crate::host::lock_file::Held;
@@ -15,6 +14,7 @@ use crate::host::serial_peer::Outgoing;
 use crate::host::sol_port::{self, SolCommand};
 use crate::host::tty::FlowControl;
 use crate::host::{HostEvents, serial_peer, tcp};
+use crate::settings::model::{Address, SolTarget};
 use crate::sim::{IpmbId, SerialId};
 use crate::store::directory::message;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ipmi_sim_client::presence::{is_pong, ping};
 
-use crate::config::model::Config;
+use crate::settings::model::Config;
 use crate::store::directory::message;
 
 /// How often a channel is asked before it counts as silent.

@@ -15,9 +15,9 @@ use nix::unistd::{AccessFlags, access, geteuid};
 use super::configuration::source_line;
 use super::driver::announce::served;
 use super::lan::has_ipv6;
-use crate::config::model::{Address, CodecKind, Config, ControllerConfig, Setting, SolTarget};
 use crate::config::text::{os_string, quote};
 use crate::config::{Diagnostic, Severity, Span};
+use crate::settings::model::{Address, CodecKind, Config, ControllerConfig, Setting, SolTarget};
 use crate::sim::{ControllerState, Effect, LanId, Login};
 use crate::store::directory::message;
 

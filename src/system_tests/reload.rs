@@ -1,7 +1,7 @@
 //! A configuration that is read again while clients are at work.
 
 use super::*;
-use crate::config::model::Config;
+use crate::settings::model::Config;
 use crate::sim::{Change, OnDisk, Reach};
 
 /// The usual configuration with a console port and a state file of users, if any.

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::world::World;
 use crate::bmc::StateFile;
 use crate::command::testing::{BMC, LAN, SYSTEM};
-use crate::config::model::{Config, ControllerConfig};
 use crate::ipmi::netfn::{SENSOR_EVENT, STORAGE};
 use crate::ipmi::{Moment, Origin, SessionRef};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::execute;
+use crate::settings::model::{Config, ControllerConfig};
 use crate::sim::{Effects, Input, Persistence, Simulator};
 use crate::store::format::read_all;
 

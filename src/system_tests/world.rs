@@ -9,10 +9,10 @@ use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::command::testing::{BMC, LAN, SATELLITE};
 use crate::command::{Context, Outcome, Wait, dispatch};
 use crate::config::command::{Statement, statements};
-use crate::config::model::{Config, ControllerConfig, SolConfig, SolTarget};
 use crate::ipmi::{Moment, Origin, Reply, Request};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::execute;
+use crate::settings::model::{Config, ControllerConfig, SolConfig, SolTarget};
 use crate::sim::{Effect, Effects, Input, Persistence, Simulator, Work, WorkDone};
 
 /// The time in tests.

@@ -21,3 +21,19 @@ pub mod state;
 pub mod wire;
 
 pub use ipmi_sim_crypto as crypto;
+
+#[cfg(test)]
+mod tests {
+    /// What comes in here must do no input or output, start no thread and read no clock.
+    #[test]
+    fn nothing_that_does_input_or_output_is_a_dependency() {
+        const ALLOWED: [&str; 4] = ["ipmi_sim_crypto", "subtle", "thiserror", "zeroize"];
+        let manifest = include_str!("../Cargo.toml");
+        let (_, section) = manifest.split_once("\n[dependencies]\n").expect("dependencies");
+        let section = section.split("\n[").next().unwrap_or_default();
+        let names: Vec<&str> = section.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).collect();
+        let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        assert_eq!(names, ALLOWED);
+        assert!(!manifest.contains("[target."), "nor one for some systems only");
+    }
+}

@@ -7,11 +7,11 @@ use super::{ATTENTION_MAX, CHANNEL_MAX, Place};
 use crate::config::Span;
 use crate::config::arguments::{Arguments, Fault, Found};
 use crate::config::grammar::Rule;
-use crate::config::model::{Address, Port, SerialInterface, SolConfig, SolTarget};
 use crate::config::number;
 use crate::config::suggest::nearest;
 use crate::config::text::quote;
 use crate::ipmi::{AuthTypes, Privilege};
+use crate::settings::model::{Address, Port, SerialInterface, SolConfig, SolTarget};
 
 pub(super) fn expected<const N: usize>(lead: &str, word: &Found<'_>, known: [&str; N]) -> String {
     let hint = nearest(word.text, known).map(|name| format!(", did you mean '{name}'?")).unwrap_or_default();

@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 
 use super::Driver;
 use crate::bmc::LogLevel;
-use crate::config::model::Config;
 use crate::host::workers::{self, Working};
 use crate::runtime::clock;
 use crate::runtime::system::System;
+use crate::settings::model::Config;
 use crate::sim::{Change, Input, OnDisk};
 use crate::state::Files;
 

@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::config::command::Statement;
-use crate::config::model::Config;
 use crate::config::{Diagnostic, Severity};
 use crate::ipmi::Moment;
 use crate::runtime::console::GREETING;
 use crate::runtime::statement::StatementOutcome;
+use crate::settings::model::Config;
 use crate::sim::{Change, Login, ProgramJob, Reach, SaveJob, WorkDone};
 use crate::state::StoredFile;
 use std::io::{PipeReader, PipeWriter, Read, Write};
