@@ -358,7 +358,7 @@ fn examine(path: &Path, name: &str) -> (Vec<u8>, Condition) {
         // Neither program writes such a file: it lost its content with the power.
         return useless("empty", NOTHING.into());
     }
-    if users::is_users_file(name) && !users::damage(&content).is_empty() {
+    if users::is_users_file(name) && users::is_damaged(&content) {
         return (content, Condition::Partial { why: "damaged", message: "records of users are damaged" });
     }
     let content = match recognise(content, name) {

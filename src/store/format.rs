@@ -44,13 +44,17 @@ pub fn parse(file: &[u8]) -> (Items, Vec<Dropped>) {
 /// All of a state file with this name.
 pub fn read(name: &str, content: &[u8]) -> StoredFile {
     let (items, dropped) = parse(content);
-    let damaged = if is_users_file(name) { users::damage_in(content, &items) } else { BTreeMap::new() };
+    let damaged = if is_users_file(name) { users::damage(content, &items) } else { Vec::new() };
     StoredFile { items, dropped, damaged }
 }
 
 /// [`read`], of each of them.
 pub fn read_all(files: &BTreeMap<String, Vec<u8>>) -> Files {
-    files.iter().map(|(name, content)| (name.clone(), read(name, content))).collect()
+    let mut read_files = Files::new();
+    for (name, content) in files {
+        read_files.insert(name.clone(), read(name, content));
+    }
+    read_files
 }
 
 /// One line: the item, or the column and what was expected there.

@@ -4,7 +4,7 @@
 //! that a client has set that must not be: lan.conf may hold the one everybody knows. So a
 //! record of which something is lost is told apart from one that somebody wrote in part by hand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::format::parse;
 use crate::state::{Damage, Items};
@@ -21,26 +21,27 @@ pub fn is_users_file(name: &str) -> bool {
     name.starts_with("users.")
 }
 
-/// The users whose records are damaged, and how. A file without a single item is all damage.
-pub fn damage(content: &[u8]) -> BTreeMap<u8, String> {
-    damage_of(content, &parse(content).0)
+/// Whether records of a file of users are damaged.
+pub fn is_damaged(content: &[u8]) -> bool {
+    !damage(content, &parse(content).0).is_empty()
 }
 
-/// The same with its place, when the items of the file are known already.
-pub fn damage_in(content: &[u8], items: &Items) -> BTreeMap<u8, Damage> {
-    let damage = damage_of(content, items).into_iter();
-    damage.map(|(number, what)| (number, Damage { what, line: line(content, number) })).collect()
-}
-
-fn damage_of(content: &[u8], items: &Items) -> BTreeMap<u8, String> {
+/// The users whose records are damaged, in order. A file without a single item is all damage. `items` are what
+/// `content` holds.
+pub fn damage(content: &[u8], items: &Items) -> Vec<Damage> {
     let mentioned = mentioned(content);
     // Nobody writes these two by hand: number 0 does not exist, and 63 is the first line of a program's.
     let by_program = items.is_empty() || mentioned.iter().any(|(number, _)| matches!(number, 0 | 63));
-    (1..SLOTS).filter_map(|number| Some((number, fault(items, &mentioned, number, by_program)?))).collect()
+    (1..SLOTS)
+        .filter_map(|user| {
+            let what = fault(items, &mentioned, user, by_program)?;
+            Some(Damage { user, what, line: line(content, user) })
+        })
+        .collect()
 }
 
 /// The first line, from 1, that is about a user.
-pub fn line(content: &[u8], number: u8) -> Option<usize> {
+fn line(content: &[u8], number: u8) -> Option<usize> {
     let start = format!("{number}.");
     content.split(|byte| *byte == b'\n').position(|line| line.starts_with(start.as_bytes())).map(|index| index + 1)
 }
@@ -79,7 +80,14 @@ fn mentioned(content: &[u8]) -> BTreeSet<(u8, &'static str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    fn damage(content: &[u8]) -> BTreeMap<u8, String> {
+        let all = super::damage(content, &parse(content).0).into_iter();
+        all.map(|damage| (damage.user, damage.what)).collect()
+    }
 
     fn whole() -> Vec<u8> {
         let mut items = Items::new();

@@ -26,13 +26,15 @@ pub struct StoredFile {
     pub items: Items,
     /// Its lines that were left out.
     pub dropped: Vec<Dropped>,
-    /// In a file of users: those whose records are damaged.
-    pub damaged: BTreeMap<u8, Damage>,
+    /// In a file of users: whose records are damaged.
+    pub damaged: Vec<Damage>,
 }
 
 /// What is wrong with the record of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
+    /// User number, 1 to 63.
+    pub user: u8,
     /// For people.
     pub what: String,
     /// The first line, from 1, that is about the user.

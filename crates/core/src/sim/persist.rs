@@ -114,17 +114,17 @@ impl Simulator {
         for number in 1..64u8 {
             let Some(user) = controller.users.get_mut(number) else { continue };
             user.restore(&items, number);
-            if let Some(damage) = damaged.get(&number) {
+            if let Some(damage) = damaged.iter().find(|damage| damage.user == number) {
                 if user.is_valid() {
-                    closed.push((number, damage));
+                    closed.push(damage);
                 }
                 user.close();
             }
         }
         let remedy = "stays closed until its password is set and it is enabled, or the file is mended or removed";
-        self.warn_of_each(closed.into_iter(), &name, |(number, Damage { what, line })| {
+        self.warn_of_each(closed.into_iter(), &name, |Damage { user, what, line }| {
             let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-            format!("{name}{line}: the record of user {number} is damaged ({what}): the user {remedy}")
+            format!("{name}{line}: the record of user {user} is damaged ({what}): the user {remedy}")
         });
     }
 

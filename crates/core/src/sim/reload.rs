@@ -248,7 +248,8 @@ impl Reload<'_> {
                 None if self.simulator.persistence == Persistence::Off && !changed => target = current.clone(),
                 None => {}
             }
-            if stored.as_ref().is_some_and(|stored| stored.damaged.contains_key(&number)) {
+            let damage = stored.as_ref().and_then(|stored| stored.damaged.iter().find(|damage| damage.user == number));
+            if damage.is_some() {
                 target.close();
             }
             if number == 1 && !running.lans.is_empty() {
@@ -264,7 +265,7 @@ impl Reload<'_> {
             }
             let name = if current.name == [0; 16] { &target.name } else { &current.name };
             let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
-            if let Some(damage) = stored.as_ref().and_then(|stored| stored.damaged.get(&number)) {
+            if let Some(damage) = damage {
                 text += &format!("; its record in {file} is damaged ({})", damage.what);
             }
             let stands = target.stands_as(&current) && target.auths == current.auths;
