@@ -1,13 +1,14 @@
 //! IPMI commands: one file per network function, each with its table of commands.
 //!
-//! A command is one [`Entry`] in the table of its network function: number, name, gate,
-//! minimum length, handler. [`dispatch`] finds the entry, checks gate and length, and
-//! calls the handler, which decodes the request, asks [`bmc`](crate::bmc) and encodes
-//! the answer. Who may send a command is in [`privilege`].
+//! A command is one [`Entry`] in the table of its network function, which says everything about it.
+//! [`dispatch`] finds the entry, checks gate and length, and calls the handler, which decodes the request,
+//! asks [`bmc`](crate::bmc) and encodes the response.
 
+mod absent;
 pub mod app;
 pub mod chassis;
 pub mod describe;
+mod entry;
 pub mod group_extension;
 pub mod oem;
 pub mod privilege;
@@ -19,7 +20,9 @@ pub mod transport;
 
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten, ProgramCall, ProgramResult};
 use crate::bmc::{Controller, Machine};
-use crate::ipmi::{CompletionCode, Moment, Origin, Reply, Request, netfn};
+use crate::ipmi::{CompletionCode, Moment, Nature, Origin, Reply, Request, netfn};
+use entry::READ_RECORD;
+pub use entry::{Entry, Fields, Gate, Handler};
 
 /// What a handler works with: the machine, and which of its controllers answers.
 pub struct Context<'a> {
@@ -104,32 +107,6 @@ impl Outcome {
     }
 }
 
-/// A command's implementation. `request.data` is at least the entry's minimum length long.
-pub type Handler = fn(&mut Context<'_>, &Request<'_>, &mut Reply) -> Result<Outcome, CompletionCode>;
-
-/// Whether a controller has a command at all; a closed gate is C1h, before any other check.
-pub type Gate = fn(&Context<'_>) -> bool;
-
-/// One command.
-pub struct Entry {
-    /// Command number.
-    pub cmd: u8,
-    /// Name in the IPMI specification.
-    pub name: &'static str,
-    /// Capability the controller must have.
-    pub gate: Gate,
-    /// Fewest data bytes; fewer are C7h (C1h for a command the original does not have), more
-    /// are never an error.
-    pub min_length: usize,
-    /// The implementation.
-    pub handler: Handler,
-}
-
-/// A gate that is always open.
-pub fn always(_: &Context<'_>) -> bool {
-    true
-}
-
 /// A gate: whether the controller has SOL.
 pub fn has_sol(context: &Context<'_>) -> bool {
     context.controller_is(|controller| controller.sol.is_some())
@@ -150,70 +127,19 @@ pub fn table(netfn: u8) -> &'static [Entry] {
     }
 }
 
-/// Name of a command, for logs.
-pub fn name(netfn: u8, cmd: u8) -> Option<&'static str> {
-    find(netfn, cmd).map(|entry| entry.name)
-}
-
-/// The commands that the original does not have, by network function.
-///
-/// They are here for clients, which send whole requests. One that is too short gets the
-/// answer the original gives to every request of such a command, C1h.
-const ADDED: [(u8, &[u8]); 5] = [
-    (netfn::CHASSIS, &[0x06, 0x07, 0x0a, 0x0b, 0x0f]),
-    (netfn::SENSOR_EVENT, &[0x15, 0x23, 0x2b]),
-    (netfn::STORAGE, &[0x2c, 0x5c, 0x5d]),
-    (
-        netfn::APP,
-        &[0x02, 0x03, 0x04, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0c, 0x4c, 0x4d, 0x4f, 0x56, 0x57, 0x58, 0x59, 0x61],
-    ),
-    (netfn::TRANSPORT, &[0x04]),
-];
-
-/// The answer to a request with fewer bytes than its command needs.
-fn too_short(netfn: u8, cmd: u8) -> CompletionCode {
-    let added = ADDED.iter().any(|(added, commands)| *added == netfn && commands.contains(&cmd));
-    if added { CompletionCode::INVALID_COMMAND } else { CompletionCode::INVALID_LENGTH }
-}
-
-/// Whether a command changes what a state file keeps, so that its answer waits for the disk.
-///
-/// What waits is bounded, and whether there is room has to be known before such a command is
-/// executed. `what_a_state_file_keeps_is_changed_by_no_other_command` holds this list to the
-/// commands.
-pub fn changes_what_is_kept(netfn: u8, cmd: u8, data: &[u8]) -> bool {
-    let commands: &[u8] = match netfn {
-        // Chassis Control, Set Power Restore Policy, Set Front Panel Enables, Set Power Cycle Interval.
-        netfn::CHASSIS => &[0x02, 0x06, 0x0a, 0x0b],
-        // Platform Event, and what can bring a sensor to log an event: hysteresis, thresholds,
-        // event enables, re-arm, reading.
-        netfn::SENSOR_EVENT => &[0x02, 0x24, 0x26, 0x28, 0x2a, 0x30],
-        // Set Channel Access; access, name, password and payload access of a user; Set Channel Security
-        // Keys; Set System Info Parameters.
-        netfn::APP => &[0x40, 0x43, 0x45, 0x47, 0x4c, 0x56, 0x58],
-        // Add, Partial Add, Delete and Clear of the SDR repository and of the SEL, and their clocks.
-        netfn::STORAGE => &[0x24, 0x25, 0x26, 0x27, 0x29, 0x44, 0x45, 0x46, 0x47, 0x49, 0x5d],
-        // Set LAN and Set SOL Configuration Parameters.
-        netfn::TRANSPORT => &[0x01, 0x21],
-        // DCMI: power limit and its activation, asset tag, identifier, thermal limit, configuration.
-        netfn::GROUP_EXTENSION if data.first() == Some(&group_extension::dcmi::GROUP) => {
-            &[0x04, 0x05, 0x08, 0x0a, 0x0b, 0x12]
-        }
-        // PICMG, which logs hot swap events: FRU Control, Set FRU Activation.
-        netfn::GROUP_EXTENSION => &[0x04, 0x0c],
-        // Those of the manufacturer that set something log events, too.
-        netfn::OEM => &[0x01, 0x03],
-        _ => &[],
-    };
-    commands.contains(&cmd)
-}
-
-fn find(netfn: u8, cmd: u8) -> Option<&'static Entry> {
-    find_in(table(netfn), cmd)
+/// The row of a command; `data` names the group of a group extension.
+pub fn find(netfn: u8, cmd: u8, data: &[u8]) -> Option<&'static Entry> {
+    let row = find_in(if netfn == netfn::GROUP_EXTENSION { group_extension::named(data) } else { table(netfn) }, cmd);
+    if netfn == netfn::APP { row.or_else(|| find_in(app::ELSEWHERE, cmd)) } else { row }
 }
 
 fn find_in(table: &'static [Entry], cmd: u8) -> Option<&'static Entry> {
     table.binary_search_by_key(&cmd, |entry| entry.cmd).ok().map(|index| &table[index])
+}
+
+/// What executing a command once more does; `data` names the group of a group extension.
+pub fn nature(netfn: u8, cmd: u8, data: &[u8]) -> Nature {
+    find(netfn, cmd, data).map_or_else(|| absent::nature(netfn, cmd, data), |entry| entry.nature)
 }
 
 /// Executes a request on the controller `context.mc`. Privilege was checked before.
@@ -243,7 +169,7 @@ fn execute(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) 
         return Err(CompletionCode::INVALID_COMMAND);
     }
     if request.data.len() < entry.min_length {
-        return Err(too_short(request.netfn, request.cmd));
+        return Err(entry.too_short());
     }
     (entry.handler)(context, request, reply)
 }
@@ -305,13 +231,12 @@ mod tests {
                         if let (Some(group), Some(first)) = (group, data.first_mut()) {
                             *first = group.to_owned();
                         }
-                        let first = data.first().map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal"));
                         rig.ask(&format!("{netfn:02x} {:02x} {}", entry.cmd, data.join(" ")));
                         for action in rig.machine.actions.drain(..) {
                             if let crate::bmc::Action::Save(file) = action {
                                 assert!(
-                                    changes_what_is_kept(netfn, entry.cmd, first.as_slice()),
-                                    "{netfn:02x} {:02x} changes {file:?}: name it in changes_what_is_kept",
+                                    entry.keeps,
+                                    "{netfn:02x} {:02x} changes {file:?}: say so in its row",
                                     entry.cmd
                                 );
                                 changed.insert((netfn, entry.cmd));
@@ -335,36 +260,44 @@ mod tests {
 
     #[test]
     fn what_the_original_lacks_is_named_only_once_and_is_there() {
-        for (netfn, commands) in ADDED {
-            for cmd in commands {
-                assert!(find(netfn, *cmd).is_some(), "{netfn:02x} {cmd:02x} is in no table");
-                assert_eq!(too_short(netfn, *cmd), CompletionCode::INVALID_COMMAND);
-            }
-        }
-        assert_eq!(too_short(netfn::APP, 0x24), CompletionCode::INVALID_LENGTH);
+        let ours = |netfn| table(netfn).iter().filter(|entry| !entry.in_original).map(|entry| entry.cmd).collect();
+        let lacks: [(u8, Vec<u8>); 5] =
+            [netfn::CHASSIS, netfn::SENSOR_EVENT, netfn::STORAGE, netfn::APP, netfn::TRANSPORT]
+                .map(|netfn| (netfn, ours(netfn)));
+        let expected: [(u8, &[u8]); 5] = [
+            (netfn::CHASSIS, &[0x06, 0x07, 0x0a, 0x0b, 0x0f]),
+            (netfn::SENSOR_EVENT, &[0x15, 0x23, 0x2b]),
+            (netfn::STORAGE, &[0x2c, 0x5c, 0x5d]),
+            (
+                netfn::APP,
+                &[0x02, 0x03, 0x04, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0c, 0x4c, 0x4d, 0x4f, 0x56, 0x57, 0x58, 0x59, 0x61],
+            ),
+            (netfn::TRANSPORT, &[0x04]),
+        ];
+        assert_eq!(lacks, expected.map(|(netfn, commands)| (netfn, commands.to_vec())));
+        let mut rig = testing::Rig::new();
+        rig.expect("06 09 -> c1\n 06 24 -> c7");
     }
 
-    /// The command tables and the table of what may be repeated agree, whoever adds a command.
+    /// The names of commands and what their rows say of doing them again agree, whoever adds a command.
     #[test]
     fn every_command_says_by_its_name_whether_it_only_reads() {
         // What takes away what it reads.
         const TAKES: [&str; 2] = ["Get Message", "Read Event Message Buffer"];
-        use crate::lan::repeat::{Nature, nature_of};
         use group_extension::{dcmi, picmg};
         let functions =
             [netfn::CHASSIS, netfn::SENSOR_EVENT, netfn::APP, netfn::STORAGE, netfn::TRANSPORT, netfn::OEM].into_iter();
         let tables = functions
-            .map(|netfn| (netfn, None, table(netfn)))
-            .chain([(netfn::GROUP_EXTENSION, Some(picmg::GROUP), picmg::COMMANDS)])
-            .chain([(netfn::GROUP_EXTENSION, Some(dcmi::GROUP), dcmi::COMMANDS)]);
-        for (netfn, group, table) in tables {
+            .map(|netfn| (netfn, table(netfn)))
+            .chain([(netfn::GROUP_EXTENSION, picmg::COMMANDS), (netfn::GROUP_EXTENSION, dcmi::COMMANDS)]);
+        for (netfn, table) in tables {
             for entry in table {
                 let name = entry.name.trim_start_matches("OEM ");
                 let reads =
                     ["Get ", "Read ", "Reserve ", "FRU Control Capabilities"].iter().any(|verb| name.starts_with(verb))
                         && !TAKES.contains(&name);
                 let statistics = name.contains("Statistics");
-                let nature = nature_of(netfn, entry.cmd, group);
+                let nature = entry.nature;
                 assert_eq!(
                     nature == Nature::Reads,
                     reads && !statistics,

@@ -6,6 +6,7 @@ mod completion;
 mod host_signal;
 mod message;
 mod moment;
+mod nature;
 mod peer;
 mod privilege;
 
@@ -14,6 +15,7 @@ pub use completion::CompletionCode;
 pub use host_signal::{HostSignal, capability};
 pub use message::{Medium, Origin, Reply, Request, SessionRef};
 pub use moment::Moment;
+pub use nature::Nature;
 pub use peer::Peer;
 pub use privilege::Privilege;
 

@@ -9,18 +9,30 @@ use crate::bmc::external::{ProgramCall, Value};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// The Chassis commands, by number.
+#[rustfmt::skip]
 pub static COMMANDS: &[Entry] = &[
-    Entry { cmd: 0x00, name: "Get Chassis Capabilities", gate: is_chassis, min_length: 0, handler: get_capabilities },
-    Entry { cmd: 0x01, name: "Get Chassis Status", gate: is_chassis, min_length: 0, handler: get_status },
-    Entry { cmd: 0x02, name: "Chassis Control", gate: is_chassis, min_length: 1, handler: control },
-    Entry { cmd: 0x04, name: "Chassis Identify", gate: is_chassis, min_length: 0, handler: identify },
-    Entry { cmd: 0x06, name: "Set Power Restore Policy", gate: is_chassis, min_length: 1, handler: set_restore_policy },
-    Entry { cmd: 0x07, name: "Get System Restart Cause", gate: is_chassis, min_length: 0, handler: get_restart_cause },
-    Entry { cmd: 0x08, name: "Set System Boot Options", gate: is_chassis, min_length: 1, handler: boot::set_options },
-    Entry { cmd: 0x09, name: "Get System Boot Options", gate: is_chassis, min_length: 3, handler: boot::get_options },
-    Entry { cmd: 0x0a, name: "Set Front Panel Enables", gate: is_chassis, min_length: 1, handler: set_front_panel },
-    Entry { cmd: 0x0b, name: "Set Power Cycle Interval", gate: is_chassis, min_length: 1, handler: set_cycle_interval },
-    Entry { cmd: 0x0f, name: "Get POH Counter", gate: is_chassis, min_length: 0, handler: get_power_on_hours },
+    Entry::new(0x00, "Get Chassis Capabilities", get_capabilities).gate(is_chassis).user().reads()
+        .fields("", "flags fru_device sdr_device sel_device sm_device"),
+    Entry::new(0x01, "Get Chassis Status", get_status).gate(is_chassis).user().reads()
+        .fields("", "power&01{off,on}|fault&1e|policy&60{off,previous,on} last_event state"),
+    Entry::new(0x02, "Chassis Control", control).gate(is_chassis).at_least(1).operator().acts().keeps()
+        .fields("control&0f{off,on,cycle,reset,diag,soft}", ""),
+    Entry::new(0x04, "Chassis Identify", identify).gate(is_chassis).operator()
+        .fields("seconds:d1 force&01{no,yes}", ""),
+    Entry::new(0x06, "Set Power Restore Policy", set_restore_policy).gate(is_chassis).at_least(1)
+        .operator().keeps().ours().fields("policy&07{off,previous,on,unchanged}", "supported"),
+    Entry::new(0x07, "Get System Restart Cause", get_restart_cause).gate(is_chassis).user().reads().ours()
+        .fields("", "cause&0f"),
+    Entry::new(0x08, "Set System Boot Options", boot::set_options).gate(is_chassis).at_least(1).operator()
+        .fields("parameter&7f|invalid&80 data:*", ""),
+    Entry::new(0x09, "Get System Boot Options", boot::get_options).gate(is_chassis).at_least(3).operator().reads()
+        .fields("parameter&7f set block", "version&0f parameter&7f|invalid&80 data:*"),
+    Entry::new(0x0a, "Set Front Panel Enables", set_front_panel).gate(is_chassis).at_least(1)
+        .administrator().keeps().ours(),
+    Entry::new(0x0b, "Set Power Cycle Interval", set_cycle_interval).gate(is_chassis).at_least(1)
+        .administrator().keeps().ours(),
+    Entry::new(0x0f, "Get POH Counter", get_power_on_hours).gate(is_chassis).user().reads().ours()
+        .fields("", "minutes_per_count:d1 count:d4"),
 ];
 
 /// How long the identify light is on when nobody says.

@@ -1,8 +1,8 @@
 //! Messages in words, for people who watch the log: network functions, commands, fields and
 //! completion codes by their names in the IPMI 2.0 specification.
 //!
-//! Names of commands come from the tables they are registered in. Layouts are the fields of those
-//! commands people look for; what has none is shown as bytes. What is secret is never shown:
+//! Names and fields of commands come from their rows; what has no fields there is shown as bytes.
+//! What is secret is never shown:
 //! passwords, keys, challenges, and the random numbers and codes of a login.
 
 use std::fmt::Write;
@@ -11,178 +11,9 @@ use crate::ipmi::{SEND_MESSAGE, netfn};
 use crate::wire::ipmb;
 use crate::wire::session20::PayloadType;
 
-/// Commands that are not in a table because the LAN channel or the simulator answers them.
-const ELSEWHERE: [(u8, &str); 8] = [
-    (SEND_MESSAGE, "Send Message"),
-    (0x38, "Get Channel Authentication Capabilities"),
-    (0x39, "Get Session Challenge"),
-    (0x3a, "Activate Session"),
-    (0x3b, "Set Session Privilege Level"),
-    (0x3c, "Close Session"),
-    (0x3d, "Get Session Info"),
-    (0x54, "Get Channel Cipher Suites"),
-];
-
-/// The fields of one command.
-struct Layout {
-    netfn: u8,
-    cmd: u8,
-    request: &'static str,
-    answer: &'static str,
-}
-
-const fn layout(netfn: u8, cmd: u8, request: &'static str, answer: &'static str) -> Layout {
-    Layout { netfn, cmd, request, answer }
-}
-
-// Words are fields in their order: `name` one byte, `name:N` N bytes with the least significant first,
-// `name:dN` the same in decimal, `name:xN` bytes as they are, `name:sN` text, `name:*` all that
-// is left, `name:!N` and `name:!` secrets, `-:N` bytes that mean nothing. `a&0f|b&80` are parts of one
-// byte; `{first,second}` names the values from 0 on.
+// Fields in the words of `Entry::fields`.
 
 const LEVELS: &str = "level&0f{highest,callback,user,operator,admin,oem}";
-const READ_RECORD: &str = "reservation:2 record:2 offset:d1 count:d1";
-
-const LAYOUTS: &[Layout] = &[
-    layout(netfn::CHASSIS, 0x00, "", "flags fru_device sdr_device sel_device sm_device"),
-    layout(netfn::CHASSIS, 0x01, "", "power&01{off,on}|fault&1e|policy&60{off,previous,on} last_event state"),
-    layout(netfn::CHASSIS, 0x02, "control&0f{off,on,cycle,reset,diag,soft}", ""),
-    layout(netfn::CHASSIS, 0x04, "seconds:d1 force&01{no,yes}", ""),
-    layout(netfn::CHASSIS, 0x06, "policy&07{off,previous,on,unchanged}", "supported"),
-    layout(netfn::CHASSIS, 0x07, "", "cause&0f"),
-    layout(netfn::CHASSIS, 0x08, "parameter&7f|invalid&80 data:*", ""),
-    layout(netfn::CHASSIS, 0x09, "parameter&7f set block", "version&0f parameter&7f|invalid&80 data:*"),
-    layout(netfn::CHASSIS, 0x0f, "", "minutes_per_count:d1 count:d4"),
-    layout(netfn::SENSOR_EVENT, 0x00, "address lun&03", ""),
-    layout(netfn::SENSOR_EVENT, 0x01, "", "address lun&03"),
-    layout(netfn::SENSOR_EVENT, 0x20, "", "sensors:d1 flags change:4"),
-    layout(netfn::SENSOR_EVENT, 0x21, READ_RECORD, "next:2 data:*"),
-    layout(netfn::SENSOR_EVENT, 0x22, "", "reservation:2"),
-    layout(netfn::SENSOR_EVENT, 0x24, "sensor mask positive negative", ""),
-    layout(netfn::SENSOR_EVENT, 0x25, "sensor mask", "positive negative"),
-    layout(netfn::SENSOR_EVENT, 0x26, "sensor mask lnc lc lnr unc uc unr", ""),
-    layout(netfn::SENSOR_EVENT, 0x27, "sensor", "readable lnc lc lnr unc uc unr"),
-    layout(netfn::SENSOR_EVENT, 0x28, "sensor flags assert:2 deassert:2", ""),
-    layout(netfn::SENSOR_EVENT, 0x29, "sensor", "flags assert:2 deassert:2"),
-    layout(netfn::SENSOR_EVENT, 0x2d, "sensor", "reading flags states:x2"),
-    layout(netfn::SENSOR_EVENT, 0x2f, "sensor", "type event_type"),
-    layout(
-        netfn::APP,
-        0x01,
-        "",
-        "device revision&0f|sdrs&80 major&7f|updating&80 minor ipmi support manufacturer:d3 product:d2 aux:*",
-    ),
-    layout(netfn::APP, 0x04, "", "result detail"),
-    layout(netfn::APP, 0x08, "", "guid:x16"),
-    layout(netfn::APP, 0x09, "channel&0f", "luns functions:x16"),
-    layout(netfn::APP, 0x0a, "channel&0f function&3f|upper&40 lun&03", "absent:x16"),
-    layout(netfn::APP, 0x0c, "channel&0f function&3f|upper&40 lun&03", "configurable:x16"),
-    layout(
-        netfn::APP,
-        0x24,
-        "use&07{?,frb2,post,os_load,sms,oem}|go_on&40|no_log&80 action&07{none,reset,power_down,power_cycle}|\
-         pre_interrupt&70 pre_seconds:d1 clear tenths:d2",
-        "",
-    ),
-    layout(
-        netfn::APP,
-        0x25,
-        "",
-        "use&07{?,frb2,post,os_load,sms,oem}|runs&40|no_log&80 action&07{none,reset,power_down,power_cycle}|\
-         pre_interrupt&70 pre_seconds:d1 expired tenths:d2 left:d2",
-    ),
-    layout(netfn::APP, 0x2e, "enables", ""),
-    layout(netfn::APP, 0x2f, "", "enables"),
-    layout(netfn::APP, 0x30, "flags", ""),
-    layout(netfn::APP, 0x31, "", "flags"),
-    // A message for the host may be Set User Password as well.
-    layout(netfn::APP, 0x33, "", "channel&0f message:!"),
-    layout(netfn::APP, 0x37, "", "guid:x16"),
-    layout(
-        netfn::APP,
-        0x38,
-        "channel&0f|extended&80 level&0f{?,callback,user,operator,admin,oem}",
-        "channel types&3f|extended&80 status support oem:x4",
-    ),
-    layout(netfn::APP, 0x39, "type&0f name:s16", "session:4 challenge:!16"),
-    layout(
-        netfn::APP,
-        0x3a,
-        "type&0f level&0f{?,callback,user,operator,admin,oem} challenge:!16 sequence:4",
-        "type&0f session:4 sequence:4 level&0f{?,callback,user,operator,admin,oem}",
-    ),
-    layout(
-        netfn::APP,
-        0x3b,
-        "level&0f{same,callback,user,operator,admin,oem}",
-        "level&0f{?,callback,user,operator,admin,oem}",
-    ),
-    layout(netfn::APP, 0x3c, "session:4 handle:d1", ""),
-    layout(
-        netfn::APP,
-        0x3d,
-        "index data:*",
-        "handle:d1 possible:d1 active:d1 user:d1 level channel&0f|protocol&f0 data:*",
-    ),
-    layout(netfn::APP, 0x40, "channel&0f access level&0f|set_level&c0", ""),
-    layout(netfn::APP, 0x41, "channel&0f which&c0{?,stored,present}", "access level&0f"),
-    layout(netfn::APP, 0x42, "channel&0f", "channel&0f medium&7f protocol&1f sessions vendor:d3 aux:2"),
-    layout(netfn::APP, 0x43, "channel&0f|messaging&10|link&20|callback&40|change&80 user:d1 level&0f sessions:d1", ""),
-    layout(
-        netfn::APP,
-        0x44,
-        "channel&0f user:d1",
-        "users:d1 enabled&3f fixed:d1 level&0f|messaging&10|link&20|callback&40",
-    ),
-    layout(netfn::APP, 0x45, "user:d1 name:s16", ""),
-    layout(netfn::APP, 0x46, "user:d1", "name:s16"),
-    layout(netfn::APP, 0x47, "user&3f|twenty&80 operation&03{disable,enable,set,test} password:!", ""),
-    layout(netfn::APP, 0x48, "payload instance aux:x4", "aux:x4 to_bmc:d2 from_bmc:d2 port:d2 vlan:2"),
-    layout(netfn::APP, 0x49, "payload instance aux:x4", ""),
-    layout(netfn::APP, 0x4a, "payload", "capacity:d1 active:x2"),
-    layout(netfn::APP, 0x4b, "payload instance", "session:4 info:*"),
-    layout(netfn::APP, 0x4c, "channel&0f user&3f|disable&40 payloads oem:x3", ""),
-    layout(netfn::APP, 0x4d, "channel&0f user&3f", "payloads oem:x3"),
-    layout(netfn::APP, 0x54, "channel&0f payload&3f index&3f|by_suite&80", "channel records:*"),
-    // Set Channel Security Keys: K_R and K_G.
-    layout(netfn::APP, 0x56, "channel&0f operation key_id key:!", "lock key:!"),
-    layout(netfn::APP, 0x57, "interface&0f{ssif,kcs,smic}", "-:1 version data:*"),
-    layout(netfn::APP, 0x58, "parameter:d1 data:*", ""),
-    layout(netfn::APP, 0x59, "revision_only&80 parameter:d1 set:d1 block:d1", "revision data:*"),
-    layout(netfn::APP, 0x61, "channel&0f function&3f|upper&40 lun&03", "enabled:x16"),
-    layout(netfn::STORAGE, 0x10, "device", "size:d2 access"),
-    layout(netfn::STORAGE, 0x11, "device offset:d2 count:d1", "count:d1 data:*"),
-    layout(netfn::STORAGE, 0x12, "device offset:d2 data:*", "count:d1"),
-    layout(netfn::STORAGE, 0x20, "", "version records:d2 free:d2 added:d4 erased:d4 support"),
-    layout(netfn::STORAGE, 0x22, "", "reservation:2"),
-    layout(netfn::STORAGE, 0x23, READ_RECORD, "next:2 data:*"),
-    layout(netfn::STORAGE, 0x24, "data:*", "record:2"),
-    layout(netfn::STORAGE, 0x25, "reservation:2 record:2 offset:d1 last data:*", "record:2"),
-    layout(netfn::STORAGE, 0x26, "reservation:2 record:2", "record:2"),
-    layout(netfn::STORAGE, 0x27, "reservation:2 clr:s3 operation", "progress&0f{erasing,done}"),
-    layout(netfn::STORAGE, 0x28, "", "time:d4"),
-    layout(netfn::STORAGE, 0x29, "time:d4", ""),
-    layout(netfn::STORAGE, 0x40, "", "version entries:d2 free:d2 added:d4 erased:d4 support"),
-    layout(netfn::STORAGE, 0x42, "", "reservation:2"),
-    layout(netfn::STORAGE, 0x43, READ_RECORD, "next:2 record:2 data:*"),
-    layout(netfn::STORAGE, 0x44, "data:*", "record:2"),
-    layout(netfn::STORAGE, 0x46, "reservation:2 record:2", "record:2"),
-    layout(netfn::STORAGE, 0x47, "reservation:2 clr:s3 operation", "progress&0f{erasing,done}"),
-    layout(netfn::STORAGE, 0x48, "", "time:d4"),
-    layout(netfn::STORAGE, 0x49, "time:d4", ""),
-    layout(netfn::TRANSPORT, 0x01, "channel&0f parameter:d1 data:*", ""),
-    layout(netfn::TRANSPORT, 0x02, "channel&0f|revision_only&80 parameter:d1 set block", "revision data:*"),
-    layout(
-        netfn::TRANSPORT,
-        0x04,
-        "channel&0f clear&01",
-        "ip_received:d2 header_errors:d2 address_errors:d2 fragments:d2 ip_sent:d2 udp_received:d2 rmcp_received:d2 \
-         proxy_received:d2 proxy_dropped:d2",
-    ),
-    layout(netfn::TRANSPORT, 0x21, "channel&0f parameter:d1 data:*", ""),
-    layout(netfn::TRANSPORT, 0x22, "channel&0f|revision_only&80 parameter:d1 set block", "revision data:*"),
-];
-
 const STATUS: &str = "status{ok,no_resources,invalid_session,invalid_payload,invalid_authentication,invalid_integrity,\
                       no_authentication,no_integrity,inactive_session,invalid_role,unauthorized_role,\
                       no_resources_for_role,invalid_name_length,unauthorized_name,unauthorized_guid,\
@@ -228,13 +59,6 @@ pub fn network_function(function: u8) -> &'static str {
         0x30.. => "OEM",
         _ => "reserved",
     }
-}
-
-/// Name of a command; responses count as their requests.
-pub fn command(function: u8, cmd: u8) -> &'static str {
-    let function = function & !1;
-    let elsewhere = ELSEWHERE.iter().find(|(number, _)| function == netfn::APP && *number == cmd);
-    super::name(function, cmd).or(elsewhere.map(|(_, name)| *name)).unwrap_or("unknown command")
 }
 
 /// What a completion code says, IPMI 2.0 table 5-2 and the commands' own.
@@ -319,7 +143,7 @@ fn request_within(function: u8, cmd: u8, data: &[u8], depth: u8, text: &mut Stri
             fields("channel&0f parameter:d1", &[*channel, COMMUNITY], text);
             secret(value, text);
         }
-        _ => match find(function, cmd) {
+        _ => match super::find(function, cmd, data).and_then(|entry| entry.fields) {
             Some(layout) => fields(layout.request, data, text),
             None => hex(data, text),
         },
@@ -336,8 +160,8 @@ fn answer_within(function: u8, cmd: u8, bytes: &[u8], text: &mut String) {
     title(function | 1, cmd, bytes.get(1).copied(), text);
     let [code, data @ ..] = bytes else { return };
     let _ = write!(text, ": {code:02x} {}", completion(function, cmd, *code));
-    match find(function & !1, cmd) {
-        Some(layout) => fields(layout.answer, data, text),
+    match super::find(function & !1, cmd, data).and_then(|entry| entry.fields) {
+        Some(layout) => fields(layout.response, data, text),
         None => hex(data, text),
     }
 }
@@ -351,16 +175,11 @@ pub fn login(payload: PayloadType, bytes: &[u8], text: &mut String) -> bool {
     true
 }
 
-fn find(function: u8, cmd: u8) -> Option<&'static Layout> {
-    LAYOUTS.iter().find(|layout| (layout.netfn, layout.cmd) == (function, cmd))
-}
-
 /// Appends the title of a message; `group` is the byte that names the group of a group extension.
 fn title(function: u8, cmd: u8, group: Option<u8>, text: &mut String) {
-    let name = match function & !1 {
-        netfn::GROUP_EXTENSION => super::group_extension::name(group, cmd).unwrap_or("unknown command"),
-        _ => command(function, cmd),
-    };
+    // Where no group is named, as behind a completion code, it is taken for PICMG's.
+    let entry = super::find(function & !1, cmd, &[group.unwrap_or(super::group_extension::picmg::GROUP)]);
+    let name = entry.map_or("unknown command", |entry| entry.name);
     let _ = write!(text, " {} {name} ({function:02x} {cmd:02x})", network_function(function));
 }
 
@@ -573,14 +392,11 @@ mod tests {
 
     #[test]
     fn layouts_are_well_formed_and_of_commands_that_have_a_name() {
-        for layout in LAYOUTS {
-            let (function, cmd) = (layout.netfn, layout.cmd);
-            if (function, cmd) != (netfn::APP, 0x56) {
-                assert_ne!(command(function, cmd), "unknown command", "{function:02x} {cmd:02x}");
-            }
-            let twice = LAYOUTS.iter().filter(|other| (other.netfn, other.cmd) == (function, cmd)).count();
-            assert_eq!(twice, 1, "{function:02x} {cmd:02x}");
-            for text in [layout.request, layout.answer] {
+        use crate::command::{app, group_extension, table};
+        let tables = (0..0x40).step_by(2).map(table);
+        let others = [app::ELSEWHERE, group_extension::picmg::COMMANDS, group_extension::dcmi::COMMANDS];
+        for layout in tables.chain(others).flatten().filter_map(|entry| entry.fields) {
+            for text in [layout.request, layout.response] {
                 for word in text.split_whitespace() {
                     if let Some((_, kind)) = word.split_once(':') {
                         let number = kind.trim_start_matches(['d', 'x', 's', '!']);
@@ -606,7 +422,8 @@ mod tests {
     fn every_command_in_a_table_has_a_name_and_every_code_words() {
         for function in (0..0x40).step_by(2) {
             for entry in super::super::table(function) {
-                assert_eq!(command(function, entry.cmd), entry.name);
+                let found = super::super::find(function, entry.cmd, &[0]);
+                assert_eq!(found.map(|found| found.name), Some(entry.name));
                 assert!(!entry.name.is_empty());
             }
         }

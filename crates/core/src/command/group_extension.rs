@@ -31,10 +31,13 @@ pub fn of_group(context: &Context<'_>, group: Option<u8>) -> &'static [Entry] {
     }
 }
 
-/// Name of a command of a group, for logs.
-pub fn name(group: Option<u8>, cmd: u8) -> Option<&'static str> {
-    let table = if group == Some(dcmi::GROUP) { dcmi::COMMANDS } else { picmg::COMMANDS };
-    super::find_in(table, cmd).map(|entry| entry.name)
+/// The commands of the group that the data of a request name, whether a controller knows it or not.
+pub(super) fn named(data: &[u8]) -> &'static [Entry] {
+    match data.first() {
+        Some(&picmg::GROUP) => picmg::COMMANDS,
+        Some(&dcmi::GROUP) => dcmi::COMMANDS,
+        _ => &[],
+    }
 }
 
 /// Whether a request to the controller `mc` is for a group extension that is not there. That is what a

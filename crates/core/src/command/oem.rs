@@ -1,16 +1,17 @@
 //! OEM commands and OEM/Group (IANA) commands
 //! (`commands-core.md` section 10).
 
-use super::{Context, Entry, Outcome, always};
+use super::{Context, Entry, Outcome};
 use crate::bmc::oem::{self, Report};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
-/// Controller-specific OEM commands (network function 30h), by number.
+/// Controller-specific OEM commands (network function 30h), by number. What sets something logs an event, which is kept.
+#[rustfmt::skip]
 pub static COMMANDS: &[Entry] = &[
-    Entry { cmd: 0x01, name: "OEM Set Power", gate: always, min_length: 1, handler: set_power },
-    Entry { cmd: 0x02, name: "OEM Get Power", gate: always, min_length: 0, handler: get_power },
-    Entry { cmd: 0x03, name: "OEM Set Hot Swap LED", gate: always, min_length: 1, handler: set_hot_swap_led },
-    Entry { cmd: 0x04, name: "OEM Get Hot Swap LED", gate: always, min_length: 0, handler: get_hot_swap_led },
+    Entry::new(0x01, "OEM Set Power", set_power).at_least(1).administrator().keeps(),
+    Entry::new(0x02, "OEM Get Power", get_power).administrator().reads(),
+    Entry::new(0x03, "OEM Set Hot Swap LED", set_hot_swap_led).at_least(1).administrator().keeps(),
+    Entry::new(0x04, "OEM Get Hot Swap LED", get_hot_swap_led).administrator().reads(),
 ];
 
 /// IANA enterprise number 40820, the original's author's, as it stands in a request.

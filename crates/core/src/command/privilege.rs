@@ -1,9 +1,8 @@
 //! Which privilege level a command needs over a session (`lan-protocol.md` section 9).
 //!
-//! Owns one table per network function. A command outside the tables needs an
-//! administrator.
+//! A command's row says it; [`absent`] says it of commands that are in no table.
 
-use super::group_extension::dcmi;
+use super::{absent, find};
 use crate::ipmi::{Privilege, netfn};
 
 /// What a command needs.
@@ -19,74 +18,44 @@ pub enum Required {
     NotUser,
 }
 
-// Rows of sixteen commands: `*` any level, `u` user, `o` operator, `a` administrator, `s`
-// system interface only, `n` every level but user.
-
-const CHASSIS: &[&[u8]] = &[b"uuoooaouooaaaaau"];
-const BRIDGE: &[&[u8]] = &[b"uouoouuaouuuuaaa", b"ououoaaaaaaaaaaa", b"ooaaaaaaaaaaaaaa", b"uooouu"];
-const SENSOR_EVENT: &[&[u8]] = &[b"auoaaaaaaaaaaaaa", b"uaaoaaa*aaaaaaaa", b"uuuuououououauou"];
-const APP: &[&[u8]] = &[
-    b"auaauaauuaaaaaaa",
-    b"aaaaaaaaaaaaaaaa",
-    b"aaoaouaaaaaaaasu",
-    b"ssssusu****u*uao",
-    b"auuaoaoa**uuaouu",
-    // 59, Get System Info Parameters, is beyond the original's table, which stops a client at
-    // user level (freeipmi's bmc-info) for a lack of privilege. IPMI 2.0 table G-1: user.
-    b"uaoa*uauau",
-];
-const STORAGE: &[&[u8]] =
-    &[b"aaaaaaaaaaaaaaaa", b"uuoaaaaaaaaaaaaa", b"uuuuoooouooooaaa", b"aaaaaaaaaaaaaaaa", b"uuuuoooououo"];
-const TRANSPORT: &[&[u8]] = &[b"aaoouaaaaaaaaaaa", b"aaaasssssnauaaaa", b"sau"];
-
-fn rows(netfn: u8) -> &'static [&'static [u8]] {
-    // 0Dh, the response of 0Ch, is beyond the original's tables.
-    if netfn > netfn::TRANSPORT {
-        return &[];
-    }
-    match netfn & !1 {
-        netfn::CHASSIS => CHASSIS,
-        netfn::BRIDGE => BRIDGE,
-        netfn::SENSOR_EVENT => SENSOR_EVENT,
-        netfn::APP => APP,
-        netfn::STORAGE => STORAGE,
-        netfn::TRANSPORT => TRANSPORT,
-        _ => &[],
+impl Required {
+    /// Whether a session at `level` has it.
+    pub fn permits(self, level: Privilege) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Level(needed) => level >= needed,
+            Self::SystemInterface => false,
+            Self::NotUser => level != Privilege::User,
+        }
     }
 }
 
 /// What (netfn, cmd) needs. Odd network functions count as their request value, but for
-/// 0Dh, which needs an administrator.
+/// 0Dh, the response of 0Ch, which is beyond the original's tables and needs an administrator.
 pub fn required(netfn: u8, cmd: u8) -> Required {
-    let row = rows(netfn).get(usize::from(cmd >> 4));
-    match row.and_then(|row| row.get(usize::from(cmd & 0x0f))) {
-        Some(b'*') => Required::Any,
-        Some(b'u') => Required::Level(Privilege::User),
-        Some(b'o') => Required::Level(Privilege::Operator),
-        Some(b's') => Required::SystemInterface,
-        Some(b'n') => Required::NotUser,
-        _ => Required::Level(Privilege::Administrator),
+    match netfn {
+        0..=netfn::TRANSPORT => of_request(netfn & !1, cmd, &[]),
+        _ => of_request(netfn, cmd, &[]),
     }
 }
 
-/// Whether a session at `level` may send a request with this data: DCMI has levels of its own,
-/// exporters ask for the power at user level.
-pub fn request_permitted(netfn: u8, cmd: u8, data: &[u8], level: Privilege) -> bool {
-    match (netfn, data) {
-        (netfn::GROUP_EXTENSION, [dcmi::GROUP, ..]) => level >= dcmi::required(cmd),
-        _ => permitted(netfn, cmd, level),
+fn of_request(netfn: u8, cmd: u8, data: &[u8]) -> Required {
+    match find(netfn, cmd, data) {
+        Some(entry) => entry.privilege,
+        None => absent::required(netfn, cmd, data),
     }
+}
+
+/// Whether a session at `level` may send a request with this data: the commands of each group of a group
+/// extension have levels of their own, exporters ask for DCMI's power at user level.
+pub fn request_permitted(netfn: u8, cmd: u8, data: &[u8], level: Privilege) -> bool {
+    of_request(netfn, cmd, data).permits(level)
 }
 
 /// Whether a session at `level` may send (netfn, cmd). Send Message (06 34) is permitted
 /// from user on; the simulator checks the embedded request with this same function.
 pub fn permitted(netfn: u8, cmd: u8, level: Privilege) -> bool {
-    match required(netfn, cmd) {
-        Required::Any => true,
-        Required::Level(needed) => level >= needed,
-        Required::SystemInterface => false,
-        Required::NotUser => level != Privilege::User,
-    }
+    required(netfn, cmd).permits(level)
 }
 
 #[cfg(test)]

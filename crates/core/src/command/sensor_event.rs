@@ -6,7 +6,7 @@ mod event;
 mod pef;
 mod sensor;
 
-use super::{Context, Entry, always};
+use super::{Context, Entry, READ_RECORD};
 use crate::bmc::device_id::support;
 
 fn generates_events(context: &Context<'_>) -> bool {
@@ -17,93 +17,41 @@ fn has_device_sdrs(context: &Context<'_>) -> bool {
     context.controller_is(|controller| controller.device.has_device_sdrs)
 }
 
-/// The Sensor/Event commands, by number.
+/// The Sensor/Event commands, by number. What can bring a sensor to log an event changes what is kept.
+#[rustfmt::skip]
 pub static COMMANDS: &[Entry] = &[
-    Entry {
-        cmd: 0x00,
-        name: "Set Event Receiver",
-        gate: generates_events,
-        min_length: 2,
-        handler: event::set_receiver,
-    },
-    Entry {
-        cmd: 0x01,
-        name: "Get Event Receiver",
-        gate: generates_events,
-        min_length: 0,
-        handler: event::get_receiver,
-    },
-    Entry { cmd: 0x02, name: "Platform Event", gate: always, min_length: 7, handler: event::platform_event },
-    Entry { cmd: 0x10, name: "Get PEF Capabilities", gate: always, min_length: 0, handler: pef::get_capabilities },
-    Entry {
-        cmd: 0x12,
-        name: "Set PEF Configuration Parameters",
-        gate: always,
-        min_length: 2,
-        handler: pef::set_parameter,
-    },
-    Entry {
-        cmd: 0x13,
-        name: "Get PEF Configuration Parameters",
-        gate: always,
-        min_length: 3,
-        handler: pef::get_parameter,
-    },
-    Entry {
-        cmd: 0x15,
-        name: "Get Last Processed Event ID",
-        gate: always,
-        min_length: 0,
-        handler: pef::get_last_processed,
-    },
-    Entry {
-        cmd: 0x20,
-        name: "Get Device SDR Info",
-        gate: has_device_sdrs,
-        min_length: 0,
-        handler: device_sdr::get_info,
-    },
-    Entry { cmd: 0x21, name: "Get Device SDR", gate: has_device_sdrs, min_length: 6, handler: device_sdr::get },
-    Entry {
-        cmd: 0x22,
-        name: "Reserve Device SDR Repository",
-        gate: has_device_sdrs,
-        min_length: 0,
-        handler: device_sdr::reserve,
-    },
-    Entry {
-        cmd: 0x23,
-        name: "Get Sensor Reading Factors",
-        gate: always,
-        min_length: 2,
-        handler: sensor::get_reading_factors,
-    },
-    Entry { cmd: 0x24, name: "Set Sensor Hysteresis", gate: always, min_length: 4, handler: sensor::set_hysteresis },
-    Entry { cmd: 0x25, name: "Get Sensor Hysteresis", gate: always, min_length: 1, handler: sensor::get_hysteresis },
-    Entry { cmd: 0x26, name: "Set Sensor Thresholds", gate: always, min_length: 8, handler: sensor::set_thresholds },
-    Entry { cmd: 0x27, name: "Get Sensor Thresholds", gate: always, min_length: 1, handler: sensor::get_thresholds },
-    Entry {
-        cmd: 0x28,
-        name: "Set Sensor Event Enable",
-        gate: always,
-        min_length: 2,
-        handler: sensor::set_event_enable,
-    },
-    Entry {
-        cmd: 0x29,
-        name: "Get Sensor Event Enable",
-        gate: always,
-        min_length: 1,
-        handler: sensor::get_event_enable,
-    },
-    Entry { cmd: 0x2a, name: "Rearm Sensor Events", gate: always, min_length: 2, handler: sensor::rearm },
-    Entry {
-        cmd: 0x2b,
-        name: "Get Sensor Event Status",
-        gate: always,
-        min_length: 1,
-        handler: sensor::get_event_status,
-    },
-    Entry { cmd: 0x2d, name: "Get Sensor Reading", gate: always, min_length: 1, handler: sensor::get_reading },
-    Entry { cmd: 0x2f, name: "Get Sensor Type", gate: always, min_length: 1, handler: sensor::get_type },
+    Entry::new(0x00, "Set Event Receiver", event::set_receiver).gate(generates_events).at_least(2).administrator()
+        .fields("address lun&03", ""),
+    Entry::new(0x01, "Get Event Receiver", event::get_receiver).gate(generates_events).user().reads()
+        .fields("", "address lun&03"),
+    Entry::new(0x02, "Platform Event", event::platform_event).at_least(7).operator().acts().keeps(),
+    Entry::new(0x10, "Get PEF Capabilities", pef::get_capabilities).user().reads(),
+    Entry::new(0x12, "Set PEF Configuration Parameters", pef::set_parameter).at_least(2).administrator(),
+    Entry::new(0x13, "Get PEF Configuration Parameters", pef::get_parameter).at_least(3).operator().reads(),
+    Entry::new(0x15, "Get Last Processed Event ID", pef::get_last_processed).administrator().reads().ours(),
+    Entry::new(0x20, "Get Device SDR Info", device_sdr::get_info).gate(has_device_sdrs).user().reads()
+        .fields("", "sensors:d1 flags change:4"),
+    Entry::new(0x21, "Get Device SDR", device_sdr::get).gate(has_device_sdrs).at_least(6).user().reads()
+        .fields(READ_RECORD, "next:2 data:*"),
+    Entry::new(0x22, "Reserve Device SDR Repository", device_sdr::reserve).gate(has_device_sdrs).user().reads()
+        .fields("", "reservation:2"),
+    Entry::new(0x23, "Get Sensor Reading Factors", sensor::get_reading_factors).at_least(2).user().reads().ours(),
+    Entry::new(0x24, "Set Sensor Hysteresis", sensor::set_hysteresis).at_least(4).operator().keeps()
+        .fields("sensor mask positive negative", ""),
+    Entry::new(0x25, "Get Sensor Hysteresis", sensor::get_hysteresis).at_least(1).user().reads()
+        .fields("sensor mask", "positive negative"),
+    Entry::new(0x26, "Set Sensor Thresholds", sensor::set_thresholds).at_least(8).operator().keeps()
+        .fields("sensor mask lnc lc lnr unc uc unr", ""),
+    Entry::new(0x27, "Get Sensor Thresholds", sensor::get_thresholds).at_least(1).user().reads()
+        .fields("sensor", "readable lnc lc lnr unc uc unr"),
+    Entry::new(0x28, "Set Sensor Event Enable", sensor::set_event_enable).at_least(2).operator().keeps()
+        .fields("sensor flags assert:2 deassert:2", ""),
+    Entry::new(0x29, "Get Sensor Event Enable", sensor::get_event_enable).at_least(1).user().reads()
+        .fields("sensor", "flags assert:2 deassert:2"),
+    Entry::new(0x2a, "Rearm Sensor Events", sensor::rearm).at_least(2).operator().keeps(),
+    Entry::new(0x2b, "Get Sensor Event Status", sensor::get_event_status).at_least(1).user().reads().ours(),
+    Entry::new(0x2d, "Get Sensor Reading", sensor::get_reading).at_least(1).user().reads()
+        .fields("sensor", "reading flags states:x2"),
+    Entry::new(0x2f, "Get Sensor Type", sensor::get_type).at_least(1).user().reads()
+        .fields("sensor", "type event_type"),
 ];

@@ -5,7 +5,7 @@ mod fru;
 pub(super) mod sdr;
 mod sel;
 
-use super::{Context, Entry, always};
+use super::{Context, Entry, READ_RECORD};
 use crate::bmc::device_id::support;
 use crate::bmc::sel::{SUPPORTS_ALLOCATION_INFO, SUPPORTS_DELETE, SUPPORTS_RESERVE};
 use crate::ipmi::{CompletionCode, Request};
@@ -66,62 +66,49 @@ fn erase_operation(request: &Request<'_>) -> Result<Erase, CompletionCode> {
 }
 
 /// The Storage commands, by number.
+#[rustfmt::skip]
 pub static COMMANDS: &[Entry] = &[
-    Entry { cmd: 0x10, name: "Get FRU Inventory Area Info", gate: always, min_length: 1, handler: fru::get_info },
-    Entry { cmd: 0x11, name: "Read FRU Data", gate: always, min_length: 4, handler: fru::read },
-    Entry { cmd: 0x12, name: "Write FRU Data", gate: always, min_length: 3, handler: fru::write },
-    Entry { cmd: 0x20, name: "Get SDR Repository Info", gate: has_sdrs, min_length: 0, handler: sdr::get_info },
-    Entry {
-        cmd: 0x21,
-        name: "Get SDR Repository Allocation Info",
-        gate: has_sdrs,
-        min_length: 0,
-        handler: sdr::get_allocation_info,
-    },
-    Entry { cmd: 0x22, name: "Reserve SDR Repository", gate: has_sdrs, min_length: 0, handler: sdr::reserve },
-    Entry { cmd: 0x23, name: "Get SDR", gate: has_sdrs, min_length: 6, handler: sdr::get },
-    Entry { cmd: 0x24, name: "Add SDR", gate: has_sdrs, min_length: 6, handler: sdr::add },
-    Entry { cmd: 0x25, name: "Partial Add SDR", gate: has_sdrs, min_length: 6, handler: sdr::add_part },
-    Entry { cmd: 0x26, name: "Delete SDR", gate: has_sdrs, min_length: 4, handler: sdr::delete },
-    Entry { cmd: 0x27, name: "Clear SDR Repository", gate: has_sdrs, min_length: 6, handler: sdr::clear },
-    Entry { cmd: 0x28, name: "Get SDR Repository Time", gate: has_sdrs, min_length: 0, handler: sdr::get_time },
-    Entry { cmd: 0x29, name: "Set SDR Repository Time", gate: has_sdrs, min_length: 4, handler: sdr::set_time },
-    Entry {
-        cmd: 0x2a,
-        name: "Enter SDR Repository Update Mode",
-        gate: has_sdrs,
-        min_length: 0,
-        handler: sdr::enter_or_exit_update,
-    },
-    Entry {
-        cmd: 0x2b,
-        name: "Exit SDR Repository Update Mode",
-        gate: has_sdrs,
-        min_length: 0,
-        handler: sdr::enter_or_exit_update,
-    },
-    Entry {
-        cmd: 0x2c,
-        name: "Run Initialization Agent",
-        gate: has_sdrs,
-        min_length: 1,
-        handler: sdr::run_initialization_agent,
-    },
-    Entry { cmd: 0x40, name: "Get SEL Info", gate: has_sel, min_length: 0, handler: sel::get_info },
-    Entry {
-        cmd: 0x41,
-        name: "Get SEL Allocation Info",
-        gate: allocates_sel,
-        min_length: 0,
-        handler: sel::get_allocation_info,
-    },
-    Entry { cmd: 0x42, name: "Reserve SEL", gate: reserves_sel, min_length: 0, handler: sel::reserve },
-    Entry { cmd: 0x43, name: "Get SEL Entry", gate: has_sel, min_length: 6, handler: sel::get },
-    Entry { cmd: 0x44, name: "Add SEL Entry", gate: has_sel, min_length: 16, handler: sel::add },
-    Entry { cmd: 0x46, name: "Delete SEL Entry", gate: deletes_sel, min_length: 4, handler: sel::delete },
-    Entry { cmd: 0x47, name: "Clear SEL", gate: has_sel, min_length: 6, handler: sel::clear },
-    Entry { cmd: 0x48, name: "Get SEL Time", gate: has_sel, min_length: 0, handler: sel::get_time },
-    Entry { cmd: 0x49, name: "Set SEL Time", gate: has_sel, min_length: 4, handler: sel::set_time },
-    Entry { cmd: 0x5c, name: "Get SEL Time UTC Offset", gate: has_sel, min_length: 0, handler: sel::get_utc_offset },
-    Entry { cmd: 0x5d, name: "Set SEL Time UTC Offset", gate: has_sel, min_length: 2, handler: sel::set_utc_offset },
+    Entry::new(0x10, "Get FRU Inventory Area Info", fru::get_info).at_least(1).user().reads()
+        .fields("device", "size:d2 access"),
+    Entry::new(0x11, "Read FRU Data", fru::read).at_least(4).user().reads()
+        .fields("device offset:d2 count:d1", "count:d1 data:*"),
+    Entry::new(0x12, "Write FRU Data", fru::write).at_least(3).operator().fields("device offset:d2 data:*", "count:d1"),
+    Entry::new(0x20, "Get SDR Repository Info", sdr::get_info).gate(has_sdrs).user().reads()
+        .fields("", "version records:d2 free:d2 added:d4 erased:d4 support"),
+    Entry::new(0x21, "Get SDR Repository Allocation Info", sdr::get_allocation_info).gate(has_sdrs).user().reads(),
+    Entry::new(0x22, "Reserve SDR Repository", sdr::reserve).gate(has_sdrs).user().reads().fields("", "reservation:2"),
+    Entry::new(0x23, "Get SDR", sdr::get).gate(has_sdrs).at_least(6).user().reads()
+        .fields(READ_RECORD, "next:2 data:*"),
+    Entry::new(0x24, "Add SDR", sdr::add).gate(has_sdrs).at_least(6).operator().acts().keeps()
+        .fields("data:*", "record:2"),
+    Entry::new(0x25, "Partial Add SDR", sdr::add_part).gate(has_sdrs).at_least(6).operator().acts().keeps()
+        .fields("reservation:2 record:2 offset:d1 last data:*", "record:2"),
+    Entry::new(0x26, "Delete SDR", sdr::delete).gate(has_sdrs).at_least(4).operator().acts().keeps()
+        .fields("reservation:2 record:2", "record:2"),
+    Entry::new(0x27, "Clear SDR Repository", sdr::clear).gate(has_sdrs).at_least(6).operator().keeps()
+        .fields("reservation:2 clr:s3 operation", "progress&0f{erasing,done}"),
+    Entry::new(0x28, "Get SDR Repository Time", sdr::get_time).gate(has_sdrs).user().reads().fields("", "time:d4"),
+    Entry::new(0x29, "Set SDR Repository Time", sdr::set_time).gate(has_sdrs).at_least(4).operator().keeps()
+        .fields("time:d4", ""),
+    Entry::new(0x2a, "Enter SDR Repository Update Mode", sdr::enter_or_exit_update).gate(has_sdrs).operator(),
+    Entry::new(0x2b, "Exit SDR Repository Update Mode", sdr::enter_or_exit_update).gate(has_sdrs).operator(),
+    Entry::new(0x2c, "Run Initialization Agent", sdr::run_initialization_agent).gate(has_sdrs).at_least(1)
+        .operator().ours(),
+    Entry::new(0x40, "Get SEL Info", sel::get_info).gate(has_sel).user().reads()
+        .fields("", "version entries:d2 free:d2 added:d4 erased:d4 support"),
+    Entry::new(0x41, "Get SEL Allocation Info", sel::get_allocation_info).gate(allocates_sel).user().reads(),
+    Entry::new(0x42, "Reserve SEL", sel::reserve).gate(reserves_sel).user().reads().fields("", "reservation:2"),
+    Entry::new(0x43, "Get SEL Entry", sel::get).gate(has_sel).at_least(6).user().reads()
+        .fields(READ_RECORD, "next:2 record:2 data:*"),
+    Entry::new(0x44, "Add SEL Entry", sel::add).gate(has_sel).at_least(16).operator().acts().keeps()
+        .fields("data:*", "record:2"),
+    Entry::new(0x46, "Delete SEL Entry", sel::delete).gate(deletes_sel).at_least(4).operator().acts().keeps()
+        .fields("reservation:2 record:2", "record:2"),
+    Entry::new(0x47, "Clear SEL", sel::clear).gate(has_sel).at_least(6).operator().keeps()
+        .fields("reservation:2 clr:s3 operation", "progress&0f{erasing,done}"),
+    Entry::new(0x48, "Get SEL Time", sel::get_time).gate(has_sel).user().reads().fields("", "time:d4"),
+    Entry::new(0x49, "Set SEL Time", sel::set_time).gate(has_sel).at_least(4).operator().keeps().fields("time:d4", ""),
+    Entry::new(0x5c, "Get SEL Time UTC Offset", sel::get_utc_offset).gate(has_sel).administrator().reads().ours(),
+    Entry::new(0x5d, "Set SEL Time UTC Offset", sel::set_utc_offset).gate(has_sel).at_least(2)
+        .administrator().keeps().ours(),
 ];

@@ -1,6 +1,6 @@
 //! Transport commands: LAN and SOL configuration parameters, IPMI 2.0 chapters 23 and 26.
 
-use super::{Context, Entry, Outcome, always, has_sol};
+use super::{Context, Entry, Outcome, has_sol};
 use crate::bmc::channel::{Lan, Statistics};
 use crate::bmc::external::ProgramCall;
 use crate::bmc::ipv6_parameters::Ipv6Parameters;
@@ -10,36 +10,23 @@ use crate::bmc::{Action, StateFile};
 use crate::ipmi::{AuthTypes, CompletionCode, Reply, Request};
 
 /// The Transport commands, by number.
+#[rustfmt::skip]
 pub static COMMANDS: &[Entry] = &[
-    Entry {
-        cmd: 0x01,
-        name: "Set LAN Configuration Parameters",
-        gate: always,
-        min_length: 3,
-        handler: set_lan_parameters,
-    },
-    Entry {
-        cmd: 0x02,
-        name: "Get LAN Configuration Parameters",
-        gate: always,
-        min_length: 4,
-        handler: get_lan_parameters,
-    },
-    Entry { cmd: 0x04, name: "Get IP/UDP/RMCP Statistics", gate: always, min_length: 1, handler: get_statistics },
-    Entry {
-        cmd: 0x21,
-        name: "Set SOL Configuration Parameters",
-        gate: has_sol,
-        min_length: 3,
-        handler: set_sol_parameters,
-    },
-    Entry {
-        cmd: 0x22,
-        name: "Get SOL Configuration Parameters",
-        gate: has_sol,
-        min_length: 4,
-        handler: get_sol_parameters,
-    },
+    Entry::new(0x01, "Set LAN Configuration Parameters", set_lan_parameters).at_least(3).administrator().keeps()
+        .fields("channel&0f parameter:d1 data:*", ""),
+    Entry::new(0x02, "Get LAN Configuration Parameters", get_lan_parameters).at_least(4).operator().reads()
+        .fields("channel&0f|revision_only&80 parameter:d1 set block", "revision data:*"),
+    // The same command reads and clears them.
+    Entry::new(0x04, "Get IP/UDP/RMCP Statistics", get_statistics).at_least(1).user().ours()
+        .fields(
+            "channel&0f clear&01",
+            "ip_received:d2 header_errors:d2 address_errors:d2 fragments:d2 ip_sent:d2 udp_received:d2 \
+             rmcp_received:d2 proxy_received:d2 proxy_dropped:d2",
+        ),
+    Entry::new(0x21, "Set SOL Configuration Parameters", set_sol_parameters).gate(has_sol).at_least(3)
+        .administrator().keeps().fields("channel&0f parameter:d1 data:*", ""),
+    Entry::new(0x22, "Get SOL Configuration Parameters", get_sol_parameters).gate(has_sol).at_least(4).user().reads()
+        .fields("channel&0f|revision_only&80 parameter:d1 set block", "revision data:*"),
 ];
 
 /// Parameter revision 1.1.

@@ -45,10 +45,10 @@
 use std::time::Duration;
 
 use super::ReplyTo;
-use super::repeat::{Nature, nature};
+use super::repeat::nature;
 use super::window::Verdict;
 use crate::crypto::wipe_stack;
-use crate::ipmi::{Moment, Peer, SEND_MESSAGE, netfn};
+use crate::ipmi::{Moment, Nature, Peer, SEND_MESSAGE, netfn};
 use crate::wire::ipmb::Message;
 
 /// How many requests are remembered.
@@ -258,8 +258,17 @@ impl Recent {
         make(first)
     }
 
-    /// Judges a request and remembers it. `verdict` is Fresh or Seen.
-    pub(super) fn judge(&mut self, now: Moment, verdict: Verdict, received: u32, to: &ReplyTo, data: &[u8]) -> Finding {
+    /// Judges a request and remembers it. `verdict` is Fresh or Seen; `nature_of` says what a network function,
+    /// command and data do the second time.
+    pub(super) fn judge(
+        &mut self,
+        now: Moment,
+        verdict: Verdict,
+        received: u32,
+        to: &ReplyTo,
+        data: &[u8],
+        nature_of: impl Fn(u8, u8, &[u8]) -> Nature,
+    ) -> Finding {
         let number = Number::of(to);
         let content = content(to, data);
         if verdict == Verdict::Seen {
@@ -288,7 +297,7 @@ impl Recent {
         {
             return self.join(now, index, steps, Waiter { to: *to, received, sent: 0 });
         }
-        let nature = nature(to, data);
+        let nature = nature(to, data, nature_of);
         let answered = |entry: &Entry| {
             entry.content == content && entry.state == State::Answered && now.since(entry.since) < EXPIRY
         };
@@ -598,6 +607,7 @@ pub(super) fn reply_to(session: u32, peer: Peer, message: &Message<'_>) -> Reply
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::nature as natures;
 
     struct Client {
         recent: Recent,
@@ -627,11 +637,11 @@ mod tests {
 
         fn send(&mut self, seq: u8, cmd: u8, data: &[u8]) -> Finding {
             self.sequence += 1;
-            self.recent.judge(self.now, Verdict::Fresh, self.sequence, &Self::to(seq, cmd), data)
+            self.recent.judge(self.now, Verdict::Fresh, self.sequence, &Self::to(seq, cmd), data, natures)
         }
 
         fn repeat(&mut self, sequence: u32, seq: u8, cmd: u8, data: &[u8]) -> Finding {
-            self.recent.judge(self.now, Verdict::Seen, sequence, &Self::to(seq, cmd), data)
+            self.recent.judge(self.now, Verdict::Seen, sequence, &Self::to(seq, cmd), data, natures)
         }
 
         /// Answers, and tells which rqSeq got it.
@@ -747,9 +757,12 @@ mod tests {
             for wait in [0, 20, 2000, 4000] {
                 client.wait(wait);
                 client.sequence += 1;
-                assert_eq!(client.recent.judge(client.now, Verdict::Fresh, client.sequence, &to, data), Finding::New);
+                assert_eq!(
+                    client.recent.judge(client.now, Verdict::Fresh, client.sequence, &to, data, natures),
+                    Finding::New
+                );
                 // A packet that comes again is none that was read anew.
-                let again = client.recent.judge(client.now, Verdict::Seen, client.sequence, &to, data);
+                let again = client.recent.judge(client.now, Verdict::Seen, client.sequence, &to, data, natures);
                 assert_eq!(again, Finding::InWork);
                 assert!(client.recent.answered(client.now, &to, &[0, 7], |_| 101));
             }
@@ -792,7 +805,7 @@ mod tests {
             let mut recent = Recent::new(Some(60));
             // Set Session Privilege Level.
             let to = ReplyTo { netfn: netfn::APP, ..Client::to(39, 0x3b) };
-            recent.judge(Self::at(9000), Verdict::Fresh, 1, &to, &[4]);
+            recent.judge(Self::at(9000), Verdict::Fresh, 1, &to, &[4], natures);
             recent.answered(Self::at(9000), &to, &[0, 4], |_| 1);
             Self { recent, now: 10_000, seq: 40, sequence: 2, timeout, executed: 0, took: 0 }
         }
@@ -822,7 +835,8 @@ mod tests {
                 let arrives = self.now + delays(self.now);
                 let mut answered = Vec::new();
                 if fate != 1 {
-                    let found = self.recent.judge(Self::at(arrives), Verdict::Fresh, self.sequence, &to, &[event]);
+                    let found =
+                        self.recent.judge(Self::at(arrives), Verdict::Fresh, self.sequence, &to, &[event], natures);
                     match found {
                         Finding::New => answered = self.answer(&to, arrives),
                         Finding::Again(_) => answered.push(self.seq),
@@ -935,7 +949,7 @@ mod tests {
         client.answer(5, 2);
         let mut elsewhere = Client::to(5, 2);
         elsewhere.peer = "192.0.2.9:1000".parse().unwrap();
-        assert_eq!(client.recent.judge(client.now, Verdict::Seen, 1, &elsewhere, &[1]), Finding::Stale);
+        assert_eq!(client.recent.judge(client.now, Verdict::Seen, 1, &elsewhere, &[1], natures), Finding::Stale);
         assert_eq!(client.repeat(2, 5, 2, &[1]), Finding::Stale, "another packet's number");
         assert!(matches!(client.repeat(1, 5, 2, &[1]), Finding::Again(_)));
         client.wait(5000);
@@ -957,13 +971,13 @@ mod tests {
         let data = [0x40, 0x30, 0x00, 0xd0, 0x20, 0x14, 0x02, 0x03, 0xc7];
         let mut to = Client::to(9, SEND_MESSAGE);
         to.netfn = netfn::APP;
-        assert_eq!(client.recent.judge(client.now, Verdict::Fresh, 1, &to, &data), Finding::New);
+        assert_eq!(client.recent.judge(client.now, Verdict::Fresh, 1, &to, &data, natures), Finding::New);
         assert!(client.recent.answered(client.now, &to, &[0], |_| 50));
         let answer = Message { to: 0x20, to_lun: 0, netfn: 1, from: 0x30, from_lun: 0, seq: 5, cmd: 2, data: &[0] };
         let mut bytes = Vec::new();
         answer.emit(&mut bytes);
         client.recent.follow_up(client.now, &answer, &bytes, 51);
-        let Finding::Again(index) = client.recent.judge(client.now, Verdict::Fresh, 2, &to, &data) else {
+        let Finding::Again(index) = client.recent.judge(client.now, Verdict::Fresh, 2, &to, &data, natures) else {
             panic!("bridged twice")
         };
         let sent: Vec<u32> = client.recent.again(index, &to).map(|(_, sent)| sent).collect();
@@ -976,9 +990,9 @@ mod tests {
         let mut client = Client::new();
         let mut to = Client::to(9, 1);
         to.rs_lun = SMS_LUN;
-        client.recent.judge(client.now, Verdict::Fresh, 1, &to, &[]);
+        client.recent.judge(client.now, Verdict::Fresh, 1, &to, &[], natures);
         let answer = Message { to: 0x81, to_lun: 0, netfn: 1, from: 0x20, from_lun: 2, seq: 9, cmd: 1, data: &[0, 7] };
         client.recent.follow_up(client.now, &answer, &[], 60);
-        assert!(matches!(client.recent.judge(client.now, Verdict::Fresh, 2, &to, &[]), Finding::Again(_)));
+        assert!(matches!(client.recent.judge(client.now, Verdict::Fresh, 2, &to, &[], natures), Finding::Again(_)));
     }
 }

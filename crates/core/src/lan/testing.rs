@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::window::Window;
 use super::{Authority, LanChannel, LanUser, Neighbour};
-use crate::ipmi::{AuthTypes, Privilege, Random};
+use crate::ipmi::{AuthTypes, Nature, Privilege, Random};
 
 /// Users and limits.
 #[derive(Clone)]
@@ -84,6 +84,10 @@ impl Authority for Site {
 
     fn cipher_privileges(&self) -> [u8; 9] {
         self.cipher_privileges
+    }
+
+    fn nature(&self, netfn: u8, cmd: u8, data: &[u8]) -> Nature {
+        crate::command::nature(netfn, cmd, data)
     }
 
     fn neighbour(&self, channel: u8) -> Neighbour<'_> {

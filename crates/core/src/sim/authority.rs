@@ -5,8 +5,8 @@ use super::effect::LanId;
 use crate::bmc::channel::{Channels, Lan};
 use crate::bmc::user::Users;
 use crate::bmc::{Controller, Machine};
-use crate::command::group_extension::dcmi;
-use crate::ipmi::{AuthTypes, CompletionCode, Privilege, Reply, netfn};
+use crate::command::{self, group_extension::dcmi};
+use crate::ipmi::{AuthTypes, CompletionCode, Nature, Privilege, Reply, netfn};
 use crate::lan::{Authority, LanUser, Neighbour};
 
 /// The users and limits of one LAN channel, at this moment.
@@ -72,6 +72,10 @@ impl Authority for LanAuthority<'_> {
             netfn::GROUP_EXTENSION => dcmi::before_login(self.controller, cmd, data, reply),
             _ => Err(CompletionCode::NOT_IN_PRESENT_STATE),
         }
+    }
+
+    fn nature(&self, netfn: u8, cmd: u8, data: &[u8]) -> Nature {
+        command::nature(netfn, cmd, data)
     }
 
     fn neighbour(&self, channel: u8) -> Neighbour<'_> {

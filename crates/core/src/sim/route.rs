@@ -38,7 +38,7 @@ impl Simulator {
         let execution = Execution { mc, origin: request.origin, path };
         let may_wait = self.waiters.have_room(&execution, &self.programs);
         // What it changes would have to wait for its file, and could not be undone then.
-        if !may_wait && command::changes_what_is_kept(request.netfn, request.cmd, request.data) {
+        if !may_wait && command::find(request.netfn, request.cmd, request.data).is_some_and(|entry| entry.keeps) {
             return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
         }
         let mut reply = Reply::new(&request.origin);

@@ -2,7 +2,8 @@
 //! tables. Nothing can be disabled: no command is configurable, and each one that is there is
 //! enabled.
 
-use crate::command::privilege::{Required, required};
+use super::ELSEWHERE;
+use crate::command::privilege::Required;
 use crate::command::{Context, Entry, Outcome, group_extension, table};
 use crate::ipmi::{CompletionCode, Origin, Reply, Request, SEND_MESSAGE, netfn};
 
@@ -10,9 +11,6 @@ use crate::ipmi::{CompletionCode, Origin, Reply, Request, SEND_MESSAGE, netfn};
 const LUN_UNRESTRICTED: u8 = 0x01;
 /// LUN of the host: what comes for it is the host's to answer.
 const HOST_LUN: u8 = 2;
-/// What the LAN channel itself answers: Get Channel Authentication Capabilities to Get Session Info,
-/// and Get Channel Cipher Suites.
-const OF_SESSIONS: [u8; 7] = [0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x54];
 
 /// A bit for each command of a network function.
 #[derive(Clone, Copy, Default)]
@@ -49,8 +47,9 @@ fn available(context: &mut Context<'_>, channel: u8, function: u8, group: Option
     let is_lan = context.controller_is(|controller| controller.channels.lan(channel).is_some());
     let mut commands = Commands::default();
     if function == netfn::APP {
-        commands.add(SEND_MESSAGE);
-        OF_SESSIONS.into_iter().filter(|_| is_lan).for_each(|cmd| commands.add(cmd));
+        // All but Send Message are about sessions.
+        let there = ELSEWHERE.iter().filter(|entry| is_lan || entry.cmd == SEND_MESSAGE);
+        there.for_each(|entry| commands.add(entry.cmd));
     }
     let origin = Origin { channel, ..context.origin };
     let context = Context { now: context.now, machine: &mut *context.machine, mc: context.mc, origin };
@@ -58,8 +57,8 @@ fn available(context: &mut Context<'_>, channel: u8, function: u8, group: Option
         netfn::GROUP_EXTENSION => group_extension::of_group(&context, group),
         function => table(function),
     };
-    for Entry { cmd, gate, .. } in entries {
-        if gate(&context) && !(is_lan && required(function, *cmd) == Required::SystemInterface) {
+    for Entry { cmd, gate, privilege, .. } in entries {
+        if gate(&context) && !(is_lan && *privilege == Required::SystemInterface) {
             commands.add(*cmd);
         }
     }

@@ -5,61 +5,35 @@
 
 use std::time::Duration;
 
-use super::super::{Context, Entry, Outcome, always};
+use super::super::{Context, Entry, Outcome};
 use crate::bmc::channel::medium;
 use crate::bmc::dcmi::{self, Dhcp, MOST_TEXT, PowerLimit, Temperature, write_text};
 use crate::bmc::sensor;
 use crate::bmc::{Controller, chassis};
-use crate::ipmi::{CompletionCode, Privilege, Reply, Request};
+use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// The group: DCMI.
 pub const GROUP: u8 = 0xdc;
 
-/// The DCMI commands, by number. Minimum lengths count the group byte.
+/// The DCMI commands, by number. Minimum lengths count the group byte; levels are those of DCMI 1.5 table 5-1.
+#[rustfmt::skip]
 pub static COMMANDS: &[Entry] = &[
-    Entry { cmd: 0x01, name: "Get DCMI Capabilities Info", gate: always, min_length: 2, handler: get_capabilities },
-    Entry { cmd: 0x02, name: "Get Power Reading", gate: always, min_length: 4, handler: get_power_reading },
-    Entry { cmd: 0x03, name: "Get Power Limit", gate: always, min_length: 3, handler: get_power_limit },
-    Entry { cmd: 0x04, name: "Set Power Limit", gate: always, min_length: 15, handler: set_power_limit },
-    Entry {
-        cmd: 0x05,
-        name: "Activate/Deactivate Power Limit",
-        gate: always,
-        min_length: 2,
-        handler: activate_power_limit,
-    },
-    Entry { cmd: 0x06, name: "Get Asset Tag", gate: always, min_length: 3, handler: get_asset_tag },
-    Entry { cmd: 0x07, name: "Get DCMI Sensor Info", gate: always, min_length: 5, handler: get_sensor_info },
-    Entry { cmd: 0x08, name: "Set Asset Tag", gate: always, min_length: 3, handler: set_asset_tag },
-    Entry {
-        cmd: 0x09,
-        name: "Get Management Controller Identifier String",
-        gate: always,
-        min_length: 3,
-        handler: get_identifier,
-    },
-    Entry {
-        cmd: 0x0a,
-        name: "Set Management Controller Identifier String",
-        gate: always,
-        min_length: 3,
-        handler: set_identifier,
-    },
-    Entry { cmd: 0x0b, name: "Set Thermal Limit", gate: always, min_length: 7, handler: set_thermal_limit },
-    Entry { cmd: 0x0c, name: "Get Thermal Limit", gate: always, min_length: 3, handler: get_thermal_limit },
-    Entry { cmd: 0x10, name: "Get Temperature Readings", gate: always, min_length: 5, handler: get_temperatures },
-    Entry { cmd: 0x12, name: "Set DCMI Configuration Parameters", gate: always, min_length: 4, handler: set_parameter },
-    Entry { cmd: 0x13, name: "Get DCMI Configuration Parameters", gate: always, min_length: 3, handler: get_parameter },
+    Entry::new(0x01, "Get DCMI Capabilities Info", get_capabilities).at_least(2).user().reads(),
+    Entry::new(0x02, "Get Power Reading", get_power_reading).at_least(4).user().reads(),
+    Entry::new(0x03, "Get Power Limit", get_power_limit).at_least(3).user().reads(),
+    Entry::new(0x04, "Set Power Limit", set_power_limit).at_least(15).operator().keeps(),
+    Entry::new(0x05, "Activate/Deactivate Power Limit", activate_power_limit).at_least(2).operator().keeps(),
+    Entry::new(0x06, "Get Asset Tag", get_asset_tag).at_least(3).user().reads(),
+    Entry::new(0x07, "Get DCMI Sensor Info", get_sensor_info).at_least(5).user().reads(),
+    Entry::new(0x08, "Set Asset Tag", set_asset_tag).at_least(3).operator().keeps(),
+    Entry::new(0x09, "Get Management Controller Identifier String", get_identifier).at_least(3).user().reads(),
+    Entry::new(0x0a, "Set Management Controller Identifier String", set_identifier).at_least(3).administrator().keeps(),
+    Entry::new(0x0b, "Set Thermal Limit", set_thermal_limit).at_least(7).operator().keeps(),
+    Entry::new(0x0c, "Get Thermal Limit", get_thermal_limit).at_least(3).user().reads(),
+    Entry::new(0x10, "Get Temperature Readings", get_temperatures).at_least(5).user().reads(),
+    Entry::new(0x12, "Set DCMI Configuration Parameters", set_parameter).at_least(4).administrator().keeps(),
+    Entry::new(0x13, "Get DCMI Configuration Parameters", get_parameter).at_least(3).user().reads(),
 ];
-
-/// What a session needs for a command (DCMI 1.5 table 5-1): to read, user level.
-pub fn required(cmd: u8) -> Privilege {
-    match cmd {
-        0x04 | 0x05 | 0x08 | 0x0b => Privilege::Operator,
-        0x0a | 0x12 => Privilege::Administrator,
-        _ => Privilege::User,
-    }
-}
 
 /// Get DCMI Capabilities Info.
 const GET_CAPABILITIES: u8 = 0x01;

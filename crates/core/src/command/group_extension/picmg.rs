@@ -6,7 +6,7 @@
 
 use std::net::SocketAddrV4;
 
-use super::super::{Context, Entry, Outcome, always};
+use super::super::{Context, Entry, Outcome};
 use crate::bmc::external::FileWrite;
 use crate::bmc::fru::FruKind;
 use crate::bmc::picmg::{self, Activation, Led, Light, LockError, Site};
@@ -16,33 +16,22 @@ use crate::ipmi::{CompletionCode, Reply, Request};
 /// The group: PICMG.
 pub const GROUP: u8 = 0x00;
 
-/// The PICMG commands, by number. Minimum lengths count the group byte.
+/// The PICMG commands, by number. Minimum lengths count the group byte. Hot swap events are logged, and so kept.
+#[rustfmt::skip]
 pub static COMMANDS: &[Entry] = &[
-    Entry { cmd: 0x00, name: "Get PICMG Properties", gate: always, min_length: 1, handler: get_properties },
-    Entry { cmd: 0x01, name: "Get Address Info", gate: always, min_length: 1, handler: get_address_info },
-    Entry { cmd: 0x04, name: "FRU Control", gate: always, min_length: 3, handler: fru_control },
-    Entry { cmd: 0x05, name: "Get FRU LED Properties", gate: always, min_length: 2, handler: get_led_properties },
-    Entry { cmd: 0x06, name: "Get LED Color Capabilities", gate: always, min_length: 3, handler: get_led_colours },
-    Entry { cmd: 0x07, name: "Set FRU LED State", gate: always, min_length: 3, handler: set_led_state },
-    Entry { cmd: 0x08, name: "Get FRU LED State", gate: always, min_length: 3, handler: get_led_state },
-    Entry { cmd: 0x0c, name: "Set FRU Activation", gate: always, min_length: 3, handler: set_activation },
-    Entry {
-        cmd: 0x1e,
-        name: "FRU Control Capabilities",
-        gate: always,
-        min_length: 2,
-        handler: get_control_capabilities,
-    },
-    Entry { cmd: 0x1f, name: "FRU Inventory Device Lock Control", gate: has_shelf_fru, min_length: 5, handler: lock },
-    Entry { cmd: 0x20, name: "FRU Inventory Device Write", gate: has_shelf_fru, min_length: 6, handler: write },
-    Entry {
-        cmd: 0x21,
-        name: "Get Shelf Manager IP Addresses",
-        gate: always,
-        min_length: 2,
-        handler: get_manager_address,
-    },
-    Entry { cmd: 0x22, name: "Get Shelf Power Allocation", gate: always, min_length: 2, handler: get_power_allocation },
+    Entry::new(0x00, "Get PICMG Properties", get_properties).at_least(1).administrator().reads(),
+    Entry::new(0x01, "Get Address Info", get_address_info).at_least(1).administrator().reads(),
+    Entry::new(0x04, "FRU Control", fru_control).at_least(3).administrator().acts().keeps(),
+    Entry::new(0x05, "Get FRU LED Properties", get_led_properties).at_least(2).administrator().reads(),
+    Entry::new(0x06, "Get LED Color Capabilities", get_led_colours).at_least(3).administrator().reads(),
+    Entry::new(0x07, "Set FRU LED State", set_led_state).at_least(3).administrator(),
+    Entry::new(0x08, "Get FRU LED State", get_led_state).at_least(3).administrator().reads(),
+    Entry::new(0x0c, "Set FRU Activation", set_activation).at_least(3).administrator().keeps(),
+    Entry::new(0x1e, "FRU Control Capabilities", get_control_capabilities).at_least(2).administrator().reads(),
+    Entry::new(0x1f, "FRU Inventory Device Lock Control", lock).gate(has_shelf_fru).at_least(5).administrator(),
+    Entry::new(0x20, "FRU Inventory Device Write", write).gate(has_shelf_fru).at_least(6).administrator(),
+    Entry::new(0x21, "Get Shelf Manager IP Addresses", get_manager_address).at_least(2).administrator().reads(),
+    Entry::new(0x22, "Get Shelf Power Allocation", get_power_allocation).at_least(2).administrator().reads(),
 ];
 
 /// PICMG version 2.2, highest FRU id 0, this controller's FRU id 0.
