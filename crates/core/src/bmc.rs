@@ -32,6 +32,7 @@ pub mod system_info;
 pub mod unsaved;
 pub mod user;
 pub mod vm_process;
+pub mod watch;
 pub mod watchdog;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub struct Machine {
     pub unsaved: unsaved::Unsaved,
     /// Slow work no request waits for; the simulator drains it.
     pub jobs: Vec<external::Background>,
+    /// What happens, for whoever watches.
+    pub watch: watch::Watch,
 }
 
 impl Machine {

@@ -14,6 +14,7 @@ mod input;
 mod ipmb_devices;
 mod lanes;
 mod logins;
+mod operations;
 mod persist;
 mod program;
 mod reload;
@@ -39,6 +40,7 @@ pub use effect::{
 };
 pub use input::Input;
 pub use logins::{ControllerState, Login};
+pub use operations::{LogRecord, SensorEvent, SensorState, UserAccount};
 pub use reload::{Change, OnDisk, Reach};
 
 use crate::bmc::channel::Statistics;
@@ -334,9 +336,13 @@ impl Simulator {
 
     fn lan_event(&mut self, now: Moment, lan: LanId, event: lan::Event, out: &mut Effects) {
         match event {
-            lan::Event::Opened { .. } => self.count_sessions(lan),
+            lan::Event::Opened { session } => {
+                self.count_sessions(lan);
+                self.tell_login(lan, session);
+            }
             lan::Event::Closed { session } => {
                 self.count_sessions(lan);
+                self.machine.watch.tell(|| bmc::watch::Event::LoggedOut { mc: lan.mc, channel: lan.channel });
                 self.forget_requests(lan, session);
                 bmc::session_closed(&mut self.machine, lan.mc, lan.channel, session);
                 self.carry_out_actions(now, out);
@@ -355,6 +361,20 @@ impl Simulator {
                 };
                 out.list.push(Effect::Log { level, text });
             }
+        }
+    }
+
+    /// Tells whoever watches who logged in.
+    fn tell_login(&mut self, lan: LanId, session: u32) {
+        let slot = self.lans.iter().find(|slot| slot.id == lan);
+        if let Some(session) = slot.and_then(|slot| slot.channel.session(session)) {
+            self.machine.watch.tell(|| bmc::watch::Event::LoggedIn {
+                mc: lan.mc,
+                channel: lan.channel,
+                user: session.user,
+                limit: session.limit,
+                client: session.peer.address,
+            });
         }
     }
 

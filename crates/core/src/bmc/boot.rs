@@ -29,6 +29,45 @@ pub fn device(flags: &[u8; 5]) -> u8 {
     flags[1] >> 2 & 0x0f
 }
 
+/// A boot device selector, 0 to 15: IPMI 2.0 table 28-14, parameter 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Device(pub u8);
+
+impl Device {
+    /// No override: as the firmware is set up.
+    pub const DEFAULT: Self = Self(0);
+    /// The network.
+    pub const PXE: Self = Self(1);
+    /// The default disk.
+    pub const DISK: Self = Self(2);
+    /// The default CD or DVD.
+    pub const CD: Self = Self(5);
+    /// The firmware's set-up.
+    pub const BIOS_SETUP: Self = Self(6);
+    /// A floppy disk, or the primary removable medium.
+    pub const FLOPPY: Self = Self(15);
+}
+
+/// For how many boots a boot device holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Boots {
+    /// For the next one.
+    Next,
+    /// For all from now on.
+    All,
+}
+
+/// Boot flags that are valid, with this device and nothing else.
+pub fn flags_for(device: Device, boots: Boots) -> [u8; 5] {
+    let persistent = if boots == Boots::All { PERSISTENT } else { 0 };
+    [VALID | persistent, (device.0 & 0x0f) << 2, 0, 0, 0]
+}
+
+/// For how many boots the device of these flags holds, if they are valid.
+pub fn boots(flags: &[u8; 5]) -> Option<Boots> {
+    (flags[0] & VALID != 0).then_some(if flags[0] & PERSISTENT != 0 { Boots::All } else { Boots::Next })
+}
+
 /// Blocks of 16 bytes of the boot initiator mailbox.
 pub const MAILBOX_BLOCKS: u8 = 5;
 /// Bytes of a block of the mailbox.

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::boot::{BootCause, BootOptions};
 use super::external::{Background, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
-use super::{Action, Controller, LogLevel, Machine, StateFile, vm_process};
+use super::watch::Event;
+use super::{Action, Controller, LogLevel, Machine, StateFile, boot, vm_process};
 use crate::ipmi::{HostSignal, Moment, capability};
 
 /// How often a power cycle looks whether the power is off.
@@ -481,7 +482,6 @@ pub fn control(
     // The specification leaves it to the chassis whether it has one (section 28.3). Nobody gets it
     // behind a program, in the built-in chassis, or while no machine is connected.
     let nmi = controller.channels.host().is_some_and(|host| host.connected && host.can(capability::NMI));
-    let chassis = &mut controller.chassis;
     let supported = match (backend, control) {
         (Backend::Host, Control::Reset) => reset,
         (Backend::Host, Control::SoftShutdown) => graceful,
@@ -492,6 +492,9 @@ pub fn control(
     if !supported {
         return Err(NotSupported);
     }
+    machine.watch.tell(|| Event::PowerAsked { mc, control });
+    let Some(controller) = machine.controller_mut(mc) else { return Err(NotSupported) };
+    let chassis = &mut controller.chassis;
     chassis.boot.control_received(now);
     if matches!(control, Control::PowerDown | Control::PowerCycle | Control::Reset) {
         controller.system_info.complete();
@@ -536,6 +539,16 @@ pub fn program_done(machine: &mut Machine, now: Moment, mc: u8, token: Token) {
         Control::SoftShutdown | Control::DiagnosticInterrupt => {}
     }
     log(machine, mc, words(token.control));
+}
+
+/// The boot flags are set; a program that does the work of the chassis knows the device by now.
+pub fn boot_flags_set(machine: &mut Machine, now: Moment, mc: u8, flags: [u8; 5]) {
+    let Some(controller) = machine.controller_mut(mc) else { return };
+    controller.chassis.boot.set_flags(now, flags);
+    if let Some(boots) = boot::boots(&flags) {
+        let device = boot::Device(boot::device(&flags));
+        machine.watch.tell(|| Event::BootDeviceSet { mc, device, boots });
+    }
 }
 
 /// A chassis control, for the log.

@@ -5,6 +5,7 @@
 //! clients' records through the Storage commands, both by way of [`log()`].
 
 use super::records::{LAST, Records, id_of};
+use super::watch::Event;
 use super::{Action, Error, Machine, StateFile};
 use crate::ipmi::Moment;
 
@@ -249,6 +250,7 @@ pub fn log(machine: &mut Machine, now: Moment, mc: u8, record: Record) -> Result
         machine.logged(mc, &added);
     }
     machine.actions.push(Action::Save(StateFile::Sel(mc)));
+    machine.watch.tell(|| Event::RecordAdded { mc, id });
     Ok(id)
 }
 

@@ -382,6 +382,15 @@ pub fn reading(machine: &Machine, id: SensorId) -> Option<f64> {
     descriptions(machine, id).find_map(|record| setup::value(record, raw))
 }
 
+/// The raw reading of a sensor that stands for the value nearest to this one, in the unit of its record. `None`
+/// without such a sensor, or without a full record.
+pub fn nearest(machine: &Machine, id: SensorId, value: f64) -> Option<u8> {
+    machine.controller(id.mc)?.sensors.get(id.lun, id.number)?;
+    let record = descriptions(machine, id).find(|record| setup::value(record, 0).is_some())?;
+    let distance = |raw: &u8| setup::value(record, *raw).map_or(f64::INFINITY, |of| (of - value).abs());
+    (0..=u8::MAX).min_by(|one, other| distance(one).total_cmp(&distance(other)))
+}
+
 /// What a full or compact record says of a temperature sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TemperatureRecord {

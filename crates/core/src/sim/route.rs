@@ -9,6 +9,7 @@ use super::return_path::{Requester, ReturnPath};
 use super::saves::Saving;
 use super::waiting::{Aftermath, Execution, Held, Reader, Waiting, Writer};
 use crate::bmc::external::{Background, FileRead, FileWrite, ProgramCall, ProgramResult};
+use crate::bmc::watch::Event;
 use crate::bmc::{Action, LogLevel, fru};
 use crate::command::{self, Context, Continuation, Outcome, Wait};
 use crate::ipmi::{CompletionCode, Moment, Reply, Request, SEND_MESSAGE, netfn};
@@ -280,9 +281,13 @@ impl Simulator {
             Action::SolBitRate { mc, bits_per_second } => self.sol_bit_rate_set(now, mc, bits_per_second, out),
             Action::SolTiming { mc } => self.sol_timing(mc),
             Action::SolActivated { mc, instance, session, auxiliary } => {
+                self.machine.watch.tell(|| Event::ConsoleOpened { mc, instance });
                 self.sol_activated(now, mc, instance, session, auxiliary, out);
             }
-            Action::SolDeactivated { mc, instance, by } => self.sol_deactivated(now, mc, instance, by, out),
+            Action::SolDeactivated { mc, instance, by } => {
+                self.machine.watch.tell(|| Event::ConsoleClosed { mc, instance });
+                self.sol_deactivated(now, mc, instance, by, out);
+            }
         }
     }
 

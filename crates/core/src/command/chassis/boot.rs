@@ -7,7 +7,7 @@
 use super::super::{Context, Outcome};
 use super::run;
 use crate::bmc::boot::{self, MAILBOX_BLOCK};
-use crate::bmc::chassis::{self, Backend};
+use crate::bmc::chassis::{self, Backend, boot_flags_set};
 use crate::bmc::external::Value;
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -80,12 +80,11 @@ pub(super) fn set_options(
             if backend == Backend::Program {
                 let call = chassis.set_boot_call(boot::device(&flags)).ok_or(CompletionCode::INVALID_FIELD)?;
                 return run(call, move |context, _, _| {
-                    let now = context.now;
-                    context.controller()?.chassis.boot.set_flags(now, flags);
+                    boot_flags_set(context.machine, context.now, context.mc, flags);
                     Ok(())
                 });
             }
-            boot.set_flags(now, flags);
+            boot_flags_set(context.machine, now, context.mc, flags);
         }
         parameter::INITIATOR_INFO => boot.initiator = take(data)?,
         parameter::INITIATOR_MAILBOX => {
