@@ -1,17 +1,67 @@
-//! A simulator of baseboard management controllers (BMCs): the rooms of the house.
+//! A baseboard management controller (BMC) for your tests, in three lines: it answers IPMI 1.5 and 2.0 over LAN as a
+//! server's BMC does, and is gone with its value.
 //!
-//! One simulated system ([`sim`] and the rooms below it) is the crate [`ipmi_sim_core`], which touches no
-//! socket, file, process, clock or random source. [`config`] reads texts into [`settings`], [`store`] keeps
-//! state files. [`host`] and [`runtime`] are the outside world; beside them only
-//! [`store::directory`] does input and output, and only [`runtime`] calls it. [`sdrcomp`] is a program of
-//! its own, the SDR compiler; it uses [`config`] and [`store`].
+//! ```
+//! use ipmi_sim::Bmc;
+//!
+//! let bmc = Bmc::builder().user("admin", "secret").start()?;
+//! println!("ipmitool -I lanplus -H {} -p {} -U admin -P secret power on", bmc.address().ip(), bmc.address().port());
+//! assert!(!bmc.power());
+//! # Ok::<(), ipmi_sim::StartError>(())
+//! ```
+//!
+//! A client under test talks to [`Bmc::address`]; the test says what the BMC shows, looks at what the client
+//! did, and waits for it:
+//!
+//! - [`Builder`]: users, address, [state folder](Builder::state_dir); the texts of OpenIPMI's `ipmi_sim`,
+//!   [`lan.conf`](Builder::lan_conf) and [`.emu`](Builder::command_file); [on a thread](Builder::start),
+//!   [in your tokio runtime](Builder::start_in), or [as a value without input and output](Builder::simulator), whose
+//!   time is yours.
+//! - [`Bmc`]: [power](Bmc::control), [boot device](Bmc::set_boot_device), [sensors](Bmc::set_sensor_value) whose thresholds
+//!   make events, [event log](Bmc::event_log), [users](Bmc::set_user), and everything else by
+//!   [statements of the command language](Bmc::run).
+//! - [`Events`]: power asked for, boot device set, login, console opened, record added, as an iterator or in async code.
+//! - [`client`]: the other end, if your test has none: logins and sessions as values, without a socket.
+//!
+//! The folder `examples` has programs to start from: `embed_in_a_test`, `virtual_time`, `many`.
+//!
+//! # Features
+//!
+//! `program` (default): what the programs `ipmi_sim` and `sdrcomp` need besides. A library needs
+//! `default-features = false`.
+//!
+//! # What stays
+//!
+//! What is shown on this page follows semantic versioning: within 0.x a change that breaks its users raises x. Enums marked
+//! `non_exhaustive` get new members meanwhile. Modules that are not shown are the program's own, public for its tests
+//! and benches, and change at any time. How a client sees the BMC is kept to OpenIPMI's `ipmi_sim` and to
+//! `compat/DIFFERENCES.md`.
 
+#[doc(hidden)]
 pub mod config;
+mod embed;
+#[doc(hidden)]
 pub mod host;
+#[doc(hidden)]
 pub mod runtime;
+#[doc(hidden)]
 pub mod sdrcomp;
+#[doc(hidden)]
 pub mod store;
 #[cfg(test)]
 mod system_tests;
 
+#[doc(hidden)]
 pub use ipmi_sim_core::{bmc, command, crypto, ipmi, lan, serial, settings, sim, sol, state, wire};
+
+pub use config::{Diagnostic, Severity, Span};
+pub use embed::{Bmc, Builder, Events, Faults, StartError};
+pub use ipmi_sim_client as client;
+pub use ipmi_sim_core::bmc::Error;
+pub use ipmi_sim_core::bmc::boot::{Boots, Device as BootDevice};
+pub use ipmi_sim_core::bmc::chassis::Control;
+pub use ipmi_sim_core::bmc::watch::Event;
+pub use ipmi_sim_core::ipmi::{Moment, Privilege, Random};
+pub use ipmi_sim_core::sim::{
+    Effect, Effects, Input, LanId, LogRecord, SensorEvent, SensorState, Simulator, UserAccount, Work, WorkDone,
+};

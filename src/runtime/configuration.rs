@@ -102,7 +102,7 @@ pub fn source_line(text: &str, line: u32) -> String {
 }
 
 /// Replaces every name in the configuration by the address it stands for.
-fn look_up_names(config: &mut Config, file: &str, text: &str) -> Vec<Diagnostic> {
+pub(crate) fn look_up_names(config: &mut Config, file: &str, text: &str) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
     let mut look_up = |address: &mut Address, transport| {
         if let Err(message) = resolve(address, transport) {

@@ -1,0 +1,268 @@
+//! A BMC inside another program: set up by values or texts, on a thread of its own or in the caller's tokio runtime, and
+//! gone with the value.
+//!
+//! Owns the life of such a BMC and what its owner can do with it. The system behind it is the same
+//! [`Simulator`] that the program runs.
+
+mod builder;
+mod error;
+mod events;
+mod lan;
+mod seat;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+pub use builder::Builder;
+pub use error::{Faults, StartError};
+pub use events::Events;
+
+use crate::bmc::Error;
+use crate::bmc::boot::{Boots, Device};
+use crate::bmc::chassis::Control;
+use crate::config::Diagnostic;
+use crate::config::command::Statement;
+use crate::ipmi::{Moment, Privilege};
+use crate::runtime::script::Script;
+use crate::runtime::statement::StatementOutcome;
+use crate::sim::{Effects, LogRecord, SensorState, Simulator, UserAccount};
+use seat::Shared;
+
+/// What the text of [`Bmc::run`] is called in faults.
+const STATEMENTS: &str = "<statements>";
+
+/// A BMC that answers IPMI over LAN as long as this value lives.
+///
+/// Made by [`Bmc::builder`]. All functions return at once: they take a turn between two commands of clients, in async
+/// code as well. When the value is dropped the socket is closed; on a thread of its own everything that was to
+/// be kept is on the disk then, and in a runtime of the caller [`stop`](Self::stop) waits for it.
+///
+/// ```
+/// use ipmi_sim::{Bmc, BootDevice, Boots, Control, Event};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let bmc = Bmc::builder().user("admin", "admin").start()?;
+/// let mut events = bmc.events();
+///
+/// bmc.control(Control::PowerUp)?;
+/// assert!(bmc.power());
+/// bmc.set_boot_device(BootDevice::PXE, Boots::Next)?;
+/// assert!(matches!(events.next(), Some(Event::PowerAsked { control: Control::PowerUp, .. })));
+///
+/// bmc.set_sensor_value(1, 92.0)?;
+/// let entry = bmc.event_log().last().and_then(|record| record.event).expect("an event");
+/// assert_eq!((entry.sensor, entry.asserted), (1, true));
+///
+/// let fault = bmc.run("sensor_set_value 0x20 0 99 1 1").unwrap_err();
+/// assert!(fault.to_string().contains("<statements>:1:"), "{fault}");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Bmc {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    life: Life,
+}
+
+/// What serves the BMC.
+enum Life {
+    Thread(Option<JoinHandle<()>>),
+    Task(Option<tokio::task::JoinHandle<()>>),
+}
+
+impl Bmc {
+    /// A BMC that has still to be set up.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where clients reach the LAN channel that was opened first.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where clients reach each LAN channel: IPMB address of the controller, channel number, address.
+    pub fn addresses(&self) -> Vec<(u8, u8, SocketAddr)> {
+        self.shared.seat().places().into_iter().map(|(lan, address)| (lan.mc, lan.channel, address)).collect()
+    }
+
+    /// Whether the power is on as far as is known: behind a `chassis_control` program, what it said last.
+    pub fn power(&self) -> bool {
+        self.look(Simulator::power)
+    }
+
+    /// Asks for a change of the power, as a Chassis Control of a client does (IPMI 2.0 section 28.3). A helper program
+    /// that does it goes on when this has returned.
+    ///
+    /// # Errors
+    /// The chassis cannot do that.
+    pub fn control(&self, control: Control) -> Result<(), Error> {
+        self.call(|system, now, out| system.control(now, control, out))
+    }
+
+    /// The boot device that clients have set, and for how many boots; `None` when none is, or its 60 s are over.
+    pub fn boot_device(&self) -> Option<(Device, Boots)> {
+        self.look(Simulator::boot_device)
+    }
+
+    /// Sets the boot device, as Set System Boot Options does.
+    ///
+    /// # Errors
+    /// There is no such device, or a helper program has no name for it.
+    pub fn set_boot_device(&self, device: Device, boots: Boots) -> Result<(), Error> {
+        self.call(|system, now, out| system.set_boot_device(now, device, boots, out))
+    }
+
+    /// The sensors of the BMC, by LUN and number.
+    pub fn sensors(&self) -> Vec<SensorState> {
+        self.look(Simulator::sensors)
+    }
+
+    /// The sensor with this number, of the lowest LUN that has it.
+    pub fn sensor(&self, number: u8) -> Option<SensorState> {
+        self.sensors().into_iter().find(|sensor| sensor.number == number)
+    }
+
+    /// Gives a sensor of LUN 0 a raw reading. Events follow, as its thresholds say.
+    ///
+    /// # Errors
+    /// There is no such sensor.
+    pub fn set_sensor(&self, number: u8, raw: u8) -> Result<(), Error> {
+        self.call(|system, now, out| system.set_sensor(now, number, raw, out))
+    }
+
+    /// Gives a sensor of LUN 0 the reading nearest to this value, in the unit of its record. Events follow, as its
+    /// thresholds say.
+    ///
+    /// # Errors
+    /// There is no such sensor, or no full record says what its readings mean.
+    pub fn set_sensor_value(&self, number: u8, value: f64) -> Result<(), Error> {
+        self.call(|system, now, out| {
+            let raw = system.raw_reading(number, value)?;
+            system.set_sensor(now, number, raw, out)
+        })
+    }
+
+    /// The system event log, oldest record first.
+    pub fn event_log(&self) -> Vec<LogRecord> {
+        self.look(Simulator::event_log)
+    }
+
+    /// Adds a record to the log, and gives its id. `data` is what follows the record type: for types below E0h the first
+    /// four bytes become the time.
+    ///
+    /// # Errors
+    /// The log is full, or there is none.
+    pub fn log_record(&self, record_type: u8, data: [u8; 13]) -> Result<u16, Error> {
+        self.call(|system, now, out| system.log_record(now, record_type, data, out))
+    }
+
+    /// Clears the log.
+    pub fn clear_event_log(&self) {
+        self.call(Simulator::clear_event_log);
+    }
+
+    /// The users that have a name or are enabled, by number.
+    pub fn users(&self) -> Vec<UserAccount> {
+        self.look(Simulator::users)
+    }
+
+    /// Gives a user name, password and highest privilege, and lets it log in. Its sessions end if they stood on
+    /// something else.
+    ///
+    /// # Errors
+    /// The number is not 2 to 63, or the name is empty or has more than 16 bytes, or the password more than 20.
+    pub fn set_user(&self, number: u8, name: &str, password: &str, privilege: Privilege) -> Result<(), Error> {
+        self.call(|system, now, out| system.set_user(now, number, (name, password), privilege, out))
+    }
+
+    /// Shuts a user out; its sessions end.
+    ///
+    /// # Errors
+    /// The number is not 1 to 63.
+    pub fn disable_user(&self, number: u8) -> Result<(), Error> {
+        self.call(|system, now, out| system.disable_user(now, number, out))
+    }
+
+    /// Runs statements of the command language, and gives what they print. Those behind a faulty one run as well. Their
+    /// slow work, such as the first poll of a file, is not waited for; `sleep` waits in the caller's thread.
+    ///
+    /// # Errors
+    /// Statements are wrong, or were refused: each with line and column.
+    pub fn run(&self, text: &str) -> Result<String, Faults> {
+        let mut script = Script::default();
+        script.push_file(STATEMENTS, text.as_bytes());
+        // A turn for each: clients are served in between.
+        let faults = run(script, |statement| self.shared.seat().execute(statement), thread::sleep);
+        let printed = self.shared.seat().take_printed();
+        if faults.is_empty() { Ok(printed) } else { Err(Faults(faults)) }
+    }
+
+    /// What happens from now on. Any number of watchers may look.
+    pub fn events(&self) -> Events {
+        self.shared.seat().watch()
+    }
+
+    /// Calls the system itself, for what has no function here. It must not wait for anything.
+    pub fn call<T>(&self, call: impl FnOnce(&mut Simulator, Moment, &mut Effects) -> T) -> T {
+        self.shared.seat().call(call)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Simulator) -> T) -> T {
+        self.shared.seat().look(look)
+    }
+
+    /// Ends the BMC, and waits until everything that is to be kept is on the disk.
+    pub async fn stop(mut self) {
+        self.shared.seat().end();
+        if let Life::Task(task) = &mut self.life
+            && let Some(task) = task.take()
+        {
+            let _ = task.await;
+        }
+    }
+}
+
+impl fmt::Debug for Bmc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bmc").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Bmc {
+    fn drop(&mut self) {
+        self.shared.seat().end();
+        if let Life::Thread(thread) = &mut self.life
+            && let Some(thread) = thread.take()
+        {
+            // It has nothing to say; if it panicked that was said already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs statements, each by way of `execute`; gives what is wrong with them.
+fn run(
+    mut script: Script,
+    mut execute: impl FnMut(&Statement) -> StatementOutcome,
+    sleep: impl Fn(Duration),
+) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    while let Some(statement) = script.next_statement() {
+        match execute(&statement) {
+            StatementOutcome::Done | StatementOutcome::NoEcho => {}
+            StatementOutcome::Failed(diagnostic) => faults.push(diagnostic),
+            StatementOutcome::Include(path) => {
+                if let Err(diagnostic) = script.include(&path, &statement, &[]) {
+                    faults.push(*diagnostic);
+                }
+            }
+            StatementOutcome::Sleep(milliseconds) => sleep(Duration::from_millis(milliseconds.into())),
+            StatementOutcome::Quit => break,
+        }
+    }
+    faults
+}
