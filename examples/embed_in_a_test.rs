@@ -6,7 +6,7 @@ use std::error::Error;
 use std::process::Command;
 use std::time::Duration;
 
-use ipmi_sim::{Bmc, BootDevice, Boots, Control, Event};
+use ipmi_sim::{Bmc, BootDevice, Boots, Control, Event, McAddress};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let bmc = Bmc::builder().user("admin", "secret").start()?;
@@ -21,8 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::iter::from_fn(|| events.wait(Duration::from_secs(5)))
             .find(|event| matches!(event, Event::BootDeviceSet { .. } | Event::PowerAsked { .. }))
     };
-    assert_eq!(next(), Some(Event::BootDeviceSet { mc: 0x20, device: BootDevice::PXE, boots: Boots::Next }));
-    assert_eq!(next(), Some(Event::PowerAsked { mc: 0x20, control: Control::PowerUp }));
+    assert_eq!(next(), Some(Event::BootDeviceSet { mc: McAddress::BMC, device: BootDevice::PXE, boots: Boots::Next }));
+    assert_eq!(next(), Some(Event::PowerAsked { mc: McAddress::BMC, control: Control::PowerUp }));
     assert!(bmc.power());
 
     // What it is to find: the processor is too hot, and the event log says so.

@@ -61,7 +61,7 @@ pub use ipmi_sim_core::bmc::Error;
 pub use ipmi_sim_core::bmc::boot::{Boots, Device as BootDevice};
 pub use ipmi_sim_core::bmc::chassis::Control;
 pub use ipmi_sim_core::bmc::watch::Event;
-pub use ipmi_sim_core::ipmi::{Moment, Privilege, Random};
+pub use ipmi_sim_core::ipmi::{McAddress, Moment, Privilege, Random};
 pub use ipmi_sim_core::sim::{
     Effect, Effects, Input, LanId, LogRecord, SensorEvent, SensorState, Simulator, UserAccount, Work, WorkDone,
 };

@@ -29,7 +29,7 @@ use crate::bmc::lan_parameters::CIPHER_SUITES;
 use crate::config::command::{Statement, statements};
 use crate::config::lan_conf;
 use crate::crypto::SUITES;
-use crate::ipmi::{Medium, Moment, Origin, Privilege, Request};
+use crate::ipmi::{McAddress, Medium, Moment, Origin, Privilege, Request};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::sim::{
@@ -39,8 +39,8 @@ use crate::sim::{
 use crate::store::format::read_all;
 use crate::wire::ipmb::Message;
 
-const LAN: LanId = LanId { mc: 0x20, channel: 1 };
-const HOST: SerialId = SerialId { mc: 0x20, channel: 15 };
+const LAN: LanId = LanId { mc: McAddress::BMC, channel: 1 };
+const HOST: SerialId = SerialId { mc: McAddress::BMC, channel: 15 };
 
 const CONF: &str = r#"
 name "test"
@@ -343,7 +343,7 @@ fn bridging_gives_nobody_more_than_the_level_allows() {
     rig.send(&packet);
     let last = rig.sent_messages(&mut client).pop().unwrap();
     assert_eq!(Message::parse(&last).unwrap().data, [0xd4]);
-    assert_eq!(rig.sim.machine().controller(0x20).unwrap().users.get(3).unwrap().privilege, 0);
+    assert_eq!(rig.sim.machine().controller(McAddress::BMC).unwrap().users.get(3).unwrap().privilege, 0);
 }
 
 #[test]
@@ -394,7 +394,7 @@ fn the_chassis_script_runs_beside_everything_else() {
     let on = client.request(0, 2, &[1]);
     assert!(rig.send(&on).is_empty(), "answered before the script is done");
     let jobs = rig.jobs();
-    let [Work::Program { job, line, lane: 0x20 }] = jobs.as_slice() else { panic!("{jobs:?}") };
+    let [Work::Program { job, line, lane: McAddress::BMC }] = jobs.as_slice() else { panic!("{jobs:?}") };
     assert_eq!(line, "./control 0x20 set power \"1\"");
     // Others are served meanwhile, and a resent request does not run the script again.
     let mut other = administrator(&mut rig);
@@ -581,10 +581,10 @@ fn channels_without_a_guid_line_get_one_that_stays() {
     let conf = CONF.replace("  guid a123456789abcdefa123456789abcdef\n", "");
     let mut rig = Rig::new(&conf, EMU);
     let files = rig.save();
-    let guid = rig.sim.machine().controller(0x20).unwrap().channels.lan(1).unwrap().guid;
+    let guid = rig.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(1).unwrap().guid;
     assert!(files.contains_key("guid"), "{files:?}");
     let mut again = Rig::with_state(&conf, EMU, files);
-    assert_eq!(again.sim.machine().controller(0x20).unwrap().channels.lan(1).unwrap().guid, guid);
+    assert_eq!(again.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(1).unwrap().guid, guid);
     assert!(!again.save().contains_key("guid"), "it is kept already");
     Login20::suite(3).open(&mut again).expect("RMCP+ works with it");
 }
@@ -607,9 +607,12 @@ fn lan_channels_of_two_controllers_keep_their_own_files() {
     let second = "set_working_mc 0x30\nstartlan 1\n  addr 127.0.0.1 9003\nendlan\n";
     let mut rig = Rig::new(&format!("{CONF}{second}"), EMU);
     for (mc, limit) in [(0x20, Privilege::Operator), (0x30, Privilege::User)] {
-        let controller = rig.sim.machine_mut().controller_mut(mc).unwrap();
+        let controller = rig.sim.machine_mut().controller_mut(McAddress(mc)).unwrap();
         controller.channels.lan_mut(1).unwrap().nonvolatile_limit = limit;
-        rig.sim.machine_mut().actions.push(crate::bmc::Action::Save(crate::bmc::StateFile::Lan { mc, channel: 1 }));
+        rig.sim
+            .machine_mut()
+            .actions
+            .push(crate::bmc::Action::Save(crate::bmc::StateFile::Lan { mc: McAddress(mc), channel: 1 }));
     }
     rig.call(|sim, now, out| sim.handle(now, Input::Timeout, out));
     let files = rig.save();
@@ -644,7 +647,7 @@ fn without_state_the_guid_is_the_same_for_commands_and_logins() {
     let conf = CONF.replace("  guid a123456789abcdefa123456789abcdef\n", "");
     let (config, _) = lan_conf::parse("lan.conf", conf.as_bytes());
     let sim = Simulator::new(config.unwrap(), BTreeMap::new(), Persistence::Off, Box::new(Dice(7)));
-    let told = sim.machine().controller(0x20).unwrap().channels.lan(1).unwrap().guid;
+    let told = sim.machine().controller(McAddress::BMC).unwrap().channels.lan(1).unwrap().guid;
     assert_eq!(told, Some(sim.lan_channel(LAN).settings().guid));
 }
 
@@ -653,11 +656,11 @@ fn a_log_that_is_enabled_again_keeps_what_it_has() {
     let mut rig = Rig::new(CONF, EMU);
     rig.command("sel_add 0x20 2 0 0 0 0 0x20 0 4 1 1 1 0x57 0 0");
     rig.command("sel_enable 0x20 50 0x0a");
-    assert_eq!(rig.sim.machine().controller(0x20).unwrap().sel.records().len(), 1);
+    assert_eq!(rig.sim.machine().controller(McAddress::BMC).unwrap().sel.records().len(), 1);
     // Nothing was read, nothing is written: it begins empty.
     rig.command("persist off");
     rig.command("sel_enable 0x20 50 0x0a");
-    assert_eq!(rig.sim.machine().controller(0x20).unwrap().sel.records().len(), 0);
+    assert_eq!(rig.sim.machine().controller(McAddress::BMC).unwrap().sel.records().len(), 0);
 }
 
 #[test]
@@ -669,7 +672,7 @@ fn a_session_ends_after_sixty_quiet_seconds() {
     rig.wait(61);
     let packet = client.request(6, 1, &[]);
     assert!(rig.send(&packet).is_empty());
-    assert_eq!(rig.sim.machine().controller(0x20).unwrap().channels.lan(1).unwrap().active_sessions, 0);
+    assert_eq!(rig.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(1).unwrap().active_sessions, 0);
 }
 
 const WITH_HOST: &str = r#"
@@ -802,17 +805,17 @@ fn with_history() -> String {
 fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
     use crate::wire::session20::PayloadType;
     let mut rig = Rig::new(&with_history(), EMU);
-    assert!(rig.effects.iter().any(|e| matches!(e, Effect::OpenSol { mc: 0x20, bit_rate: 115_200, .. })));
-    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
+    assert!(rig.effects.iter().any(|e| matches!(e, Effect::OpenSol { mc: McAddress::BMC, bit_rate: 115_200, .. })));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
     let mut client = administrator(&mut rig);
     let activate = client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0]);
     assert_eq!(activate[..5], [0, 0, 0, 0, 0]);
-    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, b"login: ".into()), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, b"login: ".into()), out));
     let (_, payload_type, packet) = client.read(&rig.sent[0].1);
     assert_eq!((payload_type, packet.as_slice()), (PayloadType::Sol, b"\x01\x00\x00\x00login: ".as_slice()));
     let keys = client.packet(PayloadType::Sol, b"\x01\x01\x07\x00root");
     rig.send(&keys);
-    assert!(rig.effects.iter().any(|e| *e == Effect::SolWrite { mc: 0x20, bytes: b"root".to_vec() }));
+    assert!(rig.effects.iter().any(|e| *e == Effect::SolWrite { mc: McAddress::BMC, bytes: b"root".to_vec() }));
     // A second session is told that it is in use, may end it, and the holder hears of it.
     let mut second = administrator(&mut rig);
     assert_eq!(second.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0]), [0x80]);
@@ -827,7 +830,7 @@ fn serial_over_lan_leads_from_the_port_to_the_session_and_back() {
 #[test]
 fn a_session_that_dies_frees_the_console() {
     let mut rig = Rig::new(&with_history(), EMU);
-    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
     rig.wait(70);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipmi_sim::client::{Account, Error as ClientError, SET_SESSION_PRIVILEGE_LEVEL, Session, Way};
 use ipmi_sim::host::random::SystemRandom;
-use ipmi_sim::ipmi::netfn;
+use ipmi_sim::ipmi::{McAddress, netfn};
 use ipmi_sim::{Bmc, BootDevice, Boots, Control, Effect, Effects, Error, Event, Input, Moment, Privilege, StartError};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -91,19 +91,20 @@ fn a_client_logs_in_and_the_test_sees_what_it_did() {
     for way in [Way::Suite(3), Way::Suite(17), Way::Md5] {
         let mut client = Client::login(bmc.address(), way, "admin", "secret").expect("a login");
         let from = client.socket.local_addr().unwrap();
-        let login = Event::LoggedIn { mc: 0x20, channel: 1, user: 2, limit: Privilege::Administrator, client: from };
+        let login =
+            Event::LoggedIn { mc: McAddress(0x20), channel: 1, user: 2, limit: Privilege::Administrator, client: from };
         assert_eq!(events.wait(LIMIT), Some(login));
         for (number, control, on) in
             [(1, Control::PowerUp, true), (3, Control::Reset, true), (0, Control::PowerDown, false)]
         {
             client.ask(netfn::CHASSIS, 0x02, &[number]).expect("Chassis Control");
-            assert_eq!(events.wait(LIMIT), Some(Event::PowerAsked { mc: 0x20, control }));
+            assert_eq!(events.wait(LIMIT), Some(Event::PowerAsked { mc: McAddress(0x20), control }));
             assert_eq!(bmc.power(), on);
         }
         // Close Session.
         let id = client.session.id.to_le_bytes();
         client.ask(netfn::APP, 0x3c, &id).expect("Close Session");
-        assert_eq!(events.wait(LIMIT), Some(Event::LoggedOut { mc: 0x20, channel: 1 }));
+        assert_eq!(events.wait(LIMIT), Some(Event::LoggedOut { mc: McAddress(0x20), channel: 1 }));
     }
     assert_eq!((events.try_next(), events.lost()), (None, 0));
 }
@@ -258,9 +259,9 @@ fn who_opens_a_console_is_seen() {
     assert!(matches!(events.wait(LIMIT), Some(Event::LoggedIn { .. })));
     // Activate and Deactivate Payload: SOL, encrypted and authenticated.
     client.ask(netfn::APP, 0x48, &[1, 1, 0xc0, 0, 0, 0]).expect("Activate Payload");
-    assert_eq!(events.wait(LIMIT), Some(Event::ConsoleOpened { mc: 0x20, instance: 1 }));
+    assert_eq!(events.wait(LIMIT), Some(Event::ConsoleOpened { mc: McAddress(0x20), instance: 1 }));
     client.ask(netfn::APP, 0x49, &[1, 1, 0, 0, 0, 0]).expect("Deactivate Payload");
-    assert_eq!(events.wait(LIMIT), Some(Event::ConsoleClosed { mc: 0x20, instance: 1 }));
+    assert_eq!(events.wait(LIMIT), Some(Event::ConsoleClosed { mc: McAddress(0x20), instance: 1 }));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Decoders of packets and of serial framings: whatever was read can be written, and reads
 //! as the same again.
 
-use ipmi_sim::ipmi::{HostSignal, capability};
+use ipmi_sim::ipmi::{HostSignal, McAddress, capability};
 use ipmi_sim::serial::{Inbound, Line, Settings};
 use ipmi_sim::settings::model::{CodecKind, SerialOem};
 use ipmi_sim::wire::{asf, ipmb, rakp, rmcp, session15, session20, sol, vm};
@@ -156,8 +156,8 @@ pub fn serial(data: &[u8]) {
             [usize::from(kind & 3)],
         oem: [None, Some(SerialOem::PigeonPoint), Some(SerialOem::Radisys)][usize::from(kind >> 2) % 3],
         attention: vec![7],
-        ipmb: input.byte(),
-        controller: 0x20,
+        ipmb: McAddress(input.byte()),
+        controller: McAddress(0x20),
     };
     let mut pieces = Line::new(settings.clone());
     let mut whole = Line::new(settings.clone());

@@ -17,6 +17,7 @@ use ipmi_sim::wire::session20::PayloadType;
 use super::client::{Account, Client, Handshake, message, sessionless15};
 use super::input::FuzzData;
 use super::rig::{ADMINISTRATOR, ANONYMOUS, HOST, OPERATOR, Rig, USER};
+use ipmi_sim::ipmi::McAddress;
 
 /// No input does more than this.
 const MOST_STEPS: usize = 400;
@@ -202,10 +203,10 @@ impl Run<'_> {
             step::SOL_PORT => {
                 let (how, bytes) = (self.input.byte(), self.input.piece());
                 self.rig.call(|sim, now, out| match how & 3 {
-                    0 => sim.handle(now, Input::SolData(0x20, bytes.into()), out),
-                    1 => sim.handle(now, Input::SolOpened(0x20), out),
-                    2 => sim.handle(now, Input::SolClosed(0x20), out),
-                    _ => sim.handle(now, Input::SolWritten(0x20, usize::from(how >> 2) * 16), out),
+                    0 => sim.handle(now, Input::SolData(McAddress(0x20), bytes.into()), out),
+                    1 => sim.handle(now, Input::SolOpened(McAddress(0x20)), out),
+                    2 => sim.handle(now, Input::SolClosed(McAddress(0x20)), out),
+                    _ => sim.handle(now, Input::SolWritten(McAddress(0x20), usize::from(how >> 2) * 16), out),
                 });
                 self.look();
             }
@@ -225,8 +226,8 @@ impl Run<'_> {
             step::PROCESS => {
                 let how = self.input.byte();
                 self.rig.call(|sim, now, out| match how & 1 {
-                    0 => sim.handle(now, Input::ProcessStarted(0x20, None), out),
-                    _ => sim.handle(now, Input::ProcessExited(0x20, Some(0)), out),
+                    0 => sim.handle(now, Input::ProcessStarted(McAddress(0x20), None), out),
+                    _ => sim.handle(now, Input::ProcessExited(McAddress(0x20), Some(0)), out),
                 });
             }
             step::BRIDGED => {

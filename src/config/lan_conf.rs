@@ -16,7 +16,7 @@ use super::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
 use super::suggest::nearest;
 use super::text::{Line, decode, lines, quote};
 use super::{Diagnostic, Severity, Span, number};
-use crate::ipmi::AuthTypes;
+use crate::ipmi::{AuthTypes, McAddress};
 use crate::settings::model::{
     Address, CodecKind, Config, ControllerConfig, IpmbConfig, LanConfig, Library, SerialConfig, SerialOem, Setting,
     UserConfig,
@@ -29,7 +29,7 @@ use values::{
 pub use super::help::{LAN_STATEMENTS as LAN_HELP, STATEMENTS as HELP};
 
 /// IPMB address of the controller that exists without being named.
-const BMC: u8 = 0x20;
+const BMC: McAddress = McAddress::BMC;
 /// UDP port when `addr` has none.
 const RMCP_PORT: u16 = 623;
 /// Highest channel number.
@@ -293,7 +293,7 @@ impl Reader<'_> {
             }
             Rule::set_working_mc => {
                 let (value, word) = integer_at(a, "the IPMB address of a management controller")?;
-                let address = number::u8_of(value);
+                let address = McAddress(number::u8_of(value));
                 let known = self.config.controllers.iter().position(|controller| controller.address == address);
                 self.current = known.unwrap_or(self.config.controllers.len());
                 if known.is_none() {
@@ -506,7 +506,8 @@ impl Reader<'_> {
             return Err(channel_word.fault(format!("System channel already defined: channel {channel} is in use")));
         }
         let address = self.address(place, a, None)?;
-        let (mut codec, mut oem, mut attention, mut ipmb, mut connect) = (None, None, Vec::new(), 0, false);
+        let (mut codec, mut oem, mut attention, mut ipmb, mut connect) =
+            (None, None, Vec::new(), McAddress::NONE, false);
         let mut words = a.inner();
         while let Some(option) = words.next_if_any() {
             match option.text {
@@ -549,7 +550,10 @@ impl Reader<'_> {
                         .next()
                         .map_err(|missing| missing.fault("Invalid IPMB address: missing, expected a number"))?
                         .sorted_as(Rule::uint);
-                    ipmb = word.number().map(number::u8_of).ok_or_else(|| word.not_a_number("Invalid IPMB address"))?;
+                    ipmb = word
+                        .number()
+                        .map(|value| McAddress(number::u8_of(value)))
+                        .ok_or_else(|| word.not_a_number("Invalid IPMB address"))?;
                 }
                 _ => {
                     let known = ["connect", "codec", "oem", "attn", "ipmb"];

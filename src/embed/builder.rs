@@ -17,7 +17,7 @@ use crate::config::{Diagnostic, Severity, Span, lan_conf};
 use crate::host::HostEvent;
 use crate::host::jobs::StateWriter;
 use crate::host::random::SystemRandom;
-use crate::ipmi::{AuthTypes, Moment, Privilege, Random};
+use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege, Random};
 use crate::runtime::configuration::look_up_names;
 use crate::runtime::script::Script;
 use crate::runtime::statement::execute;
@@ -33,7 +33,7 @@ const COMMAND_FILE: &str = "<command file>";
 /// What makes the BMC when there is no command file.
 const COMMANDS: &str = include_str!("bmc.emu");
 /// IPMB address of the BMC.
-const BMC: u8 = 0x20;
+const BMC: McAddress = McAddress::BMC;
 /// The first user with a name.
 const FIRST_USER: u8 = 2;
 /// Highest user number.

@@ -132,9 +132,10 @@ impl Iterator for Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipmi::McAddress;
 
     fn event(id: u16) -> Event {
-        Event::RecordAdded { mc: 0x20, id }
+        Event::RecordAdded { mc: McAddress::BMC, id }
     }
 
     #[test]

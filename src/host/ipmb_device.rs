@@ -153,8 +153,9 @@ mod tests {
 
     use super::*;
     use crate::host::EVENT_QUEUE;
+    use crate::ipmi::McAddress;
 
-    const IPMB: IpmbId = IpmbId { mc: 0x20, channel: 2 };
+    const IPMB: IpmbId = IpmbId { mc: McAddress::BMC, channel: 2 };
 
     /// A pair of sockets that keep messages apart, as a device does.
     fn pair() -> (IpmbDevice, IpmbDevice) {

@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use super::{HostEvent, HostEvents, report, shell, workers};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::config::text::os_string;
+use crate::ipmi::McAddress;
 use crate::sim::{Content, Input, SaveFailure, Saved, Work, WorkDone};
 use crate::store::WriteError;
 use crate::store::directory::{as_far_as_it_goes, message};
@@ -28,7 +29,7 @@ pub type StateWriter = Arc<dyn Fn(&str, &[u8]) -> Result<(), WriteError> + Send 
 /// What orders a job.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum LaneKey {
-    Program(u8),
+    Program(McAddress),
     File(String),
     State(String),
 }
@@ -297,7 +298,7 @@ mod tests {
         }
     }
 
-    fn program(job: u64, lane: u8, line: &str) -> Work {
+    fn program(job: u64, lane: McAddress, line: &str) -> Work {
         Work::Program { job: ProgramJob(job), line: line.into(), lane }
     }
 
@@ -309,9 +310,9 @@ mod tests {
         let (events, mut queue) = mpsc::channel(8);
         let mut jobs = Jobs::new(events, None, LIMIT);
         // The first of lane 20h cannot end before lane 30h has run.
-        jobs.run(program(1, 0x20, &format!("cat '{}'", fifo.display())));
-        jobs.run(program(2, 0x20, "echo two"));
-        jobs.run(program(3, 0x30, &format!("echo three; echo go > '{}'", fifo.display())));
+        jobs.run(program(1, McAddress::BMC, &format!("cat '{}'", fifo.display())));
+        jobs.run(program(2, McAddress::BMC, "echo two"));
+        jobs.run(program(3, McAddress(0x30), &format!("echo three; echo go > '{}'", fifo.display())));
         let mut order = Vec::new();
         for _ in 0..3 {
             let WorkDone::Program(job, result) = next(&mut queue).await else { panic!() };

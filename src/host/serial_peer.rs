@@ -216,9 +216,10 @@ async fn accept(way: &Way) -> TcpStream {
 mod tests {
     use super::*;
     use crate::host::EVENT_QUEUE;
+    use crate::ipmi::McAddress;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    const SERIAL: SerialId = SerialId { mc: 0x20, channel: 15 };
+    const SERIAL: SerialId = SerialId { mc: McAddress::BMC, channel: 15 };
 
     async fn connected(queue: &mut mpsc::Receiver<HostEvent>, number: u64) {
         let event = queue.recv().await;

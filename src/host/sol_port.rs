@@ -23,6 +23,7 @@ use super::names::{self, Transport};
 use super::tty::{FlowControl, Tty};
 use super::{HostEvent, HostEvents, report, tcp, workers};
 use crate::bmc::LogLevel;
+use crate::ipmi::McAddress;
 use crate::settings::model::SolTarget;
 use crate::sim::Input;
 use crate::sol::LineEvent;
@@ -61,7 +62,7 @@ pub enum SolCommand {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// IPMB address of its MC.
-    pub mc: u8,
+    pub mc: McAddress,
     /// Where it is.
     pub target: SolTarget,
     /// Bits per second, of a tty.
@@ -76,7 +77,7 @@ pub struct Settings {
 
 impl Settings {
     /// With the usual pause and lock directory.
-    pub fn new(mc: u8, target: SolTarget, bit_rate: u32, flow_control: FlowControl) -> Self {
+    pub fn new(mc: McAddress, target: SolTarget, bit_rate: u32, flow_control: FlowControl) -> Self {
         Self { mc, target, bit_rate, flow_control, retry: RETRY, lock_directory: LOCK_DIRECTORY.into() }
     }
 }
@@ -310,7 +311,7 @@ mod tests {
 
     fn settings(target: SolTarget) -> (Settings, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
-        let mut settings = Settings::new(0x20, target, 115_200, FlowControl::None);
+        let mut settings = Settings::new(McAddress::BMC, target, 115_200, FlowControl::None);
         settings.retry = Duration::from_millis(10);
         settings.lock_directory = directory.path().into();
         (settings, directory)
@@ -329,7 +330,7 @@ mod tests {
         for quarters in [0, 1, 3, 7, 15, 31, 63, 103, 143] {
             let (mut peer, _) = listener.accept().await.unwrap();
             assert_eq!(began.elapsed().as_millis() / 250, quarters);
-            assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolOpened(0x20)))));
+            assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolOpened(McAddress::BMC)))));
             peer.write_all(b"login: ").await.unwrap();
             assert!(
                 matches!(queue.recv().await, Some(HostEvent::Input(Input::SolData(_, bytes))) if *bytes == *b"login: ")
@@ -340,7 +341,7 @@ mod tests {
             peer.read_exact(&mut seen).await.unwrap();
             assert_eq!(&seen, b"root\r");
             drop(peer);
-            assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolClosed(0x20)))));
+            assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolClosed(McAddress::BMC)))));
         }
     }
 

@@ -19,6 +19,7 @@ use super::children::Own;
 use super::{HostEvent, HostEvents, report, watch};
 use crate::bmc::vm_process::Identity;
 use crate::config::text::os_string;
+use crate::ipmi::McAddress;
 use crate::sim::Input;
 
 /// Which standard input a virtual machine gets.
@@ -41,7 +42,12 @@ impl Vm {
     ///
     /// # Errors
     /// The operating system's.
-    pub fn start(mc: u8, command: &str, input: Stdin, events: HostEvents) -> std::io::Result<(Self, Option<Identity>)> {
+    pub fn start(
+        mc: McAddress,
+        command: &str,
+        input: Stdin,
+        events: HostEvents,
+    ) -> std::io::Result<(Self, Option<Identity>)> {
         let child = Command::new("/bin/sh")
             .arg("-c")
             .arg(os_string(&format!("exec {command}")))
@@ -63,7 +69,7 @@ impl Vm {
     }
 
     /// The virtual machine that an earlier simulator started, if it still runs.
-    pub fn find(mc: u8, identity: &Identity, events: HostEvents) -> Option<Self> {
+    pub fn find(mc: McAddress, identity: &Identity, events: HostEvents) -> Option<Self> {
         let pid = i32::try_from(identity.pid).ok().and_then(rustix::process::Pid::from_raw)?;
         let process = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()?;
         // Looked at after it was opened: the descriptor stays with this process.
@@ -97,7 +103,12 @@ fn identity_of(pid: u32) -> Option<Identity> {
 }
 
 /// Waits for the end of a process that is no child, and passes signals on.
-async fn watch_found(mc: u8, process: AsyncFd<OwnedFd>, mut signals: UnboundedReceiver<Signal>, events: HostEvents) {
+async fn watch_found(
+    mc: McAddress,
+    process: AsyncFd<OwnedFd>,
+    mut signals: UnboundedReceiver<Signal>,
+    events: HostEvents,
+) {
     loop {
         tokio::select! {
             biased;
@@ -140,8 +151,9 @@ mod tests {
         let file = directory.path().join("a b");
         let (events, mut queue) = mpsc::channel(4);
         let (vm, _) =
-            Vm::start(0x20, &format!("echo \"x  y\" > '{}'", file.display()), Stdin::Nothing, events).unwrap();
-        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::ProcessExited(0x20, Some(0))))));
+            Vm::start(McAddress::BMC, &format!("echo \"x  y\" > '{}'", file.display()), Stdin::Nothing, events)
+                .unwrap();
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::ProcessExited(McAddress::BMC, Some(0))))));
         assert_eq!(std::fs::read_to_string(file).unwrap(), "x  y\n");
         vm.signal(Signal::SIGTERM);
     }
@@ -149,15 +161,15 @@ mod tests {
     #[tokio::test]
     async fn a_signal_ends_it() {
         let (events, mut queue) = mpsc::channel(4);
-        let (vm, _) = Vm::start(0x30, "sleep 600", Stdin::Nothing, events).unwrap();
+        let (vm, _) = Vm::start(McAddress(0x30), "sleep 600", Stdin::Nothing, events).unwrap();
         vm.signal(Signal::SIGTERM);
-        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::ProcessExited(0x30, Some(15))))));
+        assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::ProcessExited(McAddress(0x30), Some(15))))));
     }
 
     #[tokio::test]
     async fn a_machine_is_found_again_by_its_identity_and_by_nothing_less() {
         let (events, mut queue) = mpsc::channel(4);
-        let (_first, identity) = Vm::start(0x20, "sleep 60", Stdin::Nothing, events.clone()).unwrap();
+        let (_first, identity) = Vm::start(McAddress::BMC, "sleep 60", Stdin::Nothing, events.clone()).unwrap();
         let identity = identity.unwrap();
         let other = |change: fn(&mut Identity)| {
             let mut other = identity.clone();
@@ -172,9 +184,9 @@ mod tests {
             other(|it| it.pid = 1),
             other(|it| it.pid = u32::MAX),
         ] {
-            assert!(Vm::find(0x30, &stranger, events.clone()).is_none(), "{stranger:?}");
+            assert!(Vm::find(McAddress(0x30), &stranger, events.clone()).is_none(), "{stranger:?}");
         }
-        let found = Vm::find(0x30, &identity, events.clone()).unwrap();
+        let found = Vm::find(McAddress(0x30), &identity, events.clone()).unwrap();
         found.signal(Signal::SIGTERM);
         let mut ended = Vec::new();
         for _ in 0..2 {
@@ -182,7 +194,7 @@ mod tests {
             ended.push((mc, status));
         }
         ended.sort();
-        assert_eq!(ended, [(0x20, Some(15)), (0x30, None)]);
-        assert!(Vm::find(0x30, &identity, events).is_none(), "it has ended");
+        assert_eq!(ended, [(McAddress::BMC, Some(15)), (McAddress(0x30), None)]);
+        assert!(Vm::find(McAddress(0x30), &identity, events).is_none(), "it has ended");
     }
 }

@@ -53,6 +53,7 @@ use crate::config::text::encode;
 use crate::host::jobs::{Jobs, StateWriter};
 use crate::host::sol_port::SolCommand;
 use crate::host::{self, HostEvent, children, vm};
+use crate::ipmi::McAddress;
 use crate::settings::model::{Address, Port};
 use crate::sim::{ConsoleId, Effect, Effects, Input, IpmbId, LanId, SerialId, Work};
 use crate::store::directory::message;
@@ -524,7 +525,7 @@ impl<S: System> Driver<S> {
         }
     }
 
-    fn start_process(&mut self, mc: u8, command: &str) {
+    fn start_process(&mut self, mc: McAddress, command: &str) {
         let input = if self.standard.is_some() { vm::Stdin::Nothing } else { vm::Stdin::Inherited };
         match self.processes.start(mc, command, input) {
             Ok(Started::Already) => {}

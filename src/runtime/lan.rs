@@ -375,9 +375,10 @@ pub fn bind_failure(address: SocketAddr, error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipmi::McAddress;
     use std::future::poll_fn;
 
-    const ID: LanId = LanId { mc: 0x20, channel: 1 };
+    const ID: LanId = LanId { mc: McAddress::BMC, channel: 1 };
 
     fn open(address: &str) -> (Lan, Vec<u16>) {
         let mut tried = Vec::new();

@@ -14,6 +14,7 @@ use crate::host::serial_peer::Outgoing;
 use crate::host::sol_port::{self, SolCommand};
 use crate::host::tty::FlowControl;
 use crate::host::{HostEvents, serial_peer, tcp};
+use crate::ipmi::McAddress;
 use crate::settings::model::{Address, SolTarget};
 use crate::sim::{IpmbId, SerialId};
 use crate::store::directory::message;
@@ -23,7 +24,7 @@ pub struct Lines {
     /// Serial channels, each with the number of the present connection.
     serials: HashMap<SerialId, (UnboundedSender<Outgoing>, u64)>,
     ipmbs: HashMap<IpmbId, UnboundedSender<Vec<u8>>>,
-    sols: HashMap<u8, UnboundedSender<SolCommand>>,
+    sols: HashMap<McAddress, UnboundedSender<SolCommand>>,
     /// Lock files of SOL ports.
     locks: Held,
     events: HostEvents,
@@ -114,7 +115,7 @@ impl Lines {
     }
 
     /// Opens the SOL port of an MC, now and whenever it is lost.
-    pub fn open_sol(&mut self, mc: u8, target: SolTarget, bit_rate: u32, rts_cts: bool) {
+    pub fn open_sol(&mut self, mc: McAddress, target: SolTarget, bit_rate: u32, rts_cts: bool) {
         let flow_control = if rts_cts { FlowControl::RtsCts } else { FlowControl::None };
         let (locks, events) = (&self.locks, &self.events);
         self.sols.entry(mc).or_insert_with(|| {
@@ -124,12 +125,12 @@ impl Lines {
     }
 
     /// Reads the SOL port of an MC, or leaves it alone for now.
-    pub fn read_sol(&self, mc: u8, enabled: bool) {
+    pub fn read_sol(&self, mc: McAddress, enabled: bool) {
         self.sol(mc, SolCommand::Read(if enabled { Reading::On } else { Reading::Off }));
     }
 
     /// Tells the SOL port of an MC something.
-    pub fn sol(&self, mc: u8, command: SolCommand) {
+    pub fn sol(&self, mc: McAddress, command: SolCommand) {
         if let Some(port) = self.sols.get(&mc) {
             let _ = port.send(command);
         }

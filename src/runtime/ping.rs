@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use ipmi_sim_client::presence::{is_pong, ping};
 
+use crate::ipmi::McAddress;
 use crate::settings::model::Config;
 use crate::store::directory::message;
 
@@ -24,7 +25,7 @@ const PONG: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// IPMB address of its controller.
-    pub controller: u8,
+    pub controller: McAddress,
     /// Channel number.
     pub channel: u8,
     /// Where it listens; loopback for a channel that listens everywhere.

@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use crate::bmc::vm_process::Identity;
 use crate::host::HostEvents;
 use crate::host::vm::{Stdin, Vm};
+use crate::ipmi::McAddress;
 
 /// What came of starting a process.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub enum Started {
 
 /// All of them.
 pub struct Processes {
-    vms: HashMap<u8, Vm>,
+    vms: HashMap<McAddress, Vm>,
     events: HostEvents,
 }
 
@@ -35,7 +36,7 @@ impl Processes {
     ///
     /// # Errors
     /// The operating system's.
-    pub fn start(&mut self, mc: u8, command: &str, input: Stdin) -> std::io::Result<Started> {
+    pub fn start(&mut self, mc: McAddress, command: &str, input: Stdin) -> std::io::Result<Started> {
         if self.vms.contains_key(&mc) {
             return Ok(Started::Already);
         }
@@ -45,7 +46,7 @@ impl Processes {
     }
 
     /// Finds the process that an earlier run started, and watches it from now on.
-    pub fn find(&mut self, mc: u8, identity: &Identity) -> bool {
+    pub fn find(&mut self, mc: McAddress, identity: &Identity) -> bool {
         let found = Vm::find(mc, identity, self.events.clone());
         let is_there = found.is_some();
         self.vms.extend(found.map(|vm| (mc, vm)));
@@ -53,14 +54,14 @@ impl Processes {
     }
 
     /// Sends a signal to the process of an MC.
-    pub fn signal(&self, mc: u8, signal: Signal) {
+    pub fn signal(&self, mc: McAddress, signal: Signal) {
         if let Some(vm) = self.vms.get(&mc) {
             vm.signal(signal);
         }
     }
 
     /// The process of an MC has ended.
-    pub fn ended(&mut self, mc: u8) {
+    pub fn ended(&mut self, mc: McAddress) {
         self.vms.remove(&mc);
     }
 }

@@ -17,6 +17,7 @@ use super::driver::announce::served;
 use super::lan::has_ipv6;
 use crate::config::text::{os_string, quote};
 use crate::config::{Diagnostic, Severity, Span};
+use crate::ipmi::McAddress;
 use crate::settings::model::{Address, CodecKind, Config, ControllerConfig, Setting, SolTarget};
 use crate::sim::{ControllerState, Effect, LanId, Login};
 use crate::store::directory::message;
@@ -90,13 +91,13 @@ impl Review<'_> {
         if self.facts.opened.iter().any(open) { Severity::Warning } else { Severity::Error }
     }
 
-    fn place(&self, mc: u8, channel: u8, keyword: &'static str) -> Span {
+    fn place(&self, mc: McAddress, channel: u8, keyword: &'static str) -> Span {
         self.facts.config.place(Setting { mc, channel, keyword })
     }
 
     fn controller(&mut self, controller: &ControllerConfig) {
         let mc = controller.address;
-        if mc & 1 == 1 {
+        if mc.0 & 1 == 1 {
             let span = self.place(mc, 0, "set_working_mc");
             self.warn(span, format!("{mc:#04x} is odd, and IPMB addresses are even"));
         }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::bmc::StateFile;
+use crate::ipmi::McAddress;
 use crate::store::disk::faulty::FaultyDisk;
 use crate::store::{StateDirectory, WriteError};
 
-const LAN_FILE: StateFile = StateFile::Lan { mc: 0x20, channel: 1 };
+const LAN_FILE: StateFile = StateFile::Lan { mc: McAddress::BMC, channel: 1 };
 const RECORD: &[u8] = b"\x00\x00\x51\x03\x14\x20\x00\x00\x07\x01\x23\x6f\x00\x00\x00\x00\xc8watchdog";
 
 /// A simulator with a real state directory on a disk that can fail.
@@ -78,7 +79,7 @@ type Change<'a> = (u8, u8, &'a [u8]);
 /// needs before it stands in front of it.
 fn changes() -> Vec<(StateFile, Vec<Change<'static>>)> {
     use StateFile::{Chassis, Dcmi, Sdr, Sel, Sol, SystemInfo, Users};
-    const MC: u8 = 0x20;
+    const MC: McAddress = McAddress::BMC;
     const ADD: Change = (0x0a, 0x44, &[0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 1, 1, 0x57, 0, 0]);
     const SDR: Change = (0x0a, 0x24, RECORD);
     const LIMIT: Change = (0x2c, 4, &[0xdc, 0, 0, 0, 0, 200, 0, 1, 0, 0, 0, 0, 0, 5, 0]);
@@ -182,7 +183,7 @@ fn a_change_the_disk_does_not_take_is_an_error_and_is_taken_back() {
 #[test]
 fn changes_behind_one_that_fails_are_taken_back_with_it() {
     let mut machine = Machine::new();
-    let before = machine.in_memory(StateFile::Users(0x20));
+    let before = machine.in_memory(StateFile::Users(McAddress::BMC));
     let first = machine.client.request(6, 0x45, b"\x03second\0\0\0\0\0\0\0\0\0\0");
     assert!(machine.rig.send(&first).is_empty());
     let second = machine.client.request(6, 0x43, &[0x91, 3, 4]);
@@ -194,7 +195,7 @@ fn changes_behind_one_that_fails_are_taken_back_with_it() {
     answers.extend(machine.rig.sent_messages(&mut machine.client));
     let codes: Vec<_> = answers.iter().map(|answer| Message::parse(answer).unwrap().data[0]).collect();
     assert_eq!(codes, [0xff, 0xff]);
-    assert_eq!(machine.in_memory(StateFile::Users(0x20)), before);
+    assert_eq!(machine.in_memory(StateFile::Users(McAddress::BMC)), before);
 }
 
 /// Whoever makes changes by the thousand while the disk is full fills no log.
@@ -227,7 +228,7 @@ fn an_event_waits_for_the_disk() {
     machine.rig.command("sel_add 0x20 2 0 0 0 0 0x20 0 4 1 1 1 0x57 0 0");
     machine.write();
     assert_eq!(machine.code((0x0a, 0x44, &[0; 16])), 0xff);
-    assert_eq!(machine.rig.sim.machine().controller(0x20).unwrap().sel.records().len(), 1);
+    assert_eq!(machine.rig.sim.machine().controller(McAddress::BMC).unwrap().sel.records().len(), 1);
     // Tried after 1, 2, 4 ... seconds, told once per change.
     let log = |machine: &Machine| machine.rig.logs().iter().filter(|text| text.starts_with("Unable to")).count();
     assert_eq!(log(&machine), 2);
@@ -240,11 +241,11 @@ fn an_event_waits_for_the_disk() {
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 64]);
     assert_eq!(log(&machine), 2);
-    assert_eq!(machine.on_disk(StateFile::Sel(0x20)), None);
+    assert_eq!(machine.on_disk(StateFile::Sel(McAddress::BMC)), None);
     machine.disk.heal();
     // The end is one more occasion.
     machine.rig.call(|sim, now, out| sim.handle(now, Input::End, out));
     machine.write();
-    assert!(machine.on_disk(StateFile::Sel(0x20)).unwrap().starts_with("1:d:"));
+    assert!(machine.on_disk(StateFile::Sel(McAddress::BMC)).unwrap().starts_with("1:d:"));
     assert!(machine.rig.logs().contains(&"sel.20 is written again"));
 }

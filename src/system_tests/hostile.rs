@@ -4,7 +4,7 @@
 use super::*;
 use crate::bmc::external::FileWrite;
 use crate::command::{privilege, table};
-use crate::ipmi::netfn::GROUP_EXTENSION;
+use crate::ipmi::{McAddress, netfn::GROUP_EXTENSION};
 use crate::ipmi::{Privilege, Random};
 use crate::wire::session20::PayloadType;
 
@@ -364,7 +364,7 @@ fn wild_requests_of_an_administrator_and_a_host_break_nothing() {
                 let packet = client.packet(PayloadType::Sol, &data);
                 rig.send(&packet);
             }
-            1 => rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, (&data).into()), out)),
+            1 => rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, (&data).into()), out)),
             2 => {
                 let mut frame = vec![round as u8, netfn << 2 | dice.below(4) as u8, cmd];
                 frame.extend_from_slice(&data);
@@ -392,8 +392,8 @@ fn wild_requests_of_an_administrator_and_a_host_break_nothing() {
         match dice.below(64) {
             0 => rig.call(|sim, now, out| sim.handle(now, Input::SerialConnected(HOST), out)),
             1 => rig.call(|sim, now, out| sim.handle(now, Input::SerialDisconnected(HOST), out)),
-            2 => rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out)),
-            3 => rig.call(|sim, now, out| sim.handle(now, Input::SolClosed(0x20), out)),
+            2 => rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out)),
+            3 => rig.call(|sim, now, out| sim.handle(now, Input::SolClosed(McAddress::BMC), out)),
             4 => rig.wait(1),
             5..20 => end_jobs(&mut rig, &mut dice),
             _ => {}

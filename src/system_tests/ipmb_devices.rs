@@ -1,8 +1,9 @@
 //! A machine with an IPMB device: requests from the bus, and Send Message to it.
 
 use super::*;
+use crate::ipmi::McAddress;
 
-const IPMB: IpmbId = IpmbId { mc: 0x20, channel: 5 };
+const IPMB: IpmbId = IpmbId { mc: McAddress::BMC, channel: 5 };
 
 fn with_device(channel: u8) -> Rig {
     Rig::new(&format!("{CONF}\nset_working_mc 0x20\nipmb {channel} ipmb_dev_int /dev/ipmb-5\n"), EMU)
@@ -174,6 +175,6 @@ fn the_host_reaches_a_controller_on_the_bus() {
     rig.call(|sim, now, out| sim.request_of_host(now, (HOST, to), &request, out));
     assert_eq!(rig.bus(), [on_bus(message(0x72, 6, 0x20, 0, 1, &[]))]);
     rig.hear(IPMB, message(0x20, 7, 0x72, 0, 1, &[0, 0xaa]));
-    let queued = crate::bmc::messaging::fetch(rig.sim.machine_mut(), 0x20).expect("an answer");
+    let queued = crate::bmc::messaging::fetch(rig.sim.machine_mut(), McAddress::BMC).expect("an answer");
     assert_eq!((queued.channel, &queued.data[2..7]), (5, &[0x72, 0x1c, 1, 0, 0xaa][..]));
 }

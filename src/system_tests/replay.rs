@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use super::world::World;
 use crate::config::command::statements;
-use crate::ipmi::netfn;
+use crate::ipmi::{McAddress, netfn};
 
 fn unhex(text: &str) -> Vec<u8> {
     text.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).expect("a hex byte")).collect()
@@ -73,12 +73,12 @@ fn replay(recording: &str, differs: &str, command_file: &str, netfns: &[u8]) -> 
         // No answer, refused Send Messages and LUN 2 are for whoever routes messages,
         // privileges (D4h) for whoever has sessions.
         let elsewhere = want == "d4" || want == "-" || want.starts_with("SEND");
-        if !netfns.contains(&bytes[0]) || lun == 2 || elsewhere || world.machine().controller(mc).is_none() {
+        if !netfns.contains(&bytes[0]) || lun == 2 || elsewhere || world.machine().controller(McAddress(mc)).is_none() {
             known.remove(&number);
             continue;
         }
         sent += 1;
-        let reply = world.ask(mc, lun, bytes[0], bytes[1], &bytes[2..]);
+        let reply = world.ask(McAddress(mc), lun, bytes[0], bytes[1], &bytes[2..]);
         let got = hex(reply.bytes());
         match (same(&unhex(want), reply.bytes(), remarks), known.remove(&number)) {
             (true, None) => {}

@@ -2,6 +2,7 @@
 
 use super::world::World;
 use crate::command::testing::{BMC, SYSTEM};
+use crate::ipmi::McAddress;
 use crate::ipmi::netfn::{SENSOR_EVENT, STORAGE};
 
 const SETUP: &str = "mc_setbmc 0x20\n\
@@ -37,7 +38,7 @@ fn device_records_that_never_change_can_be_reserved_and_read() {
     assert_eq!(ask(&mut world, 0x22, &[]), [0, 1, 0]);
     let record = [0, 0xff, 0xff, 1, 0, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0];
     assert_eq!(ask(&mut world, 0x21, &[1, 0, 0, 0, 0, 0x20]), record);
-    assert_eq!(world.ask(0x30, 0, SENSOR_EVENT, 0x22, &[]).bytes(), [0xc1]);
+    assert_eq!(world.ask(McAddress(0x30), 0, SENSOR_EVENT, 0x22, &[]).bytes(), [0xc1]);
 }
 
 /// The original fills the answer of this form with unset memory.

@@ -1,6 +1,7 @@
 //! What `status`, `sessions`, `sensors`, `sel` and `power` show.
 
 use super::*;
+use crate::ipmi::McAddress;
 
 impl Rig {
     /// What a command prints, or its complaint.
@@ -62,7 +63,7 @@ fn status_tells_of_the_virtual_machine() {
     assert!(text.contains("start command: not running\n  VM: not connected\n"), "{text}");
     assert!(text.contains("MC 0x40: not added, "), "{text}");
     rig.host_connects();
-    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(0x20, None), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(McAddress::BMC, None), out));
     let text = rig.shown("status");
     assert!(text.contains("power on") && text.contains("start command: running\n  VM: connected\n"), "{text}");
 }
@@ -102,7 +103,7 @@ fn a_user_name_cannot_move_the_cursor() {
     let mut client = administrator(&mut rig);
     // Its sessions end with the change of the name, so it is put there behind their back.
     let _ = client.ask(&mut rig, 6, 1, &[]);
-    let name = &mut rig.sim.machine_mut().controller_mut(0x20).unwrap().users.get_mut(2).unwrap().name;
+    let name = &mut rig.sim.machine_mut().controller_mut(McAddress::BMC).unwrap().users.get_mut(2).unwrap().name;
     *name = *b"\x1b[2Jx\r\n\t\xff\0\0\0\0\0\0\0";
     let text = rig.shown("sessions");
     assert!(text.contains("user 2 \"\u{241b}[2Jx\u{240d}\u{240a}\u{2409}\u{fffd}\", admin"), "{text:?}");

@@ -2,6 +2,7 @@
 //! of it when nobody waits for it any more.
 
 use super::*;
+use crate::ipmi::McAddress;
 
 const BOARD: &str = r#"
 name "test"
@@ -51,7 +52,7 @@ fn send(rig: &mut Rig, client: &mut Client, netfn: u8, cmd: u8, data: &[u8]) -> 
 fn running(rig: &mut Rig) -> Option<(ProgramJob, String)> {
     let mut jobs = rig.jobs();
     assert!(jobs.len() <= 1, "{jobs:?}");
-    let Work::Program { job, line, lane: 0x20 } = jobs.pop()? else { panic!("no program") };
+    let Work::Program { job, line, lane: McAddress::BMC } = jobs.pop()? else { panic!("no program") };
     Some((job, line.trim_start_matches("./control ").to_owned()))
 }
 
@@ -310,19 +311,19 @@ fn a_start_command_that_ends_is_logged_and_started_again_if_that_was_asked_for()
     };
     assert_eq!(send(&mut rig, &mut admin, 0, 2, &[1]), Some(0));
     assert_eq!(starts(&mut rig), 1);
-    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(0x20, None), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(McAddress::BMC, None), out));
     assert_eq!(send(&mut rig, &mut admin, 0, 8, &[5, 0x80, 4, 0, 0, 0]), Some(0));
     assert_eq!(send(&mut rig, &mut admin, 0, 2, &[0]), Some(0));
     assert_eq!(send(&mut rig, &mut admin, 0, 2, &[1]), Some(0));
     assert_eq!(starts(&mut rig), 0, "it has not ended yet");
     rig.wait(2);
-    assert!(rig.effects.contains(&Effect::SignalProcess { mc: 0x20, kill: false }));
-    rig.call(|sim, now, out| sim.handle(now, Input::ProcessExited(0x20, Some(15)), out));
+    assert!(rig.effects.contains(&Effect::SignalProcess { mc: McAddress::BMC, kill: false }));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessExited(McAddress::BMC, Some(15)), out));
     assert_eq!(starts(&mut rig), 1);
     assert_eq!(admin.ask(&mut rig, 0, 9, &[5, 0, 0])[3..5], [0, 4], "this boot took the flags");
-    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(0x20, None), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(McAddress::BMC, None), out));
     rig.effects.clear();
-    rig.call(|sim, now, out| sim.handle(now, Input::ProcessExited(0x20, Some(0x300)), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessExited(McAddress::BMC, Some(0x300)), out));
     assert_eq!(starts(&mut rig), 0);
     let text = "The start command of MC 0x20 has ended: exit status 3";
     assert!(rig.effects.contains(&Effect::Log { level: LogLevel::Warning, text: text.into() }), "{:?}", rig.logs());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::bmc::external::FileWrite;
+use crate::ipmi::McAddress;
 use crate::wire::session20::PayloadType;
 
 const HISTORY: &str = "/dev/ttyS1\" 115200 history=20,backupfile=console.log readclear historyfru=9";
@@ -19,7 +20,7 @@ fn console(rig: &mut Rig) -> Client {
 /// What the port says, as the client sees it at once.
 fn says(rig: &mut Rig, client: &mut Client, text: &[u8]) -> Vec<Vec<u8>> {
     rig.sent.clear();
-    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, text.into()), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, text.into()), out));
     packets(rig, client)
 }
 
@@ -45,7 +46,7 @@ fn history(rig: &mut Rig, client: &mut Client) -> Vec<u8> {
 #[test]
 fn accumulate_and_retry_parameters_come_into_force_and_are_kept() {
     let mut rig = Rig::new(WITH_SOL, EMU);
-    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
     let mut client = console(&mut rig);
     assert_eq!(says(&mut rig, &mut client, b"a").len(), 1, "at once, as from the original");
     rig.send(&client.packet(PayloadType::Sol, &[0, 1, 1, 0]));
@@ -85,7 +86,7 @@ fn accumulate_and_retry_parameters_come_into_force_and_are_kept() {
     }
     // Encryption is demanded, and this is a session of suite 3.
     assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
-    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
     assert!(says(&mut rig, &mut client, b"abc").is_empty());
     assert_eq!(says(&mut rig, &mut client, b"d").len(), 1);
 }
@@ -100,7 +101,7 @@ fn the_history_is_read_at_start_and_written_at_the_end() {
     let job = job.expect("the backup is read");
     // Before it is read, it is not written.
     rig.effects.clear();
-    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, b"new".into()), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, b"new".into()), out));
     rig.call(|sim, now, out| sim.handle(now, Input::End, out));
     assert!(rig.jobs().is_empty());
     rig.done(WorkDone::Read(job, Ok(b"much that is too old, and some that is not".to_vec())));
@@ -125,7 +126,7 @@ fn a_history_that_could_not_be_read_or_written_is_named() {
     rig.effects.clear();
     rig.call(|sim, now, out| sim.handle(now, Input::End, out));
     assert!(rig.jobs().is_empty(), "an empty history is not written");
-    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, b"x".into()), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, b"x".into()), out));
     rig.call(|sim, now, out| sim.handle(now, Input::End, out));
     let Work::Write { job, .. } = rig.jobs().remove(0) else { panic!("nothing is written") };
     rig.done(WorkDone::Written(job, Err("No space left on device".into())));
@@ -136,19 +137,19 @@ fn a_history_that_could_not_be_read_or_written_is_named() {
 #[test]
 fn readclear_empties_what_was_read() {
     let mut rig = Rig::new(&with_history(), EMU);
-    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, b"boot".into()), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, b"boot".into()), out));
     let mut client = administrator(&mut rig);
     assert_eq!(history(&mut rig, &mut client), b"boot\r\n<End Of History>\r\n");
-    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, b"more".into()), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, b"more".into()), out));
     assert_eq!(history(&mut rig, &mut client), b"more\r\n<End Of History>\r\n");
     // As a FRU, too; the copy itself stays with the session.
-    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, b"last".into()), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, b"last".into()), out));
     assert_eq!(client.ask(&mut rig, 0x0a, 0x10, &[9]), [0, 24, 0, 0]);
     assert_eq!(client.ask(&mut rig, 0x0a, 0x11, &[9, 0, 0, 4]), *b"\0\x04last");
     assert_eq!(history(&mut rig, &mut client), b"\r\n<End Of History>\r\n");
     // Without the word nothing is emptied.
     let mut rig = Rig::new(&with_history().replace("readclear ", ""), EMU);
-    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, b"boot".into()), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, b"boot".into()), out));
     let mut client = administrator(&mut rig);
     for _ in 0..2 {
         assert_eq!(history(&mut rig, &mut client), b"boot\r\n<End Of History>\r\n");
@@ -159,7 +160,7 @@ fn readclear_empties_what_was_read() {
 #[test]
 fn sessions_that_vanish_at_the_console_leave_nothing() {
     let mut rig = Rig::new(WITH_SOL, EMU);
-    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
     for round in 0..30 {
         let mut client = administrator(&mut rig);
         if round > 0 {
@@ -174,7 +175,7 @@ fn sessions_that_vanish_at_the_console_leave_nothing() {
     assert_eq!(rig.sim.lan_channel(LAN).active_sessions(), 30);
     rig.wait(70);
     assert_eq!(rig.sim.lan_channel(LAN).active_sessions(), 0);
-    assert_eq!(rig.sim.sol_deadline(0x20), None, "nothing is sent again for nobody");
+    assert_eq!(rig.sim.sol_deadline(McAddress::BMC), None, "nothing is sent again for nobody");
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 6, 0x4a, &[1]), [0, 1, 0, 0]);
     assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0);
@@ -198,7 +199,7 @@ fn shown(rig: &mut Rig, client: &mut Client) -> String {
 fn whoever_looks_at_a_dead_port_is_told_why_and_when_it_lives() {
     let mut rig = Rig::new(&with_history(), EMU);
     let unavailable = |rig: &mut Rig, why: &str| {
-        rig.call(|sim, now, out| sim.handle(now, Input::SolUnavailable(0x20, why.into()), out));
+        rig.call(|sim, now, out| sim.handle(now, Input::SolUnavailable(McAddress::BMC, why.into()), out));
     };
     unavailable(&mut rig, "Error opening SOL device /dev/ttyS1: No such file or directory");
     // Who comes is told, after the response: clients take the first packet for that.
@@ -213,13 +214,13 @@ fn whoever_looks_at_a_dead_port_is_told_why_and_when_it_lives() {
     unavailable(&mut rig, "SOL device \u{1b}[2J\u{e4}\n is already owned by process 7");
     let busy = "\r\n[SOL: SOL device \\u{1b}[2J\\u{e4}\\n is already owned by process 7]\r\n";
     assert_eq!(shown(&mut rig, &mut client), busy);
-    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
     assert_eq!(shown(&mut rig, &mut client), "\r\n[SOL: the port is open now]\r\n");
-    rig.call(|sim, now, out| sim.handle(now, Input::SolData(0x20, b"login: ".into()), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, b"login: ".into()), out));
     assert_eq!(shown(&mut rig, &mut client), "login: ");
     // A port that was lost and found within a moment is no news.
-    rig.call(|sim, now, out| sim.handle(now, Input::SolClosed(0x20), out));
-    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(0x20), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolClosed(McAddress::BMC), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
     assert_eq!(shown(&mut rig, &mut client), "");
     // A long reason is short.
     unavailable(&mut rig, &"x".repeat(1000));

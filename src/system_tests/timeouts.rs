@@ -34,6 +34,7 @@
 //! | serial channel that connects out | 1 s, up to 10 s while it is refused | `an_outgoing_connection_is_made_again` (host::serial_peer) |
 
 use super::*;
+use crate::ipmi::McAddress;
 
 #[test]
 fn boot_flags_are_valid_for_a_minute() {
@@ -75,8 +76,8 @@ fn a_machine_that_stays_on_is_ended() {
     let mut rig = Rig::new(&conf, EMU);
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 0, 2, &[1]), [0]);
-    assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::StartProcess { mc: 0x20, .. })));
-    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(0x20, None), out));
+    assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::StartProcess { mc: McAddress::BMC, .. })));
+    rig.call(|sim, now, out| sim.handle(now, Input::ProcessStarted(McAddress::BMC, None), out));
     rig.host_connects();
     assert_eq!(client.ask(&mut rig, 0, 2, &[0]), [0]);
     rig.effects.clear();
@@ -84,7 +85,7 @@ fn a_machine_that_stays_on_is_ended() {
     for second in 1..=12 {
         rig.wait(1);
         for effect in rig.effects.drain(..) {
-            if let Effect::SignalProcess { mc: 0x20, kill } = effect {
+            if let Effect::SignalProcess { mc: McAddress::BMC, kill } = effect {
                 signals.push((second, kill));
             }
         }

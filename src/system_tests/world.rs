@@ -9,7 +9,7 @@ use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::command::testing::{BMC, LAN, SATELLITE};
 use crate::command::{Context, Outcome, Wait, dispatch};
 use crate::config::command::{Statement, statements};
-use crate::ipmi::{Moment, Origin, Reply, Request};
+use crate::ipmi::{McAddress, Moment, Origin, Reply, Request};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::execute;
 use crate::settings::model::{Config, ControllerConfig, SolConfig, SolTarget};
@@ -130,14 +130,22 @@ impl World {
 
     /// Sends a request over LAN as an administrator; other controllers than the BMC are
     /// reached by bridging.
-    pub(super) fn ask(&mut self, mc: u8, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Reply {
+    pub(super) fn ask(&mut self, mc: McAddress, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Reply {
         let bridged = mc != BMC;
-        let origin = Origin { bridged, requester: if bridged { BMC } else { LAN.requester }, ..LAN };
+        let origin = Origin { bridged, requester: if bridged { BMC.0 } else { LAN.requester }, ..LAN };
         self.ask_from(origin, mc, lun, netfn, cmd, data)
     }
 
     /// Sends a request that came in from `origin`.
-    pub(super) fn ask_from(&mut self, origin: Origin, mc: u8, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Reply {
+    pub(super) fn ask_from(
+        &mut self,
+        origin: Origin,
+        mc: McAddress,
+        lun: u8,
+        netfn: u8,
+        cmd: u8,
+        data: &[u8],
+    ) -> Reply {
         let request = Request { netfn, cmd, lun, origin, data };
         let mut reply = Reply::new(&origin);
         let mut context = Context { now: NOW, machine: self.sim.machine_mut(), mc, origin };

@@ -40,7 +40,7 @@ use std::collections::BTreeMap;
 pub use action::{Action, LogLevel, StateFile};
 pub use error::Error;
 
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// ACPI power state "unknown", IPMI 2.0 tables 20-7 and 20-8.
 pub const ACPI_UNKNOWN: u8 = 0x2a;
@@ -48,9 +48,9 @@ pub const ACPI_UNKNOWN: u8 = 0x2a;
 /// Everything that answers on one simulated IPMB.
 #[derive(Debug, Default)]
 pub struct Machine {
-    controllers: BTreeMap<u8, Box<Controller>>,
+    controllers: BTreeMap<McAddress, Box<Controller>>,
     /// Address of the BMC, once `mc_setbmc` named it.
-    pub bmc: Option<u8>,
+    pub bmc: Option<McAddress>,
     /// The AdvancedTCA shelf, once `atca_enable` was given.
     pub shelf: picmg::Shelf,
     /// What the devices want done outside, in order; the simulator drains it.
@@ -65,12 +65,12 @@ pub struct Machine {
 
 impl Machine {
     /// The controller at an IPMB address, enabled or not.
-    pub fn controller(&self, address: u8) -> Option<&Controller> {
+    pub fn controller(&self, address: McAddress) -> Option<&Controller> {
         self.controllers.get(&address).map(Box::as_ref)
     }
 
     /// The controller at an IPMB address, enabled or not, to be changed.
-    pub fn controller_mut(&mut self, address: u8) -> Option<&mut Controller> {
+    pub fn controller_mut(&mut self, address: McAddress) -> Option<&mut Controller> {
         self.controllers.get_mut(&address).map(Box::as_mut)
     }
 
@@ -78,9 +78,9 @@ impl Machine {
     /// (`commands-core.md` section 2.2). Its events go to the BMC, if that is known by now.
     /// The one that is the BMC by now gets a watchdog timer and, without a `serial` line, a
     /// channel 15.
-    pub fn describe(&mut self, address: u8, device: device_id::DeviceId) {
+    pub fn describe(&mut self, address: McAddress, device: device_id::DeviceId) {
         let is_bmc = self.bmc == Some(address);
-        let receiver = self.bmc.unwrap_or(0);
+        let receiver = self.bmc.unwrap_or(McAddress::NONE);
         let leds = if self.shelf.enabled { picmg::Leds::of_a_board() } else { picmg::Leds::default() };
         let controller = self.ensure(address);
         controller.device = device;
@@ -96,12 +96,12 @@ impl Machine {
     }
 
     /// The controller at `address`, made if there is none.
-    pub fn ensure(&mut self, address: u8) -> &mut Controller {
+    pub fn ensure(&mut self, address: McAddress) -> &mut Controller {
         self.controllers.entry(address).or_insert_with(|| Box::new(Controller::new(address)))
     }
 
     /// Takes the controller at `address` away.
-    pub fn remove(&mut self, address: u8) -> Option<Box<Controller>> {
+    pub fn remove(&mut self, address: McAddress) -> Option<Box<Controller>> {
         self.controllers.remove(&address)
     }
 
@@ -128,7 +128,7 @@ pub fn deadline(machine: &Machine) -> Option<Moment> {
 
 /// Does whatever is due on any device of the machine.
 pub fn timeout(machine: &mut Machine, now: Moment) {
-    let addresses: Vec<u8> = machine.controllers.keys().copied().collect();
+    let addresses: Vec<McAddress> = machine.controllers.keys().copied().collect();
     for mc in addresses {
         messaging::timeout(machine, now, mc);
         watchdog::timeout(machine, now, mc);
@@ -140,17 +140,17 @@ pub fn timeout(machine: &mut Machine, now: Moment) {
 
 /// A host connected to channel 15 of controller `mc`: it counts as powered, if it speaks the
 /// VM protocol, and is told the attention state.
-pub fn host_connected(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn host_connected(machine: &mut Machine, now: Moment, mc: McAddress) {
     set_connected(machine, now, mc, true);
     messaging::refresh_attention(machine, mc);
 }
 
 /// The host of channel 15 of controller `mc` is gone; what it announced stays known.
-pub fn host_disconnected(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn host_disconnected(machine: &mut Machine, now: Moment, mc: McAddress) {
     set_connected(machine, now, mc, false);
 }
 
-fn set_connected(machine: &mut Machine, now: Moment, mc: u8, connected: bool) {
+fn set_connected(machine: &mut Machine, now: Moment, mc: McAddress, connected: bool) {
     if let Some(host) = machine.controller_mut(mc).and_then(|controller| controller.channels.host_mut()) {
         host.connected = connected && host.vm;
     }
@@ -160,14 +160,14 @@ fn set_connected(machine: &mut Machine, now: Moment, mc: u8, connected: bool) {
 
 /// The VM host of controller `mc` announced what it can do, see
 /// [`capability`](crate::ipmi::capability); it is added to what is known.
-pub fn host_announced(machine: &mut Machine, mc: u8, capabilities: u8) {
+pub fn host_announced(machine: &mut Machine, mc: McAddress, capabilities: u8) {
     if let Some(host) = machine.controller_mut(mc).and_then(|controller| controller.channels.host_mut()) {
         host.announced |= capabilities;
     }
 }
 
 /// A session of controller `mc`'s LAN channel `channel` ended: what it held is freed.
-pub fn session_closed(machine: &mut Machine, mc: u8, channel: u8, session: u32) {
+pub fn session_closed(machine: &mut Machine, mc: McAddress, channel: u8, session: u32) {
     sol_parameters::session_closed(machine, session);
     for controller in machine.controllers_mut() {
         controller.frus.session_closed(session);
@@ -181,7 +181,7 @@ pub fn session_closed(machine: &mut Machine, mc: u8, channel: u8, session: u32) 
 #[derive(Debug)]
 pub struct Controller {
     /// IPMB address.
-    pub address: u8,
+    pub address: McAddress,
     /// Whether `mc_add` described it.
     pub added: bool,
     /// Whether it answers (`mc_enable`).
@@ -244,7 +244,7 @@ impl Controller {
     }
 
     /// A controller nobody has described yet.
-    pub fn new(address: u8) -> Self {
+    pub fn new(address: McAddress) -> Self {
         Self {
             address,
             added: false,
@@ -284,46 +284,52 @@ mod tests {
     use crate::ipmi::HostSignal;
 
     fn bmc() -> Machine {
-        Machine { bmc: Some(0x20), ..Machine::default() }
+        Machine { bmc: Some(McAddress::BMC), ..Machine::default() }
     }
 
     #[test]
     fn the_bmc_gets_a_watchdog_and_a_channel_15() {
         let mut machine = bmc();
-        machine.describe(0x20, DeviceId::default());
-        machine.describe(0x30, DeviceId::default());
+        machine.describe(McAddress::BMC, DeviceId::default());
+        machine.describe(McAddress(0x30), DeviceId::default());
         let made: Vec<_> = machine
             .controllers()
             .map(|mc| (mc.watchdog.is_some(), mc.channels.host().is_some(), mc.sensors.event_receiver.address))
             .collect();
-        assert_eq!(made, [(true, true, 0x20), (false, false, 0x20)]);
+        assert_eq!(made, [(true, true, McAddress::BMC), (false, false, McAddress::BMC)]);
     }
 
     #[test]
     fn a_described_bmc_keeps_its_serial_line() {
         let mut machine = bmc();
         let line = Channel::serial(15, medium::SYSTEM_INTERFACE, protocol::BT_1_5, true);
-        machine.ensure(0x20).channels.set(15, line);
-        machine.describe(0x20, DeviceId::default());
-        assert_eq!(machine.ensure(0x20).channels.get(15).map(|channel| channel.protocol), Some(protocol::BT_1_5));
+        machine.ensure(McAddress::BMC).channels.set(15, line);
+        machine.describe(McAddress::BMC, DeviceId::default());
+        assert_eq!(
+            machine.ensure(McAddress::BMC).channels.get(15).map(|channel| channel.protocol),
+            Some(protocol::BT_1_5)
+        );
     }
 
     #[test]
     fn a_vm_host_that_connects_is_power_and_hears_of_waiting_messages() {
         let mut machine = bmc();
         let now = Moment::new(Duration::from_secs(5));
-        machine.ensure(0x20).channels.set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
+        machine
+            .ensure(McAddress::BMC)
+            .channels
+            .set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
         let waiting = messaging::Message { channel: 1, data: vec![1] };
-        messaging::enqueue(&mut machine, now, 0x20, waiting).expect("room");
+        messaging::enqueue(&mut machine, now, McAddress::BMC, waiting).expect("room");
         machine.actions.clear();
-        host_announced(&mut machine, 0x20, crate::ipmi::capability::RESET);
-        host_connected(&mut machine, now, 0x20);
+        host_announced(&mut machine, McAddress::BMC, crate::ipmi::capability::RESET);
+        host_connected(&mut machine, now, McAddress::BMC);
         let on = HostSignal::Attention { on: true, interrupt: false };
-        assert_eq!(machine.actions, [Action::Host { mc: 0x20, signal: on }]);
-        assert_eq!(chassis::power(&mut machine, now, 0x20), chassis::Power::On);
-        host_disconnected(&mut machine, now, 0x20);
-        assert_eq!(chassis::power(&mut machine, now, 0x20), chassis::Power::Off);
-        let host = machine.controller(0x20).and_then(|mc| mc.channels.host());
+        assert_eq!(machine.actions, [Action::Host { mc: McAddress::BMC, signal: on }]);
+        assert_eq!(chassis::power(&mut machine, now, McAddress::BMC), chassis::Power::On);
+        host_disconnected(&mut machine, now, McAddress::BMC);
+        assert_eq!(chassis::power(&mut machine, now, McAddress::BMC), chassis::Power::Off);
+        let host = machine.controller(McAddress::BMC).and_then(|mc| mc.channels.host());
         assert!(host.is_some_and(|host| host.can(crate::ipmi::capability::RESET)), "what was announced stays");
     }
 
@@ -333,8 +339,9 @@ mod tests {
         let at = |seconds| Moment::new(Duration::from_secs(seconds));
         assert_eq!(deadline(&machine), None);
         for (mc, seconds) in [(0x20, 10), (0x30, 5)] {
-            machine.ensure(mc);
-            chassis::control(&mut machine, at(seconds), mc, chassis::Control::PowerCycle, 1).expect("built in");
+            machine.ensure(McAddress(mc));
+            chassis::control(&mut machine, at(seconds), McAddress(mc), chassis::Control::PowerCycle, 1)
+                .expect("built in");
         }
         assert_eq!(deadline(&machine), Some(at(6)));
         timeout(&mut machine, at(6));
@@ -348,15 +355,15 @@ mod tests {
         let mut machine = bmc();
         let auths = Default::default();
         let lan = channel::Lan::new(crate::ipmi::Privilege::Administrator, auths, Default::default());
-        let controller = machine.ensure(0x20);
+        let controller = machine.ensure(McAddress::BMC);
         controller.channels.set(1, Channel::lan(lan));
         controller.sol = Some(sol_parameters::Sol::new(0));
         let parameters = &mut controller.channels.lan_mut(1).expect("channel 1").parameters;
         parameters.set(0, &[1], Some(7)).expect("free");
-        sol_parameters::activate(&mut machine, 0x20, 1, 7, 0).expect("free");
-        session_closed(&mut machine, 0x20, 1, 7);
-        assert_eq!(machine.ensure(0x20).sol.as_ref().and_then(|sol| sol.owner(1)), None);
-        let parameters = &mut machine.ensure(0x20).channels.lan_mut(1).expect("channel 1").parameters;
+        sol_parameters::activate(&mut machine, McAddress::BMC, 1, 7, 0).expect("free");
+        session_closed(&mut machine, McAddress::BMC, 1, 7);
+        assert_eq!(machine.ensure(McAddress::BMC).sol.as_ref().and_then(|sol| sol.owner(1)), None);
+        let parameters = &mut machine.ensure(McAddress::BMC).channels.lan_mut(1).expect("channel 1").parameters;
         parameters.set(0, &[1], Some(8)).expect("free again");
     }
 }

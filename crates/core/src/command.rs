@@ -20,7 +20,7 @@ pub mod transport;
 
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten, ProgramCall, ProgramResult};
 use crate::bmc::{Controller, Machine};
-use crate::ipmi::{CompletionCode, Moment, Nature, Origin, Reply, Request, netfn};
+use crate::ipmi::{CompletionCode, McAddress, Moment, Nature, Origin, Reply, Request, netfn};
 use entry::READ_RECORD;
 pub use entry::{Entry, Fields, Gate, Handler};
 
@@ -31,7 +31,7 @@ pub struct Context<'a> {
     /// All controllers, for events and bridging.
     pub machine: &'a mut Machine,
     /// Address of the controller that executes the command.
-    pub mc: u8,
+    pub mc: McAddress,
     /// Where the request came from.
     pub origin: Origin,
 }

@@ -4,6 +4,7 @@
 mod auth_types;
 mod completion;
 mod host_signal;
+mod mc_address;
 mod message;
 mod moment;
 mod nature;
@@ -13,6 +14,7 @@ mod privilege;
 pub use auth_types::AuthTypes;
 pub use completion::CompletionCode;
 pub use host_signal::{HostSignal, capability};
+pub use mc_address::McAddress;
 pub use message::{Medium, Origin, Reply, Request, SessionRef};
 pub use moment::Moment;
 pub use nature::Nature;

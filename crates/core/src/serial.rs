@@ -14,7 +14,7 @@ mod terminal_mode;
 mod tests;
 mod vm;
 
-use crate::ipmi::HostSignal;
+use crate::ipmi::{HostSignal, McAddress};
 use crate::settings::model::{CodecKind, SerialOem};
 use crate::wire::vm as vm_wire;
 
@@ -28,10 +28,10 @@ pub struct Settings {
     /// Attention bytes.
     pub attention: Vec<u8>,
     /// Reported IPMB address.
-    pub ipmb: u8,
+    pub ipmb: McAddress,
     /// IPMB address of the controller the line belongs to: `RadisysAscii` passes messages
     /// for other addresses on.
-    pub controller: u8,
+    pub controller: McAddress,
 }
 
 /// Where an answer on a line goes.

@@ -48,7 +48,7 @@ use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
-use crate::ipmi::{Moment, Peer, Random, Request};
+use crate::ipmi::{McAddress, Moment, Peer, Random, Request};
 use crate::lan::{self, LanChannel};
 use crate::settings::command::Variables;
 use crate::settings::model::{Address, Config, ControllerConfig, LanConfig};
@@ -109,7 +109,7 @@ pub struct Simulator {
     /// Helper programs, and who waits for them.
     programs: lanes::Lanes,
     /// What is wrong with the programs of each controller.
-    complaints: BTreeMap<u8, complaints::Complaints>,
+    complaints: BTreeMap<McAddress, complaints::Complaints>,
     /// The state files being written, or resting from it.
     saving: HashMap<StateFile, saves::Saving>,
     /// Which write is of which of them, and why.
@@ -232,7 +232,7 @@ impl Simulator {
 
     /// The command file and `-x` are done: is there a BMC?
     fn started(&mut self, now: Moment, out: &mut Effects) {
-        let controllers: Vec<u8> = self.machine.controllers().map(|controller| controller.address).collect();
+        let controllers: Vec<McAddress> = self.machine.controllers().map(|controller| controller.address).collect();
         for mc in controllers {
             bmc::chassis::power_restored(&mut self.machine, now, mc);
             // Those that clients talk to.
@@ -389,7 +389,14 @@ impl Simulator {
     }
 
     /// The sessions of a user whose name, password or rights changed end, but for the one that asked for it.
-    fn end_sessions_of_user(&mut self, now: Moment, mc: u8, user: u8, spared: Option<(LanId, u32)>, out: &mut Effects) {
+    fn end_sessions_of_user(
+        &mut self,
+        now: Moment,
+        mc: McAddress,
+        user: u8,
+        spared: Option<(LanId, u32)>,
+        out: &mut Effects,
+    ) {
         for index in 0..self.lans.len() {
             if self.lans[index].id.mc == mc {
                 let lan = self.lans[index].id;
@@ -401,13 +408,13 @@ impl Simulator {
     }
 
     /// The start command of an MC runs, as this process if that is known.
-    fn process_started(&mut self, now: Moment, mc: u8, identity: Option<Identity>, out: &mut Effects) {
+    fn process_started(&mut self, now: Moment, mc: McAddress, identity: Option<Identity>, out: &mut Effects) {
         bmc::vm_process::started(&mut self.machine, mc, identity);
         self.carry_out_actions(now, out);
     }
 
     /// The start command of an MC ended with this raw wait status, or could not be started.
-    fn process_exited(&mut self, now: Moment, mc: u8, status: Option<i32>, out: &mut Effects) {
+    fn process_exited(&mut self, now: Moment, mc: McAddress, status: Option<i32>, out: &mut Effects) {
         if let (Some(vm), Some(status)) = (self.machine.controller(mc).map(|controller| &controller.vm), status) {
             let how = program::end_text(status);
             let text = format!("The start command of MC {mc:#04x} has ended: {how}");
@@ -451,13 +458,13 @@ impl Simulator {
     }
 
     /// The FRU devices in files: controller, device, path and where in the file the device ends.
-    pub fn fru_files(&self) -> impl Iterator<Item = (u8, u8, &str, u64)> {
+    pub fn fru_files(&self) -> impl Iterator<Item = (McAddress, u8, &str, u64)> {
         self.machine.controllers().flat_map(|controller| {
             controller.frus.in_files().map(|(device, path, end)| (controller.address, device, path, end))
         })
     }
 
-    fn controller_config(&self, mc: u8) -> Option<&ControllerConfig> {
+    fn controller_config(&self, mc: McAddress) -> Option<&ControllerConfig> {
         self.controllers.iter().find(|config| config.address == mc)
     }
 }

@@ -10,6 +10,7 @@ use crate::config::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
 use crate::config::number;
 use crate::config::suggest::nearest;
 use crate::config::text::{clip, encode, quote};
+use crate::ipmi::McAddress;
 
 /// Largest FRU, `emu.md` section 7.
 const FRU_MAX: u32 = 8192;
@@ -136,8 +137,8 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
         Rule::mc_add => mc_add(a)?,
         Rule::mc_setbmc => {
             let word = a.next().map_err(|missing| missing.fault("No IPMB address of BMC given"))?;
-            let mc = uchar_of(&word, "IPMB address of BMC")?;
-            if mc & 1 != 0 {
+            let mc = McAddress(uchar_of(&word, "IPMB address of BMC")?);
+            if mc.0 & 1 != 0 {
                 return Err(word.fault(format!("Invalid IPMB address: {mc:#04x} is odd, expected an even one")));
             }
             Command::McSetBmc { mc }
@@ -284,14 +285,14 @@ fn mask(a: &mut Arguments<'_>, what: &str, bits: usize) -> Result<u16, Fault> {
     })
 }
 
-fn mc_address(a: &mut Arguments<'_>) -> Result<u8, Fault> {
-    uchar(a, "MC address")
+fn mc_address(a: &mut Arguments<'_>) -> Result<McAddress, Fault> {
+    uchar(a, "MC address").map(McAddress)
 }
 
 /// An MC address that may be left out; a variable that does not exist is no such thing.
-fn optional_mc(words: &mut Arguments<'_>) -> Result<Option<u8>, Fault> {
+fn optional_mc(words: &mut Arguments<'_>) -> Result<Option<McAddress>, Fault> {
     match words.next() {
-        Ok(word) => uchar_of(&word.sorted_as(Rule::uchar), "MC address").map(Some),
+        Ok(word) => uchar_of(&word.sorted_as(Rule::uchar), "MC address").map(|mc| Some(McAddress(mc))),
         Err(missing) if words.unknown_variable().is_some() => Err(missing.fault("No MC address given")),
         Err(_) => Ok(None),
     }
@@ -334,7 +335,7 @@ fn persist(words: &mut Arguments<'_>) -> Result<Command, Fault> {
 }
 
 fn mc_add(a: &mut Arguments<'_>) -> Result<Command, Fault> {
-    let mc = uchar(a, "IPMB address")?;
+    let mc = McAddress(uchar(a, "IPMB address")?);
     let device_id = uchar(a, "Device ID")?;
     let has_device_sdrs = named(a, "Has Device SDRs", HAS_SDRS)?;
     let device_revision = uchar(a, "Device Revision")?;
@@ -576,7 +577,7 @@ fn depends(option: &Found<'_>) -> Result<SensorDependency, Fault> {
             None => Err(option.fault_at(place, format!("{lead}: {}", number::complaint(item.as_str())))),
         }
     };
-    let mc = item("mc address", "mc addr", 255)?;
+    let mc = McAddress(item("mc address", "mc addr", 255)?);
     let lun = item("lun", "lun", 3)?;
     let number = item("sensor number", "sensor_number", 255)?;
     let bit = item("sensor bit", "sensor bit", 14)?;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::{Severity, Span};
+use crate::ipmi::McAddress;
 
 fn resolve_with(line: &str, variables: &[(&str, &str)]) -> Result<Option<Instruction>, crate::config::Diagnostic> {
     let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -31,7 +32,7 @@ fn fails(line: &str, message: &str, column: u32, length: u32) {
     }
 }
 
-const S: SensorAddress = SensorAddress { mc: 0x20, lun: 0, number: 5 };
+const S: SensorAddress = SensorAddress { mc: McAddress::BMC, lun: 0, number: 5 };
 
 fn value_of(word: &str, variables: &[(&str, &str)]) -> Option<u8> {
     match resolve_with(&format!("sensor_set_value 0x20 0 5 {word} 1"), variables) {
@@ -109,7 +110,7 @@ fn variables() {
     assert!(error.message.starts_with("Invalid MC address given: '1 2' is not a number"), "{error}");
     assert!(error.message.ends_with("(value of '$TWO')"), "{error}");
     // The end of a list, without a word.
-    let expected = Command::MainSdrAdd { mc: 0x20, data: vec![1, 2] };
+    let expected = Command::MainSdrAdd { mc: McAddress::BMC, data: vec![1, 2] };
     assert_eq!(resolve_with("main_sdr_add 0x20 1 2 $NOPE 3", v), Ok(Some(Instruction::System(expected))));
     let named = [("ON", "enable"), ("M", "000000000000001"), ("POLL", "poll"), ("F", "file")];
     let command = resolve_with("sensor_set_event_support 1 2 3 $ON scanning none $M $M $M $M", &named);
@@ -162,8 +163,8 @@ fn words() {
     fails("bogus", "Unknown command: bogus", 1, 5);
     fails("?", "Unknown command: ?, did you mean 'help'?", 1, 1);
     fails("set_working_mc 0x20", "Unknown command: set_working_mc (it belongs in lan.conf)", 1, 14);
-    assert_eq!(resolve("mc_enable\t0x20 # ignored"), Command::McEnable { mc: 0x20 });
-    assert_eq!(resolve("mc_enable 0x20\n"), Command::McEnable { mc: 0x20 });
+    assert_eq!(resolve("mc_enable\t0x20 # ignored"), Command::McEnable { mc: McAddress::BMC });
+    assert_eq!(resolve("mc_enable 0x20\n"), Command::McEnable { mc: McAddress::BMC });
     assert_eq!(instruction("quit now"), Instruction::Quit);
     assert_eq!(instruction("help"), Instruction::Help { about: None });
     assert_eq!(instruction("help sel_add more"), Instruction::Help { about: Some("sel_add".into()) });
@@ -181,10 +182,10 @@ fn words_that_show_something_may_name_a_controller() {
     ] {
         assert_eq!(resolve(word), command(None));
         assert_eq!(resolve(&format!("{word} \t")), command(None));
-        assert_eq!(resolve(&format!("{word} 0x30 and more")), command(Some(0x30)));
+        assert_eq!(resolve(&format!("{word} 0x30 and more")), command(Some(McAddress(0x30))));
         assert_eq!(
             resolve_with(&format!("{word} $M"), &[("M", "0x30")]),
-            Ok(Some(Instruction::System(command(Some(0x30)))))
+            Ok(Some(Instruction::System(command(Some(McAddress(0x30))))))
         );
         fails(&format!("{word} x"), "Invalid MC address given: 'x' is not a number", word.len() as u32 + 2, 1);
         fails(&format!("{word} $M"), "No MC address given: there is no variable 'M'", word.len() as u32 + 2, 2);
@@ -212,7 +213,7 @@ fn controllers() {
     assert_eq!(
         resolve("mc_add 0x120 1 has-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr dynsens persist_sdr"),
         Command::McAdd {
-            mc: 0x20,
+            mc: McAddress::BMC,
             device_id: 1,
             has_device_sdrs: 1,
             device_revision: 0x23,
@@ -231,15 +232,15 @@ fn controllers() {
     fails("mc_add 0x22 0 maybe", "Invalid Has Device SDRs given: found 'maybe'", 15, 5);
     fails(&format!("{line} # x"), "Invalid MC flag: #,", 42, 1);
     fails("mc_add 0x22 0 1 1", "No Major FW Rev given", 18, 1);
-    assert_eq!(resolve("mc_setbmc 32"), Command::McSetBmc { mc: 0x20 });
+    assert_eq!(resolve("mc_setbmc 32"), Command::McSetBmc { mc: McAddress::BMC });
     fails("mc_setbmc 0x21", "Invalid IPMB address: 0x21 is odd", 11, 4);
     fails("mc_setbmc zz", "Invalid IPMB address of BMC given", 11, 2);
-    assert_eq!(resolve("mc_delete 1"), Command::McDelete { mc: 1 });
-    assert_eq!(resolve("mc_disable 1"), Command::McDisable { mc: 1 });
+    assert_eq!(resolve("mc_delete 1"), Command::McDelete { mc: McAddress(1) });
+    assert_eq!(resolve("mc_disable 1"), Command::McDisable { mc: McAddress(1) });
     fails("mc_enable", "No MC address given", 10, 1);
     fails("mc_enable zz", "Invalid MC address given", 11, 2);
-    assert_eq!(resolve("mc_set_num_leds 1 300"), Command::McSetNumLeds { mc: 1, count: 44 });
-    assert_eq!(resolve("mc_set_power 1 2 -1"), Command::McSetPower { mc: 1, power: 2, event: true });
+    assert_eq!(resolve("mc_set_num_leds 1 300"), Command::McSetNumLeds { mc: McAddress(1), count: 44 });
+    assert_eq!(resolve("mc_set_power 1 2 -1"), Command::McSetPower { mc: McAddress(1), power: 2, event: true });
     fails("mc_set_power 0x20 1", "No Gen int given", 20, 1);
     assert_eq!(resolve("atca_enable x"), Command::AtcaEnable);
     let site = Command::AtcaSetSite { hardware_address: 0x41, site_type: 2, site_number: 3 };
@@ -267,10 +268,10 @@ fn guids() {
 
 #[test]
 fn frus() {
-    let data = |size, data: &[u8]| Command::McAddFruData { mc: 0x20, device: 1, size, data: data.to_vec() };
+    let data = |size, data: &[u8]| Command::McAddFruData { mc: McAddress::BMC, device: 1, size, data: data.to_vec() };
     assert_eq!(resolve("mc_add_fru_data 0x20 1 10 data 1 'a 0x3"), data(10, &[1, b'a', 3]));
     assert_eq!(resolve("mc_add_fru_data 0x20 1 0 data"), data(0, &[]));
-    let file = Command::McAddFruFile { mc: 0x20, device: 1, size: 8192, offset: 16, path: "/a b".into() };
+    let file = Command::McAddFruFile { mc: McAddress::BMC, device: 1, size: 8192, offset: 16, path: "/a b".into() };
     assert_eq!(resolve("mc_add_fru_data 0x20 1 8192 file 0x10 \"/a b\" junk"), file);
     fails("mc_add_fru_data 0x20 1 8193 data", "FRU physical size 8193 is too large, at most 8192", 24, 4);
     fails("mc_add_fru_data 0x20 1 -1 data", "FRU physical size 4294967295 is too large", 24, 2);
@@ -282,24 +283,24 @@ fn frus() {
     fails("mc_add_fru_data 0x20 1 2 file", "No file offset given", 30, 1);
     fails("mc_add_fru_data 0x20 1 2 file 0", "Error with FRU filename: missing string value", 32, 1);
     fails("mc_add_fru_data 0x20 1 2 file 0 x", "Error with FRU filename: string value must start", 33, 1);
-    assert_eq!(resolve("mc_dump_fru_data 0x20 255"), Command::McDumpFruData { mc: 0x20, device: 255 });
+    assert_eq!(resolve("mc_dump_fru_data 0x20 255"), Command::McDumpFruData { mc: McAddress::BMC, device: 255 });
     fails("mc_dump_fru_data 0x20", "No Device ID given", 22, 1);
 }
 
 #[test]
 fn records() {
-    let enable = Command::SelEnable { mc: 0x20, max_records: 1000, flags: 10 };
+    let enable = Command::SelEnable { mc: McAddress::BMC, max_records: 1000, flags: 10 };
     assert_eq!(resolve("sel_enable 0x20 1000 0x0a x"), enable);
     fails("sel_enable 0x20 1.5 0", "Invalid max records given", 17, 3);
     fails("sel_enable 0x20 1", "No flags given", 18, 1);
-    let add = Command::SelAdd { mc: 0x20, record_type: 2, data: std::array::from_fn(|i| i as u8 + 1) };
+    let add = Command::SelAdd { mc: McAddress::BMC, record_type: 2, data: std::array::from_fn(|i| i as u8 + 1) };
     assert_eq!(resolve("sel_add 0x20 2 1 2 3 4 5 6 7 8 9 10 11 12 13 14 zz"), add);
     fails("sel_add 0x20 2 1 2 3", "No data byte given", 21, 1);
-    assert_eq!(resolve("main_sdr_add 0x20"), Command::MainSdrAdd { mc: 0x20, data: vec![] });
+    assert_eq!(resolve("main_sdr_add 0x20"), Command::MainSdrAdd { mc: McAddress::BMC, data: vec![] });
     fails("main_sdr_add 0x20 1 2 zz", "Invalid data byte given: 'zz' is not a number", 23, 2);
     fails("main_sdr_add 0x20 1 # x", "Invalid data byte given", 21, 1);
     let many = format!("device_sdr_add 0x20 3{} zz", " 7".repeat(256));
-    assert_eq!(resolve(&many), Command::DeviceSdrAdd { mc: 0x20, lun: 3, data: vec![7; 256] });
+    assert_eq!(resolve(&many), Command::DeviceSdrAdd { mc: McAddress::BMC, lun: 3, data: vec![7; 256] });
     fails("device_sdr_add 0x20", "No LUN given", 20, 1);
     let error = resolve_with("device_sdr_add 0x20 0 1 zz", &[]).expect_err("zz");
     assert!(error.message.ends_with("(data byte 1)"), "{error}");
@@ -380,7 +381,7 @@ fn polled_sensors() {
     assert_eq!((found.interval, found.path.as_str(), found.raw), (1000, "/x y", true));
     assert_eq!((found.divisor, found.multiplier, found.subtract, found.base), (-3, 16, 8, 16));
     assert_eq!((found.mask, found.offset, found.length, found.initial_state), (0xff, u32::MAX, 4, 0x7fff));
-    let other = SensorAddress { mc: 0x30, lun: 1, number: 2 };
+    let other = SensorAddress { mc: McAddress(0x30), lun: 1, number: 2 };
     assert_eq!(found.depends, Some(SensorDependency { sensor: other, bit: 14 }));
     let found = poll("");
     assert_eq!((found.divisor, found.raw, found.depends, found.initial_state), (0, false, None, 0));
@@ -423,8 +424,11 @@ fn fractions_say_what_to_write() {
 
 #[test]
 fn dcmi() {
-    assert_eq!(resolve("mc_set_dcmi_power 0x20 1 0x30"), Command::McSetDcmiPower { mc: 0x20, lun: 1, sensor: 0x30 });
-    assert_eq!(resolve("mc_disable_dcmi 0x20"), Command::McDisableDcmi { mc: 0x20 });
+    assert_eq!(
+        resolve("mc_set_dcmi_power 0x20 1 0x30"),
+        Command::McSetDcmiPower { mc: McAddress::BMC, lun: 1, sensor: 0x30 }
+    );
+    assert_eq!(resolve("mc_disable_dcmi 0x20"), Command::McDisableDcmi { mc: McAddress::BMC });
     fails("mc_set_dcmi_power 0x20 1", "No sensor number given", 25, 1);
     fails("mc_set_dcmi_power 0x20 x 1", "Invalid LUN", 24, 1);
 }
@@ -452,7 +456,7 @@ fn controllers_that_must_exist() {
             Instruction::System(command) => command.required_mc(),
             _ => None,
         };
-        assert_eq!(required_mc, with_mc.then_some(0x42), "{line}");
+        assert_eq!(required_mc, with_mc.then_some(McAddress(0x42)), "{line}");
     }
     // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state.
     assert_eq!(HELP.len(), 39);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ipmi::Privilege;
+use crate::ipmi::{McAddress, Privilege};
 use crate::settings::model::{Port, SerialInterface, SolTarget};
 
 /// A file with the line in question as its third, after what every file needs.
@@ -123,7 +123,7 @@ fn numbers_and_booleans() {
     fails(&file("StartNow false"), "Invalid configuration option 'StartNow', did you mean 'startnow'?", 1, 8);
     let config = good("name \"x\"\nset_working_mc 0x130\nset_working_mc 0x20\nset_working_mc 48\nkill_wait 1\n");
     let waits: Vec<_> = config.controllers.iter().map(|c| (c.address, c.kill_wait)).collect();
-    assert_eq!(waits, [(0x20, 20), (0x30, 1)]);
+    assert_eq!(waits, [(McAddress::BMC, 20), (McAddress(0x30), 1)]);
 }
 
 /// Rows 17, 18, 20, 21 and section 1.
@@ -346,9 +346,9 @@ fn serial() {
     let found = serial("serial 15 localhost 9002 codec VM");
     assert_eq!((found.channel, found.interface, found.codec), (15, SerialInterface::Rs232, CodecKind::Vm));
     assert_eq!((found.address.host.as_str(), found.address.port), ("localhost", Port::Number(9002)));
-    assert_eq!((found.ipmb, found.connect, found.oem), (0, false, None));
+    assert_eq!((found.ipmb, found.connect, found.oem), (McAddress::NONE, false, None));
     let found = serial("serial kcs h 1 connect ipmb 0x130 attn 7,0x1ff oem Radisys codec RadisysAscii");
-    assert_eq!((found.interface, found.channel, found.ipmb), (SerialInterface::Kcs, 15, 0x30));
+    assert_eq!((found.interface, found.channel, found.ipmb), (SerialInterface::Kcs, 15, McAddress(0x30)));
     assert_eq!((found.attention, found.oem, found.connect), (vec![7, 0xff], Some(SerialOem::Radisys), true));
     assert_eq!(found.codec, CodecKind::RadisysAscii);
     let found = serial("serial ssif-7 localhost 9005 codec TerminalMode oem PigeonPoint");
@@ -445,7 +445,7 @@ fn the_rest() {
         (Some("a"), 1, 2, true)
     );
     let bmc = &good("name \"x\"\n").controllers[0];
-    assert_eq!((bmc.address, bmc.poweroff_wait, bmc.kill_wait, bmc.start_now), (0x20, 60, 20, false));
+    assert_eq!((bmc.address, bmc.poweroff_wait, bmc.kill_wait, bmc.start_now), (McAddress::BMC, 60, 20, false));
 }
 
 /// Every keyword that is listed is one, and none is forgotten.

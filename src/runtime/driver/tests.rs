@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::command::Statement;
 use crate::config::{Diagnostic, Severity};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 use crate::runtime::console::GREETING;
 use crate::runtime::statement::StatementOutcome;
 use crate::settings::model::Config;
@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-const LAN: LanId = LanId { mc: 0x20, channel: 1 };
-const SERIAL: SerialId = SerialId { mc: 0x20, channel: 15 };
+const LAN: LanId = LanId { mc: McAddress::BMC, channel: 1 };
+const SERIAL: SerialId = SerialId { mc: McAddress::BMC, channel: 15 };
 
 /// What happened to the system, in order.
 type Diary = Arc<Mutex<Vec<String>>>;
@@ -63,15 +63,15 @@ impl System for Fake {
             "serial" => out.list.push(Effect::OpenSerial { serial: SERIAL, address: local(rest), connect: false }),
             "run" => {
                 let job = ProgramJob(self.job());
-                out.list.push(Effect::Run(Work::Program { job, line: text, lane: 0x20 }));
+                out.list.push(Effect::Run(Work::Program { job, line: text, lane: McAddress::BMC }));
             }
             "ring" => self.deadline = Some(now + Duration::from_millis(5)),
             "save" => {
                 let job = SaveJob(self.job());
                 out.list.push(Effect::Run(Work::Save { job, name: text, content: b"content".to_vec() }));
             }
-            "vm" => out.list.push(Effect::StartProcess { mc: 0x20, command: text }),
-            "kill" => out.list.push(Effect::SignalProcess { mc: 0x20, kill: true }),
+            "vm" => out.list.push(Effect::StartProcess { mc: McAddress::BMC, command: text }),
+            "kill" => out.list.push(Effect::SignalProcess { mc: McAddress::BMC, kill: true }),
             "print" => out.list.push(Effect::Print { console, text: format!("{text}\n") }),
             "tell" => out.list.push(Effect::ConsoleLog { level: LogLevel::Info, text }),
             "log" => out.list.push(Effect::Log { level: LogLevel::Info, text }),

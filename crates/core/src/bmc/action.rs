@@ -1,6 +1,6 @@
 //! What devices want done outside: values, handed to the simulator.
 
-use crate::ipmi::HostSignal;
+use crate::ipmi::{HostSignal, McAddress};
 
 /// Something a device wants done outside of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,19 +8,19 @@ pub enum Action {
     /// Tell the host on the system interface (VM channel 15) of an MC.
     Host {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// What to tell.
         signal: HostSignal,
     },
     /// Start the start command of an MC.
     StartProcess {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
     },
     /// Send a signal to the start-command process of an MC.
     SignalProcess {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// SIGKILL instead of SIGTERM.
         kill: bool,
     },
@@ -44,7 +44,7 @@ pub enum Action {
     /// A client changed a user.
     UserChanged {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// User number.
         user: u8,
         /// What was set.
@@ -55,19 +55,19 @@ pub enum Action {
     /// The volatile SOL bit rate changed (bits per second).
     SolBitRate {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// Bits per second.
         bits_per_second: u32,
     },
     /// Accumulate interval, send threshold or retries of SOL changed.
     SolTiming {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
     },
     /// A SOL instance was activated by a session (Activate Payload succeeded).
     SolActivated {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// 1 the port, 2 the history.
         instance: u8,
         /// The BMC's session id.
@@ -78,7 +78,7 @@ pub enum Action {
     /// A SOL instance was deactivated.
     SolDeactivated {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// 1 the port, 2 the history.
         instance: u8,
         /// The session that asked for it; the holder's own when it ended.
@@ -90,25 +90,25 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StateFile {
     /// `users.mcXX`
-    Users(u8),
+    Users(McAddress),
     /// `sol.mcXX`
-    Sol(u8),
+    Sol(McAddress),
     /// `sel.XX`
-    Sel(u8),
+    Sel(McAddress),
     /// `sdr.XX.main`
-    Sdr(u8),
+    Sdr(McAddress),
     /// `chassis.mcXX`, which the original does not have: settings of a chassis.
-    Chassis(u8),
+    Chassis(McAddress),
     /// `sysinfo.mcXX`, which the original does not have: system info parameters.
-    SystemInfo(u8),
+    SystemInfo(McAddress),
     /// `dcmi.mcXX`, which the original does not have: what DCMI keeps.
-    Dcmi(u8),
+    Dcmi(McAddress),
     /// `process.mcXX`, which the original does not have: the process of the start command.
-    Process(u8),
+    Process(McAddress),
     /// `lanparm.mc20.N` of the LAN channel N of an MC.
     Lan {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// Channel number.
         channel: u8,
     },

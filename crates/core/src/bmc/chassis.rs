@@ -12,7 +12,7 @@ use super::boot::{BootCause, BootOptions};
 use super::external::{Background, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
 use super::watch::Event;
 use super::{Action, Controller, LogLevel, Machine, StateFile, boot, vm_process};
-use crate::ipmi::{HostSignal, Moment, capability};
+use crate::ipmi::{HostSignal, McAddress, Moment, capability};
 
 /// How often a power cycle looks whether the power is off.
 const CYCLE_STEP: Duration = Duration::from_secs(1);
@@ -318,7 +318,7 @@ pub fn backend(controller: &Controller) -> Backend {
 }
 
 /// Changes settings of a chassis and has them kept.
-pub fn change_settings(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Kept)) {
+pub fn change_settings(machine: &mut Machine, mc: McAddress, change: impl FnOnce(&mut Kept)) {
     machine.remember(StateFile::Chassis(mc));
     let Some(controller) = machine.controller_mut(mc) else { return };
     let power = modelled_power(controller);
@@ -334,7 +334,7 @@ pub fn change_settings(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut K
 
 /// Has the state of the power kept for [`RestorePolicy::Previous`]; under any other policy
 /// nobody will ask for it.
-fn note_power(machine: &mut Machine, mc: u8) {
+fn note_power(machine: &mut Machine, mc: McAddress) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     let on = modelled_power(controller);
     if let Some(kept) = &mut controller.chassis.kept
@@ -354,7 +354,7 @@ fn note_power(machine: &mut Machine, mc: u8) {
 /// failure. A virtual machine that was left running connects again and is left alone, too;
 /// one that does not within 15 s is started. `startnow` starts it at once,
 /// whatever the policy says.
-pub fn power_restored(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn power_restored(machine: &mut Machine, now: Moment, mc: McAddress) {
     let Some(controller) = machine.controller(mc) else { return };
     let (Some(kept), true) = (controller.chassis.kept, controller.enabled) else { return };
     let cause = match kept.restore_policy {
@@ -373,7 +373,7 @@ pub fn power_restored(machine: &mut Machine, now: Moment, mc: u8) {
 }
 
 /// Switches on if the restore policy is to do so now and nothing has done it before.
-fn restore_power(machine: &mut Machine, now: Moment, mc: u8) {
+fn restore_power(machine: &mut Machine, now: Moment, mc: McAddress) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     let Some((due, cause)) = controller.chassis.restore_due.filter(|(due, _)| *due <= now) else { return };
     controller.chassis.restore_due = None;
@@ -417,7 +417,7 @@ pub enum Power {
 }
 
 /// The power state of a controller's chassis.
-pub fn power(machine: &mut Machine, now: Moment, mc: u8) -> Power {
+pub fn power(machine: &mut Machine, now: Moment, mc: McAddress) -> Power {
     let Some(controller) = machine.controller_mut(mc) else { return Power::Off };
     if let Some(call) = controller.chassis.get_power_call() {
         return Power::Ask(call);
@@ -428,7 +428,7 @@ pub fn power(machine: &mut Machine, now: Moment, mc: u8) -> Power {
 }
 
 /// Whether the power was on when it was looked at last; now, where no program has to be asked.
-pub fn last_power(machine: &mut Machine, now: Moment, mc: u8) -> bool {
+pub fn last_power(machine: &mut Machine, now: Moment, mc: McAddress) -> bool {
     match power(machine, now, mc) {
         Power::On => true,
         Power::Off => false,
@@ -437,7 +437,7 @@ pub fn last_power(machine: &mut Machine, now: Moment, mc: u8) -> bool {
 }
 
 /// What the program answered to `get power`: any number but a negative one is on or off.
-pub fn observed(machine: &mut Machine, now: Moment, mc: u8, result: &ProgramResult) -> Option<bool> {
+pub fn observed(machine: &mut Machine, now: Moment, mc: McAddress, result: &ProgramResult) -> Option<bool> {
     let on = match result.as_ref().ok()?.first()? {
         Value::Integer(value) if *value >= 0 => *value != 0,
         _ => return None,
@@ -471,7 +471,7 @@ pub struct Token {
 pub fn control(
     machine: &mut Machine,
     now: Moment,
-    mc: u8,
+    mc: McAddress,
     control: Control,
     channel: u8,
 ) -> Result<Controlled, NotSupported> {
@@ -525,7 +525,7 @@ pub fn control(
 }
 
 /// The program did what a chassis control asked for.
-pub fn program_done(machine: &mut Machine, now: Moment, mc: u8, token: Token) {
+pub fn program_done(machine: &mut Machine, now: Moment, mc: McAddress, token: Token) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     controller.chassis.note_restart(token.control, token.channel);
     match token.control {
@@ -542,7 +542,7 @@ pub fn program_done(machine: &mut Machine, now: Moment, mc: u8, token: Token) {
 }
 
 /// The boot flags are set; a program that does the work of the chassis knows the device by now.
-pub fn boot_flags_set(machine: &mut Machine, now: Moment, mc: u8, flags: [u8; 5]) {
+pub fn boot_flags_set(machine: &mut Machine, now: Moment, mc: McAddress, flags: [u8; 5]) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     controller.chassis.boot.set_flags(now, flags);
     if let Some(boots) = boot::boots(&flags) {
@@ -563,11 +563,11 @@ fn words(control: Control) -> &'static str {
     }
 }
 
-fn log(machine: &mut Machine, mc: u8, what: &str) {
+fn log(machine: &mut Machine, mc: McAddress, what: &str) {
     machine.actions.push(Action::Log { level: LogLevel::Info, text: format!("Chassis of MC {mc:#04x}: {what}") });
 }
 
-fn set_modelled_power(machine: &mut Machine, now: Moment, mc: u8, on: bool, what: &str) {
+fn set_modelled_power(machine: &mut Machine, now: Moment, mc: McAddress, on: bool, what: &str) {
     let Some(chassis) = machine.controller_mut(mc).map(|controller| &mut controller.chassis) else { return };
     let changed = chassis.power != on;
     chassis.power = on;
@@ -578,7 +578,7 @@ fn set_modelled_power(machine: &mut Machine, now: Moment, mc: u8, on: bool, what
     }
 }
 
-fn tell_vm(machine: &mut Machine, mc: u8, signal: HostSignal) {
+fn tell_vm(machine: &mut Machine, mc: McAddress, signal: HostSignal) {
     let connected =
         machine.controller(mc).and_then(|controller| controller.channels.vm_host()).is_some_and(|host| host.connected);
     if connected {
@@ -587,7 +587,7 @@ fn tell_vm(machine: &mut Machine, mc: u8, signal: HostSignal) {
 }
 
 /// Power off without a program.
-fn power_off(machine: &mut Machine, now: Moment, mc: u8) {
+fn power_off(machine: &mut Machine, now: Moment, mc: McAddress) {
     match machine.controller(mc).map(backend) {
         Some(Backend::BuiltIn) => set_modelled_power(machine, now, mc, false, "power off"),
         Some(_) => {
@@ -600,7 +600,7 @@ fn power_off(machine: &mut Machine, now: Moment, mc: u8) {
 }
 
 /// Power on without a program: the machine boots, if it was off.
-fn power_on(machine: &mut Machine, now: Moment, mc: u8, cause: BootCause) {
+fn power_on(machine: &mut Machine, now: Moment, mc: McAddress, cause: BootCause) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     if !modelled_power(controller) {
         controller.chassis.boot.booted(cause);
@@ -615,7 +615,7 @@ fn power_on(machine: &mut Machine, now: Moment, mc: u8, cause: BootCause) {
 }
 
 /// Reset without a program; the built-in chassis keeps its power state.
-fn reset_host(machine: &mut Machine, mc: u8, cause: BootCause) {
+fn reset_host(machine: &mut Machine, mc: McAddress, cause: BootCause) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     if modelled_power(controller) {
         controller.chassis.boot.booted(cause);
@@ -628,7 +628,7 @@ fn reset_host(machine: &mut Machine, mc: u8, cause: BootCause) {
 
 /// The start-command process of `mc` ended, or could not be started: the power is off, unless
 /// power on came while it was ending.
-pub fn process_ended(machine: &mut Machine, mc: u8) {
+pub fn process_ended(machine: &mut Machine, mc: McAddress) {
     if vm_process::exited(machine, mc) {
         if let Some(controller) = machine.controller_mut(mc) {
             controller.chassis.boot.booted(BootCause::Control);
@@ -639,7 +639,7 @@ pub fn process_ended(machine: &mut Machine, mc: u8) {
 }
 
 /// Soft shutdown without a program; the operating system that is not there obeys at once.
-fn soft_shutdown(machine: &mut Machine, now: Moment, mc: u8) {
+fn soft_shutdown(machine: &mut Machine, now: Moment, mc: McAddress) {
     match machine.controller(mc).map(backend) {
         Some(Backend::BuiltIn) => set_modelled_power(machine, now, mc, false, "soft shutdown"),
         Some(_) => tell_vm(machine, mc, HostSignal::GracefulShutdown),
@@ -648,7 +648,7 @@ fn soft_shutdown(machine: &mut Machine, now: Moment, mc: u8) {
 }
 
 /// Disables or enables the BMC interface of a VM host (chassis controls 14 and 15).
-pub fn set_interface(machine: &mut Machine, mc: u8, enabled: bool) -> Result<(), NotSupported> {
+pub fn set_interface(machine: &mut Machine, mc: McAddress, enabled: bool) -> Result<(), NotSupported> {
     let vm = machine.controller(mc).is_some_and(|controller| controller.channels.vm_host().is_some());
     if !vm {
         return Err(NotSupported);
@@ -658,18 +658,18 @@ pub fn set_interface(machine: &mut Machine, mc: u8, enabled: bool) -> Result<(),
 }
 
 /// A power cycle switched off: it looks again after the power cycle interval.
-fn begin_cycle(machine: &mut Machine, now: Moment, mc: u8, generation: u64) {
+fn begin_cycle(machine: &mut Machine, now: Moment, mc: McAddress, generation: u64) {
     let Some(controller) = machine.controller(mc) else { return };
     let due = now + controller.chassis.cycle_interval();
     arm_cycle(machine, due, mc, generation);
 }
 
 /// A power cycle found the power still on: it looks again in a second.
-fn look_again(machine: &mut Machine, now: Moment, mc: u8, generation: u64) {
+fn look_again(machine: &mut Machine, now: Moment, mc: McAddress, generation: u64) {
     arm_cycle(machine, now + CYCLE_STEP, mc, generation);
 }
 
-fn arm_cycle(machine: &mut Machine, due: Moment, mc: u8, generation: u64) {
+fn arm_cycle(machine: &mut Machine, due: Moment, mc: McAddress, generation: u64) {
     if let Some(controller) = machine.controller_mut(mc)
         && controller.chassis.generation == generation
     {
@@ -679,7 +679,7 @@ fn arm_cycle(machine: &mut Machine, due: Moment, mc: u8, generation: u64) {
 
 /// Does what is due: ends the validity of boot flags, and goes on with a power cycle: on
 /// again once the power shows off.
-pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     controller.chassis.boot.timeout(now);
     restore_power(machine, now, mc);
@@ -701,7 +701,7 @@ pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
 }
 
 /// The program said whether the power is off; a failure counts as "still on".
-fn cycle_step(machine: &mut Machine, now: Moment, mc: u8, generation: u64, result: &ProgramResult) {
+fn cycle_step(machine: &mut Machine, now: Moment, mc: McAddress, generation: u64, result: &ProgramResult) {
     if machine.controller(mc).is_none_or(|controller| controller.chassis.generation != generation) {
         return;
     }
@@ -731,7 +731,7 @@ pub fn watchdog_can_reset(controller: &Controller) -> bool {
 
 /// Lets the `chassis_control` program do what the watchdog wants: false where there is none, or a
 /// virtual machine runs beside it, which is told by its own line as in the original.
-fn watchdog_program(machine: &mut Machine, mc: u8, control: Control) -> bool {
+fn watchdog_program(machine: &mut Machine, mc: McAddress, control: Control) -> bool {
     let Some(controller) = machine.controller_mut(mc) else { return false };
     let vm = controller.vm.exists() || controller.channels.vm_host().is_some_and(|host| host.connected);
     if vm || backend(controller) != Backend::Program {
@@ -766,7 +766,7 @@ fn note_watchdog_restart(controller: &mut Controller) {
 }
 
 /// The watchdog resets.
-pub fn watchdog_reset(machine: &mut Machine, mc: u8) {
+pub fn watchdog_reset(machine: &mut Machine, mc: McAddress) {
     if watchdog_program(machine, mc, Control::Reset) {
         return;
     }
@@ -777,14 +777,14 @@ pub fn watchdog_reset(machine: &mut Machine, mc: u8) {
 }
 
 /// The watchdog switches off.
-pub fn watchdog_power_down(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn watchdog_power_down(machine: &mut Machine, now: Moment, mc: McAddress) {
     if !watchdog_program(machine, mc, Control::PowerDown) {
         power_off(machine, now, mc);
     }
 }
 
 /// The watchdog switches off and on again; a power cycle that is under way goes on.
-pub fn watchdog_power_cycle(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn watchdog_power_cycle(machine: &mut Machine, now: Moment, mc: McAddress) {
     if watchdog_program(machine, mc, Control::PowerCycle) {
         return;
     }
@@ -804,7 +804,7 @@ mod tests {
     use super::super::external::{ProgramFailure, Then};
     use super::*;
 
-    const MC: u8 = 0x20;
+    const MC: McAddress = McAddress::BMC;
 
     fn at(seconds: u64) -> Moment {
         Moment::new(Duration::from_secs(seconds))

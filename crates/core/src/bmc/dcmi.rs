@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::chassis;
 use super::sensor::{self, SensorId};
 use super::{Action, Controller, Machine, StateFile};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// What a machine draws that no sensor tells about, in watts: switched on.
 pub const MODELLED_ON: u16 = 120;
@@ -199,7 +199,7 @@ pub struct Dcmi {
 }
 
 /// Whether a controller has the interface: it is the BMC, or can be reached over a LAN.
-pub fn exists(machine: &Machine, mc: u8) -> bool {
+pub fn exists(machine: &Machine, mc: McAddress) -> bool {
     let reached = |controller: &Controller| controller.channels.lans().next().is_some();
     machine
         .controller(mc)
@@ -207,7 +207,7 @@ pub fn exists(machine: &Machine, mc: u8) -> bool {
 }
 
 /// Changes settings and has them kept.
-pub fn change(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Settings)) {
+pub fn change(machine: &mut Machine, mc: McAddress, change: impl FnOnce(&mut Settings)) {
     let file = StateFile::Dcmi(mc);
     machine.remember(file);
     let Some(controller) = machine.controller_mut(mc) else { return };
@@ -219,7 +219,7 @@ pub fn change(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Settings))
 }
 
 /// `mc_set_dcmi_power`: this sensor tells the power from now on.
-pub fn set_sensor(machine: &mut Machine, now: Moment, mc: u8, lun: u8, number: u8) {
+pub fn set_sensor(machine: &mut Machine, now: Moment, mc: McAddress, lun: u8, number: u8) {
     if let Some(controller) = machine.controller_mut(mc) {
         controller.dcmi.sensor = Some((lun, number));
         controller.dcmi.statistics = Statistics::default();
@@ -228,7 +228,7 @@ pub fn set_sensor(machine: &mut Machine, now: Moment, mc: u8, lun: u8, number: u
 }
 
 /// The statistics of a controller begin anew (cold reset, another power limit).
-pub fn reset_statistics(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn reset_statistics(machine: &mut Machine, now: Moment, mc: McAddress) {
     look(machine, now, mc);
     if let Some(controller) = machine.controller_mut(mc) {
         controller.dcmi.statistics.reset(now);
@@ -244,7 +244,7 @@ pub(super) fn value_changed(machine: &mut Machine, now: Moment, id: SensorId) {
 }
 
 /// Looks at the power and notes it.
-pub fn look(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn look(machine: &mut Machine, now: Moment, mc: McAddress) {
     let Some(controller) = machine.controller(mc) else { return };
     if let Some((lun, number)) = controller.dcmi.sensor {
         let Some(watts) = sensor::reading(machine, SensorId { mc, lun, number }) else { return };
@@ -292,7 +292,7 @@ fn modelled(statistics: &mut Statistics, now: Moment, on: bool, on_time: Duratio
 
 /// The power of a controller's machine: over the last `window`, or since the statistics were
 /// begun. `None` when its sensor has never had a reading.
-pub fn power(machine: &mut Machine, now: Moment, mc: u8, window: Option<Duration>) -> Option<Reading> {
+pub fn power(machine: &mut Machine, now: Moment, mc: McAddress, window: Option<Duration>) -> Option<Reading> {
     look(machine, now, mc);
     let statistics = &machine.controller(mc)?.dcmi.statistics;
     match window {
@@ -320,7 +320,7 @@ pub struct Temperature {
 }
 
 /// The temperature sensors of an entity, by instance.
-pub fn temperatures(machine: &Machine, mc: u8, entity: u8) -> Vec<Temperature> {
+pub fn temperatures(machine: &Machine, mc: McAddress, entity: u8) -> Vec<Temperature> {
     let Some(controller) = machine.controller(mc) else { return Vec::new() };
     let records = controller.sdr.records().filter_map(sensor::temperature_record);
     let mut found: Vec<Temperature> = records

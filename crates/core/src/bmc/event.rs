@@ -6,7 +6,7 @@
 
 use super::sel::Record;
 use super::{Machine, messaging, sel};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// Record type of a system event (IPMI 2.0 section 32.1).
 pub const SYSTEM_EVENT_RECORD: u8 = 0x02;
@@ -41,7 +41,7 @@ impl Direction {
 pub fn from_sensor(
     machine: &mut Machine,
     now: Moment,
-    mc: u8,
+    mc: McAddress,
     lun: u8,
     number: u8,
     direction: Direction,
@@ -50,7 +50,7 @@ pub fn from_sensor(
     let Some(controller) = machine.controller(mc) else { return };
     let Some(sensor) = controller.sensors.get(lun, number) else { return };
     let receiver = controller.sensors.event_receiver.address;
-    if receiver == 0 || !sensor.enabled || !sensor.events_enabled {
+    if receiver == McAddress::NONE || !sensor.enabled || !sensor.events_enabled {
         return;
     }
     let kind = (sensor.sensor_type, sensor.event_reading_code);
@@ -59,17 +59,34 @@ pub fn from_sensor(
 
 /// The record of an event of sensor `number` on `lun` of controller `mc`, without id and time.
 /// `kind` is the sensor's type and its event/reading type code.
-pub fn record(mc: u8, lun: u8, number: u8, kind: (u8, u8), direction: Direction, data: [u8; 3]) -> Record {
+pub fn record(mc: McAddress, lun: u8, number: u8, kind: (u8, u8), direction: Direction, data: [u8; 3]) -> Record {
     let (sensor_type, code) = kind;
     let [data_1, data_2, data_3] = data;
     let code = direction.bit() | code & 0x7f;
-    [0, 0, SYSTEM_EVENT_RECORD, 0, 0, 0, 0, mc, lun, EVENT_REVISION, sensor_type, number, code, data_1, data_2, data_3]
+    [
+        0,
+        0,
+        SYSTEM_EVENT_RECORD,
+        0,
+        0,
+        0,
+        0,
+        mc.0,
+        lun,
+        EVENT_REVISION,
+        sensor_type,
+        number,
+        code,
+        data_1,
+        data_2,
+        data_3,
+    ]
 }
 
 /// Hands a record to controller `to_mc`: into its SEL when its global enables allow event
 /// logging, with id and time filled in there, and to its event message buffer. A log that is
 /// missing or full loses it.
-pub fn deliver(machine: &mut Machine, now: Moment, to_mc: u8, mut record: Record) {
+pub fn deliver(machine: &mut Machine, now: Moment, to_mc: McAddress, mut record: Record) {
     let Some(controller) = machine.controller(to_mc) else { return };
     let id = if controller.messaging.event_logging() { sel::log(machine, now, to_mc, record).ok() } else { None };
     // The buffered copy has no time (`commands-core.md` section 5.1).

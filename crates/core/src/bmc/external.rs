@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::Machine;
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// What is asked of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -145,7 +145,7 @@ pub enum Background {
     /// A helper program: a step of a power cycle.
     Program {
         /// IPMB address of the MC it belongs to.
-        mc: u8,
+        mc: McAddress,
         /// What is asked of it.
         call: ProgramCall,
         /// Called with the result.

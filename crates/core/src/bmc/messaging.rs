@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Action, Machine};
-use crate::ipmi::{HostSignal, Moment, capability};
+use crate::ipmi::{HostSignal, McAddress, Moment, capability};
 
 /// Message flags, IPMI 2.0 section 22.3.
 pub mod flag {
@@ -97,30 +97,30 @@ impl Messaging {
     }
 }
 
-fn signal(machine: &mut Machine, mc: u8, signal: HostSignal) {
+fn signal(machine: &mut Machine, mc: McAddress, signal: HostSignal) {
     if machine.controller(mc).is_some_and(|controller| controller.channels.host().is_some()) {
         machine.actions.push(Action::Host { mc, signal });
     }
 }
 
 /// Tells the host the attention state as it is now.
-fn refresh(machine: &mut Machine, mc: u8, interrupt: u8) {
+fn refresh(machine: &mut Machine, mc: McAddress, interrupt: u8) {
     if let Some(attention) = machine.controller(mc).map(|controller| controller.messaging.attention(interrupt)) {
         signal(machine, mc, attention);
     }
 }
 
-fn messaging(machine: &mut Machine, mc: u8) -> Option<&mut Messaging> {
+fn messaging(machine: &mut Machine, mc: McAddress) -> Option<&mut Messaging> {
     machine.controller_mut(mc).map(|controller| &mut controller.messaging)
 }
 
 /// Tells the host the attention state as it is now: what a host hears when it connects.
-pub fn refresh_attention(machine: &mut Machine, mc: u8) {
+pub fn refresh_attention(machine: &mut Machine, mc: McAddress) {
     refresh(machine, mc, enable::MESSAGE_INTERRUPT);
 }
 
 /// Set BMC Global Enables: all eight bits are kept.
-pub fn set_enables(machine: &mut Machine, mc: u8, enables: u8) {
+pub fn set_enables(machine: &mut Machine, mc: McAddress, enables: u8) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     let tells_interrupt = controller.channels.host().is_some_and(|host| host.can(capability::MESSAGE_INTERRUPT));
     let state = &mut controller.messaging;
@@ -141,7 +141,7 @@ pub fn set_enables(machine: &mut Machine, mc: u8, enables: u8) {
 
 /// Clear Message Flags: the bits of `mask` go; bit 0 takes the waiting messages along,
 /// bit 1 the waiting event. The host is told the state even when nothing changed.
-pub fn clear_flags(machine: &mut Machine, mc: u8, mask: u8) {
+pub fn clear_flags(machine: &mut Machine, mc: McAddress, mask: u8) {
     let Some(state) = messaging(machine, mc) else { return };
     state.flags &= !mask;
     if mask & flag::EVENT_BUFFER_FULL != 0 {
@@ -155,7 +155,7 @@ pub fn clear_flags(machine: &mut Machine, mc: u8, mask: u8) {
 }
 
 /// Puts a message into the receive queue.
-pub fn enqueue(machine: &mut Machine, now: Moment, mc: u8, message: Message) -> Result<(), QueueFull> {
+pub fn enqueue(machine: &mut Machine, now: Moment, mc: McAddress, message: Message) -> Result<(), QueueFull> {
     let Some(state) = messaging(machine, mc) else { return Err(QueueFull) };
     if state.queue.len() > QUEUE_LIMIT {
         return Err(QueueFull);
@@ -170,13 +170,13 @@ pub fn enqueue(machine: &mut Machine, now: Moment, mc: u8, message: Message) -> 
 }
 
 /// Takes the oldest message out of the receive queue.
-pub fn fetch(machine: &mut Machine, mc: u8) -> Option<Message> {
+pub fn fetch(machine: &mut Machine, mc: McAddress) -> Option<Message> {
     let (_, message) = messaging(machine, mc)?.queue.pop_front()?;
     queue_shrunk(machine, mc);
     Some(message)
 }
 
-fn queue_shrunk(machine: &mut Machine, mc: u8) {
+fn queue_shrunk(machine: &mut Machine, mc: McAddress) {
     if let Some(state) = messaging(machine, mc)
         && state.queue.is_empty()
     {
@@ -187,7 +187,7 @@ fn queue_shrunk(machine: &mut Machine, mc: u8) {
 
 /// Keeps an event record (record id, type, 13 bytes) in the event message buffer, when
 /// that is on and empty. Later events are lost, as the specification wants it.
-pub fn store_event(machine: &mut Machine, mc: u8, record: &[u8; 16]) {
+pub fn store_event(machine: &mut Machine, mc: McAddress, record: &[u8; 16]) {
     let Some(state) = messaging(machine, mc) else { return };
     if state.enables & enable::EVENT_BUFFER == 0 || state.event.is_some() {
         return;
@@ -198,7 +198,7 @@ pub fn store_event(machine: &mut Machine, mc: u8, record: &[u8; 16]) {
 }
 
 /// Read Event Message Buffer: takes the event out.
-pub fn read_event(machine: &mut Machine, mc: u8) -> Option<[u8; 16]> {
+pub fn read_event(machine: &mut Machine, mc: McAddress) -> Option<[u8; 16]> {
     let state = messaging(machine, mc)?;
     let record = state.event.take()?;
     state.flags &= !flag::EVENT_BUFFER_FULL;
@@ -216,7 +216,7 @@ pub enum Pretimeout {
 }
 
 /// The watchdog's pre-timeout has passed.
-pub fn watchdog_pretimeout(machine: &mut Machine, mc: u8, how: Pretimeout) {
+pub fn watchdog_pretimeout(machine: &mut Machine, mc: McAddress, how: Pretimeout) {
     let Some(state) = messaging(machine, mc) else { return };
     state.flags |= flag::WATCHDOG_PRETIMEOUT;
     let event_waits = state.flags & flag::EVENT_BUFFER_FULL != 0;
@@ -228,7 +228,7 @@ pub fn watchdog_pretimeout(machine: &mut Machine, mc: u8, how: Pretimeout) {
 }
 
 /// A cold reset: everything as after the start.
-pub fn reset(machine: &mut Machine, mc: u8) {
+pub fn reset(machine: &mut Machine, mc: McAddress) {
     let Some(state) = messaging(machine, mc) else { return };
     let quiet = state.flags == 0;
     *state = Messaging::default();
@@ -238,7 +238,7 @@ pub fn reset(machine: &mut Machine, mc: u8) {
 }
 
 /// Discards messages nobody fetched.
-pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
     let Some(state) = messaging(machine, mc) else { return };
     let before = state.queue.len();
     while state.queue.front().is_some_and(|(expires, _)| *expires <= now) {
@@ -254,7 +254,7 @@ mod tests {
     use super::super::channel::{Channel, medium, protocol};
     use super::*;
 
-    const MC: u8 = 0x20;
+    const MC: McAddress = McAddress::BMC;
 
     fn with_host() -> Machine {
         let mut machine = Machine::default();

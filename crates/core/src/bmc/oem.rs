@@ -4,7 +4,7 @@
 //! light is [`picmg`](super::picmg)'s.
 
 use super::{Machine, event};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// Record type of the event a changed power value sends.
 const POWER_RECORD: u8 = 0xc0;
@@ -27,12 +27,12 @@ pub enum Report {
 
 /// Sets the power value. A change is reported with the original's constants, whichever
 /// controller it happens on.
-pub fn set_power(machine: &mut Machine, now: Moment, mc: u8, power: u8, report: Report) {
+pub fn set_power(machine: &mut Machine, now: Moment, mc: McAddress, power: u8, report: Report) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     let changed = controller.oem.power != power;
     controller.oem.power = power;
     let receiver = controller.sensors.event_receiver.address;
-    if changed && report == Report::Event && receiver != 0 {
+    if changed && report == Report::Event && receiver != McAddress::NONE {
         let record = [0, 0, POWER_RECORD, 0, 0, 0, 0, 0x20, 0x00, 0x01, 0x00, 0x40, 0x00, power, 0x00, 0x00];
         event::deliver(machine, now, receiver, record);
     }
@@ -46,14 +46,14 @@ mod tests {
     /// Recorded: `30 01 05`, then `30 01 05` again, then `30 01 00`.
     #[test]
     fn only_a_change_is_reported() {
-        let mut machine = Machine { bmc: Some(0x20), ..Machine::default() };
-        machine.describe(0x20, DeviceId { device_support: 0x9f, ..DeviceId::default() });
-        machine.ensure(0x20).sel.enable(10, 0);
+        let mut machine = Machine { bmc: Some(McAddress::BMC), ..Machine::default() };
+        machine.describe(McAddress::BMC, DeviceId { device_support: 0x9f, ..DeviceId::default() });
+        machine.ensure(McAddress::BMC).sel.enable(10, 0);
         for (power, report) in [(5, Report::Event), (5, Report::Event), (9, Report::Silent), (0, Report::Event)] {
-            set_power(&mut machine, Moment::default(), 0x20, power, report);
+            set_power(&mut machine, Moment::default(), McAddress::BMC, power, report);
         }
-        let records: Vec<_> = machine.ensure(0x20).sel.records().map(|record| record[7..].to_vec()).collect();
+        let records: Vec<_> = machine.ensure(McAddress::BMC).sel.records().map(|record| record[7..].to_vec()).collect();
         assert_eq!(records, [[0x20, 0, 1, 0, 0x40, 0, 5, 0, 0], [0x20, 0, 1, 0, 0x40, 0, 0, 0, 0]]);
-        assert_eq!(machine.ensure(0x20).sel.records().next().map(|record| record[2]), Some(0xc0));
+        assert_eq!(machine.ensure(McAddress::BMC).sel.records().next().map(|record| record[2]), Some(0xc0));
     }
 }

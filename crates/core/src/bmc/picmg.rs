@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::sensor::{self, Reporting, SensorId};
 use super::{Error, Machine};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// Sensor type of a hot-swap sensor, PICMG 3.0 table 3-19.
 pub const HOT_SWAP_SENSOR: u8 = 0xf0;
@@ -308,7 +308,7 @@ impl Leds {
 
 /// `mc_set_num_leds`. [`Error::Invalid`]: more than eight lights, or fewer than two with
 /// `atca_enable`.
-pub fn set_led_count(machine: &mut Machine, mc: u8, count: u8) -> Result<(), Error> {
+pub fn set_led_count(machine: &mut Machine, mc: McAddress, count: u8) -> Result<(), Error> {
     let least = if machine.shelf.enabled { Leds::LEAST } else { 0 };
     if count < least || usize::from(count) > Leds::MOST {
         return Err(Error::Invalid);
@@ -362,7 +362,7 @@ pub enum Activation {
 }
 
 /// The hot-swap sensor of a board; only a board that has one can be activated.
-pub fn hot_swap_sensor(machine: &Machine, mc: u8) -> Option<SensorId> {
+pub fn hot_swap_sensor(machine: &Machine, mc: McAddress) -> Option<SensorId> {
     let &(lun, number) = machine.controller(mc)?.board.hot_swap_sensors.last()?;
     Some(SensorId { mc, lun, number })
 }
@@ -440,12 +440,12 @@ mod tests {
     fn board() -> Machine {
         let mut machine = Machine::default();
         machine.shelf.enabled = true;
-        machine.describe(0x82, DeviceId::default());
+        machine.describe(McAddress(0x82), DeviceId::default());
         machine
     }
 
     fn sensor(number: u8) -> SensorId {
-        SensorId { mc: 0x82, lun: 0, number }
+        SensorId { mc: McAddress(0x82), lun: 0, number }
     }
 
     fn add_hot_swap_sensor(machine: &mut Machine, number: u8) {
@@ -463,7 +463,7 @@ mod tests {
     fn the_hot_swap_state_moves_the_blue_light() {
         let mut machine = board();
         add_hot_swap_sensor(&mut machine, 0);
-        let blue = |machine: &Machine| *machine.controller(0x82).unwrap().board.leds.get(0).unwrap();
+        let blue = |machine: &Machine| *machine.controller(McAddress(0x82)).unwrap().board.leds.get(0).unwrap();
         for (state, off, on) in
             [(1, 0xff, 0), (2, 0x0a, 0x5a), (3, 0, 0), (5, 0x5a, 0x0a), (7, 0x5a, 0x0a), (4, 0, 0), (6, 0x5a, 0x0a)]
         {
@@ -472,10 +472,10 @@ mod tests {
         }
         sensor::set_bit(&mut machine, at(0), sensor(0), 1, 1, Reporting::Silent).unwrap();
         assert_eq!(blue(&machine).shown.off, 0x5a);
-        machine.ensure(0x82).board.leds.get_mut(0).unwrap().take_over(Light { off: 1, on: 2, colour: 0x0f });
+        machine.ensure(McAddress(0x82)).board.leds.get_mut(0).unwrap().take_over(Light { off: 1, on: 2, colour: 0x0f });
         sensor::set_value(&mut machine, at(0), sensor(0), 1, Reporting::Silent).unwrap();
         assert_eq!(blue(&machine).shown, Light { off: 1, on: 2, colour: 1 });
-        assert!(machine.ensure(0x82).board.leds.get_mut(0).unwrap().give_back());
+        assert!(machine.ensure(McAddress(0x82)).board.leds.get_mut(0).unwrap().give_back());
         assert_eq!(blue(&machine).shown, Light { off: 0xff, on: 0, colour: 1 });
     }
 
@@ -484,11 +484,11 @@ mod tests {
         let mut machine = board();
         machine.shelf.enabled = false;
         add_hot_swap_sensor(&mut machine, 0);
-        assert_eq!(hot_swap_sensor(&machine, 0x82), None);
+        assert_eq!(hot_swap_sensor(&machine, McAddress(0x82)), None);
         machine.shelf.enabled = true;
         add_hot_swap_sensor(&mut machine, 1);
         add_hot_swap_sensor(&mut machine, 2);
-        assert_eq!(hot_swap_sensor(&machine, 0x82), Some(sensor(2)));
+        assert_eq!(hot_swap_sensor(&machine, McAddress(0x82)), Some(sensor(2)));
     }
 
     #[test]
@@ -507,7 +507,7 @@ mod tests {
         ] {
             sensor::set_bit_clear_rest(&mut machine, at(0), sensor(0), from, Reporting::Silent).unwrap();
             activate(&mut machine, at(0), sensor(0), activation);
-            let status = machine.controller(0x82).unwrap().sensors.get(0, 0).unwrap().status;
+            let status = machine.controller(McAddress(0x82)).unwrap().sensors.get(0, 0).unwrap().status;
             assert_eq!(status, 1 << to, "M{from} {activation:?}");
         }
     }
@@ -515,15 +515,15 @@ mod tests {
     #[test]
     fn two_to_eight_lights() {
         let mut machine = board();
-        assert_eq!(set_led_count(&mut machine, 0x82, 1), Err(Error::Invalid));
-        assert_eq!(set_led_count(&mut machine, 0x82, 9), Err(Error::Invalid));
-        assert_eq!(set_led_count(&mut machine, 0x84, 8), Err(Error::NoController));
-        assert_eq!(set_led_count(&mut machine, 0x82, 8), Ok(()));
-        let leds = &mut machine.ensure(0x82).board.leds;
+        assert_eq!(set_led_count(&mut machine, McAddress(0x82), 1), Err(Error::Invalid));
+        assert_eq!(set_led_count(&mut machine, McAddress(0x82), 9), Err(Error::Invalid));
+        assert_eq!(set_led_count(&mut machine, McAddress(0x84), 8), Err(Error::NoController));
+        assert_eq!(set_led_count(&mut machine, McAddress(0x82), 8), Ok(()));
+        let leds = &mut machine.ensure(McAddress(0x82)).board.leds;
         assert_eq!((leds.counted(), leds.get(7), leds.get(8)), (8, Some(&Led::alarm()), None));
         machine.shelf.enabled = false;
-        assert_eq!(set_led_count(&mut machine, 0x82, 1), Ok(()));
-        let leds = &mut machine.ensure(0x82).board.leds;
+        assert_eq!(set_led_count(&mut machine, McAddress(0x82), 1), Ok(()));
+        let leds = &mut machine.ensure(McAddress(0x82)).board.leds;
         assert!(leds.get(0).is_some() && leds.get(1).is_none());
         assert_eq!(leds.counted(), 2);
     }

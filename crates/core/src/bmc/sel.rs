@@ -7,7 +7,7 @@
 use super::records::{LAST, Records, id_of};
 use super::watch::Event;
 use super::{Action, Error, Machine, StateFile};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// A record: id (2), type, then 13 bytes; for types below E0h the first four of them are
 /// the time.
@@ -238,7 +238,7 @@ pub(super) fn next_reservation(id: u16) -> u16 {
 ///
 /// [`Error::NotSupported`] if the controller has no SEL device, [`Error::Full`] if the log
 /// is full or was never enabled.
-pub fn log(machine: &mut Machine, now: Moment, mc: u8, record: Record) -> Result<u16, Error> {
+pub fn log(machine: &mut Machine, now: Moment, mc: McAddress, record: Record) -> Result<u16, Error> {
     machine.about_to_log(mc);
     let controller = machine.controller_mut(mc).ok_or(Error::NoController)?;
     if !controller.device.has_sel() {

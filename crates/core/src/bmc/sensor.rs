@@ -22,7 +22,7 @@ pub use threshold::Threshold;
 
 use super::event::{self, Direction};
 use super::{Error, Machine, dcmi, picmg};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// Event/reading type code of threshold sensors, IPMI 2.0 table 42-1.
 pub const THRESHOLD_CODE: u8 = 0x01;
@@ -35,7 +35,7 @@ pub const STATES: u16 = 0x7fff;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SensorId {
     /// IPMB address of its controller.
-    pub mc: u8,
+    pub mc: McAddress,
     /// LUN, 0 to 3.
     pub lun: u8,
     /// Sensor number, 0 to 254.
@@ -116,8 +116,8 @@ impl EventSupport {
 /// Where a controller sends its events (Set Event Receiver).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventReceiver {
-    /// IPMB address; 0 is nobody.
-    pub address: u8,
+    /// IPMB address; [`McAddress::NONE`] is nobody.
+    pub address: McAddress,
     /// LUN, 0 to 3; only ever reported.
     pub lun: u8,
 }
@@ -355,7 +355,7 @@ pub fn add(machine: &mut Machine, now: Moment, id: SensorId, description: Descri
 /// Run Initialization Agent: sets every sensor up again that has a record in the SDR
 /// repository of controller `mc`, as when it was added. Readings and states stay, and nothing
 /// is compared anew.
-pub fn initialize(machine: &mut Machine, mc: u8) {
+pub fn initialize(machine: &mut Machine, mc: McAddress) {
     let Some(repository) = machine.controller(mc) else { return };
     let records: Vec<Box<[u8]>> = repository.sdr.records().map(Into::into).collect();
     for record in records {

@@ -5,7 +5,7 @@
 //! engine's.
 
 use super::{Action, Machine, StateFile};
-use crate::ipmi::Privilege;
+use crate::ipmi::{McAddress, Privilege};
 
 /// Instance 1: the port.
 pub const INSTANCE_PORT: u8 = 1;
@@ -158,14 +158,14 @@ pub enum ActivationError {
     SessionBusy,
 }
 
-fn sol(machine: &mut Machine, mc: u8) -> Option<&mut Sol> {
+fn sol(machine: &mut Machine, mc: McAddress) -> Option<&mut Sol> {
     machine.controller_mut(mc)?.sol.as_mut()
 }
 
 /// A session activates an instance.
 pub fn activate(
     machine: &mut Machine,
-    mc: u8,
+    mc: McAddress,
     instance: u8,
     session: u32,
     auxiliary: u8,
@@ -199,7 +199,7 @@ pub fn activate(
 pub struct NotActive;
 
 /// Frees an instance, whoever holds it; `by` is the session that asks.
-pub fn deactivate(machine: &mut Machine, mc: u8, instance: u8, by: Option<u32>) -> Result<(), NotActive> {
+pub fn deactivate(machine: &mut Machine, mc: McAddress, instance: u8, by: Option<u32>) -> Result<(), NotActive> {
     let owner = sol(machine, mc)
         .and_then(|sol| sol.owners.get_mut(usize::from(instance.checked_sub(1)?)))
         .and_then(Option::take);
@@ -212,7 +212,7 @@ pub fn deactivate(machine: &mut Machine, mc: u8, instance: u8, by: Option<u32>) 
 
 /// A session ended: it frees everything it held, on every controller.
 pub fn session_closed(machine: &mut Machine, session: u32) {
-    let held: Vec<(u8, u8)> = machine
+    let held: Vec<(McAddress, u8)> = machine
         .controllers()
         .filter_map(|controller| Some((controller.address, controller.sol.as_ref()?)))
         .flat_map(|(mc, sol)| {
@@ -229,7 +229,7 @@ pub fn session_closed(machine: &mut Machine, session: u32) {
 }
 
 /// Parameter 1.
-pub fn set_enabled(machine: &mut Machine, mc: u8, enabled: bool) {
+pub fn set_enabled(machine: &mut Machine, mc: McAddress, enabled: bool) {
     machine.remember(StateFile::Sol(mc));
     if let Some(sol) = sol(machine, mc) {
         sol.enabled = enabled;
@@ -238,7 +238,7 @@ pub fn set_enabled(machine: &mut Machine, mc: u8, enabled: bool) {
 }
 
 /// Parameter 2; it holds for who activates from now on.
-pub fn set_access(machine: &mut Machine, mc: u8, access: Access) {
+pub fn set_access(machine: &mut Machine, mc: McAddress, access: Access) {
     machine.remember(StateFile::Sol(mc));
     if let Some(sol) = sol(machine, mc) {
         sol.access = access;
@@ -247,7 +247,7 @@ pub fn set_access(machine: &mut Machine, mc: u8, access: Access) {
 }
 
 /// Parameters 3 and 4; they hold from the next packet on.
-pub fn set_pace(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Pace)) {
+pub fn set_pace(machine: &mut Machine, mc: McAddress, change: impl FnOnce(&mut Pace)) {
     machine.remember(StateFile::Sol(mc));
     if let Some(sol) = sol(machine, mc) {
         change(&mut sol.pace);
@@ -256,7 +256,7 @@ pub fn set_pace(machine: &mut Machine, mc: u8, change: impl FnOnce(&mut Pace)) {
 }
 
 /// Parameter 5; the port keeps its speed.
-pub fn set_nonvolatile_rate(machine: &mut Machine, mc: u8, code: u8) {
+pub fn set_nonvolatile_rate(machine: &mut Machine, mc: McAddress, code: u8) {
     machine.remember(StateFile::Sol(mc));
     if let Some(sol) = sol(machine, mc) {
         sol.nonvolatile_rate = code;
@@ -265,7 +265,7 @@ pub fn set_nonvolatile_rate(machine: &mut Machine, mc: u8, code: u8) {
 }
 
 /// Parameter 6; the port changes its speed at once.
-pub fn set_volatile_rate(machine: &mut Machine, mc: u8, code: u8) {
+pub fn set_volatile_rate(machine: &mut Machine, mc: McAddress, code: u8) {
     if let Some(sol) = sol(machine, mc) {
         sol.volatile_rate = code;
         if let Some(bits_per_second) = bits_per_second(code) {
@@ -280,39 +280,39 @@ mod tests {
 
     fn machine(history: usize) -> Machine {
         let mut machine = Machine::default();
-        machine.ensure(0x20).sol = Some(Sol::new(history));
+        machine.ensure(McAddress::BMC).sol = Some(Sol::new(history));
         machine
     }
 
     #[test]
     fn one_owner_per_instance_until_its_session_ends() {
         let mut machine = machine(100);
-        activate(&mut machine, 0x20, 1, 77, 0).expect("free");
-        assert_eq!(activate(&mut machine, 0x20, 1, 77, 0), Err(ActivationError::Active));
-        activate(&mut machine, 0x20, 2, 77, 0).expect("free");
+        activate(&mut machine, McAddress::BMC, 1, 77, 0).expect("free");
+        assert_eq!(activate(&mut machine, McAddress::BMC, 1, 77, 0), Err(ActivationError::Active));
+        activate(&mut machine, McAddress::BMC, 2, 77, 0).expect("free");
         machine.actions.clear();
         session_closed(&mut machine, 78);
         assert!(machine.actions.is_empty());
         session_closed(&mut machine, 77);
-        let freed = [1, 2].map(|instance| Action::SolDeactivated { mc: 0x20, instance, by: Some(77) });
+        let freed = [1, 2].map(|instance| Action::SolDeactivated { mc: McAddress::BMC, instance, by: Some(77) });
         assert_eq!(machine.actions, freed);
-        activate(&mut machine, 0x20, 1, 78, 0).expect("free again");
+        activate(&mut machine, McAddress::BMC, 1, 78, 0).expect("free again");
     }
 
     #[test]
     fn a_session_carries_one_controllers_sol() {
         let mut machine = machine(0);
-        machine.ensure(0x30).sol = Some(Sol::new(0));
-        activate(&mut machine, 0x30, 1, 77, 0).expect("free");
-        assert_eq!(activate(&mut machine, 0x20, 1, 77, 0), Err(ActivationError::SessionBusy));
+        machine.ensure(McAddress(0x30)).sol = Some(Sol::new(0));
+        activate(&mut machine, McAddress(0x30), 1, 77, 0).expect("free");
+        assert_eq!(activate(&mut machine, McAddress::BMC, 1, 77, 0), Err(ActivationError::SessionBusy));
     }
 
     #[test]
     fn there_is_no_history_without_history() {
         let mut machine = machine(0);
-        assert_eq!(activate(&mut machine, 0x20, 2, 77, 0), Err(ActivationError::NoInstance));
-        assert_eq!(deactivate(&mut machine, 0x20, 2, None), Err(NotActive));
-        assert_eq!(deactivate(&mut machine, 0x20, 0, None), Err(NotActive));
+        assert_eq!(activate(&mut machine, McAddress::BMC, 2, 77, 0), Err(ActivationError::NoInstance));
+        assert_eq!(deactivate(&mut machine, McAddress::BMC, 2, None), Err(NotActive));
+        assert_eq!(deactivate(&mut machine, McAddress::BMC, 0, None), Err(NotActive));
     }
 
     #[test]

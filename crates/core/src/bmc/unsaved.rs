@@ -17,7 +17,7 @@ use super::sol_parameters::{Access, Pace};
 use super::user::Users;
 use super::{Machine, StateFile};
 use super::{dcmi, system_info};
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::ipmi::{AuthTypes, McAddress, Privilege};
 
 /// What stands in a state file, as it was.
 #[derive(Debug)]
@@ -108,14 +108,14 @@ impl Machine {
     }
 
     /// To be called before a record is added to the log of `mc`.
-    pub(super) fn about_to_log(&mut self, mc: u8) {
+    pub(super) fn about_to_log(&mut self, mc: McAddress) {
         if self.unsaved.by_client {
             self.remember(StateFile::Sel(mc));
         }
     }
 
     /// To be called when it was added, with its id in it.
-    pub(super) fn logged(&mut self, mc: u8, record: &Record) {
+    pub(super) fn logged(&mut self, mc: McAddress, record: &Record) {
         if !self.unsaved.by_client {
             self.unsaved.record_stays(StateFile::Sel(mc), record);
         }
@@ -198,7 +198,7 @@ mod tests {
     use crate::bmc::sel;
     use crate::ipmi::Moment;
 
-    const MC: u8 = 0x20;
+    const MC: McAddress = McAddress::BMC;
     const LOG: StateFile = StateFile::Sel(MC);
 
     fn machine() -> Machine {

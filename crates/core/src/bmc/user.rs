@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 use super::{Action, Machine, StateFile};
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::ipmi::{AuthTypes, McAddress, Privilege};
 
 /// Number of user slots, number 0 (unusable) included. Get User Access reports one less.
 pub const SLOTS: u8 = 64;
@@ -261,7 +261,7 @@ impl Change {
 /// Changes a user, has the file saved, and ends the user's sessions if what was changed
 /// is something they stand on: the login itself, name, password or privilege limit. A user that may
 /// not log in has no sessions but the one in which it was shut out, and that ends with the next change.
-fn change(machine: &mut Machine, mc: u8, number: u8, change: Change, apply: impl FnOnce(&mut User)) {
+fn change(machine: &mut Machine, mc: McAddress, number: u8, change: Change, apply: impl FnOnce(&mut User)) {
     machine.remember(StateFile::Users(mc));
     let Some(user) = machine.controller_mut(mc).and_then(|controller| controller.users.get_mut(number)) else {
         return;
@@ -274,7 +274,7 @@ fn change(machine: &mut Machine, mc: u8, number: u8, change: Change, apply: impl
 }
 
 /// Set User Access.
-pub fn set_access(machine: &mut Machine, mc: u8, number: u8, access: Access) {
+pub fn set_access(machine: &mut Machine, mc: McAddress, number: u8, access: Access) {
     let Some(user) = machine.controller(mc).and_then(|controller| controller.users.get(number)) else { return };
     let (messaging, callback_only) = access
         .flags
@@ -295,7 +295,7 @@ pub fn set_access(machine: &mut Machine, mc: u8, number: u8, access: Access) {
 }
 
 /// Enables or disables a user (Set User Password operations 0 and 1).
-pub fn set_enabled(machine: &mut Machine, mc: u8, number: u8, enabled: bool) {
+pub fn set_enabled(machine: &mut Machine, mc: McAddress, number: u8, enabled: bool) {
     let what = if enabled { Change::Enabled } else { Change::Disabled };
     change(machine, mc, number, what, |user| {
         user.enabled = enabled;
@@ -306,14 +306,14 @@ pub fn set_enabled(machine: &mut Machine, mc: u8, number: u8, enabled: bool) {
 }
 
 /// Sets a user's name; everything behind the first zero byte is zeroed.
-pub fn set_name(machine: &mut Machine, mc: u8, number: u8, mut name: [u8; 16]) {
+pub fn set_name(machine: &mut Machine, mc: McAddress, number: u8, mut name: [u8; 16]) {
     let length = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
     name[length..].fill(0);
     change(machine, mc, number, Change::Name, |user| user.name = name);
 }
 
 /// Sets a user's password; the 16-byte form comes zero padded.
-pub fn set_password(machine: &mut Machine, mc: u8, number: u8, password: &[u8; 20]) {
+pub fn set_password(machine: &mut Machine, mc: McAddress, number: u8, password: &[u8; 20]) {
     change(machine, mc, number, Change::Password, |user| {
         user.password = *password;
         user.has_password = true;
@@ -321,7 +321,7 @@ pub fn set_password(machine: &mut Machine, mc: u8, number: u8, password: &[u8; 2
 }
 
 /// Set User Payload Access, for SOL. Nothing that runs ends.
-pub fn set_sol_access(machine: &mut Machine, mc: u8, number: u8, allowed: bool) {
+pub fn set_sol_access(machine: &mut Machine, mc: McAddress, number: u8, allowed: bool) {
     machine.remember(StateFile::Users(mc));
     let Some(user) = machine.controller_mut(mc).and_then(|controller| controller.users.get_mut(number)) else {
         return;
@@ -337,7 +337,7 @@ mod tests {
 
     fn machine() -> Machine {
         let mut machine = Machine::default();
-        let user = machine.ensure(0x20).users.get_mut(2).expect("user 2 exists");
+        let user = machine.ensure(McAddress::BMC).users.get_mut(2).expect("user 2 exists");
         (user.enabled, user.messaging, user.has_password) = (true, Some(true), true);
         user.privilege = 4;
         user.name[..5].copy_from_slice(b"admin");
@@ -363,20 +363,20 @@ mod tests {
     #[test]
     fn debug_says_neither_name_nor_password() {
         let machine = machine();
-        let text = format!("{:?}", machine.controller(0x20).map(|controller| &controller.users));
+        let text = format!("{:?}", machine.controller(McAddress::BMC).map(|controller| &controller.users));
         assert!(!text.contains("admin") && !text.contains("97, 100"), "{text}");
     }
 
     #[test]
     fn passwords_are_compared_whole() {
         let mut machine = machine();
-        let users = &machine.ensure(0x20).users;
+        let users = &machine.ensure(McAddress::BMC).users;
         assert_eq!(users.test_password(2, PasswordSize::Sixteen, &padded(b"admin")), Ok(()));
         assert_eq!(users.test_password(2, PasswordSize::Twenty, &padded(b"admin")), Ok(()));
         let wrong = users.test_password(2, PasswordSize::Sixteen, &padded(b"admim"));
         assert_eq!(wrong, Err(PasswordMismatch::Different));
-        set_password(&mut machine, 0x20, 2, b"12345678901234567890");
-        let users = &machine.ensure(0x20).users;
+        set_password(&mut machine, McAddress::BMC, 2, b"12345678901234567890");
+        let users = &machine.ensure(McAddress::BMC).users;
         assert_eq!(users.test_password(2, PasswordSize::Twenty, b"12345678901234567890"), Ok(()));
         let short = users.test_password(2, PasswordSize::Sixteen, &padded(b"1234567890123456"));
         assert_eq!(short, Err(PasswordMismatch::WrongSize));
@@ -389,22 +389,22 @@ mod tests {
     #[test]
     fn a_slot_that_is_being_filled_lets_nobody_in() {
         let mut machine = Machine::default();
-        machine.ensure(0x20);
+        machine.ensure(McAddress::BMC);
         let admitted = |machine: &Machine, number| {
             machine
-                .controller(0x20)
+                .controller(McAddress::BMC)
                 .is_some_and(|controller| controller.users.admitted(number).is_some_and(|user| user.limit().is_some()))
         };
         let flags = AccessFlags { messaging: true, link_auth: false, callback_only: false };
         type Step<'a> = &'a dyn Fn(&mut Machine, u8);
         let steps: [Step<'_>; 4] = [
-            &|machine, number| set_name(machine, 0x20, number, *b"five\0\0\0\0\0\0\0\0\0\0\0\0"),
-            &|machine, number| set_password(machine, 0x20, number, &padded(b"")),
+            &|machine, number| set_name(machine, McAddress::BMC, number, *b"five\0\0\0\0\0\0\0\0\0\0\0\0"),
+            &|machine, number| set_password(machine, McAddress::BMC, number, &padded(b"")),
             &|machine, number| {
                 let access = Access { flags: Some(flags), privilege: 4, max_sessions: None };
-                set_access(machine, 0x20, number, access);
+                set_access(machine, McAddress::BMC, number, access);
             },
-            &|machine, number| set_enabled(machine, 0x20, number, true),
+            &|machine, number| set_enabled(machine, McAddress::BMC, number, true),
         ];
         // In every order, four slots.
         for first in 0..4 {
@@ -414,7 +414,7 @@ mod tests {
                 steps[(first + step) % 4](&mut machine, number);
             }
             assert!(admitted(&machine, number), "an empty password that somebody set is one");
-            set_name(&mut machine, 0x20, number, [0; 16]);
+            set_name(&mut machine, McAddress::BMC, number, [0; 16]);
             assert!(!admitted(&machine, number), "without a name again");
         }
     }
@@ -422,12 +422,12 @@ mod tests {
     #[test]
     fn user_1_comes_in_only_where_lan_conf_says_so() {
         let mut machine = Machine::default();
-        machine.ensure(0x20);
-        set_password(&mut machine, 0x20, 1, &padded(b"x"));
-        set_enabled(&mut machine, 0x20, 1, true);
+        machine.ensure(McAddress::BMC);
+        set_password(&mut machine, McAddress::BMC, 1, &padded(b"x"));
+        set_enabled(&mut machine, McAddress::BMC, 1, true);
         let flags = AccessFlags { messaging: true, link_auth: false, callback_only: false };
-        set_access(&mut machine, 0x20, 1, Access { flags: Some(flags), privilege: 4, max_sessions: None });
-        let users = &mut machine.ensure(0x20).users;
+        set_access(&mut machine, McAddress::BMC, 1, Access { flags: Some(flags), privilege: 4, max_sessions: None });
+        let users = &mut machine.ensure(McAddress::BMC).users;
         assert!(users.admitted(1).is_none());
         users.anonymous = true;
         assert!(users.admitted(1).is_some());
@@ -445,25 +445,26 @@ mod tests {
     #[test]
     fn only_a_change_that_matters_ends_sessions() {
         let mut machine = machine();
-        set_password(&mut machine, 0x20, 2, &padded(b"admin"));
-        set_enabled(&mut machine, 0x20, 2, true);
+        set_password(&mut machine, McAddress::BMC, 2, &padded(b"admin"));
+        set_enabled(&mut machine, McAddress::BMC, 2, true);
         assert!(!ends(&machine));
         machine.actions.clear();
-        set_password(&mut machine, 0x20, 2, &padded(b"other"));
-        let changed = Action::UserChanged { mc: 0x20, user: 2, change: Change::Password, ends_sessions: true };
-        assert_eq!(machine.actions, [Action::Save(StateFile::Users(0x20)), changed]);
+        set_password(&mut machine, McAddress::BMC, 2, &padded(b"other"));
+        let changed =
+            Action::UserChanged { mc: McAddress::BMC, user: 2, change: Change::Password, ends_sessions: true };
+        assert_eq!(machine.actions, [Action::Save(StateFile::Users(McAddress::BMC)), changed]);
         // Whoever was shut out in its own session is out with the next word about it.
-        set_enabled(&mut machine, 0x20, 2, false);
+        set_enabled(&mut machine, McAddress::BMC, 2, false);
         machine.actions.clear();
-        set_enabled(&mut machine, 0x20, 2, false);
+        set_enabled(&mut machine, McAddress::BMC, 2, false);
         assert!(ends(&machine));
     }
 
     #[test]
     fn a_name_ends_at_its_first_zero() {
         let mut machine = machine();
-        set_name(&mut machine, 0x20, 5, *b"a\0bCCCCCCCCCCCCC");
-        let name = machine.ensure(0x20).users.get(5).map(|user| user.name);
+        set_name(&mut machine, McAddress::BMC, 5, *b"a\0bCCCCCCCCCCCCC");
+        let name = machine.ensure(McAddress::BMC).users.get(5).map(|user| user.name);
         assert_eq!(name, Some(*b"a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
     }
 }

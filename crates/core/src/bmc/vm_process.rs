@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{Action, Machine, StateFile};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// How long a process without a connected host has before SIGTERM.
 const UNCONNECTED_WAIT: Duration = Duration::from_secs(1);
@@ -111,7 +111,7 @@ impl VmProcess {
 }
 
 /// The process runs.
-pub fn started(machine: &mut Machine, mc: u8, identity: Option<Identity>) {
+pub fn started(machine: &mut Machine, mc: McAddress, identity: Option<Identity>) {
     let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return };
     vm.exists = true;
     if vm.identity != identity {
@@ -121,7 +121,7 @@ pub fn started(machine: &mut Machine, mc: u8, identity: Option<Identity>) {
 }
 
 /// The process ended, or could not be started. Says whether it is to be started again.
-pub fn exited(machine: &mut Machine, mc: u8) -> bool {
+pub fn exited(machine: &mut Machine, mc: McAddress) -> bool {
     let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return false };
     let known = vm.identity.is_some();
     let again = vm.exited();
@@ -133,7 +133,7 @@ pub fn exited(machine: &mut Machine, mc: u8) -> bool {
 
 /// Power on: starts the process. One that runs goes on; one that is just ending is started again
 /// when it has ended, for it may have seen the power-off already.
-pub fn power_on(machine: &mut Machine, mc: u8) {
+pub fn power_on(machine: &mut Machine, mc: McAddress) {
     let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return };
     if vm.exists {
         vm.again = vm.ending;
@@ -144,7 +144,7 @@ pub fn power_on(machine: &mut Machine, mc: u8) {
 }
 
 /// The controller was enabled: `startnow` starts the process.
-pub fn enabled(machine: &mut Machine, mc: u8) {
+pub fn enabled(machine: &mut Machine, mc: McAddress) {
     if machine.controller(mc).is_some_and(|controller| controller.vm.start_now) {
         power_on(machine, mc);
     }
@@ -152,7 +152,7 @@ pub fn enabled(machine: &mut Machine, mc: u8) {
 
 /// Power off: the process gets SIGTERM after a while, and SIGKILL after another. A host
 /// that is connected was told before and gets `poweroff_wait` seconds.
-pub fn power_off(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn power_off(machine: &mut Machine, now: Moment, mc: McAddress) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     let connected = controller.channels.host().is_some_and(|host| host.connected);
     let vm = &mut controller.vm;
@@ -168,7 +168,7 @@ pub fn power_off(machine: &mut Machine, now: Moment, mc: u8) {
 }
 
 /// Sends the signal that is due.
-pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
     let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return };
     let Some(due) = vm.deadline().filter(|due| *due <= now) else { return };
     let kill = matches!(vm.countdown, Some(Countdown::Kill(_)));
@@ -182,7 +182,7 @@ mod tests {
     use super::super::channel::{Channel, medium, protocol};
     use super::*;
 
-    const MC: u8 = 0x20;
+    const MC: McAddress = McAddress::BMC;
 
     fn at(seconds: u64) -> Moment {
         Moment::new(Duration::from_secs(seconds))

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::boot;
 use super::chassis::Control;
-use crate::ipmi::Privilege;
+use crate::ipmi::{McAddress, Privilege};
 
 /// Something that happened in a system. `mc` is the IPMB address of the controller that it happened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,14 +16,14 @@ pub enum Event {
     /// program that does it has not begun.
     PowerAsked {
         /// The controller.
-        mc: u8,
+        mc: McAddress,
         /// What is asked for.
         control: Control,
     },
     /// The boot flags were set (IPMI 2.0 table 28-14).
     BootDeviceSet {
         /// The controller.
-        mc: u8,
+        mc: McAddress,
         /// From what the machine is to boot.
         device: boot::Device,
         /// For how many boots.
@@ -32,14 +32,14 @@ pub enum Event {
     /// A record was added to the system event log.
     RecordAdded {
         /// The controller.
-        mc: u8,
+        mc: McAddress,
         /// Its record id.
         id: u16,
     },
     /// A login on a LAN channel succeeded.
     LoggedIn {
         /// The controller.
-        mc: u8,
+        mc: McAddress,
         /// Channel number.
         channel: u8,
         /// User number, 1 to 63.
@@ -52,21 +52,21 @@ pub enum Event {
     /// A session on a LAN channel ended, however it did.
     LoggedOut {
         /// The controller.
-        mc: u8,
+        mc: McAddress,
         /// Channel number.
         channel: u8,
     },
     /// A client activated serial over LAN.
     ConsoleOpened {
         /// The controller.
-        mc: u8,
+        mc: McAddress,
         /// 1 the port, 2 the history.
         instance: u8,
     },
     /// Serial over LAN was deactivated, or its session ended.
     ConsoleClosed {
         /// The controller.
-        mc: u8,
+        mc: McAddress,
         /// 1 the port, 2 the history.
         instance: u8,
     },
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn nothing_is_kept_while_nobody_watches() {
         let mut watch = Watch::default();
-        let event = || Event::RecordAdded { mc: 0x20, id: 1 };
+        let event = || Event::RecordAdded { mc: McAddress(0x20), id: 1 };
         watch.tell(|| panic!("nobody asked"));
         assert_eq!(watch.take(), []);
         watch.begin();

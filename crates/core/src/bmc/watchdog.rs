@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::event::{self, Direction};
 use super::messaging::{self, Pretimeout};
 use super::{Machine, chassis};
-use crate::ipmi::{Moment, capability};
+use crate::ipmi::{McAddress, Moment, capability};
 
 /// Sensor type of the watchdog, IPMI 2.0 table 42-3, and its event/reading type code.
 const WATCHDOG_2: u8 = 0x23;
@@ -148,7 +148,7 @@ impl Watchdog {
 
 /// Set Watchdog Timer: use, actions, pre-timeout, expired flags to clear, countdown (2).
 /// A running timer goes on with the new values when "don't stop" is set, else it stops.
-pub fn set(machine: &mut Machine, now: Moment, mc: u8, data: &[u8; 6]) -> Result<(), NotSupported> {
+pub fn set(machine: &mut Machine, now: Moment, mc: McAddress, data: &[u8; 6]) -> Result<(), NotSupported> {
     let Some(controller) = machine.controller_mut(mc) else { return Err(NotSupported) };
     let allowed = matches!(data[0] & timer_use::USE, 1..=5)
         && match data[1] & 0x07 {
@@ -179,7 +179,7 @@ pub fn set(machine: &mut Machine, now: Moment, mc: u8, data: &[u8; 6]) -> Result
 }
 
 /// Reset Watchdog Timer: starts the countdown, or starts it again.
-pub fn reset(machine: &mut Machine, now: Moment, mc: u8) -> Result<(), NotInitialised> {
+pub fn reset(machine: &mut Machine, now: Moment, mc: McAddress) -> Result<(), NotInitialised> {
     let timer = machine.controller_mut(mc).and_then(|controller| controller.watchdog.as_mut()).ok_or(NotInitialised)?;
     if !timer.initialised {
         return Err(NotInitialised);
@@ -189,7 +189,7 @@ pub fn reset(machine: &mut Machine, now: Moment, mc: u8) -> Result<(), NotInitia
 }
 
 /// Does what is due: the pre-timeout, or the end.
-pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
+pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
     let Some(controller) = machine.controller_mut(mc) else { return };
     let Some(timer) = controller.watchdog.as_mut() else { return };
     let Countdown::Running { deadline, wake, pretimeout_done } = timer.countdown else { return };
@@ -229,13 +229,13 @@ pub fn timeout(machine: &mut Machine, now: Moment, mc: u8) {
 
 /// Sends an event of the watchdog's sensor, number 0 on LUN 0. A controller without it, which the
 /// original never lets run out, sends it as if it had one.
-fn report(machine: &mut Machine, now: Moment, mc: u8, data: [u8; 3]) {
+fn report(machine: &mut Machine, now: Moment, mc: McAddress, data: [u8; 3]) {
     let Some(controller) = machine.controller(mc) else { return };
     if controller.sensors.get(0, 0).is_some() {
         return event::from_sensor(machine, now, mc, 0, 0, Direction::Assertion, data);
     }
     let receiver = controller.sensors.event_receiver.address;
-    if receiver != 0 {
+    if receiver != McAddress::NONE {
         let record = event::record(mc, 0, 0, (WATCHDOG_2, SENSOR_SPECIFIC), Direction::Assertion, data);
         event::deliver(machine, now, receiver, record);
     }
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
     use crate::ipmi::HostSignal;
 
-    const MC: u8 = 0x20;
+    const MC: McAddress = McAddress::BMC;
     const START: Moment = Moment::new(Duration::from_secs(1000));
 
     /// The recorded system: a VM host that can do everything, the watchdog sensor, a log.
@@ -311,8 +311,8 @@ mod tests {
     #[test]
     fn only_the_bmc_has_one_and_it_must_be_set_first() {
         let mut machine = machine();
-        machine.describe(0x30, DeviceId::default());
-        assert!(machine.ensure(0x30).watchdog.is_none());
+        machine.describe(McAddress(0x30), DeviceId::default());
+        assert!(machine.ensure(McAddress(0x30)).watchdog.is_none());
         assert_eq!(reset(&mut machine, START, MC), Err(NotInitialised));
         assert_eq!(state(&mut machine, 0), [0; 8]);
     }
@@ -430,7 +430,7 @@ mod tests {
         let (told, events) = run(&mut machine, 1000);
         assert_eq!((told, events), (vec![(500, HostSignal::Reset)], vec![event([0xc1, 0x04, 0xff])]));
         assert_eq!(state(&mut machine, 1000), [0x04, 0x01, 0, 0x10, 5, 0, 0, 0]);
-        machine.ensure(MC).sensors.event_receiver.address = 0;
+        machine.ensure(MC).sensors.event_receiver.address = McAddress(0);
         armed(&mut machine, [0x04, 0x01, 0, 0, 5, 0]);
         assert_eq!(run(&mut machine, 1000).1.len(), 1, "nobody is told of it");
     }

@@ -6,7 +6,7 @@ use super::{Context, Entry, Outcome};
 use crate::bmc::chassis::{self, Backend, Control, Controlled, Power, RestorePolicy};
 use crate::bmc::device_id::support;
 use crate::bmc::external::{ProgramCall, Value};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Reply, Request};
 
 /// The Chassis commands, by number.
 #[rustfmt::skip]
@@ -62,7 +62,7 @@ fn run(
 /// Answer: capabilities, then the addresses of FRU, SDR, SEL and system management device:
 /// all the BMC's.
 fn get_capabilities(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    let bmc = context.machine.bmc.unwrap_or(0);
+    let bmc = context.machine.bmc.unwrap_or(McAddress::NONE).0;
     reply.put(&[0, bmc, bmc, bmc, bmc])?;
     Ok(Outcome::Done)
 }
@@ -209,7 +209,7 @@ mod tests {
     use crate::bmc::channel::Channel;
     use crate::bmc::external::{ProgramFailure, Value};
     use crate::command::testing::{BMC, Rig, SATELLITE};
-    use crate::ipmi::HostSignal;
+    use crate::ipmi::{HostSignal, McAddress};
 
     /// A `chassis_control` program that keeps its parameters, as the one of the recording.
     fn with_program() -> Rig {
@@ -587,10 +587,10 @@ mod tests {
     #[test]
     fn a_satellite_without_a_host_has_a_built_in_chassis() {
         let mut rig = Rig::new();
-        let satellite = rig.machine.ensure(0x40);
+        let satellite = rig.machine.ensure(McAddress(0x40));
         satellite.enabled = true;
         satellite.device.device_support = 0xa0;
-        rig.mc = 0x40;
+        rig.mc = McAddress(0x40);
         rig.expect("00 01 -> 00 00 00 40\n 00 02 0e -> cc\n 00 02 01 -> 00");
         rig.mc = SATELLITE;
         rig.expect("00 00 -> 00 00 20 20 20 20\n 00 01 -> 00 00 00 00\n 00 09 07 05 00 -> c9\n 00 04 -> cc");

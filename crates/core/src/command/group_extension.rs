@@ -10,7 +10,7 @@ pub mod picmg;
 
 use super::{Context, Entry};
 use crate::bmc::{self, Machine};
-use crate::ipmi::{CompletionCode, Request, netfn};
+use crate::ipmi::{CompletionCode, McAddress, Request, netfn};
 
 /// The commands of the group a request names: C7h when it names none, C1h when the controller does
 /// not know it.
@@ -43,7 +43,7 @@ pub(super) fn named(data: &[u8]) -> &'static [Entry] {
 /// Whether a request to the controller `mc` is for a group extension that is not there. That is what a
 /// session is told at each level, not that it lacks a privilege: ipmitool asks for the HPM
 /// capabilities of the PICMG group before each command and complains of any other code than C1h.
-pub fn is_absent(machine: &Machine, mc: u8, network_function: u8, cmd: u8, data: &[u8]) -> bool {
+pub fn is_absent(machine: &Machine, mc: McAddress, network_function: u8, cmd: u8, data: &[u8]) -> bool {
     if network_function != netfn::GROUP_EXTENSION {
         return false;
     }

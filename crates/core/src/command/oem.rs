@@ -90,6 +90,7 @@ fn get_hot_swap_led(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Repl
 #[cfg(test)]
 mod tests {
     use crate::command::testing::Rig;
+    use crate::ipmi::McAddress;
 
     #[test]
     fn oem_commands_are_as_recorded() {
@@ -110,7 +111,7 @@ mod tests {
              30 00 -> c1
              30 05 -> c1",
         );
-        rig.machine.ensure(0x20).sol = None;
+        rig.machine.ensure(McAddress::BMC).sol = None;
         rig.expect("2e 02 74 9f 00 -> cb 74 9f 00\n 2e 01 74 9f 00 01 -> cb 74 9f 00");
     }
 }

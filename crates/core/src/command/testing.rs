@@ -15,12 +15,14 @@ use crate::bmc::external::{
 };
 use crate::bmc::lan_parameters::LanParameters;
 use crate::bmc::sol_parameters::Sol;
-use crate::ipmi::{AuthTypes, CompletionCode, Medium, Moment, Origin, Privilege, Reply, Request, SessionRef};
+use crate::ipmi::{
+    AuthTypes, CompletionCode, McAddress, Medium, Moment, Origin, Privilege, Reply, Request, SessionRef,
+};
 
 /// Address of the rig's BMC.
-pub const BMC: u8 = 0x20;
+pub const BMC: McAddress = McAddress::BMC;
 /// Address of the rig's other controller.
-pub const SATELLITE: u8 = 0x30;
+pub const SATELLITE: McAddress = McAddress(0x30);
 /// GUID of the rig's LAN channel.
 pub const GUID: [u8; 16] = *b"\xa1\x23\x45\x67\x89\xab\xcd\xef\xa1\x23\x45\x67\x89\xab\xcd\xef";
 
@@ -62,7 +64,7 @@ pub struct Rig {
     pub machine: Machine,
     pub now: Moment,
     pub origin: Origin,
-    pub mc: u8,
+    pub mc: McAddress,
     /// Calls of helper programs so far: `get power`, `set identify 15 0`.
     pub calls: Vec<String>,
     /// What helper programs answer.

@@ -2,7 +2,7 @@
 //! `serial.md` section 13.
 
 use super::ReplyTo;
-use crate::ipmi::{CompletionCode, netfn};
+use crate::ipmi::{CompletionCode, McAddress, netfn};
 use crate::settings::model::SerialOem;
 
 /// Pigeon Point Systems' IANA enterprise number 16394 (400Ah), as it is sent: high byte first.
@@ -21,14 +21,14 @@ const GET_MESSAGE_FLAGS: u8 = 0x31;
 #[derive(Debug)]
 pub struct Handler {
     set: Option<SerialOem>,
-    ipmb: u8,
+    ipmb: McAddress,
     /// Pigeon Point's echo flag, which has no effect.
     echo: u8,
 }
 
 impl Handler {
     /// A command set, or none, that reports `ipmb` as the line's IPMB address.
-    pub fn new(set: Option<SerialOem>, ipmb: u8) -> Self {
+    pub fn new(set: Option<SerialOem>, ipmb: McAddress) -> Self {
         Self { set, ipmb, echo: ECHO }
     }
 
@@ -39,7 +39,7 @@ impl Handler {
         }
         match (self.set?, request.netfn, request.cmd) {
             (SerialOem::PigeonPoint, netfn::OEM_GROUP, cmd) => self.pigeon_point(cmd, data),
-            (SerialOem::Radisys, RADISYS_NETFN, GET_IPMB_ADDRESS) => Some(vec![CompletionCode::OK.0, self.ipmb]),
+            (SerialOem::Radisys, RADISYS_NETFN, GET_IPMB_ADDRESS) => Some(vec![CompletionCode::OK.0, self.ipmb.0]),
             (SerialOem::Radisys, netfn::APP, GET_MESSAGE_FLAGS) => Some(vec![CompletionCode::INVALID_COMMAND.0]),
             _ => None,
         }

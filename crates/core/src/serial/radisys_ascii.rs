@@ -5,7 +5,7 @@
 
 use super::collector::Collector;
 use super::{Fault, Inbound, ReplyTo, hex, ipmb_message};
-use crate::ipmi::{SEND_MESSAGE, netfn};
+use crate::ipmi::{McAddress, SEND_MESSAGE, netfn};
 
 const END: u8 = b'\r';
 /// The address a message for the controller at the line may name besides its own, and the
@@ -17,12 +17,12 @@ const IPMB_CHANNEL: u8 = 0;
 #[derive(Debug)]
 pub struct Decoder {
     text: Collector,
-    controller: u8,
+    controller: McAddress,
 }
 
 impl Decoder {
     /// A line of the controller with this address.
-    pub fn new(controller: u8) -> Self {
+    pub fn new(controller: McAddress) -> Self {
         Self { text: Collector::new(hex::MAX_CHARACTERS), controller }
     }
 
@@ -46,7 +46,7 @@ impl Decoder {
         let message = hex::decode(text, hex::Blanks::Refused).unwrap_or_default();
         match message.first() {
             None => Inbound::Fault(Fault::BadInput),
-            Some(&address) if address == self.controller || address == THIS => match ipmb_message::parse(&message) {
+            Some(&address) if address == self.controller.0 || address == THIS => match ipmb_message::parse(&message) {
                 Err(fault) => Inbound::Fault(fault),
                 Ok((reply_to, data)) => Inbound::Message { reply_to, data: data.to_vec() },
             },

@@ -1,12 +1,13 @@
 //! Byte examples of `serial.md` sections 4, 5, 7 and 10 to 13, and garbage.
 
 use super::*;
+use crate::ipmi::McAddress;
 use hex_literal::hex;
 
 const DEVICE_ID: [u8; 16] = hex!("00 00 03 09 08 02 9f 91 12 00 02 0f 00 00 00 00");
 
 fn settings(codec: CodecKind) -> Settings {
-    Settings { codec, oem: None, attention: Vec::new(), ipmb: 0, controller: 0x20 }
+    Settings { codec, oem: None, attention: Vec::new(), ipmb: McAddress(0), controller: McAddress::BMC }
 }
 
 fn line(settings: Settings) -> Line {
@@ -473,8 +474,11 @@ mod oem_handlers {
 
     #[test]
     fn radisys() {
-        let mut line =
-            line(Settings { oem: Some(SerialOem::Radisys), ipmb: 0x7c, ..settings(CodecKind::RadisysAscii) });
+        let mut line = line(Settings {
+            oem: Some(SerialOem::Radisys),
+            ipmb: McAddress(0x7c),
+            ..settings(CodecKind::RadisysAscii)
+        });
         assert_eq!(exchange(&mut line, b"20F8E881141259\r"), b"81FC83201412007C3E\r");
         assert_eq!(received(&mut line, b"2018C88114313A\r"), [Inbound::Write(b"811C63201431C1DA\r".to_vec())]);
     }

@@ -1,6 +1,7 @@
 //! The statements of the command language as values: what a command file or a console asks of a
 //! system.
 
+use crate::ipmi::McAddress;
 use std::collections::HashMap;
 
 /// Variables made by `define`, shared by all command files and consoles.
@@ -10,7 +11,7 @@ pub type Variables = HashMap<String, String>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SensorAddress {
     /// IPMB address of its MC.
-    pub mc: u8,
+    pub mc: McAddress,
     /// LUN, any byte as written; only 0 to 3 exist.
     pub lun: u8,
     /// Sensor number.
@@ -31,16 +32,16 @@ pub enum Command {
     /// `status`: ours, shows what the program does now.
     Status,
     /// `sessions`: ours, lists the sessions of an MC; `None` is the BMC, here and below.
-    Sessions { mc: Option<u8> },
+    Sessions { mc: Option<McAddress> },
     /// `sensors`: ours, lists the sensors of an MC with their readings.
-    Sensors { mc: Option<u8> },
+    Sensors { mc: Option<McAddress> },
     /// `sel`: ours, lists the event log of an MC.
-    Sel { mc: Option<u8> },
+    Sel { mc: Option<McAddress> },
     /// `power`: ours, tells whether the power is on.
-    Power { mc: Option<u8> },
+    Power { mc: Option<McAddress> },
     /// `mc_add`
     McAdd {
-        mc: u8,
+        mc: McAddress,
         device_id: u8,
         has_device_sdrs: u8,
         device_revision: u8,
@@ -53,37 +54,37 @@ pub enum Command {
         persist_sdr: bool,
     },
     /// `mc_setbmc`
-    McSetBmc { mc: u8 },
+    McSetBmc { mc: McAddress },
     /// `mc_delete`
-    McDelete { mc: u8 },
+    McDelete { mc: McAddress },
     /// `mc_disable`
-    McDisable { mc: u8 },
+    McDisable { mc: McAddress },
     /// `mc_enable`
-    McEnable { mc: u8 },
+    McEnable { mc: McAddress },
     /// `mc_disable_dcmi`
-    McDisableDcmi { mc: u8 },
+    McDisableDcmi { mc: McAddress },
     /// `mc_set_dcmi_power`
-    McSetDcmiPower { mc: u8, lun: u8, sensor: u8 },
+    McSetDcmiPower { mc: McAddress, lun: u8, sensor: u8 },
     /// `mc_set_guid`; text is cut after 15 characters as the original does.
-    McSetGuid { mc: u8, guid: [u8; 16] },
+    McSetGuid { mc: McAddress, guid: [u8; 16] },
     /// `mc_add_fru_data ... data`; `data` has at most `size` bytes, the rest is zero.
-    McAddFruData { mc: u8, device: u8, size: u32, data: Vec<u8> },
+    McAddFruData { mc: McAddress, device: u8, size: u32, data: Vec<u8> },
     /// `mc_add_fru_data ... file`
-    McAddFruFile { mc: u8, device: u8, size: u32, offset: u32, path: String },
+    McAddFruFile { mc: McAddress, device: u8, size: u32, offset: u32, path: String },
     /// `mc_dump_fru_data`
-    McDumpFruData { mc: u8, device: u8 },
+    McDumpFruData { mc: McAddress, device: u8 },
     /// `mc_set_num_leds`
-    McSetNumLeds { mc: u8, count: u8 },
+    McSetNumLeds { mc: McAddress, count: u8 },
     /// `mc_set_power`
-    McSetPower { mc: u8, power: u8, event: bool },
+    McSetPower { mc: McAddress, power: u8, event: bool },
     /// `sel_enable`
-    SelEnable { mc: u8, max_records: u32, flags: u8 },
+    SelEnable { mc: McAddress, max_records: u32, flags: u8 },
     /// `sel_add`
-    SelAdd { mc: u8, record_type: u8, data: [u8; 13] },
+    SelAdd { mc: McAddress, record_type: u8, data: [u8; 13] },
     /// `main_sdr_add`; at most 256 bytes.
-    MainSdrAdd { mc: u8, data: Vec<u8> },
+    MainSdrAdd { mc: McAddress, data: Vec<u8> },
     /// `device_sdr_add`; at most 256 bytes.
-    DeviceSdrAdd { mc: u8, lun: u8, data: Vec<u8> },
+    DeviceSdrAdd { mc: McAddress, lun: u8, data: Vec<u8> },
     /// `sensor_add`
     SensorAdd {
         sensor: SensorAddress,
@@ -122,7 +123,7 @@ pub enum Command {
 impl Command {
     /// The MC a command is about, when the language checks that it exists
     /// (`emu.md` section 6, column MC).
-    pub fn required_mc(&self) -> Option<u8> {
+    pub fn required_mc(&self) -> Option<McAddress> {
         match self {
             Self::Define { .. }
             | Self::Debug { .. }

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::Span;
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::ipmi::{AuthTypes, McAddress, Privilege};
 
 /// A whole lan.conf.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +28,7 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Setting {
     /// IPMB address of its controller.
-    pub mc: u8,
+    pub mc: McAddress,
     /// Number of its LAN channel; 0 outside of a LAN block.
     pub channel: u8,
     /// `set_working_mc`, `chassis_control`, `startcmd`, `startnow`, `lan_config_program`, `sol`.
@@ -98,7 +98,7 @@ impl Address {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ControllerConfig {
     /// IPMB address.
-    pub address: u8,
+    pub address: McAddress,
     /// `startlan` blocks.
     pub lans: Vec<LanConfig>,
     /// `user` lines, last one per number.
@@ -128,7 +128,7 @@ impl ControllerConfig {
     }
 
     /// A controller nothing has been said about yet.
-    pub fn new(address: u8) -> Self {
+    pub fn new(address: McAddress) -> Self {
         Self {
             address,
             lans: Vec::new(),
@@ -263,7 +263,7 @@ pub struct SerialConfig {
     /// Attention bytes, at most eight.
     pub attention: Vec<u8>,
     /// Reported IPMB address.
-    pub ipmb: u8,
+    pub ipmb: McAddress,
     /// Connect out instead of listening.
     pub connect: bool,
     /// Where the line stands.

@@ -8,12 +8,12 @@ use crate::bmc::LogLevel;
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::sol_parameters::{self, INSTANCE_HISTORY, INSTANCE_PORT};
 use crate::bmc::user::Change;
-use crate::ipmi::{Moment, Origin, Request};
+use crate::ipmi::{McAddress, Moment, Origin, Request};
 
 /// A user of a controller that somebody changed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChangedUser {
-    pub(super) mc: u8,
+    pub(super) mc: McAddress,
     pub(super) user: u8,
     pub(super) change: Change,
     /// Its sessions end.

@@ -8,7 +8,7 @@ use super::Simulator;
 use super::effect::{Effects, IpmbId, LanId};
 use super::return_path::{BridgedTo, ReturnPath, Target};
 use crate::command;
-use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
 use crate::wire::ipmb;
 
 /// How deep Send Message may lie inside Send Message.
@@ -26,7 +26,7 @@ impl Simulator {
     pub(super) fn send_message(
         &mut self,
         now: Moment,
-        mc: u8,
+        mc: McAddress,
         request: &Request<'_>,
         path: ReturnPath,
         out: &mut Effects,
@@ -41,7 +41,7 @@ impl Simulator {
     fn bridge(
         &mut self,
         now: Moment,
-        mc: u8,
+        mc: McAddress,
         request: &Request<'_>,
         path: ReturnPath,
         out: &mut Effects,
@@ -89,7 +89,7 @@ impl Simulator {
         };
         // Neither checksum is looked at: the original never did, and clients differ.
         let carried = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
-        let address = carried.to;
+        let address = McAddress(carried.to);
         let to_device = self.is_open_ipmb(ipmb);
         if !to_device && !self.machine.controller(address).is_some_and(|controller| controller.enabled) {
             return Err(CompletionCode::COMMAND_SPECIFIC_83);

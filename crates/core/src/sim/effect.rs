@@ -6,7 +6,7 @@ use super::reload::Change;
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::vm_process::Identity;
-use crate::ipmi::Peer;
+use crate::ipmi::{McAddress, Peer};
 use crate::settings::Span;
 use crate::settings::model::{Address, SolTarget};
 
@@ -14,7 +14,7 @@ use crate::settings::model::{Address, SolTarget};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LanId {
     /// IPMB address of the MC.
-    pub mc: u8,
+    pub mc: McAddress,
     /// Channel number.
     pub channel: u8,
 }
@@ -23,7 +23,7 @@ pub struct LanId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SerialId {
     /// IPMB address of the MC.
-    pub mc: u8,
+    pub mc: McAddress,
     /// Channel number.
     pub channel: u8,
 }
@@ -32,7 +32,7 @@ pub struct SerialId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IpmbId {
     /// IPMB address of the MC.
-    pub mc: u8,
+    pub mc: McAddress,
     /// Channel number.
     pub channel: u8,
 }
@@ -75,7 +75,7 @@ pub enum Work {
         /// The whole line.
         line: String,
         /// IPMB address of the MC the program belongs to.
-        lane: u8,
+        lane: McAddress,
     },
     /// Read a part of a file.
     Read {
@@ -253,7 +253,7 @@ pub enum Effect {
     /// Open the port of an MC's SOL, now and again every 10 s while it is not open.
     OpenSol {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// Where it is.
         target: SolTarget,
         /// Bits per second, of a tty.
@@ -264,19 +264,19 @@ pub enum Effect {
     /// Write to the SOL port.
     SolWrite {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// The bytes.
         bytes: Vec<u8>,
     },
     /// Send a break on the SOL port.
     SolBreak {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
     },
     /// Set the modem lines of the SOL port.
     SolModemLines {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// Request to send.
         rts: bool,
         /// Data terminal ready.
@@ -285,14 +285,14 @@ pub enum Effect {
     /// Change the speed of the SOL port.
     SolBitRate {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// Bits per second.
         bits_per_second: u32,
     },
     /// Read the SOL port, or leave it alone for now.
     SolRead {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// Read it.
         enabled: bool,
     },
@@ -301,21 +301,21 @@ pub enum Effect {
     /// Start the VM: `/bin/sh -c "exec COMMAND"`.
     StartProcess {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// The command.
         command: String,
     },
     /// Look whether the VM that an earlier run started is still there, and watch it if it is.
     FindProcess {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// Which process it is.
         identity: Identity,
     },
     /// Send SIGTERM, or SIGKILL, to the VM.
     SignalProcess {
         /// IPMB address of the MC.
-        mc: u8,
+        mc: McAddress,
         /// SIGKILL.
         kill: bool,
     },

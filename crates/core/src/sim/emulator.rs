@@ -11,7 +11,7 @@ use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
 use crate::bmc::{Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 use crate::settings::command::{Command, SensorAddress, SensorPoll, Variables};
 
 /// Why a command was not carried out.
@@ -253,7 +253,13 @@ impl Simulator {
     }
 
     /// `mc_dump_fru_data`: a device in a file is printed when the file has been read.
-    fn dump_fru(&mut self, mc: u8, device: u8, console: Option<ConsoleId>, out: &mut Effects) -> Result<(), Refusal> {
+    fn dump_fru(
+        &mut self,
+        mc: McAddress,
+        device: u8,
+        console: Option<ConsoleId>,
+        out: &mut Effects,
+    ) -> Result<(), Refusal> {
         let unable = |error| Refusal::unable("dump FRU data", error);
         let controller = self.named(mc)?;
         if !controller.device.supports(support::FRU_INVENTORY) {
@@ -267,13 +273,13 @@ impl Simulator {
     }
 
     /// The controller that a command shows: the one that is named, else the BMC.
-    fn shown(&self, mc: Option<u8>) -> Result<&Controller, Refusal> {
+    fn shown(&self, mc: Option<McAddress>) -> Result<&Controller, Refusal> {
         let found = mc.or(self.machine.bmc).and_then(|address| self.machine.controller(address));
         found.ok_or_else(|| Refusal::error("There is no BMC: mc_setbmc names it; or give the address of an MC"))
     }
 
     /// The controller a command is about. Those that lan.conf names exist before `mc_add`.
-    fn named(&mut self, mc: u8) -> Result<&mut Controller, Refusal> {
+    fn named(&mut self, mc: McAddress) -> Result<&mut Controller, Refusal> {
         self.machine.controller_mut(mc).ok_or_else(|| {
             Refusal::error(format!(
                 "Invalid MC address {mc:#04x}: neither mc_add nor lan.conf's set_working_mc names it"
@@ -283,7 +289,7 @@ impl Simulator {
 
     /// `mc_delete`: what `mc_add` and later commands made is gone; what lan.conf says of the
     /// address stays, as before `mc_add`.
-    fn mc_delete(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+    fn mc_delete(&mut self, now: Moment, mc: McAddress, out: &mut Effects) {
         for index in 0..self.lans.len() {
             let lan = self.lans[index].id;
             if lan.mc == mc {

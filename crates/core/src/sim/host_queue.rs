@@ -9,7 +9,7 @@ use super::effect::{Effects, LanId};
 use super::return_path::ReturnPath;
 use crate::bmc::messaging;
 use crate::command;
-use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
 use crate::lan;
 use crate::wire::ipmb;
 
@@ -77,7 +77,7 @@ impl Simulator {
 
     /// Puts the answer in the message buffer, which came from `channel`, into the receive queue
     /// of `mc`: everything behind the requester's address.
-    pub(super) fn queue_answer(&mut self, now: Moment, mc: u8, channel: u8, out: &mut Effects) {
+    pub(super) fn queue_answer(&mut self, now: Moment, mc: McAddress, channel: u8, out: &mut Effects) {
         let data = self.message.get(1..).unwrap_or_default().to_vec();
         // A full queue loses the answer, as a full queue on a board does.
         let _ = messaging::enqueue(&mut self.machine, now, mc, messaging::Message { channel, data });

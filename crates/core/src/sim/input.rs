@@ -7,7 +7,7 @@ use super::effect::{ConsoleId, IpmbId, LanId, SerialId, WorkDone};
 use super::reload::OnDisk;
 use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::vm_process::Identity;
-use crate::ipmi::Peer;
+use crate::ipmi::{McAddress, Peer};
 use crate::settings::command::Command;
 use crate::settings::model::{Address, Config};
 use crate::sol::LineEvent;
@@ -46,23 +46,23 @@ pub enum Input<'a> {
     /// A message from an IPMB device, with its length byte.
     IpmbData(IpmbId, Cow<'a, [u8]>),
     /// The SOL port of the MC at this IPMB address is open.
-    SolOpened(u8),
+    SolOpened(McAddress),
     /// The SOL port of an MC is lost.
-    SolClosed(u8),
+    SolClosed(McAddress),
     /// The SOL port of an MC cannot be opened, for this reason, which is another than before.
-    SolUnavailable(u8, String),
+    SolUnavailable(McAddress, String),
     /// Bytes from the SOL port of an MC.
-    SolData(u8, Cow<'a, [u8]>),
+    SolData(McAddress, Cow<'a, [u8]>),
     /// Something else from the SOL port of an MC.
-    SolLine(u8, LineEvent),
+    SolLine(McAddress, LineEvent),
     /// The SOL port of an MC took so many bytes of what it was given.
-    SolWritten(u8, usize),
+    SolWritten(McAddress, usize),
     /// Slow work is done.
     WorkDone(WorkDone),
     /// The start command of the MC at this IPMB address runs, as this process if that is known.
-    ProcessStarted(u8, Option<Identity>),
+    ProcessStarted(McAddress, Option<Identity>),
     /// The start command of an MC ended with this raw wait status, or could not be started.
-    ProcessExited(u8, Option<i32>),
+    ProcessExited(McAddress, Option<i32>),
     /// A command of the command language, from a command file or a console.
     /// [`Effect::Refused`](super::Effect::Refused) comes last when it is not carried out.
     Command {

@@ -7,7 +7,7 @@ use super::Simulator;
 use super::effect::{Effect, Effects, IpmbId};
 use super::return_path::{BridgedTo, ReturnPath};
 use crate::bmc::LogLevel;
-use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
 use crate::lan::LogLimit;
 use crate::settings::model::IpmbConfig;
 use crate::wire::ipmb;
@@ -23,7 +23,7 @@ pub(super) struct IpmbSlot {
 }
 
 impl IpmbSlot {
-    pub(super) fn new(mc: u8, config: IpmbConfig) -> Self {
+    pub(super) fn new(mc: McAddress, config: IpmbConfig) -> Self {
         Self { id: IpmbId { mc, channel: config.channel }, config, open: false, faults: LogLimit::default() }
     }
 }
@@ -112,7 +112,7 @@ impl Simulator {
         let asked = Asked { ipmb, back, origin };
         let seq = self.ipmb_requests.insert(now, asked).ok_or(CompletionCode::OUT_OF_SPACE)?;
         self.message.clear();
-        ipmb::Message { from: ipmb.mc, from_lun: 0, seq, ..*carried }.emit(&mut self.message);
+        ipmb::Message { from: ipmb.mc.0, from_lun: 0, seq, ..*carried }.emit(&mut self.message);
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use super::effect::{IpmbId, ProgramJob, SerialId};
 use super::return_path::Requester;
 use super::waiting::{Aftermath, Execution, Waiting};
 use crate::bmc::external::{Operation, ProgramCall, ProgramResult, Then};
-use crate::ipmi::Privilege;
+use crate::ipmi::{McAddress, Privilege};
 
 /// Who asks, as far as shares and turns go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,14 +27,14 @@ pub(super) enum Party {
     /// A user in sessions at administrator level.
     Administrator {
         /// Whose user.
-        mc: u8,
+        mc: McAddress,
         /// The user's number.
         user: u8,
     },
     /// A user in sessions below administrator level.
     User {
         /// Whose user.
-        mc: u8,
+        mc: McAddress,
         /// The user's number.
         user: u8,
     },
@@ -54,7 +54,7 @@ impl Party {
     }
 
     /// The user behind it, whatever the level.
-    pub(super) fn user(self) -> Option<(u8, u8)> {
+    pub(super) fn user(self) -> Option<(McAddress, u8)> {
         match self {
             Self::Administrator { mc, user } | Self::User { mc, user } => Some((mc, user)),
             Self::Simulator | Self::Line(_) | Self::Bus(_) => None,
@@ -179,7 +179,7 @@ impl Lane {
 /// The programs of all controllers.
 #[derive(Default)]
 pub(super) struct Lanes {
-    lanes: BTreeMap<u8, Lane>,
+    lanes: BTreeMap<McAddress, Lane>,
 }
 
 impl Lanes {
@@ -187,7 +187,7 @@ impl Lanes {
     /// his own under the number that `job` gives.
     pub(super) fn wait(
         &mut self,
-        mc: u8,
+        mc: McAddress,
         call: ProgramCall,
         line: String,
         waiter: Waiter,
@@ -201,12 +201,12 @@ impl Lanes {
     }
 
     /// The program of `mc` that is to be started now, if one is.
-    pub(super) fn start(&mut self, mc: u8) -> Option<(ProgramJob, String)> {
+    pub(super) fn start(&mut self, mc: McAddress) -> Option<(ProgramJob, String)> {
         self.lanes.get_mut(&mc)?.start().map(|entry| (entry.job, entry.line.clone()))
     }
 
     /// A program ended: whose it was, and who waits for it.
-    pub(super) fn ended(&mut self, job: ProgramJob) -> Option<(u8, Entry)> {
+    pub(super) fn ended(&mut self, job: ProgramJob) -> Option<(McAddress, Entry)> {
         let (mc, lane) =
             self.lanes.iter_mut().find(|(_, lane)| lane.running.as_ref().is_some_and(|entry| entry.job == job))?;
         lane.running.take().map(|entry| (*mc, entry))

@@ -5,7 +5,7 @@ use super::Simulator;
 use super::authority::LanAuthority;
 use super::effect::LanId;
 use crate::bmc::Controller;
-use crate::ipmi::Privilege;
+use crate::ipmi::{McAddress, Privilege};
 use crate::lan::Authority;
 use crate::settings::text::decode;
 
@@ -31,7 +31,7 @@ pub struct Login {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControllerState {
     /// IPMB address.
-    pub address: u8,
+    pub address: McAddress,
     /// `mc_add` described it.
     pub added: bool,
     /// `mc_enable` let it answer.

@@ -11,11 +11,9 @@ use crate::bmc::external::Background;
 use crate::bmc::sensor::{self, Reporting, SensorId};
 use crate::bmc::watch::Event;
 use crate::bmc::{Action, Controller, Error, StateFile, sel, user};
-use crate::ipmi::{Moment, Privilege};
+use crate::ipmi::{McAddress, Moment, Privilege};
 use crate::settings::text::decode;
 
-/// IPMB address of a BMC that nobody gave another one.
-const BMC: u8 = 0x20;
 /// Record type of a system event (IPMI 2.0 section 32.1), and the first one without a time.
 const SYSTEM_EVENT: u8 = 0x02;
 const WITHOUT_TIME: u8 = 0xe0;
@@ -111,9 +109,9 @@ pub struct UserAccount {
 }
 
 impl Simulator {
-    /// IPMB address of the BMC.
-    pub fn bmc_address(&self) -> u8 {
-        self.machine.bmc.unwrap_or(BMC)
+    /// IPMB address of the BMC; 20h while nobody gave it another one.
+    pub fn bmc_address(&self) -> McAddress {
+        self.machine.bmc.unwrap_or(McAddress::BMC)
     }
 
     fn bmc(&self) -> Option<&Controller> {

@@ -14,7 +14,7 @@ use crate::bmc::sol_parameters::{Access, Pace, Sol};
 use crate::bmc::user::User;
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{Action, LogLevel, StateFile};
-use crate::ipmi::{AuthTypes, Moment, Privilege};
+use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege};
 use crate::state::{Damage, GUID_FILE, Items, StoredFile};
 
 /// How many seconds the wall clock was ahead of the machine's monotonic clock when the file of a
@@ -48,7 +48,7 @@ impl Simulator {
             StateFile::Sel(mc) => format!("sel.{mc:02x}"),
             StateFile::Sdr(mc) => format!("sdr.{mc:02x}.main"),
             StateFile::Lan { mc, channel } => {
-                let owner = if self.owns_lan_file(mc, channel) { 0x20 } else { mc };
+                let owner = if self.owns_lan_file(mc, channel) { McAddress::BMC } else { mc };
                 format!("lanparm.mc{owner:02x}.{channel}")
             }
         }
@@ -57,14 +57,14 @@ impl Simulator {
     /// The original names the file `mc20` whatever the MC is, so that LAN channels of the
     /// same number on two MCs overwrite each other. Here one of them has that name, the
     /// one at 20h or else the first, and every other a file of its own.
-    fn owns_lan_file(&self, mc: u8, channel: u8) -> bool {
+    fn owns_lan_file(&self, mc: McAddress, channel: u8) -> bool {
         let mut owners = self
             .controllers
             .iter()
             .filter(|config| config.lans.iter().any(|lan| lan.channel == channel))
             .map(|config| config.address);
         let first = owners.clone().next();
-        owners.find(|address| *address == 0x20).or(first) == Some(mc)
+        owners.find(|address| *address == McAddress::BMC).or(first) == Some(mc)
     }
 
     /// Takes a state file that nobody has taken since the start, or since it was
@@ -106,7 +106,7 @@ impl Simulator {
     }
 
     /// `users.mcXX` on top of lan.conf: each usable item replaces that field.
-    pub(super) fn load_users(&mut self, mc: u8) {
+    pub(super) fn load_users(&mut self, mc: McAddress) {
         let name = self.file_name(StateFile::Users(mc));
         let Some(StoredFile { items, damaged, .. }) = self.stored(&name) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
@@ -129,7 +129,7 @@ impl Simulator {
     }
 
     /// `sol.mcXX` on top of the `sol` line.
-    pub(super) fn load_sol(&mut self, mc: u8) {
+    pub(super) fn load_sol(&mut self, mc: McAddress) {
         let Some(items) = self.items(&self.file_name(StateFile::Sol(mc))) else { return };
         let Some(sol) = self.machine.controller_mut(mc).and_then(|controller| controller.sol.as_mut()) else { return };
         sol.restore(&items);
@@ -137,7 +137,7 @@ impl Simulator {
     }
 
     /// `chassis.mcXX`.
-    pub(super) fn load_chassis(&mut self, mc: u8) {
+    pub(super) fn load_chassis(&mut self, mc: McAddress) {
         let Some(items) = self.items(&self.file_name(StateFile::Chassis(mc))) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let byte = |name: &str| items.integer(name).and_then(|value| u8::try_from(value).ok());
@@ -150,7 +150,7 @@ impl Simulator {
     }
 
     /// `sysinfo.mcXX`.
-    pub(super) fn load_system_info(&mut self, mc: u8) {
+    pub(super) fn load_system_info(&mut self, mc: McAddress) {
         let Some(items) = self.items(&self.file_name(StateFile::SystemInfo(mc))) else { return };
         if let Some(controller) = self.machine.controller_mut(mc) {
             controller.system_info.restore(|name| items.bytes(name));
@@ -158,7 +158,7 @@ impl Simulator {
     }
 
     /// `dcmi.mcXX`: each usable item replaces that field.
-    pub(super) fn load_dcmi(&mut self, mc: u8) {
+    pub(super) fn load_dcmi(&mut self, mc: McAddress) {
         let Some(items) = self.items(&self.file_name(StateFile::Dcmi(mc))) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let settings = &mut controller.dcmi.settings;
@@ -189,7 +189,7 @@ impl Simulator {
     }
 
     /// `process.mcXX`: the process of the start command when this program ended.
-    pub(super) fn load_process(&mut self, mc: u8) {
+    pub(super) fn load_process(&mut self, mc: McAddress) {
         let Some(items) = self.items(&self.file_name(StateFile::Process(mc))) else { return };
         let pid = items.integer("pid").and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
         let started = items.integer("started").and_then(|ticks| u64::try_from(ticks).ok());
@@ -202,7 +202,7 @@ impl Simulator {
     }
 
     /// `lanparm.mcXX.N`. A limit that is no privilege level is left as lan.conf has it.
-    pub(super) fn load_lan(&mut self, mc: u8, channel: u8) {
+    pub(super) fn load_lan(&mut self, mc: McAddress, channel: u8) {
         let Some(items) = self.items(&self.file_name(StateFile::Lan { mc, channel })) else { return };
         let Some(lan) = self.machine.controller_mut(mc).and_then(|c| c.channels.lan_mut(channel)) else { return };
         let limit = items.integer("privilege_limit").and_then(|value| u8::try_from(value).ok());
@@ -230,7 +230,7 @@ impl Simulator {
 
     /// `sel.XX`. Its clock goes on as if this program, and the machine it runs on, had never
     /// stood still.
-    pub(super) fn load_sel(&mut self, now: Moment, mc: u8) {
+    pub(super) fn load_sel(&mut self, now: Moment, mc: McAddress) {
         let name = self.file_name(StateFile::Sel(mc));
         let Some(items) = self.items(&name) else { return };
         let (mut records, mut invalid): (Vec<Record>, _) = (Vec::new(), Vec::new());
@@ -272,7 +272,7 @@ impl Simulator {
     }
 
     /// `sdr.XX.main` and `sdr.XX.device0` to `3`.
-    pub(super) fn load_sdrs(&mut self, mc: u8) {
+    pub(super) fn load_sdrs(&mut self, mc: McAddress) {
         let Some(controller) = self.machine.controller(mc) else { return };
         let device_sdrs = controller.device.has_device_sdrs;
         if device_sdrs {
@@ -422,7 +422,7 @@ impl Simulator {
         Some(items)
     }
 
-    fn users_items(&self, mc: u8, items: &mut Items) -> Option<()> {
+    fn users_items(&self, mc: McAddress, items: &mut Items) -> Option<()> {
         let users = &self.machine.controller(mc)?.users;
         for number in 0..64u8 {
             // User 0 does not exist and is written all the same: the original reads 64 users.
@@ -456,7 +456,7 @@ impl Simulator {
     }
 
     /// The GUID of a LAN channel without a `guid` line: made once, then kept.
-    pub(super) fn kept_guid(&mut self, mc: u8, channel: u8) -> [u8; 16] {
+    pub(super) fn kept_guid(&mut self, mc: McAddress, channel: u8) -> [u8; 16] {
         let name = format!("{mc:02x}.{channel}");
         let mut items = self.state.get(GUID_FILE).map(|file| file.items.clone()).unwrap_or_default();
         if let Some(guid) = items.bytes(&name).and_then(|bytes| bytes.try_into().ok()) {

@@ -21,7 +21,7 @@ use crate::bmc::channel::Lan;
 use crate::bmc::security_key::SecurityKey;
 use crate::bmc::sol_parameters::{self, Sol};
 use crate::bmc::user::{SLOTS, User};
-use crate::ipmi::{Moment, Privilege};
+use crate::ipmi::{McAddress, Moment, Privilege};
 use crate::settings::Span;
 use crate::settings::model::{Address, Config, ControllerConfig, LanConfig, SerialConfig, SolConfig, UserConfig};
 use crate::state::{Files, Items, StoredFile};
@@ -134,7 +134,7 @@ impl Simulator {
     }
 
     /// The speed of a SOL port: what clients set, or else what the `sol` line says.
-    fn sol_bit_rate(&self, mc: u8, line: &SolConfig) -> u32 {
+    fn sol_bit_rate(&self, mc: McAddress, line: &SolConfig) -> u32 {
         let sol = self.machine.controller(mc).and_then(|controller| controller.sol.as_ref());
         sol.and_then(|sol| sol_parameters::bits_per_second(sol.volatile_rate)).unwrap_or(line.bit_rate)
     }
@@ -362,7 +362,7 @@ impl Reload<'_> {
         }
     }
 
-    fn reload_lan(&mut self, mc: u8, running: &mut LanConfig, new: &LanConfig) {
+    fn reload_lan(&mut self, mc: McAddress, running: &mut LanConfig, new: &LanConfig) {
         let id = LanId { mc, channel: running.channel };
         let of = |what: &str| format!("{what} of LAN channel {} of MC {mc:#04x}", id.channel);
         let Some(index) = self.simulator.lans.iter().position(|slot| slot.id == id) else { return };

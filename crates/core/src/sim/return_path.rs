@@ -3,6 +3,7 @@
 
 use super::effect::{IpmbId, LanId, SerialId};
 use crate::bmc::channel::SYSTEM_CHANNEL;
+use crate::ipmi::McAddress;
 use crate::wire::ipmb;
 use crate::{lan, serial};
 
@@ -23,7 +24,7 @@ pub(super) enum ReturnPath {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BridgedTo {
     /// The controller whose channel it goes out on.
-    pub(super) mc: u8,
+    pub(super) mc: McAddress,
     pub(super) target: Target,
     /// The channel it was sent to.
     pub(super) channel: u8,
@@ -74,7 +75,7 @@ impl ReturnPath {
     }
 
     /// The controller whose channel the request came in on.
-    pub(super) fn home(&self) -> u8 {
+    pub(super) fn home(&self) -> McAddress {
         match self {
             Self::Lan(lan, _) => lan.mc,
             Self::Serial(serial, _) => serial.mc,

@@ -12,7 +12,7 @@ use crate::bmc::external::{Background, FileRead, FileWrite, ProgramCall, Program
 use crate::bmc::watch::Event;
 use crate::bmc::{Action, LogLevel, fru};
 use crate::command::{self, Context, Continuation, Outcome, Wait};
-use crate::ipmi::{CompletionCode, Moment, Reply, Request, SEND_MESSAGE, netfn};
+use crate::ipmi::{CompletionCode, McAddress, Moment, Reply, Request, SEND_MESSAGE, netfn};
 
 impl Simulator {
     /// A request from a session: its privilege is checked, then it is executed.
@@ -30,7 +30,14 @@ impl Simulator {
     }
 
     /// Executes a request on the controller `mc`.
-    pub(super) fn request(&mut self, now: Moment, mc: u8, request: &Request<'_>, path: ReturnPath, out: &mut Effects) {
+    pub(super) fn request(
+        &mut self,
+        now: Moment,
+        mc: McAddress,
+        request: &Request<'_>,
+        path: ReturnPath,
+        out: &mut Effects,
+    ) {
         self.trace_request(mc, request, &path, out);
         if request.netfn == netfn::APP && request.cmd == SEND_MESSAGE {
             // It leads to other controllers.
@@ -113,20 +120,27 @@ impl Simulator {
     }
 
     /// Has somebody wait for a program, which is started if no other of that controller runs.
-    fn wait_for_program(&mut self, mc: u8, call: ProgramCall, line: String, waiter: Waiter, out: &mut Effects) {
+    fn wait_for_program(&mut self, mc: McAddress, call: ProgramCall, line: String, waiter: Waiter, out: &mut Effects) {
         let next = &mut self.next_job;
         self.programs.wait(mc, call, line, waiter, || ProgramJob(new_job(next)));
         self.start_program(mc, out);
     }
 
-    fn start_program(&mut self, mc: u8, out: &mut Effects) {
+    fn start_program(&mut self, mc: McAddress, out: &mut Effects) {
         if let Some((job, line)) = self.programs.start(mc) {
             out.list.push(Effect::Run(Work::Program { job, line, lane: mc }));
         }
     }
 
     /// A program ended: everybody who waits for it goes on, and the next one is started.
-    fn program_ended(&mut self, now: Moment, mc: u8, entry: lanes::Entry, ended: &ProgramEnd, out: &mut Effects) {
+    fn program_ended(
+        &mut self,
+        now: Moment,
+        mc: McAddress,
+        entry: lanes::Entry,
+        ended: &ProgramEnd,
+        out: &mut Effects,
+    ) {
         let remark = program::remark(&entry.line, ended);
         if let Some(text) = remark.and_then(|text| self.permitted(now, mc, text)) {
             out.list.push(Effect::Log { level: LogLevel::Warning, text });
@@ -147,7 +161,7 @@ impl Simulator {
     }
 
     /// Logs a failure and gives the result.
-    fn judged(&mut self, now: Moment, mc: u8, outcome: program::Outcome, out: &mut Effects) -> ProgramResult {
+    fn judged(&mut self, now: Moment, mc: McAddress, outcome: program::Outcome, out: &mut Effects) -> ProgramResult {
         if let Some(text) = outcome.log {
             // In the original's words, which its consoles show.
             if let Some(text) = self.permitted(now, mc, text) {
@@ -159,7 +173,7 @@ impl Simulator {
 
     /// What to log about a program of `mc`, unless there was too much of that already: whoever
     /// may ask for a program's work can have it fail as often as he likes.
-    fn permitted(&mut self, now: Moment, mc: u8, text: String) -> Option<String> {
+    fn permitted(&mut self, now: Moment, mc: McAddress, text: String) -> Option<String> {
         self.complaints.entry(mc).or_default().permit(now, text)
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::effect::{Content, Effect, Effects, SaveFailure, SaveJob, Saved, Work};
 use super::{Persistence, Simulator};
 use crate::bmc::{LogLevel, StateFile};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 use crate::lan::LogLimit;
 
 /// How long after a failure the file is tried again, the first time; then twice as long.
@@ -281,15 +281,19 @@ impl Simulator {
 
 fn complaint(file: StateFile, reason: &str) -> String {
     match file {
-        StateFile::Sel(mc) => format!("Unable to write persistent SELs for MC {mc}: {reason}"),
-        StateFile::Sdr(mc) => format!("Unable to write persistent SDRs for MC {mc}: {reason}"),
-        StateFile::Users(mc) => format!("Unable to write persistent users for MC {mc}: {reason}"),
-        StateFile::Chassis(mc) => format!("Unable to write persistent chassis settings for MC {mc}: {reason}"),
-        StateFile::SystemInfo(mc) => format!("Unable to write persistent system info for MC {mc}: {reason}"),
-        StateFile::Dcmi(mc) => format!("Unable to write persistent DCMI settings for MC {mc}: {reason}"),
-        StateFile::Process(mc) => format!("Unable to write the process of the start command for MC {mc}: {reason}"),
-        StateFile::Sol(mc) => format!("Unable to write persistent SOL parameters for MC {mc}: {reason}"),
-        StateFile::Lan { mc, channel } => {
+        StateFile::Sel(McAddress(mc)) => format!("Unable to write persistent SELs for MC {mc}: {reason}"),
+        StateFile::Sdr(McAddress(mc)) => format!("Unable to write persistent SDRs for MC {mc}: {reason}"),
+        StateFile::Users(McAddress(mc)) => format!("Unable to write persistent users for MC {mc}: {reason}"),
+        StateFile::Chassis(McAddress(mc)) => {
+            format!("Unable to write persistent chassis settings for MC {mc}: {reason}")
+        }
+        StateFile::SystemInfo(McAddress(mc)) => format!("Unable to write persistent system info for MC {mc}: {reason}"),
+        StateFile::Dcmi(McAddress(mc)) => format!("Unable to write persistent DCMI settings for MC {mc}: {reason}"),
+        StateFile::Process(McAddress(mc)) => {
+            format!("Unable to write the process of the start command for MC {mc}: {reason}")
+        }
+        StateFile::Sol(McAddress(mc)) => format!("Unable to write persistent SOL parameters for MC {mc}: {reason}"),
+        StateFile::Lan { mc: McAddress(mc), channel } => {
             format!("Unable to write persistent LAN parameters of channel {channel} for MC {mc}: {reason}")
         }
     }

@@ -5,7 +5,7 @@ use super::effect::{Effect, Effects, SerialId};
 use super::return_path::ReturnPath;
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::{self, LogLevel};
-use crate::ipmi::{CompletionCode, HostSignal, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{CompletionCode, HostSignal, McAddress, Medium, Moment, Origin, Reply, Request};
 use crate::lan::LogLimit;
 use crate::serial::{self, Fault, Inbound, Line};
 use crate::settings::model::SerialConfig;
@@ -22,7 +22,7 @@ pub(super) struct SerialSlot {
 }
 
 impl SerialSlot {
-    pub(super) fn new(mc: u8, config: SerialConfig) -> Self {
+    pub(super) fn new(mc: McAddress, config: SerialConfig) -> Self {
         let line = Line::new(serial::Settings {
             codec: config.codec,
             oem: config.oem,
@@ -141,7 +141,7 @@ impl Simulator {
     }
 
     /// Tells the host of a controller something, if one is connected.
-    pub(super) fn signal_host(&mut self, mc: u8, signal: HostSignal, out: &mut Effects) {
+    pub(super) fn signal_host(&mut self, mc: McAddress, signal: HostSignal, out: &mut Effects) {
         let serial = SerialId { mc, channel: SYSTEM_CHANNEL };
         write_to_line(&mut self.serials, serial, out, |line, bytes| line.signal(signal, bytes));
     }

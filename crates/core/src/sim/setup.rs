@@ -14,14 +14,14 @@ use crate::bmc::security_key::SecurityKey;
 use crate::bmc::sol_parameters::Sol;
 use crate::bmc::user::User;
 use crate::bmc::vm_process;
-use crate::ipmi::{AuthTypes, Moment, Privilege};
+use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege};
 use crate::lan::{LanChannel, Settings};
 use crate::settings::model::{CodecKind, ControllerConfig, LanConfig, Port, SerialInterface};
 
 impl Simulator {
     /// Makes the controllers that lan.conf names; 20h always exists.
     pub(super) fn configure(&mut self) {
-        self.machine.ensure(0x20);
+        self.machine.ensure(McAddress::BMC);
         for config in self.controllers.clone() {
             self.configure_controller(&config);
             self.open_slots(&config);
@@ -116,19 +116,19 @@ impl Simulator {
         }
     }
 
-    pub(super) fn lan_guid(&mut self, mc: u8, lan: &LanConfig) -> [u8; 16] {
+    pub(super) fn lan_guid(&mut self, mc: McAddress, lan: &LanConfig) -> [u8; 16] {
         let given = lan.guid.or_else(|| self.machine.controller(mc)?.guid);
         given.unwrap_or_else(|| self.kept_guid(mc, lan.channel))
     }
 
     /// `mc_set_guid`: LAN channels without a `guid` of their own have it too.
-    pub(super) fn set_guid(&mut self, mc: u8, guid: [u8; 16]) {
+    pub(super) fn set_guid(&mut self, mc: McAddress, guid: [u8; 16]) {
         self.machine.ensure(mc).guid = Some(guid);
         self.identify_lans(mc);
     }
 
     /// Tells a controller's LAN channels their GUIDs.
-    pub(super) fn identify_lans(&mut self, mc: u8) {
+    pub(super) fn identify_lans(&mut self, mc: McAddress) {
         for index in 0..self.lans.len() {
             let LanSlot { id, config, .. } = &self.lans[index];
             if id.mc != mc {
@@ -144,7 +144,7 @@ impl Simulator {
     }
 
     /// `mc_add`.
-    pub(super) fn mc_add(&mut self, mc: u8, device: DeviceId) -> Result<(), String> {
+    pub(super) fn mc_add(&mut self, mc: McAddress, device: DeviceId) -> Result<(), String> {
         if self.machine.controller(mc).is_some_and(|controller| controller.added) {
             return Err(format!("Unable to add the MC, error 0x10: MC {mc:#04x} specified twice"));
         }
@@ -156,7 +156,7 @@ impl Simulator {
     }
 
     /// `mc_setbmc`: works in either order with `mc_add`.
-    pub(super) fn set_bmc(&mut self, mc: u8) {
+    pub(super) fn set_bmc(&mut self, mc: McAddress) {
         if self.machine.bmc.replace(mc).is_none() {
             for controller in self.machine.controllers_mut().filter(|controller| controller.added) {
                 controller.sensors.event_receiver.address = mc;
@@ -171,7 +171,7 @@ impl Simulator {
 
     /// The SDRs of the last run, with `persist_sdr`; only into an empty repository, so that
     /// a second `mc_setbmc` does not load them again.
-    fn load_persistent_sdrs(&mut self, mc: u8) {
+    fn load_persistent_sdrs(&mut self, mc: McAddress) {
         let wanted = self.machine.controller(mc).is_some_and(|controller| {
             controller.device.persist_sdr
                 && controller.device.supports(support::SDR_REPOSITORY)
@@ -184,7 +184,7 @@ impl Simulator {
 
     /// `mc_enable`: the controller answers, its channels open, `startnow` starts the VM.
     /// Channels that are open already stay as they are.
-    pub(super) fn mc_enable(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+    pub(super) fn mc_enable(&mut self, now: Moment, mc: McAddress, out: &mut Effects) {
         let Some(controller) = self.machine.controller_mut(mc).filter(|controller| !controller.enabled) else { return };
         controller.enabled = true;
         // The statistics of the power begin.

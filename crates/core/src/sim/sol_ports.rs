@@ -9,7 +9,7 @@ use super::waiting::{Reader, Writer};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::sol_parameters::Pace;
 use crate::bmc::{Controller, LogLevel};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 use crate::settings::model::{SolConfig, SolTarget};
 use crate::sol::{self, Engine, LineEvent};
 
@@ -18,7 +18,7 @@ const LONGEST_BACKUP: usize = 16 << 20;
 
 /// The SOL port of one controller.
 pub(super) struct SolSlot {
-    pub(super) mc: u8,
+    pub(super) mc: McAddress,
     pub(super) config: SolConfig,
     engine: Engine,
     /// Which session holds the port (instance 1) and the history (instance 2).
@@ -33,7 +33,7 @@ pub(super) struct SolSlot {
 }
 
 impl SolSlot {
-    pub(super) fn new(mc: u8, config: SolConfig) -> Self {
+    pub(super) fn new(mc: McAddress, config: SolConfig) -> Self {
         let settings = sol::Settings {
             telnet: matches!(config.target, SolTarget::Telnet { .. }),
             tty: matches!(config.target, SolTarget::Device(_)),
@@ -98,7 +98,7 @@ impl Simulator {
     }
 
     /// The backup of a history was read. What came from the port meanwhile is newer.
-    pub(super) fn history_read(&mut self, mc: u8, backup: FileContent, out: &mut Effects) {
+    pub(super) fn history_read(&mut self, mc: McAddress, backup: FileContent, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         self.sols[index].restored = true;
         match backup {
@@ -132,7 +132,7 @@ impl Simulator {
     }
 
     /// The backup of a history was written, or could not be.
-    pub(super) fn history_written(&mut self, mc: u8, written: FileWritten, out: &mut Effects) {
+    pub(super) fn history_written(&mut self, mc: McAddress, written: FileWritten, out: &mut Effects) {
         if let Err(reason) = written {
             let text = format!("Unable to write the console history of MC {mc:#04x}: {reason}");
             out.list.push(Effect::Log { level: LogLevel::Error, text });
@@ -140,7 +140,7 @@ impl Simulator {
     }
 
     /// Parameters 3 and 4 come into force.
-    pub(super) fn sol_timing(&mut self, mc: u8) {
+    pub(super) fn sol_timing(&mut self, mc: McAddress) {
         let Some(index) = self.sol_index(mc) else { return };
         if let Some(sol) = self.machine.controller(mc).and_then(|controller| controller.sol.as_ref()) {
             self.sols[index].engine.set_timing(timing(sol.pace));
@@ -163,7 +163,7 @@ impl Simulator {
     pub(super) fn sol_activated(
         &mut self,
         now: Moment,
-        mc: u8,
+        mc: McAddress,
         instance: u8,
         session: u32,
         auxiliary: u8,
@@ -189,7 +189,14 @@ impl Simulator {
         self.sol_carry_out(now, index, out);
     }
 
-    pub(super) fn sol_deactivated(&mut self, now: Moment, mc: u8, instance: u8, by: Option<u32>, out: &mut Effects) {
+    pub(super) fn sol_deactivated(
+        &mut self,
+        now: Moment,
+        mc: McAddress,
+        instance: u8,
+        by: Option<u32>,
+        out: &mut Effects,
+    ) {
         let Some(index) = self.sol_index(mc) else { return };
         let slot = &mut self.sols[index];
         let mut told = None;
@@ -216,7 +223,7 @@ impl Simulator {
     }
 
     /// The SOL port of an MC is open.
-    pub(super) fn sol_opened(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+    pub(super) fn sol_opened(&mut self, now: Moment, mc: McAddress, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         let slot = &mut self.sols[index];
         slot.engine.port_opened(now, &mut self.sol_outputs);
@@ -229,7 +236,7 @@ impl Simulator {
 
     /// The SOL port of an MC cannot be opened, for a reason that is new. Whoever looks at the console is
     /// told what the log says, now and when he comes: nothing else tells a dead port from a silent one.
-    pub(super) fn sol_unavailable(&mut self, now: Moment, mc: u8, why: &str, out: &mut Effects) {
+    pub(super) fn sol_unavailable(&mut self, now: Moment, mc: McAddress, why: &str, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         let slot = &mut self.sols[index];
         let trouble = slot.trouble.insert(remark(why));
@@ -241,23 +248,23 @@ impl Simulator {
     }
 
     /// The SOL port of an MC is lost.
-    pub(super) fn sol_closed(&mut self, now: Moment, mc: u8, out: &mut Effects) {
+    pub(super) fn sol_closed(&mut self, now: Moment, mc: McAddress, out: &mut Effects) {
         self.with_engine(now, mc, out, |engine, outputs| engine.port_closed(outputs));
     }
 
     /// Something else than bytes came from the SOL port of an MC.
-    pub(super) fn sol_line(&mut self, now: Moment, mc: u8, event: LineEvent, out: &mut Effects) {
+    pub(super) fn sol_line(&mut self, now: Moment, mc: McAddress, event: LineEvent, out: &mut Effects) {
         self.with_engine(now, mc, out, |engine, outputs| engine.line(now, event, outputs));
     }
 
     /// Parameter 6 was set.
-    pub(super) fn sol_bit_rate_set(&mut self, now: Moment, mc: u8, bits_per_second: u32, out: &mut Effects) {
+    pub(super) fn sol_bit_rate_set(&mut self, now: Moment, mc: McAddress, bits_per_second: u32, out: &mut Effects) {
         out.list.push(Effect::SolBitRate { mc, bits_per_second });
         self.with_engine(now, mc, out, |engine, outputs| engine.set_bit_rate(bits_per_second, outputs));
     }
 
     /// Bytes came from the SOL port of an MC.
-    pub(super) fn sol_data(&mut self, now: Moment, mc: u8, bytes: &[u8], out: &mut Effects) {
+    pub(super) fn sol_data(&mut self, now: Moment, mc: McAddress, bytes: &[u8], out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         let plain = self.sols[index].engine.from_port(now, bytes, &mut self.sol_outputs);
         if let Some(controller) = self.machine.controller_mut(mc) {
@@ -267,7 +274,7 @@ impl Simulator {
     }
 
     /// The SOL port of an MC has taken `count` bytes of what it was given.
-    pub(super) fn sol_written(&mut self, now: Moment, mc: u8, count: usize, out: &mut Effects) {
+    pub(super) fn sol_written(&mut self, now: Moment, mc: McAddress, count: usize, out: &mut Effects) {
         self.with_engine(now, mc, out, |engine, outputs| engine.port_written(now, count, outputs));
     }
 
@@ -292,13 +299,19 @@ impl Simulator {
         }
     }
 
-    fn with_engine(&mut self, now: Moment, mc: u8, out: &mut Effects, act: impl FnOnce(&mut Engine, &mut sol::Outbox)) {
+    fn with_engine(
+        &mut self,
+        now: Moment,
+        mc: McAddress,
+        out: &mut Effects,
+        act: impl FnOnce(&mut Engine, &mut sol::Outbox),
+    ) {
         let Some(index) = self.sol_index(mc) else { return };
         act(&mut self.sols[index].engine, &mut self.sol_outputs);
         self.sol_carry_out(now, index, out);
     }
 
-    fn sol_index(&self, mc: u8) -> Option<usize> {
+    fn sol_index(&self, mc: McAddress) -> Option<usize> {
         self.sols.iter().position(|slot| slot.mc == mc)
     }
 

@@ -3,7 +3,7 @@
 use super::return_path::ReturnPath;
 use super::{Effects, LanId, SerialId, Simulator};
 use crate::bmc::{Machine, StateFile};
-use crate::ipmi::{Moment, Request};
+use crate::ipmi::{McAddress, Moment, Request};
 use crate::lan::LanChannel;
 use crate::serial;
 
@@ -44,7 +44,7 @@ impl Simulator {
     }
 
     /// When the SOL port of an MC wants to be called next.
-    pub fn sol_deadline(&self, mc: u8) -> Option<Moment> {
+    pub fn sol_deadline(&self, mc: McAddress) -> Option<Moment> {
         self.sols.iter().find(|slot| slot.mc == mc).and_then(super::SolSlot::deadline)
     }
 

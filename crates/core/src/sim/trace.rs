@@ -13,7 +13,7 @@ use super::effect::{Effect, Effects, LanId};
 use super::return_path::{ReturnPath, Target};
 use crate::bmc::LogLevel;
 use crate::command::describe;
-use crate::ipmi::{Peer, Reply, Request, SEND_MESSAGE, netfn};
+use crate::ipmi::{McAddress, Peer, Reply, Request, SEND_MESSAGE, netfn};
 use crate::lan;
 use crate::wire::ipmb::Message;
 use crate::wire::session15::AuthType;
@@ -67,7 +67,7 @@ impl Simulator {
     }
 
     /// A request about to be executed on the controller `mc`.
-    pub(super) fn trace_request(&self, mc: u8, request: &Request<'_>, path: &ReturnPath, out: &mut Effects) {
+    pub(super) fn trace_request(&self, mc: McAddress, request: &Request<'_>, path: &ReturnPath, out: &mut Effects) {
         if self.debug.messages {
             let Request { netfn, cmd, lun, data, .. } = *request;
             let mut text = format!("{} -> MC {mc:#04x} lun {lun}:", source(path));
@@ -83,7 +83,9 @@ impl Simulator {
                 ReturnPath::Lan(lan, to) => (lan.mc, to.rs_lun, to.netfn, to.cmd),
                 ReturnPath::Serial(serial, to) => (serial.mc, to.rs_lun, to.netfn, to.cmd),
                 ReturnPath::Ipmb(ipmb, request) => (ipmb.mc, request.to_lun, request.netfn, request.cmd),
-                ReturnPath::Bridged(to) => (to.request.to, to.request.to_lun, to.request.netfn, to.request.cmd),
+                ReturnPath::Bridged(to) => {
+                    (McAddress(to.request.to), to.request.to_lun, to.request.netfn, to.request.cmd)
+                }
             };
             let mut text = format!("{} <- MC {mc:#04x} lun {lun}:", source(path));
             describe::answer(netfn, cmd, reply.bytes(), &mut text);
@@ -106,7 +108,7 @@ impl Simulator {
     }
 
     /// A SOL packet.
-    pub(super) fn trace_sol(&self, way: Way, mc: u8, session: u32, packet: &[u8], out: &mut Effects) {
+    pub(super) fn trace_sol(&self, way: Way, mc: McAddress, session: u32, packet: &[u8], out: &mut Effects) {
         if self.debug.sol {
             let arrow = if way == Way::In { "->" } else { "<-" };
             let mut text = format!("session {session:#010x} {arrow} SOL of MC {mc:#04x}:");

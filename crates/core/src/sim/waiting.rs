@@ -11,7 +11,7 @@ use super::lanes::{Lanes, Party};
 use super::return_path::ReturnPath;
 use crate::bmc::external::{FileContent, FileWritten, Then};
 use crate::command::Continuation;
-use crate::ipmi::{Origin, Reply};
+use crate::ipmi::{McAddress, Origin, Reply};
 
 /// How many requests may wait at the same time for slow work or for a state file. A request that
 /// needs neither is never refused. Clients have one or two under way; more than this is a
@@ -33,7 +33,7 @@ mod most_waiting {
 #[derive(Clone, Copy)]
 pub(super) struct Execution {
     /// The controller that executes it.
-    pub(super) mc: u8,
+    pub(super) mc: McAddress,
     /// Where it came from.
     pub(super) origin: Origin,
     /// Where its answer goes.
@@ -58,7 +58,7 @@ pub(super) enum Reader {
     /// A console, for the bytes of a FRU device, to print them.
     Dump { console: Option<ConsoleId>, size: usize },
     /// The console history of an MC, for its backup.
-    History { mc: u8 },
+    History { mc: McAddress },
 }
 
 /// Who waits until a file is written.
@@ -66,7 +66,7 @@ pub(super) enum Writer {
     /// A command.
     Command(Waiting<FileWritten>),
     /// The backup of the console history of an MC.
-    Backup { mc: u8 },
+    Backup { mc: McAddress },
 }
 
 /// An answer held back until the state it acknowledges is safe.

@@ -24,7 +24,7 @@ pub(super) fn name(record: &[u8], id: SensorId) -> Option<String> {
     };
     let count = (share & 0x0f).max(1);
     let index = id.number.checked_sub(first).filter(|index| *index < count)?;
-    if owner != id.mc || lun & 0x03 != id.lun {
+    if owner != id.mc.0 || lun & 0x03 != id.lun {
         return None;
     }
     let (type_length, rest) = record.get(place..)?.split_first()?;
@@ -79,9 +79,10 @@ fn letters(instance: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipmi::McAddress;
 
     fn id(number: u8) -> SensorId {
-        SensorId { mc: 0x20, lun: 1, number }
+        SensorId { mc: McAddress::BMC, lun: 1, number }
     }
 
     fn record(record_type: u8, sharing: Option<(usize, [u8; 2])>, at: usize, name: &[u8]) -> Vec<u8> {

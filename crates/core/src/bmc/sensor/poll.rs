@@ -9,7 +9,7 @@ use super::{Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_sca
 use crate::bmc::external::{Background, FileContent, FileRead};
 use crate::bmc::strtol::{is_blank, strtol};
 use crate::bmc::{Action, LogLevel, Machine, dcmi};
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 
 /// Most bytes that are read for a number in ASCII.
 const ASCII_LENGTH: usize = 99;
@@ -163,7 +163,7 @@ pub fn begin_poll(machine: &mut Machine, now: Moment, id: SensorId) -> Option<(F
     let sensors = &mut machine.controller_mut(id.mc)?.sensors;
     sensors.arm(now, id.lun, id.number);
     let depends = sensors.get(id.lun, id.number)?.poll.as_ref()?.spec.depends;
-    if let Some(Dependency { sensor: other, bit }) = depends.filter(|depends| depends.sensor.mc != 0) {
+    if let Some(Dependency { sensor: other, bit }) = depends.filter(|depends| depends.sensor.mc != McAddress::NONE) {
         let Ok(other) = find(machine, other) else {
             failed(machine, id, "Invalid argument", "Invalid depends sensor");
             return None;

@@ -4,6 +4,7 @@
 use super::{
     EventMask, EventSupport, Format, Hysteresis, Scale, Sensor, SensorId, Support, TemperatureRecord, Thresholds,
 };
+use crate::ipmi::McAddress;
 
 /// Record type of a full sensor record.
 const FULL_SENSOR: u8 = 0x01;
@@ -66,7 +67,7 @@ fn word(record: &[u8], offset: usize) -> u16 {
 pub(super) fn describes(record: &[u8], id: SensorId) -> bool {
     let sharing = id.number.checked_sub(byte(record, field::NUMBER));
     sharing.is_some_and(|index| index < sensors_of(record))
-        && byte(record, field::OWNER) == id.mc
+        && byte(record, field::OWNER) == id.mc.0
         && byte(record, field::OWNER_LUN) & 0x03 == id.lun
 }
 
@@ -84,7 +85,7 @@ fn sensors_of(record: &[u8]) -> u8 {
 
 /// The sensors whose full or compact record this is.
 pub(super) fn described(record: &[u8]) -> impl Iterator<Item = SensorId> {
-    let (mc, lun) = (byte(record, field::OWNER), byte(record, field::OWNER_LUN) & 0x03);
+    let (mc, lun) = (McAddress(byte(record, field::OWNER)), byte(record, field::OWNER_LUN) & 0x03);
     let first = byte(record, field::NUMBER);
     (0..sensors_of(record)).filter_map(move |index| Some(SensorId { mc, lun, number: first.checked_add(index)? }))
 }

@@ -5,19 +5,20 @@ use std::time::Duration;
 use super::*;
 use crate::bmc::Action;
 use crate::bmc::external::{Background, FileContent, FileRead};
+use crate::ipmi::McAddress;
 
-const ID: SensorId = SensorId { mc: 0x20, lun: 0, number: 7 };
+const ID: SensorId = SensorId { mc: McAddress::BMC, lun: 0, number: 7 };
 
 fn at(milliseconds: u64) -> Moment {
     Moment::new(Duration::from_millis(milliseconds))
 }
 
 fn machine() -> Machine {
-    let mut machine = Machine { bmc: Some(0x20), ..Machine::default() };
-    let controller = machine.ensure(0x20);
+    let mut machine = Machine { bmc: Some(McAddress::BMC), ..Machine::default() };
+    let controller = machine.ensure(McAddress::BMC);
     controller.device.device_support = 0xff;
     controller.sel.enable(100, 0x0b);
-    controller.sensors.event_receiver.address = 0x20;
+    controller.sensors.event_receiver.address = McAddress::BMC;
     machine
 }
 
@@ -41,7 +42,7 @@ fn discrete(machine: &mut Machine) {
 
 /// Bytes 12 to 15 of each logged record.
 fn log(machine: &Machine) -> Vec<[u8; 4]> {
-    let sel = &machine.controller(0x20).unwrap().sel;
+    let sel = &machine.controller(McAddress::BMC).unwrap().sel;
     sel.records().map(|record| [record[12], record[13], record[14], record[15]]).collect()
 }
 
@@ -96,11 +97,11 @@ fn events_need_receiver_enable_and_somebody_there() {
     let mut machine = machine();
     discrete(&mut machine);
     let mut try_with = |address: u8, enabled: bool, events: bool| {
-        machine.controller_mut(0x20).unwrap().sensors.event_receiver.address = address;
+        machine.controller_mut(McAddress::BMC).unwrap().sensors.event_receiver.address = McAddress(address);
         sensor(&mut machine).enabled = enabled;
         sensor(&mut machine).events_enabled = events;
         let before = log(&machine).len();
-        event::from_sensor(&mut machine, at(0), 0x20, 0, 7, Direction::Assertion, [1, 2, 3]);
+        event::from_sensor(&mut machine, at(0), McAddress::BMC, 0, 7, Direction::Assertion, [1, 2, 3]);
         log(&machine).len() - before
     };
     assert_eq!(try_with(0, true, true), 0);
@@ -234,7 +235,7 @@ fn what_is_polled_below_zero_is_what_the_format_makes_of_it_or_the_lowest() {
         let mut record = [0; 48];
         record[2..10].copy_from_slice(&[0x51, 1, 43, 0x20, 0, 7, 7, 1]);
         record[20] = units;
-        crate::bmc::sdr::add_main(&mut machine, at(0), 0x20, &record).unwrap();
+        crate::bmc::sdr::add_main(&mut machine, at(0), McAddress::BMC, &record).unwrap();
         polled(&mut machine, THRESHOLD_CODE, None);
         set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
         answer(&mut machine, at(0), read(text));

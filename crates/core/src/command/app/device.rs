@@ -182,6 +182,7 @@ mod tests {
     use crate::bmc::channel::{Channel, medium, protocol};
     use crate::bmc::watchdog::Watchdog;
     use crate::command::testing::{BMC, Rig, SATELLITE, SYSTEM};
+    use crate::ipmi::McAddress;
 
     #[test]
     fn device_id_is_as_recorded_and_surplus_bytes_are_ignored() {
@@ -214,7 +215,7 @@ mod tests {
         rig.mc = SATELLITE;
         rig.expect("06 08 -> c1");
         rig.mc = BMC;
-        rig.machine.ensure(0x20).guid = Some([0x11; 16]);
+        rig.machine.ensure(McAddress::BMC).guid = Some([0x11; 16]);
         rig.expect("06 08 -> 00 11 11 11 11 11 11 11 11 11 11 11 11 11 11 11 11");
     }
 
@@ -283,13 +284,13 @@ mod tests {
              06 2f -> 00 08
              06 22 -> 80",
         );
-        assert_eq!(rig.machine.ensure(0x20).watchdog.as_ref().and_then(Watchdog::deadline), None);
+        assert_eq!(rig.machine.ensure(McAddress::BMC).watchdog.as_ref().and_then(Watchdog::deadline), None);
     }
 
     #[test]
     fn a_disabled_controller_answers_ff() {
         let mut rig = Rig::new();
-        rig.machine.ensure(0x20).enabled = false;
+        rig.machine.ensure(McAddress::BMC).enabled = false;
         rig.expect("06 01 -> ff\n 06 99 -> ff");
     }
 }

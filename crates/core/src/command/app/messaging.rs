@@ -54,6 +54,7 @@ pub fn read_event_buffer(
 mod tests {
     use crate::bmc::messaging::{Message, enqueue, store_event};
     use crate::command::testing::{BMC, Rig, SATELLITE};
+    use crate::ipmi::McAddress;
 
     #[test]
     fn enables_and_flags() {
@@ -100,8 +101,8 @@ mod tests {
     #[test]
     fn a_controller_without_a_host_answers() {
         let mut rig = Rig::new();
-        rig.machine.ensure(0x40).enabled = true;
-        rig.mc = 0x40;
+        rig.machine.ensure(McAddress(0x40)).enabled = true;
+        rig.mc = McAddress(0x40);
         rig.expect("06 31 -> 00 00\n 06 30 01 -> 00\n 06 33 -> 80\n 06 35 -> 80\n 06 2e ff -> 00");
         rig.mc = SATELLITE;
         rig.expect("06 2f -> 00 08\n 06 31 -> 00 00\n 06 35 -> 80\n 06 33 -> 80");

@@ -115,7 +115,7 @@ fn capabilities(controller: &Controller, parameter: u8, reply: &mut Reply) -> Re
         // Power is managed by this controller, on the primary channel.
         3 => {
             reply.put(&CONFORMANCE)?;
-            reply.put(&[controller.address, 0x01])?;
+            reply.put(&[controller.address.0, 0x01])?;
         }
         4 => {
             reply.put(&CONFORMANCE)?;
@@ -478,7 +478,7 @@ mod tests {
     /// A full record of a sensor: entity and instance, type and unit, M, and the exponent of the result.
     fn record(number: u8, (entity, instance): (u8, u8), kind: u8, (format, m, exponent): (u8, u8, u8)) -> Vec<u8> {
         let mut record = vec![0; 48];
-        record[2..10].copy_from_slice(&[0x51, 1, 43, BMC, 0, number, entity, instance]);
+        record[2..10].copy_from_slice(&[0x51, 1, 43, BMC.0, 0, number, entity, instance]);
         record[12] = kind;
         record[13] = 1;
         record[20] = format << 6;

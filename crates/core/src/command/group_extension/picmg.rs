@@ -11,7 +11,7 @@ use crate::bmc::external::FileWrite;
 use crate::bmc::fru::FruKind;
 use crate::bmc::picmg::{self, Activation, Led, Light, LockError, Site};
 use crate::bmc::{Action, LogLevel};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Reply, Request};
 
 /// The group: PICMG.
 pub const GROUP: u8 = 0x00;
@@ -39,7 +39,7 @@ const PROPERTIES: [u8; 3] = [0x22, 0x00, 0x00];
 /// The reserved byte of an answer with an address.
 const RESERVED: u8 = 0xff;
 /// The controller that has the shelf's FRU, and its device id.
-const SHELF_MANAGER: u8 = 0x20;
+const SHELF_MANAGER: McAddress = McAddress::BMC;
 const SHELF_FRU: u8 = 0xfe;
 /// FRU Control: cold reset, graceful reboot and diagnostic interrupt are understood.
 const CONTROL_CAPABILITIES: u8 = 0x0e;
@@ -75,7 +75,7 @@ fn get_address_info(
     let shelf = &context.machine.shelf;
     let unavailable = CompletionCode::DESTINATION_UNAVAILABLE;
     let hardware_address = match *request.data.get(2..).unwrap_or_default() {
-        [] => context.mc >> 1,
+        [] => context.mc.0 >> 1,
         // A hardware address, an IPMB address, a site.
         [0x00, address, ..] => address,
         [0x01, address, ..] => address >> 1,

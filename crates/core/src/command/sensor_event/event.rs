@@ -3,7 +3,7 @@
 use super::super::{Context, Outcome};
 use crate::bmc::event::{SYSTEM_EVENT_RECORD, deliver};
 use crate::bmc::sensor::EventReceiver;
-use crate::ipmi::{CompletionCode, Medium, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Medium, Reply, Request};
 
 /// `[address][LUN]`. Bit 0 of the address is dropped, so the FFh that should disable becomes
 /// FEh, where nobody is.
@@ -12,7 +12,7 @@ pub(super) fn set_receiver(
     request: &Request<'_>,
     _reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let (address, lun) = (request.data[0] & 0xfe, request.data[1] & 0x03);
+    let (address, lun) = (McAddress(request.data[0] & 0xfe), request.data[1] & 0x03);
     context.controller()?.sensors.event_receiver = EventReceiver { address, lun };
     Ok(Outcome::Done)
 }
@@ -24,7 +24,7 @@ pub(super) fn get_receiver(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let EventReceiver { address, lun } = context.controller()?.sensors.event_receiver;
-    reply.put(&[address, lun])?;
+    reply.put(&[address.0, lun])?;
     Ok(Outcome::Done)
 }
 
