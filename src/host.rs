@@ -9,6 +9,7 @@ pub mod duplex;
 pub mod ipmb_device;
 pub mod jobs;
 pub mod lock_file;
+mod modem_lines;
 pub mod names;
 pub mod random;
 pub mod serial_peer;

@@ -44,6 +44,7 @@ mod embed;
 pub mod host;
 #[doc(hidden)]
 pub mod runtime;
+#[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod sdrcomp;
 #[doc(hidden)]

@@ -17,9 +17,9 @@ use nix::sys::termios::{
 };
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_serial::SerialPort;
 
 use super::lock_file::{self, Held, LockError, LockFile};
+use super::modem_lines::ModemLines;
 use super::workers;
 use crate::config::text::os_string;
 use crate::sol::LineEvent;
@@ -38,9 +38,8 @@ pub enum FlowControl {
 pub struct Tty {
     /// For data, settings and breaks.
     device: AsyncFd<OwnedFd>,
-    /// The same device once more, for modem lines. Some systems (user-mode emulators among
-    /// them) do not know the calls that this needs: then there are none.
-    lines: Option<Box<dyn SerialPort>>,
+    /// The same device once more, where it has modem lines.
+    lines: Option<ModemLines>,
     _lock: Option<LockFile>,
     marks: Marks,
     /// Whether the other end was there when last looked; `None`: the device has no modem lines.
@@ -138,14 +137,14 @@ impl Tty {
             .map_err(|e| TtyError::Open(name(), e.desc().to_string()))?;
         let configure = |e: nix::Error| TtyError::Configure(name(), e.desc().to_string());
         let mut settings = tcgetattr(&device).map_err(configure)?;
-        let lines = tokio_serial::new(path.to_string_lossy(), bit_rate).exclusive(false).open().ok();
+        let lines = ModemLines::open(&path, bit_rate);
         set_up(&mut settings, bit_rate, flow_control);
         tcsetattr(&device, SetArg::TCSANOW, &settings).map_err(configure)?;
         #[expect(deprecated, reason = "the other way is unsafe code; an OwnedFd keeps what that asks for")]
         let device = AsyncFd::new(device).map_err(|e| TtyError::Open(name(), message(&e)))?;
         let mut tty = Self { device, lines, _lock: lock, marks: Marks::None, ready: None };
         if let Some(lines) = &tty.lines {
-            let _ = lines.clear_break();
+            lines.clear_break();
         }
         tty.ready = tty.is_ready();
         Ok((tty, remark))
@@ -183,17 +182,13 @@ impl Tty {
 
     /// Whether the other end raises its DTR, which is our DSR or DCD.
     fn is_ready(&mut self) -> Option<bool> {
-        let lines = self.lines.as_mut()?;
-        let data_set = lines.read_data_set_ready().ok()?;
-        let carrier = lines.read_carrier_detect().ok()?;
-        Some(data_set || carrier)
+        self.lines.as_mut()?.is_ready()
     }
 
     /// Sets the modem lines; a pty has none.
     pub fn set_modem_lines(&mut self, rts: bool, dtr: bool) {
         if let Some(lines) = &mut self.lines {
-            let _ = lines.write_request_to_send(rts);
-            let _ = lines.write_data_terminal_ready(dtr);
+            lines.set(rts, dtr);
         }
     }
 
