@@ -2,6 +2,7 @@
 //! clients that log in, with a runtime that carries out nothing and tells everything.
 
 mod accounts;
+mod added_commands;
 mod attacks;
 mod disk;
 mod hostile;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::bmc::Machine;
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::command::testing::{BMC, LAN, SATELLITE};
-use crate::command::{Context, Outcome, Wait, dispatch};
+use crate::command::{Context, Outcome, STANDARD, Wait, dispatch};
 use crate::config::command::{Statement, statements};
 use crate::ipmi::{McAddress, Moment, Origin, Reply, Request};
 use crate::lan::testing::Dice;
@@ -148,19 +148,21 @@ impl World {
     ) -> Reply {
         let request = Request { netfn, cmd, lun, origin, data };
         let mut reply = Reply::new(&origin);
-        let mut context = Context { now: NOW, machine: self.sim.machine_mut(), mc, origin };
+        let mut context = Context { now: NOW, machine: self.sim.machine_mut(), mc, origin, commands: &STANDARD };
         let mut outcome = dispatch(&mut context, &request, &mut reply);
         while let Outcome::Wait(wait) = outcome {
             let gone_on = match wait {
                 Wait::Program(..) => panic!("no command of these network functions runs a program"),
                 Wait::Read(read, then) => {
                     let content = self.read(&read);
-                    let mut context = Context { now: NOW, machine: self.sim.machine_mut(), mc, origin };
+                    let mut context =
+                        Context { now: NOW, machine: self.sim.machine_mut(), mc, origin, commands: &STANDARD };
                     then(&mut context, content, &mut reply)
                 }
                 Wait::Write(write, then) => {
                     let written = self.write(&write);
-                    let mut context = Context { now: NOW, machine: self.sim.machine_mut(), mc, origin };
+                    let mut context =
+                        Context { now: NOW, machine: self.sim.machine_mut(), mc, origin, commands: &STANDARD };
                     then(&mut context, written, &mut reply)
                 }
             };

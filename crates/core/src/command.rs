@@ -7,6 +7,7 @@
 mod absent;
 pub mod app;
 pub mod chassis;
+mod commands;
 pub mod describe;
 mod entry;
 pub mod group_extension;
@@ -20,7 +21,8 @@ pub mod transport;
 
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten, ProgramCall, ProgramResult};
 use crate::bmc::{Controller, Machine};
-use crate::ipmi::{CompletionCode, McAddress, Moment, Nature, Origin, Reply, Request, netfn};
+use crate::ipmi::{CompletionCode, McAddress, Moment, Origin, Reply, Request, netfn};
+pub use commands::{Commands, Function, STANDARD};
 use entry::READ_RECORD;
 pub use entry::{Entry, Fields, Gate, Handler};
 
@@ -34,6 +36,8 @@ pub struct Context<'a> {
     pub mc: McAddress,
     /// Where the request came from.
     pub origin: Origin,
+    /// The commands there are.
+    pub commands: &'a Commands,
 }
 
 impl Context<'_> {
@@ -51,6 +55,20 @@ impl Context<'_> {
     /// Whether the executing controller passes `test`: what gates are made of.
     pub fn controller_is(&self, test: impl FnOnce(&Controller) -> bool) -> bool {
         self.executing().is_some_and(test)
+    }
+
+    /// What an added command remembers of the executing controller under a number of its choice; nothing at first.
+    pub fn oem_value(&self, key: u32) -> &[u8] {
+        self.executing().and_then(|controller| controller.oem.values.get(&key)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Has the executing controller remember bytes under a number, in memory only.
+    ///
+    /// # Errors
+    /// The controller is gone.
+    pub fn set_oem_value(&mut self, key: u32, value: &[u8]) -> Result<(), CompletionCode> {
+        self.controller()?.oem.values.insert(key, value.to_vec());
+        Ok(())
     }
 
     /// The channel a request means by `number` when it compares the whole byte:
@@ -127,26 +145,37 @@ pub fn table(netfn: u8) -> &'static [Entry] {
     }
 }
 
-/// The row of a command; `data` names the group of a group extension.
+/// The row of a command that every system has; `data` names the group of a group extension, and the enterprise
+/// of OEM/Group.
 pub fn find(netfn: u8, cmd: u8, data: &[u8]) -> Option<&'static Entry> {
-    let row = find_in(if netfn == netfn::GROUP_EXTENSION { group_extension::named(data) } else { table(netfn) }, cmd);
-    if netfn == netfn::APP { row.or_else(|| find_in(app::ELSEWHERE, cmd)) } else { row }
+    match netfn {
+        netfn::APP => find_in(app::COMMANDS, cmd).or_else(|| find_in(app::ELSEWHERE, cmd)),
+        netfn::GROUP_EXTENSION => find_in(group_extension::named(data), cmd),
+        netfn::OEM_GROUP => find_in(oem::named(data), cmd),
+        netfn => find_in(table(netfn), cmd),
+    }
 }
 
 fn find_in(table: &'static [Entry], cmd: u8) -> Option<&'static Entry> {
     table.binary_search_by_key(&cmd, |entry| entry.cmd).ok().map(|index| &table[index])
 }
 
-/// What executing a command once more does; `data` names the group of a group extension.
-pub fn nature(netfn: u8, cmd: u8, data: &[u8]) -> Nature {
-    find(netfn, cmd, data).map_or_else(|| absent::nature(netfn, cmd, data), |entry| entry.nature)
+/// Executes a request on the controller `context.mc`. Privilege was checked before.
+pub fn dispatch(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Outcome {
+    let found = context.commands.find(context.machine, context.mc, request.netfn, request.cmd, request.data);
+    dispatch_to(found, context, request, reply)
 }
 
-/// Executes a request on the controller `context.mc`. Privilege was checked before.
+/// The same for a command whose row has been looked up.
 ///
 /// Order of checks: `commands-core.md` section 1.1.
-pub fn dispatch(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Outcome {
-    match execute(context, request, reply) {
+pub fn dispatch_to(
+    found: Option<&Entry>,
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Outcome {
+    match execute(found, context, request, reply) {
         Ok(outcome) => outcome,
         Err(code) => {
             reply.fail(code);
@@ -155,16 +184,31 @@ pub fn dispatch(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Re
     }
 }
 
-fn execute(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn execute(
+    found: Option<&Entry>,
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
     if !context.controller()?.enabled {
         return Err(CompletionCode::UNSPECIFIED);
     }
-    let table = match request.netfn {
-        netfn::GROUP_EXTENSION => group_extension::table(context, request)?,
-        netfn::OEM_GROUP => return oem::oem_group(context, request, reply),
-        netfn => table(netfn),
-    };
-    let entry = find_in(table, request.cmd).ok_or(CompletionCode::INVALID_COMMAND)?;
+    match request.netfn {
+        netfn::GROUP_EXTENSION if request.data.is_empty() => return Err(CompletionCode::INVALID_LENGTH),
+        netfn::OEM_GROUP => return oem::oem_group(found, context, request, reply),
+        _ => {}
+    }
+    call(found, context, request, reply)
+}
+
+/// Checks gate and length, and calls the handler.
+fn call(
+    found: Option<&Entry>,
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let entry = found.ok_or(CompletionCode::INVALID_COMMAND)?;
     if !(entry.gate)(context) {
         return Err(CompletionCode::INVALID_COMMAND);
     }
@@ -177,11 +221,16 @@ fn execute(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipmi::Nature;
 
     #[test]
     fn tables_are_sorted_and_free_of_doubles() {
         let tables = (0..=0x3e).step_by(2).map(|netfn| (netfn, table(netfn)));
-        for (netfn, table) in tables.chain([(netfn::GROUP_EXTENSION, group_extension::dcmi::COMMANDS)]) {
+        for (netfn, table) in tables.chain([
+            (netfn::GROUP_EXTENSION, group_extension::dcmi::COMMANDS),
+            (netfn::APP, app::ELSEWHERE),
+            (netfn::OEM_GROUP, oem::HISTORY),
+        ]) {
             assert!(
                 table.windows(2).all(|pair| pair[0].cmd < pair[1].cmd),
                 "the table of network function {netfn:#04x} is not in strictly ascending order"
@@ -289,7 +338,8 @@ mod tests {
             [netfn::CHASSIS, netfn::SENSOR_EVENT, netfn::APP, netfn::STORAGE, netfn::TRANSPORT, netfn::OEM].into_iter();
         let tables = functions
             .map(|netfn| (netfn, table(netfn)))
-            .chain([(netfn::GROUP_EXTENSION, picmg::COMMANDS), (netfn::GROUP_EXTENSION, dcmi::COMMANDS)]);
+            .chain([(netfn::GROUP_EXTENSION, picmg::COMMANDS), (netfn::GROUP_EXTENSION, dcmi::COMMANDS)])
+            .chain([(netfn::OEM_GROUP, oem::HISTORY)]);
         for (netfn, table) in tables {
             for entry in table {
                 let name = entry.name.trim_start_matches("OEM ");

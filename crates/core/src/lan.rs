@@ -30,7 +30,7 @@ use std::ops::Range;
 pub use channel::{LanChannel, SessionInfo};
 pub(crate) use throttle::LogLimit;
 
-use crate::ipmi::{AuthTypes, CompletionCode, Nature, Origin, Peer, Privilege, Reply, Request};
+use crate::ipmi::{AuthTypes, CompletionCode, McAddress, Nature, Origin, Peer, Privilege, Reply, Request};
 use zeroize::Zeroize;
 
 /// What a LAN channel must know about users and limits, asked anew for every use so
@@ -56,8 +56,9 @@ pub trait Authority {
     fn before_login(&self, _netfn: u8, _cmd: u8, _data: &[u8], _reply: &mut Reply) -> Result<(), CompletionCode> {
         Err(CompletionCode::NOT_IN_PRESENT_STATE)
     }
-    /// What executing a command once more does; `data` names the group of a group extension.
-    fn nature(&self, netfn: u8, cmd: u8, data: &[u8]) -> Nature;
+    /// What executing a command once more does, which is for this controller or carried to an address; `data` names
+    /// the group of a group extension.
+    fn nature(&self, carried_to: Option<McAddress>, netfn: u8, cmd: u8, data: &[u8]) -> Nature;
     /// Another channel of the same controller, 0 to 15.
     fn neighbour(&self, channel: u8) -> Neighbour<'_>;
 }

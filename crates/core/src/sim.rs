@@ -48,6 +48,7 @@ use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{self, LogLevel, Machine, StateFile};
+use crate::command::{Commands, Entry, Function};
 use crate::ipmi::{McAddress, Moment, Peer, Random, Request};
 use crate::lan::{self, LanChannel};
 use crate::settings::command::Variables;
@@ -86,6 +87,7 @@ struct LanSlot {
 /// One simulated system.
 pub struct Simulator {
     machine: Machine,
+    commands: Commands,
     /// `name` and `console`, and what `define` said in lan.conf, to see what a reload changes.
     name: String,
     console: Option<Address>,
@@ -134,6 +136,7 @@ impl Simulator {
     pub fn new(config: Config, state: Files, persistence: Persistence, random: Box<dyn Random + Send>) -> Self {
         let mut simulator = Self {
             machine: Machine::default(),
+            commands: Commands::new(),
             name: config.name,
             console: config.console,
             defined: config.variables.clone(),
@@ -197,6 +200,16 @@ impl Simulator {
             Input::Started => self.started(now, out),
             Input::End => self.end(now, out),
         }
+    }
+
+    /// Gives the controller at `mc`, or every one, the commands of a table, as an OEM's BMC has them.
+    ///
+    /// What is added last comes first, and before what every system has, so that it replaces a command of the same
+    /// number; only what is about logins and sessions, and Send Message, cannot be replaced. Who may send a command
+    /// is what its row says: an administrator, unless it says otherwise. It is told by the firmware firewall
+    /// discovery commands, but for those of an enterprise.
+    pub fn add_commands(&mut self, mc: Option<McAddress>, function: Function, entries: &'static [Entry]) {
+        self.commands.add(mc, function, entries);
     }
 
     /// Start of life, before the command file: SOL ports are opened.
@@ -278,7 +291,7 @@ impl Simulator {
         if let Some(channel) = controller.channels.lan_mut(lan.channel) {
             channel.statistics.count_received(rmcp::Repr::parse(bytes).is_ok());
         }
-        let Some(authority) = LanAuthority::of(controller, lan.channel) else { return };
+        let Some(authority) = LanAuthority::of(controller, &self.commands, lan.channel) else { return };
         let received = slot.channel.receive(now, from, bytes, &authority, self.random.as_mut(), &mut self.outbox);
         // Answers given by the channel itself go first: they belong to what came before, as do requests
         // that waited there, which may have lowered a limit.
@@ -442,7 +455,7 @@ impl Simulator {
         for index in 0..self.lans.len() {
             if self.lans[index].channel.deadline().is_some_and(|deadline| deadline <= now) {
                 let lan = self.lans[index].id;
-                let Some(authority) = LanAuthority::new(&self.machine, lan) else { continue };
+                let Some(authority) = LanAuthority::new(&self.machine, &self.commands, lan) else { continue };
                 self.lans[index].channel.timeout(now, &authority, self.random.as_mut(), &mut self.outbox);
                 self.flush_outbox(now, lan, out);
             }

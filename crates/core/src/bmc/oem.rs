@@ -1,7 +1,9 @@
 //! State of the controller-specific OEM commands (`commands-core.md` section 10).
 //!
-//! Owns a "power" value that has nothing to do with the chassis. The colour of the hot-swap
+//! Owns a "power" value that has nothing to do with the chassis, and what added commands remember. The colour of the hot-swap
 //! light is [`picmg`](super::picmg)'s.
+
+use std::collections::BTreeMap;
 
 use super::{Machine, event};
 use crate::ipmi::{McAddress, Moment};
@@ -10,10 +12,12 @@ use crate::ipmi::{McAddress, Moment};
 const POWER_RECORD: u8 = 0xc0;
 
 /// State of the OEM commands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Oem {
     /// The power value.
     pub power: u8,
+    /// What commands from outside the crate remember, under numbers of their choice; in memory only.
+    pub values: BTreeMap<u32, Vec<u8>>,
 }
 
 /// Whether a change is reported.

@@ -7,7 +7,8 @@
 
 use std::fmt::Write;
 
-use crate::ipmi::{SEND_MESSAGE, netfn};
+use super::Commands;
+use crate::ipmi::{McAddress, SEND_MESSAGE, netfn};
 use crate::wire::ipmb;
 use crate::wire::session20::PayloadType;
 
@@ -113,13 +114,21 @@ pub fn completion(function: u8, cmd: u8, code: u8) -> &'static str {
     }
 }
 
-/// Appends a request in words: ` App Get Device ID (06 01)` and its fields.
-pub fn request(function: u8, cmd: u8, data: &[u8], text: &mut String) {
-    request_within(function, cmd, data, DEPTH, text);
+/// Appends a request to the controller at `mc` in words: ` App Get Device ID (06 01)` and its fields.
+pub fn request(commands: &Commands, mc: McAddress, function: u8, cmd: u8, data: &[u8], text: &mut String) {
+    request_within(commands, mc, function, cmd, data, DEPTH, text);
 }
 
-fn request_within(function: u8, cmd: u8, data: &[u8], depth: u8, text: &mut String) {
-    title(function, cmd, data.first().copied(), text);
+fn request_within(
+    commands: &Commands,
+    mc: McAddress,
+    function: u8,
+    cmd: u8,
+    data: &[u8],
+    depth: u8,
+    text: &mut String,
+) {
+    title(commands, mc, function, cmd, data, text);
     match (function, cmd, data) {
         (netfn::APP, SEND_MESSAGE, [channel, rest @ ..]) if depth > 0 => {
             let _ = write!(text, " channel={} tracking={}", channel & 0x0f, channel >> 6);
@@ -129,9 +138,17 @@ fn request_within(function: u8, cmd: u8, data: &[u8], depth: u8, text: &mut Stri
                 Ok(message) => {
                     let _ = write!(text, " [{:#04x} -> {:#04x} seq {}:", message.from, message.to, message.seq);
                     if message.is_response() {
-                        answer_within(message.netfn, message.cmd, message.data, text);
+                        answer(commands, message.from.into(), message.netfn, message.cmd, message.data, text);
                     } else {
-                        request_within(message.netfn, message.cmd, message.data, depth - 1, text);
+                        request_within(
+                            commands,
+                            message.to.into(),
+                            message.netfn,
+                            message.cmd,
+                            message.data,
+                            depth - 1,
+                            text,
+                        );
                     }
                     text.push(']');
                 }
@@ -143,24 +160,20 @@ fn request_within(function: u8, cmd: u8, data: &[u8], depth: u8, text: &mut Stri
             fields("channel&0f parameter:d1", &[*channel, COMMUNITY], text);
             secret(value, text);
         }
-        _ => match super::find(function, cmd, data).and_then(|entry| entry.fields) {
+        _ => match commands.row(mc, function, cmd, data).and_then(|entry| entry.fields) {
             Some(layout) => fields(layout.request, data, text),
             None => hex(data, text),
         },
     }
 }
 
-/// Appends an answer in words: name, completion code, fields. `bytes` begin with the completion
-/// code.
-pub fn answer(function: u8, cmd: u8, bytes: &[u8], text: &mut String) {
-    answer_within(function, cmd, bytes, text);
-}
-
-fn answer_within(function: u8, cmd: u8, bytes: &[u8], text: &mut String) {
-    title(function | 1, cmd, bytes.get(1).copied(), text);
+/// Appends an answer of the controller at `mc` in words: name, completion code, fields. `bytes` begin with the
+/// completion code.
+pub fn answer(commands: &Commands, mc: McAddress, function: u8, cmd: u8, bytes: &[u8], text: &mut String) {
+    title(commands, mc, function | 1, cmd, bytes.get(1..).unwrap_or_default(), text);
     let [code, data @ ..] = bytes else { return };
     let _ = write!(text, ": {code:02x} {}", completion(function, cmd, *code));
-    match super::find(function & !1, cmd, data).and_then(|entry| entry.fields) {
+    match commands.row(mc, function & !1, cmd, data).and_then(|entry| entry.fields) {
         Some(layout) => fields(layout.response, data, text),
         None => hex(data, text),
     }
@@ -175,10 +188,11 @@ pub fn login(payload: PayloadType, bytes: &[u8], text: &mut String) -> bool {
     true
 }
 
-/// Appends the title of a message; `group` is the byte that names the group of a group extension.
-fn title(function: u8, cmd: u8, group: Option<u8>, text: &mut String) {
+/// Appends the title of a message, whose data name the group of a group extension.
+fn title(commands: &Commands, mc: McAddress, function: u8, cmd: u8, data: &[u8], text: &mut String) {
     // Where no group is named, as behind a completion code, it is taken for PICMG's.
-    let entry = super::find(function & !1, cmd, &[group.unwrap_or(super::group_extension::picmg::GROUP)]);
+    let data = if data.is_empty() { &[super::group_extension::picmg::GROUP] } else { data };
+    let entry = commands.row(mc, function & !1, cmd, data);
     let name = entry.map_or("unknown command", |entry| entry.name);
     let _ = write!(text, " {} {name} ({function:02x} {cmd:02x})", network_function(function));
 }
@@ -265,6 +279,14 @@ fn parts(word: &str, byte: u8, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn request(function: u8, cmd: u8, data: &[u8], text: &mut String) {
+        super::request(&Commands::new(), McAddress::BMC, function, cmd, data, text);
+    }
+
+    fn answer(function: u8, cmd: u8, bytes: &[u8], text: &mut String) {
+        super::answer(&Commands::new(), McAddress::BMC, function, cmd, bytes, text);
+    }
 
     fn shown(act: impl FnOnce(&mut String)) -> String {
         let mut text = String::new();
@@ -392,9 +414,9 @@ mod tests {
 
     #[test]
     fn layouts_are_well_formed_and_of_commands_that_have_a_name() {
-        use crate::command::{app, group_extension, table};
+        use crate::command::{app, group_extension, oem, table};
         let tables = (0..0x40).step_by(2).map(table);
-        let others = [app::ELSEWHERE, group_extension::picmg::COMMANDS, group_extension::dcmi::COMMANDS];
+        let others = [app::ELSEWHERE, group_extension::picmg::COMMANDS, group_extension::dcmi::COMMANDS, oem::HISTORY];
         for layout in tables.chain(others).flatten().filter_map(|entry| entry.fields) {
             for text in [layout.request, layout.response] {
                 for word in text.split_whitespace() {

@@ -8,25 +8,16 @@
 pub mod dcmi;
 pub mod picmg;
 
-use super::{Context, Entry};
+use super::Entry;
 use crate::bmc::{self, Machine};
-use crate::ipmi::{CompletionCode, McAddress, Request, netfn};
+use crate::ipmi::{McAddress, netfn};
 
-/// The commands of the group a request names: C7h when it names none, C1h when the controller does
-/// not know it.
-pub fn table(context: &Context<'_>, request: &Request<'_>) -> Result<&'static [Entry], CompletionCode> {
-    let group = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
-    match of_group(context, Some(group)) {
-        [] => Err(CompletionCode::INVALID_COMMAND),
-        commands => Ok(commands),
-    }
-}
-
-/// The commands of a group, none when the controller does not know it or none is named.
-pub fn of_group(context: &Context<'_>, group: Option<u8>) -> &'static [Entry] {
-    match group {
-        Some(picmg::GROUP) if context.machine.shelf.enabled => picmg::COMMANDS,
-        Some(dcmi::GROUP) if bmc::dcmi::exists(context.machine, context.mc) => dcmi::COMMANDS,
+/// The commands of the group that the data of a request to the controller `mc` name, none when it does not know
+/// the group.
+pub fn table(machine: &Machine, mc: McAddress, data: &[u8]) -> &'static [Entry] {
+    match data.first() {
+        Some(&picmg::GROUP) if machine.shelf.enabled => picmg::COMMANDS,
+        Some(&dcmi::GROUP) if bmc::dcmi::exists(machine, mc) => dcmi::COMMANDS,
         _ => &[],
     }
 }
@@ -40,34 +31,29 @@ pub(super) fn named(data: &[u8]) -> &'static [Entry] {
     }
 }
 
-/// Whether a request to the controller `mc` is for a group extension that is not there. That is what a
+/// Whether a request, whose row is `found`, is for a group extension that is not there. That is what a
 /// session is told at each level, not that it lacks a privilege: ipmitool asks for the HPM
 /// capabilities of the PICMG group before each command and complains of any other code than C1h.
-pub fn is_absent(machine: &Machine, mc: McAddress, network_function: u8, cmd: u8, data: &[u8]) -> bool {
-    if network_function != netfn::GROUP_EXTENSION {
-        return false;
-    }
-    let commands = match data.first() {
-        None => return false,
-        Some(&picmg::GROUP) if machine.shelf.enabled => picmg::COMMANDS,
-        Some(&dcmi::GROUP) if bmc::dcmi::exists(machine, mc) => dcmi::COMMANDS,
-        Some(_) => return true,
-    };
-    super::find_in(commands, cmd).is_none()
+pub fn is_absent(found: Option<&Entry>, network_function: u8, data: &[u8]) -> bool {
+    network_function == netfn::GROUP_EXTENSION && !data.is_empty() && found.is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::STANDARD;
     use crate::command::testing::{BMC, Rig};
 
     #[test]
     fn a_group_extension_is_absent_with_its_group_or_by_itself() {
         let mut rig = Rig::new();
-        let absent = |rig: &Rig, cmd, data: &[u8]| is_absent(&rig.machine, BMC, netfn::GROUP_EXTENSION, cmd, data);
+        let of = |rig: &Rig, netfn, cmd, data: &[u8]| {
+            is_absent(STANDARD.find(&rig.machine, BMC, netfn, cmd, data), netfn, data)
+        };
+        let absent = |rig: &Rig, cmd, data: &[u8]| of(rig, netfn::GROUP_EXTENSION, cmd, data);
         assert!(absent(&rig, 0x3e, &[0]) && absent(&rig, 0, &[0]) && absent(&rig, 1, &[3]) && absent(&rig, 0, &[0x52]));
         assert!(!absent(&rig, 0x3e, &[]) && !absent(&rig, 1, &[dcmi::GROUP]) && absent(&rig, 0x3e, &[dcmi::GROUP]));
-        assert!(!is_absent(&rig.machine, BMC, netfn::OEM, 0x3e, &[0]));
+        assert!(!of(&rig, netfn::OEM, 0x3e, &[0]));
         rig.machine.shelf.enabled = true;
         rig.machine.ensure(BMC).dcmi.disabled = true;
         assert!(absent(&rig, 0x3e, &[0]) && absent(&rig, 1, &[dcmi::GROUP]));

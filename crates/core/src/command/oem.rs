@@ -16,45 +16,57 @@ pub static COMMANDS: &[Entry] = &[
 
 /// IANA enterprise number 40820, the original's author's, as it stands in a request.
 const IANA_HISTORY: [u8; 3] = [0x74, 0x9f, 0x00];
-const SET_HISTORY_RETURN_SIZE: u8 = 0x01;
-const GET_HISTORY_RETURN_SIZE: u8 = 0x02;
+
+/// OEM/Group commands of [`IANA_HISTORY`], by number. Minimum lengths count the IANA number.
+#[rustfmt::skip]
+pub static HISTORY: &[Entry] = &[
+    Entry::new(0x01, "Set SOL History Return Size", set_history_return).at_least(4).administrator(),
+    Entry::new(0x02, "Get SOL History Return Size", get_history_return).administrator().reads(),
+];
+
+/// The OEM/Group commands of the enterprise that the data of a request name.
+pub(super) fn named(data: &[u8]) -> &'static [Entry] {
+    if data.starts_with(&IANA_HISTORY) { HISTORY } else { &[] }
+}
 
 /// Network function 2Eh: the IANA number comes first, in the request and, behind the
-/// completion code, in every answer.
-pub fn oem_group(
+/// completion code, in every response, also when the command fails.
+pub(super) fn oem_group(
+    found: Option<&Entry>,
     context: &mut Context<'_>,
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let (iana, data) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    reply.put(iana)?;
-    let result = match *iana {
-        IANA_HISTORY => history_return_size(context, request.cmd, data, reply),
-        _ => Err(CompletionCode::INVALID_COMMAND),
-    };
-    if let Err(code) = result {
-        reply.set_code(code);
-    }
+    let iana: &[u8; 3] = request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    super::call(found, context, request, reply).or_else(|code| {
+        reply.fail(code);
+        reply.put(iana)?;
+        Ok(Outcome::Done)
+    })
+}
+
+/// Request: KiB; 0 is all. CBh without SOL.
+fn set_history_return(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply,
+) -> Result<Outcome, CompletionCode> {
+    let kib = *request.data.get(3).ok_or(CompletionCode::INVALID_LENGTH)?;
+    context.controller()?.sol.as_mut().ok_or(CompletionCode::NOT_PRESENT)?.set_history_return(kib);
+    reply.put(&IANA_HISTORY)?;
     Ok(Outcome::Done)
 }
 
-/// Set: KiB. Get: answers KiB; 0 is all. CBh without SOL.
-fn history_return_size(
+/// Response: KiB; 0 is all. CBh without SOL.
+fn get_history_return(
     context: &mut Context<'_>,
-    cmd: u8,
-    data: &[u8],
+    _: &Request<'_>,
     reply: &mut Reply,
-) -> Result<(), CompletionCode> {
-    let sol = context.controller()?.sol.as_mut();
-    match cmd {
-        SET_HISTORY_RETURN_SIZE => {
-            let kib = *data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
-            sol.ok_or(CompletionCode::NOT_PRESENT)?.set_history_return(kib);
-            Ok(())
-        }
-        GET_HISTORY_RETURN_SIZE => reply.put(&[sol.ok_or(CompletionCode::NOT_PRESENT)?.history_return]),
-        _ => Err(CompletionCode::INVALID_COMMAND),
-    }
+) -> Result<Outcome, CompletionCode> {
+    let kib = context.controller()?.sol.as_ref().ok_or(CompletionCode::NOT_PRESENT)?.history_return;
+    reply.put(&IANA_HISTORY)?;
+    reply.put(&[kib])?;
+    Ok(Outcome::Done)
 }
 
 /// Request: value.

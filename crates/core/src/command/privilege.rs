@@ -2,7 +2,7 @@
 //!
 //! A command's row says it; [`absent`] says it of commands that are in no table.
 
-use super::{absent, find};
+use super::{Entry, absent, find};
 use crate::ipmi::{Privilege, netfn};
 
 /// What a command needs.
@@ -30,30 +30,25 @@ impl Required {
     }
 }
 
-/// What (netfn, cmd) needs. Odd network functions count as their request value, but for
-/// 0Dh, the response of 0Ch, which is beyond the original's tables and needs an administrator.
+/// What (netfn, cmd) needs, of a controller to which nothing was added. Odd network functions count as their request
+/// value, but for 0Dh, the response of 0Ch, which is beyond the original's tables and needs an administrator.
 pub fn required(netfn: u8, cmd: u8) -> Required {
-    match netfn {
-        0..=netfn::TRANSPORT => of_request(netfn & !1, cmd, &[]),
-        _ => of_request(netfn, cmd, &[]),
-    }
+    let netfn = if netfn <= netfn::TRANSPORT { netfn & !1 } else { netfn };
+    of_row(find(netfn, cmd, &[]), netfn, cmd, &[])
 }
 
-fn of_request(netfn: u8, cmd: u8, data: &[u8]) -> Required {
-    match find(netfn, cmd, data) {
-        Some(entry) => entry.privilege,
-        None => absent::required(netfn, cmd, data),
-    }
+fn of_row(found: Option<&Entry>, netfn: u8, cmd: u8, data: &[u8]) -> Required {
+    found.map_or_else(|| absent::required(netfn, cmd, data), |entry| entry.privilege)
 }
 
-/// Whether a session at `level` may send a request with this data: the commands of each group of a group
-/// extension have levels of their own, exporters ask for DCMI's power at user level.
-pub fn request_permitted(netfn: u8, cmd: u8, data: &[u8], level: Privilege) -> bool {
-    of_request(netfn, cmd, data).permits(level)
+/// Whether a session at `level` may send a request, whose row is `found`, with this data: the commands of each
+/// group of a group extension have levels of their own, exporters ask for DCMI's power at user level.
+pub fn request_permitted(found: Option<&Entry>, netfn: u8, cmd: u8, data: &[u8], level: Privilege) -> bool {
+    of_row(found, netfn, cmd, data).permits(level)
 }
 
 /// Whether a session at `level` may send (netfn, cmd). Send Message (06 34) is permitted
-/// from user on; the simulator checks the embedded request with this same function.
+/// from user on; the simulator checks the embedded request with its own row.
 pub fn permitted(netfn: u8, cmd: u8, level: Privilege) -> bool {
     required(netfn, cmd).permits(level)
 }
@@ -118,10 +113,11 @@ mod tests {
             (0x02, &[], Privilege::Operator, false),
             (0x02, &[0x00], Privilege::Administrator, true),
         ] {
-            let permitted = request_permitted(netfn::GROUP_EXTENSION, cmd, data, level);
+            let found = find(netfn::GROUP_EXTENSION, cmd, data);
+            let permitted = request_permitted(found, netfn::GROUP_EXTENSION, cmd, data, level);
             assert_eq!(permitted, may, "{cmd:02x} {data:02x?} {level:?}");
         }
-        assert!(!request_permitted(netfn::OEM, 2, &[0xdc], Privilege::User));
+        assert!(!request_permitted(find(netfn::OEM, 2, &[0xdc]), netfn::OEM, 2, &[0xdc], Privilege::User));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Context, Outcome, Wait, dispatch};
+use super::{Commands, Context, Outcome, Wait, dispatch};
 use crate::bmc::Machine;
 use crate::bmc::channel::{Channel, Lan, SYSTEM_CHANNEL, medium, protocol};
 use crate::bmc::device_id::DeviceId;
@@ -62,6 +62,8 @@ pub type Script = Box<dyn FnMut(&str) -> Result<Vec<Value>, ProgramFailure>>;
 /// A machine and a way to ask it.
 pub struct Rig {
     pub machine: Machine,
+    /// The commands there are.
+    pub commands: Commands,
     pub now: Moment,
     pub origin: Origin,
     pub mc: McAddress,
@@ -127,7 +129,16 @@ impl Rig {
         machine.describe(SATELLITE, satellite);
         let script: Script = Box::new(|_| Err(ProgramFailure));
         let now = Moment::new(Duration::from_secs(1000));
-        Self { machine, now, origin: LAN, mc: BMC, calls: Vec::new(), script, file: Vec::new() }
+        Self {
+            machine,
+            commands: Commands::new(),
+            now,
+            origin: LAN,
+            mc: BMC,
+            calls: Vec::new(),
+            script,
+            file: Vec::new(),
+        }
     }
 
     /// The same system asked over the system interface, with a connected VM host that can
@@ -182,7 +193,13 @@ impl Rig {
         let [netfn, cmd, ref data @ ..] = bytes[..] else { panic!("no command in {request:?}") };
         let request = Request { netfn, cmd, lun: 0, origin: self.origin, data };
         let mut reply = Reply::new(&self.origin);
-        let mut context = Context { now: self.now, machine: &mut self.machine, mc: self.mc, origin: self.origin };
+        let mut context = Context {
+            now: self.now,
+            machine: &mut self.machine,
+            mc: self.mc,
+            origin: self.origin,
+            commands: &self.commands,
+        };
         let mut outcome = dispatch(&mut context, &request, &mut reply);
         while let Outcome::Wait(wait) = outcome {
             assert_eq!(reply.bytes(), [0], "nothing is written before the program has run");
@@ -202,7 +219,11 @@ impl Rig {
             ($result:expr, $then:expr) => {{
                 let result = $result;
                 let (now, mc, origin) = (self.now, self.mc, self.origin);
-                $then(&mut Context { now, machine: &mut self.machine, mc, origin }, result, reply)
+                $then(
+                    &mut Context { now, machine: &mut self.machine, mc, origin, commands: &self.commands },
+                    result,
+                    reply,
+                )
             }};
         }
         match wait {

@@ -227,8 +227,8 @@ impl LanChannel {
                 _ => Err(Dropped("its sequence number was used before")),
             };
         }
-        match session.recent.judge(call.now, verdict, received, &to, message.data, |netfn, cmd, data| {
-            call.authority.nature(netfn, cmd, data)
+        match session.recent.judge(call.now, verdict, received, &to, message.data, |to, netfn, cmd, data| {
+            call.authority.nature(to, netfn, cmd, data)
         }) {
             Finding::New => {}
             Finding::InWork | Finding::Stale => return Ok(Received::Handled),

@@ -48,7 +48,7 @@ use super::ReplyTo;
 use super::repeat::nature;
 use super::window::Verdict;
 use crate::crypto::wipe_stack;
-use crate::ipmi::{Moment, Nature, Peer, SEND_MESSAGE, netfn};
+use crate::ipmi::{McAddress, Moment, Nature, Peer, SEND_MESSAGE, netfn};
 use crate::wire::ipmb::Message;
 
 /// How many requests are remembered.
@@ -258,8 +258,8 @@ impl Recent {
         make(first)
     }
 
-    /// Judges a request and remembers it. `verdict` is Fresh or Seen; `nature_of` says what a network function,
-    /// command and data do the second time.
+    /// Judges a request and remembers it. `verdict` is Fresh or Seen; `nature_of` is
+    /// [`Authority::nature`](super::Authority::nature).
     pub(super) fn judge(
         &mut self,
         now: Moment,
@@ -267,7 +267,7 @@ impl Recent {
         received: u32,
         to: &ReplyTo,
         data: &[u8],
-        nature_of: impl Fn(u8, u8, &[u8]) -> Nature,
+        nature_of: impl Fn(Option<McAddress>, u8, u8, &[u8]) -> Nature,
     ) -> Finding {
         let number = Number::of(to);
         let content = content(to, data);
@@ -607,7 +607,10 @@ pub(super) fn reply_to(session: u32, peer: Peer, message: &Message<'_>) -> Reply
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::nature as natures;
+
+    fn natures(_: Option<McAddress>, netfn: u8, cmd: u8, data: &[u8]) -> Nature {
+        crate::command::STANDARD.nature(McAddress::BMC, netfn, cmd, data)
+    }
 
     struct Client {
         recent: Recent,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::window::Window;
 use super::{Authority, LanChannel, LanUser, Neighbour};
-use crate::ipmi::{AuthTypes, Nature, Privilege, Random};
+use crate::ipmi::{AuthTypes, McAddress, Nature, Privilege, Random};
 
 /// Users and limits.
 #[derive(Clone)]
@@ -86,8 +86,8 @@ impl Authority for Site {
         self.cipher_privileges
     }
 
-    fn nature(&self, netfn: u8, cmd: u8, data: &[u8]) -> Nature {
-        crate::command::nature(netfn, cmd, data)
+    fn nature(&self, _: Option<McAddress>, netfn: u8, cmd: u8, data: &[u8]) -> Nature {
+        crate::command::STANDARD.nature(McAddress::BMC, netfn, cmd, data)
     }
 
     fn neighbour(&self, channel: u8) -> Neighbour<'_> {

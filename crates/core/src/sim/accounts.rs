@@ -24,7 +24,7 @@ impl Simulator {
     /// A request of a session with the level that the session has at this moment: every limit may
     /// have been lowered since the login.
     pub(super) fn under_limits<'a>(&self, lan: LanId, session: u32, request: Request<'a>) -> Request<'a> {
-        let authority = LanAuthority::new(&self.machine, lan);
+        let authority = LanAuthority::new(&self.machine, &self.commands, lan);
         let slot = self.lans.iter().find(|slot| slot.id == lan);
         let privilege = slot.zip(authority).and_then(|(slot, authority)| slot.channel.privilege(session, &authority));
         Request { origin: Origin { privilege, ..request.origin }, ..request }
@@ -34,7 +34,7 @@ impl Simulator {
     pub(super) fn ends_sol_above_limits(&mut self, now: Moment, lan: LanId, session: u32, out: &mut Effects) -> bool {
         let limit = || {
             let slot = self.lans.iter().find(|slot| slot.id == lan)?;
-            slot.channel.limit(session, &LanAuthority::new(&self.machine, lan)?)
+            slot.channel.limit(session, &LanAuthority::new(&self.machine, &self.commands, lan)?)
         };
         let Some(sol) = self.machine.controller(lan.mc).and_then(|controller| controller.sol.as_ref()) else {
             return false;

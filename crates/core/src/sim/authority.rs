@@ -5,8 +5,9 @@ use super::effect::LanId;
 use crate::bmc::channel::{Channels, Lan};
 use crate::bmc::user::Users;
 use crate::bmc::{Controller, Machine};
-use crate::command::{self, group_extension::dcmi};
-use crate::ipmi::{AuthTypes, CompletionCode, Nature, Privilege, Reply, netfn};
+use crate::command::Commands;
+use crate::command::group_extension::dcmi;
+use crate::ipmi::{AuthTypes, CompletionCode, McAddress, Nature, Privilege, Reply, netfn};
 use crate::lan::{Authority, LanUser, Neighbour};
 
 /// The users and limits of one LAN channel, at this moment.
@@ -15,18 +16,19 @@ pub(super) struct LanAuthority<'a> {
     users: &'a Users,
     channels: &'a Channels,
     access: &'a Lan,
+    commands: &'a Commands,
 }
 
 impl<'a> LanAuthority<'a> {
     /// `None` when the controller or the channel is gone.
-    pub(super) fn new(machine: &'a Machine, lan: LanId) -> Option<Self> {
-        Self::of(machine.controller(lan.mc)?, lan.channel)
+    pub(super) fn new(machine: &'a Machine, commands: &'a Commands, lan: LanId) -> Option<Self> {
+        Self::of(machine.controller(lan.mc)?, commands, lan.channel)
     }
 
     /// The same for a channel of this controller.
-    pub(super) fn of(controller: &'a Controller, channel: u8) -> Option<Self> {
+    pub(super) fn of(controller: &'a Controller, commands: &'a Commands, channel: u8) -> Option<Self> {
         let access = controller.channels.lan(channel)?;
-        Some(Self { controller, users: &controller.users, channels: &controller.channels, access })
+        Some(Self { controller, users: &controller.users, channels: &controller.channels, access, commands })
     }
 }
 
@@ -74,8 +76,8 @@ impl Authority for LanAuthority<'_> {
         }
     }
 
-    fn nature(&self, netfn: u8, cmd: u8, data: &[u8]) -> Nature {
-        command::nature(netfn, cmd, data)
+    fn nature(&self, carried_to: Option<McAddress>, netfn: u8, cmd: u8, data: &[u8]) -> Nature {
+        self.commands.nature(carried_to.unwrap_or(self.controller.address), netfn, cmd, data)
     }
 
     fn neighbour(&self, channel: u8) -> Neighbour<'_> {

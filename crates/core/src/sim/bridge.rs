@@ -97,9 +97,11 @@ impl Simulator {
         if carried.is_response() {
             return Err(CompletionCode::UNSPECIFIED);
         }
+        let ipmb::Message { netfn, cmd, data, .. } = carried;
+        let found = self.commands.find(&self.machine, address, netfn, cmd, data);
         if let Some(level) = request.origin.privilege
-            && !command::privilege::request_permitted(carried.netfn, carried.cmd, carried.data, level)
-            && !command::group_extension::is_absent(&self.machine, address, carried.netfn, carried.cmd, carried.data)
+            && !command::privilege::request_permitted(found, netfn, cmd, data, level)
+            && !command::group_extension::is_absent(found, netfn, data)
         {
             return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
         }

@@ -53,7 +53,7 @@ impl Simulator {
     pub fn logins(&mut self) -> Vec<Login> {
         let mut logins = Vec::new();
         for slot in &self.lans {
-            let Some(authority) = LanAuthority::new(&self.machine, slot.id) else { continue };
+            let Some(authority) = LanAuthority::new(&self.machine, &self.commands, slot.id) else { continue };
             for user in (1..=USER_MAX).filter_map(|number| authority.user(number)) {
                 let Some(limit) = user.limit else { continue };
                 let end = user.name.iter().position(|byte| *byte == 0).unwrap_or(user.name.len());

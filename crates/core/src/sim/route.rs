@@ -11,19 +11,20 @@ use super::waiting::{Aftermath, Execution, Held, Reader, Waiting, Writer};
 use crate::bmc::external::{Background, FileRead, FileWrite, ProgramCall, ProgramResult};
 use crate::bmc::watch::Event;
 use crate::bmc::{Action, LogLevel, fru};
-use crate::command::{self, Context, Continuation, Outcome, Wait};
+use crate::command::{self, Context, Continuation, Entry, Outcome, Wait};
 use crate::ipmi::{CompletionCode, McAddress, Moment, Reply, Request, SEND_MESSAGE, netfn};
 
 impl Simulator {
     /// A request from a session: its privilege is checked, then it is executed.
     pub(super) fn session_request(&mut self, now: Moment, request: &Request<'_>, path: ReturnPath, out: &mut Effects) {
-        let allowed = request.origin.privilege.is_some_and(|level| {
-            command::privilege::request_permitted(request.netfn, request.cmd, request.data, level)
-        });
-        if allowed
-            || command::group_extension::is_absent(&self.machine, path.home(), request.netfn, request.cmd, request.data)
-        {
-            self.request(now, path.home(), request, path, out);
+        let Request { netfn, cmd, data, .. } = *request;
+        let found = self.commands.find(&self.machine, path.home(), netfn, cmd, data);
+        let allowed = request
+            .origin
+            .privilege
+            .is_some_and(|level| command::privilege::request_permitted(found, netfn, cmd, data, level));
+        if allowed || command::group_extension::is_absent(found, netfn, data) {
+            self.dispatch(now, path.home(), found, request, path, out);
         } else {
             self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::INSUFFICIENT_PRIVILEGE), out);
         }
@@ -38,6 +39,20 @@ impl Simulator {
         path: ReturnPath,
         out: &mut Effects,
     ) {
+        let found = self.commands.find(&self.machine, mc, request.netfn, request.cmd, request.data);
+        self.dispatch(now, mc, found, request, path, out);
+    }
+
+    /// The same for a command whose row has been looked up.
+    fn dispatch(
+        &mut self,
+        now: Moment,
+        mc: McAddress,
+        found: Option<&'static Entry>,
+        request: &Request<'_>,
+        path: ReturnPath,
+        out: &mut Effects,
+    ) {
         self.trace_request(mc, request, &path, out);
         if request.netfn == netfn::APP && request.cmd == SEND_MESSAGE {
             // It leads to other controllers.
@@ -46,12 +61,13 @@ impl Simulator {
         let execution = Execution { mc, origin: request.origin, path };
         let may_wait = self.waiters.have_room(&execution, &self.programs);
         // What it changes would have to wait for its file, and could not be undone then.
-        if !may_wait && command::find(request.netfn, request.cmd, request.data).is_some_and(|entry| entry.keeps) {
+        if !may_wait && found.is_some_and(|entry| entry.keeps) {
             return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
         }
         let mut reply = Reply::new(&request.origin);
-        let mut context = Context { now, machine: &mut self.machine, mc, origin: request.origin };
-        let mut outcome = command::dispatch(&mut context, request, &mut reply);
+        let mut context =
+            Context { now, machine: &mut self.machine, mc, origin: request.origin, commands: &self.commands };
+        let mut outcome = command::dispatch_to(found, &mut context, request, &mut reply);
         if !may_wait && matches!(outcome, Outcome::Wait(..)) {
             reply.fail(CompletionCode::NODE_BUSY);
             outcome = Outcome::Done;
@@ -213,7 +229,7 @@ impl Simulator {
     fn resume<R>(&mut self, now: Moment, execution: Execution, then: Continuation<R>, result: R) -> (Outcome, Reply) {
         let Execution { mc, origin, .. } = execution;
         let mut reply = Reply::new(&origin);
-        let mut context = Context { now, machine: &mut self.machine, mc, origin };
+        let mut context = Context { now, machine: &mut self.machine, mc, origin, commands: &self.commands };
         let outcome = then(&mut context, result, &mut reply).unwrap_or_else(|code| {
             reply.fail(code);
             Outcome::Done

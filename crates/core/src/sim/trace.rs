@@ -12,7 +12,7 @@ use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
 use super::return_path::{ReturnPath, Target};
 use crate::bmc::LogLevel;
-use crate::command::describe;
+use crate::command::{STANDARD, describe};
 use crate::ipmi::{McAddress, Peer, Reply, Request, SEND_MESSAGE, netfn};
 use crate::lan;
 use crate::wire::ipmb::Message;
@@ -71,7 +71,7 @@ impl Simulator {
         if self.debug.messages {
             let Request { netfn, cmd, lun, data, .. } = *request;
             let mut text = format!("{} -> MC {mc:#04x} lun {lun}:", source(path));
-            describe::request(netfn, cmd, data, &mut text);
+            describe::request(&self.commands, mc, netfn, cmd, data, &mut text);
             show(out, text);
         }
     }
@@ -88,7 +88,7 @@ impl Simulator {
                 }
             };
             let mut text = format!("{} <- MC {mc:#04x} lun {lun}:", source(path));
-            describe::answer(netfn, cmd, reply.bytes(), &mut text);
+            describe::answer(&self.commands, mc, netfn, cmd, reply.bytes(), &mut text);
             show(out, text);
         }
     }
@@ -99,10 +99,10 @@ impl Simulator {
             let lan::SessionCommand { to, request, answer } = command;
             let source = session(lan, to);
             let mut text = format!("{source} -> MC {:#04x} lun {}:", lan.mc, to.rs_lun);
-            describe::request(to.netfn, to.cmd, request, &mut text);
+            describe::request(&self.commands, lan.mc, to.netfn, to.cmd, request, &mut text);
             show(out, text);
             let mut text = format!("{source} <- MC {:#04x} lun {}:", lan.mc, to.rs_lun);
-            describe::answer(to.netfn, to.cmd, answer, &mut text);
+            describe::answer(&self.commands, lan.mc, to.netfn, to.cmd, answer, &mut text);
             show(out, text);
         }
     }
@@ -211,9 +211,9 @@ fn message(bytes: &[u8], text: &mut String) -> Option<()> {
     let message = Message::parse_unchecked(bytes).ok()?;
     let _ = write!(text, " seq {}:", message.seq);
     if message.is_response() {
-        describe::answer(message.netfn, message.cmd, message.data, text);
+        describe::answer(&STANDARD, message.from.into(), message.netfn, message.cmd, message.data, text);
     } else {
-        describe::request(message.netfn, message.cmd, message.data, text);
+        describe::request(&STANDARD, message.to.into(), message.netfn, message.cmd, message.data, text);
     }
     Some(())
 }

@@ -4,7 +4,7 @@
 
 use super::ELSEWHERE;
 use crate::command::privilege::Required;
-use crate::command::{Context, Entry, Outcome, group_extension, table};
+use crate::command::{Context, Entry, Outcome};
 use crate::ipmi::{CompletionCode, Origin, Reply, Request, SEND_MESSAGE, netfn};
 
 /// "Commands exist on this LUN, and none is restricted", two bits each.
@@ -42,22 +42,22 @@ fn channel(context: &mut Context<'_>, byte: u8) -> Result<u8, CompletionCode> {
 }
 
 /// The commands of a network function that are there for requests by a channel. Those of a group
-/// extension are of the group that is named.
-fn available(context: &mut Context<'_>, channel: u8, function: u8, group: Option<u8>) -> Commands {
+/// extension are of the group that `named` begins with. Those of enterprises (2Eh) are not told.
+fn available(context: &mut Context<'_>, channel: u8, function: u8, named: &[u8]) -> Commands {
     let is_lan = context.controller_is(|controller| controller.channels.lan(channel).is_some());
     let mut commands = Commands::default();
+    if function == netfn::OEM_GROUP {
+        return commands;
+    }
     if function == netfn::APP {
         // All but Send Message are about sessions.
         let there = ELSEWHERE.iter().filter(|entry| is_lan || entry.cmd == SEND_MESSAGE);
         there.for_each(|entry| commands.add(entry.cmd));
     }
     let origin = Origin { channel, ..context.origin };
-    let context = Context { now: context.now, machine: &mut *context.machine, mc: context.mc, origin };
-    let entries: &[Entry] = match function {
-        netfn::GROUP_EXTENSION => group_extension::of_group(&context, group),
-        function => table(function),
-    };
-    for Entry { cmd, gate, privilege, .. } in entries {
+    let rows = context.commands;
+    let context = Context { now: context.now, machine: &mut *context.machine, mc: context.mc, origin, commands: rows };
+    for Entry { cmd, gate, privilege, .. } in rows.of(context.machine, context.mc, function, named) {
         if gate(&context) && !(is_lan && *privilege == Required::SystemInterface) {
             commands.add(*cmd);
         }
@@ -75,11 +75,8 @@ pub fn get_netfn_support(
     let channel = channel(context, *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?)?;
     let mut pairs = 0u32;
     for function in (0..=0x3e).step_by(2) {
-        let groups: &[Option<u8>] = match function {
-            netfn::GROUP_EXTENSION => &[Some(group_extension::picmg::GROUP), Some(group_extension::dcmi::GROUP)],
-            _ => &[None],
-        };
-        if groups.iter().any(|group| !available(context, channel, function, *group).is_empty()) {
+        let groups = if function == netfn::GROUP_EXTENSION { 0..=u8::MAX } else { 0..=0 };
+        if groups.into_iter().any(|group| !available(context, channel, function, &[group]).is_empty()) {
             pairs |= 1 << (function >> 1);
         }
     }
@@ -104,7 +101,7 @@ fn half_asked_for(context: &mut Context<'_>, request: &Request<'_>) -> Result<[u
     if lun & 0x03 == HOST_LUN {
         return Ok([0; 16]);
     }
-    Ok(available(context, channel, function & 0x3e, request.data.get(3).copied()).half(upper))
+    Ok(available(context, channel, function & 0x3e, request.data.get(3..).unwrap_or_default()).half(upper))
 }
 
 /// Answer: a bit for each of 128 commands, 0 for one that is there.
