@@ -20,6 +20,11 @@ pub enum Event {
         /// What is asked for.
         control: Control,
     },
+    /// The watchdog timer ran out (IPMI 2.0 section 27); what it does about the power follows.
+    WatchdogExpired {
+        /// The controller.
+        mc: McAddress,
+    },
     /// The boot flags were set (IPMI 2.0 table 28-14).
     BootDeviceSet {
         /// The controller.

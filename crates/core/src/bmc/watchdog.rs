@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::event::{self, Direction};
 use super::messaging::{self, Pretimeout};
+use super::watch::Event;
 use super::{Machine, chassis};
 use crate::ipmi::{McAddress, Moment, capability};
 
@@ -216,6 +217,7 @@ pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
     timer.expired |= 1 << timer_use;
     // "Don't log" is for one expiration (IPMI 2.0 section 27.3).
     timer.timer_use = timer_use;
+    machine.watch.tell(|| Event::WatchdogExpired { mc });
     if log {
         report(machine, now, mc, [0xc0 | action, timer_use, 0xff]);
     }
