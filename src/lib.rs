@@ -55,14 +55,16 @@ mod system_tests;
 #[doc(hidden)]
 pub use ipmi_sim_core::{bmc, command, crypto, ipmi, lan, serial, settings, sim, sol, state, wire};
 
+#[doc(inline)]
 pub use config::{Diagnostic, Severity, Span};
 pub use embed::{Bmc, Builder, Events, Faults, StartError};
 pub use ipmi_sim_client as client;
-pub use ipmi_sim_core::bmc::Error;
-pub use ipmi_sim_core::bmc::boot::{Boots, Device as BootDevice};
-pub use ipmi_sim_core::bmc::chassis::Control;
-pub use ipmi_sim_core::bmc::watch::Event;
-pub use ipmi_sim_core::ipmi::{McAddress, Moment, Privilege, Random};
-pub use ipmi_sim_core::sim::{
-    Effect, Effects, Input, LanId, LogRecord, SensorEvent, SensorState, Simulator, UserAccount, Work, WorkDone,
+#[doc(inline)]
+pub use ipmi_sim_core::{
+    bmc::Error,
+    bmc::boot::{Boots, Device as BootDevice},
+    bmc::chassis::Control,
+    bmc::watch::Event,
+    ipmi::{McAddress, Moment, Privilege, Random},
+    sim::{Effect, Effects, Input, LanId, LogRecord, SensorEvent, SensorState, Simulator, UserAccount, Work, WorkDone},
 };

@@ -168,6 +168,49 @@ fn sensors_log_and_users_are_values() {
 }
 
 #[test]
+fn a_runtime_that_is_gone_takes_nobody_with_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bmc = Bmc::builder().user("admin", "secret").start_in(runtime.handle()).unwrap();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || drop(runtime.block_on(ended)));
+    Client::login(bmc.address(), Way::Suite(17), "admin", "secret").expect("a login");
+    drop(end);
+    thread.join().unwrap();
+    bmc.control(Control::PowerUp).unwrap();
+    assert!(bmc.power());
+    bmc.run("sensor_set_value 0x20 0 1 50 0").unwrap();
+    let address = bmc.address();
+    drop(bmc);
+    assert!(UdpSocket::bind(address).is_ok(), "the socket is closed");
+}
+
+#[test]
+fn many_threads_use_one_bmc_at_once() {
+    let bmc = bmc();
+    let events = bmc.events();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for round in 0..50u8 {
+                    let control = if round % 2 == 0 { Control::PowerUp } else { Control::PowerDown };
+                    bmc.control(control).unwrap();
+                    bmc.set_sensor(1, round).unwrap();
+                    let _ = (bmc.power(), bmc.sensors(), bmc.event_log());
+                }
+            });
+            scope.spawn(|| {
+                let mut client = Client::login(bmc.address(), Way::Suite(17), "admin", "secret").expect("a login");
+                for _ in 0..50 {
+                    client.ask(netfn::APP, 0x01, &[]).expect("Get Device ID");
+                }
+            });
+        }
+    });
+    drop(bmc);
+    assert_eq!(events.filter(|event| matches!(event, Event::PowerAsked { .. })).count(), 200);
+}
+
+#[test]
 fn statements_are_run_and_their_faults_have_a_place() {
     let bmc = bmc();
     assert!(bmc.run("power").unwrap().contains("power off"));
