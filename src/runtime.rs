@@ -51,8 +51,6 @@ pub mod statement;
 #[cfg(feature = "program")]
 pub mod syslog;
 #[cfg(feature = "program")]
-pub mod system;
-#[cfg(feature = "program")]
 pub mod terminal;
 
 /// How the program ends.

@@ -358,7 +358,7 @@ impl Seat {
             Effect::Log { level, text } | Effect::ConsoleLog { level, text } => log_line(level, &text),
             Effect::NoBmc(text) => self.fail(text),
             // Sent by `carry_out`; taken by whoever executes a statement; only for the program.
-            Effect::Send { .. } | Effect::Refused(_) | Effect::Reloaded(_) | Effect::Exit(_) => {}
+            Effect::Send { .. } | Effect::Refused(_) | Effect::Reloaded(_) => {}
         }
     }
 

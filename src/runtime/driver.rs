@@ -45,7 +45,6 @@ use super::reports::{Reports, printable};
 use super::script::Script;
 use super::service::Service;
 use super::syslog::Syslog;
-use super::system::System;
 use super::terminal::{self, RawTerminal, StandardInput, Streams};
 use crate::bmc::LogLevel;
 use crate::config::Span;
@@ -55,7 +54,7 @@ use crate::host::sol_port::SolCommand;
 use crate::host::{self, HostEvent, children, vm};
 use crate::ipmi::McAddress;
 use crate::settings::model::{Address, Port};
-use crate::sim::{ConsoleId, Effect, Effects, Input, IpmbId, LanId, SerialId, Work};
+use crate::sim::{ConsoleId, Effect, Effects, Input, IpmbId, LanId, SerialId, Simulator, Work};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
@@ -112,7 +111,7 @@ pub enum Failures {
 }
 
 /// Drives a system to its end.
-pub async fn run<S: System>(system: Box<S>, plan: Plan) -> Ending {
+pub async fn run(system: Box<Simulator>, plan: Plan) -> Ending {
     // In a box, as the system is: a future is made on the stack and keeps room for everything in it at
     // every step.
     match Driver::new(system, plan).map(Box::new) {
@@ -141,8 +140,8 @@ enum Wake {
     Statement,
 }
 
-struct Driver<S> {
-    system: Box<S>,
+struct Driver {
+    system: Box<Simulator>,
     effects: Effects,
     lans: LanPorts,
     /// What the system is told once the present effects are carried out.
@@ -198,8 +197,8 @@ struct Driver<S> {
     ending: Option<Ending>,
 }
 
-impl<S: System> Driver<S> {
-    fn new(system: Box<S>, plan: Plan) -> std::io::Result<Self> {
+impl Driver {
+    fn new(system: Box<Simulator>, plan: Plan) -> std::io::Result<Self> {
         let (to_host_events, host_events) = mpsc::channel(host::EVENT_QUEUE);
         let (to_console_events, console_events) = mpsc::channel(console_port::EVENT_QUEUE);
         let terminal = match plan.standard {
@@ -490,7 +489,6 @@ impl<S: System> Driver<S> {
                 }
             }
             Effect::Reloaded(changes) => self.tell_changes(&changes),
-            Effect::Exit(status) => self.end(u8::try_from(status).unwrap_or(1)),
         }
     }
 

@@ -65,3 +65,24 @@ impl Processes {
         self.vms.remove(&mc);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostEvent;
+    use crate::sim::Input;
+    use tokio::sync::mpsc;
+
+    #[tokio::test]
+    async fn a_process_is_started_once_and_a_signal_ends_it() {
+        let (events, mut queue) = mpsc::channel(1);
+        let mut processes = Processes::new(events);
+        assert!(matches!(processes.start(McAddress::BMC, "sleep 600", Stdin::Nothing), Ok(Started::Runs(_))));
+        assert!(matches!(processes.start(McAddress::BMC, "sleep 600", Stdin::Nothing), Ok(Started::Already)));
+        // There is none.
+        processes.signal(McAddress(0x30), Signal::SIGKILL);
+        processes.signal(McAddress::BMC, Signal::SIGKILL);
+        let ended = queue.recv().await;
+        assert!(matches!(ended, Some(HostEvent::Input(Input::ProcessExited(McAddress::BMC, Some(9))))), "{ended:?}");
+    }
+}

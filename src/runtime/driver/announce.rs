@@ -10,7 +10,6 @@ use crate::bmc::LogLevel;
 use crate::ipmi::Privilege;
 use crate::runtime::logging;
 use crate::runtime::reports::{SERVING, printable};
-use crate::runtime::system::System;
 use crate::runtime::terminal::StandardInput;
 use crate::sim::{LanId, Login};
 
@@ -54,7 +53,7 @@ pub(super) enum Readiness {
     Ready,
 }
 
-impl<S: System> Driver<S> {
+impl Driver {
     /// Everything is open that the files ask for.
     pub(super) fn announce(&mut self) {
         let logins = self.system.logins();

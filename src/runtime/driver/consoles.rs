@@ -8,7 +8,6 @@ use crate::runtime::console::{Editor, Kind, PROMPT, Typed};
 use crate::runtime::console_port::{ConsoleEvent, ConsoleWriter, STANDARD};
 use crate::runtime::line_editor::{Keyboard, LineEditor};
 use crate::runtime::script::Script;
-use crate::runtime::system::System;
 use crate::runtime::terminal::{RawTerminal, StandardInput};
 use crate::sim::ConsoleId;
 
@@ -37,7 +36,7 @@ impl Console {
     }
 }
 
-impl<S: System> Driver<S> {
+impl Driver {
     pub(super) fn open_console(&mut self, id: ConsoleId, writer: ConsoleWriter, kind: Kind) {
         writer.write(PROMPT.to_vec());
         writer.more();

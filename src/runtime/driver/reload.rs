@@ -11,7 +11,6 @@ use super::Driver;
 use crate::bmc::LogLevel;
 use crate::host::workers::{self, Working};
 use crate::runtime::clock;
-use crate::runtime::system::System;
 use crate::settings::model::Config;
 use crate::sim::{Change, Input, OnDisk};
 use crate::state::Files;
@@ -48,6 +47,12 @@ impl Reload {
         self.outdated.insert(name.to_owned());
     }
 
+    /// Whether what is read of this file may be of yesterday.
+    #[cfg(test)]
+    pub(super) fn is_outdated(&self, name: &str) -> bool {
+        self.outdated.contains(name)
+    }
+
     /// Ready when everything has been read.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fresh, Vec<String>>> {
         Pin::new(&mut self.reading)
@@ -62,7 +67,7 @@ fn headline(finding: &str) -> &str {
     finding.lines().next().unwrap_or_default()
 }
 
-impl<S: System> Driver<S> {
+impl Driver {
     /// SIGHUP.
     pub(super) fn begin_reload(&mut self) {
         if let Some(reload) = &mut self.reload {

@@ -15,8 +15,7 @@ use crate::runtime::console::Kind;
 use crate::runtime::console_port::{self, STANDARD};
 use crate::runtime::logging::{self, complain};
 use crate::runtime::script::{Script, echo};
-use crate::runtime::statement::StatementOutcome;
-use crate::runtime::system::System;
+use crate::runtime::statement::{self, StatementOutcome};
 use crate::runtime::terminal::RawTerminal;
 use crate::sim::{ConsoleId, Input};
 use crate::store::directory::message;
@@ -60,7 +59,7 @@ pub(super) struct Begun {
     pub(super) work: Vec<u64>,
 }
 
-impl<S: System> Driver<S> {
+impl Driver {
     pub(super) fn due_run(&mut self, now: Moment) -> bool {
         let mut due = false;
         let runs = self.start.iter().chain(self.consoles.values().filter_map(|console| console.run.as_ref()));
@@ -119,7 +118,7 @@ impl<S: System> Driver<S> {
             }
         }
         self.begun = Some(Begun::default());
-        let outcome = self.system.statement(now, console, &statement, &mut self.effects);
+        let outcome = statement::execute(&mut self.system, now, console, &statement, &mut self.effects);
         self.carry_out();
         // What the next statement needs may be among what comes back.
         self.give_inputs();

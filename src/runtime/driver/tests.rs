@@ -1,180 +1,59 @@
-//! The loop around a system that does what the statements of this test say.
+//! The loop around real systems, set up by texts.
 
 use super::*;
-use crate::config::command::Statement;
-use crate::config::{Diagnostic, Severity};
-use crate::ipmi::{McAddress, Moment};
+use crate::config::{help, lan_conf};
+use crate::host::random::SystemRandom;
 use crate::runtime::console::GREETING;
-use crate::runtime::statement::StatementOutcome;
 use crate::settings::model::Config;
-use crate::sim::{Change, Login, ProgramJob, Reach, SaveJob, WorkDone};
-use crate::state::StoredFile;
+use crate::sim::{Persistence, SaveJob};
+use ipmi_sim_client::presence;
 use std::io::{PipeReader, PipeWriter, Read, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-const LAN: LanId = LanId { mc: McAddress::BMC, channel: 1 };
-const SERIAL: SerialId = SerialId { mc: McAddress::BMC, channel: 15 };
+/// Statements of every system here, which no console shows.
+const BMC: [&str; 3] = ["mc_setbmc 0x20", "mc_add 0x20 0 no-device-sdrs 1 1 0 0x9f 0 1", "sel_enable 0x20 100 0x0a"];
+/// Changes what is kept.
+const SAVE: &str = "sel_add 0x20 2 0 0 0 0 0x20 0 4 1 1 1 0x50 18 20";
 
-/// What happened to the system, in order.
-type Diary = Arc<Mutex<Vec<String>>>;
-
-#[derive(Default)]
-struct Fake {
-    diary: Diary,
-    deadline: Option<Moment>,
-    jobs: u64,
+/// lan.conf with a LAN channel at this port of 127.0.0.1, and more lines.
+fn configuration(port: u16, more: &str) -> String {
+    format!(
+        "name \"test\"\nset_working_mc 0x20\nstartlan 1\naddr 127.0.0.1 {port}\npriv_limit admin\n\
+         allowed_auths_admin md5\nendlan\nuser 2 true \"admin\" \"admin\" admin 10 md5\n{more}"
+    )
 }
 
-impl Fake {
-    fn note(&self, text: impl Into<String>) {
-        self.diary.lock().unwrap().push(text.into());
-    }
-
-    fn job(&mut self) -> u64 {
-        self.jobs += 1;
-        self.jobs
-    }
+fn parsed(text: &str) -> Config {
+    let (config, faults) = lan_conf::parse("lan.conf", text.as_bytes());
+    config.unwrap_or_else(|| panic!("{faults:?}"))
 }
 
-fn local(port: &str) -> Address {
-    Address {
-        host: "127.0.0.1".into(),
-        port: Port::Number(port.parse().unwrap()),
-        span: Span::default(),
-        other_family: None,
-    }
+/// What `help` prints about a command, as a console shows it.
+fn told(about: &str) -> String {
+    help::commands(about).replace('\n', "\n\r")
 }
 
-impl System for Fake {
-    fn statement(
-        &mut self,
-        now: Moment,
-        console: Option<ConsoleId>,
-        statement: &Statement,
-        out: &mut Effects,
-    ) -> StatementOutcome {
-        let line = statement.lines.last().unwrap().1.clone();
-        let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
-        let text = rest.to_string();
-        match word {
-            "lan" => out.list.push(Effect::OpenLan { lan: LAN, address: local(rest) }),
-            "serial" => out.list.push(Effect::OpenSerial { serial: SERIAL, address: local(rest), connect: false }),
-            "run" => {
-                let job = ProgramJob(self.job());
-                out.list.push(Effect::Run(Work::Program { job, line: text, lane: McAddress::BMC }));
-            }
-            "ring" => self.deadline = Some(now + Duration::from_millis(5)),
-            "save" => {
-                let job = SaveJob(self.job());
-                out.list.push(Effect::Run(Work::Save { job, name: text, content: b"content".to_vec() }));
-            }
-            "vm" => out.list.push(Effect::StartProcess { mc: McAddress::BMC, command: text }),
-            "kill" => out.list.push(Effect::SignalProcess { mc: McAddress::BMC, kill: true }),
-            "print" => out.list.push(Effect::Print { console, text: format!("{text}\n") }),
-            "tell" => out.list.push(Effect::ConsoleLog { level: LogLevel::Info, text }),
-            "log" => out.list.push(Effect::Log { level: LogLevel::Info, text }),
-            "exit" => out.list.push(Effect::Exit(rest.parse().unwrap())),
-            "sleep" => return StatementOutcome::Sleep(rest.parse().unwrap()),
-            "include" => return StatementOutcome::Include(text),
-            "noecho" => return StatementOutcome::NoEcho,
-            "quit" => return StatementOutcome::Quit,
-            "" => return StatementOutcome::Done,
-            word if word.starts_with('#') => return StatementOutcome::Done,
-            word => {
-                let span = Span { line: statement.lines[0].0, column: 1, length: 1 };
-                return StatementOutcome::Failed(Diagnostic {
-                    severity: Severity::Error,
-                    file: statement.file.clone(),
-                    span,
-                    message: format!("Unknown command: {word}"),
-                    source_line: line.clone(),
-                });
-            }
-        }
-        self.note(line);
-        StatementOutcome::Done
-    }
-
-    fn handle(&mut self, now: Moment, input: Input<'_>, out: &mut Effects) {
-        match input {
-            Input::Begin => self.note("begin"),
-            Input::Started => {
-                self.note("started");
-                if self.diary.lock().unwrap().iter().any(|line| line == "print no bmc") {
-                    out.list.push(Effect::NoBmc("no BMC".into()));
-                }
-            }
-            Input::LanOpened(_, local, _) => self.note(format!("lan opened {}", local.ip())),
-            Input::LanStays(_, address) => {
-                self.note(format!("lan stays {}", address.and_then(|address| address.literal()).unwrap().ip()));
-            }
-            Input::Reload { config, files } => {
-                self.note(format!("reload {} {:?} but {:?}", config.name, files.files.keys(), files.outdated));
-                let change = Change { reach: Reach::Now, text: "something changed".into() };
-                out.list.push(Effect::Reloaded(vec![change]));
-            }
-            Input::Datagram { bytes, .. } if *bytes == *b"stop" => out.list.push(Effect::Exit(3)),
-            Input::Datagram { lan, from, bytes } => {
-                bytes.reverse();
-                let start = out.bytes.len();
-                out.bytes.extend_from_slice(bytes);
-                out.list.push(Effect::Send { lan, to: from, start, end: out.bytes.len() });
-            }
-            Input::IpmbData(ipmb, bytes) => {
-                self.note(format!("ipmb {}: {bytes:?}", ipmb.channel));
-                out.list.push(Effect::Ipmb { ipmb, bytes: bytes.to_vec() });
-            }
-            Input::SerialConnected(serial) => {
-                out.list.push(Effect::Serial { serial, bytes: b"hello".to_vec() });
-            }
-            Input::SerialDisconnected(_) => {
-                self.note("serial gone");
-                out.list.push(Effect::Exit(8));
-            }
-            Input::SerialData(serial, bytes) => out.list.push(Effect::Serial { serial, bytes: bytes.to_vec() }),
-            Input::WorkDone(done) => {
-                let job = done.number();
-                let what = match done {
-                    WorkDone::Program(_, ended) => String::from_utf8(ended.output).unwrap().trim().to_string(),
-                    WorkDone::Saved(_, result) => format!("Saved({result:?})"),
-                    other => format!("{other:?}"),
-                };
-                self.note(format!("job {job} {what}"));
-            }
-            Input::ProcessStarted(..) => self.note("vm started"),
-            Input::ProcessExited(..) => {
-                self.note("vm exited");
-                out.list.push(Effect::Exit(7));
-            }
-            Input::Timeout => {
-                assert!(self.deadline.take().unwrap() <= now);
-                self.note("timeout");
-                out.list.push(Effect::Exit(9));
-            }
-            _ => {}
-        }
-    }
-
-    fn deadline(&self) -> Option<Moment> {
-        self.deadline
-    }
-
-    fn logins(&mut self) -> Vec<Login> {
-        Vec::new()
-    }
-}
-
-/// A driver about to run: the plan, both ends of its terminal, and its diary.
+/// A driver about to run: the plan, what its system is made from, both ends of its terminal.
 struct Bench {
     plan: Plan,
+    config: Config,
+    persistence: Persistence,
     keyboard: Option<PipeWriter>,
     screen: PipeReader,
-    diary: Diary,
 }
 
 fn bench(script: &str, standard: Option<StandardInput>) -> Bench {
+    let mut bench = bare(script, standard);
+    for line in BMC.iter().rev() {
+        bench.plan.script.push_line(COMMAND_STRING, line.as_bytes());
+    }
+    bench
+}
+
+/// Without a BMC.
+fn bare(script: &str, standard: Option<StandardInput>) -> Bench {
     let (input, keyboard) = std::io::pipe().unwrap();
     let (screen, output) = std::io::pipe().unwrap();
     let mut plan = Plan {
@@ -197,30 +76,100 @@ fn bench(script: &str, standard: Option<StandardInput>) -> Bench {
         capture: None,
     };
     plan.script.push_file("test.emu", script.as_bytes());
-    Bench { plan, keyboard: Some(keyboard), screen, diary: Diary::default() }
+    let config = parsed(&configuration(0, ""));
+    Bench { plan, config, persistence: Persistence::Off, keyboard: Some(keyboard), screen }
+}
+
+/// A driver with both ends of its terminal, and the way its signals come: real ones would reach the drivers
+/// of all tests.
+struct Driven {
+    driver: Box<Driver>,
+    keyboard: Option<PipeWriter>,
+    screen: PipeReader,
+    signals: mpsc::Sender<Signal>,
 }
 
 impl Bench {
+    fn configured(mut self, text: &str) -> Self {
+        self.config = parsed(text);
+        self
+    }
+
     /// Types something before it starts; the end of input follows.
     fn typed(mut self, text: &str) -> Self {
         self.keyboard.take().unwrap().write_all(text.as_bytes()).unwrap();
         self
     }
 
+    /// State is kept, by this writer.
+    fn kept(mut self, write: impl Fn(&str, &[u8]) + Send + Sync + 'static) -> Self {
+        self.persistence = Persistence::On;
+        self.plan.state = Some(Arc::new(move |name, content| {
+            write(name, content);
+            Ok(())
+        }));
+        self
+    }
+
+    fn driven(self) -> Driven {
+        let Bench { plan, config, persistence, keyboard, screen } = self;
+        let random = Box::new(SystemRandom::new().unwrap());
+        let system = Box::new(Simulator::new(config, BTreeMap::new(), persistence, random));
+        let mut driver = Box::new(Driver::new(system, plan).unwrap());
+        let (signals, receiver) = mpsc::channel(1);
+        driver.signals = receiver;
+        Driven { driver, keyboard, screen, signals }
+    }
+
     /// Runs to the end beside `user`; what was shown, and how it ended.
-    async fn run(self, user: impl AsyncFnOnce(&mut PipeReader)) -> (String, Ending, Vec<String>) {
-        let Bench { plan, keyboard, mut screen, diary } = self;
-        let fake = Fake { diary: Arc::clone(&diary), ..Fake::default() };
-        let (ending, ()) = tokio::join!(run(Box::new(fake), plan), user(&mut screen));
+    async fn run(self, user: impl AsyncFnOnce(&mut PipeReader, &mpsc::Sender<Signal>)) -> (String, Ending) {
+        let Driven { mut driver, keyboard, mut screen, signals } = self.driven();
+        let driven = async {
+            let ending = driver.drive().await;
+            driver.finish(ending).await
+        };
+        let (ending, ()) = tokio::join!(driven, user(&mut screen, &signals));
         drop(keyboard);
         let mut shown = String::new();
         screen.read_to_string(&mut shown).unwrap();
-        let diary = diary.lock().unwrap().clone();
-        (shown, ending, diary)
+        (shown, ending)
     }
 
-    async fn run_alone(self) -> (String, Ending, Vec<String>) {
-        self.run(async |_| {}).await
+    async fn run_alone(self) -> (String, Ending) {
+        self.run(async |_, _| {}).await
+    }
+}
+
+/// Ends a driver that has no console.
+async fn terminate(signals: &mpsc::Sender<Signal>) {
+    signals.send(Signal::SIGTERM).await.unwrap();
+}
+
+const TERMINATED: Ending = Ending::Signal(Signal::SIGTERM as i32);
+
+/// Holds up whoever comes, until it is opened.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let is_open = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(is_open, |is_open| !*is_open).unwrap());
+    }
+
+    /// Writes state files: that of the event log when the gate is open.
+    fn writer(&self) -> impl Fn(&str, &[u8]) + Send + Sync + use<> {
+        let gate = self.clone();
+        move |name, _| {
+            if name == "sel.20" {
+                gate.pass();
+            }
+        }
     }
 }
 
@@ -294,34 +243,52 @@ async fn read_text(stream: &mut TcpStream, text: &str) {
     assert_eq!(String::from_utf8_lossy(&seen), text);
 }
 
+/// A client of the LAN channel at this port.
+async fn client(port: u16) -> UdpSocket {
+    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    client.connect(("127.0.0.1", port)).await.unwrap();
+    client
+}
+
+/// Receives the response to the presence ping with this tag.
+async fn pong(client: &UdpSocket, tag: u8) {
+    let mut answer = [0; 64];
+    let length = client.recv(&mut answer).await.unwrap();
+    assert!(presence::is_pong(&answer[..length]));
+    assert_eq!(answer[9], tag);
+}
+
+async fn ping(client: &UdpSocket, tag: u8) {
+    client.send(&presence::ping(tag)).await.unwrap();
+    pong(client, tag).await;
+}
+
 #[tokio::test]
 async fn a_dialogue_looks_like_the_originals() {
-    let (shown, ending, _) = bench("# hello\nprint a\nbogus\n", Some(StandardInput::Stream))
-        .typed("foo\rprint b\n\r\nquit\n")
+    let (shown, ending) = bench("# hello\nhelp noecho\nbogus\n", Some(StandardInput::Stream))
+        .typed("foo\rhelp define\n\r\nquit\n")
         .run_alone()
         .await;
     assert_eq!(ending, Ending::Status(0));
-    let start = "# hello\n\rprint a\n\ra\n\rbogus\n\r**Unknown command: bogus\n\r";
-    let dialogue = "> foo\n**Unknown command: foo\n\r> print b\nb\n\r> \n> \n> quit\n";
+    let (noecho, define) = (told("noecho"), told("define"));
+    let start = format!("# hello\n\rhelp noecho\n\r{noecho}bogus\n\r**Unknown command: bogus\n\r");
+    let dialogue = format!("> foo\n**Unknown command: foo\n\r> help define\n{define}> \n> \n> quit\n");
     assert_eq!(shown, format!("{start}{dialogue}"));
 }
 
 #[tokio::test]
 async fn the_end_of_input_ends_the_program_after_the_last_command() {
-    let (shown, ending, diary) =
-        bench("print a\n", Some(StandardInput::Stream)).typed("print c\nprint b").run_alone().await;
+    let (shown, ending) = bench("", Some(StandardInput::Stream)).typed("help persist\nhelp define").run_alone().await;
     assert_eq!(ending, Ending::Status(0));
-    assert!(shown.ends_with("> print b"), "{shown:?}");
-    assert_eq!(diary, ["begin", "print a", "started", "print c"]);
+    assert_eq!(shown, format!("> help persist\n{}> help define", told("persist")));
 }
 
 #[tokio::test]
 async fn byte_4_ends_it_as_well_and_input_waits_for_a_sleeping_command() {
-    let (shown, ending, diary) =
-        bench("", Some(StandardInput::Stream)).typed("sleep 30\nprint b\n\x04print c\n").run_alone().await;
+    let (shown, ending) =
+        bench("", Some(StandardInput::Stream)).typed("sleep 30\nhelp define\n\x04help persist\n").run_alone().await;
     assert_eq!(ending, Ending::Status(0));
-    assert_eq!(shown, "> sleep 30\n> print b\nb\n\r> \n");
-    assert_eq!(diary, ["begin", "started", "print b"]);
+    assert_eq!(shown, format!("> sleep 30\n> help define\n{}> \n", told("define")));
 }
 
 /// Whatever the statement waits for, the rest of an included file goes with it, and so does what was typed
@@ -330,40 +297,40 @@ async fn byte_4_ends_it_as_well_and_input_waits_for_a_sleeping_command() {
 async fn control_c_gives_up_waiting_for_a_persons_statement() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("slow.emu").display().to_string();
-    std::fs::write(&file, "print first\nsleep 3600000\nprint never\n").unwrap();
-    for (statement, shown_before, noted) in [
-        ("sleep 3600000".to_owned(), "", None),
-        ("run sleep 20".into(), "", Some("run sleep 20")),
-        (format!("include {file}"), "print first\n\rfirst\n\rsleep 3600000\n\r", Some("print first")),
+    std::fs::write(&file, "help noecho\nsleep 3600000\nhelp persist\n").unwrap();
+    let included = format!("help noecho\n\r{}sleep 3600000\n\r", told("noecho"));
+    for (statement, at_once, shown_before) in [
+        ("sleep 3600000".to_owned(), "", ""),
+        (SAVE.into(), "Added record 1\n\r", "Added record 1\n\r"),
+        // The key comes before the first statement of the file.
+        (format!("include \"{file}\""), "", &*included),
     ] {
         // All at once, and with the key pressed when it is being waited for.
         for early in [true, false] {
-            let mut bench = bench("", Some(StandardInput::Terminal));
+            let gate = Gate::default();
+            let mut bench = bench("", Some(StandardInput::Terminal)).kept(gate.writer());
             let mut keyboard = bench.keyboard.take().unwrap();
             let line = format!("{statement}\r");
             keyboard.write_all(line.as_bytes()).unwrap();
             if early {
-                keyboard.write_all(b"print before\r\x03print after\rquit\r").unwrap();
+                keyboard.write_all(b"help status\r\x03help define\rquit\r").unwrap();
             }
-            let begun = format!("> {statement}\n{shown_before}");
-            let seen = begun.clone();
-            let (shown, ending, diary) = bench
-                .run(async |screen| {
+            let begun = format!("> {statement}\n{}", if early { at_once } else { shown_before });
+            let rest = format!("^C\n> help define\n{}> quit\n", told("define"));
+            let (seen, all) = (begun.clone(), rest.clone());
+            let (shown, ending) = bench
+                .run(async |screen, _| {
+                    wait_for(screen, move |shown| shown == seen).await;
                     if !early {
-                        wait_for(screen, move |shown| shown == seen).await;
                         tokio::time::sleep(Duration::from_millis(20)).await;
-                        keyboard.write_all(b"print before\r\x03").unwrap();
-                        keyboard.write_all(b"print after\rquit\r").unwrap();
+                        keyboard.write_all(b"help status\r\x03").unwrap();
+                        keyboard.write_all(b"help define\rquit\r").unwrap();
                     }
+                    assert_eq!(wait_for(screen, move |shown| shown.len() == all.len()).await, rest);
+                    gate.open();
                 })
                 .await;
-            assert_eq!(ending, Ending::Status(0));
-            let rest = "^C\n> print after\nafter\n\r> quit\n";
-            assert_eq!(shown, if early { format!("> {statement}\n{rest}") } else { rest.into() });
-            // The key comes before the first statement of the file.
-            let noted = noted.filter(|noted| !early || *noted == statement);
-            let wanted: Vec<&str> = ["begin", "started"].into_iter().chain(noted).chain(["print after"]).collect();
-            assert_eq!(diary, wanted);
+            assert_eq!((shown.as_str(), ending), ("", Ending::Status(0)));
         }
     }
 }
@@ -371,51 +338,42 @@ async fn control_c_gives_up_waiting_for_a_persons_statement() {
 /// What is typed meanwhile waits for its turn, as it always did.
 #[tokio::test]
 async fn a_person_may_type_ahead() {
-    let bench = bench("", Some(StandardInput::Terminal)).typed("sleep 30\rprint a\rprint b\x08c\r");
-    assert_eq!(bench.run_alone().await.0, "> sleep 30\n> print a\na\n\r> print b\x08 \x08c\nc\n\r> ");
+    let bench = bench("", Some(StandardInput::Terminal)).typed("sleep 30\rhelp noecho\rhelp debux\x08g\r");
+    let (noecho, debug) = (told("noecho"), told("debug"));
+    let shown = format!("> sleep 30\n> help noecho\n{noecho}> help debux\x08 \x08g\n{debug}> ");
+    assert_eq!(bench.run_alone().await.0, shown);
 }
 
 #[tokio::test]
 async fn datagrams_are_answered_while_the_command_file_sleeps() {
-    let bench = bench("lan 0\nsleep 3600000\nprint never\n", None);
-    let (shown, ending, diary) = bench
-        .run(async |screen| {
-            let port = lan_port(screen).await;
-            let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            client.connect(("127.0.0.1", port)).await.unwrap();
-            for round in 0..100u8 {
-                client.send(&[round, 2, 3]).await.unwrap();
-                let mut answer = [0; 8];
-                assert_eq!(client.recv(&mut answer).await.unwrap(), 3);
-                assert_eq!(answer[..3], [3, 2, round]);
+    let bench = bench("mc_enable 0x20\nsleep 3600000\nquit\n", None);
+    let (shown, ending) = bench
+        .run(async |screen, signals| {
+            let client = client(lan_port(screen).await).await;
+            for tag in 0..100u8 {
+                ping(&client, tag).await;
             }
-            client.send(b"stop").await.unwrap();
+            terminate(signals).await;
         })
         .await;
-    assert_eq!((shown.as_str(), ending), ("", Ending::Status(3)));
-    assert_eq!(diary, ["begin", "lan 0", "lan opened 127.0.0.1"]);
+    assert_eq!((shown.as_str(), ending), ("", TERMINATED));
 }
 
 #[tokio::test]
 async fn a_burst_is_answered_completely_and_in_order() {
-    let bench = bench("lan 0\n", Some(StandardInput::Stream));
+    let bench = bench("mc_enable 0x20\n", Some(StandardInput::Stream));
     let mut keyboard = bench.keyboard.as_ref().unwrap().try_clone().unwrap();
-    let (_, ending, _) = bench
-        .run(async |screen| {
+    let (_, ending) = bench
+        .run(async |screen, _| {
             let port = lan_port(screen).await;
             let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-            for number in 0..150u8 {
-                client.send_to(&[0, number], ("127.0.0.1", port)).unwrap();
+            for tag in 0..150u8 {
+                client.send_to(&presence::ping(tag), ("127.0.0.1", port)).unwrap();
             }
-            let client = UdpSocket::from_std({
-                client.set_nonblocking(true).unwrap();
-                client
-            })
-            .unwrap();
-            for number in 0..150u8 {
-                let mut answer = [0; 8];
-                client.recv(&mut answer).await.unwrap();
-                assert_eq!(answer[..2], [number, 0]);
+            client.set_nonblocking(true).unwrap();
+            let client = UdpSocket::from_std(client).unwrap();
+            for tag in 0..150u8 {
+                pong(&client, tag).await;
             }
             keyboard.write_all(b"quit\n").unwrap();
         })
@@ -427,162 +385,242 @@ async fn a_burst_is_answered_completely_and_in_order() {
 async fn a_lan_port_that_is_taken_ends_the_program_and_opening_twice_does_not() {
     let taken = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();
-    let (shown, ending, diary) = bench(&format!("lan {port}\nprint a\n"), None).run_alone().await;
-    assert_eq!((shown.as_str(), ending), ("", Ending::Status(1)));
-    assert_eq!(diary, ["begin", &format!("lan {port}")]);
+    for (standard, shown_then) in [(None, ""), (Some(StandardInput::Stream), "mc_enable 0x20\n\r")] {
+        let bench = bench("mc_enable 0x20\nhelp noecho\n", standard).configured(&configuration(port, ""));
+        let (shown, ending) = bench.run_alone().await;
+        assert_eq!((shown.as_str(), ending), (shown_then, Ending::Status(1)));
+    }
     let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (shown, ending, diary) = bench(&format!("lan {free}\nlan {free}\nexit 0\n"), None).run_alone().await;
-    assert_eq!((shown, ending), (format!("Opened UDP port {free}\n"), Ending::Status(0)));
-    assert_eq!(diary.iter().filter(|line| *line == "lan opened 127.0.0.1").count(), 2);
+    // The socket stays when the MC goes.
+    let again = ["mc_enable 0x20", "mc_delete 0x20", BMC[1], "mc_enable 0x20", "sleep 3600000\n"].join("\n");
+    let (shown, ending) = bench(&again, None)
+        .configured(&configuration(free, ""))
+        .run(async |screen, signals| {
+            assert_eq!(lan_port(screen).await, free);
+            ping(&client(free).await, 1).await;
+            terminate(signals).await;
+        })
+        .await;
+    assert_eq!((shown.as_str(), ending), ("", TERMINATED));
 }
 
 #[tokio::test]
 async fn a_failing_statement_is_left_out_unless_it_shall_be_fatal() {
-    let (_, ending, diary) = bench("print a\nbogus\nprint b\nexit 4\n", None).run_alone().await;
-    assert_eq!(ending, Ending::Status(4));
-    assert_eq!(diary, ["begin", "print a", "print b", "exit 4"]);
-    let mut strict = bench("print a\nbogus\nprint b\nexit 4\n", None);
+    let script = "help noecho\nbogus\nhelp define\nquit\n";
+    let (shown, ending) = bench(script, Some(StandardInput::Stream)).run_alone().await;
+    assert_eq!(ending, Ending::Status(0));
+    assert!(shown.contains(&told("noecho")) && shown.contains(&told("define")), "{shown:?}");
+    let mut strict = bench(script, Some(StandardInput::Stream));
     strict.plan.failures = Failures::Fatal;
-    let (_, ending, diary) = strict.run_alone().await;
+    let (shown, ending) = strict.run_alone().await;
     assert_eq!(ending, Ending::Status(1));
-    assert_eq!(diary, ["begin", "print a"]);
+    assert!(shown.contains(&told("noecho")) && !shown.contains("help define"), "{shown:?}");
 }
 
 #[tokio::test]
 async fn without_a_bmc_there_is_no_program() {
-    let (shown, ending, _) = bench("print no bmc\n", Some(StandardInput::Stream)).run_alone().await;
+    let (shown, ending) = bare("help noecho\n", Some(StandardInput::Stream)).run_alone().await;
     assert_eq!(ending, Ending::Status(1));
-    assert!(!shown.contains("> "), "{shown:?}");
+    assert!(shown.contains(&told("noecho")) && !shown.contains("> "), "{shown:?}");
 }
 
 #[tokio::test]
 async fn included_files_are_echoed_and_run_in_their_place() {
     let root = tempfile::tempdir().unwrap();
     let inner = root.path().join("inner.emu");
-    std::fs::write(&inner, "print inner\n").unwrap();
-    let mut bench = bench("include inner.emu\nprint outer\ninclude missing.emu\n", Some(StandardInput::Stream));
+    std::fs::write(&inner, "help noecho\n").unwrap();
+    let script = "include \"inner.emu\"\nhelp define\ninclude \"missing.emu\"\n";
+    let mut bench = bench(script, Some(StandardInput::Stream));
     bench.plan.directories = vec![root.path().into()];
-    let (shown, ending, diary) = bench.typed("include inner.emu\nquit\n").run_alone().await;
+    let (shown, ending) = bench.typed("include \"inner.emu\"\nquit\n").run_alone().await;
     assert_eq!(ending, Ending::Status(0));
-    assert_eq!(diary, ["begin", "print inner", "print outer", "started", "print inner"]);
-    assert!(shown.contains("Could not read include file missing.emu: No such file or directory\n\r"), "{shown:?}");
-    assert!(shown.ends_with("> include inner.emu\nprint inner\n\rinner\n\r> quit\n"), "{shown:?}");
+    let inner = format!("help noecho\n\r{}", told("noecho"));
+    let outer = format!("help define\n\r{}", told("define"));
+    let missing = "include \"missing.emu\"\n\rCould not read include file missing.emu: No such file or directory\n\r";
+    let typed = format!("> include \"inner.emu\"\n{inner}> quit\n");
+    assert_eq!(shown, format!("include \"inner.emu\"\n\r{inner}{outer}{missing}{typed}"));
 }
 
 #[tokio::test]
 async fn state_is_written_before_the_end() {
     let written = Arc::new(Mutex::new(Vec::new()));
-    let mut bench = bench("save sel.20\nquit\n", None);
     let log = Arc::clone(&written);
-    bench.plan.state = Some(Arc::new(move |name, content| {
+    let bench = bench(&format!("{SAVE}\nquit\n"), None).kept(move |name, content| {
         // Slower than the way to the end.
         std::thread::sleep(Duration::from_millis(50));
-        log.lock().unwrap().push((name.to_string(), content.to_vec()));
-        Ok(())
-    }));
-    let (_, ending, diary) = bench.run_alone().await;
+        log.lock().unwrap().push((name.to_owned(), !content.is_empty()));
+    });
+    let (_, ending) = bench.run_alone().await;
     assert_eq!(ending, Ending::Status(0));
-    assert_eq!(*written.lock().unwrap(), [("sel.20".to_string(), b"content".to_vec())]);
-    assert_eq!(diary.last().unwrap(), "job 1 Saved(Ok(()))");
+    assert!(written.lock().unwrap().contains(&("sel.20".to_owned(), true)));
+}
+
+/// Adds a sensor that is polled from a file, and polls it at once.
+fn polled(number: u8, milliseconds: u32, file: &std::path::Path) -> String {
+    let none = "000000000000000";
+    format!(
+        "sensor_add 0x20 0 {number} 1 1 poll {milliseconds} file \"{}\"\n\
+         sensor_set_event_support 0x20 0 {number} enable scanning none {none} {none} {none} {none}\n",
+        file.display()
+    )
 }
 
 #[tokio::test]
 async fn a_timer_rings() {
-    let (_, ending, diary) = bench("ring\n", None).run_alone().await;
-    assert_eq!(ending, Ending::Status(9));
-    assert_eq!(diary.last().unwrap(), "timeout");
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("value");
+    std::fs::write(&file, "10").unwrap();
+    let bench = bench(&polled(1, 5, &file), Some(StandardInput::Stream));
+    let mut keyboard = bench.keyboard.as_ref().unwrap().try_clone().unwrap();
+    let (_, ending) = bench
+        .run(async |screen, _| {
+            wait_for(screen, |seen| seen.ends_with("> ")).await;
+            std::fs::remove_file(&file).unwrap();
+            wait_for(screen, |seen| seen.contains("Error getting sensor value (20,0,1)")).await;
+            keyboard.write_all(b"quit\n").unwrap();
+        })
+        .await;
+    assert_eq!(ending, Ending::Status(0));
 }
 
 #[tokio::test]
 async fn the_next_statement_waits_for_a_statements_slow_work() {
-    let (_, ending, diary) = bench("run echo hi\nprint a\nrun echo ho\n", Some(StandardInput::Stream))
-        .typed("run echo one\nsave sel.20\nprint b\nquit\n")
+    let root = tempfile::tempdir().unwrap();
+    let (one, two, three) = (root.path().join("one"), root.path().join("two"), root.path().join("three"));
+    std::fs::write(&one, "10").unwrap();
+    std::fs::write(&two, "20").unwrap();
+    let (again, later) = (polled(2, 3_600_000, &two), three.display().to_string());
+    let typed = format!("{again}sensors\n{SAVE}\ninclude \"{later}\"\nquit\n");
+    let (shown, ending) = bench(&format!("{}sensors\n", polled(1, 3_600_000, &one)), Some(StandardInput::Stream))
+        .typed(&typed)
+        .kept(move |name, _| {
+            if name == "sel.20" {
+                std::thread::sleep(Duration::from_millis(50));
+                std::fs::write(&three, "help define\n").unwrap();
+            }
+        })
         .run_alone()
         .await;
     assert_eq!(ending, Ending::Status(0));
-    let start = ["begin", "run echo hi", "job 1 hi", "print a", "run echo ho", "job 2 ho", "started"];
-    let typed = ["run echo one", "job 3 one", "save sel.20", "job 4 Saved(Ok(()))", "print b"];
-    assert_eq!(diary, [&start[..], &typed[..]].concat());
+    let (start, typed) = shown.split_once("> ").unwrap();
+    assert!(start.contains("sensor 1: raw 0x0a"), "{shown:?}");
+    assert!(typed.contains("sensor 2: raw 0x14"), "{shown:?}");
+    // What is typed waits for state files, too.
+    assert!(typed.contains(&format!("> include \"{later}\"\nhelp define\n\r{}", told("define"))), "{shown:?}");
 }
 
 #[tokio::test]
 async fn a_command_file_does_not_wait_for_state_files() {
-    let (go, wait) = std::sync::mpsc::channel();
-    let wait = Mutex::new(wait);
-    let mut bench = bench("save sel.20\nlan 0\nsleep 3600000\n", None);
-    bench.plan.state = Some(Arc::new(move |_, _| {
-        wait.lock().unwrap().recv().unwrap();
-        Ok(())
-    }));
-    let (_, ending, diary) = bench
-        .run(async |screen| {
-            let port = lan_port(screen).await;
-            UdpSocket::bind("127.0.0.1:0").await.unwrap().send_to(b"stop", ("127.0.0.1", port)).await.unwrap();
-            go.send(()).unwrap();
+    let gate = Gate::default();
+    let bench = bench(&format!("{SAVE}\nmc_enable 0x20\nsleep 3600000\n"), None).kept(gate.writer());
+    let (_, ending) = bench
+        .run(async |screen, signals| {
+            lan_port(screen).await;
+            terminate(signals).await;
+            gate.open();
         })
         .await;
-    assert_eq!(ending, Ending::Status(3));
-    assert_eq!(diary[..4], ["begin", "save sel.20", "lan 0", "lan opened 127.0.0.1"]);
+    assert_eq!(ending, TERMINATED);
 }
 
 #[tokio::test]
 async fn slow_work_holds_up_statements_for_a_limited_time_and_nobody_else() {
-    let mut limited = bench("run sleep 20\nprint after\nexit 4\n", None);
+    let gate = Gate::default();
+    let mut limited = bench("", Some(StandardInput::Stream)).kept(gate.writer());
     limited.plan.statement_limit = Duration::from_millis(10);
-    let (_, ending, diary) = limited.run_alone().await;
-    assert_eq!(ending, Ending::Status(4));
-    assert_eq!(diary, ["begin", "run sleep 20", "print after", "exit 4"]);
-
-    let root = tempfile::tempdir().unwrap();
-    let fifo = root.path().join("fifo");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let script = format!("lan 0\nrun cat '{}'\nprint after\nexit 4\n", fifo.display());
-    let (_, ending, diary) = bench(&script, None)
-        .run(async |screen| {
-            let port = lan_port(screen).await;
-            let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            client.connect(("127.0.0.1", port)).await.unwrap();
-            client.send(&[1, 2]).await.unwrap();
-            let mut answer = [0; 2];
-            client.recv(&mut answer).await.unwrap();
-            assert_eq!(answer, [2, 1]);
-            // The program gets its end of file.
-            tokio::task::spawn_blocking(move || std::fs::write(fifo, "x")).await.unwrap().unwrap();
+    let define = told("define");
+    let (_, ending) = limited
+        .typed(&format!("{SAVE}\nhelp define\nquit\n"))
+        .run(async |screen, _| {
+            wait_for(screen, move |seen| seen.ends_with(&define)).await;
+            gate.open();
         })
         .await;
-    assert_eq!(ending, Ending::Status(4));
-    assert_eq!(diary[4..], ["job 1 x", "print after", "exit 4"]);
+    assert_eq!(ending, Ending::Status(0));
+
+    let gate = Gate::default();
+    let (shown, ending) = bench("mc_enable 0x20\n", Some(StandardInput::Stream))
+        .kept(gate.writer())
+        .typed(&format!("{SAVE}\nhelp define\nquit\n"))
+        .run(async |screen, _| {
+            let port = lan_port(screen).await;
+            wait_for(screen, |seen| seen.ends_with("Added record 1\n\r")).await;
+            ping(&client(port).await, 1).await;
+            gate.open();
+        })
+        .await;
+    assert_eq!((shown, ending), (format!("> help define\n{}> quit\n", told("define")), Ending::Status(0)));
 }
 
 #[tokio::test]
-async fn a_virtual_machine_is_started_once_and_its_end_is_noticed() {
-    let (_, ending, diary) = bench("vm sleep 600\nvm sleep 600\nkill\n", None).run_alone().await;
-    assert_eq!(ending, Ending::Status(7));
-    assert_eq!(diary, ["begin", "vm sleep 600", "vm started", "vm sleep 600", "kill", "started", "vm exited"]);
+async fn the_end_of_a_virtual_machine_is_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("pid");
+    let start = format!("startcmd \"echo $$ >> {}; exec sleep 600\"\nstartnow true\n", file.display());
+    let mut bench = bench("mc_enable 0x20\nmc_enable 0x20\n", None).configured(&configuration(0, &start));
+    let log = system_log(&mut bench.plan);
+    let (_, ending) = bench
+        .run(async |_, signals| {
+            let pid = loop {
+                let text = std::fs::read_to_string(&file).unwrap_or_default();
+                if text.ends_with('\n') {
+                    // It was started once.
+                    break text.trim().parse().unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            };
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+            let mut logged = String::new();
+            while !logged.contains("The start command of MC 0x20 has ended") {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                logged += &log.entries();
+            }
+            terminate(signals).await;
+        })
+        .await;
+    assert_eq!(ending, TERMINATED);
 }
 
 #[tokio::test]
 async fn a_serial_peer_talks_to_the_system() {
     let port = free_port().await;
-    let (_, ending, diary) = bench(&format!("serial {port}\n"), None)
-        .run(async |_| {
-            let mut peer = connect(port).await;
-            read_text(&mut peer, "hello").await;
-            peer.write_all(b"echo").await.unwrap();
-            read_text(&mut peer, "echo").await;
+    let serial = format!("serial 15 127.0.0.1 {port} codec TerminalMode\n");
+    let (_, ending) = bench("mc_enable 0x20\n", None)
+        .configured(&configuration(0, &serial))
+        .run(async |_, signals| {
+            // One after the other: each is answered by its own connection.
+            for _ in 0..2 {
+                let mut peer = connect(port).await;
+                peer.write_all(b"[18 04 ee]\n").await.unwrap();
+                let mut seen = Vec::new();
+                while !seen.ends_with(b"[1C04EEC1]\n") {
+                    seen.push(peer.read_u8().await.unwrap());
+                }
+            }
+            terminate(signals).await;
         })
         .await;
-    assert_eq!(ending, Ending::Status(8));
-    assert_eq!(diary.last().unwrap(), "serial gone");
+    assert_eq!(ending, TERMINATED);
 }
 
 #[tokio::test]
 async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
     let port = free_port().await;
-    let mut bench = bench("tell early\nlog aside\n", Some(StandardInput::Stream));
+    // Enabling MC 30h is worth a line in the log that the original does not have.
+    let open = "set_working_mc 0x30\nstartlan 1\npriv_limit admin\nallowed_auths_user none\nendlan\n\
+                user 1 true \"\" \"\" user 10 none\n";
+    let satellite = "mc_add 0x30 0 no-device-sdrs 1 1 0 0x9f 0 1";
+    let missing = polled(1, 3_600_000, std::path::Path::new("/none/1"));
+    let complaint = |number| {
+        let problem = "No such file or directory, Unable to open sensor file";
+        format!("Error getting sensor value (20,0,{number}): {problem}\n\r")
+    };
+    let mut bench = bench(&missing, Some(StandardInput::Stream)).configured(&configuration(0, open));
+    bench.plan.script.push_line(COMMAND_STRING, satellite.as_bytes());
     bench.plan.console = Some(SocketAddr::from(([127, 0, 0, 1], port)));
-    let (shown, ending, _) = bench
-        .run(async |_| {
+    let log = system_log(&mut bench.plan);
+    let (shown, ending) = bench
+        .run(async |_, _| {
             let (mut first, mut second) = (connect(port).await, connect(port).await);
             for client in [&mut first, &mut second] {
                 let mut greeting = [0; 11];
@@ -592,12 +630,14 @@ async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
             }
             first.write_all(b"noecho\r").await.unwrap();
             read_text(&mut first, "noecho\n\r> ").await;
-            first.write_all(b"tell hi\r").await.unwrap();
-            read_text(&mut first, "hi\n\r> ").await;
-            read_text(&mut second, "hi\n\r").await;
+            let again = polled(2, 3_600_000, std::path::Path::new("/none/2"));
+            first.write_all(again.as_bytes()).await.unwrap();
+            read_text(&mut first, &format!("> {}> ", complaint(2))).await;
+            read_text(&mut second, &complaint(2)).await;
             // What the original does not say is for the logs alone.
-            first.write_all(b"log aside\r").await.unwrap();
+            first.write_all(b"mc_enable 0x30\r").await.unwrap();
             read_text(&mut first, "> ").await;
+            assert!(log.entries().contains("lets user 1 in without a password"));
             second.write_all(b"\x04").await.unwrap();
             read_text(&mut second, "\n\r").await;
             assert_eq!(second.read(&mut [0; 8]).await.unwrap(), 0);
@@ -606,7 +646,7 @@ async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
         })
         .await;
     assert_eq!(ending, Ending::Status(0));
-    assert_eq!(shown, "tell early\n\rearly\n\rlog aside\n\r> hi\n\r");
+    assert_eq!(shown, format!("{}{}> {}", missing.replace('\n', "\n\r"), complaint(1), complaint(2)));
 }
 
 #[tokio::test]
@@ -615,7 +655,7 @@ async fn a_console_that_everybody_reaches_is_warned_of() {
         let mut bench = bench("quit\n", Some(StandardInput::Stream));
         bench.plan.console = Some(SocketAddr::from((address, free_port().await)));
         let log = system_log(&mut bench.plan);
-        let (shown, ..) = bench.run_alone().await;
+        let (shown, _) = bench.run_alone().await;
         assert!(!shown.contains("password"), "{shown}");
         let logged = log.entries();
         assert_eq!(
@@ -635,7 +675,7 @@ fn what_is_logged_cannot_move_the_cursor_of_its_reader() {
 #[tokio::test]
 async fn a_console_port_that_is_taken_ends_the_program() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut bench = bench("print a\n", None);
+    let mut bench = bench("help noecho\n", None);
     bench.plan.console = Some(taken.local_addr().unwrap());
     assert_eq!(bench.run_alone().await.1, Ending::Status(1));
 }
@@ -644,13 +684,12 @@ async fn a_console_port_that_is_taken_ends_the_program() {
 async fn without_a_console_lines_end_in_lf_alone_and_with_one_the_prompt_comes_last() {
     for (standard, shown_then) in [
         (None, "Opened UDP port P\nready\n"),
-        (Some(StandardInput::Stream), "lan P\n\rOpened UDP port P\n\rready\n\r> "),
+        (Some(StandardInput::Stream), "mc_enable 0x20\n\rOpened UDP port P\n\rready\n\r> "),
     ] {
-        let port = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port().to_string();
-        let mut bench = bench(&format!("lan {port}\n"), standard);
+        let port = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let mut bench = bench("mc_enable 0x20\n", standard).configured(&configuration(port, ""));
         bench.plan.ready_line = Some("ready".into());
-        let Bench { plan, keyboard, mut screen, diary } = bench;
-        let mut driver = Box::new(Driver::new(Box::new(Fake { diary, ..Fake::default() }), plan).unwrap());
+        let Driven { mut driver, keyboard, mut screen, .. } = bench.driven();
         while driver.start.is_some() {
             driver.execute();
         }
@@ -658,7 +697,7 @@ async fn without_a_console_lines_end_in_lf_alone_and_with_one_the_prompt_comes_l
         let mut shown = String::new();
         screen.read_to_string(&mut shown).unwrap();
         drop(keyboard);
-        assert_eq!(shown.replace(&port, "P"), shown_then);
+        assert_eq!(shown.replace(&port.to_string(), "P"), shown_then);
     }
 }
 
@@ -666,79 +705,80 @@ async fn without_a_console_lines_end_in_lf_alone_and_with_one_the_prompt_comes_l
 #[tokio::test]
 async fn the_prompt_is_written_by_itself() {
     let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
-    let mut bench = bench("print a\n", Some(StandardInput::Stream)).typed("print b\nquit\n");
+    let mut bench = bench("help noecho\n", Some(StandardInput::Stream)).typed("help define\nquit\n");
     bench.plan.streams.output = ours.into();
-    let fake = Fake { diary: Arc::clone(&bench.diary), ..Fake::default() };
-    assert_eq!(run(Box::new(fake), bench.plan).await, Ending::Status(0));
+    assert_eq!(bench.run_alone().await.1, Ending::Status(0));
     theirs.set_nonblocking(true).unwrap();
     let mut writes = Vec::new();
     let mut buffer = [0; 2000];
     while let Ok(length) = theirs.recv(&mut buffer) {
         writes.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
     }
-    assert_eq!(writes.concat(), "print a\n\ra\n\r> print b\nb\n\r> quit\n");
+    let (noecho, define) = (told("noecho"), told("define"));
+    assert_eq!(writes.concat(), format!("help noecho\n\r{noecho}> help define\n{define}> quit\n"));
     assert_eq!(writes.iter().filter(|write| *write == "> ").count(), 2, "{writes:?}");
 }
 
 #[tokio::test]
 async fn without_standard_console_only_the_ready_line_is_shown() {
-    let (shown, ending, _) = bench("print a\nlog b\nbogus\nexit 0\n", None).typed("print c\n").run_alone().await;
+    let (shown, ending) = bench("help noecho\nbogus\nquit\n", None).typed("help define\n").run_alone().await;
     assert_eq!((shown.as_str(), ending), ("", Ending::Status(0)));
 }
 
 #[tokio::test]
 async fn the_configuration_is_read_again_beside_everything_else() {
-    let mut bench = bench("lan 0\nsave sol.mc20\n", Some(StandardInput::Stream));
-    // State that is not written before the end of this test.
-    let (written, until) = std::sync::mpsc::channel::<()>();
-    let until = Mutex::new(until);
-    bench.plan.state = Some(Arc::new(move |_, _| {
-        let _ = until.lock().unwrap().recv();
-        Ok(())
-    }));
-    let (go, wait) = std::sync::mpsc::channel();
-    let (wait, begun) = (Mutex::new(wait), Arc::new(tokio::sync::Notify::new()));
-    let tell = Arc::clone(&begun);
+    let mut bench = bench("mc_enable 0x20\n", Some(StandardInput::Stream));
+    let (gate, begun) = (Gate::default(), Arc::new(tokio::sync::Notify::new()));
+    let (opened, tell) = (gate.clone(), Arc::clone(&begun));
     bench.plan.reader = Arc::new(move || {
         tell.notify_one();
-        wait.lock().unwrap().recv().unwrap();
-        let config = Config { name: "new".into(), ..Config::default() };
-        let files = BTreeMap::from([("users.mc20".to_string(), StoredFile::default())]);
-        Ok(Fresh { config, files, warnings: vec!["lan.conf:1:1: warning: odd\n  | the line".into()] })
+        opened.pass();
+        let config = parsed(&configuration(0, "poweroff_wait 7\n"));
+        let warnings = vec!["lan.conf:1:1: warning: odd\n  | the line".into()];
+        Ok(Fresh { config, files: BTreeMap::new(), warnings })
     });
     let log = system_log(&mut bench.plan);
-    let Bench { plan, mut keyboard, mut screen, diary } = bench;
-    let mut driver = Driver::new(Box::new(Fake { diary: Arc::clone(&diary), ..Fake::default() }), plan).unwrap();
-    // A real signal would reach the drivers of all tests.
-    let (signals, receiver) = mpsc::channel(1);
-    driver.signals = receiver;
-    let user = async {
-        let port = lan_port(&mut screen).await;
-        wait_for(&mut screen, |seen| seen.ends_with("> ")).await;
-        signals.send(Signal::SIGHUP).await.unwrap();
-        begun.notified().await;
-        // While it is being read, datagrams are answered.
-        let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        client.connect(("127.0.0.1", port)).await.unwrap();
-        client.send(&[1, 2]).await.unwrap();
-        let mut answer = [0; 2];
-        client.recv(&mut answer).await.unwrap();
-        assert_eq!(answer, [2, 1]);
-        keyboard.as_mut().unwrap().write_all(b"save sel.20\n").unwrap();
-        while !diary.lock().unwrap().iter().any(|line| line == "save sel.20") {
-            tokio::task::yield_now().await;
-        }
-        go.send(()).unwrap();
-        let mut logged = String::new();
-        while !logged.contains("something changed") {
-            logged += &log.entries();
-            tokio::task::yield_now().await;
-        }
-        assert!(logged.contains("lan.conf:1:1: warning: odd") && !logged.contains("the line"), "{logged}");
-        client.send(b"stop").await.unwrap();
-    };
-    let (ending, ()) = tokio::join!(driver.drive(), user);
-    assert_eq!(ending, Ending::Status(3));
-    assert_eq!(diary.lock().unwrap().last().unwrap(), "reload new [\"users.mc20\"] but {\"sel.20\", \"sol.mc20\"}");
-    drop((keyboard, written));
+    let (_, ending) = bench
+        .run(async |screen, signals| {
+            let port = lan_port(screen).await;
+            wait_for(screen, |seen| seen.ends_with("> ")).await;
+            signals.send(Signal::SIGHUP).await.unwrap();
+            begun.notified().await;
+            // While it is being read, datagrams are answered.
+            ping(&client(port).await, 1).await;
+            gate.open();
+            let mut logged = String::new();
+            while !logged.contains("poweroff_wait of MC 0x20") {
+                logged += &log.entries();
+                tokio::task::yield_now().await;
+            }
+            assert!(logged.contains("lan.conf:1:1: warning: odd") && !logged.contains("the line"), "{logged}");
+            terminate(signals).await;
+        })
+        .await;
+    assert_eq!(ending, TERMINATED);
+}
+
+/// Of files that are being written while they are read, what is written counts.
+#[tokio::test]
+async fn what_is_written_during_a_reload_is_not_read_from_the_disk() {
+    let gate = Gate::default();
+    let mut bench = bench(&format!("{SAVE}\n"), None).kept(gate.writer());
+    bench.plan.reader = Arc::new(move || {
+        Ok(Fresh { config: parsed(&configuration(0, "")), files: BTreeMap::new(), warnings: Vec::new() })
+    });
+    let mut driver = bench.driven().driver;
+    while driver.start.is_some() {
+        driver.execute();
+    }
+    // Before it begins, and while it is under way.
+    driver.begin_reload();
+    driver.effect(Effect::Run(Work::Save { job: SaveJob(1000), name: "sol.mc20".into(), content: Vec::new() }));
+    let reload = driver.reload.as_mut().unwrap();
+    let read = poll_fn(|cx| reload.poll(cx)).await;
+    assert!(reload.is_outdated("sel.20") && reload.is_outdated("sol.mc20") && !reload.is_outdated("users.mc20"));
+    driver.reloaded(read);
+    assert!(driver.reload.is_none());
+    gate.open();
+    driver.finish(Ending::Status(0)).await;
 }

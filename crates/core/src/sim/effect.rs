@@ -347,8 +347,6 @@ pub enum Effect {
     NoBmc(String),
     /// What a configuration that was read again has changed.
     Reloaded(Vec<Change>),
-    /// End the program in an orderly way with this exit status.
-    Exit(i32),
 }
 
 /// What one call of the simulator wants done, in a buffer that is used again and again.
