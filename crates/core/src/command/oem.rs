@@ -17,7 +17,7 @@ pub static COMMANDS: &[Entry] = &[
 /// IANA enterprise number 40820, the original's author's, as it stands in a request.
 const IANA_HISTORY: [u8; 3] = [0x74, 0x9f, 0x00];
 
-/// OEM/Group commands of [`IANA_HISTORY`], by number. Minimum lengths count the IANA number.
+/// OEM/Group commands of `IANA_HISTORY`, by number. Minimum lengths count the IANA number.
 #[rustfmt::skip]
 pub static HISTORY: &[Entry] = &[
     Entry::new(0x01, "Set SOL History Return Size", set_history_return).at_least(4).administrator(),

@@ -1,6 +1,6 @@
 //! Which privilege level a command needs over a session (`lan-protocol.md` section 9).
 //!
-//! A command's row says it; [`absent`] says it of commands that are in no table.
+//! A command's row says it; `absent` says it of commands that are in no table.
 
 use super::{Entry, absent, find};
 use crate::ipmi::{Privilege, netfn};
