@@ -21,9 +21,10 @@
 //!   make events, [event log](Bmc::event_log), [users](Bmc::set_user), and everything else by
 //!   [statements of the command language](Bmc::run).
 //! - [`Events`]: power asked for, boot device set, login, console opened, record added, as an iterator or in async code.
+//! - [`oem`]: [commands of your own](Builder::commands), each one row that says everything about it.
 //! - [`client`]: the other end, if your test has none: logins and sessions as values, without a socket.
 //!
-//! The folder `examples` has programs to start from: `embed_in_a_test`, `virtual_time`, `many`.
+//! The folder `examples` has programs to start from: `embed_in_a_test`, `oem_command`, `virtual_time`, `many`.
 //!
 //! # Features
 //!
@@ -54,6 +55,16 @@ mod system_tests;
 
 #[doc(hidden)]
 pub use ipmi_sim_core::{bmc, command, crypto, ipmi, lan, serial, settings, sim, sol, state, wire};
+
+/// What commands of your own are made of, for [`Builder::commands`]; `examples/oem_command.rs` shows it.
+pub mod oem {
+    #[doc(inline)]
+    pub use ipmi_sim_core::command::privilege::Required;
+    #[doc(inline)]
+    pub use ipmi_sim_core::command::{Context, Entry, Fields, Function, Gate, Handler, Outcome};
+    #[doc(inline)]
+    pub use ipmi_sim_core::ipmi::{CompletionCode, Nature, Reply, Request};
+}
 
 #[doc(inline)]
 pub use config::{Diagnostic, Severity, Span};

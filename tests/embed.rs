@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipmi_sim::client::{Account, Error as ClientError, SET_SESSION_PRIVILEGE_LEVEL, Session, Way};
 use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::{McAddress, netfn};
+use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Reply, Request};
 use ipmi_sim::{Bmc, BootDevice, Boots, Control, Effect, Effects, Error, Event, Input, Moment, Privilege, StartError};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -132,6 +133,20 @@ fn ipmitool_sees_what_the_test_set() {
     drop(bmc);
     let asked = |event: &Event| matches!(event, Event::PowerAsked { control: Control::PowerCycle, .. });
     assert_eq!(events.filter(asked).count(), 1);
+}
+
+#[test]
+fn ipmitool_asks_commands_of_the_tests_own() {
+    fn doubled(_: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+        reply.put(&[request.data.first().copied().unwrap_or(0).wrapping_mul(2)])?;
+        Ok(Outcome::Done)
+    }
+    static COMMANDS: &[Entry] = &[Entry::new(0x01, "Get Double", doubled).at_least(1).user().reads()];
+    let bmc = Bmc::builder().user("admin", "secret").commands(Function::Number(0x3a), COMMANDS).start().expect("a BMC");
+    assert_eq!(ipmitool(&bmc, "raw 0x3a 1 21").trim(), "2a");
+    // One more for the BMC that runs.
+    bmc.call(|system, _, _| system.add_commands(Some(McAddress::BMC), Function::Number(0x3c), COMMANDS));
+    assert_eq!(ipmitool(&bmc, "raw 0x3c 1 4").trim(), "08");
 }
 
 #[test]
@@ -363,6 +378,7 @@ fn without_input_and_output_the_time_is_the_tests() {
 fn the_example_programs_do_what_they_say() {
     for (example, says) in [
         ("embed_in_a_test", "Upper Critical going high"),
+        ("oem_command", "The fans turn at 80 %."),
         ("virtual_time", "After an hour of 3600s the watchdog has switched off."),
         ("many", "Power is on in: [7]"),
     ] {

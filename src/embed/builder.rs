@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::error::{Faults, StartError};
 use super::seat::{Setup, Shared, serve};
 use super::{Bmc, Life, run};
+use crate::command::{Entry, Function};
 use crate::config::{Diagnostic, Severity, Span, lan_conf};
 use crate::host::HostEvent;
 use crate::host::jobs::StateWriter;
@@ -54,6 +55,7 @@ pub struct Builder {
     command_file: Option<String>,
     state: Option<PathBuf>,
     program_limit: Duration,
+    commands: Vec<(Function, &'static [Entry])>,
 }
 
 #[derive(Clone)]
@@ -79,6 +81,7 @@ impl Default for Builder {
             command_file: None,
             state: None,
             program_limit: PROGRAM_LIMIT,
+            commands: Vec::new(),
         }
     }
 }
@@ -142,6 +145,31 @@ impl Builder {
         self
     }
 
+    /// Gives it commands of your own, as an OEM's BMC has them: every controller has those of this table, in any order.
+    /// [`Simulator::add_commands`] says what comes first; it also adds to one that runs ([`Bmc::call`]), and to a
+    /// single controller.
+    ///
+    /// ```
+    /// use ipmi_sim::Bmc;
+    /// use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Reply, Request};
+    ///
+    /// /// Network function 3Ah, command 01h, which a user may send.
+    /// static COMMANDS: &[Entry] = &[Entry::new(0x01, "Get Answer", answer).user().reads()];
+    ///
+    /// fn answer(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    ///     reply.put(&[42])?;
+    ///     Ok(Outcome::Done)
+    /// }
+    ///
+    /// let bmc = Bmc::builder().user("admin", "secret").commands(Function::Number(0x3a), COMMANDS).start()?;
+    /// # Ok::<(), ipmi_sim::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn commands(mut self, function: Function, entries: &'static [Entry]) -> Self {
+        self.commands.push((function, entries));
+        self
+    }
+
     /// The BMC alone, as a value without input and output: whoever calls it brings time and random numbers, hands
     /// datagrams in and carries its effects out ([`Simulator::handle`]). It has started at `now`; what it wants done
     /// is in `out`. State folder and address are left out, and its texts' `sleep` waits for nothing.
@@ -155,6 +183,7 @@ impl Builder {
         out: &mut Effects,
     ) -> Result<Simulator, StartError> {
         let mut system = Simulator::new(self.config()?, BTreeMap::new(), Persistence::Off, random);
+        self.add_commands(&mut system);
         system.handle(now, Input::Begin, out);
         let faults = run(self.script(), |statement| execute(&mut system, now, None, statement, out), |_| {});
         if !faults.is_empty() {
@@ -220,7 +249,8 @@ impl Builder {
                 (Persistence::On, read_all(&loaded.files), Some(writer), lock)
             }
         };
-        let system = Box::new(Simulator::new(config, files, persistence, Box::new(SystemRandom::new()?)));
+        let mut system = Box::new(Simulator::new(config, files, persistence, Box::new(SystemRandom::new()?)));
+        self.add_commands(&mut system);
         let setup = Setup { system, runtime: runtime.clone(), state, lock, program_limit: self.program_limit };
         let (shared, events) = Shared::new(setup);
         let faults = run(self.script(), |statement| shared.seat().execute(statement), thread::sleep);
@@ -242,6 +272,12 @@ impl Builder {
             StartError::Open("no LAN channel is open: no mc_enable names an MC with a startlan block".into())
         })?;
         Ok(Made { shared, events, address })
+    }
+
+    fn add_commands(&self, system: &mut Simulator) {
+        for (function, entries) in &self.commands {
+            system.add_commands(None, *function, entries);
+        }
     }
 
     fn script(&self) -> Script {

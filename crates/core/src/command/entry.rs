@@ -14,6 +14,7 @@ pub type Gate = fn(&Context<'_>) -> bool;
 ///
 /// Usual is: every controller has it, it needs no data and an administrator, executing it twice does no more than
 /// once, no state file keeps what it changes, the original has it, and the log shows its data as bytes.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Entry {
     /// Command number.
