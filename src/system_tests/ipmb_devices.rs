@@ -175,6 +175,6 @@ fn the_host_reaches_a_controller_on_the_bus() {
     rig.call(|sim, now, out| sim.request_of_host(now, (HOST, to), &request, out));
     assert_eq!(rig.bus(), [on_bus(message(0x72, 6, 0x20, 0, 1, &[]))]);
     rig.hear(IPMB, message(0x20, 7, 0x72, 0, 1, &[0, 0xaa]));
-    let queued = crate::bmc::messaging::fetch(rig.sim.machine_mut(), McAddress::BMC).expect("an answer");
+    let queued = crate::bmc::messaging::fetch(&mut rig.sim.machine_mut().found(McAddress::BMC)).expect("an answer");
     assert_eq!((queued.channel, &queued.data[2..7]), (5, &[0x72, 0x1c, 1, 0, 0xaa][..]));
 }

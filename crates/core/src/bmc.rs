@@ -5,6 +5,7 @@
 //! outside. It knows no bytes of a transport, no file, no clock.
 
 pub mod action;
+mod at;
 pub mod boot;
 pub mod channel;
 pub mod chassis;
@@ -35,9 +36,8 @@ pub mod vm_process;
 pub mod watch;
 pub mod watchdog;
 
-use std::collections::BTreeMap;
-
 pub use action::{Action, LogLevel, StateFile};
+pub use at::At;
 pub use error::Error;
 
 use crate::ipmi::{McAddress, Moment};
@@ -48,7 +48,8 @@ pub const ACPI_UNKNOWN: u8 = 0x2a;
 /// Everything that answers on one simulated IPMB.
 #[derive(Debug, Default)]
 pub struct Machine {
-    controllers: BTreeMap<McAddress, Box<Controller>>,
+    /// By address.
+    controllers: Vec<Controller>,
     /// Address of the BMC, once `mc_setbmc` named it.
     pub bmc: Option<McAddress>,
     /// The AdvancedTCA shelf, once `atca_enable` was given.
@@ -64,14 +65,19 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// Where the controller at an address is among all of them, or where it would be.
+    fn index(&self, address: McAddress) -> Result<usize, usize> {
+        self.controllers.binary_search_by_key(&address, |controller| controller.address)
+    }
+
     /// The controller at an IPMB address, enabled or not.
     pub fn controller(&self, address: McAddress) -> Option<&Controller> {
-        self.controllers.get(&address).map(Box::as_ref)
+        self.index(address).ok().map(|index| &self.controllers[index])
     }
 
     /// The controller at an IPMB address, enabled or not, to be changed.
     pub fn controller_mut(&mut self, address: McAddress) -> Option<&mut Controller> {
-        self.controllers.get_mut(&address).map(Box::as_mut)
+        self.index(address).ok().map(|index| &mut self.controllers[index])
     }
 
     /// Describes the controller at `address` (`mc_add`), made if there is none
@@ -97,22 +103,28 @@ impl Machine {
 
     /// The controller at `address`, made if there is none.
     pub fn ensure(&mut self, address: McAddress) -> &mut Controller {
-        self.controllers.entry(address).or_insert_with(|| Box::new(Controller::new(address)))
+        let index = self.index(address).unwrap_or_else(|index| {
+            // Most machines have one.
+            self.controllers.reserve_exact(1);
+            self.controllers.insert(index, Controller::new(address));
+            index
+        });
+        &mut self.controllers[index]
     }
 
     /// Takes the controller at `address` away.
-    pub fn remove(&mut self, address: McAddress) -> Option<Box<Controller>> {
-        self.controllers.remove(&address)
+    pub fn remove(&mut self, address: McAddress) -> Option<Controller> {
+        self.index(address).ok().map(|index| self.controllers.remove(index))
     }
 
     /// All controllers, by address.
     pub fn controllers(&self) -> impl Iterator<Item = &Controller> {
-        self.controllers.values().map(Box::as_ref)
+        self.controllers.iter()
     }
 
     /// All controllers, by address, to be changed.
     pub fn controllers_mut(&mut self) -> impl Iterator<Item = &mut Controller> {
-        self.controllers.values_mut().map(Box::as_mut)
+        self.controllers.iter_mut()
     }
 }
 
@@ -128,40 +140,39 @@ pub fn deadline(machine: &Machine) -> Option<Moment> {
 
 /// Does whatever is due on any device of the machine.
 pub fn timeout(machine: &mut Machine, now: Moment) {
-    let addresses: Vec<McAddress> = machine.controllers.keys().copied().collect();
-    for mc in addresses {
-        messaging::timeout(machine, now, mc);
-        watchdog::timeout(machine, now, mc);
-        vm_process::timeout(machine, now, mc);
-        chassis::timeout(machine, now, mc);
-    }
+    machine.at_each(|at| {
+        messaging::timeout(at, now);
+        watchdog::timeout(at, now);
+        vm_process::timeout(at, now);
+        chassis::timeout(at, now);
+    });
     sensor::timeout(machine, now);
 }
 
-/// A host connected to channel 15 of controller `mc`: it counts as powered, if it speaks the
-/// VM protocol, and is told the attention state.
-pub fn host_connected(machine: &mut Machine, now: Moment, mc: McAddress) {
-    set_connected(machine, now, mc, true);
-    messaging::refresh_attention(machine, mc);
+/// A host connected to channel 15: it counts as powered, if it speaks the VM protocol, and is told
+/// the attention state.
+pub fn host_connected(at: &mut At<'_>, now: Moment) {
+    set_connected(at, now, true);
+    messaging::refresh_attention(at);
 }
 
-/// The host of channel 15 of controller `mc` is gone; what it announced stays known.
-pub fn host_disconnected(machine: &mut Machine, now: Moment, mc: McAddress) {
-    set_connected(machine, now, mc, false);
+/// The host of channel 15 is gone; what it announced stays known.
+pub fn host_disconnected(at: &mut At<'_>, now: Moment) {
+    set_connected(at, now, false);
 }
 
-fn set_connected(machine: &mut Machine, now: Moment, mc: McAddress, connected: bool) {
-    if let Some(host) = machine.controller_mut(mc).and_then(|controller| controller.channels.host_mut()) {
+fn set_connected(at: &mut At<'_>, now: Moment, connected: bool) {
+    if let Some(host) = at.channels.host_mut() {
         host.connected = connected && host.vm;
     }
     // Looked at so that the hours are counted; a program is not asked for this.
-    chassis::power(machine, now, mc);
+    chassis::power(at, now);
 }
 
-/// The VM host of controller `mc` announced what it can do, see
-/// [`capability`](crate::ipmi::capability); it is added to what is known.
-pub fn host_announced(machine: &mut Machine, mc: McAddress, capabilities: u8) {
-    if let Some(host) = machine.controller_mut(mc).and_then(|controller| controller.channels.host_mut()) {
+/// The VM host announced what it can do, see [`capability`](crate::ipmi::capability); it is
+/// added to what is known.
+pub fn host_announced(at: &mut At<'_>, capabilities: u8) {
+    if let Some(host) = at.channels.host_mut() {
         host.announced |= capabilities;
     }
 }
@@ -320,15 +331,15 @@ mod tests {
             .channels
             .set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
         let waiting = messaging::Message { channel: 1, data: vec![1] };
-        messaging::enqueue(&mut machine, now, McAddress::BMC, waiting).expect("room");
+        messaging::enqueue(&mut machine.found(McAddress::BMC), now, waiting).expect("room");
         machine.actions.clear();
-        host_announced(&mut machine, McAddress::BMC, crate::ipmi::capability::RESET);
-        host_connected(&mut machine, now, McAddress::BMC);
+        host_announced(&mut machine.found(McAddress::BMC), crate::ipmi::capability::RESET);
+        host_connected(&mut machine.found(McAddress::BMC), now);
         let on = HostSignal::Attention { on: true, interrupt: false };
         assert_eq!(machine.actions, [Action::Host { mc: McAddress::BMC, signal: on }]);
-        assert_eq!(chassis::power(&mut machine, now, McAddress::BMC), chassis::Power::On);
-        host_disconnected(&mut machine, now, McAddress::BMC);
-        assert_eq!(chassis::power(&mut machine, now, McAddress::BMC), chassis::Power::Off);
+        assert_eq!(chassis::power(&mut machine.found(McAddress::BMC), now), chassis::Power::On);
+        host_disconnected(&mut machine.found(McAddress::BMC), now);
+        assert_eq!(chassis::power(&mut machine.found(McAddress::BMC), now), chassis::Power::Off);
         let host = machine.controller(McAddress::BMC).and_then(|mc| mc.channels.host());
         assert!(host.is_some_and(|host| host.can(crate::ipmi::capability::RESET)), "what was announced stays");
     }
@@ -340,7 +351,7 @@ mod tests {
         assert_eq!(deadline(&machine), None);
         for (mc, seconds) in [(0x20, 10), (0x30, 5)] {
             machine.ensure(McAddress(mc));
-            chassis::control(&mut machine, at(seconds), McAddress(mc), chassis::Control::PowerCycle, 1)
+            chassis::control(&mut machine.found(McAddress(mc)), at(seconds), chassis::Control::PowerCycle, 1)
                 .expect("built in");
         }
         assert_eq!(deadline(&machine), Some(at(6)));

@@ -20,7 +20,7 @@ pub mod testing;
 pub mod transport;
 
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten, ProgramCall, ProgramResult};
-use crate::bmc::{Controller, Machine};
+use crate::bmc::{At, Controller, Machine};
 use crate::ipmi::{CompletionCode, McAddress, Moment, Origin, Reply, Request, netfn};
 pub use commands::{Commands, Function, STANDARD};
 use entry::READ_RECORD;
@@ -45,6 +45,12 @@ impl Context<'_> {
     /// Should it have gone since, CEh is the answer.
     pub fn controller(&mut self) -> Result<&mut Controller, CompletionCode> {
         self.machine.controller_mut(self.mc).ok_or(CompletionCode::NO_RESPONSE)
+    }
+
+    /// The executing controller with the machine around it: what devices' functions work on. As for
+    /// [`controller`](Self::controller), CEh is the answer should it have gone.
+    pub fn at(&mut self) -> Result<At<'_>, CompletionCode> {
+        self.machine.at(self.mc).ok_or(CompletionCode::NO_RESPONSE)
     }
 
     /// The executing controller, only to be looked at.
@@ -251,7 +257,7 @@ mod tests {
                 controller.vm.start_command = Some("vm".into());
                 controller.device.device_support = 0xff;
             }
-            crate::bmc::chassis::change_settings(&mut rig.machine, testing::BMC, |kept| {
+            crate::bmc::chassis::change_settings(&mut rig.machine.found(testing::BMC), |kept| {
                 kept.restore_policy = crate::bmc::chassis::RestorePolicy::Previous;
             });
             rig.machine.actions.clear();

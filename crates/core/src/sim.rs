@@ -247,7 +247,9 @@ impl Simulator {
     fn started(&mut self, now: Moment, out: &mut Effects) {
         let controllers: Vec<McAddress> = self.machine.controllers().map(|controller| controller.address).collect();
         for mc in controllers {
-            bmc::chassis::power_restored(&mut self.machine, now, mc);
+            if let Some(mut at) = self.machine.at(mc) {
+                bmc::chassis::power_restored(&mut at, now);
+            }
             // Those that clients talk to.
             if self.machine.bmc == Some(mc) || self.lans.iter().any(|slot| slot.id.mc == mc) {
                 bmc::sdr::provide_locator(&mut self.machine, mc);
@@ -422,7 +424,9 @@ impl Simulator {
 
     /// The start command of an MC runs, as this process if that is known.
     fn process_started(&mut self, now: Moment, mc: McAddress, identity: Option<Identity>, out: &mut Effects) {
-        bmc::vm_process::started(&mut self.machine, mc, identity);
+        if let Some(mut at) = self.machine.at(mc) {
+            bmc::vm_process::started(&mut at, identity);
+        }
         self.carry_out_actions(now, out);
     }
 
@@ -435,7 +439,9 @@ impl Simulator {
             let level = if status == 0 || vm.is_ending() { LogLevel::Info } else { LogLevel::Warning };
             out.list.push(Effect::Log { level, text });
         }
-        bmc::chassis::process_ended(&mut self.machine, mc);
+        if let Some(mut at) = self.machine.at(mc) {
+            bmc::chassis::process_ended(&mut at);
+        }
         self.carry_out_actions(now, out);
     }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::boot::{BootCause, BootOptions};
 use super::external::{Background, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
 use super::watch::Event;
-use super::{Action, Controller, LogLevel, Machine, StateFile, boot, vm_process};
-use crate::ipmi::{HostSignal, McAddress, Moment, capability};
+use super::{Action, At, Controller, LogLevel, StateFile, boot, vm_process};
+use crate::ipmi::{HostSignal, Moment, capability};
 
 /// How often a power cycle looks whether the power is off.
 const CYCLE_STEP: Duration = Duration::from_secs(1);
@@ -318,9 +318,9 @@ pub fn backend(controller: &Controller) -> Backend {
 }
 
 /// Changes settings of a chassis and has them kept.
-pub fn change_settings(machine: &mut Machine, mc: McAddress, change: impl FnOnce(&mut Kept)) {
-    machine.remember(StateFile::Chassis(mc));
-    let Some(controller) = machine.controller_mut(mc) else { return };
+pub fn change_settings(at: &mut At<'_>, change: impl FnOnce(&mut Kept)) {
+    at.remember(StateFile::Chassis(at.address));
+    let controller = &mut **at;
     let power = modelled_power(controller);
     let before = controller.chassis.kept;
     let mut kept = before.unwrap_or_default();
@@ -328,21 +328,21 @@ pub fn change_settings(machine: &mut Machine, mc: McAddress, change: impl FnOnce
     kept.power = power;
     if before != Some(kept) {
         controller.chassis.kept = Some(kept);
-        machine.actions.push(Action::Save(StateFile::Chassis(mc)));
+        at.push(Action::Save(StateFile::Chassis(at.address)));
     }
 }
 
 /// Has the state of the power kept for [`RestorePolicy::Previous`]; under any other policy
 /// nobody will ask for it.
-fn note_power(machine: &mut Machine, mc: McAddress) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+fn note_power(at: &mut At<'_>) {
+    let controller = &mut **at;
     let on = modelled_power(controller);
     if let Some(kept) = &mut controller.chassis.kept
         && kept.restore_policy == RestorePolicy::Previous
         && kept.power != on
     {
         kept.power = on;
-        machine.actions.push(Action::Save(StateFile::Chassis(mc)));
+        at.push(Action::Save(StateFile::Chassis(at.address)));
     }
 }
 
@@ -354,8 +354,8 @@ fn note_power(machine: &mut Machine, mc: McAddress) {
 /// failure. A virtual machine that was left running connects again and is left alone, too;
 /// one that does not within 15 s is started. `startnow` starts it at once,
 /// whatever the policy says.
-pub fn power_restored(machine: &mut Machine, now: Moment, mc: McAddress) {
-    let Some(controller) = machine.controller(mc) else { return };
+pub fn power_restored(at: &mut At<'_>, now: Moment) {
+    let controller = &**at;
     let (Some(kept), true) = (controller.chassis.kept, controller.enabled) else { return };
     let cause = match kept.restore_policy {
         RestorePolicy::AlwaysOn => RestartCause::AlwaysRestore,
@@ -366,22 +366,18 @@ pub fn power_restored(machine: &mut Machine, now: Moment, mc: McAddress) {
         return;
     }
     let wait = if controller.channels.vm_host().is_some() { RECONNECT_WAIT } else { Duration::ZERO };
-    if let Some(controller) = machine.controller_mut(mc) {
-        controller.chassis.restore_due = Some((now + wait, cause));
-    }
-    restore_power(machine, now, mc);
+    at.chassis.restore_due = Some((now + wait, cause));
+    restore_power(at, now);
 }
 
 /// Switches on if the restore policy is to do so now and nothing has done it before.
-fn restore_power(machine: &mut Machine, now: Moment, mc: McAddress) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+fn restore_power(at: &mut At<'_>, now: Moment) {
+    let controller = &mut **at;
     let Some((due, cause)) = controller.chassis.restore_due.filter(|(due, _)| *due <= now) else { return };
     controller.chassis.restore_due = None;
     if !modelled_power(controller) {
-        power_on(machine, due, mc, BootCause::Control);
-        if let Some(controller) = machine.controller_mut(mc) {
-            controller.chassis.restart = (cause, 0);
-        }
+        power_on(at, due, BootCause::Control);
+        at.chassis.restart = (cause, 0);
     }
 }
 
@@ -417,8 +413,8 @@ pub enum Power {
 }
 
 /// The power state of a controller's chassis.
-pub fn power(machine: &mut Machine, now: Moment, mc: McAddress) -> Power {
-    let Some(controller) = machine.controller_mut(mc) else { return Power::Off };
+pub fn power(at: &mut At<'_>, now: Moment) -> Power {
+    let controller = &mut **at;
     if let Some(call) = controller.chassis.get_power_call() {
         return Power::Ask(call);
     }
@@ -428,21 +424,21 @@ pub fn power(machine: &mut Machine, now: Moment, mc: McAddress) -> Power {
 }
 
 /// Whether the power was on when it was looked at last; now, where no program has to be asked.
-pub fn last_power(machine: &mut Machine, now: Moment, mc: McAddress) -> bool {
-    match power(machine, now, mc) {
+pub fn last_power(at: &mut At<'_>, now: Moment) -> bool {
+    match power(at, now) {
         Power::On => true,
         Power::Off => false,
-        Power::Ask(_) => machine.controller(mc).is_some_and(|controller| controller.chassis.on_time.since.is_some()),
+        Power::Ask(_) => at.chassis.on_time.since.is_some(),
     }
 }
 
 /// What the program answered to `get power`: any number but a negative one is on or off.
-pub fn observed(machine: &mut Machine, now: Moment, mc: McAddress, result: &ProgramResult) -> Option<bool> {
+pub fn observed(at: &mut At<'_>, now: Moment, result: &ProgramResult) -> Option<bool> {
     let on = match result.as_ref().ok()?.first()? {
         Value::Integer(value) if *value >= 0 => *value != 0,
         _ => return None,
     };
-    machine.controller_mut(mc)?.chassis.on_time.observe(now, on);
+    at.chassis.on_time.observe(now, on);
     Some(on)
 }
 
@@ -468,14 +464,8 @@ pub struct Token {
 }
 
 /// Does what a Chassis Control over `channel` asks for.
-pub fn control(
-    machine: &mut Machine,
-    now: Moment,
-    mc: McAddress,
-    control: Control,
-    channel: u8,
-) -> Result<Controlled, NotSupported> {
-    let Some(controller) = machine.controller_mut(mc) else { return Err(NotSupported) };
+pub fn control(at: &mut At<'_>, now: Moment, control: Control, channel: u8) -> Result<Controlled, NotSupported> {
+    let controller = &mut **at;
     let backend = backend(controller);
     let reset = controller.channels.host().is_some_and(|host| host.can(capability::RESET));
     let graceful = controller.channels.host().is_some_and(|host| host.can(capability::GRACEFUL_SHUTDOWN));
@@ -492,8 +482,9 @@ pub fn control(
     if !supported {
         return Err(NotSupported);
     }
-    machine.watch.tell(|| Event::PowerAsked { mc, control });
-    let Some(controller) = machine.controller_mut(mc) else { return Err(NotSupported) };
+    let mc = at.address;
+    at.tell(|| Event::PowerAsked { mc, control });
+    let controller = &mut **at;
     let chassis = &mut controller.chassis;
     chassis.boot.control_received(now);
     if matches!(control, Control::PowerDown | Control::PowerCycle | Control::Reset) {
@@ -508,46 +499,46 @@ pub fn control(
     }
     chassis.note_restart(control, channel);
     if backend == Backend::Host {
-        log(machine, mc, words(control));
+        log(at, words(control));
     }
     match control {
-        Control::PowerDown => power_off(machine, now, mc),
-        Control::PowerUp => power_on(machine, now, mc, BootCause::Control),
+        Control::PowerDown => power_off(at, now),
+        Control::PowerUp => power_on(at, now, BootCause::Control),
         Control::PowerCycle => {
-            power_off(machine, now, mc);
-            begin_cycle(machine, now, mc, generation);
+            power_off(at, now);
+            begin_cycle(at, now, generation);
         }
-        Control::Reset => reset_host(machine, mc, BootCause::Control),
-        Control::SoftShutdown => soft_shutdown(machine, now, mc),
-        Control::DiagnosticInterrupt => tell_vm(machine, mc, HostSignal::Nmi),
+        Control::Reset => reset_host(at, BootCause::Control),
+        Control::SoftShutdown => soft_shutdown(at, now),
+        Control::DiagnosticInterrupt => tell_vm(at, HostSignal::Nmi),
     }
     Ok(Controlled::Done)
 }
 
 /// The program did what a chassis control asked for.
-pub fn program_done(machine: &mut Machine, now: Moment, mc: McAddress, token: Token) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+pub fn program_done(at: &mut At<'_>, now: Moment, token: Token) {
+    let controller = &mut **at;
     controller.chassis.note_restart(token.control, token.channel);
     match token.control {
         Control::PowerDown => controller.chassis.on_time.observe(now, false),
         Control::PowerUp => controller.chassis.switched_on(now),
         Control::PowerCycle => {
             controller.chassis.on_time.observe(now, false);
-            begin_cycle(machine, now, mc, token.generation);
+            begin_cycle(at, now, token.generation);
         }
         Control::Reset => controller.chassis.boot.booted(BootCause::Control),
         Control::SoftShutdown | Control::DiagnosticInterrupt => {}
     }
-    log(machine, mc, words(token.control));
+    log(at, words(token.control));
 }
 
 /// The boot flags are set; a program that does the work of the chassis knows the device by now.
-pub fn boot_flags_set(machine: &mut Machine, now: Moment, mc: McAddress, flags: [u8; 5]) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
-    controller.chassis.boot.set_flags(now, flags);
+pub fn boot_flags_set(at: &mut At<'_>, now: Moment, flags: [u8; 5]) {
+    at.chassis.boot.set_flags(now, flags);
     if let Some(boots) = boot::boots(&flags) {
         let device = boot::Device(boot::device(&flags));
-        machine.watch.tell(|| Event::BootDeviceSet { mc, device, boots });
+        let mc = at.address;
+        at.tell(|| Event::BootDeviceSet { mc, device, boots });
     }
 }
 
@@ -563,161 +554,148 @@ fn words(control: Control) -> &'static str {
     }
 }
 
-fn log(machine: &mut Machine, mc: McAddress, what: &str) {
-    machine.actions.push(Action::Log { level: LogLevel::Info, text: format!("Chassis of MC {mc:#04x}: {what}") });
+fn log(at: &mut At<'_>, what: &str) {
+    let text = format!("Chassis of MC {:#04x}: {what}", at.address);
+    at.push(Action::Log { level: LogLevel::Info, text });
 }
 
-fn set_modelled_power(machine: &mut Machine, now: Moment, mc: McAddress, on: bool, what: &str) {
-    let Some(chassis) = machine.controller_mut(mc).map(|controller| &mut controller.chassis) else { return };
+fn set_modelled_power(at: &mut At<'_>, now: Moment, on: bool, what: &str) {
+    let chassis = &mut at.chassis;
     let changed = chassis.power != on;
     chassis.power = on;
     chassis.on_time.observe(now, on);
     if changed {
-        log(machine, mc, what);
-        note_power(machine, mc);
+        log(at, what);
+        note_power(at);
     }
 }
 
-fn tell_vm(machine: &mut Machine, mc: McAddress, signal: HostSignal) {
-    let connected =
-        machine.controller(mc).and_then(|controller| controller.channels.vm_host()).is_some_and(|host| host.connected);
-    if connected {
-        machine.actions.push(Action::Host { mc, signal });
+fn tell_vm(at: &mut At<'_>, signal: HostSignal) {
+    if at.channels.vm_host().is_some_and(|host| host.connected) {
+        at.push(Action::Host { mc: at.address, signal });
     }
 }
 
 /// Power off without a program.
-fn power_off(machine: &mut Machine, now: Moment, mc: McAddress) {
-    match machine.controller(mc).map(backend) {
-        Some(Backend::BuiltIn) => set_modelled_power(machine, now, mc, false, "power off"),
-        Some(_) => {
-            tell_vm(machine, mc, HostSignal::PowerOff);
-            vm_process::power_off(machine, now, mc);
-            note_power(machine, mc);
+fn power_off(at: &mut At<'_>, now: Moment) {
+    match backend(at) {
+        Backend::BuiltIn => set_modelled_power(at, now, false, "power off"),
+        Backend::Program | Backend::Host => {
+            tell_vm(at, HostSignal::PowerOff);
+            vm_process::power_off(at, now);
+            note_power(at);
         }
-        None => {}
     }
 }
 
 /// Power on without a program: the machine boots, if it was off.
-fn power_on(machine: &mut Machine, now: Moment, mc: McAddress, cause: BootCause) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+fn power_on(at: &mut At<'_>, now: Moment, cause: BootCause) {
+    let controller = &mut **at;
     if !modelled_power(controller) {
         controller.chassis.boot.booted(cause);
     }
     match backend(controller) {
-        Backend::BuiltIn => set_modelled_power(machine, now, mc, true, "power on"),
+        Backend::BuiltIn => set_modelled_power(at, now, true, "power on"),
         Backend::Program | Backend::Host => {
-            vm_process::power_on(machine, mc);
-            note_power(machine, mc);
+            vm_process::power_on(at);
+            note_power(at);
         }
     }
 }
 
 /// Reset without a program; the built-in chassis keeps its power state.
-fn reset_host(machine: &mut Machine, mc: McAddress, cause: BootCause) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+fn reset_host(at: &mut At<'_>, cause: BootCause) {
+    let controller = &mut **at;
     if modelled_power(controller) {
         controller.chassis.boot.booted(cause);
     }
     match backend(controller) {
-        Backend::BuiltIn => log(machine, mc, "reset"),
-        Backend::Program | Backend::Host => tell_vm(machine, mc, HostSignal::Reset),
+        Backend::BuiltIn => log(at, "reset"),
+        Backend::Program | Backend::Host => tell_vm(at, HostSignal::Reset),
     }
 }
 
 /// The start-command process of `mc` ended, or could not be started: the power is off, unless
 /// power on came while it was ending.
-pub fn process_ended(machine: &mut Machine, mc: McAddress) {
-    if vm_process::exited(machine, mc) {
-        if let Some(controller) = machine.controller_mut(mc) {
-            controller.chassis.boot.booted(BootCause::Control);
-        }
-        vm_process::power_on(machine, mc);
+pub fn process_ended(at: &mut At<'_>) {
+    if vm_process::exited(at) {
+        at.chassis.boot.booted(BootCause::Control);
+        vm_process::power_on(at);
     }
-    note_power(machine, mc);
+    note_power(at);
 }
 
 /// Soft shutdown without a program; the operating system that is not there obeys at once.
-fn soft_shutdown(machine: &mut Machine, now: Moment, mc: McAddress) {
-    match machine.controller(mc).map(backend) {
-        Some(Backend::BuiltIn) => set_modelled_power(machine, now, mc, false, "soft shutdown"),
-        Some(_) => tell_vm(machine, mc, HostSignal::GracefulShutdown),
-        None => {}
+fn soft_shutdown(at: &mut At<'_>, now: Moment) {
+    match backend(at) {
+        Backend::BuiltIn => set_modelled_power(at, now, false, "soft shutdown"),
+        Backend::Program | Backend::Host => tell_vm(at, HostSignal::GracefulShutdown),
     }
 }
 
 /// Disables or enables the BMC interface of a VM host (chassis controls 14 and 15).
-pub fn set_interface(machine: &mut Machine, mc: McAddress, enabled: bool) -> Result<(), NotSupported> {
-    let vm = machine.controller(mc).is_some_and(|controller| controller.channels.vm_host().is_some());
-    if !vm {
+pub fn set_interface(at: &mut At<'_>, enabled: bool) -> Result<(), NotSupported> {
+    if at.channels.vm_host().is_none() {
         return Err(NotSupported);
     }
-    tell_vm(machine, mc, HostSignal::Interface(enabled));
+    tell_vm(at, HostSignal::Interface(enabled));
     Ok(())
 }
 
 /// A power cycle switched off: it looks again after the power cycle interval.
-fn begin_cycle(machine: &mut Machine, now: Moment, mc: McAddress, generation: u64) {
-    let Some(controller) = machine.controller(mc) else { return };
-    let due = now + controller.chassis.cycle_interval();
-    arm_cycle(machine, due, mc, generation);
+fn begin_cycle(at: &mut At<'_>, now: Moment, generation: u64) {
+    let due = now + at.chassis.cycle_interval();
+    arm_cycle(at, due, generation);
 }
 
 /// A power cycle found the power still on: it looks again in a second.
-fn look_again(machine: &mut Machine, now: Moment, mc: McAddress, generation: u64) {
-    arm_cycle(machine, now + CYCLE_STEP, mc, generation);
+fn look_again(at: &mut At<'_>, now: Moment, generation: u64) {
+    arm_cycle(at, now + CYCLE_STEP, generation);
 }
 
-fn arm_cycle(machine: &mut Machine, due: Moment, mc: McAddress, generation: u64) {
-    if let Some(controller) = machine.controller_mut(mc)
-        && controller.chassis.generation == generation
-    {
-        controller.chassis.cycle_due = Some(due);
+fn arm_cycle(at: &mut At<'_>, due: Moment, generation: u64) {
+    if at.chassis.generation == generation {
+        at.chassis.cycle_due = Some(due);
     }
 }
 
 /// Does what is due: ends the validity of boot flags, and goes on with a power cycle: on
 /// again once the power shows off.
-pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
-    controller.chassis.boot.timeout(now);
-    restore_power(machine, now, mc);
-    let Some(controller) = machine.controller_mut(mc) else { return };
-    if controller.chassis.cycle_due.is_none_or(|due| due > now) {
+pub fn timeout(at: &mut At<'_>, now: Moment) {
+    at.chassis.boot.timeout(now);
+    restore_power(at, now);
+    if at.chassis.cycle_due.is_none_or(|due| due > now) {
         return;
     }
-    controller.chassis.cycle_due = None;
-    let generation = controller.chassis.generation;
-    match power(machine, now, mc) {
-        Power::On => look_again(machine, now, mc, generation),
-        Power::Off => power_on(machine, now, mc, BootCause::Control),
-        Power::Ask(call) => machine.jobs.push(Background::Program {
-            mc,
+    at.chassis.cycle_due = None;
+    let generation = at.chassis.generation;
+    match power(at, now) {
+        Power::On => look_again(at, now, generation),
+        Power::Off => power_on(at, now, BootCause::Control),
+        Power::Ask(call) => at.start(Background::Program {
+            mc: at.address,
             call,
-            then: Box::new(move |machine, now, result| cycle_step(machine, now, mc, generation, &result)),
+            then: Box::new(move |at, now, result| cycle_step(at, now, generation, &result)),
         }),
     }
 }
 
 /// The program said whether the power is off; a failure counts as "still on".
-fn cycle_step(machine: &mut Machine, now: Moment, mc: McAddress, generation: u64, result: &ProgramResult) {
-    if machine.controller(mc).is_none_or(|controller| controller.chassis.generation != generation) {
+fn cycle_step(at: &mut At<'_>, now: Moment, generation: u64, result: &ProgramResult) {
+    if at.chassis.generation != generation {
         return;
     }
-    if observed(machine, now, mc, result) != Some(false) {
-        look_again(machine, now, mc, generation);
+    if observed(at, now, result) != Some(false) {
+        look_again(at, now, generation);
         return;
     }
-    let call = machine.controller(mc).and_then(|controller| controller.chassis.control_call(Control::PowerUp));
-    if let Some(call) = call {
-        machine.jobs.push(Background::Program {
-            mc,
+    if let Some(call) = at.chassis.control_call(Control::PowerUp) {
+        at.start(Background::Program {
+            mc: at.address,
             call,
-            then: Box::new(move |machine, now, result| {
-                let done = result.is_ok();
-                if let Some(controller) = machine.controller_mut(mc).filter(|_| done) {
-                    controller.chassis.switched_on(now);
+            then: Box::new(move |at, now, result| {
+                if result.is_ok() {
+                    at.chassis.switched_on(now);
                 }
             }),
         });
@@ -731,8 +709,8 @@ pub fn watchdog_can_reset(controller: &Controller) -> bool {
 
 /// Lets the `chassis_control` program do what the watchdog wants: false where there is none, or a
 /// virtual machine runs beside it, which is told by its own line as in the original.
-fn watchdog_program(machine: &mut Machine, mc: McAddress, control: Control) -> bool {
-    let Some(controller) = machine.controller_mut(mc) else { return false };
+fn watchdog_program(at: &mut At<'_>, control: Control) -> bool {
+    let controller = &mut **at;
     let vm = controller.vm.exists() || controller.channels.vm_host().is_some_and(|host| host.connected);
     if vm || backend(controller) != Backend::Program {
         return false;
@@ -740,12 +718,14 @@ fn watchdog_program(machine: &mut Machine, mc: McAddress, control: Control) -> b
     let chassis = &mut controller.chassis;
     let generation = if control == Control::Reset { chassis.generation } else { chassis.cancel_cycle() };
     let Some(call) = chassis.control_call(control) else { return false };
-    machine.jobs.push(Background::Program {
-        mc,
+    at.start(Background::Program {
+        mc: at.address,
         call,
-        then: Box::new(move |machine, now, result| {
-            let done = result.is_ok();
-            let Some(controller) = machine.controller_mut(mc).filter(|_| done) else { return };
+        then: Box::new(move |at, now, result| {
+            if result.is_err() {
+                return;
+            }
+            let controller = &mut **at;
             if control != Control::PowerDown {
                 controller.chassis.boot.booted(BootCause::Watchdog);
                 note_watchdog_restart(controller);
@@ -754,7 +734,7 @@ fn watchdog_program(machine: &mut Machine, mc: McAddress, control: Control) -> b
                 controller.chassis.on_time.observe(now, false);
             }
             if control == Control::PowerCycle {
-                begin_cycle(machine, now, mc, generation);
+                begin_cycle(at, now, generation);
             }
         }),
     });
@@ -766,43 +746,43 @@ fn note_watchdog_restart(controller: &mut Controller) {
 }
 
 /// The watchdog resets.
-pub fn watchdog_reset(machine: &mut Machine, mc: McAddress) {
-    if watchdog_program(machine, mc, Control::Reset) {
+pub fn watchdog_reset(at: &mut At<'_>) {
+    if watchdog_program(at, Control::Reset) {
         return;
     }
-    if let Some(controller) = machine.controller_mut(mc) {
-        note_watchdog_restart(controller);
-    }
-    reset_host(machine, mc, BootCause::Watchdog);
+    note_watchdog_restart(at);
+    reset_host(at, BootCause::Watchdog);
 }
 
 /// The watchdog switches off.
-pub fn watchdog_power_down(machine: &mut Machine, now: Moment, mc: McAddress) {
-    if !watchdog_program(machine, mc, Control::PowerDown) {
-        power_off(machine, now, mc);
+pub fn watchdog_power_down(at: &mut At<'_>, now: Moment) {
+    if !watchdog_program(at, Control::PowerDown) {
+        power_off(at, now);
     }
 }
 
 /// The watchdog switches off and on again; a power cycle that is under way goes on.
-pub fn watchdog_power_cycle(machine: &mut Machine, now: Moment, mc: McAddress) {
-    if watchdog_program(machine, mc, Control::PowerCycle) {
+pub fn watchdog_power_cycle(at: &mut At<'_>, now: Moment) {
+    if watchdog_program(at, Control::PowerCycle) {
         return;
     }
-    power_off(machine, now, mc);
-    let Some(controller) = machine.controller_mut(mc) else { return };
+    power_off(at, now);
+    let controller = &mut **at;
     note_watchdog_restart(controller);
     controller.chassis.boot.booted(BootCause::Watchdog);
     if controller.chassis.cycle_due.is_none() {
         let generation = controller.chassis.generation;
-        begin_cycle(machine, now, mc, generation);
+        begin_cycle(at, now, generation);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Machine;
     use super::super::channel::{Channel, medium, protocol};
-    use super::super::external::{ProgramFailure, Then};
+    use super::super::external::{AtThen, ProgramFailure};
     use super::*;
+    use crate::ipmi::McAddress;
 
     const MC: McAddress = McAddress::BMC;
 
@@ -827,7 +807,7 @@ mod tests {
     }
 
     /// What goes on with the program that was asked for last.
-    fn then_of(job: Option<Background>) -> Then<ProgramResult> {
+    fn then_of(job: Option<Background>) -> AtThen {
         match job {
             Some(Background::Program { then, .. }) => then,
             other => panic!("no program: {other:?}"),
@@ -851,24 +831,24 @@ mod tests {
     }
 
     fn ask(machine: &mut Machine, now: Moment, what: Control) -> Result<Controlled, NotSupported> {
-        control(machine, now, MC, what, 1)
+        control(&mut machine.found(MC), now, what, 1)
     }
 
     #[test]
     fn the_built_in_chassis_switches_and_cycles() {
         let mut machine = built_in();
-        assert_eq!(power(&mut machine, at(1), MC), Power::Off);
+        assert_eq!(power(&mut machine.found(MC), at(1)), Power::Off);
         assert_eq!(ask(&mut machine, at(1), Control::PowerUp), Ok(Controlled::Done));
-        assert_eq!(power(&mut machine, at(2), MC), Power::On);
+        assert_eq!(power(&mut machine.found(MC), at(2)), Power::On);
         assert_eq!(ask(&mut machine, at(11), Control::PowerCycle), Ok(Controlled::Done));
-        assert_eq!(power(&mut machine, at(11), MC), Power::Off);
+        assert_eq!(power(&mut machine.found(MC), at(11)), Power::Off);
         assert_eq!(machine.ensure(MC).chassis.deadline(), Some(at(12)));
-        timeout(&mut machine, at(12), MC);
-        assert_eq!(power(&mut machine, at(12), MC), Power::On);
+        timeout(&mut machine.found(MC), at(12));
+        assert_eq!(power(&mut machine.found(MC), at(12)), Power::On);
         assert_eq!(machine.ensure(MC).chassis.deadline(), None);
         assert_eq!(machine.ensure(MC).chassis.power_on_time(at(20)), Duration::from_secs(18));
         assert_eq!(ask(&mut machine, at(20), Control::SoftShutdown), Ok(Controlled::Done));
-        assert_eq!(power(&mut machine, at(20), MC), Power::Off);
+        assert_eq!(power(&mut machine.found(MC), at(20)), Power::Off);
     }
 
     #[test]
@@ -876,8 +856,8 @@ mod tests {
         let mut machine = built_in();
         ask(&mut machine, at(1), Control::PowerCycle).expect("supported");
         ask(&mut machine, at(1), Control::PowerDown).expect("supported");
-        timeout(&mut machine, at(5), MC);
-        assert_eq!(power(&mut machine, at(5), MC), Power::Off);
+        timeout(&mut machine.found(MC), at(5));
+        assert_eq!(power(&mut machine.found(MC), at(5)), Power::Off);
     }
 
     #[test]
@@ -891,9 +871,9 @@ mod tests {
         ask(&mut machine, at(1), Control::Reset).expect("announced");
         ask(&mut machine, at(1), Control::SoftShutdown).expect("announced");
         assert_eq!(host_signals(&mut machine), [HostSignal::Reset, HostSignal::GracefulShutdown]);
-        set_interface(&mut machine, MC, false).expect("a VM");
+        set_interface(&mut machine.found(MC), false).expect("a VM");
         assert_eq!(host_signals(&mut machine), [HostSignal::Interface(false)]);
-        assert_eq!(power(&mut machine, at(1), MC), Power::On);
+        assert_eq!(power(&mut machine.found(MC), at(1)), Power::On);
     }
 
     #[test]
@@ -916,10 +896,10 @@ mod tests {
         machine.ensure(MC).vm.start_command = Some("qemu".into());
         ask(&mut machine, at(1), Control::PowerCycle).expect("supported");
         assert_eq!(host_signals(&mut machine), [HostSignal::PowerOff]);
-        timeout(&mut machine, at(2), MC);
+        timeout(&mut machine.found(MC), at(2));
         assert_eq!(machine.ensure(MC).chassis.deadline(), Some(at(3)));
         machine.ensure(MC).channels.host_mut().expect("channel 15").connected = false;
-        timeout(&mut machine, at(3), MC);
+        timeout(&mut machine.found(MC), at(3));
         assert_eq!(machine.actions, [Action::StartProcess { mc: MC }]);
     }
 
@@ -931,19 +911,19 @@ mod tests {
         };
         assert_eq!((call.operation, call.parameters[0].name), (Operation::Set, "power"));
         assert_eq!(call.parameters[0].value, Some(Value::Integer(0)));
-        program_done(&mut machine, at(4), MC, token);
+        program_done(&mut machine.found(MC), at(4), token);
         // The host hears nothing, and the log what was done.
         let text = "Chassis of MC 0x20: power cycle".into();
         assert_eq!(std::mem::take(&mut machine.actions), [Action::Log { level: LogLevel::Info, text }]);
         assert_eq!(machine.ensure(MC).chassis.deadline(), Some(at(5)));
         for answer in [Ok(vec![Value::Integer(1)]), Err(ProgramFailure), Ok(vec![Value::Integer(-1)])] {
             let due = machine.ensure(MC).chassis.deadline().expect("armed again");
-            timeout(&mut machine, due, MC);
-            then_of(machine.jobs.pop())(&mut machine, due, answer);
+            timeout(&mut machine.found(MC), due);
+            then_of(machine.jobs.pop())(&mut machine.found(MC), due, answer);
         }
         let due = machine.ensure(MC).chassis.deadline().expect("armed again");
-        timeout(&mut machine, due, MC);
-        then_of(machine.jobs.pop())(&mut machine, due, Ok(vec![Value::Integer(0)]));
+        timeout(&mut machine.found(MC), due);
+        then_of(machine.jobs.pop())(&mut machine.found(MC), due, Ok(vec![Value::Integer(0)]));
         let Some(Background::Program { call: on, .. }) = machine.jobs.pop() else { panic!("no call") };
         assert_eq!(on.parameters[0].value, Some(Value::Integer(1)));
         assert_eq!(machine.ensure(MC).chassis.deadline(), None);
@@ -954,7 +934,7 @@ mod tests {
         let mut machine = with_program();
         let Ok(Controlled::Call(_, cycle)) = ask(&mut machine, at(1), Control::PowerCycle) else { panic!("no call") };
         let Ok(Controlled::Call(..)) = ask(&mut machine, at(1), Control::PowerDown) else { panic!("no call") };
-        program_done(&mut machine, at(2), MC, cycle);
+        program_done(&mut machine.found(MC), at(2), cycle);
         assert_eq!(machine.ensure(MC).chassis.deadline(), None);
     }
 
@@ -962,8 +942,8 @@ mod tests {
         let controller = machine.ensure(MC);
         controller.enabled = true;
         controller.chassis.restore(Kept { restore_policy: policy, power: was_on, ..Kept::default() });
-        power_restored(&mut machine, at(5), MC);
-        (power(&mut machine, at(5), MC), machine.ensure(MC).chassis.restart_cause().0)
+        power_restored(&mut machine.found(MC), at(5));
+        (power(&mut machine.found(MC), at(5)), machine.ensure(MC).chassis.restart_cause().0)
     }
 
     #[test]
@@ -988,13 +968,13 @@ mod tests {
         controller.enabled = true;
         controller.vm.start_command = Some("qemu".into());
         controller.chassis.restore(Kept { restore_policy: policy, power: true, ..Kept::default() });
-        power_restored(&mut machine, at(5), MC);
-        assert_eq!(power(&mut machine, at(19), MC), Power::Off);
+        power_restored(&mut machine.found(MC), at(5));
+        assert_eq!(power(&mut machine.found(MC), at(19)), Power::Off);
         meanwhile(&mut machine);
         let due = machine.ensure(MC).chassis.deadline();
         if let Some(due) = due {
             assert_eq!(due, at(20));
-            timeout(&mut machine, due, MC);
+            timeout(&mut machine.found(MC), due);
             assert_eq!(machine.ensure(MC).chassis.deadline(), None);
         }
         machine.actions.contains(&Action::StartProcess { mc: MC })
@@ -1027,7 +1007,7 @@ mod tests {
         let saved = |machine: &mut Machine| std::mem::take(&mut machine.actions).contains(&save);
         ask(&mut machine, at(1), Control::PowerUp).expect("supported");
         assert!(!saved(&mut machine), "nobody has set a policy");
-        change_settings(&mut machine, MC, |kept| kept.restore_policy = RestorePolicy::Previous);
+        change_settings(&mut machine.found(MC), |kept| kept.restore_policy = RestorePolicy::Previous);
         assert!(saved(&mut machine));
         assert_eq!(machine.ensure(MC).chassis.kept().map(|kept| kept.power), Some(true));
         ask(&mut machine, at(2), Control::PowerUp).expect("supported");
@@ -1035,7 +1015,7 @@ mod tests {
         ask(&mut machine, at(3), Control::SoftShutdown).expect("supported");
         assert!(saved(&mut machine));
         assert_eq!(machine.ensure(MC).chassis.kept().map(|kept| kept.power), Some(false));
-        change_settings(&mut machine, MC, |kept| kept.restore_policy = RestorePolicy::AlwaysOff);
+        change_settings(&mut machine.found(MC), |kept| kept.restore_policy = RestorePolicy::AlwaysOff);
         assert!(saved(&mut machine));
         ask(&mut machine, at(4), Control::PowerUp).expect("supported");
         assert!(!saved(&mut machine));
@@ -1066,9 +1046,9 @@ mod tests {
     fn the_watchdog_asks_a_machine_that_runs_and_not_the_program() {
         let mut machine = with_program();
         machine.ensure(MC).channels.host_mut().expect("channel 15").connected = true;
-        watchdog_power_cycle(&mut machine, at(1), MC);
+        watchdog_power_cycle(&mut machine.found(MC), at(1));
         assert_eq!(host_signals(&mut machine), [HostSignal::PowerOff]);
-        timeout(&mut machine, at(2), MC);
+        timeout(&mut machine.found(MC), at(2));
         assert!(matches!(machine.jobs.pop(), Some(Background::Program { .. })));
         assert!(watchdog_can_reset(built_in().ensure(MC)));
         assert!(!watchdog_can_reset(with_host(0, true).ensure(MC)), "it did not say that it can");
@@ -1080,7 +1060,7 @@ mod tests {
         let operation = if call.operation == Operation::Set { "set" } else { "get" };
         let value = call.parameters[0].value.as_ref().map(|value| format!("{value:?}")).unwrap_or_default();
         let text = format!("{operation} {} {value}", call.parameters[0].name);
-        then(machine, now, answer);
+        then(&mut machine.found(MC), now, answer);
         text.trim_end().to_owned()
     }
 
@@ -1089,18 +1069,18 @@ mod tests {
         let mut machine = with_program();
         machine.ensure(MC).channels.host_mut().expect("channel 15").connected = false;
         assert!(watchdog_can_reset(machine.ensure(MC)));
-        watchdog_reset(&mut machine, MC);
+        watchdog_reset(&mut machine.found(MC));
         assert_eq!(told(&mut machine, at(1), Err(ProgramFailure)), "set reset Integer(1)");
         assert_eq!(machine.ensure(MC).chassis.restart_cause().0, RestartCause::Unknown, "it did not work");
-        watchdog_reset(&mut machine, MC);
+        watchdog_reset(&mut machine.found(MC));
         assert_eq!(told(&mut machine, at(1), Ok(vec![])), "set reset Integer(1)");
         assert_eq!(machine.ensure(MC).chassis.restart_cause().0, RestartCause::Watchdog);
-        watchdog_power_down(&mut machine, at(2), MC);
+        watchdog_power_down(&mut machine.found(MC), at(2));
         assert_eq!(told(&mut machine, at(2), Ok(vec![])), "set power Integer(0)");
         assert_eq!(machine.ensure(MC).chassis.deadline(), None);
-        watchdog_power_cycle(&mut machine, at(3), MC);
+        watchdog_power_cycle(&mut machine.found(MC), at(3));
         assert_eq!(told(&mut machine, at(3), Ok(vec![])), "set power Integer(0)");
-        timeout(&mut machine, at(4), MC);
+        timeout(&mut machine.found(MC), at(4));
         assert_eq!(told(&mut machine, at(4), Ok(vec![Value::Integer(0)])), "get power");
         assert_eq!(told(&mut machine, at(4), Ok(vec![])), "set power Integer(1)");
         assert_eq!((machine.ensure(MC).chassis.deadline(), machine.actions.len()), (None, 0));

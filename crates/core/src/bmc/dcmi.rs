@@ -254,7 +254,7 @@ pub fn look(machine: &mut Machine, now: Moment, mc: McAddress) {
         }
         return;
     }
-    let on = chassis::last_power(machine, now, mc);
+    let on = machine.at(mc).is_some_and(|mut at| chassis::last_power(&mut at, now));
     if let Some(controller) = machine.controller_mut(mc) {
         let on_time = controller.chassis.power_on_time(now);
         let limit = controller.dcmi.settings.limit;

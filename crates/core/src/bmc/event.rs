@@ -5,7 +5,7 @@
 //! returns, or it is lost.
 
 use super::sel::Record;
-use super::{Machine, messaging, sel};
+use super::{At, messaging, sel};
 use crate::ipmi::{McAddress, Moment};
 
 /// Record type of a system event (IPMI 2.0 section 32.1).
@@ -32,65 +32,55 @@ impl Direction {
     }
 }
 
-/// Sends an event of sensor `number` on `lun` of controller `mc` to that controller's event
-/// receiver; `data` is event data 1 to 3.
+/// Sends an event of sensor `number` on `lun` to its controller's event receiver; `data` is event data 1 to 3.
 ///
 /// It is dropped in silence when there is no such sensor, the sensor is not enabled or its
 /// events are not, no receiver is set, or there is no controller at the receiver's address.
 /// Scanning, the per-state enables and whether the controllers are enabled do not matter here.
-pub fn from_sensor(
-    machine: &mut Machine,
-    now: Moment,
-    mc: McAddress,
-    lun: u8,
-    number: u8,
-    direction: Direction,
-    data: [u8; 3],
-) {
-    let Some(controller) = machine.controller(mc) else { return };
+pub fn from_sensor(at: &mut At<'_>, now: Moment, lun: u8, number: u8, direction: Direction, data: [u8; 3]) {
+    let controller = &**at;
     let Some(sensor) = controller.sensors.get(lun, number) else { return };
     let receiver = controller.sensors.event_receiver.address;
-    if receiver == McAddress::NONE || !sensor.enabled || !sensor.events_enabled {
+    if !sensor.enabled || !sensor.events_enabled {
         return;
     }
     let kind = (sensor.sensor_type, sensor.event_reading_code);
-    deliver(machine, now, receiver, record(mc, lun, number, kind, direction, data));
+    let record = record(at.address, lun, number, kind, direction, data);
+    send(at, now, receiver, record);
 }
 
 /// The record of an event of sensor `number` on `lun` of controller `mc`, without id and time.
 /// `kind` is the sensor's type and its event/reading type code.
-pub fn record(mc: McAddress, lun: u8, number: u8, kind: (u8, u8), direction: Direction, data: [u8; 3]) -> Record {
+pub fn record(
+    McAddress(mc): McAddress,
+    lun: u8,
+    number: u8,
+    kind: (u8, u8),
+    direction: Direction,
+    data: [u8; 3],
+) -> Record {
     let (sensor_type, code) = kind;
     let [data_1, data_2, data_3] = data;
     let code = direction.bit() | code & 0x7f;
-    [
-        0,
-        0,
-        SYSTEM_EVENT_RECORD,
-        0,
-        0,
-        0,
-        0,
-        mc.0,
-        lun,
-        EVENT_REVISION,
-        sensor_type,
-        number,
-        code,
-        data_1,
-        data_2,
-        data_3,
-    ]
+    [0, 0, SYSTEM_EVENT_RECORD, 0, 0, 0, 0, mc, lun, EVENT_REVISION, sensor_type, number, code, data_1, data_2, data_3]
 }
 
-/// Hands a record to controller `to_mc`: into its SEL when its global enables allow event
+/// Hands a record to the controller at `receiver`, if there is one.
+pub(super) fn send(at: &mut At<'_>, now: Moment, receiver: McAddress, record: Record) {
+    if receiver != McAddress::NONE
+        && let Some(mut to) = at.elsewhere(receiver)
+    {
+        deliver(&mut to, now, record);
+    }
+}
+
+/// Hands a record to a controller: into its SEL when its global enables allow event
 /// logging, with id and time filled in there, and to its event message buffer. A log that is
 /// missing or full loses it.
-pub fn deliver(machine: &mut Machine, now: Moment, to_mc: McAddress, mut record: Record) {
-    let Some(controller) = machine.controller(to_mc) else { return };
-    let id = if controller.messaging.event_logging() { sel::log(machine, now, to_mc, record).ok() } else { None };
+pub fn deliver(at: &mut At<'_>, now: Moment, mut record: Record) {
+    let id = if at.messaging.event_logging() { sel::log(at, now, record).ok() } else { None };
     // The buffered copy has no time (`commands-core.md` section 5.1).
     record[..2].copy_from_slice(&id.unwrap_or(0xffff).to_le_bytes());
     record[3..7].fill(0);
-    messaging::store_event(machine, to_mc, &record);
+    messaging::store_event(at, &record);
 }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::Machine;
+use super::{At, Machine};
 use crate::ipmi::{McAddress, Moment};
 
 /// What is asked of the program.
@@ -137,6 +137,9 @@ pub type FileContent = Result<Vec<u8>, String>;
 /// What came of a [`FileWrite`]: how many bytes; or the operating system's words.
 pub type FileWritten = Result<usize, String>;
 
+/// What happens with the result of a helper program that no request waits for; nothing, when its controller has gone.
+pub type AtThen = Box<dyn FnOnce(&mut At<'_>, Moment, ProgramResult) + Send>;
+
 /// What happens with the result of work that no request waits for.
 pub type Then<R> = Box<dyn FnOnce(&mut Machine, Moment, R) + Send>;
 
@@ -149,7 +152,7 @@ pub enum Background {
         /// What is asked of it.
         call: ProgramCall,
         /// Called with the result.
-        then: Then<ProgramResult>,
+        then: AtThen,
     },
     /// A file: a sensor poll.
     Read {

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Action, Machine};
-use crate::ipmi::{HostSignal, McAddress, Moment, capability};
+use super::{Action, At};
+use crate::ipmi::{HostSignal, Moment, capability};
 
 /// Message flags, IPMI 2.0 section 22.3.
 pub mod flag {
@@ -97,31 +97,26 @@ impl Messaging {
     }
 }
 
-fn signal(machine: &mut Machine, mc: McAddress, signal: HostSignal) {
-    if machine.controller(mc).is_some_and(|controller| controller.channels.host().is_some()) {
-        machine.actions.push(Action::Host { mc, signal });
+fn signal(at: &mut At<'_>, signal: HostSignal) {
+    if at.channels.host().is_some() {
+        at.push(Action::Host { mc: at.address, signal });
     }
 }
 
 /// Tells the host the attention state as it is now.
-fn refresh(machine: &mut Machine, mc: McAddress, interrupt: u8) {
-    if let Some(attention) = machine.controller(mc).map(|controller| controller.messaging.attention(interrupt)) {
-        signal(machine, mc, attention);
-    }
-}
-
-fn messaging(machine: &mut Machine, mc: McAddress) -> Option<&mut Messaging> {
-    machine.controller_mut(mc).map(|controller| &mut controller.messaging)
+fn refresh(at: &mut At<'_>, interrupt: u8) {
+    let attention = at.messaging.attention(interrupt);
+    signal(at, attention);
 }
 
 /// Tells the host the attention state as it is now: what a host hears when it connects.
-pub fn refresh_attention(machine: &mut Machine, mc: McAddress) {
-    refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+pub fn refresh_attention(at: &mut At<'_>) {
+    refresh(at, enable::MESSAGE_INTERRUPT);
 }
 
 /// Set BMC Global Enables: all eight bits are kept.
-pub fn set_enables(machine: &mut Machine, mc: McAddress, enables: u8) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+pub fn set_enables(at: &mut At<'_>, enables: u8) {
+    let controller = &mut **at;
     let tells_interrupt = controller.channels.host().is_some_and(|host| host.can(capability::MESSAGE_INTERRUPT));
     let state = &mut controller.messaging;
     let turned_on = enables & !state.enables;
@@ -131,32 +126,32 @@ pub fn set_enables(machine: &mut Machine, mc: McAddress, enables: u8) {
     let raise = turned_on & enable::EVENT_BUFFER_INTERRUPT != 0 && state.event.is_some()
         || turned_off & enable::MESSAGE_INTERRUPT != 0 && !state.queue.is_empty();
     if tells_interrupt && (turned_on | turned_off) & enable::MESSAGE_INTERRUPT != 0 {
-        signal(machine, mc, HostSignal::MessageInterrupt(turned_on & enable::MESSAGE_INTERRUPT != 0));
+        signal(at, HostSignal::MessageInterrupt(turned_on & enable::MESSAGE_INTERRUPT != 0));
     }
     if raise {
         let interrupt = enables & enable::EVENT_BUFFER_INTERRUPT != 0;
-        signal(machine, mc, HostSignal::Attention { on: true, interrupt });
+        signal(at, HostSignal::Attention { on: true, interrupt });
     }
 }
 
 /// Clear Message Flags: the bits of `mask` go; bit 0 takes the waiting messages along,
 /// bit 1 the waiting event. The host is told the state even when nothing changed.
-pub fn clear_flags(machine: &mut Machine, mc: McAddress, mask: u8) {
-    let Some(state) = messaging(machine, mc) else { return };
+pub fn clear_flags(at: &mut At<'_>, mask: u8) {
+    let state = &mut at.messaging;
     state.flags &= !mask;
     if mask & flag::EVENT_BUFFER_FULL != 0 {
         state.event = None;
     }
     if mask & flag::RECEIVE_MESSAGE != 0 && !state.queue.is_empty() {
         state.queue.clear();
-        refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+        refresh(at, enable::MESSAGE_INTERRUPT);
     }
-    refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+    refresh(at, enable::MESSAGE_INTERRUPT);
 }
 
 /// Puts a message into the receive queue.
-pub fn enqueue(machine: &mut Machine, now: Moment, mc: McAddress, message: Message) -> Result<(), QueueFull> {
-    let Some(state) = messaging(machine, mc) else { return Err(QueueFull) };
+pub fn enqueue(at: &mut At<'_>, now: Moment, message: Message) -> Result<(), QueueFull> {
+    let state = &mut at.messaging;
     if state.queue.len() > QUEUE_LIMIT {
         return Err(QueueFull);
     }
@@ -164,45 +159,44 @@ pub fn enqueue(machine: &mut Machine, now: Moment, mc: McAddress, message: Messa
     state.queue.push_back((now + MESSAGE_LIFE, message));
     state.flags |= flag::RECEIVE_MESSAGE;
     if first {
-        refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+        refresh(at, enable::MESSAGE_INTERRUPT);
     }
     Ok(())
 }
 
 /// Takes the oldest message out of the receive queue.
-pub fn fetch(machine: &mut Machine, mc: McAddress) -> Option<Message> {
-    let (_, message) = messaging(machine, mc)?.queue.pop_front()?;
-    queue_shrunk(machine, mc);
+pub fn fetch(at: &mut At<'_>) -> Option<Message> {
+    let (_, message) = at.messaging.queue.pop_front()?;
+    queue_shrunk(at);
     Some(message)
 }
 
-fn queue_shrunk(machine: &mut Machine, mc: McAddress) {
-    if let Some(state) = messaging(machine, mc)
-        && state.queue.is_empty()
-    {
+fn queue_shrunk(at: &mut At<'_>) {
+    let state = &mut at.messaging;
+    if state.queue.is_empty() {
         state.flags &= !flag::RECEIVE_MESSAGE;
-        refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+        refresh(at, enable::MESSAGE_INTERRUPT);
     }
 }
 
 /// Keeps an event record (record id, type, 13 bytes) in the event message buffer, when
 /// that is on and empty. Later events are lost, as the specification wants it.
-pub fn store_event(machine: &mut Machine, mc: McAddress, record: &[u8; 16]) {
-    let Some(state) = messaging(machine, mc) else { return };
+pub fn store_event(at: &mut At<'_>, record: &[u8; 16]) {
+    let state = &mut at.messaging;
     if state.enables & enable::EVENT_BUFFER == 0 || state.event.is_some() {
         return;
     }
     state.event = Some(*record);
     state.flags |= flag::EVENT_BUFFER_FULL;
-    refresh(machine, mc, enable::EVENT_BUFFER_INTERRUPT);
+    refresh(at, enable::EVENT_BUFFER_INTERRUPT);
 }
 
 /// Read Event Message Buffer: takes the event out.
-pub fn read_event(machine: &mut Machine, mc: McAddress) -> Option<[u8; 16]> {
-    let state = messaging(machine, mc)?;
+pub fn read_event(at: &mut At<'_>) -> Option<[u8; 16]> {
+    let state = &mut at.messaging;
     let record = state.event.take()?;
     state.flags &= !flag::EVENT_BUFFER_FULL;
-    refresh(machine, mc, enable::EVENT_BUFFER_INTERRUPT);
+    refresh(at, enable::EVENT_BUFFER_INTERRUPT);
     Some(record)
 }
 
@@ -216,43 +210,45 @@ pub enum Pretimeout {
 }
 
 /// The watchdog's pre-timeout has passed.
-pub fn watchdog_pretimeout(machine: &mut Machine, mc: McAddress, how: Pretimeout) {
-    let Some(state) = messaging(machine, mc) else { return };
+pub fn watchdog_pretimeout(at: &mut At<'_>, how: Pretimeout) {
+    let state = &mut at.messaging;
     state.flags |= flag::WATCHDOG_PRETIMEOUT;
     let event_waits = state.flags & flag::EVENT_BUFFER_FULL != 0;
     match how {
-        Pretimeout::Nmi => signal(machine, mc, HostSignal::Nmi),
-        Pretimeout::MessageInterrupt if !event_waits => refresh(machine, mc, enable::MESSAGE_INTERRUPT),
+        Pretimeout::Nmi => signal(at, HostSignal::Nmi),
+        Pretimeout::MessageInterrupt if !event_waits => refresh(at, enable::MESSAGE_INTERRUPT),
         Pretimeout::MessageInterrupt => {}
     }
 }
 
 /// A cold reset: everything as after the start.
-pub fn reset(machine: &mut Machine, mc: McAddress) {
-    let Some(state) = messaging(machine, mc) else { return };
+pub fn reset(at: &mut At<'_>) {
+    let state = &mut at.messaging;
     let quiet = state.flags == 0;
     *state = Messaging::default();
     if !quiet {
-        refresh(machine, mc, enable::MESSAGE_INTERRUPT);
+        refresh(at, enable::MESSAGE_INTERRUPT);
     }
 }
 
 /// Discards messages nobody fetched.
-pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
-    let Some(state) = messaging(machine, mc) else { return };
+pub fn timeout(at: &mut At<'_>, now: Moment) {
+    let state = &mut at.messaging;
     let before = state.queue.len();
     while state.queue.front().is_some_and(|(expires, _)| *expires <= now) {
         state.queue.pop_front();
     }
     if state.queue.len() != before {
-        queue_shrunk(machine, mc);
+        queue_shrunk(at);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Machine;
     use super::super::channel::{Channel, medium, protocol};
     use super::*;
+    use crate::ipmi::McAddress;
 
     const MC: McAddress = McAddress::BMC;
 
@@ -289,14 +285,14 @@ mod tests {
     fn attention_follows_the_queue() {
         let mut machine = with_host();
         let now = Moment::default();
-        enqueue(&mut machine, now, MC, message()).expect("room");
-        enqueue(&mut machine, now, MC, message()).expect("room");
+        enqueue(&mut machine.found(MC), now, message()).expect("room");
+        enqueue(&mut machine.found(MC), now, message()).expect("room");
         assert_eq!(told(&mut machine), [on(false)]);
-        fetch(&mut machine, MC).expect("two waiting");
+        fetch(&mut machine.found(MC)).expect("two waiting");
         assert_eq!(told(&mut machine), []);
-        fetch(&mut machine, MC).expect("one waiting");
+        fetch(&mut machine.found(MC)).expect("one waiting");
         assert_eq!(told(&mut machine), [OFF]);
-        assert_eq!(fetch(&mut machine, MC), None);
+        assert_eq!(fetch(&mut machine.found(MC)), None);
     }
 
     #[test]
@@ -304,15 +300,15 @@ mod tests {
         let mut machine = with_host();
         let now = Moment::new(Duration::from_secs(100));
         for _ in 0..21 {
-            enqueue(&mut machine, now, MC, message()).expect("room");
+            enqueue(&mut machine.found(MC), now, message()).expect("room");
         }
-        assert_eq!(enqueue(&mut machine, now, MC, message()), Err(QueueFull));
+        assert_eq!(enqueue(&mut machine.found(MC), now, message()), Err(QueueFull));
         let later = now + Duration::from_secs(6);
         assert_eq!(machine.ensure(MC).messaging.deadline(), Some(later));
         machine.actions.clear();
-        timeout(&mut machine, now + Duration::from_millis(5999), MC);
+        timeout(&mut machine.found(MC), now + Duration::from_millis(5999));
         assert_eq!(told(&mut machine), []);
-        timeout(&mut machine, later, MC);
+        timeout(&mut machine.found(MC), later);
         assert_eq!(told(&mut machine), [OFF]);
         assert_eq!(machine.ensure(MC).messaging.deadline(), None);
     }
@@ -321,28 +317,28 @@ mod tests {
     #[test]
     fn enabling_the_event_interrupt_with_an_event_waiting_asks_for_attention() {
         let mut machine = with_host();
-        set_enables(&mut machine, MC, 0x0c);
-        store_event(&mut machine, MC, &[7; 16]);
+        set_enables(&mut machine.found(MC), 0x0c);
+        store_event(&mut machine.found(MC), &[7; 16]);
         assert_eq!(told(&mut machine), [on(false)]);
-        set_enables(&mut machine, MC, 0x0f);
+        set_enables(&mut machine.found(MC), 0x0f);
         assert_eq!(told(&mut machine), [HostSignal::MessageInterrupt(true), on(true)]);
-        assert_eq!(read_event(&mut machine, MC), Some([7; 16]));
+        assert_eq!(read_event(&mut machine.found(MC)), Some([7; 16]));
         assert_eq!(told(&mut machine), [OFF]);
-        assert_eq!(read_event(&mut machine, MC), None);
+        assert_eq!(read_event(&mut machine.found(MC)), None);
     }
 
     #[test]
     fn the_event_buffer_keeps_the_first_event_and_only_when_on() {
         let mut machine = with_host();
-        store_event(&mut machine, MC, &[1; 16]);
+        store_event(&mut machine.found(MC), &[1; 16]);
         assert_eq!(machine.ensure(MC).messaging.flags(), 0);
-        set_enables(&mut machine, MC, 0x0c);
-        store_event(&mut machine, MC, &[2; 16]);
-        store_event(&mut machine, MC, &[3; 16]);
+        set_enables(&mut machine.found(MC), 0x0c);
+        store_event(&mut machine.found(MC), &[2; 16]);
+        store_event(&mut machine.found(MC), &[3; 16]);
         assert_eq!(machine.ensure(MC).messaging.flags(), flag::EVENT_BUFFER_FULL);
-        clear_flags(&mut machine, MC, 0x02);
-        store_event(&mut machine, MC, &[4; 16]);
-        assert_eq!(read_event(&mut machine, MC), Some([4; 16]));
+        clear_flags(&mut machine.found(MC), 0x02);
+        store_event(&mut machine.found(MC), &[4; 16]);
+        assert_eq!(read_event(&mut machine.found(MC)), Some([4; 16]));
     }
 
     /// A controller without channel 15 (the original dies of all of this).
@@ -350,12 +346,12 @@ mod tests {
     fn a_controller_without_a_host_tells_nobody() {
         let mut machine = Machine::default();
         machine.ensure(MC);
-        enqueue(&mut machine, Moment::default(), MC, message()).expect("room");
-        clear_flags(&mut machine, MC, 0xff);
-        set_enables(&mut machine, MC, 0xff);
-        enqueue(&mut machine, Moment::default(), MC, message()).expect("room");
-        timeout(&mut machine, Moment::new(Duration::from_secs(60)), MC);
-        store_event(&mut machine, MC, &[1; 16]);
+        enqueue(&mut machine.found(MC), Moment::default(), message()).expect("room");
+        clear_flags(&mut machine.found(MC), 0xff);
+        set_enables(&mut machine.found(MC), 0xff);
+        enqueue(&mut machine.found(MC), Moment::default(), message()).expect("room");
+        timeout(&mut machine.found(MC), Moment::new(Duration::from_secs(60)));
+        store_event(&mut machine.found(MC), &[1; 16]);
         assert!(machine.actions.is_empty());
     }
 }

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Machine, event};
-use crate::ipmi::{McAddress, Moment};
+use super::{At, event};
+use crate::ipmi::Moment;
 
 /// Record type of the event a changed power value sends.
 const POWER_RECORD: u8 = 0xc0;
@@ -31,21 +31,23 @@ pub enum Report {
 
 /// Sets the power value. A change is reported with the original's constants, whichever
 /// controller it happens on.
-pub fn set_power(machine: &mut Machine, now: Moment, mc: McAddress, power: u8, report: Report) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+pub fn set_power(at: &mut At<'_>, now: Moment, power: u8, report: Report) {
+    let controller = &mut **at;
     let changed = controller.oem.power != power;
     controller.oem.power = power;
     let receiver = controller.sensors.event_receiver.address;
-    if changed && report == Report::Event && receiver != McAddress::NONE {
+    if changed && report == Report::Event {
         let record = [0, 0, POWER_RECORD, 0, 0, 0, 0, 0x20, 0x00, 0x01, 0x00, 0x40, 0x00, power, 0x00, 0x00];
-        event::deliver(machine, now, receiver, record);
+        event::send(at, now, receiver, record);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Machine;
     use super::super::device_id::DeviceId;
     use super::*;
+    use crate::ipmi::McAddress;
 
     /// Recorded: `30 01 05`, then `30 01 05` again, then `30 01 00`.
     #[test]
@@ -54,7 +56,7 @@ mod tests {
         machine.describe(McAddress::BMC, DeviceId { device_support: 0x9f, ..DeviceId::default() });
         machine.ensure(McAddress::BMC).sel.enable(10, 0);
         for (power, report) in [(5, Report::Event), (5, Report::Event), (9, Report::Silent), (0, Report::Event)] {
-            set_power(&mut machine, Moment::default(), McAddress::BMC, power, report);
+            set_power(&mut machine.found(McAddress::BMC), Moment::default(), power, report);
         }
         let records: Vec<_> = machine.ensure(McAddress::BMC).sel.records().map(|record| record[7..].to_vec()).collect();
         assert_eq!(records, [[0x20, 0, 1, 0, 0x40, 0, 5, 0, 0], [0x20, 0, 1, 0, 0x40, 0, 0, 0, 0]]);

@@ -6,8 +6,8 @@
 
 use super::records::{LAST, Records, id_of};
 use super::watch::Event;
-use super::{Action, Error, Machine, StateFile};
-use crate::ipmi::{McAddress, Moment};
+use super::{Action, At, Error, StateFile};
+use crate::ipmi::Moment;
 
 /// A record: id (2), type, then 13 bytes; for types below E0h the first four of them are
 /// the time.
@@ -234,23 +234,23 @@ pub(super) fn next_reservation(id: u16) -> u16 {
     id.checked_add(1).unwrap_or(1)
 }
 
-/// Adds a record to the log of the controller `mc` and has the log saved.
+/// Adds a record to the log and has the log saved.
 ///
 /// [`Error::NotSupported`] if the controller has no SEL device, [`Error::Full`] if the log
 /// is full or was never enabled.
-pub fn log(machine: &mut Machine, now: Moment, mc: McAddress, record: Record) -> Result<u16, Error> {
-    machine.about_to_log(mc);
-    let controller = machine.controller_mut(mc).ok_or(Error::NoController)?;
-    if !controller.device.has_sel() {
+pub fn log(at: &mut At<'_>, now: Moment, record: Record) -> Result<u16, Error> {
+    at.about_to_log();
+    if !at.device.has_sel() {
         return Err(Error::NotSupported);
     }
-    let id = controller.sel.add(now, record)?;
-    let added = controller.sel.find(id).map(|(record, _)| *record);
+    let id = at.sel.add(now, record)?;
+    let added = at.sel.find(id).map(|(record, _)| *record);
     if let Some(added) = added {
-        machine.logged(mc, &added);
+        at.logged(&added);
     }
-    machine.actions.push(Action::Save(StateFile::Sel(mc)));
-    machine.watch.tell(|| Event::RecordAdded { mc, id });
+    let mc = at.address;
+    at.push(Action::Save(StateFile::Sel(mc)));
+    at.tell(|| Event::RecordAdded { mc, id });
     Ok(id)
 }
 

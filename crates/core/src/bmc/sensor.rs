@@ -313,8 +313,9 @@ fn report(
     if reporting == Reporting::Silent {
         return;
     }
+    let Some(mut at) = machine.at(id.mc) else { return };
     for notice in notices {
-        event::from_sensor(machine, now, id.mc, id.lun, id.number, notice.direction, notice.data);
+        event::from_sensor(&mut at, now, id.lun, id.number, notice.direction, notice.data);
     }
 }
 

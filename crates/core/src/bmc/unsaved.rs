@@ -15,9 +15,9 @@ use super::security_key::SecurityKey;
 use super::sel::{Record, Sel};
 use super::sol_parameters::{Access, Pace};
 use super::user::Users;
-use super::{Machine, StateFile};
+use super::{At, Machine, StateFile};
 use super::{dcmi, system_info};
-use crate::ipmi::{AuthTypes, McAddress, Privilege};
+use crate::ipmi::{AuthTypes, Privilege};
 
 /// What stands in a state file, as it was.
 #[derive(Debug)]
@@ -99,28 +99,6 @@ impl Machine {
         }
     }
 
-    /// Does what a client asked for: records it adds to logs are taken back as well.
-    pub fn for_client<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
-        self.unsaved.by_client = true;
-        let result = act(self);
-        self.unsaved.by_client = false;
-        result
-    }
-
-    /// To be called before a record is added to the log of `mc`.
-    pub(super) fn about_to_log(&mut self, mc: McAddress) {
-        if self.unsaved.by_client {
-            self.remember(StateFile::Sel(mc));
-        }
-    }
-
-    /// To be called when it was added, with its id in it.
-    pub(super) fn logged(&mut self, mc: McAddress, record: &Record) {
-        if !self.unsaved.by_client {
-            self.unsaved.record_stays(StateFile::Sel(mc), record);
-        }
-    }
-
     /// The file could not be written: takes back what clients changed since it was written last.
     pub fn take_back(&mut self, file: StateFile) {
         let Some(copies) = self.unsaved.copies.remove(&file) else { return };
@@ -190,13 +168,44 @@ impl Machine {
     }
 }
 
+impl At<'_> {
+    /// Does what a client asked for: records it adds to logs are taken back as well.
+    pub fn for_client<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        self.machine_mut().unsaved.by_client = true;
+        let result = act(self);
+        self.machine_mut().unsaved.by_client = false;
+        result
+    }
+
+    /// To be called before a record is added to the log.
+    pub(super) fn about_to_log(&mut self) {
+        if self.machine().unsaved.by_client {
+            self.remember(StateFile::Sel(self.address));
+        }
+    }
+
+    /// To be called when it was added, with its id in it.
+    pub(super) fn logged(&mut self, record: &Record) {
+        let file = StateFile::Sel(self.address);
+        let unsaved = &mut self.machine_mut().unsaved;
+        if !unsaved.by_client {
+            unsaved.record_stays(file, record);
+        }
+    }
+
+    /// As [`Machine::remember`].
+    pub fn remember(&mut self, file: StateFile) {
+        self.machine_mut().remember(file);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::bmc::sel;
-    use crate::ipmi::Moment;
+    use crate::ipmi::{McAddress, Moment};
 
     const MC: McAddress = McAddress::BMC;
     const LOG: StateFile = StateFile::Sel(MC);
@@ -209,10 +218,10 @@ mod tests {
         machine
     }
 
-    fn log(machine: &mut Machine, mark: u8) {
+    fn log(at: &mut At<'_>, mark: u8) {
         let mut record = [mark; 16];
         record[2] = 0xe0;
-        sel::log(machine, Moment::new(Duration::from_secs(1)), MC, record).expect("room");
+        sel::log(at, Moment::new(Duration::from_secs(1)), record).expect("room");
     }
 
     fn marks(machine: &mut Machine) -> Vec<u8> {
@@ -222,13 +231,13 @@ mod tests {
     #[test]
     fn what_clients_added_is_taken_back_and_events_stay() {
         let mut machine = machine();
-        log(&mut machine, 1);
-        machine.for_client(|machine| log(machine, 2));
-        log(&mut machine, 3);
+        log(&mut machine.found(MC), 1);
+        machine.found(MC).for_client(|at| log(at, 2));
+        log(&mut machine.found(MC), 3);
         machine.unsaved.writing(LOG);
-        log(&mut machine, 4);
-        machine.for_client(|machine| log(machine, 5));
-        log(&mut machine, 6);
+        log(&mut machine.found(MC), 4);
+        machine.found(MC).for_client(|at| log(at, 5));
+        log(&mut machine.found(MC), 6);
         assert_eq!(marks(&mut machine), [1, 2, 3, 4, 5, 6]);
         machine.take_back(LOG);
         assert_eq!(marks(&mut machine), [1, 3, 4, 6]);
@@ -241,9 +250,9 @@ mod tests {
     #[test]
     fn what_is_written_is_not_taken_back() {
         let mut machine = machine();
-        machine.for_client(|machine| log(machine, 1));
+        machine.found(MC).for_client(|at| log(at, 1));
         machine.unsaved.writing(LOG);
-        machine.for_client(|machine| log(machine, 2));
+        machine.found(MC).for_client(|at| log(at, 2));
         machine.unsaved.written(LOG);
         machine.unsaved.writing(LOG);
         machine.take_back(LOG);
@@ -267,7 +276,7 @@ mod tests {
         let mut machine = machine();
         machine.remember(LOG);
         machine.unsaved.forget_unless(|_| false);
-        machine.for_client(|machine| log(machine, 1));
+        machine.found(MC).for_client(|at| log(at, 1));
         machine.take_back(LOG);
         assert_eq!(marks(&mut machine), []);
     }

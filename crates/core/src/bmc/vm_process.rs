@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use super::{Action, Machine, StateFile};
-use crate::ipmi::{McAddress, Moment};
+use super::{Action, At, StateFile};
+use crate::ipmi::Moment;
 
 /// How long a process without a connected host has before SIGTERM.
 const UNCONNECTED_WAIT: Duration = Duration::from_secs(1);
@@ -111,49 +111,49 @@ impl VmProcess {
 }
 
 /// The process runs.
-pub fn started(machine: &mut Machine, mc: McAddress, identity: Option<Identity>) {
-    let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return };
+pub fn started(at: &mut At<'_>, identity: Option<Identity>) {
+    let vm = &mut at.vm;
     vm.exists = true;
     if vm.identity != identity {
         vm.identity = identity;
-        machine.actions.push(Action::Save(StateFile::Process(mc)));
+        at.push(Action::Save(StateFile::Process(at.address)));
     }
 }
 
 /// The process ended, or could not be started. Says whether it is to be started again.
-pub fn exited(machine: &mut Machine, mc: McAddress) -> bool {
-    let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return false };
+pub fn exited(at: &mut At<'_>) -> bool {
+    let vm = &mut at.vm;
     let known = vm.identity.is_some();
     let again = vm.exited();
     if known {
-        machine.actions.push(Action::Save(StateFile::Process(mc)));
+        at.push(Action::Save(StateFile::Process(at.address)));
     }
     again
 }
 
 /// Power on: starts the process. One that runs goes on; one that is just ending is started again
 /// when it has ended, for it may have seen the power-off already.
-pub fn power_on(machine: &mut Machine, mc: McAddress) {
-    let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return };
+pub fn power_on(at: &mut At<'_>) {
+    let vm = &mut at.vm;
     if vm.exists {
         vm.again = vm.ending;
     } else if vm.start_command.is_some() {
         vm.exists = true;
-        machine.actions.push(Action::StartProcess { mc });
+        at.push(Action::StartProcess { mc: at.address });
     }
 }
 
 /// The controller was enabled: `startnow` starts the process.
-pub fn enabled(machine: &mut Machine, mc: McAddress) {
-    if machine.controller(mc).is_some_and(|controller| controller.vm.start_now) {
-        power_on(machine, mc);
+pub fn enabled(at: &mut At<'_>) {
+    if at.vm.start_now {
+        power_on(at);
     }
 }
 
 /// Power off: the process gets SIGTERM after a while, and SIGKILL after another. A host
 /// that is connected was told before and gets `poweroff_wait` seconds.
-pub fn power_off(machine: &mut Machine, now: Moment, mc: McAddress) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+pub fn power_off(at: &mut At<'_>, now: Moment) {
+    let controller = &mut **at;
     let connected = controller.channels.host().is_some_and(|host| host.connected);
     let vm = &mut controller.vm;
     vm.again = false;
@@ -168,19 +168,21 @@ pub fn power_off(machine: &mut Machine, now: Moment, mc: McAddress) {
 }
 
 /// Sends the signal that is due.
-pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
-    let Some(vm) = machine.controller_mut(mc).map(|controller| &mut controller.vm) else { return };
+pub fn timeout(at: &mut At<'_>, now: Moment) {
+    let vm = &mut at.vm;
     let Some(due) = vm.deadline().filter(|due| *due <= now) else { return };
     let kill = matches!(vm.countdown, Some(Countdown::Kill(_)));
     vm.countdown =
         (!kill && vm.kill_wait != 0).then(|| Countdown::Kill(due + Duration::from_secs(vm.kill_wait.into())));
-    machine.actions.push(Action::SignalProcess { mc, kill });
+    at.push(Action::SignalProcess { mc: at.address, kill });
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Machine;
     use super::super::channel::{Channel, medium, protocol};
     use super::*;
+    use crate::ipmi::McAddress;
 
     const MC: McAddress = McAddress::BMC;
 
@@ -194,17 +196,17 @@ mod tests {
         controller.channels.set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
         controller.channels.host_mut().expect("channel 15").connected = connected;
         controller.vm.start_command = Some("qemu".into());
-        power_on(&mut machine, MC);
+        power_on(&mut machine.found(MC));
         assert_eq!(machine.actions, [Action::StartProcess { mc: MC }]);
         machine.actions.clear();
-        started(&mut machine, MC, None);
+        started(&mut machine.found(MC), None);
         machine
     }
 
     fn run_until(machine: &mut Machine, end: u64) -> Vec<(u64, bool)> {
         let mut signals = Vec::new();
         while let Some(due) = machine.ensure(MC).vm.deadline().filter(|due| *due <= at(end)) {
-            timeout(machine, due, MC);
+            timeout(&mut machine.found(MC), due);
             for action in machine.actions.drain(..) {
                 match action {
                     Action::SignalProcess { mc: MC, kill } => signals.push((due.seconds(), kill)),
@@ -218,15 +220,15 @@ mod tests {
     #[test]
     fn without_a_host_terminate_comes_at_once_and_kill_later() {
         let mut machine = running(false);
-        power_off(&mut machine, at(100), MC);
+        power_off(&mut machine.found(MC), at(100));
         assert_eq!(run_until(&mut machine, 1000), [(101, false), (121, true)]);
     }
 
     #[test]
     fn a_connected_host_gets_poweroff_wait() {
         let mut machine = running(true);
-        power_off(&mut machine, at(100), MC);
-        power_off(&mut machine, at(130), MC);
+        power_off(&mut machine.found(MC), at(100));
+        power_off(&mut machine.found(MC), at(130));
         assert_eq!(run_until(&mut machine, 1000), [(160, false), (180, true)]);
     }
 
@@ -234,11 +236,11 @@ mod tests {
     fn zero_waits_for_ever() {
         let mut machine = running(true);
         machine.ensure(MC).vm.poweroff_wait = 0;
-        power_off(&mut machine, at(100), MC);
+        power_off(&mut machine.found(MC), at(100));
         assert_eq!(run_until(&mut machine, 100_000), []);
         let mut machine = running(false);
         machine.ensure(MC).vm.kill_wait = 0;
-        power_off(&mut machine, at(100), MC);
+        power_off(&mut machine.found(MC), at(100));
         assert_eq!(run_until(&mut machine, 100_000), [(101, false)]);
     }
 
@@ -246,8 +248,8 @@ mod tests {
     fn on_while_it_ends_starts_it_again_when_it_has_ended() {
         for connected in [false, true] {
             let mut machine = running(connected);
-            power_off(&mut machine, at(100), MC);
-            power_on(&mut machine, MC);
+            power_off(&mut machine.found(MC), at(100));
+            power_on(&mut machine.found(MC));
             assert!(machine.actions.is_empty(), "it still runs, so nothing is started");
             assert!(!run_until(&mut machine, 1000).is_empty(), "it has to end");
             assert!(machine.ensure(MC).vm.exited(), "and starts again");
@@ -256,12 +258,12 @@ mod tests {
         // The last word counts.
         let mut machine = running(true);
         machine.ensure(MC).vm.poweroff_wait = 0;
-        power_off(&mut machine, at(100), MC);
-        power_on(&mut machine, MC);
-        power_off(&mut machine, at(101), MC);
+        power_off(&mut machine.found(MC), at(100));
+        power_on(&mut machine.found(MC));
+        power_off(&mut machine.found(MC), at(101));
         assert!(!machine.ensure(MC).vm.exited());
         let mut machine = running(false);
-        power_on(&mut machine, MC);
+        power_on(&mut machine.found(MC));
         assert!(!machine.ensure(MC).vm.exited(), "nobody switched it off");
     }
 
@@ -274,14 +276,14 @@ mod tests {
         vm.start_now = true;
         vm.restore(identity.clone());
         assert_eq!(vm.search().as_ref(), Some(&identity));
-        enabled(&mut machine, MC);
-        power_on(&mut machine, MC);
+        enabled(&mut machine.found(MC));
+        power_on(&mut machine.found(MC));
         assert_eq!(machine.actions, [], "it is not known yet whether it is still there");
-        started(&mut machine, MC, Some(identity));
+        started(&mut machine.found(MC), Some(identity));
         assert_eq!(machine.actions, [], "nothing that is not in the file already");
-        power_off(&mut machine, at(100), MC);
+        power_off(&mut machine.found(MC), at(100));
         assert_eq!(run_until(&mut machine, 101), [(101, false)]);
-        assert!(!exited(&mut machine, MC));
+        assert!(!exited(&mut machine.found(MC)));
         assert_eq!(machine.actions, [Action::Save(StateFile::Process(MC))]);
         assert_eq!(machine.ensure(MC).vm.identity(), None);
     }
@@ -289,7 +291,7 @@ mod tests {
     #[test]
     fn the_end_cancels_the_countdown() {
         let mut machine = running(true);
-        power_off(&mut machine, at(2000), MC);
+        power_off(&mut machine.found(MC), at(2000));
         machine.ensure(MC).vm.exited();
         assert_eq!(run_until(&mut machine, 9000), []);
         assert!(!machine.ensure(MC).vm.exists());

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::event::{self, Direction};
 use super::messaging::{self, Pretimeout};
 use super::watch::Event;
-use super::{Machine, chassis};
-use crate::ipmi::{McAddress, Moment, capability};
+use super::{At, chassis};
+use crate::ipmi::{Moment, capability};
 
 /// Sensor type of the watchdog, IPMI 2.0 table 42-3, and its event/reading type code.
 const WATCHDOG_2: u8 = 0x23;
@@ -149,8 +149,8 @@ impl Watchdog {
 
 /// Set Watchdog Timer: use, actions, pre-timeout, expired flags to clear, countdown (2).
 /// A running timer goes on with the new values when "don't stop" is set, else it stops.
-pub fn set(machine: &mut Machine, now: Moment, mc: McAddress, data: &[u8; 6]) -> Result<(), NotSupported> {
-    let Some(controller) = machine.controller_mut(mc) else { return Err(NotSupported) };
+pub fn set(at: &mut At<'_>, now: Moment, data: &[u8; 6]) -> Result<(), NotSupported> {
+    let controller = &mut **at;
     let allowed = matches!(data[0] & timer_use::USE, 1..=5)
         && match data[1] & 0x07 {
             action::NONE => true,
@@ -180,8 +180,8 @@ pub fn set(machine: &mut Machine, now: Moment, mc: McAddress, data: &[u8; 6]) ->
 }
 
 /// Reset Watchdog Timer: starts the countdown, or starts it again.
-pub fn reset(machine: &mut Machine, now: Moment, mc: McAddress) -> Result<(), NotInitialised> {
-    let timer = machine.controller_mut(mc).and_then(|controller| controller.watchdog.as_mut()).ok_or(NotInitialised)?;
+pub fn reset(at: &mut At<'_>, now: Moment) -> Result<(), NotInitialised> {
+    let timer = at.watchdog.as_mut().ok_or(NotInitialised)?;
     if !timer.initialised {
         return Err(NotInitialised);
     }
@@ -190,8 +190,8 @@ pub fn reset(machine: &mut Machine, now: Moment, mc: McAddress) -> Result<(), No
 }
 
 /// Does what is due: the pre-timeout, or the end.
-pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+pub fn timeout(at: &mut At<'_>, now: Moment) {
+    let controller = &mut **at;
     let Some(timer) = controller.watchdog.as_mut() else { return };
     let Countdown::Running { deadline, wake, pretimeout_done } = timer.countdown else { return };
     if wake > now {
@@ -202,12 +202,12 @@ pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
     if how != pretimeout::NONE && !pretimeout_done {
         timer.countdown = Countdown::Running { deadline, wake: deadline, pretimeout_done: true };
         let signal = if how == pretimeout::NMI { Pretimeout::Nmi } else { Pretimeout::MessageInterrupt };
-        messaging::watchdog_pretimeout(machine, mc, signal);
+        messaging::watchdog_pretimeout(at, signal);
         if log {
-            report(machine, now, mc, [0xc8, how << 4 | 0x0f, 0xff]);
+            report(at, now, [0xc8, how << 4 | 0x0f, 0xff]);
         }
         if deadline <= now {
-            timeout(machine, now, mc);
+            timeout(at, now);
         }
         return;
     }
@@ -217,40 +217,40 @@ pub fn timeout(machine: &mut Machine, now: Moment, mc: McAddress) {
     timer.expired |= 1 << timer_use;
     // "Don't log" is for one expiration (IPMI 2.0 section 27.3).
     timer.timer_use = timer_use;
-    machine.watch.tell(|| Event::WatchdogExpired { mc });
+    let mc = at.address;
+    at.tell(|| Event::WatchdogExpired { mc });
     if log {
-        report(machine, now, mc, [0xc0 | action, timer_use, 0xff]);
+        report(at, now, [0xc0 | action, timer_use, 0xff]);
     }
     match action {
-        action::RESET => chassis::watchdog_reset(machine, mc),
-        action::POWER_DOWN => chassis::watchdog_power_down(machine, now, mc),
-        action::POWER_CYCLE => chassis::watchdog_power_cycle(machine, now, mc),
+        action::RESET => chassis::watchdog_reset(at),
+        action::POWER_DOWN => chassis::watchdog_power_down(at, now),
+        action::POWER_CYCLE => chassis::watchdog_power_cycle(at, now),
         _ => {}
     }
 }
 
 /// Sends an event of the watchdog's sensor, number 0 on LUN 0. A controller without it, which the
 /// original never lets run out, sends it as if it had one.
-fn report(machine: &mut Machine, now: Moment, mc: McAddress, data: [u8; 3]) {
-    let Some(controller) = machine.controller(mc) else { return };
+fn report(at: &mut At<'_>, now: Moment, data: [u8; 3]) {
+    let controller = &**at;
     if controller.sensors.get(0, 0).is_some() {
-        return event::from_sensor(machine, now, mc, 0, 0, Direction::Assertion, data);
+        return event::from_sensor(at, now, 0, 0, Direction::Assertion, data);
     }
     let receiver = controller.sensors.event_receiver.address;
-    if receiver != McAddress::NONE {
-        let record = event::record(mc, 0, 0, (WATCHDOG_2, SENSOR_SPECIFIC), Direction::Assertion, data);
-        event::deliver(machine, now, receiver, record);
-    }
+    let record = event::record(at.address, 0, 0, (WATCHDOG_2, SENSOR_SPECIFIC), Direction::Assertion, data);
+    event::send(at, now, receiver, record);
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Action;
+    use super::super::Machine;
     use super::super::channel::{Channel, medium, protocol};
     use super::super::device_id::DeviceId;
     use super::super::sensor::{self, Description, EventSettings, SensorId};
     use super::*;
-    use crate::ipmi::HostSignal;
+    use crate::ipmi::{HostSignal, McAddress};
 
     const MC: McAddress = McAddress::BMC;
     const START: Moment = Moment::new(Duration::from_secs(1000));
@@ -276,8 +276,8 @@ mod tests {
     }
 
     fn armed(machine: &mut Machine, data: [u8; 6]) {
-        set(machine, START, MC, &data).expect("supported");
-        reset(machine, START, MC).expect("it was set");
+        set(&mut machine.found(MC), START, &data).expect("supported");
+        reset(&mut machine.found(MC), START).expect("it was set");
     }
 
     /// Lets `milliseconds` since START pass and gives what the host was told and the last
@@ -289,7 +289,7 @@ mod tests {
         while let Some(due) =
             machine.ensure(MC).watchdog.as_ref().and_then(Watchdog::deadline).filter(|due| *due <= end)
         {
-            timeout(machine, due, MC);
+            timeout(&mut machine.found(MC), due);
             told.extend(machine.actions.drain(..).filter_map(|action| match action {
                 Action::Host { mc: MC, signal } => Some((due.since(START).as_millis(), signal)),
                 _ => None,
@@ -315,7 +315,7 @@ mod tests {
         let mut machine = machine();
         machine.describe(McAddress(0x30), DeviceId::default());
         assert!(machine.ensure(McAddress(0x30)).watchdog.is_none());
-        assert_eq!(reset(&mut machine, START, MC), Err(NotInitialised));
+        assert_eq!(reset(&mut machine.found(MC), START), Err(NotInitialised));
         assert_eq!(state(&mut machine, 0), [0; 8]);
     }
 
@@ -367,7 +367,7 @@ mod tests {
     fn a_kick_moves_the_end() {
         let mut machine = machine();
         armed(&mut machine, [0x04, 0x01, 0, 0, 10, 0]);
-        reset(&mut machine, START + Duration::from_millis(900), MC).expect("it was set");
+        reset(&mut machine.found(MC), START + Duration::from_millis(900)).expect("it was set");
         assert_eq!(run(&mut machine, 1899).0, []);
         assert_eq!(run(&mut machine, 1900).0, [(1900, HostSignal::Reset)]);
     }
@@ -375,13 +375,13 @@ mod tests {
     #[test]
     fn set_stops_a_running_timer_unless_it_says_not_to_and_never_starts_one() {
         let mut machine = machine();
-        set(&mut machine, START, MC, &[0x44, 0x01, 0, 0, 5, 0]).expect("supported");
+        set(&mut machine.found(MC), START, &[0x44, 0x01, 0, 0, 5, 0]).expect("supported");
         assert_eq!(run(&mut machine, 9000).0, []);
-        reset(&mut machine, START, MC).expect("it was set");
-        set(&mut machine, START, MC, &[0x44, 0x01, 0, 0, 7, 0]).expect("supported");
+        reset(&mut machine.found(MC), START).expect("it was set");
+        set(&mut machine.found(MC), START, &[0x44, 0x01, 0, 0, 7, 0]).expect("supported");
         assert_eq!(run(&mut machine, 9000).0, [(700, HostSignal::Reset)]);
         armed(&mut machine, [0x04, 0x01, 0, 0, 5, 0]);
-        set(&mut machine, START, MC, &[0x04, 0x01, 0, 0, 6, 0]).expect("supported");
+        set(&mut machine.found(MC), START, &[0x04, 0x01, 0, 0, 6, 0]).expect("supported");
         assert_eq!(run(&mut machine, 9000).0, []);
         assert_eq!(state(&mut machine, 9000), [0x04, 0x01, 0, 0x10, 6, 0, 6, 0]);
     }
@@ -400,13 +400,13 @@ mod tests {
     #[test]
     fn the_running_state_is_told_and_is_no_setting() {
         let mut machine = machine();
-        set(&mut machine, START, MC, &[0x44, 0x01, 0, 0, 5, 0]).expect("supported");
+        set(&mut machine.found(MC), START, &[0x44, 0x01, 0, 0, 5, 0]).expect("supported");
         assert_eq!(state(&mut machine, 0)[0], 0x04, "\"don't stop\" starts nothing");
-        reset(&mut machine, START, MC).expect("it was set");
+        reset(&mut machine.found(MC), START).expect("it was set");
         assert_eq!(state(&mut machine, 0)[0], 0x44);
-        set(&mut machine, START, MC, &[0x44, 0x01, 0, 0, 6, 0]).expect("supported");
+        set(&mut machine.found(MC), START, &[0x44, 0x01, 0, 0, 6, 0]).expect("supported");
         assert_eq!(state(&mut machine, 0)[0], 0x44);
-        set(&mut machine, START, MC, &[0x04, 0x01, 0, 0, 6, 0]).expect("supported");
+        set(&mut machine.found(MC), START, &[0x04, 0x01, 0, 0, 6, 0]).expect("supported");
         assert_eq!(state(&mut machine, 0)[0], 0x04);
     }
 
@@ -441,7 +441,8 @@ mod tests {
     fn what_the_host_cannot_do_is_refused() {
         let mut machine = machine();
         machine.ensure(MC).channels.host_mut().expect("channel 15").announced = 0;
-        let mut ask = |timer_use: u8, actions: u8| set(&mut machine, START, MC, &[timer_use, actions, 0, 0, 10, 0]);
+        let mut ask =
+            |timer_use: u8, actions: u8| set(&mut machine.found(MC), START, &[timer_use, actions, 0, 0, 10, 0]);
         for timer_use in [0, 6, 7] {
             assert_eq!(ask(timer_use, 0), Err(NotSupported), "use {timer_use}");
         }

@@ -71,12 +71,14 @@ fn get_capabilities(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Repl
 /// state (bits 6-4: identify light of a built-in chassis), and front panel buttons where the
 /// chassis has them.
 fn get_status(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    match chassis::power(context.machine, context.now, context.mc) {
+    let now = context.now;
+    match chassis::power(&mut context.at()?, now) {
         Power::On => put_status(context, true, reply)?,
         Power::Off => put_status(context, false, reply)?,
         Power::Ask(call) => {
             return run(call, |context, values, reply| {
-                let on = chassis::observed(context.machine, context.now, context.mc, &Ok(values));
+                let now = context.now;
+                let on = chassis::observed(&mut context.at()?, now, &Ok(values));
                 put_status(context, on.ok_or(CompletionCode::UNSPECIFIED)?, reply)
             });
         }
@@ -109,17 +111,18 @@ fn control(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> R
         4 => Control::DiagnosticInterrupt,
         5 => Control::SoftShutdown,
         number @ (14 | 15) => {
-            chassis::set_interface(context.machine, context.mc, number == 15)
-                .map_err(|_| CompletionCode::INVALID_FIELD)?;
+            chassis::set_interface(&mut context.at()?, number == 15).map_err(|_| CompletionCode::INVALID_FIELD)?;
             return Ok(Outcome::Done);
         }
         _ => return Ok(Outcome::Done),
     };
     let channel = context.origin.channel;
-    match chassis::control(context.machine, context.now, context.mc, what, channel) {
+    let now = context.now;
+    match chassis::control(&mut context.at()?, now, what, channel) {
         Ok(Controlled::Done) => Ok(Outcome::Done),
         Ok(Controlled::Call(call, token)) => run(call, move |context, _, _| {
-            chassis::program_done(context.machine, context.now, context.mc, token);
+            let now = context.now;
+            chassis::program_done(&mut context.at()?, now, token);
             Ok(())
         }),
         Err(chassis::NotSupported) => Err(CompletionCode::INVALID_FIELD),
@@ -151,7 +154,7 @@ fn set_restore_policy(
     let policy = request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x07;
     if policy != NO_CHANGE {
         let policy = RestorePolicy::from_number(policy).ok_or(CompletionCode::INVALID_FIELD)?;
-        chassis::change_settings(context.machine, context.mc, |kept| kept.restore_policy = policy);
+        chassis::change_settings(&mut context.at()?, |kept| kept.restore_policy = policy);
     }
     reply.put(&[SUPPORTED_POLICIES])?;
     Ok(Outcome::Done)
@@ -160,7 +163,7 @@ fn set_restore_policy(
 /// Request: buttons to disable (bits 3-0: standby, diagnostic interrupt, reset, power).
 fn set_front_panel(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let disabled = request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x0f;
-    chassis::change_settings(context.machine, context.mc, |kept| kept.disabled_buttons = disabled);
+    chassis::change_settings(&mut context.at()?, |kept| kept.disabled_buttons = disabled);
     Ok(Outcome::Done)
 }
 
@@ -171,7 +174,7 @@ fn set_cycle_interval(
     _: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let seconds = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
-    chassis::change_settings(context.machine, context.mc, |kept| kept.cycle_interval = seconds);
+    chassis::change_settings(&mut context.at()?, |kept| kept.cycle_interval = seconds);
     Ok(Outcome::Done)
 }
 
@@ -190,7 +193,7 @@ fn get_power_on_hours(
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
     // Looks at the power, so that it is counted up to now; a program is not asked for this.
-    chassis::power(context.machine, now, context.mc);
+    chassis::power(&mut context.at()?, now);
     let minutes = context.controller()?.chassis.power_on_time(now).as_secs() / 60;
     let count = u32::try_from(minutes / u64::from(MINUTES_PER_COUNT)).unwrap_or(u32::MAX);
     reply.put(&[MINUTES_PER_COUNT])?;

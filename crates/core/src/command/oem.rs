@@ -72,7 +72,8 @@ fn get_history_return(
 /// Request: value.
 fn set_power(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let power = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
-    oem::set_power(context.machine, context.now, context.mc, power, Report::Event);
+    let now = context.now;
+    oem::set_power(&mut context.at()?, now, power, Report::Event);
     Ok(Outcome::Done)
 }
 

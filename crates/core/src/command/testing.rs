@@ -249,9 +249,11 @@ impl Rig {
             crate::bmc::timeout(&mut self.machine, self.now);
             while let Some(job) = (!self.machine.jobs.is_empty()).then(|| self.machine.jobs.remove(0)) {
                 match job {
-                    Background::Program { call, then, .. } => {
+                    Background::Program { mc, call, then } => {
                         let result = self.run(&call);
-                        then(&mut self.machine, self.now, result);
+                        if let Some(mut at) = self.machine.at(mc) {
+                            then(&mut at, self.now, result);
+                        }
                     }
                     Background::Read { read, then } => {
                         let content = self.read(&read);

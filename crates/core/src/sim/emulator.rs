@@ -10,7 +10,7 @@ use super::waiting::Reader;
 use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
-use crate::bmc::{Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
+use crate::bmc::{At, Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
 use crate::ipmi::{McAddress, Moment};
 use crate::settings::command::{Command, SensorAddress, SensorPoll, Variables};
 
@@ -130,7 +130,7 @@ impl Simulator {
             }
             Command::McSetPower { mc, power, event } => {
                 let report = if event { oem::Report::Event } else { oem::Report::Silent };
-                oem::set_power(&mut self.machine, now, mc, power, report);
+                oem::set_power(&mut self.named(mc)?, now, power, report);
             }
             Command::SelEnable { mc, max_records, flags } => {
                 self.put_back(StateFile::Sel(mc));
@@ -141,7 +141,7 @@ impl Simulator {
                 let mut record = [0; 16];
                 record[2] = record_type;
                 record[3..].copy_from_slice(&data);
-                let id = sel::log(&mut self.machine, now, mc, record).map_err(|e| Refusal::unable("add to sel", e))?;
+                let id = sel::log(&mut self.named(mc)?, now, record).map_err(|e| Refusal::unable("add to sel", e))?;
                 print(format!("Added record {id}\n"));
             }
             Command::MainSdrAdd { mc, data } => {
@@ -279,8 +279,8 @@ impl Simulator {
     }
 
     /// The controller a command is about. Those that lan.conf names exist before `mc_add`.
-    fn named(&mut self, mc: McAddress) -> Result<&mut Controller, Refusal> {
-        self.machine.controller_mut(mc).ok_or_else(|| {
+    fn named(&mut self, mc: McAddress) -> Result<At<'_>, Refusal> {
+        self.machine.at(mc).ok_or_else(|| {
             Refusal::error(format!(
                 "Invalid MC address {mc:#04x}: neither mc_add nor lan.conf's set_working_mc names it"
             ))

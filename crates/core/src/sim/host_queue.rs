@@ -7,7 +7,7 @@
 use super::Simulator;
 use super::effect::{Effects, LanId};
 use super::return_path::ReturnPath;
-use crate::bmc::messaging;
+use crate::bmc::messaging::{self, QueueFull};
 use crate::command;
 use crate::ipmi::{CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
 use crate::lan;
@@ -67,7 +67,8 @@ impl Simulator {
         }
         .emit(&mut data);
         let message = messaging::Message { channel: lan.channel, data };
-        let queued = messaging::enqueue(&mut self.machine, now, lan.mc, message);
+        let at = self.machine.at(lan.mc);
+        let queued = at.ok_or(QueueFull).and_then(|mut at| messaging::enqueue(&mut at, now, message));
         self.carry_out_actions(now, out);
         if queued.is_err() {
             self.host_messages.take_if(slot, |_| true);
@@ -79,8 +80,10 @@ impl Simulator {
     /// of `mc`: everything behind the requester's address.
     pub(super) fn queue_answer(&mut self, now: Moment, mc: McAddress, channel: u8, out: &mut Effects) {
         let data = self.message.get(1..).unwrap_or_default().to_vec();
-        // A full queue loses the answer, as a full queue on a board does.
-        let _ = messaging::enqueue(&mut self.machine, now, mc, messaging::Message { channel, data });
+        if let Some(mut at) = self.machine.at(mc) {
+            // A full queue loses the answer, as a full queue on a board does.
+            let _ = messaging::enqueue(&mut at, now, messaging::Message { channel, data });
+        }
         self.carry_out_actions(now, out);
     }
 

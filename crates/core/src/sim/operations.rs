@@ -130,15 +130,16 @@ impl Simulator {
     /// The chassis cannot do that.
     pub fn control(&mut self, now: Moment, control: Control, out: &mut Effects) -> Result<(), Error> {
         let mc = self.bmc_address();
-        let controlled = chassis::control(&mut self.machine, now, mc, control, SYSTEM_CHANNEL);
+        let mut at = self.machine.at(mc).ok_or(Error::NotSupported)?;
+        let controlled = chassis::control(&mut at, now, control, SYSTEM_CHANNEL);
         let result = controlled.as_ref().map(|_| ()).map_err(|_| Error::NotSupported);
         if let Ok(Controlled::Call(call, token)) = controlled {
-            self.machine.jobs.push(Background::Program {
+            at.start(Background::Program {
                 mc,
                 call,
-                then: Box::new(move |machine, now, result| {
+                then: Box::new(move |at, now, result| {
                     if result.is_ok() {
-                        chassis::program_done(machine, now, mc, token);
+                        chassis::program_done(at, now, token);
                     }
                 }),
             });
@@ -165,24 +166,24 @@ impl Simulator {
         out: &mut Effects,
     ) -> Result<(), Error> {
         let mc = self.bmc_address();
-        let controller = self.machine.controller(mc).ok_or(Error::NoController)?;
+        let mut at = self.machine.at(mc).ok_or(Error::NoController)?;
         if device.0 > 15 {
             return Err(Error::Invalid);
         }
         let flags = boot::flags_for(device, boots);
-        if chassis::backend(controller) == Backend::Program {
-            let call = controller.chassis.set_boot_call(device.0).ok_or(Error::Invalid)?;
-            self.machine.jobs.push(Background::Program {
+        if chassis::backend(&at) == Backend::Program {
+            let call = at.chassis.set_boot_call(device.0).ok_or(Error::Invalid)?;
+            at.start(Background::Program {
                 mc,
                 call,
-                then: Box::new(move |machine, now, result| {
+                then: Box::new(move |at, now, result| {
                     if result.is_ok() {
-                        chassis::boot_flags_set(machine, now, mc, flags);
+                        chassis::boot_flags_set(at, now, flags);
                     }
                 }),
             });
         } else {
-            chassis::boot_flags_set(&mut self.machine, now, mc, flags);
+            chassis::boot_flags_set(&mut at, now, flags);
         }
         self.carry_out_actions(now, out);
         Ok(())
@@ -247,7 +248,7 @@ impl Simulator {
         record[2] = record_type;
         record[3..].copy_from_slice(&data);
         let mc = self.bmc_address();
-        let id = sel::log(&mut self.machine, now, mc, record);
+        let id = self.machine.at(mc).ok_or(Error::NoController).and_then(|mut at| sel::log(&mut at, now, record));
         self.carry_out_actions(now, out);
         id
     }

@@ -168,7 +168,9 @@ impl Simulator {
             match waiter {
                 Waiter::Command(waiting) => self.go_on(now, waiting, result, out),
                 Waiter::Background(then) => {
-                    then(&mut self.machine, now, result);
+                    if let Some(mut at) = self.machine.at(mc) {
+                        then(&mut at, now, result);
+                    }
                     self.carry_out_actions(now, out);
                 }
             }
@@ -276,7 +278,9 @@ impl Simulator {
                         Ok(line) => self.wait_for_program(mc, call, line, Waiter::Background(then), out),
                         Err(outcome) => {
                             let result = self.judged(now, mc, outcome, out);
-                            then(&mut self.machine, now, result);
+                            if let Some(mut at) = self.machine.at(mc) {
+                                then(&mut at, now, result);
+                            }
                         }
                     },
                 }

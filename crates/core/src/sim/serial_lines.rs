@@ -57,7 +57,9 @@ impl Simulator {
         slot.line.connected(&mut bytes);
         out.list.push(Effect::Serial { serial, bytes });
         if serial.channel == SYSTEM_CHANNEL {
-            bmc::host_connected(&mut self.machine, now, serial.mc);
+            if let Some(mut at) = self.machine.at(serial.mc) {
+                bmc::host_connected(&mut at, now);
+            }
             self.carry_out_actions(now, out);
         }
     }
@@ -67,7 +69,9 @@ impl Simulator {
         let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
         slot.line.disconnected();
         if serial.channel == SYSTEM_CHANNEL {
-            bmc::host_disconnected(&mut self.machine, now, serial.mc);
+            if let Some(mut at) = self.machine.at(serial.mc) {
+                bmc::host_disconnected(&mut at, now);
+            }
             self.carry_out_actions(now, out);
         }
     }
@@ -81,8 +85,10 @@ impl Simulator {
             match item {
                 Inbound::Message { reply_to, data } => self.serial_message(now, serial, reply_to, &data, out),
                 Inbound::Capabilities(capabilities) => {
-                    if serial.channel == SYSTEM_CHANNEL {
-                        bmc::host_announced(&mut self.machine, serial.mc, capabilities.bits);
+                    if serial.channel == SYSTEM_CHANNEL
+                        && let Some(mut at) = self.machine.at(serial.mc)
+                    {
+                        bmc::host_announced(&mut at, capabilities.bits);
                     }
                 }
                 Inbound::HostReset => {}

@@ -218,7 +218,9 @@ impl Simulator {
             let (device, span) = (slot.config.device.clone(), slot.config.span);
             out.list.push(Effect::OpenIpmb { ipmb: slot.id, device, span });
         }
-        vm_process::enabled(&mut self.machine, mc);
+        if let Some(mut at) = self.machine.at(mc) {
+            vm_process::enabled(&mut at);
+        }
         self.carry_out_actions(now, out);
     }
 

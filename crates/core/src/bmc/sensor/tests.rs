@@ -101,7 +101,7 @@ fn events_need_receiver_enable_and_somebody_there() {
         sensor(&mut machine).enabled = enabled;
         sensor(&mut machine).events_enabled = events;
         let before = log(&machine).len();
-        event::from_sensor(&mut machine, at(0), McAddress::BMC, 0, 7, Direction::Assertion, [1, 2, 3]);
+        event::from_sensor(&mut machine.found(McAddress::BMC), at(0), 0, 7, Direction::Assertion, [1, 2, 3]);
         log(&machine).len() - before
     };
     assert_eq!(try_with(0, true, true), 0);

@@ -49,7 +49,7 @@ pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> 
         context.machine.actions.push(Action::Save(file));
     }
     dcmi::reset_statistics(context.machine, context.now, context.mc);
-    messaging::reset(context.machine, context.mc);
+    messaging::reset(&mut context.at()?);
     Ok(Outcome::Done)
 }
 

@@ -7,7 +7,7 @@ use crate::ipmi::{CompletionCode, Reply, Request};
 /// Request: enables.
 pub fn set_enables(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let enables = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
-    messaging::set_enables(context.machine, context.mc, enables);
+    messaging::set_enables(&mut context.at()?, enables);
     Ok(Outcome::Done)
 }
 
@@ -20,7 +20,7 @@ pub fn get_enables(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply
 /// Request: flags to clear.
 pub fn clear_flags(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let mask = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
-    messaging::clear_flags(context.machine, context.mc, mask);
+    messaging::clear_flags(&mut context.at()?, mask);
     Ok(Outcome::Done)
 }
 
@@ -33,7 +33,7 @@ pub fn get_flags(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) 
 /// Answer: channel, then the message; 80h when there is none. A message that does not fit
 /// is lost (C8h), as in the original: it would block those behind it.
 pub fn get_message(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    let message = messaging::fetch(context.machine, context.mc).ok_or(CompletionCode::COMMAND_SPECIFIC_80)?;
+    let message = messaging::fetch(&mut context.at()?).ok_or(CompletionCode::COMMAND_SPECIFIC_80)?;
     reply.put(&[message.channel])?;
     reply.put(&message.data)?;
     Ok(Outcome::Done)
@@ -45,7 +45,7 @@ pub fn read_event_buffer(
     _: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let record = messaging::read_event(context.machine, context.mc).ok_or(CompletionCode::COMMAND_SPECIFIC_80)?;
+    let record = messaging::read_event(&mut context.at()?).ok_or(CompletionCode::COMMAND_SPECIFIC_80)?;
     reply.put(&record)?;
     Ok(Outcome::Done)
 }
@@ -77,7 +77,7 @@ mod tests {
     fn messages_are_fetched_in_order_and_one_too_long_is_lost() {
         let mut rig = Rig::host();
         for data in [vec![1, 2], vec![0; 34], vec![0; 35], vec![3]] {
-            enqueue(&mut rig.machine, rig.now, BMC, Message { channel: 1, data }).expect("room");
+            enqueue(&mut rig.machine.found(BMC), rig.now, Message { channel: 1, data }).expect("room");
         }
         rig.expect("06 31 -> 00 01\n 06 33 -> 00 01 01 02");
         assert_eq!(rig.ask("06 33").split(' ').count(), 36);
@@ -88,7 +88,7 @@ mod tests {
     fn the_event_buffer_is_read_once() {
         let mut rig = Rig::host();
         rig.expect("06 2e 0e -> 00");
-        store_event(&mut rig.machine, BMC, &hex_literal::hex!("02000200000000410004 0c056f02ffff"));
+        store_event(&mut rig.machine.found(BMC), &hex_literal::hex!("02000200000000410004 0c056f02ffff"));
         rig.expect(
             "06 31 -> 00 02
              06 35 -> 00 02 00 02 00 00 00 00 41 00 04 0c 05 6f 02 ff ff

@@ -11,14 +11,16 @@ pub fn exists(context: &Context<'_>) -> bool {
 
 /// Starts the countdown; 80h before the first Set Watchdog Timer.
 pub fn reset_timer(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
-    watchdog::reset(context.machine, context.now, context.mc).map_err(|_| CompletionCode::COMMAND_SPECIFIC_80)?;
+    let now = context.now;
+    watchdog::reset(&mut context.at()?, now).map_err(|_| CompletionCode::COMMAND_SPECIFIC_80)?;
     Ok(Outcome::Done)
 }
 
 /// Request: use, actions, pre-timeout, expired flags to clear, countdown (2).
 pub fn set_timer(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let data = request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    watchdog::set(context.machine, context.now, context.mc, data).map_err(|_| CompletionCode::INVALID_FIELD)?;
+    let now = context.now;
+    watchdog::set(&mut context.at()?, now, data).map_err(|_| CompletionCode::INVALID_FIELD)?;
     Ok(Outcome::Done)
 }
 

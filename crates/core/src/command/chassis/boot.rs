@@ -80,11 +80,12 @@ pub(super) fn set_options(
             if backend == Backend::Program {
                 let call = chassis.set_boot_call(boot::device(&flags)).ok_or(CompletionCode::INVALID_FIELD)?;
                 return run(call, move |context, _, _| {
-                    boot_flags_set(context.machine, context.now, context.mc, flags);
+                    let now = context.now;
+                    boot_flags_set(&mut context.at()?, now, flags);
                     Ok(())
                 });
             }
-            boot_flags_set(context.machine, now, context.mc, flags);
+            boot_flags_set(&mut context.at()?, now, flags);
         }
         parameter::INITIATOR_INFO => boot.initiator = take(data)?,
         parameter::INITIATOR_MAILBOX => {

@@ -146,10 +146,12 @@ fn get_power_reading(
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
     let told = context.controller()?.dcmi.sensor.is_some();
-    match chassis::power(context.machine, context.now, context.mc) {
+    let now = context.now;
+    match chassis::power(&mut context.at()?, now) {
         // What the model says depends on the power, which the program knows.
         chassis::Power::Ask(call) if !told => Ok(Outcome::program(call, move |context, result, reply| {
-            chassis::observed(context.machine, context.now, context.mc, &result);
+            let now = context.now;
+            chassis::observed(&mut context.at()?, now, &result);
             put_power_reading(context, window, code, reply)
         })),
         _ => put_power_reading(context, window, code, reply),

@@ -49,7 +49,7 @@ pub(super) fn platform_event(
         request.data
     };
     record[9..].copy_from_slice(event.get(..7).ok_or(CompletionCode::INVALID_LENGTH)?);
-    let (now, mc) = (context.now, context.mc);
-    context.machine.for_client(|machine| deliver(machine, now, mc, record));
+    let now = context.now;
+    context.at()?.for_client(|at| deliver(at, now, record));
     Ok(Outcome::Done)
 }

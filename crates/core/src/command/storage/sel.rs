@@ -103,8 +103,8 @@ pub(super) fn add(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let record: &Record = request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let (now, mc) = (context.now, context.mc);
-    match context.machine.for_client(|machine| sel::log(machine, now, mc, *record)) {
+    let now = context.now;
+    match context.at()?.for_client(|at| sel::log(at, now, *record)) {
         Ok(id) => reply.put(&id.to_le_bytes())?,
         Err(Error::Full) => {
             reply.put(&[0, 0])?;
