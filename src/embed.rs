@@ -80,6 +80,39 @@ impl Bmc {
     }
 
     /// Where clients reach the LAN channel that was opened first.
+    ///
+    /// A login with the [client](crate::client) of this project, which leaves sockets to its caller:
+    ///
+    /// ```
+    /// use std::net::UdpSocket;
+    /// use std::time::Duration;
+    ///
+    /// use ipmi_sim::client::{Account, GET_DEVICE_ID, Session, Way};
+    /// use ipmi_sim::{Bmc, SystemRandom};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bmc = Bmc::builder().user("admin", "secret").start()?;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.connect(bmc.address())?;
+    /// socket.set_read_timeout(Some(Duration::from_secs(1)))?;
+    /// let exchange = |datagram: &[u8]| -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    ///     let mut response = [0; 1024];
+    ///     socket.send(datagram)?;
+    ///     let length = socket.recv(&mut response)?;
+    ///     Ok(response[..length].to_vec())
+    /// };
+    ///
+    /// let mut random = SystemRandom::new()?;
+    /// let mut session = Session::login(Way::Suite(17), Account::new("admin", "secret"), &mut random, exchange)?;
+    /// let mut datagram = Vec::new();
+    /// session.request((1, 0x06, GET_DEVICE_ID), &[], &mut random, &mut datagram);
+    /// let mut response = exchange(&datagram)?;
+    /// let device = session.open(&mut response)?.response()?.done()?;
+    /// assert_eq!(device.data.len(), 15);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -144,6 +177,23 @@ impl Bmc {
             let raw = system.raw_reading(number, value)?;
             system.set_sensor(now, number, raw, out)
         })
+    }
+
+    /// Has a state of a discrete sensor of LUN 0 hold, 0 to 14 (IPMI 2.0 table 42-3 says what they mean). An event
+    /// follows, as the sensor's masks say.
+    ///
+    /// # Errors
+    /// There is no such sensor, or no such state.
+    pub fn set_sensor_state(&self, number: u8, state: u8) -> Result<(), Error> {
+        self.call(|system, now, out| system.set_sensor_state(now, number, state, out))
+    }
+
+    /// Has a state of a discrete sensor hold no longer.
+    ///
+    /// # Errors
+    /// As [`set_sensor_state`](Self::set_sensor_state).
+    pub fn clear_sensor_state(&self, number: u8, state: u8) -> Result<(), Error> {
+        self.call(|system, now, out| system.clear_sensor_state(now, number, state, out))
     }
 
     /// The system event log, oldest record first.

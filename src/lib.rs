@@ -69,6 +69,8 @@ pub mod oem {
 #[doc(inline)]
 pub use config::{Diagnostic, Severity, Span};
 pub use embed::{Bmc, Builder, Events, Faults, StartError};
+#[doc(inline)]
+pub use host::random::SystemRandom;
 pub use ipmi_sim_client as client;
 #[doc(inline)]
 pub use ipmi_sim_core::{

@@ -164,6 +164,16 @@ fn sensors_log_and_users_are_values() {
     assert_eq!(events.len(), 2);
     assert!(events.iter().all(|event| (event.sensor, event.asserted, event.event_type) == (3, true, 1)));
 
+    bmc.clear_event_log();
+    bmc.set_sensor_state(5, 1).unwrap();
+    assert_eq!(bmc.sensor(5).map(|supply| supply.states), Some(0b11), "present and failed");
+    bmc.clear_sensor_state(5, 1).unwrap();
+    assert_eq!(bmc.sensor(5).map(|supply| supply.states), Some(0b01));
+    let events: Vec<_> = bmc.event_log().iter().filter_map(|record| record.event).collect();
+    let told: Vec<_> = events.iter().map(|event| (event.sensor, event.data[0] & 0x0f, event.asserted)).collect();
+    assert_eq!(told, [(5, 1, true), (5, 1, false)]);
+    assert_eq!(bmc.set_sensor_state(5, 15), Err(Error::Invalid));
+
     let id = bmc.log_record(0xc0, [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap();
     let record = *bmc.event_log().last().unwrap();
     assert_eq!((record.id, record.record_type, record.event), (id, 0xc0, None));

@@ -101,7 +101,7 @@ impl Builder {
     }
 
     /// Where the first LAN channel is, instead of what lan.conf says, or of a free port of 127.0.0.1; port 0 is any
-    /// that is free.
+    /// that is free. On all addresses (`0.0.0.0`, `::`) responses leave from the one that the operating system chooses.
     #[must_use]
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);

@@ -218,6 +218,30 @@ impl Simulator {
         set
     }
 
+    /// Has a state of a discrete sensor of LUN 0 hold, 0 to 14 (IPMI 2.0 table 42-3 says what they mean). An event follows,
+    /// as the sensor's masks say.
+    ///
+    /// # Errors
+    /// There is no such sensor, or no such state.
+    pub fn set_sensor_state(&mut self, now: Moment, number: u8, state: u8, out: &mut Effects) -> Result<(), Error> {
+        self.sensor_bit(now, number, (state, 1), out)
+    }
+
+    /// Has a state of a discrete sensor hold no longer.
+    ///
+    /// # Errors
+    /// As [`set_sensor_state`](Self::set_sensor_state).
+    pub fn clear_sensor_state(&mut self, now: Moment, number: u8, state: u8, out: &mut Effects) -> Result<(), Error> {
+        self.sensor_bit(now, number, (state, 0), out)
+    }
+
+    fn sensor_bit(&mut self, now: Moment, number: u8, (bit, value): (u8, u8), out: &mut Effects) -> Result<(), Error> {
+        let id = SensorId { mc: self.bmc_address(), lun: 0, number };
+        let set = sensor::set_bit(&mut self.machine, now, id, bit, value, Reporting::Events);
+        self.carry_out_actions(now, out);
+        set
+    }
+
     /// The raw reading of a sensor of LUN 0 that stands for the value nearest to this one, in the unit of its record.
     ///
     /// # Errors
