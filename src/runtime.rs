@@ -42,6 +42,8 @@ pub mod reports;
 pub mod review;
 pub mod script;
 #[cfg(feature = "program")]
+pub mod seat;
+#[cfg(feature = "program")]
 pub mod service;
 #[cfg(feature = "program")]
 pub mod start;
@@ -52,6 +54,8 @@ pub mod statement;
 pub mod syslog;
 #[cfg(feature = "program")]
 pub mod terminal;
+#[cfg(feature = "program")]
+pub mod timers;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,9 +15,9 @@ use super::seat::{Setup, Shared, serve};
 use super::{Bmc, Life, run};
 use crate::command::{Entry, Function};
 use crate::config::{Diagnostic, Severity, Span, lan_conf};
-use crate::host::HostEvent;
 use crate::host::jobs::StateWriter;
 use crate::host::random::SystemRandom;
+use crate::host::{HostEvent, SystemId};
 use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege, Random};
 use crate::runtime::configuration::look_up_names;
 use crate::runtime::script::Script;
@@ -309,7 +309,7 @@ impl Builder {
 /// A system that has started and is not served yet.
 struct Made {
     shared: Arc<Shared>,
-    events: mpsc::Receiver<HostEvent>,
+    events: mpsc::Receiver<(SystemId, HostEvent)>,
     address: SocketAddr,
 }
 

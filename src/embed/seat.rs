@@ -22,7 +22,7 @@ use crate::config::command::Statement;
 use crate::host::jobs::{Jobs, StateWriter};
 use crate::host::sol_port::SolCommand;
 use crate::host::vm::Stdin;
-use crate::host::{EVENT_QUEUE, HostEvent};
+use crate::host::{EVENT_QUEUE, HostEvent, HostEvents, SystemId};
 use crate::ipmi::Moment;
 use crate::runtime::clock::{self, Alarm};
 use crate::runtime::lines::Lines;
@@ -76,8 +76,9 @@ pub(super) struct Shared(Mutex<Seat>);
 
 impl Shared {
     /// A system at the beginning of its life. Gives what comes from outside for [`serve`].
-    pub(super) fn new(setup: Setup) -> (Arc<Self>, mpsc::Receiver<HostEvent>) {
-        let (events, received) = mpsc::channel(EVENT_QUEUE);
+    pub(super) fn new(setup: Setup) -> (Arc<Self>, mpsc::Receiver<(SystemId, HostEvent)>) {
+        let (sender, received) = mpsc::channel(EVENT_QUEUE);
+        let events = HostEvents::new(SystemId::default(), sender);
         let mut seat = Seat {
             system: setup.system,
             effects: Effects::default(),
@@ -109,7 +110,7 @@ impl Shared {
 }
 
 /// Takes turns for what comes from outside until the system is ended and its state is safe.
-pub(super) async fn serve(shared: Arc<Shared>, mut events: mpsc::Receiver<HostEvent>) {
+pub(super) async fn serve(shared: Arc<Shared>, mut events: mpsc::Receiver<(SystemId, HostEvent)>) {
     let mut alarm = Alarm::new();
     while poll_fn(|cx| shared.seat().turn(cx, &mut alarm, &mut events)).await == Turn::Again {
         // Other tasks get their turn even while there is always something to do here.
@@ -198,7 +199,12 @@ impl Seat {
     // --- what comes in ---
 
     /// Does one thing that is to be done, or waits for one.
-    fn turn(&mut self, cx: &mut Context<'_>, alarm: &mut Alarm, events: &mut mpsc::Receiver<HostEvent>) -> Poll<Turn> {
+    fn turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        alarm: &mut Alarm,
+        events: &mut mpsc::Receiver<(SystemId, HostEvent)>,
+    ) -> Poll<Turn> {
         if self.ended {
             return Poll::Ready(Turn::Over);
         }
@@ -210,7 +216,7 @@ impl Seat {
             }
             return Poll::Ready(Turn::Again);
         }
-        if let Poll::Ready(Some(event)) = events.poll_recv(cx) {
+        if let Poll::Ready(Some((_, event))) = events.poll_recv(cx) {
             self.host_event(event);
             return Poll::Ready(Turn::Again);
         }
@@ -226,12 +232,12 @@ impl Seat {
     }
 
     /// After the end only what is being written is waited for.
-    fn last_turn(&mut self, cx: &mut Context<'_>, events: &mut mpsc::Receiver<HostEvent>) -> Poll<Turn> {
+    fn last_turn(&mut self, cx: &mut Context<'_>, events: &mut mpsc::Receiver<(SystemId, HostEvent)>) -> Poll<Turn> {
         if self.writes.is_empty() {
             return Poll::Ready(Turn::Over);
         }
         match events.poll_recv(cx) {
-            Poll::Ready(Some(event @ HostEvent::Input(Input::WorkDone(_)))) => {
+            Poll::Ready(Some((_, event @ HostEvent::Input(Input::WorkDone(_))))) => {
                 self.host_event(event);
                 Poll::Ready(Turn::Again)
             }

@@ -153,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::host::EVENT_QUEUE;
+    use crate::host::testing::events;
     use crate::ipmi::McAddress;
 
     const IPMB: IpmbId = IpmbId { mc: McAddress::BMC, channel: 2 };
@@ -167,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn messages_go_both_ways_one_by_one() {
         let (device, far) = pair();
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let near = serve(IPMB, "/dev/ipmb-2".into(), device, events);
         for message in [&[1, 2, 3][..], &[4]] {
             far.write(message).await.unwrap();
@@ -190,7 +191,7 @@ mod tests {
     #[tokio::test]
     async fn a_device_that_takes_nothing_loses_messages_and_stops_nobody() {
         let (device, far) = pair();
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let near = serve(IPMB, "/dev/ipmb-2".into(), device, events);
         // More than any socket buffer takes.
         for _ in 0..8192 {
@@ -205,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn a_device_that_fails_is_told() {
         let (device, far) = pair();
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let near = serve(IPMB, "/dev/none".into(), device, events);
         drop(far);
         let event = queue.recv().await;

@@ -283,12 +283,13 @@ mod tests {
     }
 
     use super::*;
+    use crate::host::testing::{Queue, events};
     use crate::sim::{ProgramJob, ReadJob, SaveJob, WriteJob};
     use std::sync::Mutex;
 
     const LIMIT: Duration = Duration::from_secs(30);
 
-    async fn next(queue: &mut mpsc::Receiver<HostEvent>) -> WorkDone {
+    async fn next(queue: &mut Queue) -> WorkDone {
         loop {
             match queue.recv().await {
                 Some(HostEvent::Input(Input::WorkDone(done))) => return done,
@@ -307,7 +308,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let (events, mut queue) = mpsc::channel(8);
+        let (events, mut queue) = events(8);
         let mut jobs = Jobs::new(events, None, LIMIT);
         // The first of lane 20h cannot end before lane 30h has run.
         jobs.run(program(1, McAddress::BMC, &format!("cat '{}'", fifo.display())));
@@ -330,7 +331,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("fru").to_str().unwrap().to_string();
         std::fs::write(&path, b"0123456789").unwrap();
-        let (events, mut queue) = mpsc::channel(8);
+        let (events, mut queue) = events(8);
         let mut jobs = Jobs::new(events, None, LIMIT);
         let read = |job, offset, length| Work::Read {
             job: ReadJob(job),
@@ -371,7 +372,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let (events, mut queue) = mpsc::channel(8);
+        let (events, mut queue) = events(8);
         let mut jobs = Jobs::new(events, None, LIMIT);
         let missing = directory.path().join("missing").to_str().unwrap().to_string();
         let read = |job, path| Work::Read { job: ReadJob(job), read: FileRead { path, offset: 0, length: 1 } };
@@ -395,7 +396,7 @@ mod tests {
             let full = || WriteError::NotDurable(io::Error::from_raw_os_error(28));
             if name == "bad" { Err(full()) } else { Ok(()) }
         });
-        let (events, mut queue) = mpsc::channel(8);
+        let (events, mut queue) = events(8);
         let mut jobs = Jobs::new(events, Some(writer), LIMIT);
         let save =
             |name: &str, byte: u8| Work::Save { job: SaveJob(byte.into()), name: name.into(), content: vec![byte] };

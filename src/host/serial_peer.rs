@@ -216,12 +216,13 @@ async fn accept(way: &Way) -> TcpStream {
 mod tests {
     use super::*;
     use crate::host::EVENT_QUEUE;
+    use crate::host::testing::{Queue, events};
     use crate::ipmi::McAddress;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const SERIAL: SerialId = SerialId { mc: McAddress::BMC, channel: 15 };
 
-    async fn connected(queue: &mut mpsc::Receiver<HostEvent>, number: u64) {
+    async fn connected(queue: &mut Queue, number: u64) {
         let event = queue.recv().await;
         assert!(
             matches!(event, Some(HostEvent::SerialConnected { serial: SERIAL, connection }) if connection == number),
@@ -229,7 +230,7 @@ mod tests {
         );
     }
 
-    async fn received(queue: &mut mpsc::Receiver<HostEvent>, expected: &[u8]) {
+    async fn received(queue: &mut Queue, expected: &[u8]) {
         let event = queue.recv().await;
         assert!(
             matches!(&event, Some(HostEvent::Input(Input::SerialData(_, bytes))) if **bytes == *expected),
@@ -241,7 +242,7 @@ mod tests {
     async fn who_never_said_a_word_makes_room_and_who_did_stays() {
         let listener = tcp::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let _serial = serve(SERIAL, listener, events);
         let mut mute = TcpStream::connect(address).await.unwrap();
         connected(&mut queue, 1).await;
@@ -278,7 +279,7 @@ mod tests {
     async fn whoever_waits_gets_the_place_when_it_is_free() {
         let listener = tcp::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let _serial = serve(SERIAL, listener, events);
         let mut machine = TcpStream::connect(address).await.unwrap();
         connected(&mut queue, 1).await;
@@ -297,7 +298,7 @@ mod tests {
     async fn one_peer_at_a_time_and_the_next_is_welcome() {
         let listener = tcp::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let serial = serve(SERIAL, listener, events);
         for number in 1..=2 {
             let mut first = TcpStream::connect(address).await.unwrap();
@@ -326,7 +327,7 @@ mod tests {
     async fn a_peer_that_does_not_read_is_dropped() {
         let listener = tcp::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let serial = serve(SERIAL, listener, events);
         let _silent = TcpStream::connect(address).await.unwrap();
         assert!(matches!(queue.recv().await, Some(HostEvent::SerialConnected { .. })));
@@ -341,7 +342,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_outgoing_connection_is_made_again() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let _serial = connect(SERIAL, listener.local_addr().unwrap(), events);
         let began = tokio::time::Instant::now();
         for seconds in 0..4 {

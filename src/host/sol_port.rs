@@ -306,6 +306,7 @@ impl AsyncWrite for Stream {
 mod tests {
     use super::*;
     use crate::host::EVENT_QUEUE;
+    use crate::host::testing::events;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -323,7 +324,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port().to_string();
         let (mut settings, _directory) = settings(SolTarget::Tcp { host: "127.0.0.1".into(), port });
         settings.retry = RETRY;
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let sol = start(settings, Held::default(), events);
         let began = Instant::now();
         // When it comes, in quarters of a second: whoever hangs up again and again waits longer.
@@ -350,7 +351,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
         let (settings, _directory) = settings(SolTarget::Telnet { host: "localhost".into(), port });
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let sol = start(settings, Held::default(), events);
         sol.send(SolCommand::Read(Reading::Off)).unwrap();
         let (mut peer, _) = listener.accept().await.unwrap();
@@ -369,7 +370,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let link = place.path().join("tty");
         let (settings, _directory) = settings(SolTarget::Device(link.to_str().unwrap().into()));
-        let (events, mut queue) = mpsc::channel(EVENT_QUEUE);
+        let (events, mut queue) = events(EVENT_QUEUE);
         let sol = start(settings, Held::default(), events);
         let Some(HostEvent::Input(Input::SolUnavailable(_, text))) = queue.recv().await else { panic!() };
         assert!(text.starts_with("Error opening SOL device"), "{text}");

@@ -144,12 +144,13 @@ async fn watch_child(mut child: Child, mut signals: UnboundedReceiver<Signal>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::testing::events;
 
     #[tokio::test]
     async fn a_command_runs_with_quotes_and_redirections_until_its_end() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("a b");
-        let (events, mut queue) = mpsc::channel(4);
+        let (events, mut queue) = events(4);
         let (vm, _) =
             Vm::start(McAddress::BMC, &format!("echo \"x  y\" > '{}'", file.display()), Stdin::Nothing, events)
                 .unwrap();
@@ -160,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_signal_ends_it() {
-        let (events, mut queue) = mpsc::channel(4);
+        let (events, mut queue) = events(4);
         let (vm, _) = Vm::start(McAddress(0x30), "sleep 600", Stdin::Nothing, events).unwrap();
         vm.signal(Signal::SIGTERM);
         assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::ProcessExited(McAddress(0x30), Some(15))))));
@@ -168,7 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_machine_is_found_again_by_its_identity_and_by_nothing_less() {
-        let (events, mut queue) = mpsc::channel(4);
+        let (events, mut queue) = events(4);
         let (_first, identity) = Vm::start(McAddress::BMC, "sleep 60", Stdin::Nothing, events.clone()).unwrap();
         let identity = identity.unwrap();
         let other = |change: fn(&mut Identity)| {

@@ -1,7 +1,7 @@
-//! The event loop: one task that owns the simulator.
+//! The event loop: one task that owns all systems of the process; one system is the case of one.
 //!
-//! Waits for whatever happens next, hands it to the simulator with the time, and carries
-//! out what the simulator wants, in order. Nothing here waits for anything else: opening,
+//! Waits for whatever happens next, hands it to its system with the time, and carries
+//! out what that wants, in order. Nothing here waits for anything else: opening,
 //! reading and running are tasks of the `host` room or of the consoles, which answer through
 //! channels. A datagram's way allocates nothing.
 
@@ -12,12 +12,11 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,35 +25,35 @@ use nix::unistd::isatty;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use announce::{Announcement, Readiness};
+use announce::Readiness;
 use consoles::Console;
-use reload::{Fresh, Reader, Reload};
+use reload::Fresh;
 use statements::{Begun, Run};
 
 use super::Ending;
 use super::clock::{self, Alarm};
 use super::console::LineEnd;
 use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
+use super::lan::PortId;
 use super::lan_ports::{LanPorts, Notice};
 use super::line_editor::Keyboard;
-use super::lines::Lines;
 use super::logging::complain;
 use super::pcap::Capture;
-use super::processes::{Processes, Started};
+use super::processes::Started;
 use super::reports::{Reports, printable};
-use super::script::Script;
+use super::seat::{Seat, SystemPlan};
 use super::service::Service;
 use super::syslog::Syslog;
 use super::terminal::{self, RawTerminal, StandardInput, Streams};
+use super::timers::Timers;
 use crate::bmc::LogLevel;
 use crate::config::Span;
 use crate::config::text::encode;
-use crate::host::jobs::{Jobs, StateWriter};
 use crate::host::sol_port::SolCommand;
-use crate::host::{self, HostEvent, children, vm};
-use crate::ipmi::McAddress;
+use crate::host::{self, HostEvent, HostEvents, SystemId, children, vm};
+use crate::ipmi::{McAddress, Moment};
 use crate::settings::model::{Address, Port};
-use crate::sim::{ConsoleId, Effect, Effects, Input, IpmbId, LanId, SerialId, Simulator, Work};
+use crate::sim::{ConsoleId, Effect, Effects, Input, IpmbId, SerialId, Work};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
@@ -63,6 +62,9 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the last part of a capture file may take.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
+/// The system that consoles talk to.
+const FIRST: SystemId = SystemId(0);
+
 /// What the driver does beside driving.
 pub struct Plan {
     /// Standard input and output.
@@ -71,32 +73,20 @@ pub struct Plan {
     pub standard: Option<StandardInput>,
     /// Where the TCP console listens.
     pub console: Option<SocketAddr>,
-    /// What is executed at start.
-    pub script: Script,
-    /// lan.conf, as the user named it, for messages.
-    pub configuration: String,
-    /// Where included files are looked for.
-    pub directories: Vec<PathBuf>,
     /// How long a helper program may take.
     pub program_limit: Duration,
     /// How long a statement's slow work may hold up the next statement.
     pub statement_limit: Duration,
-    /// How state files are written, if they are.
-    pub state: Option<StateWriter>,
-    /// What happens when a statement of the script fails.
+    /// What happens when a statement of a script fails.
     pub failures: Failures,
     /// The system log, if it is written.
     pub syslog: Option<Syslog>,
     /// What is worth a line in the log before anything happens.
     pub notes: Vec<String>,
-    /// How the configuration is read again.
-    pub reader: Reader,
     /// Who is told that everything is open.
     pub service: Service,
     /// What is printed on standard output then.
     pub ready_line: Option<String>,
-    /// What is said of the start.
-    pub announcement: Announcement,
     /// The file that what goes over LAN is written to, and its name.
     pub capture: Option<(File, String)>,
 }
@@ -110,11 +100,11 @@ pub enum Failures {
     Fatal,
 }
 
-/// Drives a system to its end.
-pub async fn run(system: Box<Simulator>, plan: Plan) -> Ending {
-    // In a box, as the system is: a future is made on the stack and keeps room for everything in it at
+/// Drives systems to their end. Consoles talk to the first.
+pub async fn run(systems: Vec<SystemPlan>, plan: Plan) -> Ending {
+    // In a box, as the systems are: a future is made on the stack and keeps room for everything in it at
     // every step.
-    match Driver::new(system, plan).map(Box::new) {
+    match Driver::new(systems, plan).map(Box::new) {
         Ok(mut driver) => {
             let ending = driver.drive().await;
             driver.finish(ending).await
@@ -130,49 +120,47 @@ pub async fn run(system: Box<Simulator>, plan: Plan) -> Ending {
 enum Wake {
     Signal(Signal),
     Alarm,
-    Host(HostEvent),
+    Host(SystemId, HostEvent),
     Console(ConsoleEvent),
     /// The LAN channel with this index may have datagrams.
     Lan(usize),
-    /// The configuration was read again.
-    Reloaded(Result<Fresh, Vec<String>>),
+    /// The configuration of a system was read again.
+    Reloaded(SystemId, Result<Fresh, Vec<String>>),
     /// Nothing; a statement can be executed.
     Statement,
 }
 
 struct Driver {
-    system: Box<Simulator>,
+    /// By their numbers.
+    seats: Vec<Seat>,
     effects: Effects,
     lans: LanPorts,
-    /// What the system is told once the present effects are carried out.
-    inputs: VecDeque<Input<'static>>,
+    /// What systems are told once the present effects are carried out.
+    inputs: VecDeque<(SystemId, Input<'static>)>,
+    timers: Timers,
+    /// Systems whose timers have come up.
+    due: Vec<SystemId>,
     alarm: Alarm,
+    /// What the wall clock showed when the loop woke up.
+    wall: (Moment, i64),
     /// Every second wake-up looks at the LAN first, so that neither side starves the other.
     lan_first: bool,
 
     signals: mpsc::Receiver<Signal>,
-    host_events: mpsc::Receiver<HostEvent>,
+    host_events: mpsc::Receiver<(SystemId, HostEvent)>,
     console_events: mpsc::Receiver<ConsoleEvent>,
     to_console_events: mpsc::Sender<ConsoleEvent>,
 
-    reader: Reader,
-    reload: Option<Reload>,
+    /// Systems whose configuration is being read again.
+    reloading: Vec<SystemId>,
     service: Service,
     ready_line: Option<String>,
-    announcement: Announcement,
     /// The end of the start was told, or why it is none.
     readiness: Readiness,
 
-    jobs: Jobs,
-    /// State files being written, by their jobs.
-    state_writes: HashMap<u64, String>,
-    /// Jobs that must be done before the program may end.
-    writes: HashSet<u64>,
     /// Jobs begun by the statement being executed.
     begun: Option<Begun>,
     statement_limit: Duration,
-    lines: Lines,
-    processes: Processes,
 
     standard: Option<StandardInput>,
     output: ConsoleWriter,
@@ -186,19 +174,17 @@ struct Driver {
     executing: bool,
     consoles: BTreeMap<ConsoleId, Console>,
     console_address: Option<SocketAddr>,
-    directories: Vec<PathBuf>,
-    configuration: String,
     failures: Failures,
     reports: Reports,
-    /// The command file and `-x`, until they are done.
-    start: Option<Run>,
+    /// Command files and `-x`, until they are done.
+    starts: VecDeque<Run>,
     /// How many [`Run`]s there are, so that the datagrams' way need not look for them.
     runs: usize,
     ending: Option<Ending>,
 }
 
 impl Driver {
-    fn new(system: Box<Simulator>, plan: Plan) -> std::io::Result<Self> {
+    fn new(systems: Vec<SystemPlan>, plan: Plan) -> std::io::Result<Self> {
         let (to_host_events, host_events) = mpsc::channel(host::EVENT_QUEUE);
         let (to_console_events, console_events) = mpsc::channel(console_port::EVENT_QUEUE);
         let terminal = match plan.standard {
@@ -208,30 +194,37 @@ impl Driver {
         let line_end = plan.streams.line_end(plan.standard.is_some());
         let person = terminal.is_some() && isatty(&plan.streams.output) == Ok(true);
         let output = terminal::start(plan.streams, to_console_events.clone())?;
-        let capture =
-            plan.capture.map(|(file, name)| Capture::start(file, name, to_host_events.clone())).transpose()?;
+        let capture = plan
+            .capture
+            .map(|(file, name)| Capture::start(file, name, HostEvents::new(FIRST, to_host_events.clone())))
+            .transpose()?;
+        let mut seats = Vec::with_capacity(systems.len());
+        let mut starts = VecDeque::with_capacity(systems.len());
+        for (system, number) in systems.into_iter().zip(0..) {
+            let id = SystemId(number);
+            let events = HostEvents::new(id, to_host_events.clone());
+            let (seat, script) = Seat::new(system, plan.program_limit, &events);
+            seats.push(seat);
+            starts.push_back(Run::new(id, script));
+        }
         let driver = Self {
-            system,
+            seats,
             effects: Effects::default(),
             lans: LanPorts::new(capture),
             inputs: VecDeque::new(),
+            timers: Timers::default(),
+            due: Vec::new(),
+            wall: clock::both(),
             alarm: Alarm::new(),
             lan_first: false,
             signals: watch_signals()?,
             host_events,
-            jobs: Jobs::new(to_host_events.clone(), plan.state, plan.program_limit),
-            lines: Lines::new(to_host_events.clone()),
-            processes: Processes::new(to_host_events),
             console_events,
             to_console_events,
-            reader: plan.reader,
-            reload: None,
+            reloading: Vec::new(),
             service: plan.service,
             ready_line: plan.ready_line,
-            announcement: plan.announcement,
             readiness: Readiness::Starting,
-            state_writes: HashMap::new(),
-            writes: HashSet::new(),
             begun: None,
             statement_limit: plan.statement_limit,
             standard: plan.standard,
@@ -243,12 +236,10 @@ impl Driver {
             executing: false,
             consoles: BTreeMap::new(),
             console_address: plan.console,
-            directories: plan.directories,
-            configuration: plan.configuration,
             failures: plan.failures,
             reports: Reports::new(plan.syslog),
-            start: Some(Run::new(plan.script)),
-            runs: 1,
+            runs: starts.len(),
+            starts,
             ending: None,
         };
         for note in plan.notes {
@@ -261,40 +252,36 @@ impl Driver {
     }
 
     async fn drive(&mut self) -> Ending {
-        self.look_at_the_wall_clock();
         if children::adopts() {
             tokio::spawn(children::reap_orphans());
         }
-        self.system.handle(clock::now(), Input::Begin, &mut self.effects);
-        self.carry_out();
+        for id in self.systems() {
+            self.handle(id, Input::Begin);
+        }
         loop {
             self.give_inputs();
             if let Some(ending) = self.ending.take() {
                 return ending;
             }
             let now = clock::now();
-            self.alarm.arm(now, self.system.deadline());
+            self.alarm.arm(now, self.timers.next());
             self.alarm.arm(now, self.service.deadline());
             self.alarm.arm(now, self.lans.deadline());
             let due = self.runs > 0 && self.due_run(now);
             let wake = poll_fn(|cx| self.poll(cx, due)).await;
-            // It may have been set meanwhile, and what comes now may be kept with it.
-            self.look_at_the_wall_clock();
+            self.wall = clock::both();
             match wake {
                 Wake::Signal(signal) => self.signal(signal),
                 Wake::Alarm => {
                     let now = clock::now();
-                    if self.system.deadline().is_some_and(|deadline| deadline <= now) {
-                        self.system.handle(now, Input::Timeout, &mut self.effects);
-                        self.carry_out();
-                    }
+                    self.timeouts(now);
                     self.service.alive(now);
                     self.lans.timeout(now);
                 }
-                Wake::Host(event) => self.host_event(event),
+                Wake::Host(id, event) => self.host_event(id, event),
                 Wake::Console(event) => self.console_event(event),
                 Wake::Lan(index) => self.datagrams(index),
-                Wake::Reloaded(read) => self.reloaded(read),
+                Wake::Reloaded(id, read) => self.reloaded(id, read),
                 Wake::Statement => self.execute(),
             }
             // Other tasks get their turn even while there is always something to do here.
@@ -302,9 +289,12 @@ impl Driver {
         }
     }
 
-    fn look_at_the_wall_clock(&mut self) {
-        let (now, wall) = clock::both();
-        self.system.handle(now, Input::WallClock(wall), &mut self.effects);
+    fn systems(&self) -> impl Iterator<Item = SystemId> + use<> {
+        (0..self.seats.len() as u32).map(SystemId)
+    }
+
+    fn seat(&mut self, id: SystemId) -> Option<&mut Seat> {
+        self.seats.get_mut(id.0 as usize)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, statement: bool) -> Poll<Wake> {
@@ -320,16 +310,18 @@ impl Driver {
         if self.alarm.poll(cx).is_ready() {
             return Poll::Ready(Wake::Alarm);
         }
-        if let Poll::Ready(Some(event)) = self.host_events.poll_recv(cx) {
-            return Poll::Ready(Wake::Host(event));
+        if let Poll::Ready(Some((id, event))) = self.host_events.poll_recv(cx) {
+            return Poll::Ready(Wake::Host(id, event));
         }
         if let Poll::Ready(Some(event)) = self.console_events.poll_recv(cx) {
             return Poll::Ready(Wake::Console(event));
         }
-        if let Some(reload) = &mut self.reload
-            && let Poll::Ready(read) = reload.poll(cx)
-        {
-            return Poll::Ready(Wake::Reloaded(read));
+        for id in &self.reloading {
+            if let Some(reload) = self.seats.get_mut(id.0 as usize).and_then(|seat| seat.reload.as_mut())
+                && let Poll::Ready(read) = reload.poll(cx)
+            {
+                return Poll::Ready(Wake::Reloaded(*id, read));
+            }
         }
         if !self.lan_first
             && let Some(index) = self.lans.poll(cx)
@@ -343,53 +335,85 @@ impl Driver {
 
     fn datagrams(&mut self, index: usize) {
         let now = clock::now();
-        let (system, effects) = (&mut self.system, &mut self.effects);
-        self.lans.receive(index, now, |lan, from, bytes| {
-            system.handle(now, Input::Datagram { lan, from, bytes }, effects);
+        let (seats, effects, wall) = (&mut self.seats, &mut self.effects, self.wall);
+        let mut asked = None;
+        self.lans.receive(index, now, |PortId { system, lan }, from, bytes| {
+            if let Some(seat) = seats.get_mut(system.0 as usize) {
+                seat.handle(now, wall, Input::Datagram { lan, from, bytes }, effects);
+                asked = Some(system);
+            }
         });
-        self.carry_out();
+        // A port is of one system.
+        if let Some(system) = asked {
+            self.carry_out(system);
+        }
     }
 
-    fn host_event(&mut self, event: HostEvent) {
+    /// Calls the systems whose time has come.
+    fn timeouts(&mut self, now: Moment) {
+        let mut due = std::mem::take(&mut self.due);
+        self.timers.take_due(now, &mut due);
+        for id in due.drain(..) {
+            let deadline = self.seat(id).and_then(|seat| seat.system.deadline());
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                self.handle(id, Input::Timeout);
+            }
+            self.arm(id);
+        }
+        self.due = due;
+    }
+
+    /// A system may want to be called at another time than before.
+    fn arm(&mut self, id: SystemId) {
+        let deadline = self.seat(id).and_then(|seat| seat.system.deadline());
+        self.timers.arm(id, deadline);
+    }
+
+    fn host_event(&mut self, id: SystemId, event: HostEvent) {
+        let Some(seat) = self.seat(id) else { return };
         match event {
             HostEvent::SerialConnected { serial, connection } => {
-                self.lines.connected(serial, connection);
-                self.handle(Input::SerialConnected(serial));
+                seat.lines.connected(serial, connection);
+                self.handle(id, Input::SerialConnected(serial));
             }
             HostEvent::Input(input) => {
                 match &input {
-                    Input::WorkDone(done) => self.work_ended(done.number()),
-                    Input::ProcessExited(mc, _) => self.processes.ended(*mc),
+                    Input::WorkDone(done) => self.work_ended(id, done.number()),
+                    Input::ProcessExited(mc, _) => seat.processes.ended(*mc),
                     _ => {}
                 }
-                self.handle(input);
+                self.handle(id, input);
             }
             HostEvent::Log { level, text } => self.reports.log(level, &text),
         }
     }
 
     /// Nothing waits for this work any longer.
-    fn work_ended(&mut self, job: u64) {
-        self.writes.remove(&job);
-        self.state_writes.remove(&job);
+    fn work_ended(&mut self, id: SystemId, job: u64) {
+        if let Some(seat) = self.seat(id) {
+            seat.work_ended(job);
+        }
         if self.runs > 0 {
             let consoles = self.consoles.values_mut().filter_map(|console| console.run.as_mut());
-            for run in self.start.iter_mut().chain(consoles) {
+            for run in self.starts.iter_mut().chain(consoles).filter(|run| run.system == id) {
                 run.work.remove(&job);
             }
         }
     }
 
-    /// Tells the system something, and carries out what it wants done.
-    fn handle(&mut self, input: Input<'_>) {
-        self.system.handle(clock::now(), input, &mut self.effects);
-        self.carry_out();
+    /// Tells a system something, and carries out what it wants done.
+    fn handle(&mut self, id: SystemId, input: Input<'_>) {
+        let wall = self.wall;
+        if let Some(seat) = self.seats.get_mut(id.0 as usize) {
+            seat.handle(clock::now(), wall, input, &mut self.effects);
+            self.carry_out(id);
+        }
     }
 
-    /// Tells the system what came of the effects that were carried out.
+    /// Tells systems what came of the effects that were carried out.
     fn give_inputs(&mut self) {
-        while let Some(input) = self.inputs.pop_front() {
-            self.handle(input);
+        while let Some((id, input)) = self.inputs.pop_front() {
+            self.handle(id, input);
         }
     }
 
@@ -402,7 +426,9 @@ impl Driver {
 
     // --- what goes out ---
 
-    fn carry_out(&mut self) {
+    /// Carries out what a system that was called wants done.
+    fn carry_out(&mut self, id: SystemId) {
+        self.arm(id);
         if self.effects.list.is_empty() {
             return;
         }
@@ -411,10 +437,12 @@ impl Driver {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.list.drain(..) {
             match effect {
-                Effect::Send { lan, to, start, end } => self.lans.send(lan, to, (start, end), &effects.bytes),
+                Effect::Send { lan, to, start, end } => {
+                    self.lans.send(PortId { system: id, lan }, to, (start, end), &effects.bytes);
+                }
                 other => {
                     self.lans.flush(&effects.bytes);
-                    self.effect(other);
+                    self.effect(id, other);
                 }
             }
         }
@@ -423,53 +451,44 @@ impl Driver {
         self.effects = effects;
     }
 
-    fn effect(&mut self, effect: Effect) {
+    fn effect(&mut self, id: SystemId, effect: Effect) {
+        let Some(seat) = self.seats.get_mut(id.0 as usize) else { return };
         match effect {
             // Sent in batches by `carry_out`.
             Effect::Send { .. } => {}
-            Effect::OpenLan { lan, address } => self.open_lan(lan, &address),
-            Effect::OpenSerial { serial, address, connect } => self.open_serial(serial, &address, connect),
-            Effect::Serial { serial, bytes } => self.lines.write_serial(serial, bytes),
-            Effect::OpenIpmb { ipmb, device, span } => self.open_ipmb(ipmb, &device, span),
-            Effect::Ipmb { ipmb, bytes } => self.lines.write_ipmb(ipmb, bytes),
-            Effect::OpenSol { mc, target, bit_rate, rts_cts } => self.lines.open_sol(mc, target, bit_rate, rts_cts),
-            Effect::SolWrite { mc, bytes } => self.lines.sol(mc, SolCommand::Write(bytes)),
-            Effect::SolBreak { mc } => self.lines.sol(mc, SolCommand::Break),
-            Effect::SolModemLines { mc, rts, dtr } => self.lines.sol(mc, SolCommand::ModemLines { rts, dtr }),
-            Effect::SolBitRate { mc, bits_per_second } => self.lines.sol(mc, SolCommand::BitRate(bits_per_second)),
-            Effect::SolRead { mc, enabled } => self.lines.read_sol(mc, enabled),
+            Effect::OpenLan { lan, address } => self.open_lan(PortId { system: id, lan }, &address),
+            Effect::OpenSerial { serial, address, connect } => self.open_serial(id, serial, &address, connect),
+            Effect::Serial { serial, bytes } => seat.lines.write_serial(serial, bytes),
+            Effect::OpenIpmb { ipmb, device, span } => self.open_ipmb(id, ipmb, &device, span),
+            Effect::Ipmb { ipmb, bytes } => seat.lines.write_ipmb(ipmb, bytes),
+            Effect::OpenSol { mc, target, bit_rate, rts_cts } => seat.lines.open_sol(mc, target, bit_rate, rts_cts),
+            Effect::SolWrite { mc, bytes } => seat.lines.sol(mc, SolCommand::Write(bytes)),
+            Effect::SolBreak { mc } => seat.lines.sol(mc, SolCommand::Break),
+            Effect::SolModemLines { mc, rts, dtr } => seat.lines.sol(mc, SolCommand::ModemLines { rts, dtr }),
+            Effect::SolBitRate { mc, bits_per_second } => seat.lines.sol(mc, SolCommand::BitRate(bits_per_second)),
+            Effect::SolRead { mc, enabled } => seat.lines.read_sol(mc, enabled),
             Effect::Run(work) => {
-                let job = work.number();
-                if matches!(work, Work::Save { .. } | Work::Write { .. }) {
-                    self.writes.insert(job);
-                }
-                if let Work::Save { name, .. } = &work {
-                    self.state_writes.insert(job, name.clone());
-                    if let Some(reload) = &mut self.reload {
-                        reload.outdated(name);
-                    }
-                }
-                if let Some(begun) = &mut self.begun {
+                if let Some(begun) = self.begun.as_mut().filter(|begun| begun.system == id) {
                     let list = if matches!(work, Work::Save { .. }) { &mut begun.saves } else { &mut begun.work };
-                    list.push(job);
+                    list.push(work.number());
                 }
-                self.jobs.run(work);
+                seat.run(work);
             }
-            Effect::StartProcess { mc, command } => self.start_process(mc, &command),
+            Effect::StartProcess { mc, command } => self.start_process(id, mc, &command),
             Effect::FindProcess { mc, identity } => {
-                if self.processes.find(mc, &identity) {
+                if seat.processes.find(mc, &identity) {
                     let text = format!("The start command of MC {mc:#04x} still runs as process {}", identity.pid);
                     self.reports.log(LogLevel::Info, &text);
-                    self.inputs.push_back(Input::ProcessStarted(mc, Some(identity)));
+                    self.inputs.push_back((id, Input::ProcessStarted(mc, Some(identity))));
                 } else {
-                    self.inputs.push_back(Input::ProcessExited(mc, None));
+                    self.inputs.push_back((id, Input::ProcessExited(mc, None)));
                 }
             }
             Effect::SignalProcess { mc, kill } => {
-                self.processes.signal(mc, if kill { Signal::SIGKILL } else { Signal::SIGTERM });
+                seat.processes.signal(mc, if kill { Signal::SIGKILL } else { Signal::SIGTERM });
             }
             Effect::Print { console, text } => match console {
-                Some(id) => self.print(id, &text),
+                Some(console) => self.print(console, &text),
                 None => self.print_standard(&text),
             },
             Effect::Log { level, text } => self.reports.log(level, &text),
@@ -481,56 +500,62 @@ impl Driver {
             // Taken by whoever executes the command.
             Effect::Refused(_) => {}
             Effect::NoBmc(text) => {
+                let hint = seat.announcement.without_bmc.clone();
                 // The original logs it, and its console shows the log.
                 self.print_standard(&format!("{text}\n"));
                 self.fatal(&text);
-                if let Some(hint) = &self.announcement.without_bmc {
-                    complain(hint);
+                if let Some(hint) = hint {
+                    complain(&hint);
                 }
             }
             Effect::Reloaded(changes) => self.tell_changes(&changes),
         }
     }
 
-    fn open_lan(&mut self, lan: LanId, address: &Address) {
-        for notice in self.lans.open(lan, address) {
+    fn open_lan(&mut self, port: PortId, address: &Address) {
+        let PortId { system, lan } = port;
+        for notice in self.lans.open(port, address) {
             match notice {
                 Notice::Say(text) => self.say(&text),
                 Notice::Report(level, text) => self.reports.report(level, &text),
-                Notice::Opened(local, served) => self.inputs.push_back(Input::LanOpened(lan, local, served)),
+                Notice::Opened(local, served) => self.inputs.push_back((system, Input::LanOpened(lan, local, served))),
                 Notice::Stays(asked) => {
                     let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
                     let address = Address { host, port, span: Span::default(), other_family: None };
-                    self.inputs.push_back(Input::LanStays(lan, Some(address)));
+                    self.inputs.push_back((system, Input::LanStays(lan, Some(address))));
                 }
                 Notice::Fatal(text) => self.fatal(&text),
             }
         }
     }
 
-    fn open_serial(&mut self, serial: SerialId, address: &Address, connect: bool) {
-        match self.lines.open_serial(serial, address, connect) {
+    fn open_serial(&mut self, id: SystemId, serial: SerialId, address: &Address, connect: bool) {
+        let Some(seat) = self.seat(id) else { return };
+        match seat.lines.open_serial(serial, address, connect) {
             Ok(None) => {}
             Ok(Some(address)) => self.reports.warn_of_an_open_port("serial port", address),
             Err(text) => self.fatal(&text),
         }
     }
 
-    fn open_ipmb(&mut self, ipmb: IpmbId, name: &str, place: Span) {
-        if let Err(text) = self.lines.open_ipmb(ipmb, name) {
+    fn open_ipmb(&mut self, id: SystemId, ipmb: IpmbId, name: &str, place: Span) {
+        let Some(seat) = self.seat(id) else { return };
+        if let Err(text) = seat.lines.open_ipmb(ipmb, name) {
             let Span { line, column, .. } = place;
-            self.fatal(&format!("{}:{line}:{column}: error: {text}", self.configuration));
+            let text = format!("{}:{line}:{column}: error: {text}", seat.configuration);
+            self.fatal(&text);
         }
     }
 
-    fn start_process(&mut self, mc: McAddress, command: &str) {
+    fn start_process(&mut self, id: SystemId, mc: McAddress, command: &str) {
         let input = if self.standard.is_some() { vm::Stdin::Nothing } else { vm::Stdin::Inherited };
-        match self.processes.start(mc, command, input) {
+        let Some(seat) = self.seat(id) else { return };
+        match seat.processes.start(mc, command, input) {
             Ok(Started::Already) => {}
-            Ok(Started::Runs(identity)) => self.inputs.push_back(Input::ProcessStarted(mc, identity)),
+            Ok(Started::Runs(identity)) => self.inputs.push_back((id, Input::ProcessStarted(mc, identity))),
             Err(error) => {
                 self.reports.log(LogLevel::Error, &format!("Unable to start ({command}): {}", message(&error)));
-                self.inputs.push_back(Input::ProcessExited(mc, None));
+                self.inputs.push_back((id, Input::ProcessExited(mc, None)));
             }
         }
     }
@@ -600,14 +625,15 @@ impl Driver {
     async fn finish(mut self: Box<Self>, ending: Ending) -> Ending {
         self.ending = None;
         self.service.stopping();
-        self.system.handle(clock::now(), Input::End, &mut self.effects);
-        self.carry_out();
+        for id in self.systems() {
+            self.handle(id, Input::End);
+        }
         let wait = async {
-            while !self.writes.is_empty() {
+            while !self.seats.iter().all(Seat::is_safe) {
                 tokio::select! {
-                    Some(event) = self.host_events.recv() => {
+                    Some((id, event)) = self.host_events.recv() => {
                         if let HostEvent::Input(Input::WorkDone(_)) = event {
-                            self.host_event(event);
+                            self.host_event(id, event);
                         }
                     }
                     Some(signal) = self.signals.recv() => {

@@ -3,6 +3,7 @@
 //! Owns the socket and how datagrams get in and out of it in batches, each by the address of ours
 //! that the client used. Looks at no byte.
 
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -20,6 +21,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::bmc::ipv6_parameters::Served;
+use crate::host::SystemId;
 use crate::host::watch::watch;
 use crate::ipmi::Peer;
 use crate::sim::LanId;
@@ -58,10 +60,25 @@ impl Batch {
     }
 }
 
+/// Which LAN channel of which system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortId {
+    /// The system.
+    pub system: SystemId,
+    /// Its channel.
+    pub lan: LanId,
+}
+
+impl fmt::Display for PortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LAN channel {} of MC {:#04x}", self.lan.channel, self.lan.mc)
+    }
+}
+
 /// An open LAN channel.
 pub struct Lan {
     /// Which channel.
-    pub id: LanId,
+    pub id: PortId,
     /// Where it was to be opened; port 0 is any.
     pub asked: SocketAddr,
     /// Where it was opened.
@@ -83,7 +100,7 @@ pub struct Lan {
 impl Lan {
     /// Opens the socket. Port 0 is the first free one from 49152 on; `trying` is called
     /// with each that is tried. Must be called inside the runtime.
-    pub fn open(id: LanId, address: SocketAddr, mut trying: impl FnMut(u16)) -> io::Result<Self> {
+    pub fn open(id: PortId, address: SocketAddr, mut trying: impl FnMut(u16)) -> io::Result<Self> {
         let bound = if address.port() == 0 {
             let mut port = FIRST_FREE;
             loop {
@@ -378,7 +395,7 @@ mod tests {
     use crate::ipmi::McAddress;
     use std::future::poll_fn;
 
-    const ID: LanId = LanId { mc: McAddress::BMC, channel: 1 };
+    const ID: PortId = PortId { system: SystemId(0), lan: LanId { mc: McAddress::BMC, channel: 1 } };
 
     fn open(address: &str) -> (Lan, Vec<u16>) {
         let mut tried = Vec::new();

@@ -7,13 +7,12 @@ use std::task::Context;
 use std::time::Duration;
 
 use super::clock;
-use super::lan::{BATCH, Batch, Lan, bind_failure, has_ipv6, served};
+use super::lan::{BATCH, Batch, Lan, PortId, bind_failure, has_ipv6, served};
 use super::pcap::Capture;
 use crate::bmc::LogLevel;
 use crate::bmc::ipv6_parameters::Served;
 use crate::ipmi::{Moment, Peer};
 use crate::settings::model::Address;
-use crate::sim::LanId;
 
 /// What came of opening or moving a port, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub struct LanPorts {
     /// Datagrams to be sent together, all from one channel.
     outgoing: Vec<(Peer, usize, usize)>,
     /// The channel they are sent from.
-    sender: Option<LanId>,
+    sender: Option<PortId>,
     capture: Option<Capture>,
 }
 
@@ -53,7 +52,7 @@ impl LanPorts {
     }
 
     /// Where each is: its channel and address.
-    pub fn places(&self) -> impl Iterator<Item = (LanId, SocketAddr)> {
+    pub fn places(&self) -> impl Iterator<Item = (PortId, SocketAddr)> {
         self.ports.iter().map(|port| (port.id, port.local))
     }
 
@@ -70,12 +69,12 @@ impl LanPorts {
     }
 
     /// Takes the datagrams that have arrived at one of them, at most a batch.
-    pub fn receive(&mut self, index: usize, now: Moment, mut each: impl FnMut(LanId, Peer, &mut [u8])) {
+    pub fn receive(&mut self, index: usize, now: Moment, mut each: impl FnMut(PortId, Peer, &mut [u8])) {
         let Some(port) = self.ports.get_mut(index) else { return };
         let id = port.id;
         if let Err(error) = port.receive(&mut self.batch) {
             // An error belongs to one datagram, sent or received; the next may be fine.
-            log::debug!("LAN channel {} of MC {:#04x}: {error}", id.channel, id.mc);
+            log::debug!("{id}: {error}");
             return;
         }
         for (from, bytes) in self.batch.datagrams() {
@@ -90,10 +89,10 @@ impl LanPorts {
 
     /// Sends a range of `bytes` soon: with what follows from the same channel, at the latest with
     /// [`flush`](Self::flush).
-    pub fn send(&mut self, lan: LanId, to: Peer, (start, end): (usize, usize), bytes: &[u8]) {
-        if self.sender != Some(lan) || self.outgoing.len() == BATCH {
+    pub fn send(&mut self, port: PortId, to: Peer, (start, end): (usize, usize), bytes: &[u8]) {
+        if self.sender != Some(port) || self.outgoing.len() == BATCH {
             self.flush(bytes);
-            self.sender = Some(lan);
+            self.sender = Some(port);
         }
         self.outgoing.push((to, start, end));
     }
@@ -139,7 +138,7 @@ impl LanPorts {
     }
 
     /// Opens the port of a channel, or moves it.
-    pub fn open(&mut self, id: LanId, address: &Address) -> Vec<Notice> {
+    pub fn open(&mut self, id: PortId, address: &Address) -> Vec<Notice> {
         let mut notices = Vec::new();
         match address.literals() {
             None => {
@@ -150,7 +149,7 @@ impl LanPorts {
         notices
     }
 
-    fn open_at(&mut self, id: LanId, address: SocketAddr, second: Option<SocketAddr>, notices: &mut Vec<Notice>) {
+    fn open_at(&mut self, id: PortId, address: SocketAddr, second: Option<SocketAddr>, notices: &mut Vec<Notice>) {
         match self.ports.iter().find(|port| port.id == id && !port.second).map(|port| (port.asked, port.local)) {
             // The MC was disabled meanwhile; its socket is still here.
             Some((asked, local)) if asked == address => notices.push(self.opened(id, local)),
@@ -166,17 +165,17 @@ impl LanPorts {
         }
     }
 
-    fn opened(&self, id: LanId, local: SocketAddr) -> Notice {
+    fn opened(&self, id: PortId, local: SocketAddr) -> Notice {
         Notice::Opened(local, self.served(id))
     }
 
-    fn served(&self, id: LanId) -> Served {
+    fn served(&self, id: PortId) -> Served {
         served(self.ports.iter().filter(|port| port.id == id).map(|port| port.local.ip()))
     }
 
     /// Opens the sockets of a channel: one, or one of each family where a name stands for both.
     /// Where there is no IPv6, what there is has to do.
-    fn open_sockets(&mut self, id: LanId, address: SocketAddr, second: Option<SocketAddr>, notices: &mut Vec<Notice>) {
+    fn open_sockets(&mut self, id: PortId, address: SocketAddr, second: Option<SocketAddr>, notices: &mut Vec<Notice>) {
         let error = match self.bind(id, address, notices) {
             Ok(port) => return self.bind_second(id, port, second, notices),
             Err(error) => error,
@@ -188,8 +187,7 @@ impl LanPorts {
         }
         let any = address.ip().is_unspecified().then(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())));
         let Some(instead) = second.or(any) else {
-            let channel = format!("LAN channel {} of MC {:#04x}", id.channel, id.mc);
-            let text = format!("{failure}; there is no IPv6, so {channel} is not served");
+            let text = format!("{failure}; there is no IPv6, so {id} is not served");
             notices.push(Notice::Report(LogLevel::Error, text));
             return;
         };
@@ -202,7 +200,7 @@ impl LanPorts {
     }
 
     /// Opens the only or first socket of a channel and gives its port.
-    fn bind(&mut self, id: LanId, address: SocketAddr, notices: &mut Vec<Notice>) -> std::io::Result<u16> {
+    fn bind(&mut self, id: PortId, address: SocketAddr, notices: &mut Vec<Notice>) -> std::io::Result<u16> {
         let port = Lan::open(id, address, |port| notices.push(Notice::Say(format!("Trying port {port}\n"))))?;
         let (local, number) = (port.local, port.local.port());
         notices.push(Notice::Say(format!("Opened UDP port {number}\n")));
@@ -212,7 +210,7 @@ impl LanPorts {
     }
 
     /// Opens the second socket of a channel, with the port of the first.
-    fn bind_second(&mut self, id: LanId, port: u16, address: Option<SocketAddr>, notices: &mut Vec<Notice>) {
+    fn bind_second(&mut self, id: PortId, port: u16, address: Option<SocketAddr>, notices: &mut Vec<Notice>) {
         let Some(address) = address.map(|address| SocketAddr::new(address.ip(), port)) else { return };
         match Lan::open(id, address, |_| {}) {
             Ok(mut port) => {
@@ -228,7 +226,7 @@ impl LanPorts {
     /// had, it stays where it is.
     fn move_to(
         &mut self,
-        id: LanId,
+        id: PortId,
         (asked, old): (SocketAddr, u16),
         address: SocketAddr,
         second: Option<SocketAddr>,
@@ -261,7 +259,7 @@ impl LanPorts {
         }
     }
 
-    fn close_port(&mut self, id: LanId, number: u16) {
+    fn close_port(&mut self, id: PortId, number: u16) {
         self.ports.retain(|port| port.id != id || port.local.port() != number);
     }
 }
@@ -276,6 +274,6 @@ fn send_through(port: &mut Lan, capture: &mut Option<Capture>, bytes: &[u8], dat
         }
     }
     if let Err(error) = port.send(bytes, datagrams) {
-        log::debug!("LAN channel {} of MC {:#04x}: a datagram is lost: {error}", port.id.channel, port.id.mc);
+        log::debug!("{}: a datagram is lost: {error}", port.id);
     }
 }

@@ -139,7 +139,7 @@ impl Capture {
 
     fn tell(&self, text: String) {
         // A log that is full already does without it.
-        let _ = self.events.try_send(HostEvent::Log { level: LogLevel::Warning, text });
+        self.events.offer(HostEvent::Log { level: LogLevel::Warning, text });
     }
 
     /// Under which address a client knows us. Where that was not told (a datagram for everybody), the
@@ -182,7 +182,7 @@ fn write_pieces(mut file: File, name: &str, queue: &Receiver<Vec<u8>>, waiting: 
             // Half a record would make the file unreadable; a pipe cannot take it back.
             let _ = file.set_len(good);
             let text = format!("{name} cannot be written: {}; the capture ends here", message(&error));
-            let _ = events.blocking_send(HostEvent::Log { level: LogLevel::Error, text });
+            events.wait_to_report(HostEvent::Log { level: LogLevel::Error, text });
         }
         good += piece.len() as u64;
         waiting.fetch_sub(piece.len(), Ordering::Relaxed);
@@ -192,12 +192,12 @@ fn write_pieces(mut file: File, name: &str, queue: &Receiver<Vec<u8>>, waiting: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::sync::mpsc;
+    use crate::host::testing::{Queue, events};
 
     const NOW: Moment = Moment::new(Duration::from_secs(9));
 
-    fn capture(path: &Path) -> (Capture, mpsc::Receiver<HostEvent>) {
-        let (events, told) = mpsc::channel(8);
+    fn capture(path: &Path) -> (Capture, Queue) {
+        let (events, told) = events(8);
         (Capture::start(open(path).unwrap(), path.display().to_string(), events).unwrap(), told)
     }
 

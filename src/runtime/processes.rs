@@ -70,12 +70,12 @@ impl Processes {
 mod tests {
     use super::*;
     use crate::host::HostEvent;
+    use crate::host::testing::events;
     use crate::sim::Input;
-    use tokio::sync::mpsc;
 
     #[tokio::test]
     async fn a_process_is_started_once_and_a_signal_ends_it() {
-        let (events, mut queue) = mpsc::channel(1);
+        let (events, mut queue) = events(1);
         let mut processes = Processes::new(events);
         assert!(matches!(processes.start(McAddress::BMC, "sleep 600", Stdin::Nothing), Ok(Started::Runs(_))));
         assert!(matches!(processes.start(McAddress::BMC, "sleep 600", Stdin::Nothing), Ok(Started::Already)));

@@ -22,6 +22,7 @@ use super::pid_file::PidFile;
 use super::places::Places;
 use super::review::{self, Facts};
 use super::script::{Script, read_command_file};
+use super::seat::SystemPlan;
 use super::service::{Environment, Service};
 use super::terminal::{StandardInput, Streams};
 use super::{Ending, clock, configuration, demo, dry_run, limits, logging, pcap, ping, starter};
@@ -148,23 +149,11 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         streams,
         standard,
         console: config.console.as_ref().and_then(Address::literal),
-        script,
-        configuration: source.name(),
-        directories: places.configuration.clone(),
         program_limit: Duration::from_secs(options.program_timeout.into()),
         statement_limit: STATEMENT_LIMIT,
-        state,
         failures: if options.strict { Failures::Fatal } else { Failures::Reported },
         syslog: logging::system_log(),
         notes,
-        announcement: Announcement {
-            name: config.name.clone(),
-            state: directory.as_ref().map(|directory| directory.path().display().to_string()),
-            password: options.demo.then_some(demo::PASSWORD),
-            audience: audience(),
-            without_bmc: commands.hint(),
-        },
-        reader: reader(source, options.strict, directory),
         service: Service::new(&Environment::of_process(), clock::now()),
         ready_line: options.ready_line.then(|| format!("ipmi_sim {} is ready", config.name)),
         capture,
@@ -174,8 +163,23 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         .max_io_events_per_tick(IO_EVENTS)
         .build()
         .map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
-    let system = Box::new(Simulator::new(config, files, persistence, random()?));
-    let ending = runtime.block_on(driver::run(system, plan));
+    let announcement = Announcement {
+        name: config.name.clone(),
+        state: directory.as_ref().map(|directory| directory.path().display().to_string()),
+        password: options.demo.then_some(demo::PASSWORD),
+        audience: audience(),
+        without_bmc: commands.hint(),
+    };
+    let system = SystemPlan {
+        system: Box::new(Simulator::new(config, files, persistence, random()?)),
+        script,
+        configuration: source.name(),
+        directories: places.configuration.clone(),
+        state,
+        reader: reader(source, options.strict, directory),
+        announcement,
+    };
+    let ending = runtime.block_on(driver::run(vec![system], plan));
     // Helper programs that still run are left to finish: one of them may be holding a power
     // button.
     runtime.shutdown_timeout(Duration::from_millis(50));

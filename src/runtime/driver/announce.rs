@@ -5,8 +5,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::Driver;
+use super::{Driver, FIRST};
 use crate::bmc::LogLevel;
+use crate::host::SystemId;
 use crate::ipmi::Privilege;
 use crate::runtime::logging;
 use crate::runtime::reports::{SERVING, printable};
@@ -56,16 +57,25 @@ pub(super) enum Readiness {
 impl Driver {
     /// Everything is open that the files ask for.
     pub(super) fn announce(&mut self) {
-        let logins = self.system.logins();
-        let mut lans: Vec<(LanId, SocketAddr)> = self.lans.places().collect();
-        lans.sort_unstable();
-        let others = self.other_places();
-        let facts = facts(&self.announcement, &lans, &others, &logins);
         if !log::log_enabled!(target: SERVING, log::Level::Info) {
             return;
         }
+        for id in self.systems() {
+            self.announce_one(id);
+        }
+    }
+
+    fn announce_one(&mut self, id: SystemId) {
+        let places = self.lans.places().filter(|(port, _)| port.system == id);
+        let mut lans: Vec<(LanId, SocketAddr)> = places.map(|(port, place)| (port.lan, place)).collect();
+        lans.sort_unstable();
+        let others = self.other_places(id);
+        let Some(seat) = self.seat(id) else { return };
+        let logins = seat.system.logins();
+        let facts = facts(&seat.announcement, &lans, &others, &logins);
+        let (audience, password) = (seat.announcement.audience, seat.announcement.password);
         let console = self.standard.is_some();
-        match self.announcement.audience {
+        match audience {
             // A program at the console expects nothing but what it knows.
             Audience::SameFile if console => {}
             Audience::Log | Audience::SameFile => {
@@ -75,7 +85,7 @@ impl Driver {
             }
             audience @ (Audience::Terminal | Audience::SameTerminal) => {
                 let mut text = facts.join("\n  ");
-                if let Some(line) = client_line(&lans, &logins, self.announcement.password) {
+                if let Some(line) = client_line(&lans, &logins, password) {
                     text += &format!("\n  try:  {line}");
                 }
                 text += match self.standard {
@@ -94,9 +104,9 @@ impl Driver {
     }
 
     /// What is open besides LAN channels.
-    fn other_places(&self) -> Vec<String> {
-        let (serials, ipmbs) = self.lines.open();
-        let console = self.console_address.map(|address| format!("Console: TCP {address}"));
+    fn other_places(&self, id: SystemId) -> Vec<String> {
+        let (serials, ipmbs) = self.seats.get(id.0 as usize).map(|seat| seat.lines.open()).unwrap_or_default();
+        let console = self.console_address.filter(|_| id == FIRST).map(|address| format!("Console: TCP {address}"));
         let serials = serials.iter().map(|id| format!("Serial channel {} of MC {:#04x}: open", id.channel, id.mc));
         let ipmbs = ipmbs.iter().map(|id| format!("IPMB channel {} of MC {:#04x}: open", id.channel, id.mc));
         serials.chain(ipmbs).chain(console).collect()
@@ -107,7 +117,7 @@ impl Driver {
         if self.readiness == Readiness::Ready {
             return;
         }
-        let open = !(self.lans.is_empty() && self.lines.is_empty());
+        let open = !(self.lans.is_empty() && self.seats.iter().all(|seat| seat.lines.is_empty()));
         let places: Vec<String> = self.lans.places().map(|(_, local)| local.to_string()).collect();
         self.service.set_status(match (open, places.is_empty()) {
             (false, _) => "Not ready: no channel is open".into(),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::statements::Run;
-use super::{CONSOLE, Driver};
+use super::{CONSOLE, Driver, FIRST};
 use crate::runtime::console::{Editor, Kind, PROMPT, Typed};
 use crate::runtime::console_port::{ConsoleEvent, ConsoleWriter, STANDARD};
 use crate::runtime::line_editor::{Keyboard, LineEditor};
@@ -90,7 +90,7 @@ impl Driver {
             Some(Typed::Line(line)) => {
                 let mut script = Script::default();
                 script.push_line(CONSOLE, &line);
-                console.run = Some(Run::new(script));
+                console.run = Some(Run::new(FIRST, script));
                 self.runs += 1;
                 console.read_ahead();
             }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use super::Driver;
 use crate::bmc::LogLevel;
+use crate::host::SystemId;
 use crate::host::workers::{self, Working};
 use crate::runtime::clock;
 use crate::settings::model::Config;
@@ -32,7 +33,7 @@ pub struct Fresh {
 pub type Reader = Arc<dyn Fn() -> Result<Fresh, Vec<String>> + Send + Sync>;
 
 /// A reload under way.
-pub(super) struct Reload {
+pub(in crate::runtime) struct Reload {
     reading: Working<Result<Fresh, Vec<String>>>,
     /// State files that are or were being written meanwhile: what is read of them may be of
     /// yesterday.
@@ -43,7 +44,7 @@ pub(super) struct Reload {
 
 impl Reload {
     /// A state file is being written.
-    pub(super) fn outdated(&mut self, name: &str) {
+    pub(in crate::runtime) fn outdated(&mut self, name: &str) {
         self.outdated.insert(name.to_owned());
     }
 
@@ -70,29 +71,37 @@ fn headline(finding: &str) -> &str {
 impl Driver {
     /// SIGHUP.
     pub(super) fn begin_reload(&mut self) {
-        if let Some(reload) = &mut self.reload {
-            reload.again = true;
-            return;
+        if self.reloading.is_empty() {
+            self.service.reloading(clock::now());
         }
-        self.service.reloading(clock::now());
-        self.read_again();
+        for id in self.systems() {
+            let Some(seat) = self.seat(id) else { continue };
+            match &mut seat.reload {
+                Some(reload) => reload.again = true,
+                None => self.read_again(id),
+            }
+        }
     }
 
-    fn read_again(&mut self) {
-        let reader = Arc::clone(&self.reader);
+    fn read_again(&mut self, id: SystemId) {
+        let Some(seat) = self.seat(id) else { return };
+        let reader = Arc::clone(&seat.reader);
         let reading = workers::FILES.run(move || reader());
-        let outdated = self.state_writes.values().cloned().collect();
-        self.reload = Some(Reload { reading, outdated, again: false });
+        let outdated = seat.being_written().cloned().collect();
+        seat.reload = Some(Reload { reading, outdated, again: false });
+        self.reloading.push(id);
     }
 
-    /// Everything has been read, or could not be.
-    pub(super) fn reloaded(&mut self, read: Result<Fresh, Vec<String>>) {
-        let Some(Reload { outdated, again, .. }) = self.reload.take() else { return };
+    /// Everything of a system has been read, or could not be.
+    pub(super) fn reloaded(&mut self, id: SystemId, read: Result<Fresh, Vec<String>>) {
+        self.reloading.retain(|reloading| *reloading != id);
+        let reload = self.seat(id).and_then(|seat| seat.reload.take());
+        let Some(Reload { outdated, again, .. }) = reload else { return };
         match read {
             Ok(Fresh { config, files, warnings }) => {
                 warnings.iter().for_each(|warning| self.reports.report(LogLevel::Warning, headline(warning)));
                 let files = OnDisk { files, outdated };
-                self.handle(Input::Reload { config: Box::new(config), files });
+                self.handle(id, Input::Reload { config: Box::new(config), files });
             }
             Err(faults) => {
                 for fault in faults {
@@ -102,8 +111,8 @@ impl Driver {
             }
         }
         if again {
-            self.read_again();
-        } else {
+            self.read_again(id);
+        } else if self.reloading.is_empty() {
             self.reload_ended();
         }
     }

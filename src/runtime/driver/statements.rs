@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{COMMAND_STRING, CONSOLE, Driver, Failures};
 use crate::bmc::LogLevel;
 use crate::config::{Diagnostic, Severity};
-use crate::host::tcp;
+use crate::host::{SystemId, tcp};
 use crate::ipmi::Moment;
 use crate::runtime::clock;
 use crate::runtime::console::Kind;
@@ -26,6 +26,8 @@ use crate::store::directory::message;
 /// is over before the next line is read. So the next statement waits for it here, and only
 /// it; everything else goes on.
 pub(super) struct Run {
+    /// The system they are for.
+    pub(super) system: SystemId,
     pub(super) script: Script,
     /// `sleep` lasts until then.
     pub(super) until: Option<Moment>,
@@ -36,8 +38,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(script: Script) -> Self {
-        Self { script, until: None, work: HashSet::new(), patience: None }
+    pub(super) fn new(system: SystemId, script: Script) -> Self {
+        Self { system, script, until: None, work: HashSet::new(), patience: None }
     }
 
     /// When the next statement is due, if not at once.
@@ -51,8 +53,9 @@ impl Run {
 }
 
 /// Slow work that a statement has begun.
-#[derive(Default)]
 pub(super) struct Begun {
+    /// Of this system.
+    pub(super) system: SystemId,
     /// State files being written.
     pub(super) saves: Vec<u64>,
     /// Everything else.
@@ -62,13 +65,14 @@ pub(super) struct Begun {
 impl Driver {
     pub(super) fn due_run(&mut self, now: Moment) -> bool {
         let mut due = false;
-        let runs = self.start.iter().chain(self.consoles.values().filter_map(|console| console.run.as_ref()));
+        let runs = self.starts.iter().chain(self.consoles.values().filter_map(|console| console.run.as_ref()));
         for run in runs {
             if run.is_due(now) {
                 due = true;
-            } else {
-                self.alarm.arm(now, run.due_at());
+                // The others are looked at before the loop sleeps.
+                break;
             }
+            self.alarm.arm(now, run.due_at());
         }
         due
     }
@@ -76,12 +80,13 @@ impl Driver {
     /// Executes one statement of whoever is due.
     pub(super) fn execute(&mut self) {
         let now = clock::now();
-        if let Some(mut run) = self.start.take_if(|run| run.is_due(now)) {
+        let due = self.starts.iter().position(|run| run.is_due(now)).and_then(|index| self.starts.remove(index));
+        if let Some(mut run) = due {
             if self.statement(now, None, &mut run) {
-                self.start = Some(run);
+                self.starts.push_front(run);
             } else {
                 self.runs -= 1;
-                self.started();
+                self.started(run.system);
             }
             return;
         }
@@ -117,24 +122,29 @@ impl Driver {
                 None => self.print_standard(&echo(&statement)),
             }
         }
-        self.begun = Some(Begun::default());
-        let outcome = statement::execute(&mut self.system, now, console, &statement, &mut self.effects);
-        self.carry_out();
+        let (id, wall) = (run.system, self.wall);
+        self.begun = Some(Begun { system: id, saves: Vec::new(), work: Vec::new() });
+        let Some(seat) = self.seats.get_mut(id.0 as usize) else { return false };
+        seat.look_at_the_wall_clock(wall, &mut self.effects);
+        let outcome = statement::execute(&mut seat.system, now, console, &statement, &mut self.effects);
+        self.carry_out(id);
         // What the next statement needs may be among what comes back.
         self.give_inputs();
-        let begun = self.begun.take().unwrap_or_default();
-        run.work.extend(begun.work);
-        if console.is_some() {
-            // Who types knows at the next prompt that it is safe. A command file is not
-            // held up: all it changes in one state file is written together.
-            run.work.extend(begun.saves);
+        if let Some(begun) = self.begun.take() {
+            run.work.extend(begun.work);
+            if console.is_some() {
+                // Who types knows at the next prompt that it is safe. A command file is not
+                // held up: all it changes in one state file is written together.
+                run.work.extend(begun.saves);
+            }
         }
         run.patience = Some(now + self.statement_limit);
         match outcome {
             StatementOutcome::Done => {}
             StatementOutcome::Failed(fault) => self.failed(console, &fault),
             StatementOutcome::Include(path) => {
-                if let Err(fault) = run.script.include(&path, &statement, &self.directories) {
+                let directories = self.seats.get(id.0 as usize).map_or(&[][..], |seat| &seat.directories);
+                if let Err(fault) = run.script.include(&path, &statement, directories) {
                     self.failed(console, &fault);
                 }
             }
@@ -174,15 +184,18 @@ impl Driver {
         }
     }
 
-    /// The command file and `-x` are done.
-    pub(super) fn started(&mut self) {
+    /// The command file and `-x` of a system are done.
+    pub(super) fn started(&mut self, id: SystemId) {
         if self.ending.is_some() {
             return;
         }
-        self.handle(Input::Started);
-        if self.ending.is_some() {
-            return;
+        self.handle(id, Input::Started);
+        if self.ending.is_none() && self.starts.is_empty() {
+            self.all_started();
         }
+    }
+
+    fn all_started(&mut self) {
         if let Some(address) = self.console_address {
             match tcp::listen(address) {
                 Ok(listener) => console_port::serve(listener, self.to_console_events.clone()),

@@ -1,13 +1,19 @@
 //! The loop around real systems, set up by texts.
 
+use super::announce::Announcement;
+use super::reload::Reader;
 use super::*;
 use crate::config::{help, lan_conf};
+use crate::host::jobs::StateWriter;
 use crate::host::random::SystemRandom;
 use crate::runtime::console::GREETING;
+use crate::runtime::script::Script;
 use crate::settings::model::Config;
-use crate::sim::{Persistence, SaveJob};
-use ipmi_sim_client::presence;
+use crate::sim::{Persistence, SaveJob, Simulator};
+use ipmi_sim_client::{outside, presence};
+use std::collections::BTreeSet;
 use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -38,6 +44,10 @@ fn told(about: &str) -> String {
 /// A driver about to run: the plan, what its system is made from, both ends of its terminal.
 struct Bench {
     plan: Plan,
+    script: Script,
+    directories: Vec<PathBuf>,
+    state: Option<StateWriter>,
+    reader: Reader,
     config: Config,
     persistence: Persistence,
     keyboard: Option<PipeWriter>,
@@ -47,7 +57,7 @@ struct Bench {
 fn bench(script: &str, standard: Option<StandardInput>) -> Bench {
     let mut bench = bare(script, standard);
     for line in BMC.iter().rev() {
-        bench.plan.script.push_line(COMMAND_STRING, line.as_bytes());
+        bench.script.push_line(COMMAND_STRING, line.as_bytes());
     }
     bench
 }
@@ -56,28 +66,32 @@ fn bench(script: &str, standard: Option<StandardInput>) -> Bench {
 fn bare(script: &str, standard: Option<StandardInput>) -> Bench {
     let (input, keyboard) = std::io::pipe().unwrap();
     let (screen, output) = std::io::pipe().unwrap();
-    let mut plan = Plan {
+    let plan = Plan {
         streams: Streams { input: input.into(), output: output.into() },
         standard,
         console: None,
-        configuration: "lan.conf".into(),
-        script: Script::default(),
-        directories: Vec::new(),
         program_limit: Duration::from_secs(30),
         statement_limit: Duration::from_secs(30),
-        state: None,
         failures: Failures::Reported,
         syslog: None,
         notes: Vec::new(),
-        reader: Arc::new(|| Err(vec!["lan.conf:1:1: error: nothing".into()])),
         service: Service::default(),
         ready_line: None,
-        announcement: Announcement::default(),
         capture: None,
     };
-    plan.script.push_file("test.emu", script.as_bytes());
-    let config = parsed(&configuration(0, ""));
-    Bench { plan, config, persistence: Persistence::Off, keyboard: Some(keyboard), screen }
+    let mut texts = Script::default();
+    texts.push_file("test.emu", script.as_bytes());
+    Bench {
+        plan,
+        script: texts,
+        directories: Vec::new(),
+        state: None,
+        reader: Arc::new(|| Err(vec!["lan.conf:1:1: error: nothing".into()])),
+        config: parsed(&configuration(0, "")),
+        persistence: Persistence::Off,
+        keyboard: Some(keyboard),
+        screen,
+    }
 }
 
 /// A driver with both ends of its terminal, and the way its signals come: real ones would reach the drivers
@@ -104,20 +118,32 @@ impl Bench {
     /// State is kept, by this writer.
     fn kept(mut self, write: impl Fn(&str, &[u8]) + Send + Sync + 'static) -> Self {
         self.persistence = Persistence::On;
-        self.plan.state = Some(Arc::new(move |name, content| {
+        self.state = Some(Arc::new(move |name, content| {
             write(name, content);
             Ok(())
         }));
         self
     }
 
-    fn driven(self) -> Driven {
-        let Bench { plan, config, persistence, keyboard, screen } = self;
+    /// What is driven, the plan, and both ends of the terminal.
+    fn planned(self) -> (SystemPlan, Plan, Option<PipeWriter>, PipeReader) {
+        let Bench { plan, script, directories, state, reader, config, persistence, keyboard, screen } = self;
         let random = Box::new(SystemRandom::new().unwrap());
-        let system = Box::new(Simulator::new(config, BTreeMap::new(), persistence, random));
-        let mut driver = Box::new(Driver::new(system, plan).unwrap());
-        let (signals, receiver) = mpsc::channel(1);
-        driver.signals = receiver;
+        let system = SystemPlan {
+            system: Box::new(Simulator::new(config, BTreeMap::new(), persistence, random)),
+            script,
+            configuration: "lan.conf".into(),
+            directories,
+            state,
+            reader,
+            announcement: Announcement::default(),
+        };
+        (system, plan, keyboard, screen)
+    }
+
+    fn driven(self) -> Driven {
+        let (system, plan, keyboard, screen) = self.planned();
+        let (driver, signals) = driver(vec![system], plan);
         Driven { driver, keyboard, screen, signals }
     }
 
@@ -138,6 +164,13 @@ impl Bench {
     async fn run_alone(self) -> (String, Ending) {
         self.run(async |_, _| {}).await
     }
+}
+
+fn driver(systems: Vec<SystemPlan>, plan: Plan) -> (Box<Driver>, mpsc::Sender<Signal>) {
+    let mut driver = Box::new(Driver::new(systems, plan).unwrap());
+    let (signals, receiver) = mpsc::channel(1);
+    driver.signals = receiver;
+    (driver, signals)
 }
 
 /// Ends a driver that has no console.
@@ -431,7 +464,7 @@ async fn included_files_are_echoed_and_run_in_their_place() {
     std::fs::write(&inner, "help noecho\n").unwrap();
     let script = "include \"inner.emu\"\nhelp define\ninclude \"missing.emu\"\n";
     let mut bench = bench(script, Some(StandardInput::Stream));
-    bench.plan.directories = vec![root.path().into()];
+    bench.directories = vec![root.path().into()];
     let (shown, ending) = bench.typed("include \"inner.emu\"\nquit\n").run_alone().await;
     assert_eq!(ending, Ending::Status(0));
     let inner = format!("help noecho\n\r{}", told("noecho"));
@@ -616,7 +649,7 @@ async fn tcp_consoles_are_told_everything_and_one_leaves_without_the_others() {
         format!("Error getting sensor value (20,0,{number}): {problem}\n\r")
     };
     let mut bench = bench(&missing, Some(StandardInput::Stream)).configured(&configuration(0, open));
-    bench.plan.script.push_line(COMMAND_STRING, satellite.as_bytes());
+    bench.script.push_line(COMMAND_STRING, satellite.as_bytes());
     bench.plan.console = Some(SocketAddr::from(([127, 0, 0, 1], port)));
     let log = system_log(&mut bench.plan);
     let (shown, ending) = bench
@@ -690,7 +723,7 @@ async fn without_a_console_lines_end_in_lf_alone_and_with_one_the_prompt_comes_l
         let mut bench = bench("mc_enable 0x20\n", standard).configured(&configuration(port, ""));
         bench.plan.ready_line = Some("ready".into());
         let Driven { mut driver, keyboard, mut screen, .. } = bench.driven();
-        while driver.start.is_some() {
+        while !driver.starts.is_empty() {
             driver.execute();
         }
         driver.finish(Ending::Status(0)).await;
@@ -730,7 +763,7 @@ async fn the_configuration_is_read_again_beside_everything_else() {
     let mut bench = bench("mc_enable 0x20\n", Some(StandardInput::Stream));
     let (gate, begun) = (Gate::default(), Arc::new(tokio::sync::Notify::new()));
     let (opened, tell) = (gate.clone(), Arc::clone(&begun));
-    bench.plan.reader = Arc::new(move || {
+    bench.reader = Arc::new(move || {
         tell.notify_one();
         opened.pass();
         let config = parsed(&configuration(0, "poweroff_wait 7\n"));
@@ -764,21 +797,129 @@ async fn the_configuration_is_read_again_beside_everything_else() {
 async fn what_is_written_during_a_reload_is_not_read_from_the_disk() {
     let gate = Gate::default();
     let mut bench = bench(&format!("{SAVE}\n"), None).kept(gate.writer());
-    bench.plan.reader = Arc::new(move || {
+    bench.reader = Arc::new(move || {
         Ok(Fresh { config: parsed(&configuration(0, "")), files: BTreeMap::new(), warnings: Vec::new() })
     });
     let mut driver = bench.driven().driver;
-    while driver.start.is_some() {
+    while !driver.starts.is_empty() {
         driver.execute();
     }
     // Before it begins, and while it is under way.
     driver.begin_reload();
-    driver.effect(Effect::Run(Work::Save { job: SaveJob(1000), name: "sol.mc20".into(), content: Vec::new() }));
-    let reload = driver.reload.as_mut().unwrap();
+    driver.effect(FIRST, Effect::Run(Work::Save { job: SaveJob(1000), name: "sol.mc20".into(), content: Vec::new() }));
+    let reload = driver.seats[0].reload.as_mut().unwrap();
     let read = poll_fn(|cx| reload.poll(cx)).await;
     assert!(reload.is_outdated("sel.20") && reload.is_outdated("sol.mc20") && !reload.is_outdated("users.mc20"));
-    driver.reloaded(read);
-    assert!(driver.reload.is_none());
+    driver.reloaded(FIRST, read);
+    assert!(driver.seats[0].reload.is_none());
     gate.open();
     driver.finish(Ending::Status(0)).await;
+}
+
+/// How many systems the test of many has.
+const MANY: usize = 300;
+
+/// The address of one of many systems.
+fn address(index: usize) -> std::net::Ipv4Addr {
+    let [_, _, high, low] = (index as u32 + 1).to_be_bytes();
+    [127, 77, high, low].into()
+}
+
+/// Asks a system for its authentication capabilities.
+async fn ask(index: usize, port: u16) {
+    let client = client_of(index, port).await;
+    client.send(&outside::request15(0x06, 0x38, &[0x0e, 0x04])).await.unwrap();
+    let mut answer = [0; 64];
+    let length = tokio::time::timeout(Duration::from_secs(20), client.recv(&mut answer)).await.unwrap().unwrap();
+    let message = outside::open(&answer[..length]).unwrap();
+    assert_eq!((message.cmd, message.data[0]), (0x38, 0), "system {index}");
+}
+
+async fn client_of(index: usize, port: u16) -> UdpSocket {
+    let client = UdpSocket::bind((address(index), 0)).await.unwrap();
+    client.connect((address(index), port)).await.unwrap();
+    client
+}
+
+/// Each has an address of its own. What one waits for, and what another is flooded with, the others do not notice;
+/// at the end all of them are safe on the disk.
+#[tokio::test]
+async fn many_systems_are_served_by_one_loop() {
+    let port = std::net::UdpSocket::bind((address(0), 0)).unwrap().local_addr().unwrap().port();
+    let (gate, written) = (Gate::default(), Arc::new(Mutex::new(BTreeSet::new())));
+    let mut systems = Vec::new();
+    let mut rest = None;
+    for index in 0..MANY {
+        let text = configuration(port, "").replace("127.0.0.1", &address(index).to_string());
+        let (gate, written) = (gate.clone(), Arc::clone(&written));
+        let bench = bench(&format!("{SAVE}\nmc_enable 0x20\n"), None).configured(&text).kept(move |name, _| {
+            if name == "sel.20" {
+                if index == 0 {
+                    gate.pass();
+                }
+                written.lock().unwrap().insert(index);
+            }
+        });
+        let (system, plan, keyboard, screen) = bench.planned();
+        systems.push(system);
+        rest.get_or_insert((plan, keyboard, screen));
+    }
+    let (mut plan, _keyboard, mut screen) = rest.unwrap();
+    plan.ready_line = Some("ready".into());
+    let (mut driver, signals) = driver(systems, plan);
+    let user = async {
+        wait_for(&mut screen, |seen| seen.ends_with("ready\n")).await;
+        // The state of the first is not written yet.
+        let flooded = client_of(1, port).await;
+        for index in 0..MANY {
+            for tag in 0..10 {
+                flooded.send(&presence::ping(tag)).await.unwrap();
+            }
+            ask(index, port).await;
+        }
+        assert!(!written.lock().unwrap().contains(&0));
+        terminate(&signals).await;
+        gate.open();
+    };
+    let driven = async {
+        let ending = driver.drive().await;
+        driver.finish(ending).await
+    };
+    let (ending, ()) = tokio::join!(driven, user);
+    assert_eq!(ending, TERMINATED);
+    assert!(written.lock().unwrap().iter().copied().eq(0..MANY));
+}
+
+/// Only the system whose time has come is called, and each is read again by itself.
+#[tokio::test]
+async fn systems_are_read_again_each_by_itself() {
+    let mut systems = Vec::new();
+    let mut rest = None;
+    for (index, name) in ["one", "two"].into_iter().enumerate() {
+        let more = format!("startcmd \"{name}\"\n");
+        let mut bench = bench("mc_enable 0x20\n", None);
+        bench.reader = Arc::new(move || match index {
+            0 => Err(vec!["one.conf:1:1: error: odd".into()]),
+            _ => Ok(Fresh { config: parsed(&configuration(0, &more)), ..Fresh::default() }),
+        });
+        let (system, plan, keyboard, screen) = bench.planned();
+        systems.push(system);
+        rest.get_or_insert((plan, keyboard, screen));
+    }
+    let (mut plan, _keyboard, mut screen) = rest.unwrap();
+    plan.ready_line = Some("ready".into());
+    let log = system_log(&mut plan);
+    let (mut driver, signals) = driver(systems, plan);
+    let user = async {
+        wait_for(&mut screen, |seen| seen.ends_with("ready\n")).await;
+        signals.send(Signal::SIGHUP).await.unwrap();
+        let mut logged = String::new();
+        while !(logged.contains("one.conf:1:1: error: odd") && logged.contains("startcmd of MC 0x20")) {
+            logged += &log.entries();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        terminate(&signals).await;
+    };
+    let (ending, ()) = tokio::join!(driver.drive(), user);
+    assert_eq!(ending, TERMINATED);
 }
