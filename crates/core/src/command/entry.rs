@@ -166,8 +166,94 @@ impl Entry {
     /// `name:dN` the same in decimal, `name:xN` bytes as they are, `name:sN` text, `name:*` all that
     /// is left, `name:!N` and `name:!` secrets, `-:N` bytes that mean nothing. `a&0f|b&80` are parts of one
     /// byte; `{first,second}` names the values from 0 on.
+    ///
+    /// # Panics
+    /// A word is not of this form. In a constant or static table that is an error of compilation.
     pub const fn fields(mut self, request: &'static str, response: &'static str) -> Self {
+        check(request);
+        check(response);
         self.fields = Some(Fields { request, response });
         self
+    }
+}
+
+/// Checks the words of [`Entry::fields`]: a table with a wrong one does not compile.
+const fn check(layout: &str) {
+    let bytes = layout.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b' ' {
+            at += 1;
+            continue;
+        }
+        let start = at;
+        at = skip_name(bytes, at);
+        assert!(at > start, "a field without a name");
+        at = if at < bytes.len() && bytes[at] == b':' { skip_kind(bytes, at + 1) } else { skip_parts(bytes, at) };
+        assert!(at == bytes.len() || bytes[at] == b' ', "a field does not end where it should");
+    }
+}
+
+const fn skip_name(bytes: &[u8], mut at: usize) -> usize {
+    while at < bytes.len() && !matches!(bytes[at], b' ' | b':' | b'&' | b'|' | b'{' | b'}') {
+        at += 1;
+    }
+    at
+}
+
+/// Behind `name:`: `N`, `dN`, `xN`, `sN`, `!N`, or `*` or nothing in place of the number behind a letter, or `*`.
+const fn skip_kind(bytes: &[u8], mut at: usize) -> usize {
+    let start = at;
+    if at < bytes.len() && matches!(bytes[at], b'd' | b'x' | b's' | b'!') {
+        at += 1;
+    }
+    if at < bytes.len() && bytes[at] == b'*' {
+        at += 1;
+    } else {
+        while at < bytes.len() && bytes[at].is_ascii_digit() {
+            at += 1;
+        }
+    }
+    assert!(at > start, "a field whose length is not said behind its colon");
+    at
+}
+
+/// Behind the name of a part of a byte: `&MASK`, `{VALUES}`, and `|` before the next part.
+const fn skip_parts(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        if at < bytes.len() && bytes[at] == b'&' {
+            assert!(
+                at + 2 < bytes.len() && bytes[at + 1].is_ascii_hexdigit() && bytes[at + 2].is_ascii_hexdigit(),
+                "a mask is two hexadecimal digits"
+            );
+            at += 3;
+        }
+        if at < bytes.len() && bytes[at] == b'{' {
+            while at < bytes.len() && bytes[at] != b'}' {
+                at += 1;
+            }
+            assert!(at < bytes.len(), "names of values without a closing brace");
+            at += 1;
+        }
+        if at == bytes.len() || bytes[at] != b'|' {
+            return at;
+        }
+        at = skip_name(bytes, at + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn fields_are_what_the_page_of_their_function_says() {
+        for right in ["", "a", "a b:2 c:d1 d:x16 e:s3 f:* g:! h:!16 -:4 i:s*", "a&0f|b&80{no,yes} c{x,y}"] {
+            check(right);
+        }
+        for wrong in [":2", "a:", "a:q", "a:2b", "a&f", "a&0g", "a{b", "a|b:2", "a&0f&1", "a}"] {
+            let checked = std::panic::catch_unwind(|| check(wrong));
+            assert!(checked.is_err(), "{wrong}");
+        }
     }
 }
