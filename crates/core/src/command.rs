@@ -11,6 +11,7 @@ mod commands;
 pub mod describe;
 mod entry;
 pub mod group_extension;
+mod index;
 pub mod oem;
 pub mod privilege;
 pub mod sensor_event;
@@ -25,6 +26,7 @@ use crate::ipmi::{CompletionCode, McAddress, Moment, Origin, Reply, Request, net
 pub use commands::{Commands, Function, STANDARD};
 use entry::READ_RECORD;
 pub use entry::{Entry, Fields, Gate, Handler};
+use index::Index;
 
 /// What a handler works with: the machine, and which of its controllers answers.
 pub struct Context<'a> {
@@ -151,11 +153,21 @@ pub fn table(netfn: u8) -> &'static [Entry] {
     }
 }
 
+static CHASSIS: Index = Index::new(chassis::COMMANDS);
+static SENSOR_EVENT: Index = Index::new(sensor_event::COMMANDS);
+static APP: Index = Index::new(app::COMMANDS);
+static STORAGE: Index = Index::new(storage::COMMANDS);
+static TRANSPORT: Index = Index::new(transport::COMMANDS);
+
 /// The row of a command that every system has; `data` names the group of a group extension, and the enterprise
 /// of OEM/Group.
 pub fn find(netfn: u8, cmd: u8, data: &[u8]) -> Option<&'static Entry> {
     match netfn {
-        netfn::APP => find_in(app::COMMANDS, cmd).or_else(|| find_in(app::ELSEWHERE, cmd)),
+        netfn::CHASSIS => CHASSIS.find(chassis::COMMANDS, cmd),
+        netfn::SENSOR_EVENT => SENSOR_EVENT.find(sensor_event::COMMANDS, cmd),
+        netfn::APP => APP.find(app::COMMANDS, cmd).or_else(|| find_in(app::ELSEWHERE, cmd)),
+        netfn::STORAGE => STORAGE.find(storage::COMMANDS, cmd),
+        netfn::TRANSPORT => TRANSPORT.find(transport::COMMANDS, cmd),
         netfn::GROUP_EXTENSION => find_in(group_extension::named(data), cmd),
         netfn::OEM_GROUP => find_in(oem::named(data), cmd),
         netfn => find_in(table(netfn), cmd),
@@ -241,6 +253,17 @@ mod tests {
                 table.windows(2).all(|pair| pair[0].cmd < pair[1].cmd),
                 "the table of network function {netfn:#04x} is not in strictly ascending order"
             );
+        }
+    }
+
+    #[test]
+    fn each_row_is_found_and_nothing_else() {
+        for netfn in (0..=0x3e).step_by(2).filter(|netfn| *netfn != netfn::GROUP_EXTENSION) {
+            for cmd in 0..=u8::MAX {
+                let mut rows = table(netfn).iter().chain(if netfn == netfn::APP { app::ELSEWHERE } else { &[] });
+                let row = rows.find(|entry| entry.cmd == cmd).map(std::ptr::from_ref);
+                assert_eq!(find(netfn, cmd, &[]).map(std::ptr::from_ref), row, "{netfn:02x} {cmd:02x}");
+            }
         }
     }
 

@@ -104,14 +104,15 @@ impl Commands {
         let function = Function::of(netfn, data);
         let is_added = move |added: &&Added| function.is_some_and(|function| added.is_for(mc, function));
         let added = self.added.iter().rev().filter(is_added).flat_map(|added| added.entries);
+        let first = move |entry: &&Entry| {
+            self.added(mc, netfn, entry.cmd, data).is_some_and(|found| std::ptr::eq(found, *entry))
+        };
         let standard = match netfn {
             netfn::GROUP_EXTENSION => group_extension::table(machine, mc, data),
             netfn => super::table(netfn),
         };
-        let replaced = move |entry: &&Entry| {
-            self.find(machine, mc, netfn, entry.cmd, data).is_some_and(|found| std::ptr::eq(found, *entry))
-        };
-        added.chain(standard).filter(replaced)
+        let not_replaced = move |entry: &&Entry| self.added(mc, netfn, entry.cmd, data).is_none();
+        added.filter(first).chain(standard.iter().filter(not_replaced))
     }
 
     /// What executing a command once more does.
