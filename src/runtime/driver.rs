@@ -12,31 +12,27 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nix::unistd::isatty;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use announce::Readiness;
-use consoles::Console;
+use consoles::{After, Consoles};
 use reload::Fresh;
 use statements::{Begun, Run};
 
 use super::Ending;
 use super::clock::{self, Alarm};
-use super::console::LineEnd;
-use super::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
+use super::console_port::ConsoleEvent;
 use super::lan::PortId;
 use super::lan_ports::{LanPorts, Notice};
-use super::line_editor::Keyboard;
 use super::logging::complain;
 use super::pcap::Capture;
 use super::processes::Started;
@@ -44,22 +40,19 @@ use super::reports::{Reports, printable};
 use super::seat::{Seat, SystemPlan};
 use super::service::Service;
 use super::syslog::Syslog;
-use super::terminal::{self, RawTerminal, StandardInput, Streams};
+use super::terminal::{StandardInput, Streams};
 use super::timers::Timers;
 use crate::bmc::LogLevel;
 use crate::config::Span;
-use crate::config::text::encode;
 use crate::host::sol_port::SolCommand;
 use crate::host::{self, HostEvent, HostEvents, SystemId, children, vm};
 use crate::ipmi::{McAddress, Moment};
 use crate::settings::model::{Address, Port};
-use crate::sim::{ConsoleId, Effect, Effects, Input, IpmbId, SerialId, Work};
+use crate::sim::{Effect, Effects, Input, IpmbId, SerialId, Work};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
 const LAST_WRITES: Duration = Duration::from_secs(10);
-/// How long consoles may take to read what was said last.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the last part of a capture file may take.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
 /// The system that consoles talk to.
@@ -148,8 +141,6 @@ struct Driver {
 
     signals: mpsc::Receiver<Signal>,
     host_events: mpsc::Receiver<(SystemId, HostEvent)>,
-    console_events: mpsc::Receiver<ConsoleEvent>,
-    to_console_events: mpsc::Sender<ConsoleEvent>,
 
     /// Systems whose configuration is being read again.
     reloading: Vec<SystemId>,
@@ -162,38 +153,18 @@ struct Driver {
     begun: Option<Begun>,
     statement_limit: Duration,
 
-    standard: Option<StandardInput>,
-    output: ConsoleWriter,
-    line_end: LineEnd,
-    /// The terminal, until it is in raw mode.
-    terminal: Option<OwnedFd>,
-    raw: Option<RawTerminal>,
-    /// Standard input and output are a person's terminal.
-    person: bool,
-    /// A statement of that person is being executed: there is no prompt.
-    executing: bool,
-    consoles: BTreeMap<ConsoleId, Console>,
-    console_address: Option<SocketAddr>,
+    consoles: Consoles,
     failures: Failures,
     reports: Reports,
     /// Command files and `-x`, until they are done.
     starts: VecDeque<Run>,
-    /// How many [`Run`]s there are, so that the datagrams' way need not look for them.
-    runs: usize,
     ending: Option<Ending>,
 }
 
 impl Driver {
     fn new(systems: Vec<SystemPlan>, plan: Plan) -> std::io::Result<Self> {
         let (to_host_events, host_events) = mpsc::channel(host::EVENT_QUEUE);
-        let (to_console_events, console_events) = mpsc::channel(console_port::EVENT_QUEUE);
-        let terminal = match plan.standard {
-            Some(StandardInput::Terminal) => Some(plan.streams.input.try_clone()?),
-            _ => None,
-        };
-        let line_end = plan.streams.line_end(plan.standard.is_some());
-        let person = terminal.is_some() && isatty(&plan.streams.output) == Ok(true);
-        let output = terminal::start(plan.streams, to_console_events.clone())?;
+        let consoles = Consoles::new(plan.streams, plan.standard, plan.console)?;
         let capture = plan
             .capture
             .map(|(file, name)| Capture::start(file, name, HostEvents::new(FIRST, to_host_events.clone())))
@@ -219,26 +190,15 @@ impl Driver {
             lan_first: false,
             signals: watch_signals()?,
             host_events,
-            console_events,
-            to_console_events,
             reloading: Vec::new(),
             service: plan.service,
             ready_line: plan.ready_line,
             readiness: Readiness::Starting,
             begun: None,
             statement_limit: plan.statement_limit,
-            standard: plan.standard,
-            output,
-            line_end,
-            terminal,
-            raw: None,
-            person,
-            executing: false,
-            consoles: BTreeMap::new(),
-            console_address: plan.console,
+            consoles,
             failures: plan.failures,
             reports: Reports::new(plan.syslog),
-            runs: starts.len(),
             starts,
             ending: None,
         };
@@ -267,7 +227,7 @@ impl Driver {
             self.alarm.arm(now, self.timers.next());
             self.alarm.arm(now, self.service.deadline());
             self.alarm.arm(now, self.lans.deadline());
-            let due = self.runs > 0 && self.due_run(now);
+            let due = self.has_runs() && self.due_run(now);
             let wake = poll_fn(|cx| self.poll(cx, due)).await;
             self.wall = clock::both();
             match wake {
@@ -279,7 +239,10 @@ impl Driver {
                     self.lans.timeout(now);
                 }
                 Wake::Host(id, event) => self.host_event(id, event),
-                Wake::Console(event) => self.console_event(event),
+                Wake::Console(event) => {
+                    let after = self.consoles.event(event);
+                    self.after(after);
+                }
                 Wake::Lan(index) => self.datagrams(index),
                 Wake::Reloaded(id, read) => self.reloaded(id, read),
                 Wake::Statement => self.execute(),
@@ -313,7 +276,7 @@ impl Driver {
         if let Poll::Ready(Some((id, event))) = self.host_events.poll_recv(cx) {
             return Poll::Ready(Wake::Host(id, event));
         }
-        if let Poll::Ready(Some(event)) = self.console_events.poll_recv(cx) {
+        if let Poll::Ready(Some(event)) = self.consoles.poll(cx) {
             return Poll::Ready(Wake::Console(event));
         }
         for id in &self.reloading {
@@ -393,12 +356,16 @@ impl Driver {
         if let Some(seat) = self.seat(id) {
             seat.work_ended(job);
         }
-        if self.runs > 0 {
-            let consoles = self.consoles.values_mut().filter_map(|console| console.run.as_mut());
-            for run in self.starts.iter_mut().chain(consoles).filter(|run| run.system == id) {
+        if self.has_runs() {
+            for run in self.starts.iter_mut().chain(self.consoles.runs_mut()).filter(|run| run.system == id) {
                 run.work.remove(&job);
             }
         }
+    }
+
+    /// Whether somebody's statements are not done, so that the datagrams' way need not look for them.
+    fn has_runs(&self) -> bool {
+        !self.starts.is_empty() || self.consoles.has_runs()
     }
 
     /// Tells a system something, and carries out what it wants done.
@@ -488,21 +455,21 @@ impl Driver {
                 seat.processes.signal(mc, if kill { Signal::SIGKILL } else { Signal::SIGTERM });
             }
             Effect::Print { console, text } => match console {
-                Some(console) => self.print(console, &text),
-                None => self.print_standard(&text),
+                Some(console) => self.consoles.print(console, &text),
+                None => self.consoles.print_standard(&text),
             },
             Effect::Log { level, text } => self.reports.log(level, &text),
             Effect::ConsoleLog { level, text } => {
                 let text = &*printable(&text);
                 self.reports.log(level, text);
-                self.tell_consoles(text);
+                self.consoles.tell(text);
             }
             // Taken by whoever executes the command.
             Effect::Refused(_) => {}
             Effect::NoBmc(text) => {
                 let hint = seat.announcement.without_bmc.clone();
                 // The original logs it, and its console shows the log.
-                self.print_standard(&format!("{text}\n"));
+                self.consoles.print_standard(&format!("{text}\n"));
                 self.fatal(&text);
                 if let Some(hint) = hint {
                     complain(&hint);
@@ -516,7 +483,7 @@ impl Driver {
         let PortId { system, lan } = port;
         for notice in self.lans.open(port, address) {
             match notice {
-                Notice::Say(text) => self.say(&text),
+                Notice::Say(text) => self.consoles.say(&text),
                 Notice::Report(level, text) => self.reports.report(level, &text),
                 Notice::Opened(local, served) => self.inputs.push_back((system, Input::LanOpened(lan, local, served))),
                 Notice::Stays(asked) => {
@@ -548,7 +515,7 @@ impl Driver {
     }
 
     fn start_process(&mut self, id: SystemId, mc: McAddress, command: &str) {
-        let input = if self.standard.is_some() { vm::Stdin::Nothing } else { vm::Stdin::Inherited };
+        let input = if self.consoles.standard().is_some() { vm::Stdin::Nothing } else { vm::Stdin::Inherited };
         let Some(seat) = self.seat(id) else { return };
         match seat.processes.start(mc, command, input) {
             Ok(Started::Already) => {}
@@ -570,51 +537,21 @@ impl Driver {
         self.end(1);
     }
 
-    // --- texts ---
+    // --- consoles ---
 
-    /// Writes on standard output, console or not; a line that a person is typing there stays whole.
-    fn say(&self, text: &str) {
-        let text = self.line_end.apply(&encode(text));
-        let typing = match self.consoles.get(&STANDARD) {
-            Some(Console { run: None, editor: Keyboard::Keys(editor), .. }) if self.person && !self.executing => editor,
-            _ => {
-                self.output.write(text);
-                return;
-            }
-        };
-        let mut bytes = Vec::new();
-        typing.hide(&mut bytes);
-        bytes.extend(text);
-        typing.show(&mut bytes);
-        self.output.write(bytes);
-    }
-
-    fn print_standard(&self, text: &str) {
-        if self.standard.is_some() {
-            self.say(text);
-        }
-    }
-
-    fn print(&mut self, id: ConsoleId, text: &str) {
-        if id == STANDARD {
-            // It may be about a statement that is not waited for any longer.
-            return self.say(text);
-        }
-        if let Some(console) = self.consoles.get(&id)
-            && !console.writer.write(LineEnd::Console.apply(&encode(text)))
-        {
-            self.close_console(id);
-        }
-    }
-
-    fn tell_consoles(&mut self, text: &str) {
-        let mut line = text.to_string();
-        line.push('\n');
-        self.print_standard(&line);
-        if self.consoles.len() > usize::from(self.consoles.contains_key(&STANDARD)) {
-            let others: Vec<_> = self.consoles.keys().copied().filter(|id| *id != STANDARD).collect();
-            for id in others {
-                self.print(id, &line);
+    /// Goes on after something happened on a console.
+    fn after(&mut self, after: After) {
+        match after {
+            After::Nothing => {}
+            After::End => self.end(0),
+            After::Executed(id) => {
+                self.consoles.run_ended();
+                if self.ending.is_none()
+                    && let Some(next) = self.consoles.prompt(id)
+                {
+                    self.after(next);
+                    self.tell_ready();
+                }
             }
         }
     }
@@ -649,18 +586,7 @@ impl Driver {
             complain("Some state could not be saved in time and is lost");
         }
         self.lans.close(LAST_RECORDS).await;
-        drop(self.raw.take());
-        let mut writers = vec![self.output];
-        writers.extend(self.consoles.into_iter().filter(|(id, _)| *id != STANDARD).map(|(_, console)| console.writer));
-        for writer in &writers {
-            writer.close();
-        }
-        let said = async {
-            for writer in &writers {
-                writer.closed().await;
-            }
-        };
-        let _ = tokio::time::timeout(LAST_WORDS, said).await;
+        self.consoles.finish().await;
         ending
     }
 }

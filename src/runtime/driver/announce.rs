@@ -74,7 +74,7 @@ impl Driver {
         let logins = seat.system.logins();
         let facts = facts(&seat.announcement, &lans, &others, &logins);
         let (audience, password) = (seat.announcement.audience, seat.announcement.password);
-        let console = self.standard.is_some();
+        let console = self.consoles.standard().is_some();
         match audience {
             // A program at the console expects nothing but what it knows.
             Audience::SameFile if console => {}
@@ -88,7 +88,7 @@ impl Driver {
                 if let Some(line) = client_line(&lans, &logins, password) {
                     text += &format!("\n  try:  {line}");
                 }
-                text += match self.standard {
+                text += match self.consoles.standard() {
                     Some(StandardInput::Terminal) => "\n  stop: quit",
                     Some(_) => "\n  stop: the end of the input",
                     None => "\n  stop: Ctrl-C",
@@ -96,7 +96,7 @@ impl Driver {
                 let text = printable(&text);
                 match audience {
                     // In order with what else the console shows.
-                    Audience::SameTerminal => self.say(&format!("{text}\n")),
+                    Audience::SameTerminal => self.consoles.say(&format!("{text}\n")),
                     _ => logging::complain(&text),
                 }
             }
@@ -106,7 +106,7 @@ impl Driver {
     /// What is open besides LAN channels.
     fn other_places(&self, id: SystemId) -> Vec<String> {
         let (serials, ipmbs) = self.seats.get(id.0 as usize).map(|seat| seat.lines.open()).unwrap_or_default();
-        let console = self.console_address.filter(|_| id == FIRST).map(|address| format!("Console: TCP {address}"));
+        let console = self.consoles.address().filter(|_| id == FIRST).map(|address| format!("Console: TCP {address}"));
         let serials = serials.iter().map(|id| format!("Serial channel {} of MC {:#04x}: open", id.channel, id.mc));
         let ipmbs = ipmbs.iter().map(|id| format!("IPMB channel {} of MC {:#04x}: open", id.channel, id.mc));
         serials.chain(ipmbs).chain(console).collect()
@@ -134,7 +134,7 @@ impl Driver {
         }
         self.readiness = Readiness::Ready;
         if let Some(line) = &self.ready_line {
-            self.say(&format!("{line}\n"));
+            self.consoles.say(&format!("{line}\n"));
         }
         self.service.ready();
     }

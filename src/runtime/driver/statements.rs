@@ -8,17 +8,14 @@ use std::time::Duration;
 use super::{COMMAND_STRING, CONSOLE, Driver, Failures};
 use crate::bmc::LogLevel;
 use crate::config::{Diagnostic, Severity};
-use crate::host::{SystemId, tcp};
+use crate::host::SystemId;
 use crate::ipmi::Moment;
 use crate::runtime::clock;
-use crate::runtime::console::Kind;
-use crate::runtime::console_port::{self, STANDARD};
-use crate::runtime::logging::{self, complain};
+use crate::runtime::console_port::STANDARD;
+use crate::runtime::logging;
 use crate::runtime::script::{Script, echo};
 use crate::runtime::statement::{self, StatementOutcome};
-use crate::runtime::terminal::RawTerminal;
 use crate::sim::{ConsoleId, Input};
-use crate::store::directory::message;
 
 /// Statements being executed for somebody.
 ///
@@ -65,7 +62,7 @@ pub(super) struct Begun {
 impl Driver {
     pub(super) fn due_run(&mut self, now: Moment) -> bool {
         let mut due = false;
-        let runs = self.starts.iter().chain(self.consoles.values().filter_map(|console| console.run.as_ref()));
+        let runs = self.starts.iter().chain(self.consoles.runs());
         for run in runs {
             if run.is_due(now) {
                 due = true;
@@ -85,27 +82,14 @@ impl Driver {
             if self.statement(now, None, &mut run) {
                 self.starts.push_front(run);
             } else {
-                self.runs -= 1;
                 self.started(run.system);
             }
             return;
         }
-        let due = self.consoles.iter_mut().find_map(|(id, console)| {
-            let run = console.run.take_if(|run| run.is_due(now))?;
-            Some((*id, run))
-        });
-        let Some((id, mut run)) = due else { return };
-        self.executing = id == STANDARD;
-        let more = self.statement(now, Some(id), &mut run);
-        self.executing = false;
-        match self.consoles.get_mut(&id) {
-            Some(console) if more => {
-                console.run = Some(run);
-                self.interrupt(id);
-            }
-            // Or it is gone.
-            _ => self.executed(id),
-        }
+        let Some((id, mut run)) = self.consoles.take_due(now) else { return };
+        let rest = self.statement(now, Some(id), &mut run).then_some(run);
+        let after = self.consoles.put_back(id, rest);
+        self.after(after);
     }
 
     /// Executes the next statement; false when there is none.
@@ -116,10 +100,10 @@ impl Driver {
         let typed = statement.file == CONSOLE || statement.file == COMMAND_STRING;
         if !typed {
             match console {
-                Some(id) => self.print(id, &echo(&statement)),
+                Some(id) => self.consoles.print(id, &echo(&statement)),
                 // A person is not shown the command file, unless by -d.
-                None if self.person && log::max_level() < log::LevelFilter::Debug => {}
-                None => self.print_standard(&echo(&statement)),
+                None if self.consoles.is_person() && log::max_level() < log::LevelFilter::Debug => {}
+                None => self.consoles.print_standard(&echo(&statement)),
             }
         }
         let (id, wall) = (run.system, self.wall);
@@ -152,16 +136,18 @@ impl Driver {
                 run.until = Some(now + Duration::from_millis(milliseconds.into()));
             }
             StatementOutcome::NoEcho => {
-                if let Some(console) = console.and_then(|id| self.consoles.get_mut(&id)) {
-                    console.editor.stop_echo();
+                if let Some(id) = console {
+                    self.consoles.stop_echo(id);
                 }
             }
             // Over TCP the original ends as well, so that scripts may rely on it, save with -n: then it
             // crashes, and a service should not end because one of its users leaves.
-            StatementOutcome::Quit => match console.filter(|id| *id != STANDARD && self.standard.is_none()) {
-                Some(id) => self.close_console(id),
-                None => self.end(0),
-            },
+            StatementOutcome::Quit => {
+                match console.filter(|id| *id != STANDARD && self.consoles.standard().is_none()) {
+                    Some(id) => self.consoles.close(id),
+                    None => self.end(0),
+                }
+            }
         }
         self.ending.is_none()
     }
@@ -171,16 +157,16 @@ impl Driver {
         let Some(id) = console else {
             logging::tell(fault);
             self.reports.system_log(LogLevel::Error, &format!("{place}: {}", fault.message));
-            self.print_standard(&format!("{}{}\n", stars(&fault.message), fault.message));
+            self.consoles.print_standard(&format!("{}{}\n", stars(&fault.message), fault.message));
             if self.failures == Failures::Fatal && fault.severity == Severity::Error {
                 self.end(1);
             }
             return;
         };
         if fault.file == CONSOLE {
-            self.print(id, &format!("{}{}\n", stars(&fault.message), fault.message));
+            self.consoles.print(id, &format!("{}{}\n", stars(&fault.message), fault.message));
         } else {
-            self.print(id, &format!("{}{place}: {}\n", stars(&fault.message), fault.message));
+            self.consoles.print(id, &format!("{}{place}: {}\n", stars(&fault.message), fault.message));
         }
     }
 
@@ -196,25 +182,13 @@ impl Driver {
     }
 
     fn all_started(&mut self) {
-        if let Some(address) = self.console_address {
-            match tcp::listen(address) {
-                Ok(listener) => console_port::serve(listener, self.to_console_events.clone()),
-                Err(error) => {
-                    return self.fatal(&format!("bind to console socket: {}: {address}", message(&error)));
-                }
-            }
+        if let Err(text) = self.consoles.listen() {
+            return self.fatal(&text);
         }
         self.announce();
         // Before the prompt, which is the last thing that programs wait for.
         self.tell_ready();
-        if self.standard.is_some() {
-            match self.terminal.take().map(RawTerminal::enter) {
-                Some(Ok(raw)) => self.raw = Some(raw),
-                Some(Err(error)) => complain(&format!("The terminal stays in line mode: {}", message(&error))),
-                None => {}
-            }
-            self.open_console(STANDARD, self.output.clone(), Kind::Terminal);
-        }
+        self.consoles.open_standard();
     }
 }
 

@@ -11,7 +11,7 @@ use crate::runtime::script::Script;
 use crate::settings::model::Config;
 use crate::sim::{Persistence, SaveJob, Simulator};
 use ipmi_sim_client::{outside, presence};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
