@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::boot::{BootCause, BootOptions};
 use super::external::{Background, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
+use super::unsaved::Unchanged;
 use super::watch::Event;
 use super::{Action, At, Controller, LogLevel, StateFile, boot, vm_process};
 use crate::ipmi::{HostSignal, Moment, capability};
@@ -319,17 +320,18 @@ pub fn backend(controller: &Controller) -> Backend {
 
 /// Changes settings of a chassis and has them kept.
 pub fn change_settings(at: &mut At<'_>, change: impl FnOnce(&mut Kept)) {
-    at.remember(StateFile::Chassis(at.address));
-    let controller = &mut **at;
-    let power = modelled_power(controller);
-    let before = controller.chassis.kept;
-    let mut kept = before.unwrap_or_default();
-    change(&mut kept);
-    kept.power = power;
-    if before != Some(kept) {
+    let _ = at.change(StateFile::Chassis, |controller| {
+        let power = modelled_power(controller);
+        let before = controller.chassis.kept;
+        let mut kept = before.unwrap_or_default();
+        change(&mut kept);
+        kept.power = power;
+        if before == Some(kept) {
+            return Err(Unchanged);
+        }
         controller.chassis.kept = Some(kept);
-        at.push(Action::Save(StateFile::Chassis(at.address)));
-    }
+        Ok(())
+    });
 }
 
 /// Has the state of the power kept for [`RestorePolicy::Previous`]; under any other policy

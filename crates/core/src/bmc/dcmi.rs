@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::chassis;
 use super::sensor::{self, SensorId};
-use super::{Action, Controller, Machine, StateFile};
+use super::unsaved::Unchanged;
+use super::{At, Controller, Machine, StateFile};
 use crate::ipmi::{McAddress, Moment};
 
 /// What a machine draws that no sensor tells about, in watts: switched on.
@@ -207,15 +208,12 @@ pub fn exists(machine: &Machine, mc: McAddress) -> bool {
 }
 
 /// Changes settings and has them kept.
-pub fn change(machine: &mut Machine, mc: McAddress, change: impl FnOnce(&mut Settings)) {
-    let file = StateFile::Dcmi(mc);
-    machine.remember(file);
-    let Some(controller) = machine.controller_mut(mc) else { return };
-    let before = controller.dcmi.settings.clone();
-    change(&mut controller.dcmi.settings);
-    if before != controller.dcmi.settings {
-        machine.actions.push(Action::Save(file));
-    }
+pub fn change(at: &mut At<'_>, change: impl FnOnce(&mut Settings)) {
+    let _ = at.change(StateFile::Dcmi, |controller| {
+        let before = controller.dcmi.settings.clone();
+        change(&mut controller.dcmi.settings);
+        if before == controller.dcmi.settings { Err(Unchanged) } else { Ok(()) }
+    });
 }
 
 /// `mc_set_dcmi_power`: this sensor tells the power from now on.

@@ -4,7 +4,8 @@
 //! which instance (`sol.md` sections 2 and 3). The bytes on their way are the SOL
 //! engine's.
 
-use super::{Action, Machine, StateFile};
+use super::unsaved::Unchanged;
+use super::{Action, At, Machine, StateFile};
 use crate::ipmi::{McAddress, Privilege};
 
 /// Instance 1: the port.
@@ -228,48 +229,39 @@ pub fn session_closed(machine: &mut Machine, session: u32) {
     }
 }
 
+fn change(at: &mut At<'_>, change: impl FnOnce(&mut Sol)) -> Result<(), Unchanged> {
+    at.change(StateFile::Sol, |controller| controller.sol.as_mut().map(change).ok_or(Unchanged))
+}
+
 /// Parameter 1.
-pub fn set_enabled(machine: &mut Machine, mc: McAddress, enabled: bool) {
-    machine.remember(StateFile::Sol(mc));
-    if let Some(sol) = sol(machine, mc) {
-        sol.enabled = enabled;
-        machine.actions.push(Action::Save(StateFile::Sol(mc)));
-    }
+pub fn set_enabled(at: &mut At<'_>, enabled: bool) {
+    let _ = change(at, |sol| sol.enabled = enabled);
 }
 
 /// Parameter 2; it holds for who activates from now on.
-pub fn set_access(machine: &mut Machine, mc: McAddress, access: Access) {
-    machine.remember(StateFile::Sol(mc));
-    if let Some(sol) = sol(machine, mc) {
-        sol.access = access;
-        machine.actions.push(Action::Save(StateFile::Sol(mc)));
-    }
+pub fn set_access(at: &mut At<'_>, access: Access) {
+    let _ = change(at, |sol| sol.access = access);
 }
 
 /// Parameters 3 and 4; they hold from the next packet on.
-pub fn set_pace(machine: &mut Machine, mc: McAddress, change: impl FnOnce(&mut Pace)) {
-    machine.remember(StateFile::Sol(mc));
-    if let Some(sol) = sol(machine, mc) {
-        change(&mut sol.pace);
-        machine.actions.extend([Action::SolTiming { mc }, Action::Save(StateFile::Sol(mc))]);
+pub fn set_pace(at: &mut At<'_>, set: impl FnOnce(&mut Pace)) {
+    if at.sol.is_some() {
+        at.push(Action::SolTiming { mc: at.address });
     }
+    let _ = change(at, |sol| set(&mut sol.pace));
 }
 
 /// Parameter 5; the port keeps its speed.
-pub fn set_nonvolatile_rate(machine: &mut Machine, mc: McAddress, code: u8) {
-    machine.remember(StateFile::Sol(mc));
-    if let Some(sol) = sol(machine, mc) {
-        sol.nonvolatile_rate = code;
-        machine.actions.push(Action::Save(StateFile::Sol(mc)));
-    }
+pub fn set_nonvolatile_rate(at: &mut At<'_>, code: u8) {
+    let _ = change(at, |sol| sol.nonvolatile_rate = code);
 }
 
 /// Parameter 6; the port changes its speed at once.
-pub fn set_volatile_rate(machine: &mut Machine, mc: McAddress, code: u8) {
-    if let Some(sol) = sol(machine, mc) {
+pub fn set_volatile_rate(at: &mut At<'_>, code: u8) {
+    if let Some(sol) = &mut at.sol {
         sol.volatile_rate = code;
         if let Some(bits_per_second) = bits_per_second(code) {
-            machine.actions.push(Action::SolBitRate { mc, bits_per_second });
+            at.push(Action::SolBitRate { mc: at.address, bits_per_second });
         }
     }
 }

@@ -15,9 +15,13 @@ use super::security_key::SecurityKey;
 use super::sel::{Record, Sel};
 use super::sol_parameters::{Access, Pace};
 use super::user::Users;
-use super::{At, Machine, StateFile};
+use super::{Action, At, Controller, Machine, StateFile};
 use super::{dcmi, system_info};
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::ipmi::{AuthTypes, McAddress, Privilege};
+
+/// A change changed nothing, so that there is nothing to be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unchanged;
 
 /// What stands in a state file, as it was.
 #[derive(Debug)]
@@ -180,7 +184,8 @@ impl At<'_> {
     /// To be called before a record is added to the log.
     pub(super) fn about_to_log(&mut self) {
         if self.machine().unsaved.by_client {
-            self.remember(StateFile::Sel(self.address));
+            let file = StateFile::Sel(self.address);
+            self.machine_mut().remember(file);
         }
     }
 
@@ -193,9 +198,21 @@ impl At<'_> {
         }
     }
 
-    /// As [`Machine::remember`].
-    pub fn remember(&mut self, file: StateFile) {
+    /// A client's change to what stands in a state file of this controller: remembered as it was, so that it is
+    /// taken back if the file cannot be written, changed, and saved.
+    ///
+    /// # Errors
+    /// Of the change itself: nothing has changed then, and nothing is saved.
+    pub fn change<T, E>(
+        &mut self,
+        file: impl FnOnce(McAddress) -> StateFile,
+        change: impl FnOnce(&mut Controller) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let file = file(self.address);
         self.machine_mut().remember(file);
+        let changed = change(self)?;
+        self.push(Action::Save(file));
+        Ok(changed)
     }
 }
 
@@ -205,7 +222,7 @@ mod tests {
 
     use super::*;
     use crate::bmc::sel;
-    use crate::ipmi::{McAddress, Moment};
+    use crate::ipmi::Moment;
 
     const MC: McAddress = McAddress::BMC;
     const LOG: StateFile = StateFile::Sel(MC);

@@ -9,8 +9,9 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::{Action, Machine, StateFile};
-use crate::ipmi::{AuthTypes, McAddress, Privilege};
+use super::unsaved::Unchanged;
+use super::{Action, At, StateFile};
+use crate::ipmi::{AuthTypes, Privilege};
 
 /// Number of user slots, number 0 (unusable) included. Get User Access reports one less.
 pub const SLOTS: u8 = 64;
@@ -261,26 +262,26 @@ impl Change {
 /// Changes a user, has the file saved, and ends the user's sessions if what was changed
 /// is something they stand on: the login itself, name, password or privilege limit. A user that may
 /// not log in has no sessions but the one in which it was shut out, and that ends with the next change.
-fn change(machine: &mut Machine, mc: McAddress, number: u8, change: Change, apply: impl FnOnce(&mut User)) {
-    machine.remember(StateFile::Users(mc));
-    let Some(user) = machine.controller_mut(mc).and_then(|controller| controller.users.get_mut(number)) else {
-        return;
-    };
-    let before = user.clone();
-    apply(user);
-    let ends_sessions = !user.is_valid() || !user.stands_as(&before);
-    machine.actions.push(Action::Save(StateFile::Users(mc)));
-    machine.actions.push(Action::UserChanged { mc, user: number, change, ends_sessions });
+fn change(at: &mut At<'_>, number: u8, change: Change, apply: impl FnOnce(&mut User)) {
+    let changed = at.change(StateFile::Users, |controller| {
+        let user = controller.users.get_mut(number).ok_or(Unchanged)?;
+        let before = user.clone();
+        apply(user);
+        Ok::<_, Unchanged>(!user.is_valid() || !user.stands_as(&before))
+    });
+    if let Ok(ends_sessions) = changed {
+        at.push(Action::UserChanged { mc: at.address, user: number, change, ends_sessions });
+    }
 }
 
 /// Set User Access.
-pub fn set_access(machine: &mut Machine, mc: McAddress, number: u8, access: Access) {
-    let Some(user) = machine.controller(mc).and_then(|controller| controller.users.get(number)) else { return };
+pub fn set_access(at: &mut At<'_>, number: u8, access: Access) {
+    let Some(user) = at.users.get(number) else { return };
     let (messaging, callback_only) = access
         .flags
         .map_or((user.messaging == Some(true), user.callback_only), |flags| (flags.messaging, flags.callback_only));
     let what = Change::Access { privilege: access.privilege, messaging, callback_only };
-    change(machine, mc, number, what, |user| {
+    change(at, number, what, |user| {
         if let Some(flags) = access.flags {
             user.messaging = Some(flags.messaging);
             user.link_auth = flags.link_auth;
@@ -295,9 +296,9 @@ pub fn set_access(machine: &mut Machine, mc: McAddress, number: u8, access: Acce
 }
 
 /// Enables or disables a user (Set User Password operations 0 and 1).
-pub fn set_enabled(machine: &mut Machine, mc: McAddress, number: u8, enabled: bool) {
+pub fn set_enabled(at: &mut At<'_>, number: u8, enabled: bool) {
     let what = if enabled { Change::Enabled } else { Change::Disabled };
-    change(machine, mc, number, what, |user| {
+    change(at, number, what, |user| {
         user.enabled = enabled;
         if enabled {
             user.messaging.get_or_insert(true);
@@ -306,34 +307,37 @@ pub fn set_enabled(machine: &mut Machine, mc: McAddress, number: u8, enabled: bo
 }
 
 /// Sets a user's name; everything behind the first zero byte is zeroed.
-pub fn set_name(machine: &mut Machine, mc: McAddress, number: u8, mut name: [u8; 16]) {
+pub fn set_name(at: &mut At<'_>, number: u8, mut name: [u8; 16]) {
     let length = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
     name[length..].fill(0);
-    change(machine, mc, number, Change::Name, |user| user.name = name);
+    change(at, number, Change::Name, |user| user.name = name);
 }
 
 /// Sets a user's password; the 16-byte form comes zero padded.
-pub fn set_password(machine: &mut Machine, mc: McAddress, number: u8, password: &[u8; 20]) {
-    change(machine, mc, number, Change::Password, |user| {
+pub fn set_password(at: &mut At<'_>, number: u8, password: &[u8; 20]) {
+    change(at, number, Change::Password, |user| {
         user.password = *password;
         user.has_password = true;
     });
 }
 
 /// Set User Payload Access, for SOL. Nothing that runs ends.
-pub fn set_sol_access(machine: &mut Machine, mc: McAddress, number: u8, allowed: bool) {
-    machine.remember(StateFile::Users(mc));
-    let Some(user) = machine.controller_mut(mc).and_then(|controller| controller.users.get_mut(number)) else {
-        return;
-    };
-    user.sol_access = allowed;
-    machine.actions.push(Action::Save(StateFile::Users(mc)));
-    machine.actions.push(Action::UserChanged { mc, user: number, change: Change::Payloads, ends_sessions: false });
+pub fn set_sol_access(at: &mut At<'_>, number: u8, allowed: bool) {
+    let changed = at.change(StateFile::Users, |controller| {
+        controller.users.get_mut(number).ok_or(Unchanged)?.sol_access = allowed;
+        Ok::<_, Unchanged>(())
+    });
+    if changed.is_ok() {
+        let change = Change::Payloads;
+        at.push(Action::UserChanged { mc: at.address, user: number, change, ends_sessions: false });
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Machine;
     use super::*;
+    use crate::ipmi::McAddress;
 
     fn machine() -> Machine {
         let mut machine = Machine::default();
@@ -375,7 +379,7 @@ mod tests {
         assert_eq!(users.test_password(2, PasswordSize::Twenty, &padded(b"admin")), Ok(()));
         let wrong = users.test_password(2, PasswordSize::Sixteen, &padded(b"admim"));
         assert_eq!(wrong, Err(PasswordMismatch::Different));
-        set_password(&mut machine, McAddress::BMC, 2, b"12345678901234567890");
+        set_password(&mut machine.found(McAddress::BMC), 2, b"12345678901234567890");
         let users = &machine.ensure(McAddress::BMC).users;
         assert_eq!(users.test_password(2, PasswordSize::Twenty, b"12345678901234567890"), Ok(()));
         let short = users.test_password(2, PasswordSize::Sixteen, &padded(b"1234567890123456"));
@@ -398,13 +402,13 @@ mod tests {
         let flags = AccessFlags { messaging: true, link_auth: false, callback_only: false };
         type Step<'a> = &'a dyn Fn(&mut Machine, u8);
         let steps: [Step<'_>; 4] = [
-            &|machine, number| set_name(machine, McAddress::BMC, number, *b"five\0\0\0\0\0\0\0\0\0\0\0\0"),
-            &|machine, number| set_password(machine, McAddress::BMC, number, &padded(b"")),
+            &|machine, number| set_name(&mut machine.found(McAddress::BMC), number, *b"five\0\0\0\0\0\0\0\0\0\0\0\0"),
+            &|machine, number| set_password(&mut machine.found(McAddress::BMC), number, &padded(b"")),
             &|machine, number| {
                 let access = Access { flags: Some(flags), privilege: 4, max_sessions: None };
-                set_access(machine, McAddress::BMC, number, access);
+                set_access(&mut machine.found(McAddress::BMC), number, access);
             },
-            &|machine, number| set_enabled(machine, McAddress::BMC, number, true),
+            &|machine, number| set_enabled(&mut machine.found(McAddress::BMC), number, true),
         ];
         // In every order, four slots.
         for first in 0..4 {
@@ -414,7 +418,7 @@ mod tests {
                 steps[(first + step) % 4](&mut machine, number);
             }
             assert!(admitted(&machine, number), "an empty password that somebody set is one");
-            set_name(&mut machine, McAddress::BMC, number, [0; 16]);
+            set_name(&mut machine.found(McAddress::BMC), number, [0; 16]);
             assert!(!admitted(&machine, number), "without a name again");
         }
     }
@@ -423,10 +427,14 @@ mod tests {
     fn user_1_comes_in_only_where_lan_conf_says_so() {
         let mut machine = Machine::default();
         machine.ensure(McAddress::BMC);
-        set_password(&mut machine, McAddress::BMC, 1, &padded(b"x"));
-        set_enabled(&mut machine, McAddress::BMC, 1, true);
+        set_password(&mut machine.found(McAddress::BMC), 1, &padded(b"x"));
+        set_enabled(&mut machine.found(McAddress::BMC), 1, true);
         let flags = AccessFlags { messaging: true, link_auth: false, callback_only: false };
-        set_access(&mut machine, McAddress::BMC, 1, Access { flags: Some(flags), privilege: 4, max_sessions: None });
+        set_access(
+            &mut machine.found(McAddress::BMC),
+            1,
+            Access { flags: Some(flags), privilege: 4, max_sessions: None },
+        );
         let users = &mut machine.ensure(McAddress::BMC).users;
         assert!(users.admitted(1).is_none());
         users.anonymous = true;
@@ -445,25 +453,25 @@ mod tests {
     #[test]
     fn only_a_change_that_matters_ends_sessions() {
         let mut machine = machine();
-        set_password(&mut machine, McAddress::BMC, 2, &padded(b"admin"));
-        set_enabled(&mut machine, McAddress::BMC, 2, true);
+        set_password(&mut machine.found(McAddress::BMC), 2, &padded(b"admin"));
+        set_enabled(&mut machine.found(McAddress::BMC), 2, true);
         assert!(!ends(&machine));
         machine.actions.clear();
-        set_password(&mut machine, McAddress::BMC, 2, &padded(b"other"));
+        set_password(&mut machine.found(McAddress::BMC), 2, &padded(b"other"));
         let changed =
             Action::UserChanged { mc: McAddress::BMC, user: 2, change: Change::Password, ends_sessions: true };
         assert_eq!(machine.actions, [Action::Save(StateFile::Users(McAddress::BMC)), changed]);
         // Whoever was shut out in its own session is out with the next word about it.
-        set_enabled(&mut machine, McAddress::BMC, 2, false);
+        set_enabled(&mut machine.found(McAddress::BMC), 2, false);
         machine.actions.clear();
-        set_enabled(&mut machine, McAddress::BMC, 2, false);
+        set_enabled(&mut machine.found(McAddress::BMC), 2, false);
         assert!(ends(&machine));
     }
 
     #[test]
     fn a_name_ends_at_its_first_zero() {
         let mut machine = machine();
-        set_name(&mut machine, McAddress::BMC, 5, *b"a\0bCCCCCCCCCCCCC");
+        set_name(&mut machine.found(McAddress::BMC), 5, *b"a\0bCCCCCCCCCCCCC");
         let name = machine.ensure(McAddress::BMC).users.get(5).map(|user| user.name);
         assert_eq!(name, Some(*b"a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
     }

@@ -249,7 +249,7 @@ fn set_sol_parameters(
     let second = || request.data.get(3).copied().ok_or(CompletionCode::COMMAND_SPECIFIC_80);
     let rate = value & 0x0f;
     let known_rate = sol_parameters::bits_per_second(rate).ok_or(CompletionCode::INVALID_FIELD);
-    let (machine, mc) = (&mut *context.machine, context.mc);
+    let mut at = context.at()?;
     match parameter {
         sol::SET_IN_PROGRESS => {
             let state = context.controller()?.sol.as_mut().ok_or(CompletionCode::INVALID_COMMAND)?;
@@ -262,26 +262,26 @@ fn set_sol_parameters(
                 _ => state.set_in_progress = false,
             }
         }
-        sol::ENABLE => sol_parameters::set_enabled(machine, mc, value & 1 != 0),
+        sol::ENABLE => sol_parameters::set_enabled(&mut at, value & 1 != 0),
         sol::AUTHENTICATION => {
             let access = Access::from_wire(value).ok_or(CompletionCode::INVALID_FIELD)?;
-            sol_parameters::set_access(machine, mc, access);
+            sol_parameters::set_access(&mut at, access);
         }
         sol::ACCUMULATE => {
             let threshold = second()?;
-            sol_parameters::set_pace(machine, mc, |pace| (pace.accumulate, pace.threshold) = (value, threshold));
+            sol_parameters::set_pace(&mut at, |pace| (pace.accumulate, pace.threshold) = (value, threshold));
         }
         sol::RETRY => {
             let (retries, interval) = (value & 0x07, second()?);
-            sol_parameters::set_pace(machine, mc, |pace| (pace.retries, pace.retry_interval) = (retries, interval));
+            sol_parameters::set_pace(&mut at, |pace| (pace.retries, pace.retry_interval) = (retries, interval));
         }
         sol::NON_VOLATILE_BIT_RATE => {
             known_rate?;
-            sol_parameters::set_nonvolatile_rate(machine, mc, rate);
+            sol_parameters::set_nonvolatile_rate(&mut at, rate);
         }
         sol::VOLATILE_BIT_RATE => {
             known_rate?;
-            sol_parameters::set_volatile_rate(machine, mc, rate);
+            sol_parameters::set_volatile_rate(&mut at, rate);
         }
         // A tool that writes back what it read has its way.
         sol::PAYLOAD_PORT if u16::from_le_bytes([value, second()?]) == sol_lan(context).1 => {}

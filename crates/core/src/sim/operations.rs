@@ -319,10 +319,12 @@ impl Simulator {
         let (name, password) = (padded(name).ok_or(Error::Invalid)?, padded(password).ok_or(Error::Invalid)?);
         let flags = user::AccessFlags { messaging: true, link_auth: true, callback_only: false };
         let access = user::Access { flags: Some(flags), privilege: privilege.wire(), max_sessions: None };
-        user::set_name(&mut self.machine, mc, number, name);
-        user::set_password(&mut self.machine, mc, number, &password);
-        user::set_access(&mut self.machine, mc, number, access);
-        user::set_enabled(&mut self.machine, mc, number, true);
+        if let Some(mut at) = self.machine.at(mc) {
+            user::set_name(&mut at, number, name);
+            user::set_password(&mut at, number, &password);
+            user::set_access(&mut at, number, access);
+            user::set_enabled(&mut at, number, true);
+        }
         self.carry_out_actions(now, out);
         Ok(())
     }
@@ -336,7 +338,9 @@ impl Simulator {
         if !(1..user::SLOTS).contains(&number) {
             return Err(Error::Invalid);
         }
-        user::set_enabled(&mut self.machine, mc, number, false);
+        if let Some(mut at) = self.machine.at(mc) {
+            user::set_enabled(&mut at, number, false);
+        }
         self.carry_out_actions(now, out);
         Ok(())
     }

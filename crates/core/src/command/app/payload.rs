@@ -168,7 +168,7 @@ pub fn set_user_access(
     let number = operation & 0x3f;
     context.controller()?.users.get(number).ok_or(CompletionCode::INVALID_FIELD)?;
     if standard & ENABLE_SOL != 0 {
-        user::set_sol_access(context.machine, context.mc, number, access);
+        user::set_sol_access(&mut context.at()?, number, access);
     }
     Ok(Outcome::Done)
 }

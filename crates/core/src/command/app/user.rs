@@ -48,7 +48,7 @@ pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
         callback_only: flags & CALLBACK_ONLY != 0,
     });
     let max_sessions = request.data.get(3).map(|byte| byte & 0x0f);
-    user::set_access(context.machine, context.mc, number, Access { flags, privilege, max_sessions });
+    user::set_access(&mut context.at()?, number, Access { flags, privilege, max_sessions });
     Ok(Outcome::Done)
 }
 
@@ -80,7 +80,8 @@ pub fn get_access(
 pub fn set_name(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let (user, name) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
     let name = name.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    user::set_name(context.machine, context.mc, named(*user)?, *name);
+    let number = named(*user)?;
+    user::set_name(&mut context.at()?, number, *name);
     Ok(Outcome::Done)
 }
 
@@ -107,11 +108,11 @@ pub fn set_password(
     let number = number(user)?;
     let size = if user & 0x80 != 0 { PasswordSize::Twenty } else { PasswordSize::Sixteen };
     match operation & 0x03 {
-        0 => user::set_enabled(context.machine, context.mc, number, false),
-        1 => user::set_enabled(context.machine, context.mc, number, true),
+        0 => user::set_enabled(&mut context.at()?, number, false),
+        1 => user::set_enabled(&mut context.at()?, number, true),
         2 => {
             let password = password(request, size)?;
-            user::set_password(context.machine, context.mc, number, &password);
+            user::set_password(&mut context.at()?, number, &password);
         }
         _ => {
             let password = password(request, size)?;

@@ -210,7 +210,7 @@ fn set_power_limit(
         return Err(CompletionCode::INVALID_FIELD);
     }
     let (now, mc) = (context.now, context.mc);
-    dcmi::change(context.machine, mc, |settings| {
+    dcmi::change(&mut context.at()?, |settings| {
         let active = settings.limit.active && watts != 0;
         settings.limit = PowerLimit { action, watts, correction, sampling, active };
     });
@@ -233,7 +233,7 @@ fn activate_power_limit(
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
     dcmi::look(context.machine, context.now, context.mc);
-    dcmi::change(context.machine, context.mc, |settings| settings.limit.active = active);
+    dcmi::change(&mut context.at()?, |settings| settings.limit.active = active);
     reply.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
@@ -281,7 +281,7 @@ fn set_asset_tag(
     let tag = write_text(&context.controller()?.dcmi.settings.asset_tag, offset, data, MOST_TEXT)
         .ok_or(CompletionCode::OUT_OF_RANGE)?;
     reply.put(&[GROUP, tag.len() as u8])?;
-    dcmi::change(context.machine, context.mc, |settings| settings.asset_tag = tag);
+    dcmi::change(&mut context.at()?, |settings| settings.asset_tag = tag);
     Ok(Outcome::Done)
 }
 
@@ -319,7 +319,7 @@ fn set_identifier(
     }
     reply.put(&[GROUP, written.len() as u8])?;
     let identifier = written.get(..end).unwrap_or(&written).to_vec();
-    dcmi::change(context.machine, context.mc, |settings| settings.identifier = identifier);
+    dcmi::change(&mut context.at()?, |settings| settings.identifier = identifier);
     Ok(Outcome::Done)
 }
 
@@ -382,7 +382,7 @@ fn set_thermal_limit(
 ) -> Result<Outcome, CompletionCode> {
     let place = thermal_place(context, request)?;
     let limit = *request.data.get(3..).and_then(|data| data.first_chunk()).ok_or(CompletionCode::INVALID_LENGTH)?;
-    dcmi::change(context.machine, context.mc, |settings| {
+    dcmi::change(&mut context.at()?, |settings| {
         settings.thermal.insert(place, limit);
     });
     reply.put(&[GROUP])?;
@@ -428,7 +428,7 @@ fn set_parameter(
         5 => dhcp.retry_interval = word(request, 3)?,
         _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     }
-    dcmi::change(context.machine, context.mc, |settings| settings.dhcp = dhcp);
+    dcmi::change(&mut context.at()?, |settings| settings.dhcp = dhcp);
     reply.put(&[GROUP])?;
     Ok(Outcome::Done)
 }

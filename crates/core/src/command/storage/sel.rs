@@ -3,7 +3,7 @@
 use super::super::{Context, Outcome};
 use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
 use crate::bmc::sel::{self, Record, Sel};
-use crate::bmc::{Action, Error, StateFile};
+use crate::bmc::{Error, StateFile};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// SEL version of IPMI 1.5 and later.
@@ -18,14 +18,12 @@ fn reserved<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&
     if sel.reservation_holds(reservation) { Ok(sel) } else { Err(CompletionCode::INVALID_RESERVATION) }
 }
 
-/// The same before it is changed.
-fn to_be_changed<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a mut Sel, CompletionCode> {
-    context.machine.remember(StateFile::Sel(context.mc));
-    reserved(context, request)
-}
-
-fn save(context: &mut Context<'_>) {
-    context.machine.actions.push(Action::Save(StateFile::Sel(context.mc)));
+/// Changes the log and has it saved.
+fn changed<T>(
+    context: &mut Context<'_>,
+    change: impl FnOnce(&mut Sel) -> Result<T, CompletionCode>,
+) -> Result<T, CompletionCode> {
+    context.at()?.change(StateFile::Sel, |controller| change(&mut controller.sel))
 }
 
 /// A number for two bytes: what does not fit is the highest.
@@ -122,8 +120,8 @@ pub(super) fn delete(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let (id, now) = (word(request, 2)?, context.now);
-    let id = to_be_changed(context, request)?.delete(now, id).ok_or(CompletionCode::NOT_PRESENT)?;
-    save(context);
+    reserved(context, request)?;
+    let id = changed(context, |sel| sel.delete(now, id).ok_or(CompletionCode::NOT_PRESENT))?;
     reply.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
 }
@@ -136,12 +134,15 @@ pub(super) fn clear(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
-    let sel = to_be_changed(context, request)?;
-    match erase_operation(request)? {
-        Erase::Initiate => sel.clear(now),
-        Erase::Status => sel.touch_erase(now),
-    }
-    save(context);
+    reserved(context, request)?;
+    let operation = erase_operation(request)?;
+    changed(context, |sel| {
+        match operation {
+            Erase::Initiate => sel.clear(now),
+            Erase::Status => sel.touch_erase(now),
+        }
+        Ok(())
+    })?;
     reply.put(&[ERASURE_COMPLETE])?;
     Ok(Outcome::Done)
 }
@@ -164,9 +165,10 @@ pub(super) fn set_time(
     _reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let (time, now) = (time(request)?, context.now);
-    context.machine.remember(StateFile::Sel(context.mc));
-    context.controller()?.sel.set_time(now, time);
-    save(context);
+    changed(context, |sel| {
+        sel.set_time(now, time);
+        Ok(())
+    })?;
     Ok(Outcome::Done)
 }
 
@@ -192,8 +194,9 @@ pub(super) fn set_utc_offset(
         -1440..=1440 => Some(minutes),
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
-    context.machine.remember(StateFile::Sel(context.mc));
-    context.controller()?.sel.set_utc_offset(minutes);
-    save(context);
+    changed(context, |sel| {
+        sel.set_utc_offset(minutes);
+        Ok(())
+    })?;
     Ok(Outcome::Done)
 }
