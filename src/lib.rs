@@ -38,6 +38,8 @@
 //! and benches, and change at any time. How a client sees the BMC is kept to OpenIPMI's `ipmi_sim` and to
 //! `compat/DIFFERENCES.md`.
 
+#![cfg_attr(not(test), warn(unreachable_pub))]
+
 #[doc(hidden)]
 pub mod config;
 mod embed;

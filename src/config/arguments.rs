@@ -22,12 +22,12 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    pub fn new(range: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
         Self { range, message: message.into() }
     }
 
     /// The same fault as part of a larger one.
-    pub fn inside(self, outer: &str) -> Self {
+    pub(crate) fn inside(self, outer: &str) -> Self {
         Self { range: self.range, message: format!("{outer}: {}", self.message) }
     }
 }
@@ -47,7 +47,7 @@ pub(crate) struct Found<'a> {
 
 impl<'a> Found<'a> {
     /// The word, or the variable and its value, for a message.
-    pub fn quoted(&self) -> String {
+    pub(crate) fn quoted(&self) -> String {
         match self.variable {
             Some(name) => format!("{} (value of {})", quote(self.text), quote(&format!("${name}"))),
             None => quote(self.text),
@@ -55,12 +55,12 @@ impl<'a> Found<'a> {
     }
 
     /// What is wrong with this word.
-    pub fn fault(&self, message: impl Into<String>) -> Fault {
+    pub(crate) fn fault(&self, message: impl Into<String>) -> Fault {
         Fault::new(self.range.clone(), message)
     }
 
     /// What is wrong with the part of this word at the bytes `part`.
-    pub fn fault_at(&self, part: Range<usize>, message: impl Into<String>) -> Fault {
+    pub(crate) fn fault_at(&self, part: Range<usize>, message: impl Into<String>) -> Fault {
         // Inside the value of a variable there is no place to point at.
         match self.variable {
             Some(_) => self.fault(message),
@@ -69,7 +69,7 @@ impl<'a> Found<'a> {
     }
 
     /// That this word, introduced by `lead`, is no number.
-    pub fn not_a_number(&self, lead: &str) -> Fault {
+    pub(crate) fn not_a_number(&self, lead: &str) -> Fault {
         let value = match self.variable {
             Some(name) => format!(" (value of {})", quote(&format!("${name}"))),
             None => String::new(),
@@ -78,7 +78,7 @@ impl<'a> Found<'a> {
     }
 
     /// The word as an unsigned number. The value of a variable may be empty, which is 0.
-    pub fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         match self.variable {
             Some(_) if self.text.is_empty() => Some(0),
             _ if self.rule == Rule::number => number::unsigned(self.text),
@@ -87,13 +87,13 @@ impl<'a> Found<'a> {
     }
 
     /// This word sorted into the kinds of the rule `kind`.
-    pub fn sorted_as(&self, kind: Rule) -> Self {
+    pub(crate) fn sorted_as(&self, kind: Rule) -> Self {
         let (rule, text) = sort(kind, self.text);
         Self { rule, text, ..self.clone() }
     }
 
     /// The rules inside this word when read as `kind`, their places relative to the word.
-    pub fn parts(&self, kind: Rule) -> Vec<Pair<'a, Rule>> {
+    pub(crate) fn parts(&self, kind: Rule) -> Vec<Pair<'a, Rule>> {
         Grammar::parse(kind, self.text)
             .ok()
             .and_then(|mut pairs| pairs.next())
@@ -123,7 +123,7 @@ pub(crate) struct Missing<'a> {
 
 impl Missing<'_> {
     /// The fault, introduced by `message`.
-    pub fn fault(&self, message: impl Into<String>) -> Fault {
+    pub(crate) fn fault(&self, message: impl Into<String>) -> Fault {
         let message = message.into();
         match self.variable {
             Some(name) => Fault::new(self.range.clone(), format!("{message}: there is no variable {}", quote(name))),
@@ -184,7 +184,12 @@ pub(crate) struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     /// The arguments that begin at byte `base` of `text`, in the form `rule`.
-    pub fn new(rule: Rule, text: &'a str, base: usize, variables: &'a HashMap<String, String>) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        rule: Rule,
+        text: &'a str,
+        base: usize,
+        variables: &'a HashMap<String, String>,
+    ) -> Result<Self, Fault> {
         // The grammar takes anything, so only a slip in the grammar itself comes here.
         let unreadable = || Fault::new(base.min(text.len())..text.len(), "unreadable arguments");
         let rest = text.get(base..).ok_or_else(unreadable)?;
@@ -193,12 +198,12 @@ impl<'a> Arguments<'a> {
     }
 
     /// The arguments that begin at byte `base` of the same statement.
-    pub fn again(&self, rule: Rule, base: usize) -> Result<Self, Fault> {
+    pub(crate) fn again(&self, rule: Rule, base: usize) -> Result<Self, Fault> {
         Self::new(rule, self.text, base, self.variables)
     }
 
     /// One past the last word.
-    pub fn end(&self) -> Range<usize> {
+    pub(crate) fn end(&self) -> Range<usize> {
         let end = self.text.trim_end_matches([' ', '\t', '\n']).len();
         end..end
     }
@@ -209,17 +214,17 @@ impl<'a> Arguments<'a> {
     }
 
     /// One past the last argument taken.
-    pub fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.after
     }
 
     /// The last argument asked for, if it is a variable that does not exist.
-    pub fn unknown_variable(&self) -> Option<(&'a str, Range<usize>)> {
+    pub(crate) fn unknown_variable(&self) -> Option<(&'a str, Range<usize>)> {
         self.unknown.clone()
     }
 
     /// The next argument. A variable that does not exist is a missing argument.
-    pub fn next(&mut self) -> Result<Found<'a>, Missing<'a>> {
+    pub(crate) fn next(&mut self) -> Result<Found<'a>, Missing<'a>> {
         let missing = Missing { range: self.end(), variable: None };
         self.unknown = None;
         let Some(kind) = self.pairs.next() else { return Err(missing) };
@@ -244,7 +249,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// The next argument, when it is a UUID; else it is still to be taken. See [`uuid`].
-    pub fn next_if_uuid(&mut self) -> Option<[u8; 16]> {
+    pub(crate) fn next_if_uuid(&mut self) -> Option<[u8; 16]> {
         let before = (self.pairs.clone(), self.after, self.unknown.clone());
         let guid = self.next().ok().filter(|word| word.rule != Rule::quoted).and_then(|word| uuid(word.text));
         if guid.is_none() {
@@ -255,18 +260,18 @@ impl<'a> Arguments<'a> {
 
     /// The next of a list of arguments that ends with the line, or with a variable that does
     /// not exist.
-    pub fn next_if_any(&mut self) -> Option<Found<'a>> {
+    pub(crate) fn next_if_any(&mut self) -> Option<Found<'a>> {
         self.next().ok()
     }
 
     /// The arguments inside the next one: `words`, `data`.
-    pub fn inner(&mut self) -> Self {
+    pub(crate) fn inner(&mut self) -> Self {
         let pairs = self.pairs.next().map_or_else(|| self.pairs.clone(), |pair| pair.into_inner());
         Self { text: self.text, base: self.base, pairs, variables: self.variables, after: self.after, unknown: None }
     }
 
     /// The next argument as a delimited string, and its place.
-    pub fn string(&mut self) -> Result<(String, Range<usize>), Fault> {
+    pub(crate) fn string(&mut self) -> Result<(String, Range<usize>), Fault> {
         let end = self.end();
         let Some(string) = self.pairs.next() else { return Err(Fault::new(end, STRING_MISSING)) };
         let mut value = String::new();

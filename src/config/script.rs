@@ -11,7 +11,7 @@ use super::{Diagnostic, Severity, Span};
 
 /// Longest statement, in bytes. The largest there is, the data of a FRU device of 8 KiB byte by byte,
 /// has a third of it; what is read takes some eighty times its length meanwhile.
-pub const LONGEST: usize = 128 << 10;
+pub(crate) const LONGEST: usize = 128 << 10;
 
 /// How the lines of a statement make its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use crate::state::{Dropped, Files, Item, Items, StoredFile, Value};
 mod grammar {
     #[derive(pest_derive::Parser)]
     #[grammar = "../grammar/state.pest"]
-    pub struct StateLine;
+    pub(crate) struct StateLine;
 }
 
 use grammar::{Rule, StateLine};

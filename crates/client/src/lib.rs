@@ -8,6 +8,8 @@
 //! - [`rmcp_plus::Login`], [`ipmi15::Login`]: the messages of a login, one by one.
 //! - [`Session`]: what follows it. [`Session::login`] does a whole login with a function that carries datagrams.
 
+#![cfg_attr(not(test), warn(unreachable_pub))]
+
 pub mod ipmi15;
 mod login;
 pub mod outside;

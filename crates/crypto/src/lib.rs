@@ -6,6 +6,8 @@
 //!
 //! A crate of its own because it is compiled for speed, and everything else for size.
 
+#![cfg_attr(not(test), warn(unreachable_pub))]
+
 pub mod auth_code;
 pub mod confidentiality;
 pub mod integrity;

@@ -19,7 +19,7 @@ const DO_NOT_FRAGMENT: u16 = 0x4000;
 
 /// The header of the file, 24 bytes: magic (microseconds), version 2.4, time zone, accuracy,
 /// longest packet, link type.
-pub fn file_header(out: &mut Vec<u8>) {
+pub(crate) fn file_header(out: &mut Vec<u8>) {
     for word in [0xa1b2_c3d4, 2 | 4 << 16, 0, 0, SNAP_LENGTH, LINK_TYPE_RAW] {
         out.extend_from_slice(&u32::to_le_bytes(word));
     }
@@ -28,7 +28,7 @@ pub fn file_header(out: &mut Vec<u8>) {
 /// One datagram: the record's header of 16 bytes (seconds, microseconds, length in the file,
 /// length on the wire), IP, UDP, payload. The addresses must be of one family; nothing is
 /// written otherwise, nor when it is longer than any datagram.
-pub fn record(time: Duration, from: SocketAddr, to: SocketAddr, payload: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn record(time: Duration, from: SocketAddr, to: SocketAddr, payload: &[u8], out: &mut Vec<u8>) {
     let ip_header = if from.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
     let udp_length = UDP_HEADER + payload.len();
     let (Ok(total), Ok(udp)) = (u16::try_from(ip_header + udp_length), u16::try_from(udp_length)) else { return };
