@@ -1,6 +1,6 @@
 //! Sockets, clocks, signals, children and consoles: the room with input and output.
 //!
-//! One task owns the simulator and carries out what it wants ([`driver`]); everything
+//! One task owns all systems and carries out what they want ([`driver`]); everything
 //! slow or unbounded is a task of its own that talks to it through channels. All of them
 //! share one thread. [`start`] is the way from the command line to the driver.
 

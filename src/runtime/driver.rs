@@ -7,6 +7,7 @@
 
 pub mod announce;
 mod consoles;
+mod life;
 pub mod reload;
 mod statements;
 #[cfg(test)]
@@ -23,8 +24,8 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use announce::Readiness;
 use consoles::{After, Consoles};
+use life::Life;
 use reload::Fresh;
 use statements::{Begun, Run};
 
@@ -142,12 +143,7 @@ struct Driver {
     signals: mpsc::Receiver<Signal>,
     host_events: mpsc::Receiver<(SystemId, HostEvent)>,
 
-    /// Systems whose configuration is being read again.
-    reloading: Vec<SystemId>,
-    service: Service,
-    ready_line: Option<String>,
-    /// The end of the start was told, or why it is none.
-    readiness: Readiness,
+    life: Life,
 
     /// Jobs begun by the statement being executed.
     begun: Option<Begun>,
@@ -190,10 +186,7 @@ impl Driver {
             lan_first: false,
             signals: watch_signals()?,
             host_events,
-            reloading: Vec::new(),
-            service: plan.service,
-            ready_line: plan.ready_line,
-            readiness: Readiness::Starting,
+            life: Life::new(plan.service, plan.ready_line),
             begun: None,
             statement_limit: plan.statement_limit,
             consoles,
@@ -225,7 +218,7 @@ impl Driver {
             }
             let now = clock::now();
             self.alarm.arm(now, self.timers.next());
-            self.alarm.arm(now, self.service.deadline());
+            self.alarm.arm(now, self.life.deadline());
             self.alarm.arm(now, self.lans.deadline());
             let due = self.has_runs() && self.due_run(now);
             let wake = poll_fn(|cx| self.poll(cx, due)).await;
@@ -235,7 +228,7 @@ impl Driver {
                 Wake::Alarm => {
                     let now = clock::now();
                     self.timeouts(now);
-                    self.service.alive(now);
+                    self.life.alive(now);
                     self.lans.timeout(now);
                 }
                 Wake::Host(id, event) => self.host_event(id, event),
@@ -279,7 +272,7 @@ impl Driver {
         if let Poll::Ready(Some(event)) = self.consoles.poll(cx) {
             return Poll::Ready(Wake::Console(event));
         }
-        for id in &self.reloading {
+        for id in self.life.reloading() {
             if let Some(reload) = self.seats.get_mut(id.0 as usize).and_then(|seat| seat.reload.as_mut())
                 && let Poll::Ready(read) = reload.poll(cx)
             {
@@ -561,7 +554,7 @@ impl Driver {
     /// Waits for what must not be lost, gives everything back, and says how to end.
     async fn finish(mut self: Box<Self>, ending: Ending) -> Ending {
         self.ending = None;
-        self.service.stopping();
+        self.life.stopping();
         for id in self.systems() {
             self.handle(id, Input::End);
         }

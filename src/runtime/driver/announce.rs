@@ -114,37 +114,20 @@ impl Driver {
 
     /// Says that everything is open, once something is.
     pub(super) fn tell_ready(&mut self) {
-        if self.readiness == Readiness::Ready {
+        if self.life.is_ready() {
             return;
         }
-        let open = !(self.lans.is_empty() && self.seats.iter().all(|seat| seat.lines.is_empty()));
-        let places: Vec<String> = self.lans.places().map(|(_, local)| local.to_string()).collect();
-        self.service.set_status(match (open, places.is_empty()) {
-            (false, _) => "Not ready: no channel is open".into(),
-            (true, true) => "Ready, without LAN".into(),
-            (true, false) => format!("Answering on {}", places.join(", ")),
-        });
-        if !open {
-            if self.readiness == Readiness::Starting {
-                self.readiness = Readiness::NothingOpen;
-                self.service.not_ready();
+        if self.lans.is_empty() && self.seats.iter().all(|seat| seat.lines.is_empty()) {
+            if self.life.nothing_open() {
                 self.warn_aside("Not ready: no LAN, serial or IPMB channel is open");
             }
             return;
         }
-        self.readiness = Readiness::Ready;
-        if let Some(line) = &self.ready_line {
+        let places: Vec<String> = self.lans.places().map(|(_, local)| local.to_string()).collect();
+        if let Some(line) = self.life.open(&places) {
             self.consoles.say(&format!("{line}\n"));
         }
-        self.service.ready();
-    }
-
-    /// A reload is over.
-    pub(super) fn reload_ended(&self) {
-        match self.readiness {
-            Readiness::Ready => self.service.ready(),
-            Readiness::Starting | Readiness::NothingOpen => self.service.not_ready(),
-        }
+        self.life.tell_ready();
     }
 
     /// A warning for people, not for consoles.

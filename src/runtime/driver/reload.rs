@@ -71,9 +71,7 @@ fn headline(finding: &str) -> &str {
 impl Driver {
     /// SIGHUP.
     pub(super) fn begin_reload(&mut self) {
-        if self.reloading.is_empty() {
-            self.service.reloading(clock::now());
-        }
+        self.life.reload_asked(clock::now());
         for id in self.systems() {
             let Some(seat) = self.seat(id) else { continue };
             match &mut seat.reload {
@@ -89,12 +87,12 @@ impl Driver {
         let reading = workers::FILES.run(move || reader());
         let outdated = seat.being_written().cloned().collect();
         seat.reload = Some(Reload { reading, outdated, again: false });
-        self.reloading.push(id);
+        self.life.reload_begins(id);
     }
 
     /// Everything of a system has been read, or could not be.
     pub(super) fn reloaded(&mut self, id: SystemId, read: Result<Fresh, Vec<String>>) {
-        self.reloading.retain(|reloading| *reloading != id);
+        self.life.reload_ends(id);
         let reload = self.seat(id).and_then(|seat| seat.reload.take());
         let Some(Reload { outdated, again, .. }) = reload else { return };
         match read {
@@ -112,8 +110,8 @@ impl Driver {
         }
         if again {
             self.read_again(id);
-        } else if self.reloading.is_empty() {
-            self.reload_ended();
+        } else {
+            self.life.reload_over();
         }
     }
 
