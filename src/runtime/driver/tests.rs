@@ -589,7 +589,10 @@ async fn slow_work_holds_up_statements_for_a_limited_time_and_nobody_else() {
 async fn the_end_of_a_virtual_machine_is_noticed() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("pid");
-    let start = format!("startcmd \"echo $$ >> {}; exec sleep 600\"\nstartnow true\n", file.display());
+    // The start command becomes its first word: a script goes on after it.
+    let script = root.path().join("start");
+    std::fs::write(&script, format!("echo $$ >> '{}'\nexec sleep 600\n", file.display())).unwrap();
+    let start = format!("startcmd \"sh {}\"\nstartnow true\n", script.display());
     let mut bench = bench("mc_enable 0x20\nmc_enable 0x20\n", None).configured(&configuration(0, &start));
     let log = system_log(&mut bench.plan);
     let (_, ending) = bench
