@@ -478,7 +478,10 @@ impl Driver {
             match notice {
                 Notice::Say(text) => self.consoles.say(&text),
                 Notice::Report(level, text) => self.reports.report(level, &text),
-                Notice::Opened(local, served) => self.inputs.push_back((system, Input::LanOpened(lan, local, served))),
+                Notice::Opened(local) => {
+                    let served = self.lans.served(port);
+                    self.inputs.push_back((system, Input::LanOpened(lan, local, served)));
+                }
                 Notice::Stays(asked) => {
                     let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
                     let address = Address { host, port, span: Span::default(), other_family: None };

@@ -21,8 +21,8 @@ pub enum Notice {
     Say(String),
     /// For the logs.
     Report(LogLevel, String),
-    /// For the system: the channel has its port.
-    Opened(SocketAddr, Served),
+    /// For the system: the channel has its port. [`LanPorts::served`] says more.
+    Opened(SocketAddr),
     /// For the system: the channel could not be moved from where it was asked to be.
     Stays(SocketAddr),
     /// The program cannot go on.
@@ -152,24 +152,14 @@ impl LanPorts {
     fn open_at(&mut self, id: PortId, address: SocketAddr, second: Option<SocketAddr>, notices: &mut Vec<Notice>) {
         match self.ports.iter().find(|port| port.id == id && !port.second).map(|port| (port.asked, port.local)) {
             // The MC was disabled meanwhile; its socket is still here.
-            Some((asked, local)) if asked == address => notices.push(self.opened(id, local)),
+            Some((asked, local)) if asked == address => notices.push(Notice::Opened(local)),
             Some((asked, local)) => self.move_to(id, (asked, local.port()), address, second, notices),
             None => self.open_sockets(id, address, second, notices),
         }
-        // How a channel is served is known when all of its sockets are open.
-        let served = self.served(id);
-        for notice in notices {
-            if let Notice::Opened(_, told) = notice {
-                told.clone_from(&served);
-            }
-        }
     }
 
-    fn opened(&self, id: PortId, local: SocketAddr) -> Notice {
-        Notice::Opened(local, self.served(id))
-    }
-
-    fn served(&self, id: PortId) -> Served {
+    /// Where a channel is reached, all in all: to be asked when all of its sockets are open.
+    pub fn served(&self, id: PortId) -> Served {
         served(self.ports.iter().filter(|port| port.id == id).map(|port| port.local.ip()))
     }
 
@@ -205,7 +195,7 @@ impl LanPorts {
         let (local, number) = (port.local, port.local.port());
         notices.push(Notice::Say(format!("Opened UDP port {number}\n")));
         self.ports.push(port);
-        notices.push(self.opened(id, local));
+        notices.push(Notice::Opened(local));
         Ok(number)
     }
 
