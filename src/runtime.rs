@@ -23,6 +23,7 @@ pub mod limits;
 #[cfg(feature = "program")]
 pub mod line_editor;
 pub mod lines;
+pub mod log_text;
 #[cfg(feature = "program")]
 pub mod logging;
 #[cfg(feature = "program")]

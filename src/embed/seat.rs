@@ -26,6 +26,7 @@ use crate::host::{EVENT_QUEUE, HostEvent, HostEvents, SystemId};
 use crate::ipmi::Moment;
 use crate::runtime::clock::{self, Alarm};
 use crate::runtime::lines::Lines;
+use crate::runtime::log_text::{printable, severity};
 use crate::runtime::processes::{Processes, Started};
 use crate::runtime::statement::{StatementOutcome, execute};
 use crate::settings::model::Address;
@@ -390,12 +391,5 @@ impl Seat {
 }
 
 fn log_line(level: LogLevel, text: &str) {
-    let level = match level {
-        LogLevel::Error => log::Level::Error,
-        LogLevel::Warning => log::Level::Warn,
-        LogLevel::Info => log::Level::Info,
-        LogLevel::Debug => log::Level::Debug,
-    };
-    // What a program printed or a client sent must not move the cursor of whoever reads it.
-    log::log!(level, "{}", text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "?"));
+    log::log!(severity(level), "{}", printable(text));
 }

@@ -14,8 +14,9 @@ use log::{Level, LevelFilter};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::stat::fstat;
 
+use super::log_text::printable;
 use super::options::Options;
-use super::reports::{LIFE, SERVING, printable};
+use super::reports::{LIFE, SERVING};
 use super::syslog::{Syslog, severity};
 use super::terminal::{self, StandardInput};
 use crate::bmc::LogLevel;

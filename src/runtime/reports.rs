@@ -1,10 +1,10 @@
 //! The logs: standard error by way of `log`, and the system log.
 //!
-//! Owns what makes a text fit to be shown there.
+//! Owns the system log, and which lines are about the life of the program.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use super::log_text::{printable, severity};
 use super::logging;
 use super::syslog::Syslog;
 use crate::bmc::LogLevel;
@@ -63,31 +63,8 @@ impl Reports {
     }
 
     fn log_as(&self, target: &str, level: LogLevel, text: &str) {
-        let severity = match level {
-            LogLevel::Error => log::Level::Error,
-            LogLevel::Warning => log::Level::Warn,
-            LogLevel::Info => log::Level::Info,
-            LogLevel::Debug => log::Level::Debug,
-        };
         let text = &*printable(text);
-        log::log!(target: target, severity, "{text}");
+        log::log!(target: target, severity(level), "{text}");
         self.system_log(level, text);
     }
-}
-
-/// A log entry as it may be shown: what a program printed or a client sent must not move
-/// the cursor of whoever reads it, nor look like an entry of its own.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let harmless = |character: char| !character.is_control() || matches!(character, '\n' | '\t');
-    if text.chars().all(harmless) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match harmless(character) {
-            true => shown.push(character),
-            false => shown.extend(character.escape_default()),
-        }
-    }
-    Cow::Owned(shown)
 }

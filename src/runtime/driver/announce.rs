@@ -9,8 +9,9 @@ use super::{Driver, FIRST};
 use crate::bmc::LogLevel;
 use crate::host::SystemId;
 use crate::ipmi::Privilege;
+use crate::runtime::log_text::printable;
 use crate::runtime::logging;
-use crate::runtime::reports::{SERVING, printable};
+use crate::runtime::reports::SERVING;
 use crate::runtime::terminal::StandardInput;
 use crate::sim::{LanId, Login};
 
