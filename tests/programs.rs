@@ -177,7 +177,9 @@ fn a_machine_that_outlives_the_program_is_known_again() {
             text.lines().filter_map(|line| line.parse().ok()).collect()
         };
         let pid = eventually(TIMEOUT, || pids(&running).first().copied()).expect("it is started");
-        let kept = || running.bench.read("state/ipmi_sim/small/process.mc20").contains(&pid.to_string());
+        // The file may not be there yet.
+        let file = running.bench.path("state/ipmi_sim/small/process.mc20");
+        let kept = || std::fs::read_to_string(&file).is_ok_and(|text| text.contains(&pid.to_string()));
         assert!(eventually(TIMEOUT, || kept().then_some(())).is_some(), "its identity is kept");
         let restart = |running: &mut Running| {
             running.simulator.signal(nix::sys::signal::Signal::SIGKILL);
