@@ -1,9 +1,11 @@
 //! The command language of command files and consoles: statements to [`Instruction`]s.
 //!
 //! How a file is cut into statements is in `script.rs`, the forms of the commands are in
-//! `grammar/command.pest`, and how their words become values is in `command/read.rs`.
+//! `grammar/command.pest`, how they become commands is in `command/read.rs`, how their words become values in `command/words.rs`.
 
 mod read;
+mod sensor_add;
+mod words;
 
 pub use super::help::COMMANDS as HELP;
 pub use super::script::{Statement, statements};

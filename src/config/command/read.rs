@@ -1,15 +1,14 @@
 //! From the text of one statement to an [`Instruction`]: words become values (`emu.md` sections 3,
 //! 4 and 7).
 
-use std::ops::Range;
-
-use super::{Command, Instruction, SensorAddress, SensorDependency, SensorPoll, Variables};
+use super::sensor_add::sensor_add;
+use super::words::{data, mask, mc_address, named, optional_mc, sensor, uchar, uchar_of, uint, uint_of};
+use super::{Command, Instruction, Variables};
 use crate::config::arguments::{Arguments, ByteString, BytesFault, Fault, Found, Head, byte_string, head};
 use crate::config::grammar::Rule;
 use crate::config::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
-use crate::config::number;
 use crate::config::suggest::nearest;
-use crate::config::text::{clip, encode, quote};
+use crate::config::text::{clip, quote};
 use crate::ipmi::McAddress;
 
 /// Largest FRU, `emu.md` section 7.
@@ -227,81 +226,6 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
     })
 }
 
-fn uint(a: &mut Arguments<'_>, what: &str) -> Result<u32, Fault> {
-    let word = a.next().map_err(|missing| missing.fault(format!("No {what} given")))?;
-    uint_of(&word, what)
-}
-
-fn uint_of(word: &Found<'_>, what: &str) -> Result<u32, Fault> {
-    word.number().map(number::u32_of).ok_or_else(|| word.not_a_number(&format!("Invalid {what} given")))
-}
-
-fn uchar(a: &mut Arguments<'_>, what: &str) -> Result<u8, Fault> {
-    let word = a.next().map_err(|missing| missing.fault(format!("No {what} given")))?;
-    uchar_of(&word, what)
-}
-
-fn uchar_of(word: &Found<'_>, what: &str) -> Result<u8, Fault> {
-    eight_bits(word).ok_or_else(|| word.not_a_number(&format!("Invalid {what} given")))
-}
-
-/// A character or a number, modulo 256.
-fn eight_bits(word: &Found<'_>) -> Option<u8> {
-    match word.rule {
-        Rule::character => Some(encode(word.text).get(1).copied().unwrap_or_default()),
-        _ => word.number().map(number::u8_of),
-    }
-}
-
-/// A number that also has names.
-fn named(a: &mut Arguments<'_>, what: &str, names: &[(&str, u8)]) -> Result<u8, Fault> {
-    let word = a.next().map_err(|missing| missing.fault(format!("No {what} given")))?;
-    let name = names.iter().find(|(name, _)| *name == word.text);
-    name.map(|(_, value)| *value).or_else(|| eight_bits(&word)).ok_or_else(|| {
-        let list = names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let hint = nearest(word.text, names.iter().map(|(name, _)| *name));
-        let hint = hint.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
-        word.fault(format!("Invalid {what} given: found {}, expected {list} or a number{hint}", word.quoted()))
-    })
-}
-
-/// `bits` characters 0 or 1, the highest bit first.
-fn mask(a: &mut Arguments<'_>, what: &str, bits: usize) -> Result<u16, Fault> {
-    let word = a.next().map_err(|missing| missing.fault(format!("No {what} given")))?;
-    let count = word.text.chars().count();
-    if count != bits {
-        return Err(word.fault(format!(
-            "invalid number of bits in {what}: {} has {count}, expected {bits} characters 0 or 1",
-            word.quoted()
-        )));
-    }
-    word.text.char_indices().try_fold(0, |mask, (at, c)| match c {
-        '0' => Ok(mask << 1),
-        '1' => Ok(mask << 1 | 1),
-        _ => Err(word.fault_at(
-            at..at + c.len_utf8(),
-            format!("Invalid bit value {} in {what}: expected 0 or 1", quote(c.encode_utf8(&mut [0; 4]))),
-        )),
-    })
-}
-
-fn mc_address(a: &mut Arguments<'_>) -> Result<McAddress, Fault> {
-    uchar(a, "MC address").map(McAddress)
-}
-
-/// An MC address that may be left out; a variable that does not exist is no such thing.
-fn optional_mc(words: &mut Arguments<'_>) -> Result<Option<McAddress>, Fault> {
-    match words.next() {
-        Ok(word) => uchar_of(&word.sorted_as(Rule::uchar), "MC address").map(|mc| Some(McAddress(mc))),
-        Err(missing) if words.unknown_variable().is_some() => Err(missing.fault("No MC address given")),
-        Err(_) => Ok(None),
-    }
-}
-
-fn sensor(a: &mut Arguments<'_>) -> Result<SensorAddress, Fault> {
-    Ok(SensorAddress { mc: mc_address(a)?, lun: uchar(a, "LUN")?, number: uchar(a, "sensor num")? })
-}
-
 fn debug(words: &mut Arguments<'_>) -> Result<Command, Fault> {
     let (mut raw, mut messages, mut sol) = (false, false, false);
     while let Some(word) = words.next_if_any() {
@@ -400,22 +324,6 @@ fn guid(a: &mut Arguments<'_>) -> Result<[u8; 16], Fault> {
     Ok(guid)
 }
 
-/// Data bytes up to the end of the statement; what is beyond `most` is not looked at.
-fn data(words: &mut Arguments<'_>, most: usize) -> Result<Vec<u8>, Fault> {
-    let mut data = Vec::new();
-    while data.len() < most {
-        let Some(word) = words.next_if_any() else { break };
-        match uchar_of(&word, "data byte") {
-            Ok(byte) => data.push(byte),
-            Err(mut fault) => {
-                fault.message.push_str(&format!(" (data byte {})", data.len()));
-                return Err(fault);
-            }
-        }
-    }
-    Ok(data)
-}
-
 fn fru_data(a: &mut Arguments<'_>) -> Result<Command, Fault> {
     let (mc, device) = (mc_address(a)?, uchar(a, "Device ID")?);
     let word = a.next().map_err(|missing| missing.fault("No FRU physical size given"))?;
@@ -443,143 +351,4 @@ fn fru_data(a: &mut Arguments<'_>) -> Result<Command, Fault> {
         }
         _ => Err(kind.fault(format!("FRU type not given, need file or data: found {}", kind.quoted()))),
     }
-}
-
-fn sensor_add(a: &mut Arguments<'_>) -> Result<Command, Fault> {
-    let sensor = sensor(a)?;
-    let sensor_type = uchar(a, "sensor type")?;
-    let event_reading_code = uchar(a, "event reading code")?;
-    let mut event_only = false;
-    let mut poll = None;
-    let mut words = a.again(Rule::words, a.position())?;
-    while let Some(option) = words.next_if_any() {
-        match option.text {
-            "event-only" => event_only = true,
-            "poll" => {
-                let rate = words.next().map_err(|missing| missing.fault("No poll rate given"))?;
-                let interval = uint_of(&rate.sorted_as(Rule::uint), "poll rate")?;
-                let handler = words
-                    .next()
-                    .map_err(|missing| missing.fault("No polled sensor handler given: expected file \"PATH\""))?;
-                if handler.text != "file" {
-                    let message = format!("Invalid sensor handler: {}, expected file", clip(handler.text));
-                    return Err(handler.fault(message));
-                }
-                if event_only {
-                    return Err(option.fault("An event-only sensor cannot be polled"));
-                }
-                let arguments = a.again(Rule::poll_file, handler.range.end)?;
-                poll = Some(
-                    poll_file(arguments, interval)
-                        .map_err(|fault| fault.inside("Error initializing sensor handler"))?,
-                );
-                break;
-            }
-            text => {
-                let hint = nearest(text, ["event-only", "poll"]);
-                let hint = hint.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
-                let message = format!("Unknown sensor option: {}, expected event-only or poll{hint}", clip(text));
-                return Err(option.fault(message));
-            }
-        }
-    }
-    Ok(Command::SensorAdd { sensor, sensor_type, event_reading_code, event_only, poll })
-}
-
-/// What follows `poll MS file`.
-fn poll_file(mut a: Arguments<'_>, interval: u32) -> Result<SensorPoll, Fault> {
-    let (path, _) = a.string()?;
-    let mut poll = SensorPoll {
-        interval,
-        path,
-        divisor: 0,
-        multiplier: 0,
-        subtract: 0,
-        base: 0,
-        mask: 0,
-        offset: 0,
-        length: 0,
-        raw: false,
-        depends: None,
-        initial_state: 0,
-    };
-    while let Some(option) = a.next_if_any() {
-        match option.rule {
-            Rule::divisor => poll.divisor = signed(&option, "div")?,
-            Rule::multiplier => poll.multiplier = signed(&option, "mult")?,
-            Rule::subtract => poll.subtract = signed(&option, "sub")?,
-            Rule::base => poll.base = signed(&option, "base")?,
-            Rule::bit_mask => poll.mask = signed(&option, "mask")?,
-            Rule::offset => poll.offset = number::u32_of(unsigned(&option, "offset")?),
-            Rule::length => poll.length = number::u32_of(unsigned(&option, "length")?),
-            Rule::initial_state => poll.initial_state = unsigned(&option, "initstate")? as u16,
-            Rule::raw => poll.raw = true,
-            Rule::ascii => poll.raw = false,
-            Rule::depends => poll.depends = Some(depends(&option)?),
-            _ => {
-                return Err(option.fault(format!(
-                    "Invalid file option, options are div= and base= and mult= sub= mask= offset= length= raw ascii \
-                     depends= initstate=: found {}",
-                    option.quoted()
-                )));
-            }
-        }
-    }
-    Ok(poll)
-}
-
-/// The value of an option `WORD=VALUE`, and where in the word it is. An empty value is 0.
-fn value<'a>(option: &Found<'a>) -> (&'a str, Range<usize>) {
-    match option.parts(option.rule).first() {
-        Some(pair) if pair.as_str().is_empty() => ("0", pair.as_span().start()..pair.as_span().end()),
-        Some(pair) => (pair.as_str(), pair.as_span().start()..pair.as_span().end()),
-        None => ("", 0..option.text.len()),
-    }
-}
-
-fn unsigned(option: &Found<'_>, name: &str) -> Result<u64, Fault> {
-    let (text, place) = value(option);
-    number::unsigned(text).ok_or_else(|| {
-        option.fault_at(place, format!("Invalid {name} value: {}{}", number::complaint(text), fraction(name, text)))
-    })
-}
-
-fn signed(option: &Found<'_>, name: &str) -> Result<i32, Fault> {
-    let (text, place) = value(option);
-    number::signed(text).map(number::i32_of).ok_or_else(|| {
-        option.fault_at(place, format!("Invalid {name} value: {}{}", number::complaint(text), fraction(name, text)))
-    })
-}
-
-/// How a fraction is written in this language, which multiplies before it divides.
-fn fraction(name: &str, text: &str) -> String {
-    let value = text.parse::<f64>().ok().filter(|value| value.is_finite() && (0.0001..100_000.0).contains(value));
-    match (name, value.filter(|_| text.contains('.'))) {
-        ("div", Some(value)) => format!(", for example mult=10000 div={:.0}", value * 10_000.0),
-        ("mult", Some(value)) => format!(", for example mult={:.0} div=10000", value * 10_000.0),
-        _ => String::new(),
-    }
-}
-
-/// `depends=MC,LUN,SENSOR,BIT`; empty items are skipped, what follows the fourth is ignored.
-fn depends(option: &Found<'_>) -> Result<SensorDependency, Fault> {
-    let parts = option.parts(Rule::depends);
-    let mut items = parts.iter().filter(|item| !item.as_str().is_empty());
-    let mut item = |what: &str, invalid: &str, most: u64| {
-        let Some(item) = items.next() else {
-            return Err(option.fault(format!("No {what} for sensor depends: expected depends=MC,LUN,SENSOR,BIT")));
-        };
-        let place = item.as_span().start()..item.as_span().end();
-        let lead = format!("Invalid depends {invalid}");
-        match number::unsigned(item.as_str()) {
-            Some(value) if value <= most => Ok(value as u8),
-            Some(_) => Err(option.fault_at(place, format!("{lead}: {} is not in 0 to {most}", quote(item.as_str())))),
-            None => Err(option.fault_at(place, format!("{lead}: {}", number::complaint(item.as_str())))),
-        }
-    };
-    let mc = McAddress(item("mc address", "mc addr", 255)?);
-    let lun = item("lun", "lun", 3)?;
-    let number = item("sensor number", "sensor_number", 255)?;
-    let bit = item("sensor bit", "sensor bit", 14)?;
-    Ok(SensorDependency { sensor: SensorAddress { mc, lun, number }, bit })
 }

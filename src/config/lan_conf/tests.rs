@@ -1,6 +1,6 @@
 use super::*;
-use crate::ipmi::{McAddress, Privilege};
-use crate::settings::model::{Port, SerialInterface, SolTarget};
+use crate::ipmi::{AuthTypes, McAddress, Privilege};
+use crate::settings::model::{CodecKind, Port, SerialInterface, SerialOem, SolTarget};
 
 /// A file with the line in question as its third, after what every file needs.
 fn file(line: &str) -> String {

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
-use super::{ATTENTION_MAX, CHANNEL_MAX, Place};
+use super::{CHANNEL_MAX, Place};
 use crate::config::Span;
 use crate::config::arguments::{Arguments, Fault, Found};
 use crate::config::grammar::Rule;
@@ -12,6 +12,9 @@ use crate::config::suggest::nearest;
 use crate::config::text::quote;
 use crate::ipmi::{AuthTypes, Privilege};
 use crate::settings::model::{Address, Port, SerialInterface, SolConfig, SolTarget};
+
+/// Most attention bytes.
+const ATTENTION_MAX: usize = 8;
 
 pub(super) fn expected<const N: usize>(lead: &str, word: &Found<'_>, known: [&str; N]) -> String {
     let hint = nearest(word.text, known).map(|name| format!(", did you mean '{name}'?")).unwrap_or_default();
