@@ -15,6 +15,7 @@ mod ipmb_devices;
 mod lanes;
 mod logins;
 mod operations;
+mod pending;
 mod persist;
 mod program;
 mod reload;
@@ -58,11 +59,11 @@ use crate::state::Files;
 use crate::wire::rmcp;
 use authority::LanAuthority;
 use ipmb_devices::IpmbSlot;
-use return_path::ReturnPath;
+use pending::Pending;
+use return_path::{Requester, ReturnPath};
 use serial_lines::SerialSlot;
 use sol_ports::SolSlot;
 use tracker::Tracker;
-use waiting::Waiters;
 
 /// Whether the simulator keeps its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,12 +107,8 @@ pub struct Simulator {
     sols: Vec<SolSlot>,
     host_messages: Tracker<host_queue::Waiting>,
     ipmb_requests: Tracker<ipmb_devices::Asked>,
-    /// Who waits for files, and for state to be safe.
-    waiters: Waiters,
-    /// Helper programs, and who waits for them.
-    programs: lanes::Lanes,
-    /// What is wrong with the programs of each controller.
-    complaints: BTreeMap<McAddress, complaints::Complaints>,
+    /// Slow work, and who waits for it.
+    pending: Pending,
     /// The state files being written, or resting from it.
     saving: HashMap<StateFile, saves::Saving>,
     /// Which write is of which of them, and why.
@@ -121,7 +118,6 @@ pub struct Simulator {
     save_faults: BTreeMap<StateFile, saves::Faults>,
     /// Lines about changes of users.
     user_changes: lan::LogLimit,
-    next_job: u64,
     /// GUIDs were made that are not in their file yet.
     new_guids: bool,
     debug: trace::Debug,
@@ -152,15 +148,12 @@ impl Simulator {
             sols: Vec::new(),
             host_messages: Default::default(),
             ipmb_requests: Default::default(),
-            waiters: Waiters::default(),
-            programs: Default::default(),
-            complaints: Default::default(),
+            pending: Pending::default(),
             saving: HashMap::new(),
             saves: HashMap::new(),
             unwritten: Default::default(),
             save_faults: BTreeMap::new(),
             user_changes: Default::default(),
-            next_job: 0,
             new_guids: false,
             debug: trace::Debug::default(),
             outbox: Default::default(),
@@ -358,7 +351,7 @@ impl Simulator {
             lan::Event::Closed { session } => {
                 self.count_sessions(lan);
                 self.machine.watch.tell(|| bmc::watch::Event::LoggedOut { mc: lan.mc, channel: lan.channel });
-                self.forget_requests(lan, session);
+                self.pending.forget(Requester::Session(lan, session));
                 bmc::session_closed(&mut self.machine, lan.mc, lan.channel, session);
                 self.carry_out_actions(now, out);
             }
@@ -450,10 +443,9 @@ impl Simulator {
         let lans = self.lans.iter().filter_map(|slot| slot.channel.deadline());
         let sols = self.sols.iter().filter_map(SolSlot::deadline);
         let tracked = self.host_messages.deadline().into_iter().chain(self.ipmb_requests.deadline());
-        let complaints = self.complaints.values().filter_map(complaints::Complaints::deadline);
         let saves = self.saving.values().filter_map(saves::Saving::deadline);
         let devices = lans.chain(sols).chain(bmc::deadline(&self.machine));
-        devices.chain(tracked).chain(self.unwritten.deadline()).chain(complaints).chain(saves).min()
+        devices.chain(tracked).chain(self.unwritten.deadline()).chain(self.pending.deadline()).chain(saves).min()
     }
 
     /// Does what is due.
@@ -471,7 +463,7 @@ impl Simulator {
         self.ipmb_requests.expire(now);
         self.write_again(now, out);
         self.end_rests(now, out);
-        self.summarise_complaints(now, out);
+        self.pending.summarise_complaints(now, out);
         bmc::timeout(&mut self.machine, now);
         self.carry_out_actions(now, out);
     }

@@ -267,7 +267,7 @@ impl Simulator {
         }
         match controller.frus.dump(device).map_err(unable)? {
             fru::Dump::Bytes(bytes) => out.list.push(Effect::Print { console, text: fru::dump_text(bytes) }),
-            fru::Dump::File { read, size } => self.read(read, Reader::Dump { console, size }, out),
+            fru::Dump::File { read, size } => self.pending.read(read, Reader::Dump { console, size }, out),
         }
         Ok(())
     }

@@ -2,13 +2,13 @@
 
 use super::Simulator;
 use super::accounts::ChangedUser;
-use super::effect::{Effect, Effects, LanId, ProgramEnd, ProgramJob, ReadJob, Work, WorkDone, WriteJob};
+use super::effect::{Effect, Effects, ProgramEnd, WorkDone};
 use super::lanes::{self, Waiter};
 use super::program;
-use super::return_path::{Requester, ReturnPath};
+use super::return_path::ReturnPath;
 use super::saves::Saving;
 use super::waiting::{Aftermath, Execution, Held, Reader, Waiting, Writer};
-use crate::bmc::external::{Background, FileRead, FileWrite, ProgramCall, ProgramResult};
+use crate::bmc::external::{Background, ProgramResult};
 use crate::bmc::watch::Event;
 use crate::bmc::{Action, LogLevel, fru};
 use crate::command::{self, Context, Continuation, Entry, Outcome, Wait};
@@ -59,7 +59,7 @@ impl Simulator {
             return self.send_message(now, mc, request, path, out);
         }
         let execution = Execution { mc, origin: request.origin, path };
-        let may_wait = self.waiters.have_room(&execution, &self.programs);
+        let may_wait = self.pending.have_room(&execution);
         // What it changes would have to wait for its file, and could not be undone then.
         if !may_wait && found.is_some_and(|entry| entry.keeps) {
             return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
@@ -92,17 +92,17 @@ impl Simulator {
                 Outcome::Done if aftermath.saves.is_empty() => {
                     return self.let_go(now, &execution.path, &mut reply, aftermath, out);
                 }
-                Outcome::Done => return self.waiters.hold(Held { execution, reply, aftermath }),
+                Outcome::Done => return self.pending.hold(Held { execution, reply, aftermath }),
                 Outcome::Wait(Wait::Read(read, then)) => {
-                    return self.read(read, Reader::Command(Waiting { execution, then, aftermath }), out);
+                    return self.pending.read(read, Reader::Command(Waiting { execution, then, aftermath }), out);
                 }
                 Outcome::Wait(Wait::Write(write, then)) => {
-                    return self.write(write, Writer::Command(Waiting { execution, then, aftermath }), out);
+                    return self.pending.write(write, Writer::Command(Waiting { execution, then, aftermath }), out);
                 }
                 Outcome::Wait(Wait::Program(call, then)) => match program::command_line(&call) {
                     Ok(line) => {
                         let waiter = Waiter::Command(Waiting { execution, then, aftermath });
-                        return self.wait_for_program(execution.mc, call, line, waiter, out);
+                        return self.pending.run_program(execution.mc, call, line, waiter, out);
                     }
                     Err(outcome) => {
                         let result = self.judged(now, execution.mc, outcome, out);
@@ -121,33 +121,6 @@ impl Simulator {
         self.finish(now, execution, outcome, reply, aftermath, out);
     }
 
-    /// Has a file read for somebody.
-    pub(super) fn read(&mut self, read: FileRead, reader: Reader, out: &mut Effects) {
-        let job = ReadJob(self.new_job());
-        self.waiters.for_read(job, reader);
-        out.list.push(Effect::Run(Work::Read { job, read }));
-    }
-
-    /// Has a file written for somebody.
-    pub(super) fn write(&mut self, write: FileWrite, writer: Writer, out: &mut Effects) {
-        let job = WriteJob(self.new_job());
-        self.waiters.for_write(job, writer);
-        out.list.push(Effect::Run(Work::Write { job, write }));
-    }
-
-    /// Has somebody wait for a program, which is started if no other of that controller runs.
-    fn wait_for_program(&mut self, mc: McAddress, call: ProgramCall, line: String, waiter: Waiter, out: &mut Effects) {
-        let next = &mut self.next_job;
-        self.programs.wait(mc, call, line, waiter, || ProgramJob(new_job(next)));
-        self.start_program(mc, out);
-    }
-
-    fn start_program(&mut self, mc: McAddress, out: &mut Effects) {
-        if let Some((job, line)) = self.programs.start(mc) {
-            out.list.push(Effect::Run(Work::Program { job, line, lane: mc }));
-        }
-    }
-
     /// A program ended: everybody who waits for it goes on, and the next one is started.
     fn program_ended(
         &mut self,
@@ -158,7 +131,7 @@ impl Simulator {
         out: &mut Effects,
     ) {
         let remark = program::remark(&entry.line, ended);
-        if let Some(text) = remark.and_then(|text| self.permitted(now, mc, text)) {
+        if let Some(text) = remark.and_then(|text| self.pending.permit_complaint(now, mc, text)) {
             out.list.push(Effect::Log { level: LogLevel::Warning, text });
         }
         let outcome = program::outcome(&entry.call, &entry.line, ended);
@@ -175,39 +148,18 @@ impl Simulator {
                 }
             }
         }
-        self.start_program(mc, out);
+        self.pending.start_program(mc, out);
     }
 
     /// Logs a failure and gives the result.
     fn judged(&mut self, now: Moment, mc: McAddress, outcome: program::Outcome, out: &mut Effects) -> ProgramResult {
         if let Some(text) = outcome.log {
             // In the original's words, which its consoles show.
-            if let Some(text) = self.permitted(now, mc, text) {
+            if let Some(text) = self.pending.permit_complaint(now, mc, text) {
                 out.list.push(Effect::ConsoleLog { level: LogLevel::Error, text });
             }
         }
         outcome.result
-    }
-
-    /// What to log about a program of `mc`, unless there was too much of that already: whoever
-    /// may ask for a program's work can have it fail as often as he likes.
-    fn permitted(&mut self, now: Moment, mc: McAddress, text: String) -> Option<String> {
-        self.complaints.entry(mc).or_default().permit(now, text)
-    }
-
-    /// Says how many lines about programs were left out, when that is due.
-    pub(super) fn summarise_complaints(&mut self, now: Moment, out: &mut Effects) {
-        for (mc, complaints) in &mut self.complaints {
-            if let Some(count) = complaints.summary(now) {
-                let text = format!("{count} more lines about programs of MC {mc:#04x} were left out");
-                out.list.push(Effect::Log { level: LogLevel::Warning, text });
-            }
-        }
-    }
-
-    /// A session is gone: what it asked for and has not begun does not begin.
-    pub(super) fn forget_requests(&mut self, lan: LanId, session: u32) {
-        self.programs.forget(Requester::Session(lan, session));
     }
 
     /// An answer that waits for nothing goes out: FFh when what it acknowledges is not safe.
@@ -255,11 +207,6 @@ impl Simulator {
         }
     }
 
-    /// The next job's number.
-    pub(super) fn new_job(&mut self) -> u64 {
-        new_job(&mut self.next_job)
-    }
-
     /// Carries out what the devices asked for, all of it at once.
     pub(super) fn carry_out_actions(&mut self, now: Moment, out: &mut Effects) {
         let aftermath = self.collect_actions(now, out);
@@ -273,9 +220,9 @@ impl Simulator {
         while !self.machine.actions.is_empty() || !self.machine.jobs.is_empty() {
             for background in std::mem::take(&mut self.machine.jobs) {
                 match background {
-                    Background::Read { read, then } => self.read(read, Reader::Background(then), out),
+                    Background::Read { read, then } => self.pending.read(read, Reader::Background(then), out),
                     Background::Program { mc, call, then } => match program::command_line(&call) {
-                        Ok(line) => self.wait_for_program(mc, call, line, Waiter::Background(then), out),
+                        Ok(line) => self.pending.run_program(mc, call, line, Waiter::Background(then), out),
                         Err(outcome) => {
                             let result = self.judged(now, mc, outcome, out);
                             if let Some(mut at) = self.machine.at(mc) {
@@ -329,12 +276,12 @@ impl Simulator {
     pub(super) fn work_done(&mut self, now: Moment, done: WorkDone, out: &mut Effects) {
         match done {
             WorkDone::Program(job, ended) => {
-                if let Some((mc, entry)) = self.programs.ended(job) {
+                if let Some((mc, entry)) = self.pending.program_ended(job) {
                     self.program_ended(now, mc, entry, &ended, out);
                 }
             }
             WorkDone::Saved(job, result) => self.saved(now, job, result, out),
-            WorkDone::Read(job, content) => match self.waiters.reader(job) {
+            WorkDone::Read(job, content) => match self.pending.reader(job) {
                 None => {}
                 Some(Reader::Command(waiting)) => self.go_on(now, waiting, content, out),
                 Some(Reader::Background(then)) => {
@@ -353,17 +300,11 @@ impl Simulator {
                 }
                 Some(Reader::History { mc }) => self.history_read(mc, content, out),
             },
-            WorkDone::Written(job, written) => match self.waiters.writer(job) {
+            WorkDone::Written(job, written) => match self.pending.writer(job) {
                 None => {}
                 Some(Writer::Command(waiting)) => self.go_on(now, waiting, written, out),
                 Some(Writer::Backup { mc }) => self.history_written(mc, written, out),
             },
         }
     }
-}
-
-fn new_job(next: &mut u64) -> u64 {
-    let job = *next;
-    *next += 1;
-    job
 }

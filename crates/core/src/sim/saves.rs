@@ -119,19 +119,19 @@ impl Simulator {
             return None;
         }
         if let Some(next) = self.saving.get(&file).map(|saving| saving.next) {
-            let next = next.unwrap_or_else(|| SaveJob(self.new_job()));
+            let next = next.unwrap_or_else(|| self.pending.new_save());
             if let Some(saving) = self.saving.get_mut(&file) {
                 saving.next = Some(next);
             }
             return Some(next);
         }
-        let id = SaveJob(self.new_job());
+        let id = self.pending.new_save();
         self.begin_save(id, file, Attempt::Change, out).then_some(id)
     }
 
     /// Asks for a file to be written that belongs to no device and that nobody waits for.
     pub(super) fn save_apart(&mut self, name: String, content: Vec<u8>, out: &mut Effects) {
-        let job = SaveJob(self.new_job());
+        let job = self.pending.new_save();
         out.list.push(Effect::Run(Work::Save { job, name, content }));
     }
 
@@ -261,7 +261,7 @@ impl Simulator {
         if self.persistence == Persistence::Off {
             self.unwritten.0.remove(&file);
         } else if !self.saving.get(&file).is_some_and(Saving::is_pending) {
-            let job = SaveJob(self.new_job());
+            let job = self.pending.new_save();
             if !self.begin_save(job, file, Attempt::Again, out) {
                 self.unwritten.0.remove(&file);
             }
@@ -270,10 +270,7 @@ impl Simulator {
 
     /// A write is over: the answers held for it alone go out.
     fn release(&mut self, now: Moment, id: SaveJob, failed: bool, out: &mut Effects) {
-        for aftermath in self.programs.aftermaths_mut() {
-            aftermath.settle(id, failed);
-        }
-        for held in self.waiters.settle(id, failed) {
+        for held in self.pending.settle(id, failed) {
             self.let_held_go(now, held, out);
         }
     }

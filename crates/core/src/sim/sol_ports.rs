@@ -92,7 +92,7 @@ impl Simulator {
                 slot.restored = false;
                 // Of a file longer than the history the newest bytes count.
                 let length = slot.config.history.max(LONGEST_BACKUP);
-                self.read(FileRead { path, offset: 0, length }, Reader::History { mc }, out);
+                self.pending.read(FileRead { path, offset: 0, length }, Reader::History { mc }, out);
             }
         }
     }
@@ -126,7 +126,7 @@ impl Simulator {
             let (mc, path) = (slot.mc, slot.config.backup_file.clone().filter(|_| slot.restored));
             let history = self.machine.controller(mc).map(|controller| controller.history.to_backup());
             if let (Some(path), Some(content)) = (path, history.filter(|history| !history.is_empty())) {
-                self.write(FileWrite::Replace { path, content }, Writer::Backup { mc }, out);
+                self.pending.write(FileWrite::Replace { path, content }, Writer::Backup { mc }, out);
             }
         }
     }
