@@ -177,13 +177,13 @@ pub fn host_announced(at: &mut At<'_>, capabilities: u8) {
     }
 }
 
-/// A session of controller `mc`'s LAN channel `channel` ended: what it held is freed.
-pub fn session_closed(machine: &mut Machine, mc: McAddress, channel: u8, session: u32) {
-    sol_parameters::session_closed(machine, session);
-    for controller in machine.controllers_mut() {
-        controller.frus.session_closed(session);
-    }
-    if let Some(lan) = machine.controller_mut(mc).and_then(|controller| controller.channels.lan_mut(channel)) {
+/// A session of this controller's LAN channel `channel` ended: what it held is freed, at whatever controller.
+pub fn session_closed(at: &mut At<'_>, channel: u8, session: u32) {
+    at.machine_mut().at_each(|at| {
+        sol_parameters::session_closed(at, session);
+        at.frus.session_closed(session);
+    });
+    if let Some(lan) = at.channels.lan_mut(channel) {
         lan.parameters.session_closed(session);
     }
 }
@@ -371,8 +371,8 @@ mod tests {
         controller.sol = Some(sol_parameters::Sol::new(0));
         let parameters = &mut controller.channels.lan_mut(1).expect("channel 1").parameters;
         parameters.set(0, &[1], Some(7)).expect("free");
-        sol_parameters::activate(&mut machine, McAddress::BMC, 1, 7, 0).expect("free");
-        session_closed(&mut machine, McAddress::BMC, 1, 7);
+        sol_parameters::activate(&mut machine.found(McAddress::BMC), 1, 7, 0).expect("free");
+        session_closed(&mut machine.found(McAddress::BMC), 1, 7);
         assert_eq!(machine.ensure(McAddress::BMC).sol.as_ref().and_then(|sol| sol.owner(1)), None);
         let parameters = &mut machine.ensure(McAddress::BMC).channels.lan_mut(1).expect("channel 1").parameters;
         parameters.set(0, &[1], Some(8)).expect("free again");

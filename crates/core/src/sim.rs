@@ -240,12 +240,13 @@ impl Simulator {
     fn started(&mut self, now: Moment, out: &mut Effects) {
         let controllers: Vec<McAddress> = self.machine.controllers().map(|controller| controller.address).collect();
         for mc in controllers {
+            // Those that clients talk to.
+            let reached = self.machine.bmc == Some(mc) || self.lans.iter().any(|slot| slot.id.mc == mc);
             if let Some(mut at) = self.machine.at(mc) {
                 bmc::chassis::power_restored(&mut at, now);
-            }
-            // Those that clients talk to.
-            if self.machine.bmc == Some(mc) || self.lans.iter().any(|slot| slot.id.mc == mc) {
-                bmc::sdr::provide_locator(&mut self.machine, mc);
+                if reached {
+                    bmc::sdr::provide_locator(&mut at);
+                }
             }
         }
         self.carry_out_actions(now, out);
@@ -352,7 +353,10 @@ impl Simulator {
                 self.count_sessions(lan);
                 self.machine.watch.tell(|| bmc::watch::Event::LoggedOut { mc: lan.mc, channel: lan.channel });
                 self.pending.forget(Requester::Session(lan, session));
-                bmc::session_closed(&mut self.machine, lan.mc, lan.channel, session);
+                // Before a controller goes, its sessions end.
+                if let Some(mut at) = self.machine.at(lan.mc) {
+                    bmc::session_closed(&mut at, lan.channel, session);
+                }
                 self.carry_out_actions(now, out);
             }
             lan::Event::Request(late) => {

@@ -9,7 +9,7 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use super::sensor::{self, Reporting, SensorId};
-use super::{Error, Machine};
+use super::{At, Error, Machine};
 use crate::ipmi::{McAddress, Moment};
 
 /// Sensor type of a hot-swap sensor, PICMG 3.0 table 3-19.
@@ -308,12 +308,12 @@ impl Leds {
 
 /// `mc_set_num_leds`. [`Error::Invalid`]: more than eight lights, or fewer than two with
 /// `atca_enable`.
-pub fn set_led_count(machine: &mut Machine, mc: McAddress, count: u8) -> Result<(), Error> {
-    let least = if machine.shelf.enabled { Leds::LEAST } else { 0 };
+pub fn set_led_count(at: &mut At<'_>, count: u8) -> Result<(), Error> {
+    let least = if at.machine().shelf.enabled { Leds::LEAST } else { 0 };
     if count < least || usize::from(count) > Leds::MOST {
         return Err(Error::Invalid);
     }
-    machine.controller_mut(mc).ok_or(Error::NoController)?.board.leds.count = count;
+    at.board.leds.count = count;
     Ok(())
 }
 
@@ -515,14 +515,13 @@ mod tests {
     #[test]
     fn two_to_eight_lights() {
         let mut machine = board();
-        assert_eq!(set_led_count(&mut machine, McAddress(0x82), 1), Err(Error::Invalid));
-        assert_eq!(set_led_count(&mut machine, McAddress(0x82), 9), Err(Error::Invalid));
-        assert_eq!(set_led_count(&mut machine, McAddress(0x84), 8), Err(Error::NoController));
-        assert_eq!(set_led_count(&mut machine, McAddress(0x82), 8), Ok(()));
+        assert_eq!(set_led_count(&mut machine.found(McAddress(0x82)), 1), Err(Error::Invalid));
+        assert_eq!(set_led_count(&mut machine.found(McAddress(0x82)), 9), Err(Error::Invalid));
+        assert_eq!(set_led_count(&mut machine.found(McAddress(0x82)), 8), Ok(()));
         let leds = &mut machine.ensure(McAddress(0x82)).board.leds;
         assert_eq!((leds.counted(), leds.get(7), leds.get(8)), (8, Some(&Led::alarm()), None));
         machine.shelf.enabled = false;
-        assert_eq!(set_led_count(&mut machine, McAddress(0x82), 1), Ok(()));
+        assert_eq!(set_led_count(&mut machine.found(McAddress(0x82)), 1), Ok(()));
         let leds = &mut machine.ensure(McAddress(0x82)).board.leds;
         assert!(leds.get(0).is_some() && leds.get(1).is_none());
         assert_eq!(leds.counted(), 2);

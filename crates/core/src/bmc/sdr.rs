@@ -6,8 +6,8 @@
 
 use super::records::{FIRST, LAST, Records, id_of};
 use super::sel::{clock, next_reservation, offset_for};
-use super::{Action, Error, Machine, StateFile};
-use crate::ipmi::{McAddress, Moment};
+use super::{Action, At, Error, StateFile};
+use crate::ipmi::Moment;
 
 /// A record: id (2), version, type, length of the body, body. Bytes behind the declared end
 /// are shown to clients, as the original shows them, and count for nothing else: they are
@@ -308,14 +308,14 @@ impl Repository {
     }
 }
 
-/// `main_sdr_add`: adds a record to the repository of `mc` and has it saved. A record that
+/// `main_sdr_add`: adds a record to the repository and has it saved. A record that
 /// came back from the state file and is the same, apart from its id, stands for it: a command
 /// file that adds its records at every start does not double them.
 ///
 /// [`Error::NoDevice`]: the controller has no SDR repository; [`Error::Invalid`]: the length
 /// byte does not fit.
-pub fn add_main(machine: &mut Machine, now: Moment, mc: McAddress, record: &[u8]) -> Result<u16, Error> {
-    let controller = machine.controller_mut(mc).ok_or(Error::NoController)?;
+pub fn add_main(at: &mut At<'_>, now: Moment, record: &[u8]) -> Result<u16, Error> {
+    let controller = &mut **at;
     if !controller.device.supports(super::device_id::support::SDR_REPOSITORY) {
         return Err(Error::NoDevice);
     }
@@ -326,7 +326,7 @@ pub fn add_main(machine: &mut Machine, now: Moment, mc: McAddress, record: &[u8]
         return Err(Error::Invalid);
     }
     let id = controller.sdr.push(now, with_tail(record)).map_err(|_| Error::Full)?;
-    machine.actions.push(Action::Save(StateFile::Sdr(mc)));
+    at.push(Action::Save(StateFile::Sdr(at.address)));
     Ok(id)
 }
 
@@ -349,8 +349,8 @@ const LOCATOR_NAME: &[u8] = b"BMC";
 /// It makes way for the first record that somebody gives, goes when a client clears the repository,
 /// and no state file keeps it. No record without a
 /// repository, or with device SDRs, which clients read instead.
-pub fn provide_locator(machine: &mut Machine, mc: McAddress) {
-    let Some(controller) = machine.controller_mut(mc) else { return };
+pub fn provide_locator(at: &mut At<'_>) {
+    let controller = &mut **at;
     let wanted = controller.device.supports(super::device_id::support::SDR_REPOSITORY)
         && controller.sdr.records.is_empty()
         && controller.device_sdrs.populated_luns() == 0;
@@ -358,7 +358,7 @@ pub fn provide_locator(machine: &mut Machine, mc: McAddress) {
         return;
     }
     let name = LOCATOR_NAME.len() as u8;
-    let mut record = vec![0, 0, 0x51, MC_LOCATOR, MC_LOCATOR_LENGTH + name, mc.0, 0, 0];
+    let mut record = vec![0, 0, 0x51, MC_LOCATOR, MC_LOCATOR_LENGTH + name, controller.address.0, 0, 0];
     // Its capabilities are those of Get Device ID, which clients hold against each other.
     record.extend([controller.device.device_support, 0, 0, 0, MANAGEMENT_MODULE, 1, 0, 0xc0 | name]);
     record.extend(LOCATOR_NAME);
@@ -366,12 +366,12 @@ pub fn provide_locator(machine: &mut Machine, mc: McAddress) {
     controller.sdr.own = Some(LOCATOR_ID);
 }
 
-/// `device_sdr_add`: adds a device SDR for `lun` of `mc`. They are never saved.
+/// `device_sdr_add`: adds a device SDR for `lun`. They are never saved.
 ///
 /// [`Error::Invalid`]: LUN above 3, or not even an id; [`Error::NoDevice`]: the controller
 /// has no device SDRs.
-pub fn add_device(machine: &mut Machine, now: Moment, mc: McAddress, lun: u8, record: &[u8]) -> Result<u16, Error> {
-    let controller = machine.controller_mut(mc).ok_or(Error::NoController)?;
+pub fn add_device(at: &mut At<'_>, now: Moment, lun: u8, record: &[u8]) -> Result<u16, Error> {
+    let controller = &mut **at;
     let list = controller.device_sdrs.luns.get_mut(usize::from(lun)).ok_or(Error::Invalid)?;
     if !controller.device.has_device_sdrs {
         return Err(Error::NoDevice);
@@ -457,7 +457,9 @@ impl DeviceSdrs {
 mod tests {
     use std::time::Duration;
 
+    use super::super::Machine;
     use super::*;
+    use crate::ipmi::McAddress;
 
     const NOW: Moment = Moment::new(Duration::from_secs(100));
 
@@ -477,17 +479,17 @@ mod tests {
     fn the_length_byte_must_be_right() {
         let mut machine = machine();
         for record in [&[0, 0, 0x51, 0xc0][..], &[0, 0, 0x51, 0xc0, 1], &[0, 0, 0x51, 0xc0, 0, 1]] {
-            assert_eq!(add_main(&mut machine, NOW, McAddress::BMC, record), Err(Error::Invalid));
+            assert_eq!(add_main(&mut machine.found(McAddress::BMC), NOW, record), Err(Error::Invalid));
         }
         assert!(machine.actions.is_empty());
-        assert_eq!(add_main(&mut machine, NOW, McAddress::BMC, &[9, 9, 0x51, 0xc0, 1, 7]), Ok(1));
+        assert_eq!(add_main(&mut machine.found(McAddress::BMC), NOW, &[9, 9, 0x51, 0xc0, 1, 7]), Ok(1));
         let shown = [1, 0, 0x51, 0xc0, 1, 7, 0, 0, 0, 0, 0, 0];
         assert_eq!(repository(&mut machine).find(0), Some((&shown[..], 0xffff)));
         assert_eq!(repository(&mut machine).records().next(), Some(&shown[..6]), "what counts is the record itself");
         assert_eq!(repository(&mut machine).last_add_time(), 100);
         assert_eq!(machine.actions, [Action::Save(StateFile::Sdr(McAddress::BMC))]);
         machine.controller_mut(McAddress::BMC).unwrap().device.device_support = 0;
-        assert_eq!(add_main(&mut machine, NOW, McAddress::BMC, &[9, 9, 0x51, 0xc0, 1, 7]), Err(Error::NoDevice));
+        assert_eq!(add_main(&mut machine.found(McAddress::BMC), NOW, &[9, 9, 0x51, 0xc0, 1, 7]), Err(Error::NoDevice));
     }
 
     #[test]
@@ -507,11 +509,11 @@ mod tests {
         assert_eq!(repository(&mut machine).find(300).unwrap().1, 6);
         assert_eq!(repository(&mut machine).find(6).unwrap().1, 1);
         assert_eq!(
-            add_main(&mut machine, NOW, McAddress::BMC, &[0, 0, 0x51, 0xc0, 0]),
+            add_main(&mut machine.found(McAddress::BMC), NOW, &[0, 0, 0x51, 0xc0, 0]),
             Ok(6),
             "the same record is there"
         );
-        assert_eq!(add_main(&mut machine, NOW, McAddress::BMC, &[0, 0, 0x51, 0xc0, 0]), Ok(301), "once");
+        assert_eq!(add_main(&mut machine.found(McAddress::BMC), NOW, &[0, 0, 0x51, 0xc0, 0]), Ok(301), "once");
     }
 
     #[test]
@@ -545,10 +547,10 @@ mod tests {
     fn device_lists_are_separate() {
         let mut machine = machine();
         let record = [0, 0, 0x51, 0xc0, 1, 7, 0xee];
-        assert_eq!(add_device(&mut machine, NOW, McAddress::BMC, 1, &record), Ok(1));
-        assert_eq!(add_device(&mut machine, NOW, McAddress::BMC, 3, &record), Ok(1));
-        assert_eq!(add_device(&mut machine, NOW, McAddress::BMC, 4, &record), Err(Error::Invalid));
-        assert_eq!(add_device(&mut machine, NOW, McAddress::BMC, 0, &[]), Err(Error::Invalid));
+        assert_eq!(add_device(&mut machine.found(McAddress::BMC), NOW, 1, &record), Ok(1));
+        assert_eq!(add_device(&mut machine.found(McAddress::BMC), NOW, 3, &record), Ok(1));
+        assert_eq!(add_device(&mut machine.found(McAddress::BMC), NOW, 4, &record), Err(Error::Invalid));
+        assert_eq!(add_device(&mut machine.found(McAddress::BMC), NOW, 0, &[]), Err(Error::Invalid));
         assert!(machine.actions.is_empty(), "device SDRs are never saved");
         let sdrs = &machine.controller(McAddress::BMC).unwrap().device_sdrs;
         assert_eq!((sdrs.populated_luns(), sdrs.change_time()), (0x0a, 100));
@@ -569,8 +571,8 @@ mod tests {
     #[test]
     fn a_controller_without_a_record_names_itself_and_no_file_keeps_that() {
         let mut machine = machine();
-        provide_locator(&mut machine, McAddress::BMC);
-        provide_locator(&mut machine, McAddress::BMC);
+        provide_locator(&mut machine.found(McAddress::BMC));
+        provide_locator(&mut machine.found(McAddress::BMC));
         let sdr = repository(&mut machine);
         let record = [0xfe, 0xff, 0x51, 0x12, 14, 0x20, 0, 0, 0x02, 0, 0, 0, 6, 1, 0, 0xc3, b'B', b'M', b'C'];
         assert_eq!(sdr.records().collect::<Vec<_>>(), [&record[..]]);
@@ -582,7 +584,7 @@ mod tests {
         assert_eq!(sdr.find(0).map(|(record, next)| (record[0], next)), Some((1, 0xffff)));
         assert_eq!((sdr.records().len(), sdr.kept().count()), (1, 1));
         assert_eq!(sdr.delete(NOW, 1), Some(1));
-        provide_locator(&mut machine, McAddress::BMC);
+        provide_locator(&mut machine.found(McAddress::BMC));
         let sdr = repository(&mut machine);
         assert_eq!(sdr.add_part(NOW, 0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 1]), Ok(2));
         assert!(sdr.find(LOCATOR_ID).is_some(), "it is not there yet");
@@ -590,28 +592,28 @@ mod tests {
         assert_eq!(sdr.records().collect::<Vec<_>>(), [&[2, 0, 0x51, 0xc0, 1, 7]]);
         assert!(sdr.clear(NOW));
         // Who clears it has it empty, and nothing that somebody gave is gone.
-        provide_locator(&mut machine, McAddress::BMC);
+        provide_locator(&mut machine.found(McAddress::BMC));
         let sdr = repository(&mut machine);
         assert!(!sdr.clear(NOW));
         assert_eq!(sdr.records().len(), 0);
-        provide_locator(&mut machine, McAddress::BMC);
-        add_main(&mut machine, NOW, McAddress::BMC, &[9, 9, 0x51, 0xc0, 1, 7]).unwrap();
+        provide_locator(&mut machine.found(McAddress::BMC));
+        add_main(&mut machine.found(McAddress::BMC), NOW, &[9, 9, 0x51, 0xc0, 1, 7]).unwrap();
         assert_eq!(repository(&mut machine).records().len(), 1);
     }
 
     #[test]
     fn nobody_else_gets_a_locator() {
         let mut machine = machine();
-        add_main(&mut machine, NOW, McAddress::BMC, &[9, 9, 0x51, 0xc0, 1, 7]).unwrap();
-        provide_locator(&mut machine, McAddress::BMC);
+        add_main(&mut machine.found(McAddress::BMC), NOW, &[9, 9, 0x51, 0xc0, 1, 7]).unwrap();
+        provide_locator(&mut machine.found(McAddress::BMC));
         assert_eq!(repository(&mut machine).records().len(), 1);
         machine.ensure(McAddress(0x30));
-        provide_locator(&mut machine, McAddress(0x30));
+        provide_locator(&mut machine.found(McAddress(0x30)));
         assert_eq!(machine.ensure(McAddress(0x30)).sdr.records().len(), 0, "it has no repository");
         machine.ensure(McAddress(0x32)).device.device_support = 0x02;
         machine.ensure(McAddress(0x32)).device.has_device_sdrs = true;
-        add_device(&mut machine, NOW, McAddress(0x32), 0, &[0, 0, 0x51, 0xc0, 1, 7]).unwrap();
-        provide_locator(&mut machine, McAddress(0x32));
+        add_device(&mut machine.found(McAddress(0x32)), NOW, 0, &[0, 0, 0x51, 0xc0, 1, 7]).unwrap();
+        provide_locator(&mut machine.found(McAddress(0x32)));
         assert_eq!(machine.ensure(McAddress(0x32)).sdr.records().len(), 0, "it has device SDRs");
     }
 }

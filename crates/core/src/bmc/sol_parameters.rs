@@ -5,8 +5,8 @@
 //! engine's.
 
 use super::unsaved::Unchanged;
-use super::{Action, At, Machine, StateFile};
-use crate::ipmi::{McAddress, Privilege};
+use super::{Action, At, StateFile};
+use crate::ipmi::Privilege;
 
 /// Instance 1: the port.
 pub const INSTANCE_PORT: u8 = 1;
@@ -159,24 +159,16 @@ pub enum ActivationError {
     SessionBusy,
 }
 
-fn sol(machine: &mut Machine, mc: McAddress) -> Option<&mut Sol> {
-    machine.controller_mut(mc)?.sol.as_mut()
-}
-
 /// A session activates an instance.
-pub fn activate(
-    machine: &mut Machine,
-    mc: McAddress,
-    instance: u8,
-    session: u32,
-    auxiliary: u8,
-) -> Result<(), ActivationError> {
-    let elsewhere = machine
+pub fn activate(at: &mut At<'_>, instance: u8, session: u32, auxiliary: u8) -> Result<(), ActivationError> {
+    let mc = at.address;
+    let elsewhere = at
+        .machine()
         .controllers()
         .filter(|controller| controller.address != mc)
         .filter_map(|controller| controller.sol.as_ref())
         .any(|sol| sol.owners.contains(&Some(session)));
-    let sol = sol(machine, mc).ok_or(ActivationError::NoInstance)?;
+    let sol = at.sol.as_mut().ok_or(ActivationError::NoInstance)?;
     if !sol.enabled {
         return Err(ActivationError::Disabled);
     }
@@ -191,7 +183,7 @@ pub fn activate(
         return Err(ActivationError::SessionBusy);
     }
     sol.owners[index] = Some(session);
-    machine.actions.push(Action::SolActivated { mc, instance, session, auxiliary });
+    at.push(Action::SolActivated { mc, instance, session, auxiliary });
     Ok(())
 }
 
@@ -200,32 +192,26 @@ pub fn activate(
 pub struct NotActive;
 
 /// Frees an instance, whoever holds it; `by` is the session that asks.
-pub fn deactivate(machine: &mut Machine, mc: McAddress, instance: u8, by: Option<u32>) -> Result<(), NotActive> {
-    let owner = sol(machine, mc)
+pub fn deactivate(at: &mut At<'_>, instance: u8, by: Option<u32>) -> Result<(), NotActive> {
+    let owner = at
+        .sol
+        .as_mut()
         .and_then(|sol| sol.owners.get_mut(usize::from(instance.checked_sub(1)?)))
         .and_then(Option::take);
     if owner.is_none() {
         return Err(NotActive);
     }
-    machine.actions.push(Action::SolDeactivated { mc, instance, by });
+    at.push(Action::SolDeactivated { mc: at.address, instance, by });
     Ok(())
 }
 
-/// A session ended: it frees everything it held, on every controller.
-pub fn session_closed(machine: &mut Machine, session: u32) {
-    let held: Vec<(McAddress, u8)> = machine
-        .controllers()
-        .filter_map(|controller| Some((controller.address, controller.sol.as_ref()?)))
-        .flat_map(|(mc, sol)| {
-            [INSTANCE_PORT, INSTANCE_HISTORY]
-                .into_iter()
-                .filter(|instance| sol.owner(*instance) == Some(session))
-                .map(move |instance| (mc, instance))
-        })
-        .collect();
-    for (mc, instance) in held {
-        // It was found active a line ago.
-        let _ = deactivate(machine, mc, instance, Some(session));
+/// A session ended: it frees what it held of this controller.
+pub fn session_closed(at: &mut At<'_>, session: u32) {
+    for instance in [INSTANCE_PORT, INSTANCE_HISTORY] {
+        if at.sol.as_ref().is_some_and(|sol| sol.owner(instance) == Some(session)) {
+            // It was found active a line ago.
+            let _ = deactivate(at, instance, Some(session));
+        }
     }
 }
 
@@ -268,7 +254,9 @@ pub fn set_volatile_rate(at: &mut At<'_>, code: u8) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Machine;
     use super::*;
+    use crate::ipmi::McAddress;
 
     fn machine(history: usize) -> Machine {
         let mut machine = Machine::default();
@@ -279,32 +267,32 @@ mod tests {
     #[test]
     fn one_owner_per_instance_until_its_session_ends() {
         let mut machine = machine(100);
-        activate(&mut machine, McAddress::BMC, 1, 77, 0).expect("free");
-        assert_eq!(activate(&mut machine, McAddress::BMC, 1, 77, 0), Err(ActivationError::Active));
-        activate(&mut machine, McAddress::BMC, 2, 77, 0).expect("free");
+        activate(&mut machine.found(McAddress::BMC), 1, 77, 0).expect("free");
+        assert_eq!(activate(&mut machine.found(McAddress::BMC), 1, 77, 0), Err(ActivationError::Active));
+        activate(&mut machine.found(McAddress::BMC), 2, 77, 0).expect("free");
         machine.actions.clear();
-        session_closed(&mut machine, 78);
+        session_closed(&mut machine.found(McAddress::BMC), 78);
         assert!(machine.actions.is_empty());
-        session_closed(&mut machine, 77);
+        session_closed(&mut machine.found(McAddress::BMC), 77);
         let freed = [1, 2].map(|instance| Action::SolDeactivated { mc: McAddress::BMC, instance, by: Some(77) });
         assert_eq!(machine.actions, freed);
-        activate(&mut machine, McAddress::BMC, 1, 78, 0).expect("free again");
+        activate(&mut machine.found(McAddress::BMC), 1, 78, 0).expect("free again");
     }
 
     #[test]
     fn a_session_carries_one_controllers_sol() {
         let mut machine = machine(0);
         machine.ensure(McAddress(0x30)).sol = Some(Sol::new(0));
-        activate(&mut machine, McAddress(0x30), 1, 77, 0).expect("free");
-        assert_eq!(activate(&mut machine, McAddress::BMC, 1, 77, 0), Err(ActivationError::SessionBusy));
+        activate(&mut machine.found(McAddress(0x30)), 1, 77, 0).expect("free");
+        assert_eq!(activate(&mut machine.found(McAddress::BMC), 1, 77, 0), Err(ActivationError::SessionBusy));
     }
 
     #[test]
     fn there_is_no_history_without_history() {
         let mut machine = machine(0);
-        assert_eq!(activate(&mut machine, McAddress::BMC, 2, 77, 0), Err(ActivationError::NoInstance));
-        assert_eq!(deactivate(&mut machine, McAddress::BMC, 2, None), Err(NotActive));
-        assert_eq!(deactivate(&mut machine, McAddress::BMC, 0, None), Err(NotActive));
+        assert_eq!(activate(&mut machine.found(McAddress::BMC), 2, 77, 0), Err(ActivationError::NoInstance));
+        assert_eq!(deactivate(&mut machine.found(McAddress::BMC), 2, None), Err(NotActive));
+        assert_eq!(deactivate(&mut machine.found(McAddress::BMC), 0, None), Err(NotActive));
     }
 
     #[test]

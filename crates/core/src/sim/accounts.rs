@@ -43,9 +43,11 @@ impl Simulator {
             return false;
         }
         let held = [INSTANCE_PORT, INSTANCE_HISTORY].map(|number| (number, sol.owner(number)));
-        for (instance, _) in held.into_iter().filter(|(_, owner)| *owner == Some(session)) {
-            // Active, as was just seen. Nobody asked for it, so that the client is told.
-            let _ = sol_parameters::deactivate(&mut self.machine, lan.mc, instance, None);
+        if let Some(mut at) = self.machine.at(lan.mc) {
+            for (instance, _) in held.into_iter().filter(|(_, owner)| *owner == Some(session)) {
+                // Active, as was just seen. Nobody asked for it, so that the client is told.
+                let _ = sol_parameters::deactivate(&mut at, instance, None);
+            }
         }
         self.carry_out_actions(now, out);
         true

@@ -125,7 +125,7 @@ impl Simulator {
                 dcmi::set_sensor(&mut self.machine, now, mc, lun, sensor);
             }
             Command::McSetNumLeds { mc, count } => {
-                let set = picmg::set_led_count(&mut self.machine, mc, count);
+                let set = picmg::set_led_count(&mut self.named(mc)?, count);
                 set.map_err(|error| Refusal::unable("set number of LEDs", error))?;
             }
             Command::McSetPower { mc, power, event } => {
@@ -145,10 +145,10 @@ impl Simulator {
                 print(format!("Added record {id}\n"));
             }
             Command::MainSdrAdd { mc, data } => {
-                sdr::add_main(&mut self.machine, now, mc, &data).map_err(|e| Refusal::unable("add to sdr", e))?;
+                sdr::add_main(&mut self.named(mc)?, now, &data).map_err(|e| Refusal::unable("add to sdr", e))?;
             }
             Command::DeviceSdrAdd { mc, lun, data } => {
-                let added = sdr::add_device(&mut self.machine, now, mc, lun, &data);
+                let added = sdr::add_device(&mut self.named(mc)?, now, lun, &data);
                 added.map_err(|e| Refusal::unable("add to sdr", e))?;
             }
             Command::SensorAdd { .. }

@@ -235,7 +235,7 @@ fn what_is_polled_below_zero_is_what_the_format_makes_of_it_or_the_lowest() {
         let mut record = [0; 48];
         record[2..10].copy_from_slice(&[0x51, 1, 43, 0x20, 0, 7, 7, 1]);
         record[20] = units;
-        crate::bmc::sdr::add_main(&mut machine, at(0), McAddress::BMC, &record).unwrap();
+        crate::bmc::sdr::add_main(&mut machine.found(McAddress::BMC), at(0), &record).unwrap();
         polled(&mut machine, THRESHOLD_CODE, None);
         set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
         answer(&mut machine, at(0), read(text));

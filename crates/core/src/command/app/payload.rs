@@ -81,14 +81,12 @@ pub fn activate(
     if access.force_encryption && !session.encrypted || access.force_authentication && !session.authenticated {
         return Err(CompletionCode::COMMAND_SPECIFIC_84);
     }
-    sol_parameters::activate(context.machine, context.mc, instance, session.id, auxiliary).map_err(
-        |error| match error {
-            ActivationError::NoInstance => CompletionCode::INVALID_FIELD,
-            ActivationError::Disabled => CompletionCode::COMMAND_SPECIFIC_81,
-            ActivationError::Active => CompletionCode::COMMAND_SPECIFIC_80,
-            ActivationError::SessionBusy => CompletionCode::NODE_BUSY,
-        },
-    )?;
+    sol_parameters::activate(&mut context.at()?, instance, session.id, auxiliary).map_err(|error| match error {
+        ActivationError::NoInstance => CompletionCode::INVALID_FIELD,
+        ActivationError::Disabled => CompletionCode::COMMAND_SPECIFIC_81,
+        ActivationError::Active => CompletionCode::COMMAND_SPECIFIC_80,
+        ActivationError::SessionBusy => CompletionCode::NODE_BUSY,
+    })?;
     let (inbound, outbound) =
         if instance == INSTANCE_PORT { (INBOUND_SIZE, OUTBOUND_SIZE) } else { (HISTORY_SIZE, HISTORY_SIZE) };
     reply.put(&[0; 4])?;
@@ -112,8 +110,7 @@ pub fn deactivate(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
     if !own && !privilege.is_none_or(|privilege| sol.access.admits(privilege)) {
         return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
     }
-    sol_parameters::deactivate(context.machine, context.mc, instance, by)
-        .map_err(|_| CompletionCode::COMMAND_SPECIFIC_80)?;
+    sol_parameters::deactivate(&mut context.at()?, instance, by).map_err(|_| CompletionCode::COMMAND_SPECIFIC_80)?;
     Ok(Outcome::Done)
 }
 

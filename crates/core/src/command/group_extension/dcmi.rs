@@ -492,7 +492,7 @@ mod tests {
     fn sensor(rig: &mut Rig, record: &[u8]) -> SensorId {
         let id = SensorId { mc: BMC, lun: 0, number: record[7] };
         rig.machine.ensure(BMC).device.device_support = support::SDR_REPOSITORY;
-        sdr::add_main(&mut rig.machine, rig.now, BMC, record).expect("room");
+        sdr::add_main(&mut rig.machine.found(BMC), rig.now, record).expect("room");
         let description = Description { sensor_type: record[12], event_reading_code: 1, ..Description::default() };
         crate::bmc::sensor::add(&mut rig.machine, rig.now, id, description).expect("new");
         id

@@ -419,7 +419,7 @@ mod tests {
     fn asking_for_the_lights_takes_none_away() {
         let mut rig = shelf();
         for (count, answer) in [(2, "03 00"), (3, "07 00"), (4, "0f 04"), (5, "0f 04"), (8, "0f 04")] {
-            picmg::set_led_count(&mut rig.machine, BMC, count).unwrap();
+            picmg::set_led_count(&mut rig.machine.found(BMC), count).unwrap();
             rig.expect(&format!("2c 05 00 00 -> 00 00 {answer}"));
             rig.expect(&format!("2c 06 00 00 {:02x} -> 00 00 02 02 02\n 2c 06 00 00 {count:02x} -> cc", count - 1));
         }
