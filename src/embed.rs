@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 pub use builder::Builder;
-pub use error::{Faults, StartError};
+pub use error::{Faults, RunError, StartError};
 pub use events::Events;
 
 use crate::bmc::Error;
@@ -241,14 +241,13 @@ impl Bmc {
     /// slow work, such as the first poll of a file, is not waited for; `sleep` waits in the caller's thread.
     ///
     /// # Errors
-    /// Statements are wrong, or were refused: each with line and column.
-    pub fn run(&self, text: &str) -> Result<String, Faults> {
+    /// Statements are wrong, or were refused: each with line and column, beside what the others printed.
+    pub fn run(&self, text: &str) -> Result<String, RunError> {
         let mut script = Script::default();
         script.push_file(STATEMENTS, text.as_bytes());
         // A turn for each: clients are served in between.
-        let faults = run(script, |statement| self.shared.seat().execute(statement), thread::sleep);
-        let printed = self.shared.seat().take_printed();
-        if faults.is_empty() { Ok(printed) } else { Err(Faults(faults)) }
+        let (printed, faults) = run(script, |statement| self.shared.seat().execute(statement), thread::sleep);
+        if faults.is_empty() { Ok(printed) } else { Err(RunError { printed, faults: Faults(faults) }) }
     }
 
     /// What happens from now on. Any number of watchers may look.
@@ -294,15 +293,17 @@ impl Drop for Bmc {
     }
 }
 
-/// Runs statements, each by way of `execute`; gives what is wrong with them.
+/// Runs statements, each by way of `execute`; gives what they printed, and what is wrong with them.
 fn run(
     mut script: Script,
-    mut execute: impl FnMut(&Statement) -> StatementOutcome,
+    mut execute: impl FnMut(&Statement) -> (StatementOutcome, String),
     sleep: impl Fn(Duration),
-) -> Vec<Diagnostic> {
-    let mut faults = Vec::new();
+) -> (String, Vec<Diagnostic>) {
+    let (mut printed, mut faults) = (String::new(), Vec::new());
     while let Some(statement) = script.next_statement() {
-        match execute(&statement) {
+        let (outcome, text) = execute(&statement);
+        printed += &text;
+        match outcome {
             StatementOutcome::Done | StatementOutcome::NoEcho => {}
             StatementOutcome::Failed(diagnostic) => faults.push(diagnostic),
             StatementOutcome::Include(path) => {
@@ -314,5 +315,5 @@ fn run(
             StatementOutcome::Quit => break,
         }
     }
-    faults
+    (printed, faults)
 }

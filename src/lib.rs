@@ -70,7 +70,7 @@ pub mod oem {
 
 #[doc(inline)]
 pub use config::{Diagnostic, Severity, Span};
-pub use embed::{Bmc, Builder, Events, Faults, StartError};
+pub use embed::{Bmc, Builder, Events, Faults, RunError, StartError};
 #[doc(inline)]
 pub use host::random::SystemRandom;
 pub use ipmi_sim_client as client;

@@ -42,8 +42,7 @@ pub mod reports;
 #[cfg(feature = "program")]
 pub mod review;
 pub mod script;
-#[cfg(feature = "program")]
-pub mod seat;
+pub(crate) mod seat;
 #[cfg(feature = "program")]
 pub mod service;
 #[cfg(feature = "program")]

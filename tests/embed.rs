@@ -48,7 +48,8 @@ fn exchange(socket: &UdpSocket, datagram: &[u8]) -> Result<Vec<u8>, Failure> {
 
 impl Client {
     fn login(address: SocketAddr, way: Way, name: &str, password: &str) -> Result<Self, Failure> {
-        let socket = UdpSocket::bind(("127.0.0.1", 0))?;
+        let own = if address.is_ipv4() { "127.0.0.1" } else { "::1" };
+        let socket = UdpSocket::bind((own, 0))?;
         socket.connect(address)?;
         socket.set_read_timeout(Some(Duration::from_secs(2)))?;
         let mut random = SystemRandom::new()?;
@@ -209,6 +210,17 @@ fn a_runtime_that_is_gone_takes_nobody_with_it() {
     assert!(UdpSocket::bind(address).is_ok(), "the socket is closed");
 }
 
+/// A client that is connected takes responses only from the address it asked.
+#[test]
+fn a_bmc_on_every_address_answers_from_the_one_that_was_asked() {
+    for (every, asked) in [("0.0.0.0:0", "127.0.0.7"), ("[::]:0", "127.0.0.8"), ("[::]:0", "::1")] {
+        let bmc = Bmc::builder().user("admin", "secret").address(every.parse().unwrap()).start().unwrap();
+        let address = SocketAddr::new(asked.parse().unwrap(), bmc.address().port());
+        Client::login(address, Way::Suite(17), "admin", "secret")
+            .unwrap_or_else(|error| panic!("{address}: {error:?}"));
+    }
+}
+
 #[test]
 fn many_threads_use_one_bmc_at_once() {
     let bmc = bmc();
@@ -240,12 +252,15 @@ fn statements_are_run_and_their_faults_have_a_place() {
     let bmc = bmc();
     assert!(bmc.run("power").unwrap().contains("power off"));
     let faults = bmc.run("# first\nsensor_set_value 0x20 0 1\nsensor_set_value 0x20 0 1 50 0\n").unwrap_err();
-    let [fault] = &faults.0[..] else { panic!("{faults}") };
+    let [fault] = &faults.faults.0[..] else { panic!("{faults}") };
     assert_eq!((fault.file.as_str(), fault.span.line), ("<statements>", 2));
     assert!(fault.span.column > 1);
     assert_eq!(bmc.sensor(1).and_then(|sensor| sensor.value), Some(50.0), "what follows is run");
     let refused = bmc.run("sensor_set_value 0x20 0 99 1 0").unwrap_err();
     assert!(refused.to_string().contains("there is no sensor 99"), "{refused}");
+    let beside = bmc.run("power\nbogus\n").unwrap_err();
+    assert!(beside.printed.contains("power off"), "{beside:?}");
+    assert!(!bmc.run("help noecho").unwrap().contains("power off"), "it was printed once");
 }
 
 #[test]

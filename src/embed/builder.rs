@@ -14,6 +14,7 @@ use super::error::{Faults, StartError};
 use super::seat::{Setup, Shared, serve};
 use super::{Bmc, Life, run};
 use crate::command::{Entry, Function};
+use crate::config::command::Statement;
 use crate::config::{Diagnostic, Severity, Span, lan_conf};
 use crate::host::jobs::StateWriter;
 use crate::host::random::SystemRandom;
@@ -21,6 +22,7 @@ use crate::host::{HostEvent, SystemId};
 use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege, Random};
 use crate::runtime::configuration::look_up_names;
 use crate::runtime::script::Script;
+use crate::runtime::seat;
 use crate::runtime::statement::execute;
 use crate::settings::model::{Address, Config, ControllerConfig, LanConfig, Port, UserConfig};
 use crate::sim::{Effects, Input, Persistence, Simulator};
@@ -185,7 +187,8 @@ impl Builder {
         let mut system = Simulator::new(self.config()?, BTreeMap::new(), Persistence::Off, random);
         self.add_commands(&mut system);
         system.handle(now, Input::Begin, out);
-        let faults = run(self.script(), |statement| execute(&mut system, now, None, statement, out), |_| {});
+        let execute = |statement: &Statement| (execute(&mut system, now, None, statement, out), String::new());
+        let (_, faults) = run(self.script(), execute, |_| {});
         if !faults.is_empty() {
             return Err(StartError::Commands(Faults(faults)));
         }
@@ -251,11 +254,11 @@ impl Builder {
         };
         let mut system = Box::new(Simulator::new(config, files, persistence, Box::new(SystemRandom::new()?)));
         self.add_commands(&mut system);
-        let setup = Setup { system, runtime: runtime.clone(), state, lock, program_limit: self.program_limit };
+        let seat = seat::Setup { system, configuration: LAN_CONF.into(), state, program_limit: self.program_limit };
+        let setup = Setup { runtime: runtime.clone(), seat, lock };
         let (shared, events) = Shared::new(setup);
-        let faults = run(self.script(), |statement| shared.seat().execute(statement), thread::sleep);
+        let (printed, faults) = run(self.script(), |statement| shared.seat().execute(statement), thread::sleep);
         let mut seat = shared.seat();
-        let printed = seat.take_printed();
         if !printed.is_empty() {
             log::info!("{}", printed.trim_end());
         }

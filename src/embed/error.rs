@@ -29,6 +29,16 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
+/// Why not all statements of a text were carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{faults}")]
+pub struct RunError {
+    /// What the statements printed, those behind a faulty one as well.
+    pub printed: String,
+    /// What is wrong.
+    pub faults: Faults,
+}
+
 /// What is wrong with a text, each with its line and column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults(pub Vec<Diagnostic>);

@@ -1,20 +1,21 @@
 //! The UDP sockets of an embedded BMC.
 //!
-//! Unlike `runtime`'s LAN ports these may move to another thread, and take and send one datagram at a time. A response
-//! leaves from the address that the operating system chooses, which on a socket for all addresses (`0.0.0.0`, `::`)
-//! need not be the one that was asked.
+//! Unlike `runtime`'s LAN ports these may move to another thread, and take and send one datagram at a time.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, SockaddrStorage, recvmsg, sendmsg};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::bmc::ipv6_parameters::Served;
 use crate::host::watch::watch;
 use crate::ipmi::Peer;
-use crate::runtime::lan::served;
+use crate::runtime::lan::{Source, open_socket, reached, room, served, socket_address};
 use crate::sim::LanId;
 
 /// Room for a datagram; what is longer is dropped, as `runtime::lan` does.
@@ -26,6 +27,8 @@ struct Socket {
     asked: SocketAddr,
     local: SocketAddr,
     socket: AsyncFd<UdpSocket>,
+    /// Room for which address a datagram came to.
+    control: Option<Vec<u8>>,
 }
 
 /// All of a system.
@@ -38,10 +41,10 @@ impl Sockets {
         let local = match self.0.iter().find(|socket| socket.lan == lan && socket.asked == asked) {
             Some(socket) => socket.local,
             None => {
-                let socket = UdpSocket::bind(asked)?;
-                socket.set_nonblocking(true)?;
+                let socket = open_socket(asked)?;
                 let local = socket.local_addr()?;
-                self.0.push(Socket { lan, asked, local, socket: watch(socket, Interest::READABLE)? });
+                let (socket, control) = (watch(socket, Interest::READABLE)?, room(local));
+                self.0.push(Socket { lan, asked, local, socket, control });
                 local
             }
         };
@@ -56,29 +59,39 @@ impl Sockets {
     /// Takes a datagram, if there is one; its length, without those that do not fit.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Option<(LanId, Peer, usize)> {
         for index in 0..self.0.len() {
-            let Some(Socket { lan, socket, .. }) = self.0.get(index) else { break };
-            while let Poll::Ready(Ok(mut guard)) = socket.poll_read_ready(cx) {
-                match socket.get_ref().recv_from(buffer) {
-                    Ok((length, _)) if length >= buffer.len() => {}
-                    Ok((length, from)) => {
-                        let found = (*lan, Peer::from(from), length);
+            let Some(port) = self.0.get_mut(index) else { break };
+            while let Poll::Ready(Ok(mut guard)) = port.socket.poll_read_ready(cx) {
+                match receive(guard.get_inner(), port.local, port.control.as_deref_mut(), buffer) {
+                    Ok(None) => {}
+                    Ok(Some((from, length))) => {
+                        let found = (port.lan, from, length);
                         // The next look begins behind this one.
                         self.0.rotate_left(index + 1);
                         return Some(found);
                     }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                    Err(Errno::EAGAIN) => guard.clear_ready(),
                     // It belongs to one datagram, sent or received; the next may be fine.
-                    Err(error) => log::debug!("LAN channel {} of MC {:#04x}: {error}", lan.channel, lan.mc),
+                    Err(error) => log::debug!("LAN channel {} of MC {:#04x}: {error}", port.lan.channel, port.lan.mc),
                 }
             }
         }
         None
     }
 
-    /// Sends a datagram, or loses it, as networks do.
+    /// Sends a datagram from the address that was asked, or loses it, as networks do.
     pub(super) fn send(&self, lan: LanId, to: Peer, bytes: &[u8]) {
-        let Some(Socket { socket, .. }) = self.0.iter().find(|socket| socket.lan == lan) else { return };
-        if let Err(error) = socket.get_ref().send_to(bytes, to.address) {
+        let Some(Socket { local, socket, .. }) = self.0.iter().find(|socket| socket.lan == lan) else { return };
+        let (address, bytes) = (SockaddrStorage::from(to.address), [IoSlice::new(bytes)]);
+        let send = |source: Option<Source>| {
+            let control = source.as_ref().map(Source::control);
+            sendmsg(socket.as_raw_fd(), &bytes, control.as_slice(), MsgFlags::MSG_DONTWAIT, Some(&address))
+        };
+        let sent = match Source::of(*local, &to) {
+            // An address that is no longer ours, or never was one to send from: the system knows better.
+            Some(source) => send(Some(source)).or_else(|_| send(None)),
+            None => send(None),
+        };
+        if let Err(error) = sent {
             log::debug!("LAN channel {} of MC {:#04x}: a datagram is lost: {error}", lan.channel, lan.mc);
         }
     }
@@ -87,4 +100,20 @@ impl Sockets {
     pub(super) fn close(&mut self) {
         self.0.clear();
     }
+}
+
+/// Takes a datagram: whose it is, and its length; `None` for what does not fit.
+fn receive(
+    socket: &UdpSocket,
+    local: SocketAddr,
+    control: Option<&mut [u8]>,
+    buffer: &mut [u8],
+) -> nix::Result<Option<(Peer, usize)>> {
+    let mut room = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut room, control, MsgFlags::MSG_DONTWAIT)?;
+    if message.flags.contains(MsgFlags::MSG_TRUNC) {
+        return Ok(None);
+    }
+    let from = message.address.as_ref().and_then(socket_address);
+    Ok(from.map(|address| (Peer { address, local: reached(local, &message) }, message.bytes)))
 }

@@ -7,9 +7,11 @@
 
 pub mod announce;
 mod consoles;
+mod effects;
 mod life;
 pub mod reload;
 mod statements;
+mod systems;
 #[cfg(test)]
 mod tests;
 
@@ -28,29 +30,25 @@ use consoles::{After, Consoles};
 use life::Life;
 use reload::Fresh;
 use statements::{Begun, Run};
+use systems::Driven;
+pub use systems::SystemPlan;
 
 use super::Ending;
 use super::clock::{self, Alarm};
 use super::console_port::ConsoleEvent;
 use super::lan::PortId;
-use super::lan_ports::{LanPorts, Notice};
-use super::log_text::printable;
+use super::lan_ports::LanPorts;
 use super::logging::complain;
 use super::pcap::Capture;
-use super::processes::Started;
 use super::reports::Reports;
-use super::seat::{Seat, SystemPlan};
 use super::service::Service;
 use super::syslog::Syslog;
 use super::terminal::{StandardInput, Streams};
 use super::timers::Timers;
 use crate::bmc::LogLevel;
-use crate::config::Span;
-use crate::host::sol_port::SolCommand;
-use crate::host::{self, HostEvent, HostEvents, SystemId, children, vm};
-use crate::ipmi::{McAddress, Moment};
-use crate::settings::model::{Address, Port};
-use crate::sim::{Effect, Effects, Input, IpmbId, SerialId, Work};
+use crate::host::{self, HostEvent, HostEvents, SystemId, children};
+use crate::ipmi::Moment;
+use crate::sim::{Effects, Input};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
@@ -127,7 +125,7 @@ enum Wake {
 
 struct Driver {
     /// By their numbers.
-    seats: Vec<Seat>,
+    systems: Vec<Driven>,
     effects: Effects,
     lans: LanPorts,
     /// What systems are told once the present effects are carried out.
@@ -166,17 +164,17 @@ impl Driver {
             .capture
             .map(|(file, name)| Capture::start(file, name, HostEvents::new(FIRST, to_host_events.clone())))
             .transpose()?;
-        let mut seats = Vec::with_capacity(systems.len());
+        let mut driven = Vec::with_capacity(systems.len());
         let mut starts = VecDeque::with_capacity(systems.len());
         for (system, number) in systems.into_iter().zip(0..) {
             let id = SystemId(number);
             let events = HostEvents::new(id, to_host_events.clone());
-            let (seat, script) = Seat::new(system, plan.program_limit, &events);
-            seats.push(seat);
+            let (system, script) = Driven::new(system, plan.program_limit, &events);
+            driven.push(system);
             starts.push_back(Run::new(id, script));
         }
         let driver = Self {
-            seats,
+            systems: driven,
             effects: Effects::default(),
             lans: LanPorts::new(capture),
             inputs: VecDeque::new(),
@@ -209,7 +207,7 @@ impl Driver {
         if children::adopts() {
             tokio::spawn(children::reap_orphans());
         }
-        for id in self.systems() {
+        for id in self.ids() {
             self.handle(id, Input::Begin);
         }
         loop {
@@ -246,12 +244,12 @@ impl Driver {
         }
     }
 
-    fn systems(&self) -> impl Iterator<Item = SystemId> + use<> {
-        (0..self.seats.len() as u32).map(SystemId)
+    fn ids(&self) -> impl Iterator<Item = SystemId> + use<> {
+        (0..self.systems.len() as u32).map(SystemId)
     }
 
-    fn seat(&mut self, id: SystemId) -> Option<&mut Seat> {
-        self.seats.get_mut(id.0 as usize)
+    fn system(&mut self, id: SystemId) -> Option<&mut Driven> {
+        self.systems.get_mut(id.0 as usize)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, statement: bool) -> Poll<Wake> {
@@ -274,7 +272,7 @@ impl Driver {
             return Poll::Ready(Wake::Console(event));
         }
         for id in self.life.reloading() {
-            if let Some(reload) = self.seats.get_mut(id.0 as usize).and_then(|seat| seat.reload.as_mut())
+            if let Some(reload) = self.systems.get_mut(id.0 as usize).and_then(|system| system.reload.as_mut())
                 && let Poll::Ready(read) = reload.poll(cx)
             {
                 return Poll::Ready(Wake::Reloaded(*id, read));
@@ -292,11 +290,11 @@ impl Driver {
 
     fn datagrams(&mut self, index: usize) {
         let now = clock::now();
-        let (seats, effects, wall) = (&mut self.seats, &mut self.effects, self.wall);
+        let (systems, effects, wall) = (&mut self.systems, &mut self.effects, self.wall);
         let mut asked = None;
         self.lans.receive(index, now, |PortId { system, lan }, from, bytes| {
-            if let Some(seat) = seats.get_mut(system.0 as usize) {
-                seat.handle(now, wall, Input::Datagram { lan, from, bytes }, effects);
+            if let Some(driven) = systems.get_mut(system.0 as usize) {
+                driven.seat.handle(now, wall, Input::Datagram { lan, from, bytes }, effects);
                 asked = Some(system);
             }
         });
@@ -311,7 +309,7 @@ impl Driver {
         let mut due = std::mem::take(&mut self.due);
         self.timers.take_due(now, &mut due);
         for id in due.drain(..) {
-            let deadline = self.seat(id).and_then(|seat| seat.system.deadline());
+            let deadline = self.system(id).and_then(|driven| driven.seat.system.deadline());
             if deadline.is_some_and(|deadline| deadline <= now) {
                 self.handle(id, Input::Timeout);
             }
@@ -322,34 +320,21 @@ impl Driver {
 
     /// A system may want to be called at another time than before.
     fn arm(&mut self, id: SystemId) {
-        let deadline = self.seat(id).and_then(|seat| seat.system.deadline());
+        let deadline = self.system(id).and_then(|driven| driven.seat.system.deadline());
         self.timers.arm(id, deadline);
     }
 
     fn host_event(&mut self, id: SystemId, event: HostEvent) {
-        let Some(seat) = self.seat(id) else { return };
-        match event {
-            HostEvent::SerialConnected { serial, connection } => {
-                seat.lines.connected(serial, connection);
-                self.handle(id, Input::SerialConnected(serial));
-            }
-            HostEvent::Input(input) => {
-                match &input {
-                    Input::WorkDone(done) => self.work_ended(id, done.number()),
-                    Input::ProcessExited(mc, _) => seat.processes.ended(*mc),
-                    _ => {}
-                }
-                self.handle(id, input);
-            }
-            HostEvent::Log { level, text } => self.reports.log(level, &text),
+        if let HostEvent::Input(Input::WorkDone(done)) = &event {
+            self.work_ended(id, done.number());
+        }
+        if let Some(Some(input)) = self.with(id, |seat, mut around| seat.event(event, &mut around)) {
+            self.handle(id, input);
         }
     }
 
-    /// Nothing waits for this work any longer.
+    /// No statement waits for this work any longer.
     fn work_ended(&mut self, id: SystemId, job: u64) {
-        if let Some(seat) = self.seat(id) {
-            seat.work_ended(job);
-        }
         if self.has_runs() {
             for run in self.starts.iter_mut().chain(self.consoles.runs_mut()).filter(|run| run.system == id) {
                 run.work.remove(&job);
@@ -365,8 +350,8 @@ impl Driver {
     /// Tells a system something, and carries out what it wants done.
     fn handle(&mut self, id: SystemId, input: Input<'_>) {
         let wall = self.wall;
-        if let Some(seat) = self.seats.get_mut(id.0 as usize) {
-            seat.handle(clock::now(), wall, input, &mut self.effects);
+        if let Some(driven) = self.systems.get_mut(id.0 as usize) {
+            driven.seat.handle(clock::now(), wall, input, &mut self.effects);
             self.carry_out(id);
         }
     }
@@ -383,145 +368,6 @@ impl Driver {
             return self.begin_reload();
         }
         self.ending = Some(Ending::Signal(signal as i32));
-    }
-
-    // --- what goes out ---
-
-    /// Carries out what a system that was called wants done.
-    fn carry_out(&mut self, id: SystemId) {
-        self.arm(id);
-        if self.effects.list.is_empty() {
-            return;
-        }
-        // Taken out so that carrying out may use the rest of the driver; both keep their
-        // memory.
-        let mut effects = std::mem::take(&mut self.effects);
-        for effect in effects.list.drain(..) {
-            match effect {
-                Effect::Send { lan, to, start, end } => {
-                    self.lans.send(PortId { system: id, lan }, to, (start, end), &effects.bytes);
-                }
-                other => {
-                    self.lans.flush(&effects.bytes);
-                    self.effect(id, other);
-                }
-            }
-        }
-        self.lans.flush(&effects.bytes);
-        effects.clear();
-        self.effects = effects;
-    }
-
-    fn effect(&mut self, id: SystemId, effect: Effect) {
-        let Some(seat) = self.seats.get_mut(id.0 as usize) else { return };
-        match effect {
-            // Sent in batches by `carry_out`.
-            Effect::Send { .. } => {}
-            Effect::OpenLan { lan, address } => self.open_lan(PortId { system: id, lan }, &address),
-            Effect::OpenSerial { serial, address, connect } => self.open_serial(id, serial, &address, connect),
-            Effect::Serial { serial, bytes } => seat.lines.write_serial(serial, bytes),
-            Effect::OpenIpmb { ipmb, device, span } => self.open_ipmb(id, ipmb, &device, span),
-            Effect::Ipmb { ipmb, bytes } => seat.lines.write_ipmb(ipmb, bytes),
-            Effect::OpenSol { mc, target, bit_rate, rts_cts } => seat.lines.open_sol(mc, target, bit_rate, rts_cts),
-            Effect::SolWrite { mc, bytes } => seat.lines.sol(mc, SolCommand::Write(bytes)),
-            Effect::SolBreak { mc } => seat.lines.sol(mc, SolCommand::Break),
-            Effect::SolModemLines { mc, rts, dtr } => seat.lines.sol(mc, SolCommand::ModemLines { rts, dtr }),
-            Effect::SolBitRate { mc, bits_per_second } => seat.lines.sol(mc, SolCommand::BitRate(bits_per_second)),
-            Effect::SolRead { mc, enabled } => seat.lines.read_sol(mc, enabled),
-            Effect::Run(work) => {
-                if let Some(begun) = self.begun.as_mut().filter(|begun| begun.system == id) {
-                    let list = if matches!(work, Work::Save { .. }) { &mut begun.saves } else { &mut begun.work };
-                    list.push(work.number());
-                }
-                seat.run(work);
-            }
-            Effect::StartProcess { mc, command } => self.start_process(id, mc, &command),
-            Effect::FindProcess { mc, identity } => {
-                if seat.processes.find(mc, &identity) {
-                    let text = format!("The start command of MC {mc:#04x} still runs as process {}", identity.pid);
-                    self.reports.log(LogLevel::Info, &text);
-                    self.inputs.push_back((id, Input::ProcessStarted(mc, Some(identity))));
-                } else {
-                    self.inputs.push_back((id, Input::ProcessExited(mc, None)));
-                }
-            }
-            Effect::SignalProcess { mc, kill } => {
-                seat.processes.signal(mc, if kill { Signal::SIGKILL } else { Signal::SIGTERM });
-            }
-            Effect::Print { console, text } => match console {
-                Some(console) => self.consoles.print(console, &text),
-                None => self.consoles.print_standard(&text),
-            },
-            Effect::Log { level, text } => self.reports.log(level, &text),
-            Effect::ConsoleLog { level, text } => {
-                let text = &*printable(&text);
-                self.reports.log(level, text);
-                self.consoles.tell(text);
-            }
-            // Taken by whoever executes the command.
-            Effect::Refused(_) => {}
-            Effect::NoBmc(text) => {
-                let hint = seat.announcement.without_bmc.clone();
-                // The original logs it, and its console shows the log.
-                self.consoles.print_standard(&format!("{text}\n"));
-                self.fatal(&text);
-                if let Some(hint) = hint {
-                    complain(&hint);
-                }
-            }
-            Effect::Reloaded(changes) => self.tell_changes(&changes),
-        }
-    }
-
-    fn open_lan(&mut self, port: PortId, address: &Address) {
-        let PortId { system, lan } = port;
-        for notice in self.lans.open(port, address) {
-            match notice {
-                Notice::Say(text) => self.consoles.say(&text),
-                Notice::Report(level, text) => self.reports.report(level, &text),
-                Notice::Opened(local) => {
-                    let served = self.lans.served(port);
-                    self.inputs.push_back((system, Input::LanOpened(lan, local, served)));
-                }
-                Notice::Stays(asked) => {
-                    let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
-                    let address = Address { host, port, span: Span::default(), other_family: None };
-                    self.inputs.push_back((system, Input::LanStays(lan, Some(address))));
-                }
-                Notice::Fatal(text) => self.fatal(&text),
-            }
-        }
-    }
-
-    fn open_serial(&mut self, id: SystemId, serial: SerialId, address: &Address, connect: bool) {
-        let Some(seat) = self.seat(id) else { return };
-        match seat.lines.open_serial(serial, address, connect) {
-            Ok(None) => {}
-            Ok(Some(address)) => self.reports.warn_of_an_open_port("serial port", address),
-            Err(text) => self.fatal(&text),
-        }
-    }
-
-    fn open_ipmb(&mut self, id: SystemId, ipmb: IpmbId, name: &str, place: Span) {
-        let Some(seat) = self.seat(id) else { return };
-        if let Err(text) = seat.lines.open_ipmb(ipmb, name) {
-            let Span { line, column, .. } = place;
-            let text = format!("{}:{line}:{column}: error: {text}", seat.configuration);
-            self.fatal(&text);
-        }
-    }
-
-    fn start_process(&mut self, id: SystemId, mc: McAddress, command: &str) {
-        let input = if self.consoles.standard().is_some() { vm::Stdin::Nothing } else { vm::Stdin::Inherited };
-        let Some(seat) = self.seat(id) else { return };
-        match seat.processes.start(mc, command, input) {
-            Ok(Started::Already) => {}
-            Ok(Started::Runs(identity)) => self.inputs.push_back((id, Input::ProcessStarted(mc, identity))),
-            Err(error) => {
-                self.reports.log(LogLevel::Error, &format!("Unable to start ({command}): {}", message(&error)));
-                self.inputs.push_back((id, Input::ProcessExited(mc, None)));
-            }
-        }
     }
 
     /// The first reason to end counts.
@@ -559,11 +405,11 @@ impl Driver {
     async fn finish(mut self: Box<Self>, ending: Ending) -> Ending {
         self.ending = None;
         self.life.stopping();
-        for id in self.systems() {
+        for id in self.ids() {
             self.handle(id, Input::End);
         }
         let wait = async {
-            while !self.seats.iter().all(Seat::is_safe) {
+            while !self.systems.iter().all(|driven| driven.seat.is_safe()) {
                 tokio::select! {
                     Some((id, event)) = self.host_events.recv() => {
                         if let HostEvent::Input(Input::WorkDone(_)) = event {

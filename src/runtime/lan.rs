@@ -114,13 +114,7 @@ impl Lan {
             open_socket(address)?
         };
         let local = bound.local_addr()?;
-        // A socket bound to every address has to be told by which of them an answer leaves.
-        let room = || match local {
-            _ if !local.ip().is_unspecified() => None,
-            SocketAddr::V4(_) => Some(cmsg_space!(in_pktinfo)),
-            SocketAddr::V6(_) => Some(cmsg_space!(in6_pktinfo)),
-        };
-        let headers = || MultiHeaders::preallocate(BATCH, room());
+        let headers = || MultiHeaders::preallocate(BATCH, room(local));
         let receivers = Vec::with_capacity(BATCH);
         Ok(Self {
             id,
@@ -180,7 +174,7 @@ impl Lan {
             for some in same_way.chunks(BATCH) {
                 let mut some = some;
                 while let Some((first, start, end)) = some.first() {
-                    let source = self.source(first);
+                    let source = Source::of(self.local, first);
                     let sent = match (some.len(), source) {
                         (1, None) => self.send_plainly(first, bytes.get(*start..*end)),
                         (1, _) => self.send_batch::<1>(bytes, some, source),
@@ -209,32 +203,6 @@ impl Lan {
         trouble
     }
 
-    /// The address a datagram has to leave from, where the socket does not say it.
-    fn source(&self, to: &Peer) -> Option<Source> {
-        if !self.local.ip().is_unspecified() || to.local.ip().is_unspecified() {
-            return None;
-        }
-        Some(match (self.local, to.local.ip()) {
-            (SocketAddr::V4(_), IpAddr::V4(ip)) => Source::V4(in_pktinfo {
-                ipi_ifindex: 0,
-                ipi_spec_dst: in_addr { s_addr: u32::from_ne_bytes(ip.octets()) },
-                ipi_addr: in_addr { s_addr: 0 },
-            }),
-            (SocketAddr::V6(_), ip) => {
-                let ip = match ip {
-                    IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-                    IpAddr::V6(ip) => ip,
-                };
-                let interface = match to.local {
-                    SocketAddr::V6(local) => local.scope_id(),
-                    SocketAddr::V4(_) => 0,
-                };
-                Source::V6(in6_pktinfo { ipi6_addr: in6_addr { s6_addr: ip.octets() }, ipi6_ifindex: interface })
-            }
-            (SocketAddr::V4(_), IpAddr::V6(_)) => return None,
-        })
-    }
-
     // None of these goes through the runtime's readiness: a socket that was opened a moment ago counts
     // as not ready there.
     fn send_plainly(&self, to: &Peer, bytes: Option<&[u8]>) -> nix::Result<usize> {
@@ -260,12 +228,7 @@ impl Lan {
         let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
         let (headers, receivers) = (&mut self.send, &self.receivers);
         let sent = match &source {
-            Some(Source::V4(info)) => {
-                sendmmsg(fd, headers, some, receivers, [ControlMessage::Ipv4PacketInfo(info)], flags)
-            }
-            Some(Source::V6(info)) => {
-                sendmmsg(fd, headers, some, receivers, [ControlMessage::Ipv6PacketInfo(info)], flags)
-            }
+            Some(source) => sendmmsg(fd, headers, some, receivers, [source.control()], flags),
             None => sendmmsg(fd, headers, some, receivers, [], flags),
         };
         Ok(sent?.count())
@@ -274,13 +237,61 @@ impl Lan {
 
 /// Which of our addresses a datagram leaves from (`ip(7)` and `ipv6(7)`).
 #[derive(Clone, Copy)]
-enum Source {
+pub(crate) enum Source {
+    /// From a socket of IPv4.
     V4(in_pktinfo),
+    /// From a socket of IPv6.
     V6(in6_pktinfo),
 }
 
+impl Source {
+    /// That of a datagram for `to`, where the socket, which is bound to `bound`, does not say it.
+    pub(crate) fn of(bound: SocketAddr, to: &Peer) -> Option<Self> {
+        if !bound.ip().is_unspecified() || to.local.ip().is_unspecified() {
+            return None;
+        }
+        Some(match (bound, to.local.ip()) {
+            (SocketAddr::V4(_), IpAddr::V4(ip)) => Self::V4(in_pktinfo {
+                ipi_ifindex: 0,
+                ipi_spec_dst: in_addr { s_addr: u32::from_ne_bytes(ip.octets()) },
+                ipi_addr: in_addr { s_addr: 0 },
+            }),
+            (SocketAddr::V6(_), ip) => {
+                let ip = match ip {
+                    IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+                    IpAddr::V6(ip) => ip,
+                };
+                let interface = match to.local {
+                    SocketAddr::V6(local) => local.scope_id(),
+                    SocketAddr::V4(_) => 0,
+                };
+                Self::V6(in6_pktinfo { ipi6_addr: in6_addr { s6_addr: ip.octets() }, ipi6_ifindex: interface })
+            }
+            (SocketAddr::V4(_), IpAddr::V6(_)) => return None,
+        })
+    }
+
+    /// How a socket is told.
+    pub(crate) fn control(&self) -> ControlMessage<'_> {
+        match self {
+            Self::V4(info) => ControlMessage::Ipv4PacketInfo(info),
+            Self::V6(info) => ControlMessage::Ipv6PacketInfo(info),
+        }
+    }
+}
+
+/// Room for which of our addresses a datagram came to or leaves from: a socket that is bound to every address is told,
+/// and has to be told.
+pub(crate) fn room(bound: SocketAddr) -> Option<Vec<u8>> {
+    match bound {
+        _ if !bound.ip().is_unspecified() => None,
+        SocketAddr::V4(_) => Some(cmsg_space!(in_pktinfo)),
+        SocketAddr::V6(_) => Some(cmsg_space!(in6_pktinfo)),
+    }
+}
+
 /// Which of our addresses a datagram came to, on a socket that has all of them: `bound` otherwise.
-fn reached(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStorage>) -> SocketAddr {
+pub(crate) fn reached(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStorage>) -> SocketAddr {
     if !bound.ip().is_unspecified() {
         return bound;
     }
@@ -345,7 +356,8 @@ pub fn has_ipv6() -> bool {
     UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
-fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+/// Opens a socket that does not block.
+pub(crate) fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(family, SockType::Datagram, flags, None)?;
@@ -367,7 +379,8 @@ fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(fd.into())
 }
 
-fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+/// An address as the system gives it.
+pub(crate) fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
     if let Some(v4) = address.as_sockaddr_in() {
         return Some(SocketAddr::V4((*v4).into()));
     }

@@ -1,121 +1,212 @@
-//! One system in the loop, and what belongs to it alone: its jobs, lines and processes, what is being written for it,
-//! and where its configuration comes from.
+//! One system with what belongs to it alone: its jobs, lines and processes, and what is being written for it.
 //!
-//! Looks at no socket and no clock.
+//! Owns the carrying-out of a system's effects, for the loop of the program and for embedded BMCs; what differs between
+//! these they do themselves ([`Surroundings`]). Looks at no socket and no clock.
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::driver::announce::Announcement;
-use super::driver::reload::{Reader, Reload};
-use super::lines::Lines;
-use super::processes::Processes;
-use super::script::Script;
-use crate::host::HostEvents;
-use crate::host::jobs::{Jobs, StateWriter};
-use crate::ipmi::Moment;
-use crate::sim::{Effects, Input, Simulator, Work};
+use nix::sys::signal::Signal;
 
-/// A system that is to be driven.
-pub struct SystemPlan {
-    /// The system, at the beginning of its life.
-    pub system: Box<Simulator>,
-    /// What is executed at start.
-    pub script: Script,
-    /// lan.conf, as the user named it, for messages.
-    pub configuration: String,
-    /// Where included files are looked for.
-    pub directories: Vec<PathBuf>,
-    /// How state files are written, if they are.
-    pub state: Option<StateWriter>,
-    /// How the configuration is read again.
-    pub reader: Reader,
-    /// What is said of the start.
-    pub announcement: Announcement,
+use super::lines::Lines;
+use super::processes::{Processes, Started};
+use crate::bmc::LogLevel;
+use crate::host::jobs::{Jobs, StateWriter};
+use crate::host::sol_port::SolCommand;
+use crate::host::vm::Stdin;
+use crate::host::{HostEvent, HostEvents};
+use crate::ipmi::Moment;
+use crate::settings::model::Address;
+use crate::sim::{Change, ConsoleId, Effect, Effects, Input, LanId, Simulator, Work};
+use crate::store::directory::message;
+
+/// What whoever drives a seat does in his own way.
+pub(crate) trait Surroundings {
+    /// The system is to be told this, once its present effects are carried out.
+    fn tell(&mut self, input: Input<'static>);
+
+    /// Opens the port of a LAN channel, or moves it.
+    fn open_lan(&mut self, lan: LanId, address: &Address);
+
+    /// Prints on a console; `None` is standard output.
+    fn print(&mut self, console: Option<ConsoleId>, text: &str);
+
+    /// Tells the log.
+    fn log(&mut self, level: LogLevel, text: &str);
+
+    /// Tells the log, and all consoles.
+    fn log_on_consoles(&mut self, level: LogLevel, text: &str);
+
+    /// The system cannot be served as it is set up.
+    fn fatal(&mut self, text: &str);
+
+    /// There is no BMC: the system serves nobody.
+    fn no_bmc(&mut self, text: &str);
+
+    /// A serial port listens here.
+    fn listens(&mut self, _address: SocketAddr) {}
+
+    /// Slow work is about to begin.
+    fn begins(&mut self, _work: &Work) {}
+
+    /// What a configuration that was read again has changed.
+    fn reloaded(&mut self, _changes: &[Change]) {}
+
+    /// What a start command reads.
+    fn stdin(&self) -> Stdin {
+        Stdin::Nothing
+    }
 }
 
-/// A system in the loop.
-pub(super) struct Seat {
-    pub(super) system: Box<Simulator>,
-    pub(super) lines: Lines,
-    pub(super) processes: Processes,
-    pub(super) configuration: String,
-    pub(super) directories: Vec<PathBuf>,
-    pub(super) announcement: Announcement,
-    pub(super) reader: Reader,
-    pub(super) reload: Option<Reload>,
+/// What a seat is made of.
+pub(crate) struct Setup {
+    /// The system, at the beginning of its life.
+    pub(crate) system: Box<Simulator>,
+    /// lan.conf, as the user named it, for messages.
+    pub(crate) configuration: String,
+    /// How state files are written, if they are.
+    pub(crate) state: Option<StateWriter>,
+    /// How long a helper program may take.
+    pub(crate) program_limit: Duration,
+}
+
+/// A system and what belongs to it alone.
+pub(crate) struct Seat {
+    pub(crate) system: Box<Simulator>,
+    pub(crate) lines: Lines,
+    configuration: String,
+    processes: Processes,
     jobs: Jobs,
-    /// State files being written, by their jobs.
-    state_writes: HashMap<u64, String>,
-    /// Jobs that must be done before the program may end.
-    writes: HashSet<u64>,
+    /// What must be written before the end, by its job, and the state file that it is.
+    writes: Vec<(u64, Option<String>)>,
     /// What the wall clock showed last, with the time of that.
     wall: Option<(Moment, i64)>,
 }
 
 impl Seat {
-    /// A system that nothing was done for yet, and its script.
-    pub(super) fn new(plan: SystemPlan, program_limit: Duration, events: &HostEvents) -> (Self, Script) {
-        let seat = Self {
-            system: plan.system,
+    /// A system that nothing was done for yet.
+    pub(crate) fn new(setup: Setup, events: &HostEvents) -> Self {
+        Self {
+            system: setup.system,
             lines: Lines::new(events.clone()),
+            configuration: setup.configuration,
             processes: Processes::new(events.clone()),
-            configuration: plan.configuration,
-            directories: plan.directories,
-            announcement: plan.announcement,
-            reader: plan.reader,
-            reload: None,
-            jobs: Jobs::new(events.clone(), plan.state, program_limit),
-            state_writes: HashMap::new(),
-            writes: HashSet::new(),
+            jobs: Jobs::new(events.clone(), setup.state, setup.program_limit),
+            writes: Vec::new(),
             wall: None,
-        };
-        (seat, plan.script)
+        }
     }
 
+    /// Whether nothing is being written.
+    pub(crate) fn is_safe(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// State files that are being written.
+    #[cfg(feature = "program")]
+    pub(crate) fn being_written(&self) -> impl Iterator<Item = &String> {
+        self.writes.iter().filter_map(|(_, name)| name.as_ref())
+    }
+
+    // --- what comes in ---
+
     /// Tells the system what happened, and the wall clock when that may be news.
-    pub(super) fn handle(&mut self, now: Moment, wall: (Moment, i64), input: Input<'_>, out: &mut Effects) {
+    pub(crate) fn handle(&mut self, now: Moment, wall: (Moment, i64), input: Input<'_>, out: &mut Effects) {
         self.look_at_the_wall_clock(wall, out);
         self.system.handle(now, input, out);
     }
 
     /// It may have been set meanwhile, and what comes now may be kept with it.
-    pub(super) fn look_at_the_wall_clock(&mut self, wall: (Moment, i64), out: &mut Effects) {
+    pub(crate) fn look_at_the_wall_clock(&mut self, wall: (Moment, i64), out: &mut Effects) {
         if self.wall != Some(wall) {
             self.wall = Some(wall);
             self.system.handle(wall.0, Input::WallClock(wall.1), out);
         }
     }
 
-    /// Begins slow work.
-    pub(super) fn run(&mut self, work: Work) {
-        let job = work.number();
-        if matches!(work, Work::Save { .. } | Work::Write { .. }) {
-            self.writes.insert(job);
-        }
-        if let Work::Save { name, .. } = &work {
-            self.state_writes.insert(job, name.clone());
-            if let Some(reload) = &mut self.reload {
-                reload.outdated(name);
+    /// Takes in what happened outside, and gives what the system is to be told of it.
+    pub(crate) fn event(&mut self, event: HostEvent, around: &mut impl Surroundings) -> Option<Input<'static>> {
+        match event {
+            HostEvent::SerialConnected { serial, connection } => {
+                self.lines.connected(serial, connection);
+                Some(Input::SerialConnected(serial))
+            }
+            HostEvent::Input(input) => {
+                match &input {
+                    Input::WorkDone(done) => self.writes.retain(|(job, _)| *job != done.number()),
+                    Input::ProcessExited(mc, _) => self.processes.ended(*mc),
+                    _ => {}
+                }
+                Some(input)
+            }
+            HostEvent::Log { level, text } => {
+                around.log(level, &text);
+                None
             }
         }
-        self.jobs.run(work);
     }
 
-    /// Work is done.
-    pub(super) fn work_ended(&mut self, job: u64) {
-        self.writes.remove(&job);
-        self.state_writes.remove(&job);
-    }
+    // --- what goes out ---
 
-    /// Whether nothing is being written.
-    pub(super) fn is_safe(&self) -> bool {
-        self.writes.is_empty()
-    }
-
-    /// State files that are being written.
-    pub(super) fn being_written(&self) -> impl Iterator<Item = &String> {
-        self.state_writes.values()
+    /// Carries out an effect; of datagrams and of statements that were refused others take care.
+    pub(crate) fn carry_out(&mut self, effect: Effect, around: &mut impl Surroundings) {
+        match effect {
+            Effect::Send { .. } | Effect::Refused(_) => {}
+            Effect::OpenLan { lan, address } => around.open_lan(lan, &address),
+            Effect::OpenSerial { serial, address, connect } => {
+                match self.lines.open_serial(serial, &address, connect) {
+                    Ok(None) => {}
+                    Ok(Some(address)) => around.listens(address),
+                    Err(text) => around.fatal(&text),
+                }
+            }
+            Effect::Serial { serial, bytes } => self.lines.write_serial(serial, bytes),
+            Effect::OpenIpmb { ipmb, device, span } => {
+                if let Err(text) = self.lines.open_ipmb(ipmb, &device) {
+                    around.fatal(&format!("{}:{}:{}: error: {text}", self.configuration, span.line, span.column));
+                }
+            }
+            Effect::Ipmb { ipmb, bytes } => self.lines.write_ipmb(ipmb, bytes),
+            Effect::OpenSol { mc, target, bit_rate, rts_cts } => self.lines.open_sol(mc, target, bit_rate, rts_cts),
+            Effect::SolWrite { mc, bytes } => self.lines.sol(mc, SolCommand::Write(bytes)),
+            Effect::SolBreak { mc } => self.lines.sol(mc, SolCommand::Break),
+            Effect::SolModemLines { mc, rts, dtr } => self.lines.sol(mc, SolCommand::ModemLines { rts, dtr }),
+            Effect::SolBitRate { mc, bits_per_second } => self.lines.sol(mc, SolCommand::BitRate(bits_per_second)),
+            Effect::SolRead { mc, enabled } => self.lines.read_sol(mc, enabled),
+            Effect::Run(work) => {
+                around.begins(&work);
+                match &work {
+                    Work::Save { name, .. } => self.writes.push((work.number(), Some(name.clone()))),
+                    Work::Write { .. } => self.writes.push((work.number(), None)),
+                    Work::Program { .. } | Work::Read { .. } => {}
+                }
+                self.jobs.run(work);
+            }
+            Effect::StartProcess { mc, command } => match self.processes.start(mc, &command, around.stdin()) {
+                Ok(Started::Already) => {}
+                Ok(Started::Runs(identity)) => around.tell(Input::ProcessStarted(mc, identity)),
+                Err(error) => {
+                    around.log(LogLevel::Error, &format!("Unable to start ({command}): {}", message(&error)));
+                    around.tell(Input::ProcessExited(mc, None));
+                }
+            },
+            Effect::FindProcess { mc, identity } => {
+                if self.processes.find(mc, &identity) {
+                    let text = format!("The start command of MC {mc:#04x} still runs as process {}", identity.pid);
+                    around.log(LogLevel::Info, &text);
+                    around.tell(Input::ProcessStarted(mc, Some(identity)));
+                } else {
+                    around.tell(Input::ProcessExited(mc, None));
+                }
+            }
+            Effect::SignalProcess { mc, kill } => {
+                self.processes.signal(mc, if kill { Signal::SIGKILL } else { Signal::SIGTERM });
+            }
+            Effect::Print { console, text } => around.print(console, &text),
+            Effect::Log { level, text } => around.log(level, &text),
+            Effect::ConsoleLog { level, text } => around.log_on_consoles(level, &text),
+            Effect::NoBmc(text) => around.no_bmc(&text),
+            Effect::Reloaded(changes) => around.reloaded(&changes),
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::systems::Driven;
 use super::{Driver, FIRST};
 use crate::bmc::LogLevel;
 use crate::host::SystemId;
@@ -61,7 +62,7 @@ impl Driver {
         if !log::log_enabled!(target: SERVING, log::Level::Info) {
             return;
         }
-        for id in self.systems() {
+        for id in self.ids() {
             self.announce_one(id);
         }
     }
@@ -71,10 +72,10 @@ impl Driver {
         let mut lans: Vec<(LanId, SocketAddr)> = places.map(|(port, place)| (port.lan, place)).collect();
         lans.sort_unstable();
         let others = self.other_places(id);
-        let Some(seat) = self.seat(id) else { return };
+        let Some(Driven { seat, announcement, .. }) = self.system(id) else { return };
         let logins = seat.system.logins();
-        let facts = facts(&seat.announcement, &lans, &others, &logins);
-        let (audience, password) = (seat.announcement.audience, seat.announcement.password);
+        let facts = facts(announcement, &lans, &others, &logins);
+        let (audience, password) = (announcement.audience, announcement.password);
         let console = self.consoles.standard().is_some();
         match audience {
             // A program at the console expects nothing but what it knows.
@@ -106,7 +107,8 @@ impl Driver {
 
     /// What is open besides LAN channels.
     fn other_places(&self, id: SystemId) -> Vec<String> {
-        let (serials, ipmbs) = self.seats.get(id.0 as usize).map(|seat| seat.lines.open()).unwrap_or_default();
+        let (serials, ipmbs) =
+            self.systems.get(id.0 as usize).map(|driven| driven.seat.lines.open()).unwrap_or_default();
         let console = self.consoles.address().filter(|_| id == FIRST).map(|address| format!("Console: TCP {address}"));
         let serials = serials.iter().map(|id| format!("Serial channel {} of MC {:#04x}: open", id.channel, id.mc));
         let ipmbs = ipmbs.iter().map(|id| format!("IPMB channel {} of MC {:#04x}: open", id.channel, id.mc));
@@ -118,7 +120,7 @@ impl Driver {
         if self.life.is_ready() {
             return;
         }
-        if self.lans.is_empty() && self.seats.iter().all(|seat| seat.lines.is_empty()) {
+        if self.lans.is_empty() && self.systems.iter().all(|driven| driven.seat.lines.is_empty()) {
             if self.life.nothing_open() {
                 self.warn_aside("Not ready: no LAN, serial or IPMB channel is open");
             }

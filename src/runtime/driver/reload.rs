@@ -12,6 +12,7 @@ use crate::bmc::LogLevel;
 use crate::host::SystemId;
 use crate::host::workers::{self, Working};
 use crate::runtime::clock;
+use crate::runtime::reports::Reports;
 use crate::settings::model::Config;
 use crate::sim::{Change, Input, OnDisk};
 use crate::state::Files;
@@ -33,7 +34,7 @@ pub struct Fresh {
 pub type Reader = Arc<dyn Fn() -> Result<Fresh, Vec<String>> + Send + Sync>;
 
 /// A reload under way.
-pub(in crate::runtime) struct Reload {
+pub(super) struct Reload {
     reading: Working<Result<Fresh, Vec<String>>>,
     /// State files that are or were being written meanwhile: what is read of them may be of
     /// yesterday.
@@ -44,7 +45,7 @@ pub(in crate::runtime) struct Reload {
 
 impl Reload {
     /// A state file is being written.
-    pub(in crate::runtime) fn outdated(&mut self, name: &str) {
+    pub(super) fn outdated(&mut self, name: &str) {
         self.outdated.insert(name.to_owned());
     }
 
@@ -72,9 +73,9 @@ impl Driver {
     /// SIGHUP.
     pub(super) fn begin_reload(&mut self) {
         self.life.reload_asked(clock::now());
-        for id in self.systems() {
-            let Some(seat) = self.seat(id) else { continue };
-            match &mut seat.reload {
+        for id in self.ids() {
+            let Some(system) = self.system(id) else { continue };
+            match &mut system.reload {
                 Some(reload) => reload.again = true,
                 None => self.read_again(id),
             }
@@ -82,18 +83,18 @@ impl Driver {
     }
 
     fn read_again(&mut self, id: SystemId) {
-        let Some(seat) = self.seat(id) else { return };
-        let reader = Arc::clone(&seat.reader);
+        let Some(system) = self.system(id) else { return };
+        let reader = Arc::clone(&system.reader);
         let reading = workers::FILES.run(move || reader());
-        let outdated = seat.being_written().cloned().collect();
-        seat.reload = Some(Reload { reading, outdated, again: false });
+        let outdated = system.seat.being_written().cloned().collect();
+        system.reload = Some(Reload { reading, outdated, again: false });
         self.life.reload_begins(id);
     }
 
     /// Everything of a system has been read, or could not be.
     pub(super) fn reloaded(&mut self, id: SystemId, read: Result<Fresh, Vec<String>>) {
         self.life.reload_ends(id);
-        let reload = self.seat(id).and_then(|seat| seat.reload.take());
+        let reload = self.system(id).and_then(|system| system.reload.take());
         let Some(Reload { outdated, again, .. }) = reload else { return };
         match read {
             Ok(Fresh { config, files, warnings }) => {
@@ -114,17 +115,17 @@ impl Driver {
             self.life.reload_over();
         }
     }
+}
 
-    /// What a configuration that was read again has changed.
-    pub(super) fn tell_changes(&self, changes: &[Change]) {
-        let text = match changes.len() {
-            0 => "SIGHUP: no changes: the configuration is the same as before".to_owned(),
-            1 => "SIGHUP: the configuration was read again: 1 change".to_owned(),
-            count => format!("SIGHUP: the configuration was read again: {count} changes"),
-        };
-        self.reports.report(LogLevel::Info, &text);
-        for change in changes {
-            self.reports.report(LogLevel::Info, &format!("SIGHUP: {change}"));
-        }
+/// What a configuration that was read again has changed.
+pub(super) fn tell_changes(reports: &Reports, changes: &[Change]) {
+    let text = match changes.len() {
+        0 => "SIGHUP: no changes: the configuration is the same as before".to_owned(),
+        1 => "SIGHUP: the configuration was read again: 1 change".to_owned(),
+        count => format!("SIGHUP: the configuration was read again: {count} changes"),
+    };
+    reports.report(LogLevel::Info, &text);
+    for change in changes {
+        reports.report(LogLevel::Info, &format!("SIGHUP: {change}"));
     }
 }

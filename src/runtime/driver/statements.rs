@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::systems::Driven;
 use super::{COMMAND_STRING, CONSOLE, Driver, Failures};
 use crate::bmc::LogLevel;
 use crate::config::{Diagnostic, Severity};
@@ -108,7 +109,7 @@ impl Driver {
         }
         let (id, wall) = (run.system, self.wall);
         self.begun = Some(Begun { system: id, saves: Vec::new(), work: Vec::new() });
-        let Some(seat) = self.seats.get_mut(id.0 as usize) else { return false };
+        let Some(Driven { seat, .. }) = self.systems.get_mut(id.0 as usize) else { return false };
         seat.look_at_the_wall_clock(wall, &mut self.effects);
         let outcome = statement::execute(&mut seat.system, now, console, &statement, &mut self.effects);
         self.carry_out(id);
@@ -127,7 +128,7 @@ impl Driver {
             StatementOutcome::Done => {}
             StatementOutcome::Failed(fault) => self.failed(console, &fault),
             StatementOutcome::Include(path) => {
-                let directories = self.seats.get(id.0 as usize).map_or(&[][..], |seat| &seat.directories);
+                let directories = self.systems.get(id.0 as usize).map_or(&[][..], |system| &system.directories);
                 if let Err(fault) = run.script.include(&path, &statement, directories) {
                     self.failed(console, &fault);
                 }

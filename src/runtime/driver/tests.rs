@@ -7,9 +7,10 @@ use crate::config::{help, lan_conf};
 use crate::host::jobs::StateWriter;
 use crate::host::random::SystemRandom;
 use crate::runtime::console::GREETING;
+use crate::runtime::log_text::printable;
 use crate::runtime::script::Script;
 use crate::settings::model::Config;
-use crate::sim::{Persistence, SaveJob, Simulator};
+use crate::sim::{Effect, Persistence, SaveJob, Simulator, Work};
 use ipmi_sim_client::{outside, presence};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{PipeReader, PipeWriter, Read, Write};
@@ -810,11 +811,11 @@ async fn what_is_written_during_a_reload_is_not_read_from_the_disk() {
     // Before it begins, and while it is under way.
     driver.begin_reload();
     driver.effect(FIRST, Effect::Run(Work::Save { job: SaveJob(1000), name: "sol.mc20".into(), content: Vec::new() }));
-    let reload = driver.seats[0].reload.as_mut().unwrap();
+    let reload = driver.systems[0].reload.as_mut().unwrap();
     let read = poll_fn(|cx| reload.poll(cx)).await;
     assert!(reload.is_outdated("sel.20") && reload.is_outdated("sol.mc20") && !reload.is_outdated("users.mc20"));
     driver.reloaded(FIRST, read);
-    assert!(driver.seats[0].reload.is_none());
+    assert!(driver.systems[0].reload.is_none());
     gate.open();
     driver.finish(Ending::Status(0)).await;
 }

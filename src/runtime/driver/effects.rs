@@ -1,0 +1,157 @@
+//! What a system wants done, beyond what its seat does alone.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::consoles::Consoles;
+use super::reload::{self, Reload};
+use super::statements::Begun;
+use super::systems::Driven;
+use super::{Driver, Ending};
+use crate::bmc::LogLevel;
+use crate::config::Span;
+use crate::host::SystemId;
+use crate::host::vm::Stdin;
+use crate::runtime::lan::PortId;
+use crate::runtime::lan_ports::{LanPorts, Notice};
+use crate::runtime::log_text::printable;
+use crate::runtime::logging::complain;
+use crate::runtime::reports::Reports;
+use crate::runtime::seat::{Seat, Surroundings};
+use crate::settings::model::{Address, Port};
+use crate::sim::{Change, ConsoleId, Effect, Input, LanId, Work};
+
+/// What is around the seat of one system in the loop.
+pub(super) struct Around<'a> {
+    id: SystemId,
+    reload: &'a mut Option<Reload>,
+    /// What to do when there is no BMC.
+    without_bmc: Option<&'a str>,
+    lans: &'a mut LanPorts,
+    consoles: &'a mut Consoles,
+    reports: &'a Reports,
+    inputs: &'a mut VecDeque<(SystemId, Input<'static>)>,
+    begun: &'a mut Option<Begun>,
+    ending: &'a mut Option<Ending>,
+}
+
+impl Driver {
+    /// Carries out what a system that was called wants done.
+    pub(super) fn carry_out(&mut self, id: SystemId) {
+        self.arm(id);
+        if self.effects.list.is_empty() {
+            return;
+        }
+        // Taken out so that carrying out may use the rest of the driver; both keep their
+        // memory.
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.list.drain(..) {
+            match effect {
+                Effect::Send { lan, to, start, end } => {
+                    self.lans.send(PortId { system: id, lan }, to, (start, end), &effects.bytes);
+                }
+                other => {
+                    self.lans.flush(&effects.bytes);
+                    self.effect(id, other);
+                }
+            }
+        }
+        self.lans.flush(&effects.bytes);
+        effects.clear();
+        self.effects = effects;
+    }
+
+    pub(super) fn effect(&mut self, id: SystemId, effect: Effect) {
+        self.with(id, |seat, mut around| seat.carry_out(effect, &mut around));
+    }
+
+    /// Does something with a seat and what is around it.
+    pub(super) fn with<T>(&mut self, id: SystemId, call: impl FnOnce(&mut Seat, Around<'_>) -> T) -> Option<T> {
+        let Self { systems, lans, consoles, reports, inputs, begun, ending, .. } = self;
+        let Driven { seat, announcement, reload, .. } = systems.get_mut(id.0 as usize)?;
+        let without_bmc = announcement.without_bmc.as_deref();
+        Some(call(seat, Around { id, reload, without_bmc, lans, consoles, reports, inputs, begun, ending }))
+    }
+}
+
+impl Surroundings for Around<'_> {
+    fn tell(&mut self, input: Input<'static>) {
+        self.inputs.push_back((self.id, input));
+    }
+
+    fn open_lan(&mut self, lan: LanId, address: &Address) {
+        let id = PortId { system: self.id, lan };
+        for notice in self.lans.open(id, address) {
+            match notice {
+                Notice::Say(text) => self.consoles.say(&text),
+                Notice::Report(level, text) => self.reports.report(level, &text),
+                Notice::Opened(local) => {
+                    let served = self.lans.served(id);
+                    self.tell(Input::LanOpened(lan, local, served));
+                }
+                Notice::Stays(asked) => {
+                    let (host, port) = (asked.ip().to_string(), Port::Number(asked.port()));
+                    let address = Address { host, port, span: Span::default(), other_family: None };
+                    self.tell(Input::LanStays(lan, Some(address)));
+                }
+                Notice::Fatal(text) => self.fatal(&text),
+            }
+        }
+    }
+
+    fn print(&mut self, console: Option<ConsoleId>, text: &str) {
+        match console {
+            Some(console) => self.consoles.print(console, text),
+            None => self.consoles.print_standard(text),
+        }
+    }
+
+    fn log(&mut self, level: LogLevel, text: &str) {
+        self.reports.log(level, text);
+    }
+
+    fn log_on_consoles(&mut self, level: LogLevel, text: &str) {
+        let text = &*printable(text);
+        self.reports.log(level, text);
+        self.consoles.tell(text);
+    }
+
+    fn fatal(&mut self, text: &str) {
+        self.reports.fatal(text);
+        // The first reason to end counts.
+        self.ending.get_or_insert(Ending::Status(1));
+    }
+
+    fn no_bmc(&mut self, text: &str) {
+        // The original logs it, and its console shows the log.
+        self.consoles.print_standard(&format!("{text}\n"));
+        self.fatal(text);
+        if let Some(hint) = self.without_bmc {
+            complain(hint);
+        }
+    }
+
+    fn listens(&mut self, address: SocketAddr) {
+        self.reports.warn_of_an_open_port("serial port", address);
+    }
+
+    fn begins(&mut self, work: &Work) {
+        if let Work::Save { name, .. } = work
+            && let Some(reload) = self.reload
+        {
+            reload.outdated(name);
+        }
+        if let Some(begun) = self.begun.as_mut().filter(|begun| begun.system == self.id) {
+            let list = if matches!(work, Work::Save { .. }) { &mut begun.saves } else { &mut begun.work };
+            list.push(work.number());
+        }
+    }
+
+    fn reloaded(&mut self, changes: &[Change]) {
+        reload::tell_changes(self.reports, changes);
+    }
+
+    fn stdin(&self) -> Stdin {
+        if self.consoles.standard().is_some() { Stdin::Nothing } else { Stdin::Inherited }
+    }
+}
