@@ -19,6 +19,7 @@ mod pending;
 mod persist;
 mod program;
 mod reload;
+mod restore;
 mod return_path;
 mod route;
 mod saves;
