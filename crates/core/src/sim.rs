@@ -7,6 +7,7 @@ mod accounts;
 mod authority;
 mod bridge;
 mod complaints;
+mod configured;
 pub mod effect;
 mod emulator;
 mod host_queue;
@@ -53,12 +54,12 @@ use crate::bmc::{self, LogLevel, Machine, StateFile};
 use crate::command::{Commands, Entry, Function};
 use crate::ipmi::{McAddress, Moment, Peer, Random, Request};
 use crate::lan::{self, LanChannel};
-use crate::settings::command::Variables;
-use crate::settings::model::{Address, Config, ControllerConfig, LanConfig};
+use crate::settings::model::{Config, LanConfig};
 use crate::sol;
 use crate::state::Files;
 use crate::wire::rmcp;
 use authority::LanAuthority;
+use configured::Configured;
 use ipmb_devices::IpmbSlot;
 use pending::Pending;
 use return_path::{Requester, ReturnPath};
@@ -90,17 +91,13 @@ struct LanSlot {
 pub struct Simulator {
     machine: Machine,
     commands: Commands,
-    /// `name` and `console`, and what `define` said in lan.conf, to see what a reload changes.
-    name: String,
-    console: Option<Address>,
-    defined: Vec<(String, String)>,
-    controllers: Vec<ControllerConfig>,
+    /// What lan.conf said.
+    configured: Configured,
     /// State files of the last run, by name; taken when their owner appears.
     state: Files,
     persistence: Persistence,
     /// How many seconds the wall clock is ahead of the monotonic one, when it is known.
     wall_clock: Option<i64>,
-    variables: Variables,
     random: Box<dyn Random + Send>,
     lans: Vec<LanSlot>,
     serials: Vec<SerialSlot>,
@@ -134,14 +131,10 @@ impl Simulator {
         let mut simulator = Self {
             machine: Machine::default(),
             commands: Commands::new(),
-            name: config.name,
-            console: config.console,
-            defined: config.variables.clone(),
-            controllers: config.controllers,
+            configured: Configured::new(config),
             state,
             persistence,
             wall_clock: None,
-            variables: config.variables.into_iter().collect(),
             random,
             lans: Vec::new(),
             serials: Vec::new(),
@@ -478,9 +471,5 @@ impl Simulator {
         self.machine.controllers().flat_map(|controller| {
             controller.frus.in_files().map(|(device, path, end)| (controller.address, device, path, end))
         })
-    }
-
-    fn controller_config(&self, mc: McAddress) -> Option<&ControllerConfig> {
-        self.controllers.iter().find(|config| config.address == mc)
     }
 }

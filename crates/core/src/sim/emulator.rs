@@ -34,7 +34,7 @@ impl Refusal {
 impl Simulator {
     /// Variables made by `define`, here and in lan.conf.
     pub fn variables(&self) -> &Variables {
-        &self.variables
+        self.configured.variables()
     }
 
     /// Carries out a command of the command file (`console` is `None`) or of a console. What came before a
@@ -65,7 +65,7 @@ impl Simulator {
             Command::Sel { mc } => print(show::event_log(self.shown(mc)?)),
             Command::Power { mc } => print(show::power(now, self.shown(mc)?)),
             Command::Define { name, value } => {
-                self.variables.insert(name, value);
+                self.configured.define(name, value);
             }
             Command::Debug { raw, messages, sol } => {
                 self.debug = Debug { raw, messages, sol };
@@ -314,7 +314,7 @@ impl Simulator {
             self.put_back(file);
         }
         self.machine.remove(mc);
-        if let Some(config) = self.controller_config(mc).cloned() {
+        if let Some(config) = self.configured.controller(mc).cloned() {
             self.configure_controller(&config);
             self.identify_lans(mc);
         }

@@ -25,50 +25,19 @@ impl Simulator {
         self.wall_clock = (wall >= EARLIEST_WALL_CLOCK).then(|| wall.saturating_sub_unsigned(now.seconds()));
     }
 
-    /// The name of a state file.
-    pub(super) fn file_name(&self, file: StateFile) -> String {
-        match file {
-            StateFile::Users(mc) => format!("users.mc{mc:02x}"),
-            StateFile::Sol(mc) => format!("sol.mc{mc:02x}"),
-            StateFile::Chassis(mc) => format!("chassis.mc{mc:02x}"),
-            StateFile::SystemInfo(mc) => format!("sysinfo.mc{mc:02x}"),
-            StateFile::Dcmi(mc) => format!("dcmi.mc{mc:02x}"),
-            StateFile::Process(mc) => format!("process.mc{mc:02x}"),
-            StateFile::Sel(mc) => format!("sel.{mc:02x}"),
-            StateFile::Sdr(mc) => format!("sdr.{mc:02x}.main"),
-            StateFile::Lan { mc, channel } => {
-                let owner = if self.owns_lan_file(mc, channel) { McAddress::BMC } else { mc };
-                format!("lanparm.mc{owner:02x}.{channel}")
-            }
-        }
-    }
-
-    /// The original names the file `mc20` whatever the MC is, so that LAN channels of the
-    /// same number on two MCs overwrite each other. Here one of them has that name, the
-    /// one at 20h or else the first, and every other a file of its own.
-    fn owns_lan_file(&self, mc: McAddress, channel: u8) -> bool {
-        let mut owners = self
-            .controllers
-            .iter()
-            .filter(|config| config.lans.iter().any(|lan| lan.channel == channel))
-            .map(|config| config.address);
-        let first = owners.clone().next();
-        owners.find(|address| *address == McAddress::BMC).or(first) == Some(mc)
-    }
-
     /// Puts a state file back as it is on disk now, for whoever loads it again.
     pub(super) fn put_back(&mut self, file: StateFile) {
         if self.persistence == Persistence::On
-            && !self.state.contains_key(&self.file_name(file))
+            && !self.state.contains_key(&self.configured.file_name(file))
             && let Some(items) = self.state_items(file)
         {
-            self.state.insert(self.file_name(file), items.into());
+            self.state.insert(self.configured.file_name(file), items.into());
         }
     }
 
     /// Name and content of a state file as it should be now; `None` when its owner is gone.
     pub(super) fn state_file(&self, file: StateFile) -> Option<(String, Vec<u8>)> {
-        Some((self.file_name(file), self.state_items(file)?.emit()))
+        Some((self.configured.file_name(file), self.state_items(file)?.emit()))
     }
 
     /// What a state file holds as it should be now; `None` when its owner is gone.

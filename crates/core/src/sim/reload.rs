@@ -93,7 +93,7 @@ impl Report {
     }
 
     /// The usual line for a setting that is not.
-    fn keep<T: PartialEq>(&mut self, what: String, running: &T, new: &T) {
+    fn keep<T: PartialEq + ?Sized>(&mut self, what: String, running: &T, new: &T) {
         if running != new {
             self.next_start(format!("{what} changed"));
         }
@@ -123,7 +123,7 @@ impl Simulator {
         match self.persistence {
             Persistence::Off => None,
             Persistence::On => {
-                let name = self.file_name(file);
+                let name = self.configured.file_name(file);
                 let newer = self.saving.get(&file).is_some_and(Saving::is_pending) || self.unwritten.contains(file);
                 if newer || files.outdated.contains(&name) {
                     return self.state_items(file).map(StoredFile::from);
@@ -146,10 +146,7 @@ impl Simulator {
     /// The socket of a LAN channel could not be moved: it is where it was, and the next reload
     /// tries again.
     pub(super) fn lan_stays(&mut self, lan: LanId, address: Option<Address>) {
-        let configured = self.controllers.iter_mut().filter(|config| config.address == lan.mc);
-        for config in configured.flat_map(|config| &mut config.lans).filter(|config| config.channel == lan.channel) {
-            config.address.clone_from(&address);
-        }
+        self.configured.set_lan_address(lan, address.as_ref());
         if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
             slot.config.address = address;
         }
@@ -167,17 +164,14 @@ struct Reload<'a> {
 
 impl Reload<'_> {
     fn everything(&mut self, new: Config) {
-        self.report.keep("name".into(), &self.simulator.name, &new.name);
-        self.report.keep("console".into(), &place(self.simulator.console.as_ref()), &place(new.console.as_ref()));
-        for (name, value) in &new.variables {
-            if !self.simulator.defined.contains(&(name.clone(), value.clone())) {
-                self.simulator.variables.insert(name.clone(), value.clone());
-                self.report.now(format!("variable {name} changed"));
-            }
+        let configured = &mut self.simulator.configured;
+        self.report.keep("name".into(), configured.name(), &*new.name);
+        self.report.keep("console".into(), &place(configured.console()), &place(new.console.as_ref()));
+        for name in configured.redefine(new.variables) {
+            self.report.now(format!("variable {name} changed"));
         }
-        self.simulator.defined = new.variables;
 
-        let mut running = self.simulator.controllers.clone();
+        let mut running = self.simulator.configured.controllers().to_vec();
         for new in &new.controllers {
             match running.iter_mut().find(|running| running.address == new.address) {
                 Some(running) => self.reload_controller(running, new),
@@ -187,7 +181,7 @@ impl Reload<'_> {
         for gone in running.iter().filter(|running| new.controllers.iter().all(|new| new.address != running.address)) {
             self.report.next_start(format!("MC {:#04x} is not mentioned any more", gone.address));
         }
-        self.simulator.controllers = running;
+        self.simulator.configured.set_controllers(running);
     }
 
     fn reload_controller(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
@@ -221,7 +215,7 @@ impl Reload<'_> {
     fn reload_users(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
         let mc = running.address;
         let file = StateFile::Users(mc);
-        let (stored, file) = (self.simulator.kept_file(file, self.files), self.simulator.file_name(file));
+        let (stored, file) = (self.simulator.kept_file(file, self.files), self.simulator.configured.file_name(file));
         let anonymous = new.enables_anonymous();
         if let Some(controller) = self.simulator.machine.controller_mut(mc) {
             let before = std::mem::replace(&mut controller.users.anonymous, anonymous);
@@ -344,8 +338,10 @@ impl Reload<'_> {
             self.report.now(format!("the speed of the SOL port of MC {mc:#04x} is {rate} bit/s"));
             self.out.list.push(Effect::SolBitRate { mc, bits_per_second: rate });
         } else if line_changed {
-            self.report
-                .overridden(&format!("the speed on the sol line of MC {mc:#04x}"), &self.simulator.file_name(file));
+            self.report.overridden(
+                &format!("the speed on the sol line of MC {mc:#04x}"),
+                &self.simulator.configured.file_name(file),
+            );
         }
     }
 
@@ -405,7 +401,7 @@ impl Reload<'_> {
         running.bmc_key = new.bmc_key;
         let file = StateFile::Lan { mc: id.mc, channel: id.channel };
         let items = self.simulator.kept(file, self.files);
-        let file = self.simulator.file_name(file);
+        let file = self.simulator.configured.file_name(file);
         let persistent = self.simulator.persistence == Persistence::On;
         let what = format!("bmc_key of LAN channel {} of MC {:#04x}", id.channel, id.mc);
         let Some(access) = self.simulator.access(id) else { return };
@@ -428,7 +424,7 @@ impl Reload<'_> {
     fn reload_limits(&mut self, id: LanId, line: &LanConfig, line_changed: bool) {
         let file = StateFile::Lan { mc: id.mc, channel: id.channel };
         let items = self.simulator.kept(file, self.files).unwrap_or_default();
-        let file = self.simulator.file_name(file);
+        let file = self.simulator.configured.file_name(file);
         let persistent = self.simulator.persistence == Persistence::On;
         let Some(access) = self.simulator.access(id) else { return };
         let what = format!("the privilege limit of LAN channel {} of MC {:#04x}", id.channel, id.mc);

@@ -52,7 +52,7 @@ impl Simulator {
 
     /// `users.mcXX` on top of lan.conf: each usable item replaces that field.
     pub(super) fn load_users(&mut self, mc: McAddress) {
-        let name = self.file_name(StateFile::Users(mc));
+        let name = self.configured.file_name(StateFile::Users(mc));
         let Some(StoredFile { items, damaged, .. }) = self.stored(&name) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let mut closed = Vec::new();
@@ -75,7 +75,7 @@ impl Simulator {
 
     /// `sol.mcXX` on top of the `sol` line.
     pub(super) fn load_sol(&mut self, mc: McAddress) {
-        let Some(items) = self.items(&self.file_name(StateFile::Sol(mc))) else { return };
+        let Some(items) = self.items(&self.configured.file_name(StateFile::Sol(mc))) else { return };
         let Some(sol) = self.machine.controller_mut(mc).and_then(|controller| controller.sol.as_mut()) else { return };
         sol.restore(&items);
         self.sol_timing(mc);
@@ -83,7 +83,7 @@ impl Simulator {
 
     /// `chassis.mcXX`.
     pub(super) fn load_chassis(&mut self, mc: McAddress) {
-        let Some(items) = self.items(&self.file_name(StateFile::Chassis(mc))) else { return };
+        let Some(items) = self.items(&self.configured.file_name(StateFile::Chassis(mc))) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let byte = |name: &str| items.integer(name).and_then(|value| u8::try_from(value).ok());
         controller.chassis.restore(Kept {
@@ -96,7 +96,7 @@ impl Simulator {
 
     /// `sysinfo.mcXX`.
     pub(super) fn load_system_info(&mut self, mc: McAddress) {
-        let Some(items) = self.items(&self.file_name(StateFile::SystemInfo(mc))) else { return };
+        let Some(items) = self.items(&self.configured.file_name(StateFile::SystemInfo(mc))) else { return };
         if let Some(controller) = self.machine.controller_mut(mc) {
             controller.system_info.restore(|name| items.bytes(name));
         }
@@ -104,7 +104,7 @@ impl Simulator {
 
     /// `dcmi.mcXX`: each usable item replaces that field.
     pub(super) fn load_dcmi(&mut self, mc: McAddress) {
-        let Some(items) = self.items(&self.file_name(StateFile::Dcmi(mc))) else { return };
+        let Some(items) = self.items(&self.configured.file_name(StateFile::Dcmi(mc))) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let settings = &mut controller.dcmi.settings;
         fn take<T: TryFrom<i64>>(items: &Items, name: &str, field: &mut T) {
@@ -135,7 +135,7 @@ impl Simulator {
 
     /// `process.mcXX`: the process of the start command when this program ended.
     pub(super) fn load_process(&mut self, mc: McAddress) {
-        let Some(items) = self.items(&self.file_name(StateFile::Process(mc))) else { return };
+        let Some(items) = self.items(&self.configured.file_name(StateFile::Process(mc))) else { return };
         let pid = items.integer("pid").and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
         let started = items.integer("started").and_then(|ticks| u64::try_from(ticks).ok());
         let boot = items.bytes("boot").and_then(|boot| String::from_utf8(boot.to_vec()).ok());
@@ -148,7 +148,7 @@ impl Simulator {
 
     /// `lanparm.mcXX.N`. A limit that is no privilege level is left as lan.conf has it.
     pub(super) fn load_lan(&mut self, mc: McAddress, channel: u8) {
-        let Some(items) = self.items(&self.file_name(StateFile::Lan { mc, channel })) else { return };
+        let Some(items) = self.items(&self.configured.file_name(StateFile::Lan { mc, channel })) else { return };
         let Some(lan) = self.machine.controller_mut(mc).and_then(|c| c.channels.lan_mut(channel)) else { return };
         let limit = items.integer("privilege_limit").and_then(|value| u8::try_from(value).ok());
         if let Some(limit) = limit.and_then(Privilege::from_wire) {
@@ -167,7 +167,7 @@ impl Simulator {
             lan.nonvolatile_pef_alerting = alerting != 0;
         }
         if lost {
-            let name = self.file_name(StateFile::Lan { mc, channel });
+            let name = self.configured.file_name(StateFile::Lan { mc, channel });
             let text = format!("{name}: bmc_key has not 20 bytes: what lan.conf says of it holds");
             self.machine.actions.push(Action::Log { level: LogLevel::Warning, text });
         }
@@ -176,7 +176,7 @@ impl Simulator {
     /// `sel.XX`. Its clock goes on as if this program, and the machine it runs on, had never
     /// stood still.
     pub(super) fn load_sel(&mut self, now: Moment, mc: McAddress) {
-        let name = self.file_name(StateFile::Sel(mc));
+        let name = self.configured.file_name(StateFile::Sel(mc));
         let Some(items) = self.items(&name) else { return };
         let (mut records, mut invalid): (Vec<Record>, _) = (Vec::new(), Vec::new());
         for (item, bytes) in items.list_entries() {
@@ -204,7 +204,7 @@ impl Simulator {
             if moved.unsigned_abs() > 1 { offset.saturating_add(moved) } else { offset },
         );
         controller.sel.catch_up(now);
-        self.tell_left_out(&self.file_name(StateFile::Sel(mc)), left_out, "no record id is free");
+        self.tell_left_out(&self.configured.file_name(StateFile::Sel(mc)), left_out, "no record id is free");
     }
 
     /// Says how many records of a file are not loaded, and so are gone once it is rewritten.
@@ -232,7 +232,7 @@ impl Simulator {
                 }
             }
         }
-        let name = self.file_name(StateFile::Sdr(mc));
+        let name = self.configured.file_name(StateFile::Sdr(mc));
         if let Some(items) = self.items(&name)
             && let Some(controller) = self.machine.controller_mut(mc)
         {

@@ -161,7 +161,7 @@ impl Simulator {
                 if self.unwritten.0.remove(&file).is_some()
                     && std::mem::take(&mut self.save_faults.entry(file).or_default().told)
                 {
-                    let text = format!("{} is written again", self.file_name(file));
+                    let text = format!("{} is written again", self.configured.file_name(file));
                     out.list.push(Effect::Log { level: LogLevel::Info, text });
                 }
             }

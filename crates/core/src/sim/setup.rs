@@ -22,7 +22,7 @@ impl Simulator {
     /// Makes the controllers that lan.conf names; 20h always exists.
     pub(super) fn configure(&mut self) {
         self.machine.ensure(McAddress::BMC);
-        for config in self.controllers.clone() {
+        for config in self.configured.controllers().to_vec() {
             self.configure_controller(&config);
             self.open_slots(&config);
         }

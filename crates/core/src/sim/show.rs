@@ -32,7 +32,7 @@ fn hex(bytes: &[u8]) -> String {
 impl Simulator {
     /// `status`: what is served, and how each controller is.
     pub(super) fn show_status(&self, now: Moment) -> String {
-        let mut text = format!("ipmi_sim {}, name \"{}\"\n", env!("CARGO_PKG_VERSION"), safe(&self.name));
+        let mut text = format!("ipmi_sim {}, name \"{}\"\n", env!("CARGO_PKG_VERSION"), safe(self.configured.name()));
         for controller in self.machine.controllers() {
             self.show_controller(now, controller, &mut text);
         }

@@ -60,6 +60,6 @@ impl Simulator {
 
     /// The name of a state file.
     pub fn name_of(&self, file: StateFile) -> String {
-        self.file_name(file)
+        self.configured.file_name(file)
     }
 }
