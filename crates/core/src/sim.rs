@@ -34,7 +34,6 @@ mod trace;
 mod tracker;
 mod waiting;
 
-use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 pub use effect::{
@@ -50,7 +49,7 @@ use crate::bmc::channel::Statistics;
 use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::vm_process::Identity;
-use crate::bmc::{self, LogLevel, Machine, StateFile};
+use crate::bmc::{self, LogLevel, Machine};
 use crate::command::{Commands, Entry, Function};
 use crate::ipmi::{McAddress, Moment, Peer, Random, Request};
 use crate::lan::{self, LanChannel};
@@ -63,6 +62,7 @@ use configured::Configured;
 use ipmb_devices::IpmbSlot;
 use pending::Pending;
 use return_path::{Requester, ReturnPath};
+use saves::{Fate, Saves};
 use serial_lines::SerialSlot;
 use sol_ports::SolSlot;
 use tracker::Tracker;
@@ -93,11 +93,8 @@ pub struct Simulator {
     commands: Commands,
     /// What lan.conf said.
     configured: Configured,
-    /// State files of the last run, by name; taken when their owner appears.
-    state: Files,
-    persistence: Persistence,
-    /// How many seconds the wall clock is ahead of the monotonic one, when it is known.
-    wall_clock: Option<i64>,
+    /// State files: those of the last run, and those on their way to the disk.
+    saves: Saves,
     random: Box<dyn Random + Send>,
     lans: Vec<LanSlot>,
     serials: Vec<SerialSlot>,
@@ -107,17 +104,8 @@ pub struct Simulator {
     ipmb_requests: Tracker<ipmb_devices::Asked>,
     /// Slow work, and who waits for it.
     pending: Pending,
-    /// The state files being written, or resting from it.
-    saving: HashMap<StateFile, saves::Saving>,
-    /// Which write is of which of them, and why.
-    saves: HashMap<SaveJob, (StateFile, saves::Attempt)>,
-    /// State files that could not be written and are tried again.
-    unwritten: saves::Unwritten,
-    save_faults: BTreeMap<StateFile, saves::Faults>,
     /// Lines about changes of users.
     user_changes: lan::LogLimit,
-    /// GUIDs were made that are not in their file yet.
-    new_guids: bool,
     debug: trace::Debug,
     /// Buffers that are used again and again.
     outbox: lan::Outbox,
@@ -132,9 +120,7 @@ impl Simulator {
             machine: Machine::default(),
             commands: Commands::new(),
             configured: Configured::new(config),
-            state,
-            persistence,
-            wall_clock: None,
+            saves: Saves::new(state, persistence),
             random,
             lans: Vec::new(),
             serials: Vec::new(),
@@ -143,12 +129,7 @@ impl Simulator {
             host_messages: Default::default(),
             ipmb_requests: Default::default(),
             pending: Pending::default(),
-            saving: HashMap::new(),
-            saves: HashMap::new(),
-            unwritten: Default::default(),
-            save_faults: BTreeMap::new(),
             user_changes: Default::default(),
-            new_guids: false,
             debug: trace::Debug::default(),
             outbox: Default::default(),
             sol_outputs: Default::default(),
@@ -165,7 +146,7 @@ impl Simulator {
         match input {
             Input::Datagram { lan, from, bytes } => self.datagram(now, lan, from, bytes, out),
             Input::Timeout => self.timeout(now, out),
-            Input::WallClock(wall) => self.set_wall_clock(now, wall),
+            Input::WallClock(wall) => self.saves.set_wall_clock(now, wall),
             Input::WorkDone(done) => self.work_done(now, done, out),
             Input::SerialData(serial, bytes) => self.serial_data(now, serial, &bytes, out),
             Input::SerialConnected(serial) => self.serial_connected(now, serial, out),
@@ -201,9 +182,7 @@ impl Simulator {
 
     /// Start of life, before the command file: SOL ports are opened.
     fn begin(&mut self, now: Moment, out: &mut Effects) {
-        if let Some((name, content)) = self.guid_file() {
-            self.save_apart(name, content, out);
-        }
+        self.saves.save_guids(out);
         for controller in self.machine.controllers_mut() {
             if let Some(identity) = controller.vm.search() {
                 out.list.push(Effect::FindProcess { mc: controller.address, identity });
@@ -441,9 +420,8 @@ impl Simulator {
         let lans = self.lans.iter().filter_map(|slot| slot.channel.deadline());
         let sols = self.sols.iter().filter_map(SolSlot::deadline);
         let tracked = self.host_messages.deadline().into_iter().chain(self.ipmb_requests.deadline());
-        let saves = self.saving.values().filter_map(saves::Saving::deadline);
         let devices = lans.chain(sols).chain(bmc::deadline(&self.machine));
-        devices.chain(tracked).chain(self.unwritten.deadline()).chain(self.pending.deadline()).chain(saves).min()
+        devices.chain(tracked).chain(self.saves.deadline()).chain(self.pending.deadline()).min()
     }
 
     /// Does what is due.
@@ -459,8 +437,9 @@ impl Simulator {
         self.sol_timeout(now, out);
         self.host_messages.expire(now);
         self.ipmb_requests.expire(now);
-        self.write_again(now, out);
-        self.end_rests(now, out);
+        for job in self.saves.write_due(&mut self.machine, &self.configured, now, out) {
+            self.release(now, job, Fate::Done, out);
+        }
         self.pending.summarise_complaints(now, out);
         bmc::timeout(&mut self.machine, now);
         self.carry_out_actions(now, out);

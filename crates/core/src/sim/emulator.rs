@@ -72,8 +72,8 @@ impl Simulator {
                 self.outbox.watched = messages;
             }
             Command::Persist { on: None } => {}
-            Command::Persist { on: Some(true) } => self.persistence = Persistence::On,
-            Command::Persist { on: Some(false) } => self.persistence = Persistence::Off,
+            Command::Persist { on: Some(true) } => self.saves.set_persistence(Persistence::On),
+            Command::Persist { on: Some(false) } => self.saves.set_persistence(Persistence::Off),
             Command::McAdd {
                 mc,
                 device_id,
@@ -133,7 +133,7 @@ impl Simulator {
                 oem::set_power(&mut self.named(mc)?, now, power, report);
             }
             Command::SelEnable { mc, max_records, flags } => {
-                self.put_back(StateFile::Sel(mc));
+                self.saves.put_back(&self.machine, &self.configured, StateFile::Sel(mc));
                 self.named(mc)?.sel.enable(max_records, flags);
                 self.load_sel(now, mc);
             }
@@ -311,7 +311,7 @@ impl Simulator {
             StateFile::Sdr(mc),
         ];
         for file in files.into_iter().chain(channels.into_iter().map(|channel| StateFile::Lan { mc, channel })) {
-            self.put_back(file);
+            self.saves.put_back(&self.machine, &self.configured, file);
         }
         self.machine.remove(mc);
         if let Some(config) = self.configured.controller(mc).cloned() {

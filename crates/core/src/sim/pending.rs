@@ -1,7 +1,7 @@
 //! Slow work under way: programs, files to read and to write, who waits for each, and how much is said when
 //! programs fail.
 //!
-//! Owns the numbers of jobs. The state files are with [`saves`](super::saves).
+//! Owns the numbers of these jobs. The state files are with [`saves`](super::saves).
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use super::complaints::Complaints;
 use super::effect::{Effect, Effects, ProgramJob, ReadJob, SaveJob, Work, WriteJob};
 use super::lanes::{self, Lanes, Waiter};
 use super::return_path::Requester;
+use super::saves::Fate;
 use super::waiting::{Execution, Held, Reader, Waiters, Writer};
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileRead, FileWrite, ProgramCall};
@@ -88,11 +89,11 @@ impl Pending {
     }
 
     /// The write of a state file is over: the answers that waited for it alone.
-    pub(super) fn settle(&mut self, id: SaveJob, failed: bool) -> Vec<Held> {
+    pub(super) fn settle(&mut self, id: SaveJob, fate: Fate) -> Vec<Held> {
         for aftermath in self.programs.aftermaths_mut() {
-            aftermath.settle(id, failed);
+            aftermath.settle(id, fate);
         }
-        self.waiters.settle(id, failed)
+        self.waiters.settle(id, fate)
     }
 
     /// Somebody is gone: what he asked for and has not begun does not begin.
@@ -119,11 +120,6 @@ impl Pending {
     /// When [`summarise_complaints`](Self::summarise_complaints) is due.
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.complaints.values().filter_map(Complaints::deadline).min()
-    }
-
-    /// The number of a write of a state file.
-    pub(super) fn new_save(&mut self) -> SaveJob {
-        SaveJob(self.new_job())
     }
 
     fn new_job(&mut self) -> u64 {

@@ -14,7 +14,6 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 
 use super::effect::{Effect, Effects, LanId};
-use super::saves::Saving;
 use super::{Persistence, Simulator};
 use crate::bmc::StateFile;
 use crate::bmc::channel::Lan;
@@ -107,9 +106,7 @@ impl Simulator {
         let mut reload = Reload { simulator: self, now, files, out, report: Report::default() };
         reload.everything(new);
         let report = reload.report;
-        if let Some((name, content)) = self.guid_file() {
-            self.save_apart(name, content, out);
-        }
+        self.saves.save_guids(out);
         self.carry_out_actions(now, out);
         out.list.push(Effect::Reloaded(report.0));
     }
@@ -120,13 +117,12 @@ impl Simulator {
     }
 
     fn kept_file(&self, file: StateFile, files: &OnDisk) -> Option<StoredFile> {
-        match self.persistence {
+        match self.saves.persistence() {
             Persistence::Off => None,
             Persistence::On => {
                 let name = self.configured.file_name(file);
-                let newer = self.saving.get(&file).is_some_and(Saving::is_pending) || self.unwritten.contains(file);
-                if newer || files.outdated.contains(&name) {
-                    return self.state_items(file).map(StoredFile::from);
+                if self.saves.is_ahead_of_disk(file) || files.outdated.contains(&name) {
+                    return self.saves.items(&self.machine, file).map(StoredFile::from);
                 }
                 files.files.get(&name).cloned()
             }
@@ -239,7 +235,7 @@ impl Reload<'_> {
             let written = target.clone();
             match &stored {
                 Some(stored) => target.restore(&stored.items, number),
-                None if self.simulator.persistence == Persistence::Off && !changed => target = current.clone(),
+                None if self.simulator.saves.persistence() == Persistence::Off && !changed => target = current.clone(),
                 None => {}
             }
             let damage = stored.as_ref().and_then(|stored| stored.damaged.iter().find(|damage| damage.user == number));
@@ -317,7 +313,7 @@ impl Reload<'_> {
             sol.read_clear = running.read_clear;
         }
         let file = StateFile::Sol(mc);
-        if self.simulator.persistence == Persistence::On {
+        if self.simulator.saves.persistence() == Persistence::On {
             let items = self.simulator.kept(file, self.files).unwrap_or_default();
             let mut kept = Sol::new(running.history);
             kept.restore(&items);
@@ -402,7 +398,7 @@ impl Reload<'_> {
         let file = StateFile::Lan { mc: id.mc, channel: id.channel };
         let items = self.simulator.kept(file, self.files);
         let file = self.simulator.configured.file_name(file);
-        let persistent = self.simulator.persistence == Persistence::On;
+        let persistent = self.simulator.saves.persistence() == Persistence::On;
         let what = format!("bmc_key of LAN channel {} of MC {:#04x}", id.channel, id.mc);
         let Some(access) = self.simulator.access(id) else { return };
         let mut key = SecurityKey::new(running.bmc_key);
@@ -425,7 +421,7 @@ impl Reload<'_> {
         let file = StateFile::Lan { mc: id.mc, channel: id.channel };
         let items = self.simulator.kept(file, self.files).unwrap_or_default();
         let file = self.simulator.configured.file_name(file);
-        let persistent = self.simulator.persistence == Persistence::On;
+        let persistent = self.simulator.saves.persistence() == Persistence::On;
         let Some(access) = self.simulator.access(id) else { return };
         let what = format!("the privilege limit of LAN channel {} of MC {:#04x}", id.channel, id.mc);
         let stored = items.integer("privilege_limit").and_then(|value| u8::try_from(value).ok());

@@ -4,8 +4,8 @@
 
 use subtle::ConstantTimeEq;
 
+use super::Simulator;
 use super::persist::WALL_CLOCK;
-use super::{Persistence, Simulator};
 use crate::bmc::chassis::{Kept, RestorePolicy};
 use crate::bmc::dcmi::MOST_TEXT;
 use crate::bmc::sel::Record;
@@ -22,13 +22,9 @@ const MOST_WARNINGS: usize = 8;
 const NOT_WHOLE: &str = "blank, shorter than their header, or without a free record id";
 
 impl Simulator {
-    /// Takes a state file that nobody has taken since the start, or since it was
-    /// [put back](Self::put_back). Lines that are left out are logged.
+    /// [Takes](super::saves::Saves::take) a state file. Lines that are left out are logged.
     fn stored(&mut self, name: &str) -> Option<StoredFile> {
-        if self.persistence == Persistence::Off {
-            return None;
-        }
-        let file = self.state.remove(name)?;
+        let file = self.saves.take(name)?;
         self.warn_of_each(file.dropped.iter(), name, |line| {
             format!("{name}:{}:{}: line left out, {}", line.line, line.column, line.reason)
         });
@@ -192,7 +188,7 @@ impl Simulator {
         let utc_offset = items.list_integer("utc_offset").and_then(|minutes| i16::try_from(minutes).ok());
         controller.sel.set_utc_offset(utc_offset);
         let offset = items.list_integer("time_offset").unwrap_or(0);
-        let moved = match (items.list_integer(WALL_CLOCK), self.wall_clock) {
+        let moved = match (items.list_integer(WALL_CLOCK), self.saves.wall_clock()) {
             (Some(before), Some(ahead)) => ahead.saturating_sub(before),
             _ => 0,
         };

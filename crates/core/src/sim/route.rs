@@ -2,15 +2,15 @@
 
 use super::Simulator;
 use super::accounts::ChangedUser;
-use super::effect::{Effect, Effects, ProgramEnd, WorkDone};
+use super::effect::{Effect, Effects, ProgramEnd, SaveJob, Saved, WorkDone};
 use super::lanes::{self, Waiter};
 use super::program;
 use super::return_path::ReturnPath;
-use super::saves::Saving;
+use super::saves::{Ended, Fate};
 use super::waiting::{Aftermath, Execution, Held, Reader, Waiting, Writer};
 use crate::bmc::external::{Background, ProgramResult};
 use crate::bmc::watch::Event;
-use crate::bmc::{Action, LogLevel, fru};
+use crate::bmc::{Action, LogLevel, StateFile, fru};
 use crate::command::{self, Context, Continuation, Entry, Outcome, Wait};
 use crate::ipmi::{CompletionCode, McAddress, Moment, Reply, Request, SEND_MESSAGE, netfn};
 
@@ -174,7 +174,7 @@ impl Simulator {
     }
 
     /// The same for an answer that was held back.
-    pub(super) fn let_held_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
+    fn let_held_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
         let Held { execution, mut reply, aftermath } = held;
         self.let_go(now, &execution.path, &mut reply, aftermath, out);
     }
@@ -234,7 +234,9 @@ impl Simulator {
             }
             for action in std::mem::take(&mut self.machine.actions) {
                 match action {
-                    Action::Save(file) => aftermath.saves.extend(self.save(file, out)),
+                    Action::Save(file) => {
+                        aftermath.saves.extend(self.saves.save(&mut self.machine, &self.configured, file, out));
+                    }
                     Action::UserChanged { mc, user, change, ends_sessions } => {
                         aftermath.users.push(ChangedUser { mc, user, change, ends_sessions });
                     }
@@ -242,8 +244,8 @@ impl Simulator {
                 }
             }
         }
-        let saving = &self.saving;
-        self.machine.unsaved.forget_unless(|file| saving.get(&file).is_some_and(Saving::is_pending));
+        let saves = &self.saves;
+        self.machine.unsaved.forget_unless(|file| saves.is_pending(file));
         aftermath
     }
 
@@ -269,6 +271,25 @@ impl Simulator {
                 self.machine.watch.tell(|| Event::ConsoleClosed { mc, instance });
                 self.sol_deactivated(now, mc, instance, by, out);
             }
+        }
+    }
+
+    /// A state file was written, or could not be: whoever waited for that is answered.
+    fn saved(&mut self, now: Moment, id: SaveJob, result: Saved, out: &mut Effects) {
+        let ended = self.saves.ended(&mut self.machine, &self.configured, now, (id, result), out);
+        let Some(Ended { taken_back, fates }) = ended else { return };
+        if let Some(StateFile::Sol(mc)) = taken_back {
+            self.sol_timing(mc);
+        }
+        for (job, fate) in fates {
+            self.release(now, job, fate, out);
+        }
+    }
+
+    /// A write is over: the answers held for it alone go out.
+    pub(super) fn release(&mut self, now: Moment, job: SaveJob, fate: Fate, out: &mut Effects) {
+        for held in self.pending.settle(job, fate) {
+            self.let_held_go(now, held, out);
         }
     }
 

@@ -118,7 +118,7 @@ impl Simulator {
 
     pub(super) fn lan_guid(&mut self, mc: McAddress, lan: &LanConfig) -> [u8; 16] {
         let given = lan.guid.or_else(|| self.machine.controller(mc)?.guid);
-        given.unwrap_or_else(|| self.kept_guid(mc, lan.channel))
+        given.unwrap_or_else(|| self.saves.guid(mc, lan.channel, self.random.as_mut()))
     }
 
     /// `mc_set_guid`: LAN channels without a `guid` of their own have it too.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
+use super::saves::Fate;
 use super::trace::Way;
 use super::waiting::{Reader, Writer};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
@@ -119,8 +120,9 @@ impl Simulator {
     /// written where they are kept. An empty one is not, and
     /// neither is one whose backup was not even read.
     pub(super) fn end(&mut self, now: Moment, out: &mut Effects) {
-        self.end_all_rests(now, out);
-        self.write_all_again(out);
+        for job in self.saves.write_all(&mut self.machine, &self.configured, now, out) {
+            self.release(now, job, Fate::Done, out);
+        }
         for index in 0..self.sols.len() {
             let slot = &self.sols[index];
             let (mc, path) = (slot.mc, slot.config.backup_file.clone().filter(|_| slot.restored));

@@ -50,12 +50,12 @@ impl Simulator {
 
     /// When a state file that could not be written is tried again.
     pub fn next_save_attempt(&self) -> Option<Moment> {
-        self.unwritten.deadline()
+        self.saves.next_attempt()
     }
 
     /// Name and content of a state file as it should be now; `None` when its owner is gone.
     pub fn content_of(&self, file: StateFile) -> Option<(String, Vec<u8>)> {
-        self.state_file(file)
+        Some((self.name_of(file), self.saves.items(&self.machine, file)?.emit()))
     }
 
     /// The name of a state file.

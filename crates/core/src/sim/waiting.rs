@@ -9,6 +9,7 @@ use super::accounts::ChangedUser;
 use super::effect::{ConsoleId, ReadJob, SaveJob, WriteJob};
 use super::lanes::{Lanes, Party};
 use super::return_path::ReturnPath;
+use super::saves::Fate;
 use crate::bmc::external::{FileContent, FileWritten, Then};
 use crate::command::Continuation;
 use crate::ipmi::{McAddress, Origin, Reply};
@@ -95,10 +96,10 @@ impl Aftermath {
     }
 
     /// A state file was written, or could not be.
-    pub(super) fn settle(&mut self, id: SaveJob, failed: bool) {
+    pub(super) fn settle(&mut self, id: SaveJob, fate: Fate) {
         let before = self.saves.len();
         self.saves.retain(|save| *save != id);
-        self.failed |= failed && self.saves.len() < before;
+        self.failed |= fate == Fate::Undone && self.saves.len() < before;
     }
 }
 
@@ -133,7 +134,7 @@ impl Waiters {
 
     /// The write of a state file is over: the answers that waited for it alone, in the order in which they
     /// came.
-    pub(super) fn settle(&mut self, id: SaveJob, failed: bool) -> Vec<Held> {
+    pub(super) fn settle(&mut self, id: SaveJob, fate: Fate) -> Vec<Held> {
         let read = self.reads.values_mut().filter_map(|reader| match reader {
             Reader::Command(waiting) => Some(&mut waiting.aftermath),
             Reader::Background(_) | Reader::Dump { .. } | Reader::History { .. } => None,
@@ -143,7 +144,7 @@ impl Waiters {
             Writer::Backup { .. } => None,
         });
         for aftermath in read.chain(written).chain(self.held.iter_mut().map(|held| &mut held.aftermath)) {
-            aftermath.settle(id, failed);
+            aftermath.settle(id, fate);
         }
         let ready = self.held.extract_if(.., |held| held.aftermath.saves.is_empty());
         ready.collect()
