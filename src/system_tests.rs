@@ -30,7 +30,7 @@ use crate::bmc::lan_parameters::CIPHER_SUITES;
 use crate::config::command::{Statement, statements};
 use crate::config::lan_conf;
 use crate::crypto::SUITES;
-use crate::ipmi::{McAddress, Medium, Moment, Origin, Privilege, Request};
+use crate::ipmi::{McAddress, Medium, Moment, Origin, Privilege, Request, SessionId};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::sim::{
@@ -237,7 +237,7 @@ impl Server for Rig {
         self.sent.clone()
     }
 
-    fn limit(&self, session: u32) -> u8 {
+    fn limit(&self, session: SessionId) -> u8 {
         self.sim.lan_channel(LAN).session(session).unwrap().limit.wire()
     }
 }
@@ -936,13 +936,13 @@ fn debug_shows_messages_by_name() {
     let mut client = administrator(&mut rig);
     client.ask(&mut rig, 6, 1, &[]);
     client.ask(&mut rig, 0x0a, 0x43, &[0, 0, 0, 0, 0, 0xff]);
-    let session = format!("LAN channel 1 192.0.2.1:50000 session {:#010x} ", client.session);
+    let session = format!("LAN channel 1 192.0.2.1:50000 session {} ", client.session);
     let place = "LAN channel 1 192.0.2.1:50000 ";
     let shown: Vec<String> = rig
         .logs()
         .into_iter()
         .filter_map(|line| line.strip_prefix(&session).or_else(|| line.strip_prefix(place)))
-        .map(|line| line.replace(&format!("{:#010x}", client.session), "ID"))
+        .map(|line| line.replace(&format!("{}", client.session), "ID"))
         .collect();
     let guid = "a123456789abcdefa123456789abcdef";
     assert_eq!(

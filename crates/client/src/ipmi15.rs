@@ -1,6 +1,6 @@
 //! The messages of an IPMI 1.5 login: IPMI 2.0 sections 22.16 and 22.17, `lan-protocol.md` section 6.
 
-use ipmi_sim_core::ipmi::{CompletionCode, netfn};
+use ipmi_sim_core::ipmi::{CompletionCode, SessionId, netfn};
 use ipmi_sim_core::lan::packet::code15;
 use ipmi_sim_core::wire::ipmb::Message;
 use ipmi_sim_core::wire::rmcp::HEADER_LENGTH;
@@ -30,7 +30,7 @@ pub struct Login {
     /// First session sequence number of what the BMC sends; not 0.
     pub outbound: u32,
     /// The temporary session id, from the answer to Get Session Challenge.
-    pub id: u32,
+    pub id: SessionId,
     /// The challenge, from there as well.
     pub challenge: [u8; 16],
 }
@@ -39,7 +39,7 @@ impl Login {
     /// A login.
     pub fn new(account: Account, auth_type: AuthType, privilege: u8, outbound: u32) -> Self {
         let named_type = auth_type as u8;
-        Self { account, auth_type, named_type, privilege, outbound, id: 0, challenge: [0; 16] }
+        Self { account, auth_type, named_type, privilege, outbound, id: SessionId::NONE, challenge: [0; 16] }
     }
 
     /// The datagram of Get Session Challenge.
@@ -56,7 +56,7 @@ impl Login {
     pub fn take_challenge(&mut self, datagram: &[u8]) -> Result<(), Error> {
         let data = answer(&open(datagram)?, GET_SESSION_CHALLENGE)?.to_vec();
         let [i0, i1, i2, i3, challenge @ ..] = data.as_slice() else { return Err(Error::Unexpected) };
-        self.id = u32::from_le_bytes([*i0, *i1, *i2, *i3]);
+        self.id = SessionId::from_le_bytes([*i0, *i1, *i2, *i3]);
         self.challenge = challenge.try_into().map_err(|_| Error::Unexpected)?;
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Login {
         let mut data = vec![self.named_type, self.privilege];
         data.extend_from_slice(&self.challenge);
         data.extend_from_slice(&self.outbound.to_le_bytes());
-        let header = Header { auth_type: self.auth_type, sequence: 0, session_id: self.id };
+        let header = Header { auth_type: self.auth_type, sequence: 0, session_id: self.id.0 };
         packet15(header, &self.account.short_password(), &message(ACTIVATION_SEQ, netfn::APP, ACTIVATE_SESSION, &data))
     }
 
@@ -76,7 +76,7 @@ impl Login {
     /// It is none, or refuses.
     pub fn take_activation(&self, datagram: &[u8]) -> Result<(Session, u8), Error> {
         let packet = Packet::parse(datagram.get(HEADER_LENGTH..).unwrap_or_default())?;
-        let header = Header { auth_type: self.auth_type, sequence: self.outbound, session_id: self.id };
+        let header = Header { auth_type: self.auth_type, sequence: self.outbound, session_id: self.id.0 };
         if packet.header != header {
             return Err(Error::Unexpected);
         }
@@ -89,7 +89,7 @@ impl Login {
         }
         match *answer(&message, ACTIVATE_SESSION)? {
             [auth_type, s0, s1, s2, s3, q0, q1, q2, q3, limit] if auth_type == self.auth_type as u8 => {
-                let id = u32::from_le_bytes([s0, s1, s2, s3]);
+                let id = SessionId::from_le_bytes([s0, s1, s2, s3]);
                 let sequence = u32::from_le_bytes([q0, q1, q2, q3]);
                 Ok((Session::ipmi15(id, sequence, self.auth_type, self.account.short_password()), limit))
             }

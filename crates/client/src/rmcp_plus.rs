@@ -1,5 +1,6 @@
 //! The messages of an RMCP+ login: IPMI 2.0 sections 13.17 to 13.23, `lan-protocol.md` section 7.
 
+use ipmi_sim_core::ipmi::SessionId;
 use ipmi_sim_core::lan::packet::Keys;
 use ipmi_sim_core::wire::rakp::{
     Algorithms, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, Status,
@@ -37,7 +38,7 @@ pub struct Login {
     /// Rm, the console's random number.
     pub console_random: [u8; 16],
     /// SIDc, the BMC's session id, from its answer to Open Session.
-    pub bmc_id: u32,
+    pub bmc_id: SessionId,
     /// Rc, the BMC's random number, from RAKP Message 2.
     pub bmc_random: [u8; 16],
     /// The GUID that RAKP Message 2 tells.
@@ -55,7 +56,7 @@ impl Login {
             dialect: Dialect::Common,
             console_id,
             console_random,
-            bmc_id: 0,
+            bmc_id: SessionId::NONE,
             bmc_random: [0; 16],
             guid: [0; 16],
         }
@@ -86,7 +87,7 @@ impl Login {
         if (response.tag, response.console_id) != (OPEN_TAG, self.console_id) {
             return Err(Error::Unexpected);
         }
-        self.bmc_id = response.bmc_id;
+        self.bmc_id = SessionId(response.bmc_id);
         Ok(())
     }
 
@@ -94,7 +95,7 @@ impl Login {
     pub fn rakp1(&self) -> Vec<u8> {
         let message = Rakp1 {
             tag: RAKP1_TAG,
-            bmc_id: self.bmc_id,
+            bmc_id: self.bmc_id.0,
             random: &self.console_random,
             role: self.role,
             name: Ok(&self.account.name),
@@ -122,7 +123,7 @@ impl Login {
         Exchange {
             authentication: self.suite.authentication,
             console_id: self.console_id,
-            bmc_id: self.bmc_id,
+            bmc_id: self.bmc_id.0,
             console_random: &self.console_random,
             bmc_random: &self.bmc_random,
             guid: &self.guid,
@@ -139,7 +140,7 @@ impl Login {
 
     /// The datagram of RAKP Message 3 with this status and code.
     pub fn rakp3_with(&self, status: Status, code: &[u8]) -> Vec<u8> {
-        let message = Rakp3 { tag: RAKP3_TAG, status, bmc_id: self.bmc_id, code };
+        let message = Rakp3 { tag: RAKP3_TAG, status, bmc_id: self.bmc_id.0, code };
         payload20(PayloadType::Rakp3, |out| message.emit(out))
     }
 

@@ -1,6 +1,6 @@
 //! An established session: packets out, payloads in.
 
-use ipmi_sim_core::ipmi::{CompletionCode, Random};
+use ipmi_sim_core::ipmi::{CompletionCode, Random, SessionId};
 use ipmi_sim_core::lan::packet::{Keys, code15, seal15};
 use ipmi_sim_core::wire::ipmb::Message;
 use ipmi_sim_core::wire::rmcp::{self, HEADER_LENGTH};
@@ -18,7 +18,7 @@ enum Protection {
 /// An established session.
 pub struct Session {
     /// The BMC's session id.
-    pub id: u32,
+    pub id: SessionId,
     /// Session sequence number of the next packet; not 0.
     pub sequence: u32,
     protection: Protection,
@@ -74,11 +74,11 @@ impl<'a> Opened<'a> {
 }
 
 impl Session {
-    pub(crate) fn ipmi15(id: u32, sequence: u32, auth_type: AuthType, password: Secret<16>) -> Self {
+    pub(crate) fn ipmi15(id: SessionId, sequence: u32, auth_type: AuthType, password: Secret<16>) -> Self {
         Self { id, sequence, protection: Protection::Ipmi15 { auth_type, password } }
     }
 
-    pub(crate) fn rmcp_plus(id: u32, console_id: u32, keys: Keys) -> Self {
+    pub(crate) fn rmcp_plus(id: SessionId, console_id: u32, keys: Keys) -> Self {
         Self { id, sequence: 1, protection: Protection::RmcpPlus { console_id, keys: Box::new(keys) } }
     }
 
@@ -113,13 +113,13 @@ impl Session {
     ) {
         match &mut self.protection {
             Protection::Ipmi15 { auth_type, password } => {
-                let header = session15::Header { auth_type: *auth_type, sequence, session_id: self.id };
+                let header = session15::Header { auth_type: *auth_type, sequence, session_id: self.id.0 };
                 let mut message = Vec::new();
                 payload(&mut message);
                 seal15(header, password, &message, datagram);
             }
             Protection::RmcpPlus { keys, .. } => {
-                keys.seal(self.id, sequence, payload_type, random, datagram, payload);
+                keys.seal(self.id.0, sequence, payload_type, random, datagram, payload);
             }
         }
     }
@@ -160,7 +160,7 @@ impl Session {
         let Ok(packet) = ipmi(datagram) else { return false };
         match &self.protection {
             Protection::Ipmi15 { .. } => {
-                session15::Packet::parse(packet).is_ok_and(|packet| packet.header.session_id == self.id)
+                session15::Packet::parse(packet).is_ok_and(|packet| packet.header.session_id == self.id.0)
             }
             Protection::RmcpPlus { console_id, .. } => {
                 session20::Header::parse(packet).is_ok_and(|header| header.session_id == *console_id)

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "for tests only")]
 
+use ipmi_sim_core::ipmi::SessionId;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 
@@ -26,7 +27,7 @@ pub trait Server {
     fn send_from(&mut self, from: &str, datagram: &[u8]) -> Vec<(SocketAddr, Vec<u8>)>;
 
     /// The highest privilege a session can have.
-    fn limit(&self, session: u32) -> u8;
+    fn limit(&self, session: SessionId) -> u8;
 
     /// [`send_from`](Self::send_from) the usual address.
     fn send(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
@@ -212,24 +213,24 @@ impl Default for Login15 {
 }
 
 impl Login15 {
-    fn login(&self, id: u32, challenge: [u8; 16]) -> ipmi15::Login {
+    fn login(&self, id: SessionId, challenge: [u8; 16]) -> ipmi15::Login {
         let account = Account::new(self.user, self.password);
         let login = ipmi15::Login::new(account, self.auth_type, self.privilege, self.outbound);
         ipmi15::Login { named_type: self.body_type.unwrap_or(login.named_type), id, challenge, ..login }
     }
 
-    pub fn challenge(&self, server: &mut impl Server) -> Result<(u32, [u8; 16]), u8> {
-        let mut login = self.login(0, [0; 16]);
+    pub fn challenge(&self, server: &mut impl Server) -> Result<(SessionId, [u8; 16]), u8> {
+        let mut login = self.login(SessionId::NONE, [0; 16]);
         done(login.take_challenge(&one(server.send(&login.get_challenge()))))?;
         Ok((login.id, login.challenge))
     }
 
-    pub fn activation(&self, id: u32, challenge: &[u8; 16]) -> Vec<u8> {
+    pub fn activation(&self, id: SessionId, challenge: &[u8; 16]) -> Vec<u8> {
         self.login(id, *challenge).activate()
     }
 
     /// Reads the answer to Activate Session.
-    pub fn take_activation(&self, id: u32, datagram: &[u8]) -> Result<Client, u8> {
+    pub fn take_activation(&self, id: SessionId, datagram: &[u8]) -> Result<Client, u8> {
         let (session, limit) = done(self.login(id, [0; 16]).take_activation(datagram))?;
         let mut client = Client::of(session, Kind::Ipmi15, 4);
         client.limit = limit;
@@ -266,7 +267,7 @@ enum Kind {
 /// A client with a session.
 pub struct Client {
     /// The BMC's session id.
-    pub session: u32,
+    pub session: SessionId,
     /// rqSeq of the next request.
     pub rq_seq: u8,
     /// Privilege the BMC says the session can have.

@@ -5,7 +5,7 @@ mod attacks;
 mod bench;
 
 use hex_literal::hex;
-use ipmi_sim_core::ipmi::{AuthTypes, Moment, Privilege};
+use ipmi_sim_core::ipmi::{AuthTypes, Moment, Privilege, SessionId};
 use ipmi_sim_core::lan::Event;
 use ipmi_sim_core::lan::testing::{Dice, Site};
 use ipmi_sim_core::wire::ipmb::Message;
@@ -225,8 +225,8 @@ fn ids_are_even_random_and_unique() {
     let mut bench = Bench::new();
     let mut ids = std::collections::HashSet::new();
     for _ in 0..50 {
-        ids.insert(Login20::default().run(&mut bench).unwrap().session);
-        ids.insert(Login15::default().run(&mut bench).unwrap().session);
+        ids.insert(Login20::default().run(&mut bench).unwrap().session.0);
+        ids.insert(Login15::default().run(&mut bench).unwrap().session.0);
     }
     assert_eq!(ids.len(), 100);
     assert!(ids.iter().all(|id| id & 1 == 0 && *id != 0));
@@ -543,7 +543,7 @@ fn activation_sent_again_gets_the_same_answer_and_one_session() {
         let mut bench = open_bench();
         let login = Login15 { auth_type, ..Default::default() };
         let (id, challenge) = login.challenge(&mut bench).unwrap();
-        assert_eq!(id & 1, 1);
+        assert_eq!(id.0 & 1, 1);
         let activation = login.activation(id, &challenge);
         let first = one(bench.send(&activation));
         assert_eq!(one(bench.send(&activation)), first);
@@ -1020,7 +1020,7 @@ fn the_longest_idle_of_whoever_has_most_goes() {
         bench.tick();
         forgotten.push(Login20::default().run(&mut bench).unwrap().session);
     }
-    let alive = |bench: &Bench, id: u32| bench.channel.session(id).is_some();
+    let alive = |bench: &Bench, id: SessionId| bench.channel.session(id).is_some();
     assert!(alive(&bench, oldest.session) && alive(&bench, quiet.session));
     assert_eq!(forgotten.iter().filter(|id| alive(&bench, **id)).count(), 510);
     assert!(forgotten[490..].iter().all(|id| alive(&bench, *id)), "the newest stay");

@@ -40,7 +40,7 @@ pub use action::{Action, LogLevel, StateFile};
 pub use at::At;
 pub use error::Error;
 
-use crate::ipmi::{McAddress, Moment};
+use crate::ipmi::{McAddress, Moment, SessionId};
 
 /// ACPI power state "unknown", IPMI 2.0 tables 20-7 and 20-8.
 pub const ACPI_UNKNOWN: u8 = 0x2a;
@@ -178,7 +178,7 @@ pub fn host_announced(at: &mut At<'_>, capabilities: u8) {
 }
 
 /// A session of this controller's LAN channel `channel` ended: what it held is freed, at whatever controller.
-pub fn session_closed(at: &mut At<'_>, channel: u8, session: u32) {
+pub fn session_closed(at: &mut At<'_>, channel: u8, session: SessionId) {
     at.machine_mut().at_each(|at| {
         sol_parameters::session_closed(at, session);
         at.frus.session_closed(session);
@@ -370,11 +370,11 @@ mod tests {
         controller.channels.set(1, Channel::lan(lan));
         controller.sol = Some(sol_parameters::Sol::new(0));
         let parameters = &mut controller.channels.lan_mut(1).expect("channel 1").parameters;
-        parameters.set(0, &[1], Some(7)).expect("free");
-        sol_parameters::activate(&mut machine.found(McAddress::BMC), 1, 7, 0).expect("free");
-        session_closed(&mut machine.found(McAddress::BMC), 1, 7);
+        parameters.set(0, &[1], Some(SessionId(7))).expect("free");
+        sol_parameters::activate(&mut machine.found(McAddress::BMC), 1, SessionId(7), 0).expect("free");
+        session_closed(&mut machine.found(McAddress::BMC), 1, SessionId(7));
         assert_eq!(machine.ensure(McAddress::BMC).sol.as_ref().and_then(|sol| sol.owner(1)), None);
         let parameters = &mut machine.ensure(McAddress::BMC).channels.lan_mut(1).expect("channel 1").parameters;
-        parameters.set(0, &[1], Some(8)).expect("free again");
+        parameters.set(0, &[1], Some(SessionId(8))).expect("free again");
     }
 }

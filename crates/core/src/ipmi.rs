@@ -10,6 +10,7 @@ mod moment;
 mod nature;
 mod peer;
 mod privilege;
+mod session_id;
 
 pub use auth_types::AuthTypes;
 pub use completion::CompletionCode;
@@ -20,6 +21,7 @@ pub use moment::Moment;
 pub use nature::Nature;
 pub use peer::Peer;
 pub use privilege::Privilege;
+pub use session_id::SessionId;
 
 /// Network function codes, request (even) values. IPMI 2.0 table 5-1.
 pub mod netfn {

@@ -30,7 +30,7 @@ use std::ops::Range;
 pub use channel::{LanChannel, SessionInfo};
 pub(crate) use throttle::LogLimit;
 
-use crate::ipmi::{AuthTypes, CompletionCode, McAddress, Nature, Origin, Peer, Privilege, Reply, Request};
+use crate::ipmi::{AuthTypes, CompletionCode, McAddress, Nature, Origin, Peer, Privilege, Reply, Request, SessionId};
 use zeroize::Zeroize;
 
 /// What a LAN channel must know about users and limits, asked anew for every use so
@@ -155,12 +155,12 @@ pub enum Event {
     /// A session was established.
     Opened {
         /// BMC's session id.
-        session: u32,
+        session: SessionId,
     },
     /// A session ended, however it did.
     Closed {
         /// BMC's session id.
-        session: u32,
+        session: SessionId,
     },
     /// A command about sessions was answered; only while somebody watches.
     Command(Box<SessionCommand>),
@@ -183,7 +183,7 @@ pub enum Weight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyTo {
     /// BMC's session id.
-    pub session: u32,
+    pub session: SessionId,
     /// Address of the datagram that is answered.
     pub peer: Peer,
     /// Responder's address as the client wrote it.
@@ -249,7 +249,7 @@ pub enum Received<'a> {
     /// A SOL payload of an established session.
     Sol {
         /// BMC's session id.
-        session: u32,
+        session: SessionId,
         /// The packet, header included.
         payload: &'a [u8],
     },

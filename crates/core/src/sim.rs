@@ -51,7 +51,7 @@ use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{self, LogLevel, Machine};
 use crate::command::{Commands, Entry, Function};
-use crate::ipmi::{McAddress, Moment, Peer, Random, Request};
+use crate::ipmi::{McAddress, Moment, Peer, Random, Request, SessionId};
 use crate::lan::{self, LanChannel};
 use crate::settings::model::{Config, LanConfig};
 use crate::sol;
@@ -350,7 +350,7 @@ impl Simulator {
     }
 
     /// Tells whoever watches who logged in.
-    fn tell_login(&mut self, lan: LanId, session: u32) {
+    fn tell_login(&mut self, lan: LanId, session: SessionId) {
         let slot = self.lans.iter().find(|slot| slot.id == lan);
         if let Some(session) = slot.and_then(|slot| slot.channel.session(session)) {
             self.machine.watch.tell(|| bmc::watch::Event::LoggedIn {
@@ -379,7 +379,7 @@ impl Simulator {
         now: Moment,
         mc: McAddress,
         user: u8,
-        spared: Option<(LanId, u32)>,
+        spared: Option<(LanId, SessionId)>,
         out: &mut Effects,
     ) {
         for index in 0..self.lans.len() {

@@ -15,7 +15,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::ipmi::Moment;
+use crate::ipmi::{Moment, SessionId};
 use crate::wire::sol::{MAX_DATA, Operation, Packet, Status};
 use port::{Escaping, PortQueue};
 use receiver::{Acknowledgement, Receiver, Verdict};
@@ -108,7 +108,7 @@ pub struct Engine {
     settings: Settings,
     timing: Timing,
     /// Holder of instance 1.
-    session: Option<u32>,
+    session: Option<SessionId>,
     to_console: Sender,
     sequences: Sequence,
     from_console: Receiver,
@@ -129,7 +129,7 @@ pub struct Engine {
     /// What the last read from a telnet port held.
     decoded: Vec<u8>,
     /// Holder of instance 2.
-    history_session: Option<u32>,
+    history_session: Option<SessionId>,
     history: Sender,
     history_sequences: Sequence,
 }
@@ -180,7 +180,7 @@ impl Engine {
     /// start dropped. The specification (table 24-2) has this in bit 1, which ipmitool and
     /// freeipmi always set without meaning it; who would follow it silences a host with
     /// hardware flow control until a key is pressed.
-    pub fn activate(&mut self, _now: Moment, session: u32, auxiliary: u8, out: &mut Outbox) {
+    pub fn activate(&mut self, _now: Moment, session: SessionId, auxiliary: u8, out: &mut Outbox) {
         self.start_clean();
         self.session = Some(session);
         if self.is_shared() {
@@ -208,7 +208,7 @@ impl Engine {
     }
 
     /// The session that holds instance 1.
-    pub fn session(&self) -> Option<u32> {
+    pub fn session(&self) -> Option<SessionId> {
         self.session
     }
 
@@ -225,7 +225,7 @@ impl Engine {
 
     /// Instance 2 was activated: `history`, which ends with the end message, is sent in
     /// packets of 64 bytes.
-    pub fn activate_history(&mut self, now: Moment, session: u32, history: Vec<u8>, out: &mut Outbox) {
+    pub fn activate_history(&mut self, now: Moment, session: SessionId, history: Vec<u8>, out: &mut Outbox) {
         self.history_session = Some(session);
         self.history.restart(now, VecDeque::from(history));
         self.history_sequences = Sequence::START;
@@ -240,7 +240,7 @@ impl Engine {
     }
 
     /// A SOL packet came from a session. Only the holder of an instance is listened to.
-    pub fn from_console(&mut self, now: Moment, session: u32, payload: &[u8], out: &mut Outbox) {
+    pub fn from_console(&mut self, now: Moment, session: SessionId, payload: &[u8], out: &mut Outbox) {
         let Ok(packet) = Packet::parse(payload) else { return };
         let nack = Operation(packet.control).contains(Operation::NACK);
         if self.history_session == Some(session) {
@@ -381,7 +381,7 @@ impl Engine {
     }
 
     /// What is typed to the history is acknowledged and thrown away.
-    fn history_input(&mut self, session: u32, packet: &Packet<'_>, out: &mut Outbox) {
+    fn history_input(&mut self, session: SessionId, packet: &Packet<'_>, out: &mut Outbox) {
         if packet.sequence != 0 {
             let accepted = packet.data.len().min(MAX_DATA) as u8;
             let answer =
@@ -575,7 +575,7 @@ impl Engine {
 const HISTORY_STATUS: Status = Status::NACK;
 
 /// Sends what is due behind `header`.
-fn emit(sender: &Sender, due: &Due, header: Packet<'_>, session: u32, out: &mut Outbox) {
+fn emit(sender: &Sender, due: &Due, header: Packet<'_>, session: SessionId, out: &mut Outbox) {
     out.packet(session, |bytes| {
         header.emit(bytes);
         sender.write(due, bytes);

@@ -182,7 +182,7 @@ fn wrong_pads_and_wrong_codes_look_the_same_from_outside() {
 fn ids_of_sessions_cannot_be_guessed_from_one_another() {
     // Other BMCs counted (CVE-2014-8272).
     let mut bench = Bench::new();
-    let mut ids: Vec<u32> = (0..200).map(|_| Login20::default().run(&mut bench).unwrap().session).collect();
+    let mut ids: Vec<u32> = (0..200).map(|_| Login20::default().run(&mut bench).unwrap().session.0).collect();
     let steps: std::collections::BTreeSet<u32> = ids.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
     assert!(steps.len() > 190, "steps repeat");
     for bit in 1..32 {

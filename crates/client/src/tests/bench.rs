@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ipmi_sim_core::ipmi::{Moment, Origin, Privilege};
+use ipmi_sim_core::ipmi::{Moment, Origin, Privilege, SessionId};
 use ipmi_sim_core::lan::testing::{Dice, Site};
 use ipmi_sim_core::lan::{Event, LanChannel, Outbox, Received, ReplyTo, Settings, Weight};
 
@@ -14,7 +14,7 @@ use crate::testing::{GUID, Server};
 pub enum Handed {
     Request { netfn: u8, cmd: u8, data: Vec<u8>, privilege: Option<Privilege> },
     Response { netfn: u8, data: Vec<u8> },
-    Sol { session: u32, payload: Vec<u8> },
+    Sol { session: SessionId, payload: Vec<u8> },
 }
 
 /// Whether requests are answered at once.
@@ -74,7 +74,7 @@ impl Server for Bench {
         self.collect()
     }
 
-    fn limit(&self, session: u32) -> u8 {
+    fn limit(&self, session: SessionId) -> u8 {
         self.channel.session(session).unwrap().limit.wire()
     }
 }
@@ -122,12 +122,12 @@ impl Bench {
         self.collect().into_iter().map(|(_, bytes)| bytes).collect()
     }
 
-    pub fn send_message(&mut self, session: u32, message: &[u8]) -> Vec<Vec<u8>> {
+    pub fn send_message(&mut self, session: SessionId, message: &[u8]) -> Vec<Vec<u8>> {
         self.channel.send_message(session, message, &mut self.dice, &mut self.out);
         self.collect().into_iter().map(|(_, bytes)| bytes).collect()
     }
 
-    pub fn send_sol(&mut self, session: u32, payload: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
+    pub fn send_sol(&mut self, session: SessionId, payload: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
         self.channel.send_sol(session, payload, &mut self.dice, &mut self.out);
         self.collect()
     }

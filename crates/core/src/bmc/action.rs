@@ -1,6 +1,6 @@
 //! What devices want done outside: values, handed to the simulator.
 
-use crate::ipmi::{HostSignal, McAddress};
+use crate::ipmi::{HostSignal, McAddress, SessionId};
 
 /// Something a device wants done outside of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub enum Action {
         /// 1 the port, 2 the history.
         instance: u8,
         /// The BMC's session id.
-        session: u32,
+        session: SessionId,
         /// First auxiliary byte of Activate Payload.
         auxiliary: u8,
     },
@@ -82,7 +82,7 @@ pub enum Action {
         /// 1 the port, 2 the history.
         instance: u8,
         /// The session that asked for it; the holder's own when it ended.
-        by: Option<u32>,
+        by: Option<SessionId>,
     },
 }
 

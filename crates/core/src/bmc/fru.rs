@@ -3,6 +3,7 @@
 //!
 //! Opens no file: what is in one is read by [`FileRead`]s and written by [`FileWrite`]s.
 
+use crate::ipmi::SessionId;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -30,7 +31,7 @@ pub enum FruKind {
     },
     /// The console history, as it was when a session asked for its size: a snapshot per
     /// session id.
-    History(BTreeMap<u32, Vec<u8>>),
+    History(BTreeMap<SessionId, Vec<u8>>),
 }
 
 impl FruKind {
@@ -127,7 +128,7 @@ impl Frus {
 
     /// Keeps a copy of the console history for `session`, in place of what it had: the
     /// newest bytes a FRU has room for.
-    pub fn keep_history(&mut self, session: u32, mut history: Vec<u8>) {
+    pub fn keep_history(&mut self, session: SessionId, mut history: Vec<u8>) {
         history.drain(..history.len().saturating_sub(MAX_HISTORY));
         for device in self.devices.values_mut() {
             if let FruKind::History(snapshots) = device {
@@ -137,7 +138,7 @@ impl Frus {
     }
 
     /// Forgets the history snapshot of a session that has ended.
-    pub fn session_closed(&mut self, session: u32) {
+    pub fn session_closed(&mut self, session: SessionId) {
         for device in self.devices.values_mut() {
             if let FruKind::History(snapshots) = device {
                 snapshots.remove(&session);
@@ -213,13 +214,13 @@ mod tests {
     fn snapshots_belong_to_sessions_and_keep_the_end() {
         let mut frus = Frus::default();
         frus.add_history(10);
-        frus.keep_history(1, vec![b'x'; 70_000]);
-        frus.keep_history(2, b"hello".to_vec());
+        frus.keep_history(SessionId(1), vec![b'x'; 70_000]);
+        frus.keep_history(SessionId(2), b"hello".to_vec());
         let Some(FruKind::History(snapshots)) = frus.get(10) else { panic!("device 10 is the history") };
-        assert_eq!(snapshots[&1].len(), MAX_HISTORY);
-        assert_eq!(snapshots[&2], b"hello");
-        frus.session_closed(1);
+        assert_eq!(snapshots[&SessionId(1)].len(), MAX_HISTORY);
+        assert_eq!(snapshots[&SessionId(2)], b"hello");
+        frus.session_closed(SessionId(1));
         let Some(FruKind::History(snapshots)) = frus.get(10) else { panic!("device 10 is the history") };
-        assert_eq!(snapshots.keys().collect::<Vec<_>>(), [&2]);
+        assert_eq!(snapshots.keys().collect::<Vec<_>>(), [&SessionId(2)]);
     }
 }

@@ -7,7 +7,7 @@
 
 use super::external::{Kind, Operation, Parameter, ProgramCall, Value};
 use super::ipv6_parameters::{Bytes, Ipv6Parameters, Served};
-use crate::ipmi::AuthTypes;
+use crate::ipmi::{AuthTypes, SessionId};
 
 /// Parameter numbers, IPMI 2.0 table 23-4.
 pub mod number {
@@ -216,7 +216,7 @@ struct Lock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holder {
     /// A session.
-    Session(u32),
+    Session(SessionId),
     /// The system interface.
     Host,
     /// A session that has ended.
@@ -506,7 +506,7 @@ impl LanParameters {
     }
 
     /// Writes a parameter; `data` is what follows the parameter number, at least one byte.
-    pub fn set(&mut self, parameter: u8, data: &[u8], session: Option<u32>) -> Result<Written, ParameterError> {
+    pub fn set(&mut self, parameter: u8, data: &[u8], session: Option<SessionId>) -> Result<Written, ParameterError> {
         if let Some(index) = external_index(parameter) {
             return self.set_external(index, data);
         }
@@ -591,7 +591,7 @@ impl LanParameters {
         }
     }
 
-    fn set_in_progress(&mut self, value: u8, session: Option<u32>) -> Result<Written, ParameterError> {
+    fn set_in_progress(&mut self, value: u8, session: Option<SessionId>) -> Result<Written, ParameterError> {
         match value & 3 {
             // Complete: what was not committed is rolled back.
             0 => {
@@ -649,7 +649,7 @@ impl LanParameters {
     }
 
     /// A session ended: a lock it left behind keeps nobody from beginning anew.
-    pub fn session_closed(&mut self, session: u32) {
+    pub fn session_closed(&mut self, session: SessionId) {
         if let Some(lock) = self.lock.as_mut().filter(|lock| lock.holder == Holder::Session(session)) {
             lock.holder = Holder::Nobody;
         }
@@ -767,27 +767,27 @@ mod tests {
     #[test]
     fn a_lock_left_behind_keeps_nobody_out() {
         let mut parameters = LanParameters::default();
-        done(parameters.set(0, &[1], Some(7)));
-        done(parameters.set(3, &[1, 2, 3, 4], Some(7)));
-        parameters.session_closed(8);
-        assert_eq!(parameters.set(0, &[1], Some(9)), Err(ParameterError::InProgress));
-        parameters.session_closed(7);
+        done(parameters.set(0, &[1], Some(SessionId(7))));
+        done(parameters.set(3, &[1, 2, 3, 4], Some(SessionId(7))));
+        parameters.session_closed(SessionId(8));
+        assert_eq!(parameters.set(0, &[1], Some(SessionId(9))), Err(ParameterError::InProgress));
+        parameters.session_closed(SessionId(7));
         assert_eq!(read(&parameters, 0), [1]);
-        done(parameters.set(0, &[1], Some(9)));
+        done(parameters.set(0, &[1], Some(SessionId(9))));
         assert_eq!(read(&parameters, 3), [0; 4], "what was not finished is rolled back");
-        assert_eq!(parameters.set(0, &[1], Some(10)), Err(ParameterError::InProgress));
+        assert_eq!(parameters.set(0, &[1], Some(SessionId(10))), Err(ParameterError::InProgress));
     }
 
     #[test]
     fn each_step_may_be_made_in_a_session_of_its_own() {
         let mut parameters = LanParameters::default();
-        done(parameters.set(0, &[1], Some(1)));
-        parameters.session_closed(1);
-        done(parameters.set(24, &[0, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x33], Some(2)));
-        parameters.session_closed(2);
-        assert_eq!(parameters.set(0, &[2], Some(3)), Ok(Written::Commit { save: true, call: None }));
-        parameters.session_closed(3);
-        done(parameters.set(0, &[0], Some(4)));
+        done(parameters.set(0, &[1], Some(SessionId(1))));
+        parameters.session_closed(SessionId(1));
+        done(parameters.set(24, &[0, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x33], Some(SessionId(2))));
+        parameters.session_closed(SessionId(2));
+        assert_eq!(parameters.set(0, &[2], Some(SessionId(3))), Ok(Written::Commit { save: true, call: None }));
+        parameters.session_closed(SessionId(3));
+        done(parameters.set(0, &[0], Some(SessionId(4))));
         assert_eq!(parameters.cipher_privileges()[8], 0x33);
         assert_eq!(read(&parameters, 0), [0]);
     }

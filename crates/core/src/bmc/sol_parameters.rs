@@ -6,7 +6,7 @@
 
 use super::unsaved::Unchanged;
 use super::{Action, At, StateFile};
-use crate::ipmi::Privilege;
+use crate::ipmi::{Privilege, SessionId};
 
 /// Instance 1: the port.
 pub const INSTANCE_PORT: u8 = 1;
@@ -108,7 +108,7 @@ pub struct Sol {
     pub read_clear: bool,
     /// How much history is sent, in KiB; 0 is all (OEM command).
     pub history_return: u8,
-    owners: [Option<u32>; 2],
+    owners: [Option<SessionId>; 2],
 }
 
 impl Sol {
@@ -130,7 +130,7 @@ impl Sol {
     }
 
     /// The session that holds an instance.
-    pub fn owner(&self, instance: u8) -> Option<u32> {
+    pub fn owner(&self, instance: u8) -> Option<SessionId> {
         *self.owners.get(usize::from(instance.checked_sub(1)?))?
     }
 
@@ -160,7 +160,7 @@ pub enum ActivationError {
 }
 
 /// A session activates an instance.
-pub fn activate(at: &mut At<'_>, instance: u8, session: u32, auxiliary: u8) -> Result<(), ActivationError> {
+pub fn activate(at: &mut At<'_>, instance: u8, session: SessionId, auxiliary: u8) -> Result<(), ActivationError> {
     let mc = at.address;
     let elsewhere = at
         .machine()
@@ -192,7 +192,7 @@ pub fn activate(at: &mut At<'_>, instance: u8, session: u32, auxiliary: u8) -> R
 pub struct NotActive;
 
 /// Frees an instance, whoever holds it; `by` is the session that asks.
-pub fn deactivate(at: &mut At<'_>, instance: u8, by: Option<u32>) -> Result<(), NotActive> {
+pub fn deactivate(at: &mut At<'_>, instance: u8, by: Option<SessionId>) -> Result<(), NotActive> {
     let owner = at
         .sol
         .as_mut()
@@ -206,7 +206,7 @@ pub fn deactivate(at: &mut At<'_>, instance: u8, by: Option<u32>) -> Result<(), 
 }
 
 /// A session ended: it frees what it held of this controller.
-pub fn session_closed(at: &mut At<'_>, session: u32) {
+pub fn session_closed(at: &mut At<'_>, session: SessionId) {
     for instance in [INSTANCE_PORT, INSTANCE_HISTORY] {
         if at.sol.as_ref().is_some_and(|sol| sol.owner(instance) == Some(session)) {
             // It was found active a line ago.
@@ -267,30 +267,34 @@ mod tests {
     #[test]
     fn one_owner_per_instance_until_its_session_ends() {
         let mut machine = machine(100);
-        activate(&mut machine.found(McAddress::BMC), 1, 77, 0).expect("free");
-        assert_eq!(activate(&mut machine.found(McAddress::BMC), 1, 77, 0), Err(ActivationError::Active));
-        activate(&mut machine.found(McAddress::BMC), 2, 77, 0).expect("free");
+        activate(&mut machine.found(McAddress::BMC), 1, SessionId(77), 0).expect("free");
+        assert_eq!(activate(&mut machine.found(McAddress::BMC), 1, SessionId(77), 0), Err(ActivationError::Active));
+        activate(&mut machine.found(McAddress::BMC), 2, SessionId(77), 0).expect("free");
         machine.actions.clear();
-        session_closed(&mut machine.found(McAddress::BMC), 78);
+        session_closed(&mut machine.found(McAddress::BMC), SessionId(78));
         assert!(machine.actions.is_empty());
-        session_closed(&mut machine.found(McAddress::BMC), 77);
-        let freed = [1, 2].map(|instance| Action::SolDeactivated { mc: McAddress::BMC, instance, by: Some(77) });
+        session_closed(&mut machine.found(McAddress::BMC), SessionId(77));
+        let freed =
+            [1, 2].map(|instance| Action::SolDeactivated { mc: McAddress::BMC, instance, by: Some(SessionId(77)) });
         assert_eq!(machine.actions, freed);
-        activate(&mut machine.found(McAddress::BMC), 1, 78, 0).expect("free again");
+        activate(&mut machine.found(McAddress::BMC), 1, SessionId(78), 0).expect("free again");
     }
 
     #[test]
     fn a_session_carries_one_controllers_sol() {
         let mut machine = machine(0);
         machine.ensure(McAddress(0x30)).sol = Some(Sol::new(0));
-        activate(&mut machine.found(McAddress(0x30)), 1, 77, 0).expect("free");
-        assert_eq!(activate(&mut machine.found(McAddress::BMC), 1, 77, 0), Err(ActivationError::SessionBusy));
+        activate(&mut machine.found(McAddress(0x30)), 1, SessionId(77), 0).expect("free");
+        assert_eq!(
+            activate(&mut machine.found(McAddress::BMC), 1, SessionId(77), 0),
+            Err(ActivationError::SessionBusy)
+        );
     }
 
     #[test]
     fn there_is_no_history_without_history() {
         let mut machine = machine(0);
-        assert_eq!(activate(&mut machine.found(McAddress::BMC), 2, 77, 0), Err(ActivationError::NoInstance));
+        assert_eq!(activate(&mut machine.found(McAddress::BMC), 2, SessionId(77), 0), Err(ActivationError::NoInstance));
         assert_eq!(deactivate(&mut machine.found(McAddress::BMC), 2, None), Err(NotActive));
         assert_eq!(deactivate(&mut machine.found(McAddress::BMC), 0, None), Err(NotActive));
     }

@@ -16,7 +16,7 @@ use crate::bmc::external::{
 use crate::bmc::lan_parameters::LanParameters;
 use crate::bmc::sol_parameters::Sol;
 use crate::ipmi::{
-    AuthTypes, CompletionCode, McAddress, Medium, Moment, Origin, Privilege, Reply, Request, SessionRef,
+    AuthTypes, CompletionCode, McAddress, Medium, Moment, Origin, Privilege, Reply, Request, SessionId, SessionRef,
 };
 
 /// Address of the rig's BMC.
@@ -32,7 +32,7 @@ pub const LAN: Origin = Origin {
     medium: Medium::Lan,
     privilege: Some(Privilege::Administrator),
     session: Some(SessionRef {
-        id: 0x0201_0403,
+        id: SessionId(0x0201_0403),
         handle: 1,
         user: 2,
         rmcp_plus: true,

@@ -1,6 +1,6 @@
 //! A request and its answer, free of any transport: where all channels meet.
 
-use super::{CompletionCode, Privilege};
+use super::{CompletionCode, Privilege, SessionId};
 
 /// What kind of channel a request came in on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +17,7 @@ pub enum Medium {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionRef {
     /// The BMC's session id.
-    pub id: u32,
+    pub id: SessionId,
     /// Session handle, IPMI 2.0 section 22.20.
     pub handle: u8,
     /// User number, 1 to 63.

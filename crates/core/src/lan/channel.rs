@@ -16,7 +16,9 @@ use super::verdicts::{Turn, Verdicts};
 use super::window::Verdict;
 use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, Settings, Weight, policy};
 use crate::crypto::wipe_stack;
-use crate::ipmi::{CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionRef, netfn};
+use crate::ipmi::{
+    CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionId, SessionRef, netfn,
+};
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
 use crate::wire::{asf, rmcp, session20};
@@ -33,7 +35,7 @@ const IN_USE: Duration = Duration::from_secs(5);
 /// One LAN channel with its sessions.
 pub struct LanChannel {
     pub(super) settings: Settings,
-    pub(super) sessions: HashMap<u32, Box<Session>, BuildHasherDefault<IdHasher>>,
+    pub(super) sessions: HashMap<SessionId, Box<Session>, BuildHasherDefault<IdHasher>>,
     pub(super) logins: Logins,
     verdicts: Verdicts,
     /// A session or a login has ended, and what its keys went through is to be wiped.
@@ -89,7 +91,7 @@ impl From<crate::wire::Error> for Dropped {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionInfo {
     /// BMC's session id.
-    pub id: u32,
+    pub id: SessionId,
     /// Session handle, 1 to 255; 0 if all were taken.
     pub handle: u8,
     /// User number.
@@ -211,7 +213,7 @@ impl LanChannel {
     pub(super) fn deliver<'a>(
         &mut self,
         call: &mut Call<'_>,
-        session: u32,
+        session: SessionId,
         (verdict, received): (Verdict, u32),
         bytes: &'a [u8],
     ) -> Result<Received<'a>, Dropped> {
@@ -284,7 +286,7 @@ impl LanChannel {
     }
 
     /// The session with this id, unless it is over.
-    pub(super) fn live(&mut self, call: &mut Call<'_>, id: u32) -> Result<&mut Session, Dropped> {
+    pub(super) fn live(&mut self, call: &mut Call<'_>, id: SessionId) -> Result<&mut Session, Dropped> {
         // Before that moment none is over.
         if self.next_end.is_none_or(|next| next <= call.now)
             && self.sessions.get(&id).is_some_and(|session| session.deadline() <= call.now)
@@ -314,7 +316,7 @@ impl LanChannel {
     /// Sends a whole IPMI message (from responder's address to second checksum) to a
     /// session: a bridged answer, or the host's answer to a request for it. It is kept with
     /// the request it belongs to and sent again when that comes again.
-    pub fn send_message(&mut self, session: u32, message: &[u8], random: &mut dyn Random, out: &mut Outbox) {
+    pub fn send_message(&mut self, session: SessionId, message: &[u8], random: &mut dyn Random, out: &mut Outbox) {
         let Some(session) = self.sessions.get_mut(&session) else { return };
         let Session { link, recent, peer, .. } = &mut **session;
         let Ok(mut parsed) = Message::parse_unchecked(message) else { return };
@@ -329,7 +331,7 @@ impl LanChannel {
     }
 
     /// Sends a SOL packet to a session. IPMI 1.5 sessions have none.
-    pub fn send_sol(&mut self, session: u32, payload: &[u8], random: &mut dyn Random, out: &mut Outbox) {
+    pub fn send_sol(&mut self, session: SessionId, payload: &[u8], random: &mut dyn Random, out: &mut Outbox) {
         let Some(session) = self.sessions.get_mut(&session) else { return };
         let Session { link, peer, .. } = &mut **session;
         if link.is_rmcp_plus() {
@@ -339,7 +341,7 @@ impl LanChannel {
     }
 
     /// Tells the client of an RMCP+ session what only ipmitool's console takes for the end of SOL.
-    pub fn send_farewell(&mut self, session: u32, out: &mut Outbox) {
+    pub fn send_farewell(&mut self, session: SessionId, out: &mut Outbox) {
         if let Some(session) = self.sessions.get(&session)
             && session.link.is_rmcp_plus()
         {
@@ -351,7 +353,7 @@ impl LanChannel {
     }
 
     /// Ends all logins of a user and all its sessions, but for the one that asked for it.
-    pub fn close_sessions_of_user(&mut self, user: u8, spared: Option<u32>, out: &mut Outbox) {
+    pub fn close_sessions_of_user(&mut self, user: u8, spared: Option<SessionId>, out: &mut Outbox) {
         self.logins.remove_user(user);
         let ids = self.sessions.values().filter(|session| session.user == user).map(|it| it.link.id);
         for id in ids.filter(|id| Some(*id) != spared).collect::<Vec<_>>() {
@@ -360,7 +362,7 @@ impl LanChannel {
     }
 
     /// Ends a session, as Close Session does.
-    pub fn close_session(&mut self, session: u32, out: &mut Outbox) {
+    pub fn close_session(&mut self, session: SessionId, out: &mut Outbox) {
         self.end(session, End::Closed, out);
     }
 
@@ -372,7 +374,7 @@ impl LanChannel {
         }
     }
 
-    fn end(&mut self, session: u32, why: End, out: &mut Outbox) {
+    fn end(&mut self, session: SessionId, why: End, out: &mut Outbox) {
         if let Some(ended) = self.sessions.remove(&session) {
             self.stained = true;
             log_end(&mut self.report, self.now, self.settings.channel, &ended, why, out);
@@ -443,12 +445,12 @@ impl LanChannel {
 
     /// A random id nobody has. Those of sessions are even and not 0, those of IPMI 1.5
     /// logins odd.
-    pub(super) fn new_id(&self, random: &mut dyn Random, lowest_bit: u32) -> u32 {
+    pub(super) fn new_id(&self, random: &mut dyn Random, lowest_bit: u32) -> SessionId {
         loop {
             let mut bytes = [0; 4];
             random.fill(&mut bytes);
-            let id = u32::from_le_bytes(bytes) & !1 | lowest_bit;
-            if id != 0 && !self.sessions.contains_key(&id) && !self.logins.has_id(id) {
+            let id = SessionId(u32::from_le_bytes(bytes) & !1 | lowest_bit);
+            if id != SessionId::NONE && !self.sessions.contains_key(&id) && !self.logins.has_id(id) {
                 return id;
             }
         }
@@ -465,7 +467,7 @@ impl LanChannel {
     }
 
     /// What there is to know about a session.
-    pub fn session(&self, session: u32) -> Option<SessionInfo> {
+    pub fn session(&self, session: SessionId) -> Option<SessionInfo> {
         self.sessions.get(&session).map(|session| SessionInfo {
             id: session.link.id,
             handle: session.handle,
@@ -480,12 +482,12 @@ impl LanChannel {
 
     /// What a session may do now: its level, or what is left of it under the limits as they are now. `None`:
     /// nothing but to end itself.
-    pub fn privilege(&self, session: u32, authority: &dyn Authority) -> Option<Privilege> {
+    pub fn privilege(&self, session: SessionId, authority: &dyn Authority) -> Option<Privilege> {
         level_now(self.sessions.get(&session)?, authority)
     }
 
     /// The most a session can have now, whatever its level is. `None`: nothing.
-    pub fn limit(&self, session: u32, authority: &dyn Authority) -> Option<Privilege> {
+    pub fn limit(&self, session: SessionId, authority: &dyn Authority) -> Option<Privilege> {
         policy::session_limit(authority, self.sessions.get(&session)?)
     }
 
@@ -495,7 +497,7 @@ impl LanChannel {
     }
 
     /// The session with this handle (1 to 255).
-    pub fn session_with_handle(&self, handle: u8) -> Option<u32> {
+    pub fn session_with_handle(&self, handle: u8) -> Option<SessionId> {
         self.sessions.values().find(|session| handle != 0 && session.handle == handle).map(|session| session.link.id)
     }
 
@@ -543,7 +545,7 @@ impl LanChannel {
     }
 
     /// Requests that may have been resends, and that no further copy came of in time.
-    fn settle_doubts(&mut self, id: u32, authority: &dyn Authority, random: &mut dyn Random, out: &mut Outbox) {
+    fn settle_doubts(&mut self, id: SessionId, authority: &dyn Authority, random: &mut dyn Random, out: &mut Outbox) {
         let now = self.now;
         while let Some((finding, to, data)) = self.sessions.get_mut(&id).and_then(|it| it.recent.overdue(now)) {
             match finding {
@@ -611,7 +613,7 @@ impl LanChannel {
     pub(super) fn has_turn(
         &mut self,
         call: &mut Call<'_>,
-        login: (u32, u8),
+        login: (SessionId, u8),
         datagram: impl FnOnce() -> Vec<u8>,
     ) -> bool {
         if call.has_turn {

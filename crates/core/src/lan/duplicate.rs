@@ -48,7 +48,7 @@ use super::ReplyTo;
 use super::repeat::nature;
 use super::window::Verdict;
 use crate::crypto::wipe_stack;
-use crate::ipmi::{McAddress, Moment, Nature, Peer, SEND_MESSAGE, netfn};
+use crate::ipmi::{McAddress, Moment, Nature, Peer, SEND_MESSAGE, SessionId, netfn};
 use crate::wire::ipmb::Message;
 
 /// How many requests are remembered.
@@ -590,7 +590,7 @@ fn bridged(to: &ReplyTo, data: &[u8]) -> Option<(u8, u8, u8)> {
 }
 
 /// What a [`ReplyTo`] of a message looks like.
-pub(super) fn reply_to(session: u32, peer: Peer, message: &Message<'_>) -> ReplyTo {
+pub(super) fn reply_to(session: SessionId, peer: Peer, message: &Message<'_>) -> ReplyTo {
     ReplyTo {
         session,
         peer,
@@ -626,7 +626,7 @@ mod tests {
 
         fn to(seq: u8, cmd: u8) -> ReplyTo {
             ReplyTo {
-                session: 2,
+                session: SessionId(2),
                 peer: "192.0.2.1:1000".parse().unwrap(),
                 rs_addr: 0x20,
                 rq_addr: 0x81,

@@ -23,7 +23,7 @@ use super::throttle::source;
 use crate::crypto::mac::Tag;
 use crate::crypto::rakp::{Dialect, Exchange};
 use crate::crypto::{Secret, Suite};
-use crate::ipmi::{Moment, Peer, Privilege, Random};
+use crate::ipmi::{Moment, Peer, Privilege, Random, SessionId};
 use crate::wire::rakp::{Algorithms, OpenSessionRequest};
 
 /// How long an RMCP+ session may stay half-open.
@@ -40,7 +40,7 @@ const MOST_PER_SOURCE: usize = 256;
 /// A login that is proven.
 pub(super) struct Login {
     /// Temporary session id (odd, IPMI 1.5) or session id to be (even, RMCP+).
-    pub(super) id: u32,
+    pub(super) id: SessionId,
     /// Who started it.
     pub(super) peer: Peer,
     /// When it ends by itself.
@@ -75,8 +75,8 @@ pub(super) enum Start {
 
 /// A login that is begun and not proven.
 struct Begun {
-    /// As [`Login::id`]; 0 when it is over.
-    id: u32,
+    /// As [`Login::id`]; none when it is over.
+    id: SessionId,
     from: SocketAddr,
     expires: Moment,
     /// Of sender and request, to recognise it when it comes again.
@@ -92,7 +92,7 @@ pub(super) struct Challenge {
     pub(super) user: u8,
     /// The session it opened, and the request data that did, so that the same request
     /// sent again gets the same answer and nothing else.
-    pub(super) used: Option<(u32, [u8; 22])>,
+    pub(super) used: Option<(SessionId, [u8; 22])>,
     /// The last code that was wrong: sent again it is no other guess.
     pub(super) wrong: Option<Secret<16>>,
 }
@@ -181,7 +181,7 @@ struct Beginnings {
     queue: VecDeque<Begun>,
     /// The number of the first in the queue; they are counted up.
     first: u32,
-    by_id: HashMap<u32, u32, BuildHasherDefault<IdHasher>>,
+    by_id: HashMap<SessionId, u32, BuildHasherDefault<IdHasher>>,
     by_request: HashMap<u64, u32, BuildHasherDefault<IdHasher>>,
     /// Makes hashes of requests unpredictable.
     seed: Option<u64>,
@@ -191,7 +191,7 @@ struct Beginnings {
 
 impl Beginnings {
     fn get(&self, number: u32) -> Option<&Begun> {
-        self.queue.get(number.wrapping_sub(self.first) as usize).filter(|begun| begun.id != 0)
+        self.queue.get(number.wrapping_sub(self.first) as usize).filter(|begun| begun.id != SessionId::NONE)
     }
 
     fn pop(&mut self) {
@@ -202,14 +202,14 @@ impl Beginnings {
     }
 
     fn forget(&mut self, begun: &Begun) {
-        if begun.id != 0 {
+        if begun.id != SessionId::NONE {
             self.by_id.remove(&begun.id);
             self.by_request.remove(&begun.request);
         }
     }
 
     fn add(&mut self, now: Moment, begun: Begun) {
-        while self.queue.front().is_some_and(|first| first.id == 0 || first.expires <= now) {
+        while self.queue.front().is_some_and(|first| first.id == SessionId::NONE || first.expires <= now) {
             self.pop();
         }
         if self.queue.len() >= MOST_BEGUN {
@@ -222,12 +222,12 @@ impl Beginnings {
         self.queue.push_back(begun);
     }
 
-    fn remove(&mut self, id: u32) {
+    fn remove(&mut self, id: SessionId) {
         let Some(number) = self.by_id.get(&id) else { return };
         let at = number.wrapping_sub(self.first) as usize;
         if let Some(begun) = self.queue.get_mut(at) {
             self.by_request.remove(&begun.request);
-            begun.id = 0;
+            begun.id = SessionId::NONE;
         }
         self.by_id.remove(&id);
     }
@@ -260,12 +260,20 @@ impl Logins {
     }
 
     /// A login begins. `request` is its [`fingerprint`](Self::fingerprint), or anything that no other has.
-    pub(super) fn begin(&mut self, now: Moment, id: u32, from: Peer, expires: Moment, request: u64, start: Start) {
+    pub(super) fn begin(
+        &mut self,
+        now: Moment,
+        id: SessionId,
+        from: Peer,
+        expires: Moment,
+        request: u64,
+        start: Start,
+    ) {
         self.begun.add(now, Begun { id, from: from.address, expires, request, start });
     }
 
     /// The login an Open Session request began that was sent before, with nothing done since.
-    pub(super) fn find_opened(&self, now: Moment, fingerprint: u64) -> Option<(u32, &Opened)> {
+    pub(super) fn find_opened(&self, now: Moment, fingerprint: u64) -> Option<(SessionId, &Opened)> {
         let begun = self.begun.get(*self.begun.by_request.get(&fingerprint)?)?;
         match &begun.start {
             Start::Opened(opened) if begun.request == fingerprint && begun.expires > now => Some((begun.id, opened)),
@@ -275,7 +283,7 @@ impl Logins {
 
     /// How the login with this id began and when it ends, if it is not proven yet, still alive, and the datagram comes
     /// from where it was begun. Only the address counts: a client may change its port in between.
-    pub(super) fn begun(&self, now: Moment, id: u32, from: IpAddr) -> Option<(&Start, Moment)> {
+    pub(super) fn begun(&self, now: Moment, id: SessionId, from: IpAddr) -> Option<(&Start, Moment)> {
         let begun = self.begun.get(*self.begun.by_id.get(&id)?)?;
         (begun.id == id && begun.expires > now && begun.from.ip() == from).then_some((&begun.start, begun.expires))
     }
@@ -322,17 +330,17 @@ impl Logins {
     }
 
     /// Whether an id is in use.
-    pub(super) fn has_id(&self, id: u32) -> bool {
+    pub(super) fn has_id(&self, id: SessionId) -> bool {
         self.begun.by_id.contains_key(&id) || self.list.iter().any(|login| login.id == id)
     }
 
     /// The proven login with this id, when it is still alive and the datagram comes from its address.
-    pub(super) fn find(&mut self, now: Moment, id: u32, from: IpAddr) -> Option<&mut Login> {
+    pub(super) fn find(&mut self, now: Moment, id: SessionId, from: IpAddr) -> Option<&mut Login> {
         self.list.iter_mut().rev().find(|login| login.id == id && login.expires > now && login.peer.ip() == from)
     }
 
     /// Ends a login, proven or not; a proven one comes back.
-    pub(super) fn remove(&mut self, id: u32) -> Option<Login> {
+    pub(super) fn remove(&mut self, id: SessionId) -> Option<Login> {
         self.begun.remove(id);
         let at = self.list.iter().rposition(|login| login.id == id)?;
         self.list.remove(at)
@@ -345,7 +353,7 @@ impl Logins {
             Step::Exchanged(exchanged) => exchanged.user != user,
         });
         let of_user = |begun: &&Begun| matches!(begun.start, Start::Challenged(_, number) if number == user);
-        let ids: Vec<u32> = self.begun.queue.iter().filter(of_user).map(|begun| begun.id).collect();
+        let ids: Vec<SessionId> = self.begun.queue.iter().filter(of_user).map(|begun| begun.id).collect();
         ids.into_iter().for_each(|id| self.begun.remove(id));
     }
 
@@ -377,12 +385,12 @@ mod tests {
         Moment::new(Duration::from_millis(milliseconds))
     }
 
-    fn challenge(user: u8, used: Option<u32>) -> Step {
+    fn challenge(user: u8, used: Option<SessionId>) -> Step {
         let used = used.map(|session| (session, [0; 22]));
         Step::Challenged(Challenge { string: [0; 16], user, used, wrong: None })
     }
 
-    fn login(id: u32, peer: &str) -> Login {
+    fn login(id: SessionId, peer: &str) -> Login {
         Login { id, peer: peer.parse().unwrap(), expires: at(10_000), step: challenge(1, None) }
     }
 
@@ -405,13 +413,13 @@ mod tests {
         for round_trip in [10, 50, 500] {
             for start in (0..5000).step_by(1000) {
                 id += 2;
-                let right = id;
-                logins.begin(at(start), right, ME.parse().unwrap(), at(start + 10_000), u64::from(right), opened());
+                let right = SessionId(id);
+                logins.begin(at(start), right, ME.parse().unwrap(), at(start + 10_000), u64::from(id), opened());
                 for number in 0..20 * round_trip {
                     id += 2;
                     let from: Peer = SocketAddr::new(IpAddr::V4(id.into()), 623).into();
                     let now = start + number / 20;
-                    logins.begin(at(now), id, from, at(now + 10_000), u64::from(id), opened());
+                    logins.begin(at(now), SessionId(id), from, at(now + 10_000), u64::from(id), opened());
                 }
                 assert!(logins.begun(at(start + round_trip), right, me()).is_some(), "{round_trip} ms");
                 assert!(logins.prove(login(right, ME)).is_none());
@@ -420,7 +428,7 @@ mod tests {
                 for _ in 0..50_000 {
                     id += 2;
                     let from: Peer = SocketAddr::new(IpAddr::V4(id.into()), 623).into();
-                    logins.begin(at(start), id, from, at(start + 10_000), u64::from(id), opened());
+                    logins.begin(at(start), SessionId(id), from, at(start + 10_000), u64::from(id), opened());
                 }
                 assert!(logins.find(at(start + round_trip), right, me()).is_some());
                 assert_eq!(logins.begun.queue.len(), MOST_BEGUN);
@@ -438,9 +446,16 @@ mod tests {
         let mut logins = Logins::default();
         for number in 0..100_000u32 {
             let now = u64::from(number) * 100;
-            logins.begin(at(now), 2 * number + 2, ME.parse().unwrap(), at(now + 10_000), number.into(), opened());
+            logins.begin(
+                at(now),
+                SessionId(2 * number + 2),
+                ME.parse().unwrap(),
+                at(now + 10_000),
+                number.into(),
+                opened(),
+            );
             if number % 3 != 0 {
-                logins.remove(2 * number + 2);
+                logins.remove(SessionId(2 * number + 2));
             }
             assert!(logins.begun.queue.len() <= 110);
         }
@@ -455,9 +470,9 @@ mod tests {
         let request = OpenSessionRequest { tag: 1, privilege: 4, console_id: 77, algorithms };
         let me: Peer = ME.parse().unwrap();
         let print = logins.fingerprint(me, &request, &mut dice);
-        logins.begin(at(0), 2, me, at(10_000), print, opened());
+        logins.begin(at(0), SessionId(2), me, at(10_000), print, opened());
         let again = logins.fingerprint(me, &OpenSessionRequest { tag: 9, ..request }, &mut dice);
-        assert_eq!(logins.find_opened(at(5), again).map(|(id, _)| id), Some(2));
+        assert_eq!(logins.find_opened(at(5), again).map(|(id, _)| id), Some(SessionId(2)));
         assert!(logins.find_opened(at(10_000), again).is_none(), "too late");
         for (peer, other) in [
             ("192.0.2.1:1001", request),
@@ -468,66 +483,77 @@ mod tests {
             let print = logins.fingerprint(peer.parse().unwrap(), &other, &mut dice);
             assert!(logins.find_opened(at(5), print).is_none(), "{peer}");
         }
-        logins.remove(2);
+        logins.remove(SessionId(2));
         assert!(logins.find_opened(at(5), again).is_none());
     }
 
     #[test]
     fn a_crowd_of_one_source_pushes_out_only_its_own() {
         let mut logins = Logins::default();
-        let _ = logins.prove(login(2, ME));
+        let _ = logins.prove(login(SessionId(2), ME));
         for number in 0..10_000u32 {
-            let pushed_out = logins.prove(login(4 + 2 * number, &format!("192.0.2.2:{}", 1000 + number)));
+            let pushed_out = logins.prove(login(SessionId(4 + 2 * number), &format!("192.0.2.2:{}", 1000 + number)));
             assert_eq!(pushed_out.is_some(), number >= MOST_PER_SOURCE as u32);
         }
-        assert!(logins.has_id(2));
+        assert!(logins.has_id(SessionId(2)));
         assert_eq!(logins.list.len(), 1 + MOST_PER_SOURCE);
-        assert!(logins.has_id(4 + 2 * 9999), "the newest stays");
+        assert!(logins.has_id(SessionId(4 + 2 * 9999)), "the newest stays");
         // One port cannot push out another of the same machine.
         let mut logins = Logins::default();
-        let _ = logins.prove(login(2, ME));
+        let _ = logins.prove(login(SessionId(2), ME));
         for number in 0..10_000u32 {
-            let _ = logins.prove(login(4 + 2 * number, "192.0.2.1:9"));
+            let _ = logins.prove(login(SessionId(4 + 2 * number), "192.0.2.1:9"));
         }
-        assert!(logins.has_id(2));
+        assert!(logins.has_id(SessionId(2)));
     }
 
     #[test]
     fn a_crowd_of_many_sources_gives_places_of_whoever_has_most() {
         let mut logins = Logins::default();
-        let _ = logins.prove(login(2, ME));
+        let _ = logins.prove(login(SessionId(2), ME));
         for number in 0..5000u32 {
-            let pushed_out = logins.prove(login(4 + 2 * number, &format!("10.0.0.{}:{}", number % 8, 1000 + number)));
+            let pushed_out =
+                logins.prove(login(SessionId(4 + 2 * number), &format!("10.0.0.{}:{}", number % 8, 1000 + number)));
             assert!(pushed_out.is_none(), "it is not to blame");
         }
         assert_eq!(logins.list.len(), MOST);
-        assert!(logins.has_id(2));
+        assert!(logins.has_id(SessionId(2)));
     }
 
     /// A client that is slow for a moment, and others that log in and out all the time.
     #[test]
     fn logins_that_are_done_go_before_those_under_way() {
         let mut logins = Logins::default();
-        let _ = logins.prove(login(1, ME));
+        let _ = logins.prove(login(SessionId(1), ME));
         for number in 1..10_000u32 {
-            let mut done = login(1 + 2 * number, "192.0.2.1:2000");
-            done.step = challenge(1, Some(number));
+            let mut done = login(SessionId(1 + 2 * number), "192.0.2.1:2000");
+            done.step = challenge(1, Some(SessionId(number)));
             assert!(logins.prove(done).is_none(), "none failed");
         }
-        assert!(logins.has_id(1));
+        assert!(logins.has_id(SessionId(1)));
         assert_eq!(logins.list.len(), MOST_PER_SOURCE);
     }
 
     #[test]
     fn logins_are_found_while_they_live_and_from_their_address() {
         let mut logins = Logins::default();
-        logins.begin(at(0), 9, ME.parse().unwrap(), at(10_000), 1, opened());
-        let _ = logins.prove(login(7, ME));
+        logins.begin(at(0), SessionId(9), ME.parse().unwrap(), at(10_000), 1, opened());
+        let _ = logins.prove(login(SessionId(7), ME));
         let elsewhere = "192.0.2.2".parse().unwrap();
-        assert!(logins.find(at(9000), 7, me()).is_some() && logins.begun(at(9000), 9, me()).is_some());
-        assert!(logins.find(at(9000), 9, me()).is_none() && logins.begun(at(9000), 7, me()).is_none());
-        assert!(logins.find(at(9000), 7, elsewhere).is_none() && logins.begun(at(9000), 9, elsewhere).is_none());
-        assert!(logins.find(at(10_000), 7, me()).is_none() && logins.begun(at(10_000), 9, me()).is_none());
+        assert!(
+            logins.find(at(9000), SessionId(7), me()).is_some() && logins.begun(at(9000), SessionId(9), me()).is_some()
+        );
+        assert!(
+            logins.find(at(9000), SessionId(9), me()).is_none() && logins.begun(at(9000), SessionId(7), me()).is_none()
+        );
+        assert!(
+            logins.find(at(9000), SessionId(7), elsewhere).is_none()
+                && logins.begun(at(9000), SessionId(9), elsewhere).is_none()
+        );
+        assert!(
+            logins.find(at(10_000), SessionId(7), me()).is_none()
+                && logins.begun(at(10_000), SessionId(9), me()).is_none()
+        );
         assert_eq!(logins.next_expiry(), Some(at(10_000)));
         assert_eq!(logins.expire(at(10_000)).len(), 1, "only what was proven is told");
         assert_eq!(logins.next_expiry(), None);
@@ -536,11 +562,11 @@ mod tests {
     #[test]
     fn logins_of_a_user_end_with_the_user() {
         let mut logins = Logins::default();
-        let _ = logins.prove(login(7, ME));
-        logins.begin(at(0), 9, ME.parse().unwrap(), at(60_000), 1, Start::Challenged([0; 16], 1));
+        let _ = logins.prove(login(SessionId(7), ME));
+        logins.begin(at(0), SessionId(9), ME.parse().unwrap(), at(60_000), 1, Start::Challenged([0; 16], 1));
         logins.remove_user(2);
-        assert!(logins.has_id(7) && logins.has_id(9));
+        assert!(logins.has_id(SessionId(7)) && logins.has_id(SessionId(9)));
         logins.remove_user(1);
-        assert!(!logins.has_id(7) && !logins.has_id(9));
+        assert!(!logins.has_id(SessionId(7)) && !logins.has_id(SessionId(9)));
     }
 }

@@ -9,12 +9,12 @@ use super::session::{Link, LoginAnswer, Protection, Session, send_ipmi15, verify
 use super::window::{Verdict, Window};
 use super::{LanUser, Received, policy};
 use crate::crypto::{Secret, equal};
-use crate::ipmi::{AuthTypes, CompletionCode, Privilege, netfn};
+use crate::ipmi::{AuthTypes, CompletionCode, Privilege, SessionId, netfn};
 use crate::wire::ipmb::Message;
 use crate::wire::session15::{AuthType, Header, Packet};
 
 /// What became of a challenge: its user, the session it opened and by which data, the last code that was wrong.
-type Challenged = (u8, Option<(u32, [u8; 22])>, Option<Secret<16>>);
+type Challenged = (u8, Option<(SessionId, [u8; 22])>, Option<Secret<16>>);
 
 /// Activate Session.
 pub(super) const ACTIVATE_SESSION: u8 = 0x3a;
@@ -23,18 +23,23 @@ impl LanChannel {
     /// Takes a packet in IPMI 1.5 format, from its authentication type on.
     pub(super) fn ipmi15<'a>(&mut self, call: &mut Call<'_>, packet: &'a [u8]) -> Result<Received<'a>, Dropped> {
         let packet = Packet::parse(packet)?;
-        match packet.header.session_id {
-            0 => self.sessionless15(call, &packet).map(|()| Received::Handled),
-            id if id & 1 == 1 => self.activate(call, &packet).map(|()| Received::Handled),
-            _ => self.packet15(call, &packet),
+        match SessionId(packet.header.session_id) {
+            SessionId::NONE => self.sessionless15(call, &packet).map(|()| Received::Handled),
+            id if id.is_temporary() => self.activate(call, id, &packet).map(|()| Received::Handled),
+            id => self.packet15(call, id, &packet),
         }
     }
 
-    fn packet15<'a>(&mut self, call: &mut Call<'_>, packet: &Packet<'a>) -> Result<Received<'a>, Dropped> {
-        let Header { auth_type: used, sequence, session_id } = packet.header;
+    fn packet15<'a>(
+        &mut self,
+        call: &mut Call<'_>,
+        id: SessionId,
+        packet: &Packet<'a>,
+    ) -> Result<Received<'a>, Dropped> {
+        let Header { auth_type: used, sequence, .. } = packet.header;
         let from = call.from;
         let now = call.now;
-        let session = self.live(call, session_id)?;
+        let session = self.live(call, id)?;
         let bound = session.link.is_bound();
         let Protection::Ipmi15 { auth_type, password } = &session.link.protection else {
             return Err(Dropped("its session is an RMCP+ session"));
@@ -55,17 +60,16 @@ impl LanChannel {
         if verdict == Verdict::Fresh {
             Self::used(session, now, from);
         }
-        self.deliver(call, session_id, (verdict, sequence), packet.message)
+        self.deliver(call, id, (verdict, sequence), packet.message)
     }
 
     /// Activate Session under the temporary id that came with a challenge.
-    fn activate(&mut self, call: &mut Call<'_>, packet: &Packet<'_>) -> Result<(), Dropped> {
+    fn activate(&mut self, call: &mut Call<'_>, id: SessionId, packet: &Packet<'_>) -> Result<(), Dropped> {
         let message = Message::parse(packet.message)?;
         if (message.netfn, message.cmd) != (netfn::APP, ACTIVATE_SESSION) {
             return Err(Dropped("it is not Activate Session but has a temporary session id"));
         }
         let data: &[u8; 22] = message.data.first_chunk().ok_or(Dropped("its Activate Session is too short"))?;
-        let id = packet.header.session_id;
         let (number, used, wrong) = self.challenged(call, id, &data[2..18])?;
         let auth_type = packet.header.auth_type;
         if AuthType::from_wire(data[0] & 0x0f) != Some(auth_type) {
@@ -118,14 +122,14 @@ impl LanChannel {
         let outbound = outbound_sequence(data);
         let mut bytes = Vec::new();
         message.response(reply.bytes()).emit(&mut bytes);
-        let header = Header { auth_type, sequence: outbound, session_id: id };
+        let header = Header { auth_type, sequence: outbound, session_id: id.0 };
         send_ipmi15(call.from, header, &password, &bytes, call.out);
         Ok(())
     }
 
     /// The user of a challenge, what was done with it, and the last code that was wrong. Whoever sends it back has
     /// received it.
-    fn challenged(&mut self, call: &mut Call<'_>, id: u32, string: &[u8]) -> Result<Challenged, Dropped> {
+    fn challenged(&mut self, call: &mut Call<'_>, id: SessionId, string: &[u8]) -> Result<Challenged, Dropped> {
         const WRONG: Dropped = Dropped("its challenge string is wrong");
         let from = call.from.ip();
         if let Some(Login { step: Step::Challenged(challenge), .. }) = self.logins.find(call.now, id, from) {
@@ -149,7 +153,7 @@ impl LanChannel {
 
     /// A challenge is good for one session. Its Activate Session sent again, unchanged and
     /// before anything came in the session, is answered again.
-    fn activated_before(&self, session: u32, same: bool) -> Result<Result<u32, CompletionCode>, Dropped> {
+    fn activated_before(&self, session: SessionId, same: bool) -> Result<Result<SessionId, CompletionCode>, Dropped> {
         match self.sessions.contains_key(&session) && same {
             true => Ok(Ok(session)),
             false => Err(Dropped("its challenge was used before")),
@@ -164,7 +168,7 @@ impl LanChannel {
         data: &[u8; 22],
         user: &LanUser,
         password: &Secret<16>,
-    ) -> Result<u32, CompletionCode> {
+    ) -> Result<SessionId, CompletionCode> {
         let outbound = outbound_sequence(data);
         if outbound == 0 {
             return Err(CompletionCode(0x85));

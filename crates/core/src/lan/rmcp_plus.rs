@@ -17,7 +17,7 @@ use crate::crypto::mac::Tag;
 use crate::crypto::rakp::Exchange;
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
 use crate::crypto::{Secret, Suite, equal};
-use crate::ipmi::Privilege;
+use crate::ipmi::{Privilege, SessionId};
 use crate::wire::rakp::{
     Algorithms, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, Status, emit_error,
 };
@@ -51,8 +51,8 @@ impl LanChannel {
         header: Header,
         packet: &'a mut [u8],
     ) -> Result<Received<'a>, Dropped> {
-        let (now, from) = (call.now, call.from);
-        let session = self.live(call, header.session_id)?;
+        let (now, from, id) = (call.now, call.from, SessionId(header.session_id));
+        let session = self.live(call, id)?;
         if session.link.is_bound() && session.peer != from {
             return Err(Dropped("its session has no integrity and another source"));
         }
@@ -75,10 +75,10 @@ impl LanChannel {
             Self::used(session, now, from);
         }
         match header.payload_type {
-            PayloadType::Ipmi => self.deliver(call, header.session_id, (verdict, header.sequence), payload),
+            PayloadType::Ipmi => self.deliver(call, id, (verdict, header.sequence), payload),
             PayloadType::Sol if payload.len() < sol::HEADER_LENGTH => Err(Dropped("its SOL packet is too short")),
             PayloadType::Sol if verdict == Verdict::Seen => Err(Dropped("its sequence number was used before")),
-            PayloadType::Sol => Ok(Received::Sol { session: header.session_id, payload }),
+            PayloadType::Sol => Ok(Received::Sol { session: id, payload }),
             _ => Err(Dropped("its payload type is unknown, or has no place in a session")),
         }
     }
@@ -109,7 +109,7 @@ impl LanChannel {
             tag,
             privilege: opened.privilege.wire(),
             console_id,
-            bmc_id,
+            bmc_id: bmc_id.0,
             algorithms: Algorithms {
                 authentication: Some(suite.authentication as u8),
                 integrity: Some(suite.integrity as u8),
@@ -122,7 +122,7 @@ impl LanChannel {
 
     fn rakp1(&mut self, call: &mut Call<'_>, payload: &[u8]) -> Result<(), Dropped> {
         let message = Rakp1::parse(payload)?;
-        let id = message.bmc_id;
+        let id = SessionId(message.bmc_id);
         let from = call.from.ip();
         if let Some(login) = self.logins.find(call.now, id, from) {
             // The same again gets the same answer; anything else has come too late.
@@ -166,20 +166,21 @@ impl LanChannel {
 
     fn rakp3(&mut self, call: &mut Call<'_>, payload: &[u8]) -> Result<(), Dropped> {
         let message = Rakp3::parse(payload)?;
-        if self.sessions.contains_key(&message.bmc_id) {
-            return self.rakp3_again(call, &message);
+        let id = SessionId(message.bmc_id);
+        if self.sessions.contains_key(&id) {
+            return self.rakp3_again(call, id, &message);
         }
         const NO_LOGIN: Dropped = Dropped("its RAKP message 3 is for no session that was opened");
-        let login = self.logins.find(call.now, message.bmc_id, call.from.ip()).ok_or(NO_LOGIN)?;
+        let login = self.logins.find(call.now, id, call.from.ip()).ok_or(NO_LOGIN)?;
         let Step::Exchanged(exchanged) = &login.step else {
             return Err(Dropped("its RAKP message 3 comes before RAKP message 1"));
         };
-        let login = (message.bmc_id, exchanged.user);
+        let login = (id, exchanged.user);
         if message.status == Status::OK && !self.has_turn(call, login, || rakp3_datagram(payload)) {
             return Ok(());
         }
         // One attempt per exchange: whatever comes out, this login is over.
-        let login = self.logins.remove(message.bmc_id).map(|login| login.step);
+        let login = self.logins.remove(id).map(|login| login.step);
         let Some(Step::Exchanged(exchanged)) = login else { return Err(NO_LOGIN) };
         if message.status != Status::OK {
             let why = "the client refuses RAKP message 2: wrong password?";
@@ -231,7 +232,7 @@ impl LanChannel {
             .ok_or(Status::NO_SUITE_MATCH)?;
         let protection = Protection::RmcpPlus(Box::new(protection));
         Ok(Session {
-            link: Link { id: message.bmc_id, outbound: 1, protection },
+            link: Link { id: SessionId(message.bmc_id), outbound: 1, protection },
             handle: self.free_handle(),
             user: exchanged.user,
             name: exchanged.name,
@@ -246,10 +247,10 @@ impl LanChannel {
     }
 
     /// RAKP Message 3 once more, because RAKP Message 4 was lost.
-    fn rakp3_again(&mut self, call: &mut Call<'_>, message: &Rakp3<'_>) -> Result<(), Dropped> {
+    fn rakp3_again(&mut self, call: &mut Call<'_>, id: SessionId, message: &Rakp3<'_>) -> Result<(), Dropped> {
         const STRANGE: Dropped = Dropped("its RAKP message 3 is for an established session");
         let from = call.from;
-        let session = self.live(call, message.bmc_id)?;
+        let session = self.live(call, id)?;
         let (Some(LoginAnswer::Rakp4 { rakp3_code, check_value }), Protection::RmcpPlus(plus)) =
             (&session.login_answer, &session.link.protection)
         else {

@@ -9,7 +9,7 @@ use crate::crypto::mac::Tag;
 use crate::crypto::rakp::{Dialect, SessionKey};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
 use crate::crypto::{Secret, Signer, Suite};
-use crate::ipmi::{Moment, Peer, Privilege, Random};
+use crate::ipmi::{Moment, Peer, Privilege, Random, SessionId};
 use crate::lan::Outbox;
 use crate::wire::ipmb;
 use crate::wire::session15::{self, AuthType};
@@ -47,7 +47,7 @@ pub(super) struct Session {
 /// The way from the BMC to the client of a session.
 pub(super) struct Link {
     /// The BMC's session id: even, not 0, random.
-    pub(super) id: u32,
+    pub(super) id: SessionId,
     /// Next outbound sequence number.
     pub(super) outbound: u32,
     /// How packets are protected, both ways.
@@ -231,7 +231,7 @@ impl Link {
         match &mut self.protection {
             Protection::Ipmi15 { auth_type, password } => {
                 if payload_type == PayloadType::Ipmi {
-                    let header = session15::Header { auth_type: *auth_type, sequence, session_id: self.id };
+                    let header = session15::Header { auth_type: *auth_type, sequence, session_id: self.id.0 };
                     send_ipmi15(to, header, password, payload, out);
                 }
             }

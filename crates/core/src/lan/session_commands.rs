@@ -7,7 +7,7 @@ use super::sessionless::{
     GET_CHANNEL_AUTHENTICATION_CAPABILITIES, GET_CHANNEL_CIPHER_SUITES, GET_SESSION_CHALLENGE, GET_SYSTEM_GUID,
 };
 use super::{Authority, Event, ReplyTo, SessionCommand, policy};
-use crate::ipmi::{CompletionCode, Origin, Privilege, Reply};
+use crate::ipmi::{CompletionCode, Origin, Privilege, Reply, SessionId};
 use crate::wire::ipmb::Message;
 use crate::wire::session20;
 
@@ -66,7 +66,7 @@ impl LanChannel {
 
     /// Activate Session inside a session gives its outbound packets a new number, and
     /// changes nothing else.
-    fn activate_again(&mut self, id: u32, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+    fn activate_again(&mut self, id: SessionId, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
         let data: &[u8; 22] = data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
         let session = self.sessions.get_mut(&id).ok_or(CompletionCode::UNSPECIFIED)?;
         session.link.outbound = match u32::from_le_bytes([data[18], data[19], data[20], data[21]]) {
@@ -86,7 +86,7 @@ impl LanChannel {
     /// Set Session Privilege Level, IPMI 2.0 section 22.18. Limits may have changed since the login.
     fn set_privilege(
         &mut self,
-        id: u32,
+        id: SessionId,
         authority: &dyn Authority,
         data: &[u8],
         reply: &mut Reply,
@@ -106,13 +106,13 @@ impl LanChannel {
     }
 
     /// Close Session, IPMI 2.0 section 22.19: one's own, or as an administrator any.
-    fn session_to_close(&self, own: u32, origin: &Origin, data: &[u8]) -> Result<u32, CompletionCode> {
-        let id = u32::from_le_bytes(*data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?);
+    fn session_to_close(&self, own: SessionId, origin: &Origin, data: &[u8]) -> Result<SessionId, CompletionCode> {
+        let id = SessionId::from_le_bytes(*data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?);
         if id == own {
             return Ok(id);
         }
         allowed(origin, Privilege::Administrator)?;
-        let handle = data.get(4).filter(|_| id == 0);
+        let handle = data.get(4).filter(|_| id == SessionId::NONE);
         let id = handle.and_then(|handle| self.session_with_handle(*handle)).unwrap_or(id);
         self.sessions.contains_key(&id).then_some(id).ok_or(CompletionCode::INVALID_SESSION_ID)
     }
@@ -120,7 +120,7 @@ impl LanChannel {
     /// Get Session Info, IPMI 2.0 section 22.20, without the optional address bytes.
     fn session_info(
         &self,
-        own: u32,
+        own: SessionId,
         authority: &dyn Authority,
         data: &[u8],
         reply: &mut Reply,
@@ -139,7 +139,7 @@ impl LanChannel {
             }
             [0xff, rest @ ..] => {
                 let id = rest.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-                session(u32::from_le_bytes(*id))
+                session(SessionId::from_le_bytes(*id))
             }
             [0xfe] => return Err(CompletionCode::INVALID_LENGTH),
             [number, ..] => self.numbered(*number),

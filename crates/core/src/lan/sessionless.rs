@@ -125,7 +125,7 @@ impl LanChannel {
         self.ends_at(expires);
         let start = Start::Challenged(string, user);
         // Each request gets a challenge of its own.
-        self.logins.begin(call.now, id, call.from, expires, u64::from(id), start);
+        self.logins.begin(call.now, id, call.from, expires, u64::from(id.0), start);
         reply.put(&id.to_le_bytes())?;
         reply.put(&string)
     }

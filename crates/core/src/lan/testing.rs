@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::window::Window;
 use super::{Authority, LanChannel, LanUser, Neighbour};
-use crate::ipmi::{AuthTypes, McAddress, Nature, Privilege, Random};
+use crate::ipmi::{AuthTypes, McAddress, Nature, Privilege, Random, SessionId};
 
 /// Users and limits.
 #[derive(Clone)]
@@ -134,7 +134,7 @@ impl LanChannel {
     ///
     /// # Panics
     /// There is no such session.
-    pub fn set_numbers(&mut self, session: u32, inbound: u32, outbound: u32) {
+    pub fn set_numbers(&mut self, session: SessionId, inbound: u32, outbound: u32) {
         let session = self.sessions.get_mut(&session).expect("a session");
         session.inbound = Window::ipmi15(inbound);
         session.link.outbound = outbound;

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::throttle::source;
-use crate::ipmi::{Moment, Peer, Random};
+use crate::ipmi::{Moment, Peer, Random, SessionId};
 use zeroize::Zeroize;
 
 /// Failures of one address that cost nothing, and how long it takes until one is forgiven.
@@ -87,7 +87,7 @@ pub(super) struct Waiting {
     /// Who sent it.
     pub(super) from: Peer,
     /// The id of the login it belongs to.
-    login: u32,
+    login: SessionId,
     asker: Asker,
     /// How often its port, its user and, in a network, its address had one of the last turns.
     served: usize,
@@ -179,7 +179,7 @@ impl Verdicts {
         &mut self,
         now: Moment,
         from: Peer,
-        (login, user): (u32, u8),
+        (login, user): (SessionId, u8),
         datagram: impl FnOnce() -> Vec<u8>,
         random: &mut dyn Random,
     ) -> Turn {
@@ -319,8 +319,13 @@ mod tests {
                 if let Some((login, asked)) = client.asked {
                     // Clients ask again: the message may have lost its place.
                     if now > asked && (now - asked) % 1000 == 0 {
-                        let turn =
-                            verdicts.turn(at(now), client.from, (login, client.user), || [1].to_vec(), &mut dice);
+                        let turn = verdicts.turn(
+                            at(now),
+                            client.from,
+                            (SessionId(login), client.user),
+                            || [1].to_vec(),
+                            &mut dice,
+                        );
                         assert_ne!(turn, Turn::Now, "there is always somebody who waits");
                     }
                     continue;
@@ -331,7 +336,7 @@ mod tests {
                     let first = if wrong { 1000 } else { 60_000 };
                     client.from.address.set_port(first + (login % 5000) as u16);
                 }
-                match verdicts.turn(at(now), client.from, (login, client.user), || [1].to_vec(), &mut dice) {
+                match verdicts.turn(at(now), client.from, (SessionId(login), client.user), || [1].to_vec(), &mut dice) {
                     Turn::Now => {
                         client.took.push(0);
                         if wrong {
@@ -399,7 +404,7 @@ mod tests {
         let mut dice = Dice(1);
         for second in 0..10_000 {
             let now = at(second * 1000);
-            assert_eq!(verdicts.turn(now, peer(SCRIPT, 1), (1, USER), Vec::new, &mut dice), Turn::Now);
+            assert_eq!(verdicts.turn(now, peer(SCRIPT, 1), (SessionId(1), USER), Vec::new, &mut dice), Turn::Now);
             verdicts.failed(now, SCRIPT.parse().unwrap());
         }
         // A hundred a minute more are too many only when the allowance is used up, and nobody waits for more than a turn.
@@ -408,7 +413,7 @@ mod tests {
         for number in 0..10_000 {
             let now = at(number * 990);
             while verdicts.due(now).is_some() {}
-            if verdicts.turn(now, peer(SCRIPT, 1), (number as u32, USER), Vec::new, &mut dice) != Turn::Now {
+            if verdicts.turn(now, peer(SCRIPT, 1), (SessionId(number as u32), USER), Vec::new, &mut dice) != Turn::Now {
                 waits += 1;
             }
             verdicts.failed(now, SCRIPT.parse().unwrap());
@@ -417,11 +422,21 @@ mod tests {
         // All at once: the allowance, and then one turn after the other.
         let mut verdicts = Verdicts::default();
         for number in 0..ALLOWANCE.0 {
-            assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), (number, USER), Vec::new, &mut dice), Turn::Now);
+            assert_eq!(
+                verdicts.turn(at(0), peer(SCRIPT, 1), (SessionId(number), USER), Vec::new, &mut dice),
+                Turn::Now
+            );
             verdicts.failed(at(0), SCRIPT.parse().unwrap());
         }
-        assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), (98, USER), Vec::new, &mut dice), Turn::Now, "the first turn");
-        assert_eq!(verdicts.turn(at(0), peer(SCRIPT, 1), (99, USER), Vec::new, &mut dice), Turn::Later(at(100)));
+        assert_eq!(
+            verdicts.turn(at(0), peer(SCRIPT, 1), (SessionId(98), USER), Vec::new, &mut dice),
+            Turn::Now,
+            "the first turn"
+        );
+        assert_eq!(
+            verdicts.turn(at(0), peer(SCRIPT, 1), (SessionId(99), USER), Vec::new, &mut dice),
+            Turn::Later(at(100))
+        );
         assert_eq!(verdicts.deadline(), Some(at(100)));
         assert!(verdicts.due(at(99)).is_none());
         assert!(verdicts.due(at(100)).is_some());
@@ -434,10 +449,10 @@ mod tests {
         let mut verdicts = Verdicts::default();
         let mut dice = Dice(1);
         spend(&mut verdicts, at(0), SCRIPT);
-        verdicts.turn(at(0), peer(SCRIPT, 1), (1, USER), || [0].to_vec(), &mut dice);
+        verdicts.turn(at(0), peer(SCRIPT, 1), (SessionId(1), USER), || [0].to_vec(), &mut dice);
         for number in 1..50 {
             assert_eq!(
-                verdicts.turn(at(0), peer(SCRIPT, 1), (2, USER), || [number].to_vec(), &mut dice),
+                verdicts.turn(at(0), peer(SCRIPT, 1), (SessionId(2), USER), || [number].to_vec(), &mut dice),
                 Turn::Later(at(100))
             );
         }
@@ -450,15 +465,15 @@ mod tests {
         let mut verdicts = Verdicts::default();
         let mut dice = Dice(1);
         spend(&mut verdicts, at(0), SCRIPT);
-        verdicts.turn(at(0), peer(SCRIPT, 9), (1, USER), Vec::new, &mut dice);
-        verdicts.turn(at(0), peer(SCRIPT, 8), (2, USER), || b"right".to_vec(), &mut dice);
+        verdicts.turn(at(0), peer(SCRIPT, 9), (SessionId(1), USER), Vec::new, &mut dice);
+        verdicts.turn(at(0), peer(SCRIPT, 8), (SessionId(2), USER), || b"right".to_vec(), &mut dice);
         for login in 10..10_000 {
-            verdicts.turn(at(0), peer(SCRIPT, 9), (login, USER), || b"wrong".to_vec(), &mut dice);
+            verdicts.turn(at(0), peer(SCRIPT, 9), (SessionId(login), USER), || b"wrong".to_vec(), &mut dice);
         }
         assert_eq!(verdicts.hosts[0].waiting.len(), MOST_WAITING);
         assert_eq!(verdicts.due(at(100)).unwrap().datagram, b"right");
         assert_eq!(
-            verdicts.turn(at(100), peer(SCRIPT, 7), (3, USER), || [0; MOST_BYTES + 1].to_vec(), &mut dice),
+            verdicts.turn(at(100), peer(SCRIPT, 7), (SessionId(3), USER), || [0; MOST_BYTES + 1].to_vec(), &mut dice),
             Turn::Later(at(200))
         );
         assert!(verdicts.hosts[0].waiting.iter().all(|waiting| waiting.datagram == b"wrong"), "no place for that");
@@ -476,10 +491,10 @@ mod tests {
         for number in 0..3000 {
             let now = at(number * 333);
             while verdicts.due(now).is_some() {}
-            verdicts.turn(now, peer("2001:db8::1", 1), (number as u32, USER), Vec::new, &mut dice);
+            verdicts.turn(now, peer("2001:db8::1", 1), (SessionId(number as u32), USER), Vec::new, &mut dice);
             verdicts.failed(now, "2001:db8::1".parse().unwrap());
             assert_eq!(
-                verdicts.turn(now, peer("2001:db8::2", 1), (1, USER), Vec::new, &mut dice),
+                verdicts.turn(now, peer("2001:db8::2", 1), (SessionId(1), USER), Vec::new, &mut dice),
                 Turn::Now,
                 "{number}"
             );
@@ -495,14 +510,14 @@ mod tests {
                 judged += 1;
                 verdicts.failed(now, turn.from.ip());
             }
-            if verdicts.turn(now, peer(&from, 1), (number, USER), Vec::new, &mut dice) == Turn::Now {
+            if verdicts.turn(now, peer(&from, 1), (SessionId(number), USER), Vec::new, &mut dice) == Turn::Now {
                 judged += 1;
                 verdicts.failed(now, from.parse().unwrap());
             }
         }
         assert!((90 + 80..=110 + 160).contains(&judged), "{judged} in 10 s");
         assert_eq!(
-            verdicts.turn(at(10_000), peer("2001:db8:0:1::1", 1), (1, USER), Vec::new, &mut dice),
+            verdicts.turn(at(10_000), peer("2001:db8:0:1::1", 1), (SessionId(1), USER), Vec::new, &mut dice),
             Turn::Now,
             "elsewhere"
         );
@@ -513,8 +528,11 @@ mod tests {
         let mut verdicts = Verdicts::default();
         let mut dice = Dice(1);
         spend(&mut verdicts, at(0), "::ffff:192.0.2.1");
-        verdicts.turn(at(0), peer(SCRIPT, 1), (1, USER), Vec::new, &mut dice);
-        assert_ne!(verdicts.turn(at(0), peer("::ffff:192.0.2.1", 1), (2, USER), Vec::new, &mut dice), Turn::Now);
-        assert_eq!(verdicts.turn(at(0), peer("192.0.2.2", 1), (2, USER), Vec::new, &mut dice), Turn::Now);
+        verdicts.turn(at(0), peer(SCRIPT, 1), (SessionId(1), USER), Vec::new, &mut dice);
+        assert_ne!(
+            verdicts.turn(at(0), peer("::ffff:192.0.2.1", 1), (SessionId(2), USER), Vec::new, &mut dice),
+            Turn::Now
+        );
+        assert_eq!(verdicts.turn(at(0), peer("192.0.2.2", 1), (SessionId(2), USER), Vec::new, &mut dice), Turn::Now);
     }
 }

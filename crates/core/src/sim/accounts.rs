@@ -8,7 +8,7 @@ use crate::bmc::LogLevel;
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::sol_parameters::{self, INSTANCE_HISTORY, INSTANCE_PORT};
 use crate::bmc::user::Change;
-use crate::ipmi::{McAddress, Moment, Origin, Request};
+use crate::ipmi::{McAddress, Moment, Origin, Request, SessionId};
 
 /// A user of a controller that somebody changed.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub(super) struct ChangedUser {
 impl Simulator {
     /// A request of a session with the level that the session has at this moment: every limit may
     /// have been lowered since the login.
-    pub(super) fn under_limits<'a>(&self, lan: LanId, session: u32, request: Request<'a>) -> Request<'a> {
+    pub(super) fn under_limits<'a>(&self, lan: LanId, session: SessionId, request: Request<'a>) -> Request<'a> {
         let authority = LanAuthority::new(&self.machine, &self.commands, lan);
         let slot = self.lans.iter().find(|slot| slot.id == lan);
         let privilege = slot.zip(authority).and_then(|(slot, authority)| slot.channel.privilege(session, &authority));
@@ -31,7 +31,13 @@ impl Simulator {
     }
 
     /// Ends the SOL of a session whose limit has come to lie below what SOL demands.
-    pub(super) fn ends_sol_above_limits(&mut self, now: Moment, lan: LanId, session: u32, out: &mut Effects) -> bool {
+    pub(super) fn ends_sol_above_limits(
+        &mut self,
+        now: Moment,
+        lan: LanId,
+        session: SessionId,
+        out: &mut Effects,
+    ) -> bool {
         let limit = || {
             let slot = self.lans.iter().find(|slot| slot.id == lan)?;
             slot.channel.limit(session, &LanAuthority::new(&self.machine, &self.commands, lan)?)

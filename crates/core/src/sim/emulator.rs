@@ -11,7 +11,7 @@ use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
 use crate::bmc::{At, Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
-use crate::ipmi::{McAddress, Moment};
+use crate::ipmi::{McAddress, Moment, SessionId};
 use crate::settings::command::{Command, SensorAddress, SensorPoll, Variables};
 
 /// Why a command was not carried out.
@@ -293,7 +293,7 @@ impl Simulator {
         for index in 0..self.lans.len() {
             let lan = self.lans[index].id;
             if lan.mc == mc {
-                let sessions: Vec<u32> = self.lans[index].channel.sessions().map(|session| session.id).collect();
+                let sessions: Vec<SessionId> = self.lans[index].channel.sessions().map(|session| session.id).collect();
                 for session in sessions {
                     self.lans[index].channel.close_session(session, &mut self.outbox);
                 }

@@ -3,7 +3,7 @@
 
 use super::effect::{IpmbId, LanId, SerialId};
 use crate::bmc::channel::SYSTEM_CHANNEL;
-use crate::ipmi::McAddress;
+use crate::ipmi::{McAddress, SessionId};
 use crate::wire::ipmb;
 use crate::{lan, serial};
 
@@ -38,7 +38,7 @@ pub(super) struct BridgedTo {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
     /// A session.
-    Session(LanId, u32),
+    Session(LanId, SessionId),
     /// The receive queue of the controller's system interface.
     HostQueue,
     /// A line that forwards messages for other controllers by itself.
@@ -51,7 +51,7 @@ pub(super) enum Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Requester {
     /// A session.
-    Session(LanId, u32),
+    Session(LanId, SessionId),
     /// Whoever is at a line, or at the system interface.
     Line(SerialId),
     /// Whoever is on a bus.

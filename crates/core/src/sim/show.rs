@@ -9,7 +9,7 @@ use std::fmt::Write;
 use super::{LanSlot, Simulator};
 use crate::bmc::sensor::{Sensor, SensorId, THRESHOLD_CODE, Threshold};
 use crate::bmc::{Controller, Machine, boot, chassis, sensor, sol_parameters};
-use crate::ipmi::Moment;
+use crate::ipmi::{Moment, SessionId};
 use crate::settings::model::{Address, Port};
 use crate::settings::text::{decode, printable};
 
@@ -109,7 +109,7 @@ impl Simulator {
     }
 
     /// What serial over LAN a session holds.
-    fn sol_of(&self, session: u32) -> &'static str {
+    fn sol_of(&self, session: SessionId) -> &'static str {
         let holds = |instance| {
             let mut sols = self.machine.controllers().filter_map(|controller| controller.sol.as_ref());
             sols.any(|sol| sol.owner(instance) == Some(session))

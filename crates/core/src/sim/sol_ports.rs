@@ -10,7 +10,7 @@ use super::waiting::{Reader, Writer};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::sol_parameters::Pace;
 use crate::bmc::{Controller, LogLevel};
-use crate::ipmi::{McAddress, Moment};
+use crate::ipmi::{McAddress, Moment, SessionId};
 use crate::settings::model::{SolConfig, SolTarget};
 use crate::sol::{self, Engine, LineEvent};
 
@@ -23,7 +23,7 @@ pub(super) struct SolSlot {
     pub(super) config: SolConfig,
     engine: Engine,
     /// Which session holds the port (instance 1) and the history (instance 2).
-    holders: [Option<(LanId, u32)>; 2],
+    holders: [Option<(LanId, SessionId)>; 2],
     reading: bool,
     /// Whether the backup of the history was read, or need not be.
     restored: bool,
@@ -150,7 +150,14 @@ impl Simulator {
     }
 
     /// A SOL payload came in a session.
-    pub(super) fn sol_payload(&mut self, now: Moment, lan: LanId, session: u32, payload: &[u8], out: &mut Effects) {
+    pub(super) fn sol_payload(
+        &mut self,
+        now: Moment,
+        lan: LanId,
+        session: SessionId,
+        payload: &[u8],
+        out: &mut Effects,
+    ) {
         let Some(index) = self.sol_index(lan.mc) else { return };
         self.trace_sol(Way::In, lan.mc, session, payload, out);
         if self.sols[index].holders.contains(&Some((lan, session))) {
@@ -167,7 +174,7 @@ impl Simulator {
         now: Moment,
         mc: McAddress,
         instance: u8,
-        session: u32,
+        session: SessionId,
         auxiliary: u8,
         out: &mut Effects,
     ) {
@@ -196,7 +203,7 @@ impl Simulator {
         now: Moment,
         mc: McAddress,
         instance: u8,
-        by: Option<u32>,
+        by: Option<SessionId>,
         out: &mut Effects,
     ) {
         let Some(index) = self.sol_index(mc) else { return };

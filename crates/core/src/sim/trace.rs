@@ -13,7 +13,7 @@ use super::effect::{Effect, Effects, LanId};
 use super::return_path::{ReturnPath, Target};
 use crate::bmc::LogLevel;
 use crate::command::{STANDARD, describe};
-use crate::ipmi::{McAddress, Peer, Reply, Request, SEND_MESSAGE, netfn};
+use crate::ipmi::{McAddress, Peer, Reply, Request, SEND_MESSAGE, SessionId, netfn};
 use crate::lan;
 use crate::wire::ipmb::Message;
 use crate::wire::session15::AuthType;
@@ -108,10 +108,10 @@ impl Simulator {
     }
 
     /// A SOL packet.
-    pub(super) fn trace_sol(&self, way: Way, mc: McAddress, session: u32, packet: &[u8], out: &mut Effects) {
+    pub(super) fn trace_sol(&self, way: Way, mc: McAddress, session: SessionId, packet: &[u8], out: &mut Effects) {
         if self.debug.sol {
             let arrow = if way == Way::In { "->" } else { "<-" };
-            let mut text = format!("session {session:#010x} {arrow} SOL of MC {mc:#04x}:");
+            let mut text = format!("session {session} {arrow} SOL of MC {mc:#04x}:");
             hex(packet, &mut text);
             show(out, text);
         }
@@ -193,12 +193,12 @@ fn sessionless(way: Way, bytes: &[u8]) -> Option<String> {
         }
         rmcp::Class::Ipmi => {
             let packet = session15::Packet::parse(packet).ok()?;
-            let id = packet.header.session_id;
-            let temporary = way == Way::In && id & 1 == 1;
+            let id = SessionId(packet.header.session_id);
+            let temporary = way == Way::In && id.is_temporary();
             let activated = way == Way::Out
                 && Message::parse_unchecked(packet.message)
                     .is_ok_and(|message| (message.netfn, message.cmd) == (netfn::APP | 1, ACTIVATE_SESSION));
-            if id != 0 && !temporary && !activated {
+            if id != SessionId::NONE && !temporary && !activated {
                 return None;
             }
             message(packet.message, &mut text)?;
@@ -223,7 +223,7 @@ fn place(lan: LanId, peer: Peer) -> String {
 }
 
 fn session(lan: LanId, to: &lan::ReplyTo) -> String {
-    format!("{} session {:#010x} seq {}", place(lan, to.peer), to.session, to.rq_seq)
+    format!("{} session {} seq {}", place(lan, to.peer), to.session, to.rq_seq)
 }
 
 fn source(path: &ReturnPath) -> String {
@@ -235,7 +235,7 @@ fn source(path: &ReturnPath) -> String {
             let seq = to.request.seq;
             match to.target {
                 Target::Session(lan, session) => {
-                    format!("LAN channel {} session {session:#010x} bridged seq {seq}", lan.channel)
+                    format!("LAN channel {} session {session} bridged seq {seq}", lan.channel)
                 }
                 Target::HostQueue => format!("host bridged seq {seq}"),
                 Target::Line(serial) => format!("host channel {} bridged seq {seq}", serial.channel),

@@ -2,6 +2,7 @@
 //!
 //! Owns the bytes of packets and port writes on their way out, and their order.
 
+use crate::ipmi::SessionId;
 use std::ops::Range;
 
 /// One thing the engine wants done.
@@ -10,7 +11,7 @@ pub enum Output<'a> {
     /// Send this SOL packet (header and data) to a session.
     Packet {
         /// BMC's session id of the holder of the instance.
-        session: u32,
+        session: SessionId,
         /// Header and data, 4 to 259 bytes.
         payload: &'a [u8],
     },
@@ -37,7 +38,7 @@ pub struct Outbox {
 
 #[derive(Debug)]
 enum Entry {
-    Packet { session: u32, range: Range<usize> },
+    Packet { session: SessionId, range: Range<usize> },
     Port(Range<usize>),
     Break,
     ModemLines { rts: bool, dtr: bool },
@@ -68,7 +69,7 @@ impl Outbox {
     }
 
     /// Appends a packet; `write` fills it.
-    pub fn packet(&mut self, session: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn packet(&mut self, session: SessionId, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         write(&mut self.bytes);
         self.entries.push(Entry::Packet { session, range: start..self.bytes.len() });

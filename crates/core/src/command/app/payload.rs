@@ -3,7 +3,7 @@
 use crate::bmc::sol_parameters::{self, ActivationError, INSTANCE_HISTORY, INSTANCE_PORT};
 use crate::bmc::user;
 use crate::command::{Context, Outcome, has_sol};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Reply, Request, SessionId};
 
 /// Payload type "IPMI message".
 const TYPE_IPMI: u8 = 0;
@@ -145,7 +145,7 @@ pub fn get_instance_info(
         return Err(CompletionCode::INVALID_FIELD);
     }
     let sol = context.controller()?.sol.as_ref().ok_or(CompletionCode::INVALID_COMMAND)?;
-    reply.put(&sol.owner(INSTANCE_PORT).unwrap_or(0).to_le_bytes())?;
+    reply.put(&sol.owner(INSTANCE_PORT).unwrap_or(SessionId::NONE).to_le_bytes())?;
     reply.put(&[1, 0, 0, 0, 0, 0, 0, 0])?;
     Ok(Outcome::Done)
 }
@@ -226,7 +226,7 @@ mod tests {
     use crate::bmc::Action;
     use crate::bmc::sol_parameters::Sol;
     use crate::command::testing::{BMC, LAN, Rig, SATELLITE, SYSTEM};
-    use crate::ipmi::Privilege;
+    use crate::ipmi::{Privilege, SessionId};
 
     #[test]
     fn refusals_are_as_recorded() {
@@ -285,10 +285,10 @@ mod tests {
              06 4a 01 -> 00 01 01 00
              06 4b 01 01 -> 00 03 04 01 02 01 00 00 00 00 00 00 00",
         );
-        let activated = Action::SolActivated { mc: BMC, instance: 1, session: 0x0201_0403, auxiliary: 3 };
+        let activated = Action::SolActivated { mc: BMC, instance: 1, session: SessionId(0x0201_0403), auxiliary: 3 };
         assert_eq!(rig.machine.actions, [activated]);
         if let Some(session) = &mut rig.origin.session {
-            session.id = 99;
+            session.id = SessionId(99);
         }
         rig.expect("06 49 01 01 00 00 00 00 -> 00\n 06 49 01 01 00 00 00 00 -> 80\n 06 4a 01 -> 00 01 00 00");
     }
@@ -334,7 +334,7 @@ mod tests {
         privilege(&mut rig, Privilege::Callback);
         let holder = rig.origin.session;
         if let Some(session) = &mut rig.origin.session {
-            session.id = 99;
+            session.id = SessionId(99);
         }
         rig.expect("06 49 01 01 00 00 00 00 -> d4\n 06 4a 01 -> 00 01 01 00");
         rig.origin.session = holder;

@@ -5,13 +5,13 @@ use super::super::{Context, Outcome};
 use super::word;
 use crate::bmc::fru::FruKind;
 use crate::bmc::{Action, LogLevel};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Reply, Request, SessionId};
 
 /// The device is accessed by bytes.
 const ACCESS_BY_BYTES: u8 = 0x00;
 
 /// What a device has for a request: a snapshot of the console history is the session's own.
-fn bytes_of(device: &FruKind, session: Option<u32>) -> Option<&[u8]> {
+fn bytes_of(device: &FruKind, session: Option<SessionId>) -> Option<&[u8]> {
     match device {
         FruKind::Inline(bytes) => Some(bytes),
         FruKind::History(snapshots) => snapshots.get(&session?).map(Vec::as_slice),

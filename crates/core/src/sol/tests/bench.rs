@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::ipmi::Moment;
+use crate::ipmi::{Moment, SessionId};
 use crate::sol::{Engine, LineEvent, Outbox, Output, Settings, Timing};
 
 /// The session that holds the port in most tests.
-pub const SESSION: u32 = 0x0200_0001;
+pub const SESSION: SessionId = SessionId(0x0200_0001);
 /// Another one.
-pub const OTHER: u32 = 0x0200_0002;
+pub const OTHER: SessionId = SessionId(0x0200_0002);
 
 pub const PLAIN: Settings = Settings { telnet: false, tty: false, history: false };
 pub const TELNET: Settings = Settings { telnet: true, tty: false, history: false };
@@ -35,7 +35,7 @@ pub struct Bench {
     pub engine: Engine,
     pub now: Moment,
     /// Packets nobody has looked at yet: session and payload.
-    pub packets: Vec<(u32, Vec<u8>)>,
+    pub packets: Vec<(SessionId, Vec<u8>)>,
     /// Everything the port was given.
     pub written: Vec<u8>,
     pub lines: Vec<Line>,
@@ -98,11 +98,11 @@ impl Bench {
         }
     }
 
-    pub fn activate(&mut self, session: u32) {
+    pub fn activate(&mut self, session: SessionId) {
         self.run(|engine, now, out| engine.activate(now, session, 0, out));
     }
 
-    pub fn activate_with(&mut self, session: u32, auxiliary: u8) {
+    pub fn activate_with(&mut self, session: SessionId, auxiliary: u8) {
         self.run(|engine, now, out| engine.activate(now, session, auxiliary, out));
     }
 
@@ -114,7 +114,7 @@ impl Bench {
         self.run(|engine, _, out| engine.announce_deactivation(out));
     }
 
-    pub fn activate_history(&mut self, session: u32, history: &[u8]) {
+    pub fn activate_history(&mut self, session: SessionId, history: &[u8]) {
         self.run(|engine, now, out| engine.activate_history(now, session, history.to_vec(), out));
     }
 
@@ -150,7 +150,7 @@ impl Bench {
         self.run(|engine, now, out| engine.port_written(now, count, out));
     }
 
-    pub fn console_of(&mut self, session: u32, packet: &[u8]) {
+    pub fn console_of(&mut self, session: SessionId, packet: &[u8]) {
         self.run(|engine, now, out| engine.from_console(now, session, packet, out));
     }
 
