@@ -133,9 +133,13 @@ pub fn deadline(machine: &Machine) -> Option<Moment> {
     let of = |controller: &Controller| {
         let messaging = controller.messaging.deadline();
         let watchdog = controller.watchdog.as_ref().and_then(watchdog::Watchdog::deadline);
-        [messaging, watchdog, controller.chassis.deadline(), controller.vm.deadline()].into_iter().flatten().min()
+        let sensors = controller.sensors.deadline();
+        [messaging, watchdog, controller.chassis.deadline(), controller.vm.deadline(), sensors]
+            .into_iter()
+            .flatten()
+            .min()
     };
-    machine.controllers().filter_map(of).chain(sensor::deadline(machine)).min()
+    machine.controllers().filter_map(of).min()
 }
 
 /// Does whatever is due on any device of the machine.
@@ -146,7 +150,7 @@ pub fn timeout(machine: &mut Machine, now: Moment) {
         vm_process::timeout(at, now);
         chassis::timeout(at, now);
     });
-    sensor::timeout(machine, now);
+    machine.at_each(|at| sensor::timeout(at, now));
 }
 
 /// A host connected to channel 15: it counts as powered, if it speaks the VM protocol, and is told

@@ -782,7 +782,7 @@ pub fn watchdog_power_cycle(at: &mut At<'_>, now: Moment) {
 mod tests {
     use super::super::Machine;
     use super::super::channel::{Channel, medium, protocol};
-    use super::super::external::{AtThen, ProgramFailure};
+    use super::super::external::{ProgramFailure, Then};
     use super::*;
     use crate::ipmi::McAddress;
 
@@ -809,7 +809,7 @@ mod tests {
     }
 
     /// What goes on with the program that was asked for last.
-    fn then_of(job: Option<Background>) -> AtThen {
+    fn then_of(job: Option<Background>) -> Then<ProgramResult> {
         match job {
             Some(Background::Program { then, .. }) => then,
             other => panic!("no program: {other:?}"),

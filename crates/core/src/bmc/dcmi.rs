@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::chassis;
-use super::sensor::{self, SensorId};
+use super::sensor::{self, Place, SensorId};
 use super::unsaved::Unchanged;
 use super::{At, Controller, Machine, StateFile};
 use crate::ipmi::{McAddress, Moment};
@@ -192,8 +192,8 @@ impl Statistics {
 pub struct Dcmi {
     /// `mc_disable_dcmi`: it is not there.
     pub disabled: bool,
-    /// `mc_set_dcmi_power`: LUN and number of the sensor that tells the power, in watts.
-    pub sensor: Option<(u8, u8)>,
+    /// `mc_set_dcmi_power`: the sensor that tells the power, in watts.
+    pub sensor: Option<Place>,
     /// What clients have set.
     pub settings: Settings,
     statistics: Statistics,
@@ -217,47 +217,37 @@ pub fn change(at: &mut At<'_>, change: impl FnOnce(&mut Settings)) {
 }
 
 /// `mc_set_dcmi_power`: this sensor tells the power from now on.
-pub fn set_sensor(machine: &mut Machine, now: Moment, mc: McAddress, lun: u8, number: u8) {
-    if let Some(controller) = machine.controller_mut(mc) {
-        controller.dcmi.sensor = Some((lun, number));
-        controller.dcmi.statistics = Statistics::default();
-    }
-    look(machine, now, mc);
+pub fn set_sensor(at: &mut At<'_>, now: Moment, sensor: Place) {
+    at.dcmi.sensor = Some(sensor);
+    at.dcmi.statistics = Statistics::default();
+    look(at, now);
 }
 
 /// The statistics of a controller begin anew (cold reset, another power limit).
-pub fn reset_statistics(machine: &mut Machine, now: Moment, mc: McAddress) {
-    look(machine, now, mc);
-    if let Some(controller) = machine.controller_mut(mc) {
-        controller.dcmi.statistics.reset(now);
-    }
+pub fn reset_statistics(at: &mut At<'_>, now: Moment) {
+    look(at, now);
+    at.dcmi.statistics.reset(now);
 }
 
 /// A sensor has another reading: it may be the one that tells the power.
-pub(super) fn value_changed(machine: &mut Machine, now: Moment, id: SensorId) {
-    let is_power = |controller: &Controller| controller.dcmi.sensor == Some((id.lun, id.number));
-    if machine.controller(id.mc).is_some_and(is_power) {
-        look(machine, now, id.mc);
+pub(super) fn value_changed(at: &mut At<'_>, now: Moment, sensor: Place) {
+    if at.dcmi.sensor == Some(sensor) {
+        look(at, now);
     }
 }
 
 /// Looks at the power and notes it.
-pub fn look(machine: &mut Machine, now: Moment, mc: McAddress) {
-    let Some(controller) = machine.controller(mc) else { return };
-    if let Some((lun, number)) = controller.dcmi.sensor {
-        let Some(watts) = sensor::reading(machine, SensorId { mc, lun, number }) else { return };
+pub fn look(at: &mut At<'_>, now: Moment) {
+    if let Some(place) = at.dcmi.sensor {
+        let Some(watts) = sensor::reading(at.machine(), place.of(at.address)) else { return };
         let watts = watts.round().clamp(0.0, f64::from(u16::MAX)) as u16;
-        if let Some(controller) = machine.controller_mut(mc) {
-            controller.dcmi.statistics.observe(now, watts);
-        }
+        at.dcmi.statistics.observe(now, watts);
         return;
     }
-    let on = machine.at(mc).is_some_and(|mut at| chassis::last_power(&mut at, now));
-    if let Some(controller) = machine.controller_mut(mc) {
-        let on_time = controller.chassis.power_on_time(now);
-        let limit = controller.dcmi.settings.limit;
-        modelled(&mut controller.dcmi.statistics, now, on, on_time, limit);
-    }
+    let on = chassis::last_power(at, now);
+    let on_time = at.chassis.power_on_time(now);
+    let limit = at.dcmi.settings.limit;
+    modelled(&mut at.dcmi.statistics, now, on, on_time, limit);
 }
 
 /// The power of a machine that no sensor tells about. What happened since it was looked at last
@@ -290,9 +280,9 @@ fn modelled(statistics: &mut Statistics, now: Moment, on: bool, on_time: Duratio
 
 /// The power of a controller's machine: over the last `window`, or since the statistics were
 /// begun. `None` when its sensor has never had a reading.
-pub fn power(machine: &mut Machine, now: Moment, mc: McAddress, window: Option<Duration>) -> Option<Reading> {
-    look(machine, now, mc);
-    let statistics = &machine.controller(mc)?.dcmi.statistics;
+pub fn power(at: &mut At<'_>, now: Moment, window: Option<Duration>) -> Option<Reading> {
+    look(at, now);
+    let statistics = &at.dcmi.statistics;
     match window {
         Some(length) => statistics.window(now, length),
         None => statistics.total(now),
@@ -318,8 +308,7 @@ pub struct Temperature {
 }
 
 /// The temperature sensors of an entity, by instance.
-pub fn temperatures(machine: &Machine, mc: McAddress, entity: u8) -> Vec<Temperature> {
-    let Some(controller) = machine.controller(mc) else { return Vec::new() };
+pub fn temperatures(controller: &Controller, entity: u8) -> Vec<Temperature> {
     let records = controller.sdr.records().filter_map(sensor::temperature_record);
     let mut found: Vec<Temperature> = records
         .filter(|record| same_entity(entity, record.entity))

@@ -5,6 +5,7 @@
 //! returns, or it is lost.
 
 use super::sel::Record;
+use super::sensor::{Place, SensorId};
 use super::{At, messaging, sel};
 use crate::ipmi::{McAddress, Moment};
 
@@ -32,33 +33,27 @@ impl Direction {
     }
 }
 
-/// Sends an event of sensor `number` on `lun` to its controller's event receiver; `data` is event data 1 to 3.
+/// Sends an event of a sensor to its controller's event receiver; `data` is event data 1 to 3.
 ///
 /// It is dropped in silence when there is no such sensor, the sensor is not enabled or its
 /// events are not, no receiver is set, or there is no controller at the receiver's address.
 /// Scanning, the per-state enables and whether the controllers are enabled do not matter here.
-pub fn from_sensor(at: &mut At<'_>, now: Moment, lun: u8, number: u8, direction: Direction, data: [u8; 3]) {
+pub fn from_sensor(at: &mut At<'_>, now: Moment, place: Place, direction: Direction, data: [u8; 3]) {
     let controller = &**at;
-    let Some(sensor) = controller.sensors.get(lun, number) else { return };
+    let Some(sensor) = controller.sensors.get(place) else { return };
     let receiver = controller.sensors.event_receiver.address;
     if !sensor.enabled || !sensor.events_enabled {
         return;
     }
     let kind = (sensor.sensor_type, sensor.event_reading_code);
-    let record = record(at.address, lun, number, kind, direction, data);
+    let record = record(place.of(at.address), kind, direction, data);
     send(at, now, receiver, record);
 }
 
-/// The record of an event of sensor `number` on `lun` of controller `mc`, without id and time.
-/// `kind` is the sensor's type and its event/reading type code.
-pub fn record(
-    McAddress(mc): McAddress,
-    lun: u8,
-    number: u8,
-    kind: (u8, u8),
-    direction: Direction,
-    data: [u8; 3],
-) -> Record {
+/// The record of an event of a sensor, without id and time. `kind` is the sensor's type and its
+/// event/reading type code.
+pub fn record(sensor: SensorId, kind: (u8, u8), direction: Direction, data: [u8; 3]) -> Record {
+    let SensorId { mc: McAddress(mc), lun, number } = sensor;
     let (sensor_type, code) = kind;
     let [data_1, data_2, data_3] = data;
     let code = direction.bit() | code & 0x7f;

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::{At, Machine};
+use super::At;
 use crate::ipmi::{McAddress, Moment};
 
 /// What is asked of the program.
@@ -137,11 +137,8 @@ pub type FileContent = Result<Vec<u8>, String>;
 /// What came of a [`FileWrite`]: how many bytes; or the operating system's words.
 pub type FileWritten = Result<usize, String>;
 
-/// What happens with the result of a helper program that no request waits for; nothing, when its controller has gone.
-pub type AtThen = Box<dyn FnOnce(&mut At<'_>, Moment, ProgramResult) + Send>;
-
-/// What happens with the result of work that no request waits for.
-pub type Then<R> = Box<dyn FnOnce(&mut Machine, Moment, R) + Send>;
+/// What happens with the result of work that no request waits for; nothing, when its controller has gone.
+pub type Then<R> = Box<dyn FnOnce(&mut At<'_>, Moment, R) + Send>;
 
 /// Slow work that no request waits for, and what happens with its result.
 pub enum Background {
@@ -152,10 +149,12 @@ pub enum Background {
         /// What is asked of it.
         call: ProgramCall,
         /// Called with the result.
-        then: AtThen,
+        then: Then<ProgramResult>,
     },
     /// A file: a sensor poll.
     Read {
+        /// IPMB address of the MC it belongs to.
+        mc: McAddress,
         /// What is read.
         read: FileRead,
         /// Called with the result.
@@ -169,7 +168,9 @@ impl fmt::Debug for Background {
             Self::Program { mc, call, .. } => {
                 f.debug_struct("Program").field("mc", mc).field("call", call).finish_non_exhaustive()
             }
-            Self::Read { read, .. } => f.debug_struct("Read").field("read", read).finish_non_exhaustive(),
+            Self::Read { mc, read, .. } => {
+                f.debug_struct("Read").field("mc", mc).field("read", read).finish_non_exhaustive()
+            }
         }
     }
 }

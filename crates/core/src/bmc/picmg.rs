@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use super::sensor::{self, Reporting, SensorId};
-use super::{At, Error, Machine};
-use crate::ipmi::{McAddress, Moment};
+use super::sensor::{self, Place, Reporting};
+use super::{At, Controller, Error};
+use crate::ipmi::Moment;
 
 /// Sensor type of a hot-swap sensor, PICMG 3.0 table 3-19.
 pub const HOT_SWAP_SENSOR: u8 = 0xf0;
@@ -322,24 +322,28 @@ pub fn set_led_count(at: &mut At<'_>, count: u8) -> Result<(), Error> {
 pub struct Board {
     /// Its lights.
     pub leds: Leds,
-    /// LUN and number of its hot-swap sensors; the newest is the one that counts.
-    hot_swap_sensors: Vec<(u8, u8)>,
+    /// Its hot-swap sensors; the newest is the one that counts.
+    hot_swap_sensors: Vec<Place>,
+}
+
+impl Board {
+    /// The hot-swap sensor of a board; only a board that has one can be activated.
+    pub fn hot_swap_sensor(&self) -> Option<Place> {
+        self.hot_swap_sensors.last().copied()
+    }
 }
 
 /// A sensor of type F0h was added to a board of a shelf: its values move LED 0 from now on.
-pub(super) fn hot_swap_sensor_added(machine: &mut Machine, sensor: SensorId) {
-    if machine.shelf.enabled
-        && let Some(controller) = machine.controller_mut(sensor.mc)
-    {
-        controller.board.hot_swap_sensors.push((sensor.lun, sensor.number));
+pub(super) fn hot_swap_sensor_added(at: &mut At<'_>, sensor: Place) {
+    if at.machine().shelf.enabled {
+        at.board.hot_swap_sensors.push(sensor);
     }
 }
 
 /// A sensor got a value. That of a hot-swap sensor is the board's state, M0 to M7, and LED 0
 /// tells it: off in M0, M3 and M4, on in M1, blinking else; M7 changes nothing.
-pub(super) fn value_changed(machine: &mut Machine, sensor: SensorId, value: u8) {
-    let Some(controller) = machine.controller_mut(sensor.mc) else { return };
-    if !controller.board.hot_swap_sensors.contains(&(sensor.lun, sensor.number)) {
+pub(super) fn value_changed(controller: &mut Controller, sensor: Place, value: u8) {
+    if !controller.board.hot_swap_sensors.contains(&sensor) {
         return;
     }
     let (off, on) = match value {
@@ -361,19 +365,10 @@ pub enum Activation {
     Activate,
 }
 
-/// The hot-swap sensor of a board; only a board that has one can be activated.
-pub fn hot_swap_sensor(machine: &Machine, mc: McAddress) -> Option<SensorId> {
-    let &(lun, number) = machine.controller(mc)?.board.hot_swap_sensors.last()?;
-    Some(SensorId { mc, lun, number })
-}
-
 /// Set FRU Activation: takes the board through its states, each with its events. Nothing
 /// happens in a state from which there is no way.
-pub fn activate(machine: &mut Machine, now: Moment, sensor: SensorId, activation: Activation) {
-    let status = machine
-        .controller(sensor.mc)
-        .and_then(|controller| controller.sensors.get(sensor.lun, sensor.number))
-        .map_or(0, |sensor| sensor.status);
+pub fn activate(at: &mut At<'_>, now: Moment, sensor: Place, activation: Activation) {
+    let status = at.sensors.get(sensor).map_or(0, |sensor| sensor.status);
     let is = |state: u8| status & (1 << state) != 0;
     let way = match activation {
         Activation::Activate if is(state::ACTIVATION_REQUEST) => [state::ACTIVATION_IN_PROGRESS, state::ACTIVE],
@@ -386,14 +381,16 @@ pub fn activate(machine: &mut Machine, now: Moment, sensor: SensorId, activation
     };
     for next in way {
         // The sensor is there: its status was read.
-        let _ = sensor::set_bit_clear_rest(machine, now, sensor, next, Reporting::Events);
+        let _ = sensor::set_bit_clear_rest(at, now, sensor, next, Reporting::Events);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Machine;
     use super::super::device_id::DeviceId;
     use super::*;
+    use crate::ipmi::McAddress;
 
     fn at(seconds: u64) -> Moment {
         Moment::new(Duration::from_secs(seconds))
@@ -444,8 +441,10 @@ mod tests {
         machine
     }
 
-    fn sensor(number: u8) -> SensorId {
-        SensorId { mc: McAddress(0x82), lun: 0, number }
+    const MC: McAddress = McAddress(0x82);
+
+    fn sensor(number: u8) -> Place {
+        Place { lun: 0, number }
     }
 
     fn add_hot_swap_sensor(machine: &mut Machine, number: u8) {
@@ -454,7 +453,7 @@ mod tests {
             event_reading_code: 0x6f,
             ..sensor::Description::default()
         };
-        sensor::add(machine, at(0), sensor(number), description).unwrap();
+        sensor::add(&mut machine.found(MC), at(0), sensor(number), description).unwrap();
     }
 
     /// Observed on the original: only a value moves the light, a single bit does not, and in
@@ -467,13 +466,13 @@ mod tests {
         for (state, off, on) in
             [(1, 0xff, 0), (2, 0x0a, 0x5a), (3, 0, 0), (5, 0x5a, 0x0a), (7, 0x5a, 0x0a), (4, 0, 0), (6, 0x5a, 0x0a)]
         {
-            sensor::set_bit_clear_rest(&mut machine, at(0), sensor(0), state, Reporting::Silent).unwrap();
+            sensor::set_bit_clear_rest(&mut machine.found(MC), at(0), sensor(0), state, Reporting::Silent).unwrap();
             assert_eq!(blue(&machine).shown, Light { off, on, colour: 1 }, "M{state}");
         }
-        sensor::set_bit(&mut machine, at(0), sensor(0), 1, 1, Reporting::Silent).unwrap();
+        sensor::set_bit(&mut machine.found(MC), at(0), sensor(0), 1, 1, Reporting::Silent).unwrap();
         assert_eq!(blue(&machine).shown.off, 0x5a);
         machine.ensure(McAddress(0x82)).board.leds.get_mut(0).unwrap().take_over(Light { off: 1, on: 2, colour: 0x0f });
-        sensor::set_value(&mut machine, at(0), sensor(0), 1, Reporting::Silent).unwrap();
+        sensor::set_value(&mut machine.found(MC), at(0), sensor(0), 1, Reporting::Silent).unwrap();
         assert_eq!(blue(&machine).shown, Light { off: 1, on: 2, colour: 1 });
         assert!(machine.ensure(McAddress(0x82)).board.leds.get_mut(0).unwrap().give_back());
         assert_eq!(blue(&machine).shown, Light { off: 0xff, on: 0, colour: 1 });
@@ -484,11 +483,11 @@ mod tests {
         let mut machine = board();
         machine.shelf.enabled = false;
         add_hot_swap_sensor(&mut machine, 0);
-        assert_eq!(hot_swap_sensor(&machine, McAddress(0x82)), None);
+        assert_eq!(machine.ensure(MC).board.hot_swap_sensor(), None);
         machine.shelf.enabled = true;
         add_hot_swap_sensor(&mut machine, 1);
         add_hot_swap_sensor(&mut machine, 2);
-        assert_eq!(hot_swap_sensor(&machine, McAddress(0x82)), Some(sensor(2)));
+        assert_eq!(machine.ensure(MC).board.hot_swap_sensor(), Some(sensor(2)));
     }
 
     #[test]
@@ -505,9 +504,9 @@ mod tests {
             (2, Activation::Deactivate, 2),
             (6, Activation::Deactivate, 6),
         ] {
-            sensor::set_bit_clear_rest(&mut machine, at(0), sensor(0), from, Reporting::Silent).unwrap();
-            activate(&mut machine, at(0), sensor(0), activation);
-            let status = machine.controller(McAddress(0x82)).unwrap().sensors.get(0, 0).unwrap().status;
+            sensor::set_bit_clear_rest(&mut machine.found(MC), at(0), sensor(0), from, Reporting::Silent).unwrap();
+            activate(&mut machine.found(MC), at(0), sensor(0), activation);
+            let status = machine.controller(McAddress(0x82)).unwrap().sensors.get(sensor(0)).unwrap().status;
             assert_eq!(status, 1 << to, "M{from} {activation:?}");
         }
     }

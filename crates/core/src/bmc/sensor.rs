@@ -17,11 +17,11 @@ mod threshold;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use number::{Format, Scale};
-pub use poll::{Content, Dependency, PollSpec, begin_poll, deadline, finish_poll, timeout};
+pub use poll::{Content, Dependency, PollSpec, begin_poll, finish_poll, timeout};
 pub use threshold::Threshold;
 
 use super::event::{self, Direction};
-use super::{Error, Machine, dcmi, picmg};
+use super::{At, Controller, Error, Machine, dcmi, picmg};
 use crate::ipmi::{McAddress, Moment};
 
 /// Event/reading type code of threshold sensors, IPMI 2.0 table 42-1.
@@ -40,6 +40,29 @@ pub struct SensorId {
     pub lun: u8,
     /// Sensor number, 0 to 254.
     pub number: u8,
+}
+
+impl SensorId {
+    /// Where its controller has it.
+    pub const fn place(self) -> Place {
+        Place { lun: self.lun, number: self.number }
+    }
+}
+
+/// Where a controller has a sensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// LUN, 0 to 3.
+    pub lun: u8,
+    /// Sensor number, 0 to 254.
+    pub number: u8,
+}
+
+impl Place {
+    /// The sensor that has this place at controller `mc`.
+    pub const fn of(self, mc: McAddress) -> SensorId {
+        SensorId { mc, lun: self.lun, number: self.number }
+    }
 }
 
 /// Whether a change sends the events that belong to it.
@@ -246,24 +269,26 @@ pub struct Sensors {
     /// Where events go.
     pub event_receiver: EventReceiver,
     luns: [BTreeMap<u8, Box<Sensor>>; 4],
-    /// When which polled sensor (LUN, number) is due.
-    timers: BTreeSet<(Moment, u8, u8)>,
+    /// When which polled sensor is due.
+    timers: BTreeSet<(Moment, Place)>,
 }
 
 impl Sensors {
-    /// The sensor `number` on `lun`.
-    pub fn get(&self, lun: u8, number: u8) -> Option<&Sensor> {
-        self.luns.get(usize::from(lun))?.get(&number).map(Box::as_ref)
+    /// The sensor with this place.
+    pub fn get(&self, place: Place) -> Option<&Sensor> {
+        self.luns.get(usize::from(place.lun))?.get(&place.number).map(Box::as_ref)
     }
 
-    /// All sensors with LUN and number, in that order.
-    pub fn iter(&self) -> impl Iterator<Item = (u8, u8, &Sensor)> {
-        (0..).zip(&self.luns).flat_map(|(lun, list)| list.iter().map(move |(number, sensor)| (lun, *number, &**sensor)))
+    /// All sensors, by LUN and number.
+    pub fn iter(&self) -> impl Iterator<Item = (Place, &Sensor)> {
+        (0..)
+            .zip(&self.luns)
+            .flat_map(|(lun, list)| list.iter().map(move |(&number, sensor)| (Place { lun, number }, &**sensor)))
     }
 
-    /// The sensor `number` on `lun`, to be changed.
-    pub fn get_mut(&mut self, lun: u8, number: u8) -> Option<&mut Sensor> {
-        self.luns.get_mut(usize::from(lun))?.get_mut(&number).map(Box::as_mut)
+    /// The sensor with this place, to be changed.
+    pub fn get_mut(&mut self, place: Place) -> Option<&mut Sensor> {
+        self.luns.get_mut(usize::from(place.lun))?.get_mut(&place.number).map(Box::as_mut)
     }
 }
 
@@ -299,23 +324,16 @@ pub struct EventSettings {
     pub deassert_enabled: u16,
 }
 
-fn find(machine: &mut Machine, id: SensorId) -> Result<&mut Sensor, Error> {
-    machine.controller_mut(id.mc).ok_or(Error::Invalid)?.sensors.get_mut(id.lun, id.number).ok_or(Error::Invalid)
+fn find(controller: &mut Controller, place: Place) -> Result<&mut Sensor, Error> {
+    controller.sensors.get_mut(place).ok_or(Error::Invalid)
 }
 
-fn report(
-    machine: &mut Machine,
-    now: Moment,
-    id: SensorId,
-    reporting: Reporting,
-    notices: impl IntoIterator<Item = Notice>,
-) {
+fn report(at: &mut At<'_>, now: Moment, place: Place, reporting: Reporting, notices: impl IntoIterator<Item = Notice>) {
     if reporting == Reporting::Silent {
         return;
     }
-    let Some(mut at) = machine.at(id.mc) else { return };
     for notice in notices {
-        event::from_sensor(&mut at, now, id.lun, id.number, notice.direction, notice.data);
+        event::from_sensor(at, now, place, notice.direction, notice.data);
     }
 }
 
@@ -323,8 +341,8 @@ fn report(
 /// repository. The timer of a polled one starts now.
 ///
 /// [`Error::Invalid`]: LUN above 3, number FFh, or there is such a sensor already.
-pub fn add(machine: &mut Machine, now: Moment, id: SensorId, description: Description) -> Result<(), Error> {
-    if id.number == RESERVED_NUMBER {
+pub fn add(at: &mut At<'_>, now: Moment, place: Place, description: Description) -> Result<(), Error> {
+    if place.number == RESERVED_NUMBER {
         return Err(Error::Invalid);
     }
     let Description { sensor_type, event_reading_code, event_only, poll } = description;
@@ -333,6 +351,7 @@ pub fn add(machine: &mut Machine, now: Moment, id: SensorId, description: Descri
         sensor.status = spec.initial_state & STATES;
         sensor.poll = Some(Box::new(poll::Poll::new(spec)));
     }
+    let (machine, id) = (at.machine(), place.of(at.address));
     if let Some(bmc) = machine.bmc.and_then(|address| machine.controller(address)) {
         for record in bmc.sdr.records() {
             if setup::describes(record, id) {
@@ -340,28 +359,29 @@ pub fn add(machine: &mut Machine, now: Moment, id: SensorId, description: Descri
             }
         }
     }
-    let sensors = &mut machine.controller_mut(id.mc).ok_or(Error::Invalid)?.sensors;
-    let list = sensors.luns.get_mut(usize::from(id.lun)).ok_or(Error::Invalid)?;
-    if list.contains_key(&id.number) {
+    let sensors = &mut at.sensors;
+    let list = sensors.luns.get_mut(usize::from(place.lun)).ok_or(Error::Invalid)?;
+    if list.contains_key(&place.number) {
         return Err(Error::Invalid);
     }
-    list.insert(id.number, Box::new(sensor));
-    sensors.arm(now, id.lun, id.number);
+    list.insert(place.number, Box::new(sensor));
+    sensors.arm(now, place);
     if sensor_type == picmg::HOT_SWAP_SENSOR {
-        picmg::hot_swap_sensor_added(machine, id);
+        picmg::hot_swap_sensor_added(at, place);
     }
     Ok(())
 }
 
 /// Run Initialization Agent: sets every sensor up again that has a record in the SDR
-/// repository of controller `mc`, as when it was added. Readings and states stay, and nothing
-/// is compared anew.
-pub fn initialize(machine: &mut Machine, mc: McAddress) {
-    let Some(repository) = machine.controller(mc) else { return };
-    let records: Vec<Box<[u8]>> = repository.sdr.records().map(Into::into).collect();
+/// repository of this controller, as when it was added, whosever sensor it is. Readings and states stay,
+/// and nothing is compared anew.
+pub fn initialize(at: &mut At<'_>) {
+    let records: Vec<Box<[u8]>> = at.sdr.records().map(Into::into).collect();
     for record in records {
         for id in setup::described(&record) {
-            if let Ok(sensor) = find(machine, id) {
+            if let Some(mut owner) = at.elsewhere(id.mc)
+                && let Ok(sensor) = find(&mut owner, id.place())
+            {
                 setup::initialize(sensor, &record);
             }
         }
@@ -378,7 +398,7 @@ pub fn reading_factors(machine: &Machine, id: SensorId) -> Option<[u8; 6]> {
 /// What a sensor reads, in the unit of its record: the raw reading turned into a number as its full
 /// record has it (IPMI 2.0 section 36.3). `None` without such a record, or without a reading.
 pub fn reading(machine: &Machine, id: SensorId) -> Option<f64> {
-    let sensor = machine.controller(id.mc)?.sensors.get(id.lun, id.number)?;
+    let sensor = machine.controller(id.mc)?.sensors.get(id.place())?;
     let raw = (sensor.enabled && sensor.has_value).then_some(sensor.value)?;
     descriptions(machine, id).find_map(|record| setup::value(record, raw))
 }
@@ -386,7 +406,7 @@ pub fn reading(machine: &Machine, id: SensorId) -> Option<f64> {
 /// The raw reading of a sensor that stands for the value nearest to this one, in the unit of its record. `None`
 /// without such a sensor, or without a full record.
 pub fn nearest(machine: &Machine, id: SensorId, value: f64) -> Option<u8> {
-    machine.controller(id.mc)?.sensors.get(id.lun, id.number)?;
+    machine.controller(id.mc)?.sensors.get(id.place())?;
     let record = descriptions(machine, id).find(|record| setup::value(record, 0).is_some())?;
     let distance = |raw: &u8| setup::value(record, *raw).map_or(f64::INFINITY, |of| (of - value).abs());
     (0..=u8::MAX).min_by(|one, other| distance(one).total_cmp(&distance(other)))
@@ -440,62 +460,56 @@ fn records(machine: &Machine, id: SensorId) -> impl Iterator<Item = &[u8]> {
 
 /// Finds a sensor whose reading is about to be compared. Its readings are ordered as its record
 /// says now, which clients go by; when it has none any more, as the last one said.
-fn find_scaled(machine: &mut Machine, id: SensorId) -> Result<&mut Sensor, Error> {
-    let scale = descriptions(machine, id).next().map(setup::scale);
-    let sensor = find(machine, id)?;
+fn find_scaled<'a>(at: &'a mut At<'_>, place: Place) -> Result<&'a mut Sensor, Error> {
+    let scale = descriptions(at.machine(), place.of(at.address)).next().map(setup::scale);
+    let sensor = find(at, place)?;
     sensor.scale = scale.unwrap_or(sensor.scale);
     Ok(sensor)
 }
 
 /// `sensor_set_value`: gives a sensor a reading and compares it with the thresholds,
 /// whatever kind of sensor it is. On a polled sensor it holds until the next poll.
-pub fn set_value(
-    machine: &mut Machine,
-    now: Moment,
-    id: SensorId,
-    value: u8,
-    reporting: Reporting,
-) -> Result<(), Error> {
-    let sensor = find_scaled(machine, id)?;
+pub fn set_value(at: &mut At<'_>, now: Moment, place: Place, value: u8, reporting: Reporting) -> Result<(), Error> {
+    let sensor = find_scaled(at, place)?;
     sensor.value = value;
     sensor.has_value = true;
     let notices = sensor.compare();
-    report(machine, now, id, reporting, notices.into_iter().flatten());
-    picmg::value_changed(machine, id, value);
-    dcmi::value_changed(machine, now, id);
+    report(at, now, place, reporting, notices.into_iter().flatten());
+    picmg::value_changed(at, place, value);
+    dcmi::value_changed(at, now, place);
     Ok(())
 }
 
 /// `sensor_set_bit`: sets state `bit` (0 to 14) if `value` is not 0, else clears it. A value
 /// above 1 counts as a change each time.
 pub fn set_bit(
-    machine: &mut Machine,
+    at: &mut At<'_>,
     now: Moment,
-    id: SensorId,
+    place: Place,
     bit: u8,
     value: u8,
     reporting: Reporting,
 ) -> Result<(), Error> {
-    let sensor = find(machine, id)?;
+    let sensor = find(at, place)?;
     if bit > 14 {
         return Err(Error::Invalid);
     }
     sensor.has_value = true;
     let notice = sensor.set_state(bit, value);
-    report(machine, now, id, reporting, notice);
+    report(at, now, place, reporting, notice);
     Ok(())
 }
 
 /// `sensor_set_bit_clr_rest`: clears all other states in ascending order, makes `bit` (0 to
 /// 14) the reading, and sets it.
 pub fn set_bit_clear_rest(
-    machine: &mut Machine,
+    at: &mut At<'_>,
     now: Moment,
-    id: SensorId,
+    place: Place,
     bit: u8,
     reporting: Reporting,
 ) -> Result<(), Error> {
-    let sensor = find(machine, id)?;
+    let sensor = find(at, place)?;
     if bit > 14 {
         return Err(Error::Invalid);
     }
@@ -508,32 +522,27 @@ pub fn set_bit_clear_rest(
     sensor.value = bit;
     sensor.has_value = true;
     notices[15] = sensor.set_state(bit, 1);
-    report(machine, now, id, reporting, notices.into_iter().flatten());
-    picmg::value_changed(machine, id, bit);
+    report(at, now, place, reporting, notices.into_iter().flatten());
+    picmg::value_changed(at, place, bit);
     Ok(())
 }
 
 /// `sensor_set_hysteresis`. Nothing is compared anew.
-pub fn set_hysteresis(machine: &mut Machine, id: SensorId, hysteresis: Hysteresis) -> Result<(), Error> {
-    find(machine, id)?.hysteresis = hysteresis;
+pub fn set_hysteresis(controller: &mut Controller, place: Place, hysteresis: Hysteresis) -> Result<(), Error> {
+    find(controller, place)?.hysteresis = hysteresis;
     Ok(())
 }
 
 /// `sensor_set_threshold`. Nothing is compared anew.
-pub fn set_thresholds(machine: &mut Machine, id: SensorId, thresholds: Thresholds) -> Result<(), Error> {
-    find(machine, id)?.thresholds = thresholds;
+pub fn set_thresholds(controller: &mut Controller, place: Place, thresholds: Thresholds) -> Result<(), Error> {
+    find(controller, place)?.thresholds = thresholds;
     Ok(())
 }
 
 /// `sensor_set_event_support`. A polled sensor that is scanned is polled at once: the job is
 /// in [`Machine::jobs`] when this returns.
-pub fn set_event_support(
-    machine: &mut Machine,
-    now: Moment,
-    id: SensorId,
-    settings: EventSettings,
-) -> Result<(), Error> {
-    let sensor = find(machine, id)?;
+pub fn set_event_support(at: &mut At<'_>, now: Moment, place: Place, settings: EventSettings) -> Result<(), Error> {
+    let sensor = find(at, place)?;
     sensor.events_enabled = settings.events_enabled;
     sensor.scanning_enabled = settings.scanning_enabled;
     sensor.event_support = settings.support;
@@ -544,7 +553,7 @@ pub fn set_event_support(
     sensor.assertions = mask(settings.assert_supported, settings.assert_enabled);
     sensor.deassertions = mask(settings.deassert_supported, settings.deassert_enabled);
     if settings.scanning_enabled {
-        poll::in_background(machine, now, id);
+        poll::in_background(at, now, place);
     }
     Ok(())
 }
@@ -552,21 +561,15 @@ pub fn set_event_support(
 /// Set Sensor Thresholds: takes the values of the thresholds named in `mask` (bits 0 to 5)
 /// and compares the reading with all of them at once. The caller has checked that they are
 /// supported.
-pub fn change_thresholds(
-    machine: &mut Machine,
-    now: Moment,
-    id: SensorId,
-    mask: u8,
-    values: [u8; 6],
-) -> Result<(), Error> {
-    let sensor = find_scaled(machine, id)?;
+pub fn change_thresholds(at: &mut At<'_>, now: Moment, place: Place, mask: u8, values: [u8; 6]) -> Result<(), Error> {
+    let sensor = find_scaled(at, place)?;
     for threshold in Threshold::ALL {
         if mask & threshold.bit() != 0 {
             sensor.thresholds.values[threshold.index()] = values[threshold.index()];
         }
     }
     let notices = sensor.compare();
-    report(machine, now, id, Reporting::Events, notices.into_iter().flatten());
+    report(at, now, place, Reporting::Events, notices.into_iter().flatten());
     Ok(())
 }
 
@@ -575,14 +578,8 @@ pub fn change_thresholds(
 /// not hold. The states stay as they are. As in the original the events do not say which
 /// state they mean (event data `00 FF FF`), and for threshold sensors threshold n is matched
 /// with event bit n.
-pub fn rearm(
-    machine: &mut Machine,
-    now: Moment,
-    id: SensorId,
-    assertions: u16,
-    deassertions: u16,
-) -> Result<(), Error> {
-    let sensor = find(machine, id)?;
+pub fn rearm(at: &mut At<'_>, now: Moment, place: Place, assertions: u16, deassertions: u16) -> Result<(), Error> {
+    let sensor = find(at, place)?;
     sensor.left = 0;
     let asserted = assertions & sensor.assertions.enabled & sensor.status;
     let deasserted = deassertions & sensor.deassertions.enabled & !sensor.status;
@@ -596,7 +593,7 @@ pub fn rearm(
         };
         Some(Notice { direction, data: [0x00, 0xff, 0xff] })
     });
-    report(machine, now, id, Reporting::Events, notices);
+    report(at, now, place, Reporting::Events, notices);
     Ok(())
 }
 

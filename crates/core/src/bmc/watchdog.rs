@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::event::{self, Direction};
 use super::messaging::{self, Pretimeout};
+use super::sensor::Place;
 use super::watch::Event;
 use super::{At, chassis};
 use crate::ipmi::{Moment, capability};
@@ -230,15 +231,18 @@ pub fn timeout(at: &mut At<'_>, now: Moment) {
     }
 }
 
-/// Sends an event of the watchdog's sensor, number 0 on LUN 0. A controller without it, which the
+/// The watchdog's sensor.
+const SENSOR: Place = Place { lun: 0, number: 0 };
+
+/// Sends an event of the watchdog's sensor. A controller without it, which the
 /// original never lets run out, sends it as if it had one.
 fn report(at: &mut At<'_>, now: Moment, data: [u8; 3]) {
     let controller = &**at;
-    if controller.sensors.get(0, 0).is_some() {
-        return event::from_sensor(at, now, 0, 0, Direction::Assertion, data);
+    if controller.sensors.get(SENSOR).is_some() {
+        return event::from_sensor(at, now, SENSOR, Direction::Assertion, data);
     }
     let receiver = controller.sensors.event_receiver.address;
-    let record = event::record(at.address, 0, 0, (WATCHDOG_2, SENSOR_SPECIFIC), Direction::Assertion, data);
+    let record = event::record(SENSOR.of(at.address), (WATCHDOG_2, SENSOR_SPECIFIC), Direction::Assertion, data);
     event::send(at, now, receiver, record);
 }
 
@@ -248,7 +252,7 @@ mod tests {
     use super::super::Machine;
     use super::super::channel::{Channel, medium, protocol};
     use super::super::device_id::DeviceId;
-    use super::super::sensor::{self, Description, EventSettings, SensorId};
+    use super::super::sensor::{self, Description, EventSettings};
     use super::*;
     use crate::ipmi::{HostSignal, McAddress};
 
@@ -266,12 +270,11 @@ mod tests {
         host.announced = 0x3f;
         machine.ensure(MC).sensors.event_receiver.address = MC;
         machine.ensure(MC).sel.enable(100, 0);
-        let id = SensorId { mc: MC, lun: 0, number: 0 };
         let description =
             Description { sensor_type: 0x23, event_reading_code: 0x6f, event_only: true, ..Description::default() };
-        sensor::add(&mut machine, START, id, description).expect("a new sensor");
+        sensor::add(&mut machine.found(MC), START, SENSOR, description).expect("a new sensor");
         let settings = EventSettings { events_enabled: true, assert_supported: 0x0f, ..EventSettings::default() };
-        sensor::set_event_support(&mut machine, START, id, settings).expect("it exists");
+        sensor::set_event_support(&mut machine.found(MC), START, SENSOR, settings).expect("it exists");
         machine
     }
 

@@ -255,9 +255,11 @@ impl Rig {
                             then(&mut at, self.now, result);
                         }
                     }
-                    Background::Read { read, then } => {
+                    Background::Read { mc, read, then } => {
                         let content = self.read(&read);
-                        then(&mut self.machine, self.now, content);
+                        if let Some(mut at) = self.machine.at(mc) {
+                            then(&mut at, self.now, content);
+                        }
                     }
                 }
             }

@@ -9,7 +9,9 @@ use super::trace::Debug;
 use super::waiting::Reader;
 use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
-use crate::bmc::sensor::{self, EventSettings, EventSupport, Hysteresis, Reporting, SensorId, Support, Thresholds};
+use crate::bmc::sensor::{
+    self, EventSettings, EventSupport, Hysteresis, Place, Reporting, SensorId, Support, Thresholds,
+};
 use crate::bmc::{At, Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
 use crate::ipmi::{McAddress, Moment, SessionId};
 use crate::settings::command::{Command, SensorAddress, SensorPoll, Variables};
@@ -122,7 +124,7 @@ impl Simulator {
                 if lun > 3 {
                     return Err(Refusal::unable("set the DCMI power sensor", Error::Invalid));
                 }
-                dcmi::set_sensor(&mut self.machine, now, mc, lun, sensor);
+                dcmi::set_sensor(&mut self.named(mc)?, now, Place { lun, number: sensor });
             }
             Command::McSetNumLeds { mc, count } => {
                 let set = picmg::set_led_count(&mut self.named(mc)?, count);
@@ -169,7 +171,6 @@ impl Simulator {
     }
 
     fn execute_on_sensor(&mut self, now: Moment, command: Command) -> Result<(), Refusal> {
-        let machine = &mut self.machine;
         let (sensor, adds) = match &command {
             Command::SensorAdd { sensor, .. } => (*sensor, true),
             Command::SensorSetBit { sensor, .. }
@@ -184,15 +185,17 @@ impl Simulator {
             Command::SensorSetBit { bit, .. } | Command::SensorSetBitClearRest { bit, .. } => Some(*bit),
             _ => None,
         };
-        let known = machine.controller(sensor.mc).map(|mc| mc.sensors.get(sensor.lun, sensor.number).is_some());
+        let mut at = self.named(sensor.mc)?;
+        let place = Place { lun: sensor.lun, number: sensor.number };
+        let known = at.sensors.get(place).is_some();
         let unable = |what: &str, sensor: SensorAddress, error: Error| {
             let SensorAddress { mc, lun, number } = sensor;
             let place = format!("MC {mc:#04x}, LUN {lun}");
             let why = match (error, known) {
-                (Error::Invalid, Some(_)) if lun > 3 => format!("LUN {lun} does not exist, expected 0 to 3"),
-                (Error::Invalid, Some(true)) if bit.is_some_and(|bit| bit > 14) => "expected a bit from 0 to 14".into(),
-                (Error::Invalid, Some(true)) if adds => format!("sensor {number} of {place} is added twice"),
-                (Error::Invalid, Some(false)) if !adds => format!("there is no sensor {number} of {place}"),
+                (Error::Invalid, _) if lun > 3 => format!("LUN {lun} does not exist, expected 0 to 3"),
+                (Error::Invalid, true) if bit.is_some_and(|bit| bit > 14) => "expected a bit from 0 to 14".into(),
+                (Error::Invalid, true) if adds => format!("sensor {number} of {place} is added twice"),
+                (Error::Invalid, false) if !adds => format!("there is no sensor {number} of {place}"),
                 _ => format!("{error} (MC {mc:#04x}, LUN {lun}, sensor {number})"),
             };
             Refusal::error(format!("Unable to {what}, error {:#x}: {why}", error.errno()))
@@ -201,28 +204,28 @@ impl Simulator {
             Command::SensorAdd { sensor, sensor_type, event_reading_code, event_only, poll } => {
                 let description =
                     sensor::Description { sensor_type, event_reading_code, event_only, poll: poll.map(poll_spec) };
-                sensor::add(machine, now, id(sensor), description).map_err(|e| unable("add to sensor", sensor, e))
+                sensor::add(&mut at, now, place, description).map_err(|e| unable("add to sensor", sensor, e))
             }
             Command::SensorSetBit { sensor, bit, value, event } => {
-                sensor::set_bit(machine, now, id(sensor), bit, value, reporting(event))
+                sensor::set_bit(&mut at, now, place, bit, value, reporting(event))
                     .map_err(|e| unable("set sensor bit", sensor, e))
             }
             Command::SensorSetBitClearRest { sensor, bit, event } => {
-                sensor::set_bit_clear_rest(machine, now, id(sensor), bit, reporting(event))
+                sensor::set_bit_clear_rest(&mut at, now, place, bit, reporting(event))
                     .map_err(|e| unable("set sensor bit", sensor, e))
             }
             Command::SensorSetValue { sensor, value, event } => {
-                sensor::set_value(machine, now, id(sensor), value, reporting(event))
+                sensor::set_value(&mut at, now, place, value, reporting(event))
                     .map_err(|e| unable("set sensor value", sensor, e))
             }
             Command::SensorSetHysteresis { sensor, support, positive, negative } => {
                 let hysteresis = Hysteresis { support: Support::from_number(support), positive, negative };
-                sensor::set_hysteresis(machine, id(sensor), hysteresis)
+                sensor::set_hysteresis(&mut at, place, hysteresis)
                     .map_err(|e| unable("set sensor hysteresis", sensor, e))
             }
             Command::SensorSetThreshold { sensor, support, enabled, values } => {
                 let thresholds = Thresholds::of_mask(Support::from_number(support), enabled, values);
-                sensor::set_thresholds(machine, id(sensor), thresholds)
+                sensor::set_thresholds(&mut at, place, thresholds)
                     .map_err(|e| unable("set sensor thresholds", sensor, e))
             }
             Command::SensorSetEventSupport {
@@ -245,7 +248,7 @@ impl Simulator {
                     deassert_enabled,
                 };
                 // The original's words, although no threshold is touched.
-                sensor::set_event_support(machine, now, id(sensor), settings)
+                sensor::set_event_support(&mut at, now, place, settings)
                     .map_err(|e| unable("set sensor thresholds", sensor, e))
             }
             _ => Ok(()),

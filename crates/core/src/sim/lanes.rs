@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::effect::{IpmbId, ProgramJob, SerialId};
 use super::return_path::Requester;
 use super::waiting::{Aftermath, Execution, Waiting};
-use crate::bmc::external::{AtThen, Operation, ProgramCall, ProgramResult};
+use crate::bmc::external::{Operation, ProgramCall, ProgramResult, Then};
 use crate::ipmi::{McAddress, Privilege};
 
 /// Who asks, as far as shares and turns go.
@@ -72,7 +72,7 @@ pub(super) enum Waiter {
     /// A command.
     Command(Waiting<ProgramResult>),
     /// The simulator itself.
-    Background(AtThen),
+    Background(Then<ProgramResult>),
 }
 
 impl Waiter {

@@ -8,7 +8,7 @@ use crate::bmc::boot::{self, Boots, Device};
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::chassis::{self, Backend, Control, Controlled};
 use crate::bmc::external::Background;
-use crate::bmc::sensor::{self, Reporting, SensorId};
+use crate::bmc::sensor::{self, Place, Reporting, SensorId};
 use crate::bmc::watch::Event;
 use crate::bmc::{Action, Controller, Error, StateFile, sel, user};
 use crate::ipmi::{McAddress, Moment, Privilege};
@@ -192,8 +192,8 @@ impl Simulator {
     /// The sensors of the BMC, by LUN and number.
     pub fn sensors(&self) -> Vec<SensorState> {
         let mc = self.bmc_address();
-        let of = |(lun, number, sensor): (u8, u8, &sensor::Sensor)| {
-            let id = SensorId { mc, lun, number };
+        let of = |(place, sensor): (Place, &sensor::Sensor)| {
+            let (id, Place { lun, number }) = (place.of(mc), place);
             SensorState {
                 lun,
                 number,
@@ -212,8 +212,9 @@ impl Simulator {
     /// # Errors
     /// There is no such sensor.
     pub fn set_sensor(&mut self, now: Moment, number: u8, raw: u8, out: &mut Effects) -> Result<(), Error> {
-        let id = SensorId { mc: self.bmc_address(), lun: 0, number };
-        let set = sensor::set_value(&mut self.machine, now, id, raw, Reporting::Events);
+        let place = Place { lun: 0, number };
+        let mut at = self.machine.at(self.bmc_address()).ok_or(Error::Invalid)?;
+        let set = sensor::set_value(&mut at, now, place, raw, Reporting::Events);
         self.carry_out_actions(now, out);
         set
     }
@@ -236,8 +237,9 @@ impl Simulator {
     }
 
     fn sensor_bit(&mut self, now: Moment, number: u8, (bit, value): (u8, u8), out: &mut Effects) -> Result<(), Error> {
-        let id = SensorId { mc: self.bmc_address(), lun: 0, number };
-        let set = sensor::set_bit(&mut self.machine, now, id, bit, value, Reporting::Events);
+        let place = Place { lun: 0, number };
+        let mut at = self.machine.at(self.bmc_address()).ok_or(Error::Invalid)?;
+        let set = sensor::set_bit(&mut at, now, place, bit, value, Reporting::Events);
         self.carry_out_actions(now, out);
         set
     }

@@ -220,7 +220,9 @@ impl Simulator {
         while !self.machine.actions.is_empty() || !self.machine.jobs.is_empty() {
             for background in std::mem::take(&mut self.machine.jobs) {
                 match background {
-                    Background::Read { read, then } => self.pending.read(read, Reader::Background(then), out),
+                    Background::Read { mc, read, then } => {
+                        self.pending.read(read, Reader::Background { mc, then }, out);
+                    }
                     Background::Program { mc, call, then } => match program::command_line(&call) {
                         Ok(line) => self.pending.run_program(mc, call, line, Waiter::Background(then), out),
                         Err(outcome) => {
@@ -305,9 +307,11 @@ impl Simulator {
             WorkDone::Read(job, content) => match self.pending.reader(job) {
                 None => {}
                 Some(Reader::Command(waiting)) => self.go_on(now, waiting, content, out),
-                Some(Reader::Background(then)) => {
-                    then(&mut self.machine, now, content);
-                    self.carry_out_actions(now, out);
+                Some(Reader::Background { mc, then }) => {
+                    if let Some(mut at) = self.machine.at(mc) {
+                        then(&mut at, now, content);
+                        self.carry_out_actions(now, out);
+                    }
                 }
                 Some(Reader::Dump { console, size }) => {
                     let text = match content {

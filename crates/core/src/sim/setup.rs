@@ -185,10 +185,10 @@ impl Simulator {
     /// `mc_enable`: the controller answers, its channels open, `startnow` starts the VM.
     /// Channels that are open already stay as they are.
     pub(super) fn mc_enable(&mut self, now: Moment, mc: McAddress, out: &mut Effects) {
-        let Some(controller) = self.machine.controller_mut(mc).filter(|controller| !controller.enabled) else { return };
-        controller.enabled = true;
+        let Some(mut at) = self.machine.at(mc).filter(|at| !at.enabled) else { return };
+        at.enabled = true;
         // The statistics of the power begin.
-        dcmi::look(&mut self.machine, now, mc);
+        dcmi::look(&mut at, now);
         for index in 0..self.lans.len() {
             let lan = self.lans[index].id;
             if lan.mc != mc {

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::{LanSlot, Simulator};
-use crate::bmc::sensor::{Sensor, SensorId, THRESHOLD_CODE, Threshold};
+use crate::bmc::sensor::{Place, Sensor, SensorId, THRESHOLD_CODE, Threshold};
 use crate::bmc::{Controller, Machine, boot, chassis, sensor, sol_parameters};
 use crate::ipmi::{Moment, SessionId};
 use crate::settings::model::{Address, Port};
@@ -193,8 +193,8 @@ pub(super) fn power(now: Moment, controller: &Controller) -> String {
 pub(super) fn sensors(machine: &Machine, controller: &Controller) -> String {
     let mc = controller.address;
     let mut text = String::new();
-    for (lun, number, sensor) in controller.sensors.iter() {
-        let id = SensorId { mc, lun, number };
+    for (place, sensor) in controller.sensors.iter() {
+        let (id, Place { lun, number }) = (place.of(mc), place);
         let name = sensor::name(machine, id).map(|name| format!(" \"{}\"", safe(&name))).unwrap_or_default();
         let _ = writeln!(text, "LUN {lun} sensor {number}{name}: {}", reading(machine, id, sensor));
     }

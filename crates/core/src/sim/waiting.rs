@@ -54,8 +54,8 @@ pub(super) struct Waiting<R> {
 pub(super) enum Reader {
     /// A command.
     Command(Waiting<FileContent>),
-    /// A device.
-    Background(Then<FileContent>),
+    /// A device of an MC.
+    Background { mc: McAddress, then: Then<FileContent> },
     /// A console, for the bytes of a FRU device, to print them.
     Dump { console: Option<ConsoleId>, size: usize },
     /// The console history of an MC, for its backup.
@@ -137,7 +137,7 @@ impl Waiters {
     pub(super) fn settle(&mut self, id: SaveJob, fate: Fate) -> Vec<Held> {
         let read = self.reads.values_mut().filter_map(|reader| match reader {
             Reader::Command(waiting) => Some(&mut waiting.aftermath),
-            Reader::Background(_) | Reader::Dump { .. } | Reader::History { .. } => None,
+            Reader::Background { .. } | Reader::Dump { .. } | Reader::History { .. } => None,
         });
         let written = self.writes.values_mut().filter_map(|writer| match writer {
             Writer::Command(waiting) => Some(&mut waiting.aftermath),
@@ -153,7 +153,7 @@ impl Waiters {
     fn executions(&self) -> impl Iterator<Item = &Execution> {
         let read = self.reads.values().filter_map(|reader| match reader {
             Reader::Command(waiting) => Some(&waiting.execution),
-            Reader::Background(_) | Reader::Dump { .. } | Reader::History { .. } => None,
+            Reader::Background { .. } | Reader::Dump { .. } | Reader::History { .. } => None,
         });
         let written = self.writes.values().filter_map(|writer| match writer {
             Writer::Command(waiting) => Some(&waiting.execution),

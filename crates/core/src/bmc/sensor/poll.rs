@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use super::{Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_scaled, report};
+use super::{Place, Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_scaled, report};
 use crate::bmc::external::{Background, FileContent, FileRead};
 use crate::bmc::strtol::{is_blank, strtol};
-use crate::bmc::{Action, LogLevel, Machine, dcmi};
+use crate::bmc::{Action, At, LogLevel, dcmi};
 use crate::ipmi::{McAddress, Moment};
 
 /// Most bytes that are read for a number in ASCII.
@@ -93,83 +93,75 @@ pub struct Ticket(u64);
 
 impl Sensors {
     /// Starts the timer of a polled sensor anew.
-    pub(super) fn arm(&mut self, now: Moment, lun: u8, number: u8) {
-        let Some(list) = self.luns.get_mut(usize::from(lun)) else { return };
-        let Some(poll) = list.get_mut(&number).and_then(|sensor| sensor.poll.as_mut()) else { return };
+    pub(super) fn arm(&mut self, now: Moment, place: Place) {
+        let Some(poll) = self.get_mut(place).and_then(|sensor| sensor.poll.as_mut()) else { return };
         let next = now + poll.spec.interval.max(MIN_INTERVAL);
         if let Some(old) = poll.next.replace(next) {
-            self.timers.remove(&(old, lun, number));
+            self.timers.remove(&(old, place));
         }
-        self.timers.insert((next, lun, number));
+        self.timers.insert((next, place));
     }
 
     /// Takes out the sensors whose timer has fired.
-    fn take_due(&mut self, now: Moment) -> Vec<(u8, u8)> {
+    fn take_due(&mut self, now: Moment) -> Vec<Place> {
         let mut due = Vec::new();
-        while let Some(&(when, lun, number)) = self.timers.first() {
+        while let Some(&(when, place)) = self.timers.first() {
             if when > now {
                 break;
             }
             self.timers.pop_first();
-            if let Some(poll) = self.get_mut(lun, number).and_then(|sensor| sensor.poll.as_mut()) {
+            if let Some(poll) = self.get_mut(place).and_then(|sensor| sensor.poll.as_mut()) {
                 poll.next = None;
-                due.push((lun, number));
+                due.push(place);
             }
         }
         due
     }
-}
 
-/// When [`timeout`] must be called next.
-pub fn deadline(machine: &Machine) -> Option<Moment> {
-    machine.controllers().filter_map(|controller| controller.sensors.timers.first()).map(|timer| timer.0).min()
+    /// When [`timeout`] must be called next.
+    pub fn deadline(&self) -> Option<Moment> {
+        self.timers.first().map(|(due, _)| *due)
+    }
 }
 
 /// Begins the polls that are due. The timer of a sensor that is not scanned is not started
 /// again: enabling scanning does that.
-pub fn timeout(machine: &mut Machine, now: Moment) {
-    let mut due = Vec::new();
-    for controller in machine.controllers_mut() {
-        let mc = controller.address;
-        due.extend(controller.sensors.take_due(now).into_iter().map(|(lun, number)| SensorId { mc, lun, number }));
-    }
-    for id in due {
-        let Ok(sensor) = find(machine, id) else { continue };
+pub fn timeout(at: &mut At<'_>, now: Moment) {
+    for place in at.sensors.take_due(now) {
+        let Ok(sensor) = find(at, place) else { continue };
         if !sensor.scanning_enabled {
             continue;
         }
         if sensor.poll.as_ref().is_some_and(|poll| poll.in_flight) {
             // Reading takes longer than the interval: let it end.
-            if let Some(controller) = machine.controller_mut(id.mc) {
-                controller.sensors.arm(now, id.lun, id.number);
-            }
+            at.sensors.arm(now, place);
             continue;
         }
-        in_background(machine, now, id);
+        in_background(at, now, place);
     }
 }
 
 /// Polls a sensor at once, without anybody waiting for it. Does nothing if it is not polled.
-pub(super) fn in_background(machine: &mut Machine, now: Moment, id: SensorId) {
-    if let Some((read, ticket)) = begin_poll(machine, now, id) {
-        let then = Box::new(move |machine: &mut Machine, now, content| finish_poll(machine, now, id, ticket, content));
-        machine.jobs.push(Background::Read { read, then });
+pub(super) fn in_background(at: &mut At<'_>, now: Moment, place: Place) {
+    if let Some((read, ticket)) = begin_poll(at, now, place) {
+        let then = Box::new(move |at: &mut At<'_>, now, content| finish_poll(at, now, place, ticket, content));
+        at.start(Background::Read { mc: at.address, read, then });
     }
 }
 
 /// Begins a poll and starts the timer anew. `None`: the sensor is not polled, or its
 /// dependency says that there is nothing to read.
-pub fn begin_poll(machine: &mut Machine, now: Moment, id: SensorId) -> Option<(FileRead, Ticket)> {
-    let sensors = &mut machine.controller_mut(id.mc)?.sensors;
-    sensors.arm(now, id.lun, id.number);
-    let depends = sensors.get(id.lun, id.number)?.poll.as_ref()?.spec.depends;
+pub fn begin_poll(at: &mut At<'_>, now: Moment, place: Place) -> Option<(FileRead, Ticket)> {
+    at.sensors.arm(now, place);
+    let depends = find(at, place).ok()?.poll.as_ref()?.spec.depends;
     if let Some(Dependency { sensor: other, bit }) = depends.filter(|depends| depends.sensor.mc != McAddress::NONE) {
-        let Ok(other) = find(machine, other) else {
-            failed(machine, id, "Invalid argument", "Invalid depends sensor");
+        let found = at.machine().controller(other.mc).and_then(|mc| mc.sensors.get(other.place()));
+        let Some(found) = found else {
+            failed(at, place, "Invalid argument", "Invalid depends sensor");
             return None;
         };
-        let there = other.status & 1u16.checked_shl(u32::from(bit)).unwrap_or(0) != 0;
-        let sensor = find(machine, id).ok()?;
+        let there = found.status & 1u16.checked_shl(u32::from(bit)).unwrap_or(0) != 0;
+        let sensor = find(at, place).ok()?;
         sensor.enabled = there;
         if !there {
             // Counts as a poll that succeeded; the reading is the last one.
@@ -177,7 +169,7 @@ pub fn begin_poll(machine: &mut Machine, now: Moment, id: SensorId) -> Option<(F
             return None;
         }
     }
-    let sensor = find(machine, id).ok()?;
+    let sensor = find(at, place).ok()?;
     let poll = sensor.poll.as_mut()?;
     poll.ticket += 1;
     poll.in_flight = true;
@@ -191,8 +183,8 @@ pub fn begin_poll(machine: &mut Machine, now: Moment, id: SensorId) -> Option<(F
 
 /// Ends a poll: the number in the file becomes the reading or the states, with the events
 /// that gives; or the failure is logged and everything stays as it is.
-pub fn finish_poll(machine: &mut Machine, now: Moment, id: SensorId, ticket: Ticket, content: FileContent) {
-    let Ok(sensor) = find(machine, id) else { return };
+pub fn finish_poll(at: &mut At<'_>, now: Moment, place: Place, ticket: Ticket, content: FileContent) {
+    let Ok(sensor) = find(at, place) else { return };
     let Some(poll) = sensor.poll.as_mut() else { return };
     if poll.ticket != ticket.0 || !poll.in_flight {
         return;
@@ -200,30 +192,30 @@ pub fn finish_poll(machine: &mut Machine, now: Moment, id: SensorId, ticket: Tic
     poll.in_flight = false;
     let bytes = match content {
         Ok(bytes) => bytes,
-        Err(problem) => return failed(machine, id, &problem, "Unable to open sensor file"),
+        Err(problem) => return failed(at, place, &problem, "Unable to open sensor file"),
     };
     match interpret(&poll.spec, &bytes) {
         Ok(number) => {
             poll.failure = None;
-            take_number(machine, now, id, number);
+            take_number(at, now, place, number);
         }
-        Err(reason) => failed(machine, id, "Invalid argument", reason),
+        Err(reason) => failed(at, place, "Invalid argument", reason),
     }
 }
 
-fn take_number(machine: &mut Machine, now: Moment, id: SensorId, number: i32) {
-    let Ok(sensor) = find_scaled(machine, id) else { return };
+fn take_number(at: &mut At<'_>, now: Moment, place: Place, number: i32) {
+    let Ok(sensor) = find_scaled(at, place) else { return };
     sensor.has_value = true;
     if sensor.event_reading_code == THRESHOLD_CODE {
         sensor.value = sensor.scale.format.raw(number);
         let notices = sensor.compare();
-        report(machine, now, id, Reporting::Events, notices.into_iter().flatten());
+        report(at, now, place, Reporting::Events, notices.into_iter().flatten());
     } else {
         sensor.value = number as u8;
         let notices = states(sensor, number);
-        report(machine, now, id, Reporting::Events, notices.into_iter().flatten());
+        report(at, now, place, Reporting::Events, notices.into_iter().flatten());
     }
-    dcmi::value_changed(machine, now, id);
+    dcmi::value_changed(at, now, place);
 }
 
 fn states(sensor: &mut Sensor, number: i32) -> [Option<super::Notice>; 15] {
@@ -232,13 +224,13 @@ fn states(sensor: &mut Sensor, number: i32) -> [Option<super::Notice>; 15] {
 
 /// A failure is logged when it is a new one: a file that is missing for a year is one line,
 /// not one for every poll.
-fn failed(machine: &mut Machine, id: SensorId, problem: &str, reason: &str) {
-    let SensorId { mc, lun, number } = id;
+fn failed(at: &mut At<'_>, place: Place, problem: &str, reason: &str) {
+    let SensorId { mc, lun, number } = place.of(at.address);
     let text = format!("Error getting sensor value ({mc:x},{lun},{number}): {problem}, {reason}");
-    let Some(poll) = find(machine, id).ok().and_then(|sensor| sensor.poll.as_mut()) else { return };
+    let Some(poll) = find(at, place).ok().and_then(|sensor| sensor.poll.as_mut()) else { return };
     if poll.failure.as_ref() != Some(&text) {
         poll.failure = Some(text.clone());
-        machine.actions.push(Action::ConsoleLog { level: LogLevel::Error, text });
+        at.push(Action::ConsoleLog { level: LogLevel::Error, text });
     }
 }
 

@@ -7,7 +7,8 @@ use crate::bmc::Action;
 use crate::bmc::external::{Background, FileContent, FileRead};
 use crate::ipmi::McAddress;
 
-const ID: SensorId = SensorId { mc: McAddress::BMC, lun: 0, number: 7 };
+const MC: McAddress = McAddress::BMC;
+const ID: Place = Place { lun: 0, number: 7 };
 
 fn at(milliseconds: u64) -> Moment {
     Moment::new(Duration::from_millis(milliseconds))
@@ -36,8 +37,8 @@ fn settings(mask: u16) -> EventSettings {
 
 fn discrete(machine: &mut Machine) {
     let description = Description { sensor_type: 0x25, event_reading_code: 0x6f, ..Description::default() };
-    add(machine, at(0), ID, description).unwrap();
-    set_event_support(machine, at(0), ID, settings(STATES)).unwrap();
+    add(&mut machine.found(MC), at(0), ID, description).unwrap();
+    set_event_support(&mut machine.found(MC), at(0), ID, settings(STATES)).unwrap();
 }
 
 /// Bytes 12 to 15 of each logged record.
@@ -47,21 +48,21 @@ fn log(machine: &Machine) -> Vec<[u8; 4]> {
 }
 
 fn sensor(machine: &mut Machine) -> &mut Sensor {
-    find(machine, ID).unwrap()
+    machine.ensure(MC).sensors.get_mut(ID).unwrap()
 }
 
 #[test]
 fn no_sensor_where_none_can_be() {
     let mut machine = machine();
     for (lun, number) in [(4, 1), (0, 255)] {
-        let id = SensorId { lun, number, ..ID };
-        assert_eq!(add(&mut machine, at(0), id, Description::default()), Err(Error::Invalid));
+        let id = Place { lun, number };
+        assert_eq!(add(&mut machine.found(MC), at(0), id, Description::default()), Err(Error::Invalid));
     }
-    assert_eq!(add(&mut machine, at(0), ID, Description::default()), Ok(()));
-    assert_eq!(add(&mut machine, at(0), ID, Description::default()), Err(Error::Invalid));
-    assert_eq!(set_bit(&mut machine, at(0), ID, 15, 1, Reporting::Events), Err(Error::Invalid));
-    let missing = SensorId { number: 9, ..ID };
-    assert_eq!(set_value(&mut machine, at(0), missing, 1, Reporting::Events), Err(Error::Invalid));
+    assert_eq!(add(&mut machine.found(MC), at(0), ID, Description::default()), Ok(()));
+    assert_eq!(add(&mut machine.found(MC), at(0), ID, Description::default()), Err(Error::Invalid));
+    assert_eq!(set_bit(&mut machine.found(MC), at(0), ID, 15, 1, Reporting::Events), Err(Error::Invalid));
+    let missing = Place { number: 9, ..ID };
+    assert_eq!(set_value(&mut machine.found(MC), at(0), missing, 1, Reporting::Events), Err(Error::Invalid));
 }
 
 #[test]
@@ -70,9 +71,9 @@ fn a_state_gives_a_value_and_one_event_per_change() {
     discrete(&mut machine);
     assert!(!sensor(&mut machine).has_value);
     for value in [1, 1, 0] {
-        set_bit(&mut machine, at(0), ID, 14, value, Reporting::Events).unwrap();
+        set_bit(&mut machine.found(MC), at(0), ID, 14, value, Reporting::Events).unwrap();
     }
-    set_bit(&mut machine, at(0), ID, 5, 1, Reporting::Silent).unwrap();
+    set_bit(&mut machine.found(MC), at(0), ID, 5, 1, Reporting::Silent).unwrap();
     assert!(sensor(&mut machine).has_value);
     assert_eq!(sensor(&mut machine).status, 0x20);
     assert_eq!(log(&machine), [[0x6f, 14, 0xff, 0xff], [0xef, 14, 0xff, 0xff]]);
@@ -83,12 +84,12 @@ fn clearing_the_rest_goes_upwards_and_stores_the_bit() {
     let mut machine = machine();
     discrete(&mut machine);
     for bit in [5, 0] {
-        set_bit(&mut machine, at(0), ID, bit, 1, Reporting::Silent).unwrap();
+        set_bit(&mut machine.found(MC), at(0), ID, bit, 1, Reporting::Silent).unwrap();
     }
-    set_bit_clear_rest(&mut machine, at(0), ID, 2, Reporting::Events).unwrap();
+    set_bit_clear_rest(&mut machine.found(MC), at(0), ID, 2, Reporting::Events).unwrap();
     assert_eq!(log(&machine), [[0xef, 0, 0xff, 0xff], [0xef, 5, 0xff, 0xff], [0x6f, 2, 0xff, 0xff]]);
     assert_eq!((sensor(&mut machine).value, sensor(&mut machine).status), (2, 4));
-    assert_eq!(set_bit_clear_rest(&mut machine, at(0), ID, 15, Reporting::Events), Err(Error::Invalid));
+    assert_eq!(set_bit_clear_rest(&mut machine.found(MC), at(0), ID, 15, Reporting::Events), Err(Error::Invalid));
     assert_eq!(sensor(&mut machine).status, 4);
 }
 
@@ -101,7 +102,7 @@ fn events_need_receiver_enable_and_somebody_there() {
         sensor(&mut machine).enabled = enabled;
         sensor(&mut machine).events_enabled = events;
         let before = log(&machine).len();
-        event::from_sensor(&mut machine.found(McAddress::BMC), at(0), 0, 7, Direction::Assertion, [1, 2, 3]);
+        event::from_sensor(&mut machine.found(MC), at(0), ID, Direction::Assertion, [1, 2, 3]);
         log(&machine).len() - before
     };
     assert_eq!(try_with(0, true, true), 0);
@@ -114,12 +115,12 @@ fn events_need_receiver_enable_and_somebody_there() {
 fn polled(machine: &mut Machine, code: u8, depends: Option<Dependency>) {
     let poll = PollSpec { interval: Duration::from_secs(1), path: "temp".into(), depends, ..PollSpec::default() };
     let description = Description { event_reading_code: code, poll: Some(poll), ..Description::default() };
-    add(machine, at(0), ID, description).unwrap();
+    add(&mut machine.found(MC), at(0), ID, description).unwrap();
 }
 
 fn answer(machine: &mut Machine, now: Moment, content: FileContent) {
     let Background::Read { then, .. } = machine.jobs.remove(0) else { panic!("no read") };
-    then(machine, now, content);
+    then(&mut machine.found(MC), now, content);
 }
 
 fn read(text: &str) -> FileContent {
@@ -130,28 +131,28 @@ fn read(text: &str) -> FileContent {
 fn a_sensor_that_is_not_scanned_is_never_polled() {
     let mut machine = machine();
     polled(&mut machine, THRESHOLD_CODE, None);
-    assert_eq!(deadline(&machine), Some(at(1000)));
-    timeout(&mut machine, at(999));
-    assert_eq!(deadline(&machine), Some(at(1000)));
-    timeout(&mut machine, at(1000));
+    assert_eq!(machine.ensure(MC).sensors.deadline(), Some(at(1000)));
+    timeout(&mut machine.found(MC), at(999));
+    assert_eq!(machine.ensure(MC).sensors.deadline(), Some(at(1000)));
+    timeout(&mut machine.found(MC), at(1000));
     assert!(machine.jobs.is_empty());
-    assert_eq!(deadline(&machine), None, "the timer is not started again");
+    assert_eq!(machine.ensure(MC).sensors.deadline(), None, "the timer is not started again");
 }
 
 #[test]
 fn polls_follow_each_other_and_fill_the_value() {
     let mut machine = machine();
     polled(&mut machine, THRESHOLD_CODE, None);
-    set_event_support(&mut machine, at(500), ID, settings(0)).unwrap();
-    assert_eq!(deadline(&machine), Some(at(1500)), "polling at once restarts the timer");
+    set_event_support(&mut machine.found(MC), at(500), ID, settings(0)).unwrap();
+    assert_eq!(machine.ensure(MC).sensors.deadline(), Some(at(1500)), "polling at once restarts the timer");
     let Background::Read { read: first, .. } = &machine.jobs[0] else { panic!("no read") };
     assert_eq!(*first, FileRead { path: "temp".into(), offset: 0, length: 99 });
-    timeout(&mut machine, at(1500));
+    timeout(&mut machine.found(MC), at(1500));
     assert_eq!(machine.jobs.len(), 1, "the first read is still under way");
     answer(&mut machine, at(1600), read("150\n"));
     assert_eq!((sensor(&mut machine).value, sensor(&mut machine).has_value), (150, true));
-    assert_eq!(deadline(&machine), Some(at(2500)));
-    timeout(&mut machine, at(2500));
+    assert_eq!(machine.ensure(MC).sensors.deadline(), Some(at(2500)));
+    timeout(&mut machine.found(MC), at(2500));
     answer(&mut machine, at(2500), read("-5"));
     assert_eq!(sensor(&mut machine).value, 0, "the lowest there is without a record");
     assert!(!machine.actions.iter().any(|action| matches!(action, Action::ConsoleLog { .. })));
@@ -161,7 +162,7 @@ fn polls_follow_each_other_and_fill_the_value() {
 fn a_failed_poll_is_logged_and_changes_nothing() {
     let mut machine = machine();
     polled(&mut machine, THRESHOLD_CODE, None);
-    set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
+    set_event_support(&mut machine.found(MC), at(0), ID, settings(0)).unwrap();
     answer(&mut machine, at(0), Err("No such file or directory".into()));
     assert!(!sensor(&mut machine).has_value);
     let text = "Error getting sensor value (20,0,7): No such file or directory, Unable to open sensor file";
@@ -175,7 +176,7 @@ fn a_failure_is_logged_once_until_it_changes() {
     let mut machine = machine();
     polled(&mut machine, THRESHOLD_CODE, None);
     let mut poll = |result| {
-        set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
+        set_event_support(&mut machine.found(MC), at(0), ID, settings(0)).unwrap();
         answer(&mut machine, at(0), result);
         let logged = machine.actions.iter().filter(|action| matches!(action, Action::ConsoleLog { .. })).count();
         machine.actions.clear();
@@ -191,8 +192,8 @@ fn a_failure_is_logged_once_until_it_changes() {
 fn an_overtaken_poll_is_dropped() {
     let mut machine = machine();
     polled(&mut machine, THRESHOLD_CODE, None);
-    set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
-    set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
+    set_event_support(&mut machine.found(MC), at(0), ID, settings(0)).unwrap();
+    set_event_support(&mut machine.found(MC), at(0), ID, settings(0)).unwrap();
     answer(&mut machine, at(0), read("1"));
     assert!(!sensor(&mut machine).has_value);
     answer(&mut machine, at(0), read("2"));
@@ -203,7 +204,7 @@ fn an_overtaken_poll_is_dropped() {
 fn polled_states_give_events() {
     let mut machine = machine();
     polled(&mut machine, 0x6f, None);
-    set_event_support(&mut machine, at(0), ID, settings(0x0003)).unwrap();
+    set_event_support(&mut machine.found(MC), at(0), ID, settings(0x0003)).unwrap();
     answer(&mut machine, at(0), read("0x10006"));
     assert_eq!((sensor(&mut machine).value, sensor(&mut machine).status), (6, 6));
     assert_eq!(log(&machine), [[0x6f, 1, 0xff, 0xff]]);
@@ -212,19 +213,19 @@ fn polled_states_give_events() {
 #[test]
 fn a_dependency_switches_a_sensor_off() {
     let mut machine = machine();
-    let other = SensorId { number: 1, ..ID };
+    let other = Place { number: 1, ..ID };
     let description = Description { event_reading_code: 0x6f, ..Description::default() };
-    add(&mut machine, at(0), other, description).unwrap();
-    polled(&mut machine, THRESHOLD_CODE, Some(Dependency { sensor: other, bit: 3 }));
-    set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
+    add(&mut machine.found(MC), at(0), other, description).unwrap();
+    polled(&mut machine, THRESHOLD_CODE, Some(Dependency { sensor: other.of(MC), bit: 3 }));
+    set_event_support(&mut machine.found(MC), at(0), ID, settings(0)).unwrap();
     assert!(machine.jobs.is_empty());
     assert!(!sensor(&mut machine).enabled);
-    set_bit(&mut machine, at(0), other, 3, 1, Reporting::Events).unwrap();
-    timeout(&mut machine, at(1000));
+    set_bit(&mut machine.found(MC), at(0), other, 3, 1, Reporting::Events).unwrap();
+    timeout(&mut machine.found(MC), at(1000));
     assert!(sensor(&mut machine).enabled);
     answer(&mut machine, at(1000), read("44"));
-    set_bit(&mut machine, at(0), other, 3, 0, Reporting::Events).unwrap();
-    timeout(&mut machine, at(2000));
+    set_bit(&mut machine.found(MC), at(0), other, 3, 0, Reporting::Events).unwrap();
+    timeout(&mut machine.found(MC), at(2000));
     assert_eq!((sensor(&mut machine).value, sensor(&mut machine).enabled), (44, false));
 }
 
@@ -237,7 +238,7 @@ fn what_is_polled_below_zero_is_what_the_format_makes_of_it_or_the_lowest() {
         record[20] = units;
         crate::bmc::sdr::add_main(&mut machine.found(McAddress::BMC), at(0), &record).unwrap();
         polled(&mut machine, THRESHOLD_CODE, None);
-        set_event_support(&mut machine, at(0), ID, settings(0)).unwrap();
+        set_event_support(&mut machine.found(MC), at(0), ID, settings(0)).unwrap();
         answer(&mut machine, at(0), read(text));
         sensor(&mut machine).value
     };

@@ -48,8 +48,10 @@ pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> 
     if context.controller()?.system_info.reset() == Written::Save {
         context.machine.actions.push(Action::Save(file));
     }
-    dcmi::reset_statistics(context.machine, context.now, context.mc);
-    messaging::reset(&mut context.at()?);
+    let now = context.now;
+    let mut at = context.at()?;
+    dcmi::reset_statistics(&mut at, now);
+    messaging::reset(&mut at);
     Ok(Outcome::Done)
 }
 

@@ -164,9 +164,10 @@ fn put_power_reading(
     code: u8,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let (now, mc) = (context.now, context.mc);
-    let reading = dcmi::power(context.machine, now, mc, window).ok_or(CompletionCode::NOT_PRESENT)?;
-    let time = context.controller()?.sel.time(now);
+    let now = context.now;
+    let mut at = context.at()?;
+    let reading = dcmi::power(&mut at, now, window).ok_or(CompletionCode::NOT_PRESENT)?;
+    let time = at.sel.time(now);
     let period = match window {
         Some(_) => code.into(),
         None => u32::try_from(reading.period.as_millis()).unwrap_or(u32::MAX),
@@ -209,12 +210,13 @@ fn set_power_limit(
     if action > 0x11 {
         return Err(CompletionCode::INVALID_FIELD);
     }
-    let (now, mc) = (context.now, context.mc);
-    dcmi::change(&mut context.at()?, |settings| {
+    let now = context.now;
+    let mut at = context.at()?;
+    dcmi::change(&mut at, |settings| {
         let active = settings.limit.active && watts != 0;
         settings.limit = PowerLimit { action, watts, correction, sampling, active };
     });
-    dcmi::reset_statistics(context.machine, now, mc);
+    dcmi::reset_statistics(&mut at, now);
     reply.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
@@ -232,8 +234,10 @@ fn activate_power_limit(
         1 => return Err(CompletionCode::NOT_IN_PRESENT_STATE),
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
-    dcmi::look(context.machine, context.now, context.mc);
-    dcmi::change(&mut context.at()?, |settings| settings.limit.active = active);
+    let now = context.now;
+    let mut at = context.at()?;
+    dcmi::look(&mut at, now);
+    dcmi::change(&mut at, |settings| settings.limit.active = active);
     reply.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
@@ -330,7 +334,7 @@ fn asked_temperatures(context: &Context<'_>, request: &Request<'_>) -> Result<(V
     if byte(request, 1)? != TEMPERATURE {
         return Err(CompletionCode::INVALID_FIELD);
     }
-    let mut found = dcmi::temperatures(context.machine, context.mc, entity);
+    let mut found = dcmi::temperatures(context.executing().ok_or(CompletionCode::NO_RESPONSE)?, entity);
     let total = u8::try_from(found.len()).unwrap_or(u8::MAX);
     match instance {
         0 => found.retain(|temperature| temperature.instance >= first),
@@ -407,7 +411,7 @@ fn get_thermal_limit(
 fn thermal_place(context: &Context<'_>, request: &Request<'_>) -> Result<(u8, u8), CompletionCode> {
     const INLET: [u8; 2] = [0x37, 0x40];
     let (entity, instance) = (byte(request, 1)?, byte(request, 2)?);
-    let found = dcmi::temperatures(context.machine, context.mc, entity);
+    let found = dcmi::temperatures(context.executing().ok_or(CompletionCode::NO_RESPONSE)?, entity);
     let known = INLET.contains(&entity) || found.iter().any(|temperature| temperature.instance == instance);
     if known { Ok((entity, instance)) } else { Err(CompletionCode::NOT_PRESENT) }
 }
@@ -464,7 +468,7 @@ mod tests {
     use crate::bmc::channel::Channel;
     use crate::bmc::device_id::support;
     use crate::bmc::external::{ProgramFailure, Value};
-    use crate::bmc::sensor::{Description, Reporting, SensorId};
+    use crate::bmc::sensor::{Description, Place, Reporting, SensorId};
     use crate::bmc::{Action, StateFile, sdr};
     use crate::command::testing::{BMC, Rig, SATELLITE};
 
@@ -494,12 +498,13 @@ mod tests {
         rig.machine.ensure(BMC).device.device_support = support::SDR_REPOSITORY;
         sdr::add_main(&mut rig.machine.found(BMC), rig.now, record).expect("room");
         let description = Description { sensor_type: record[12], event_reading_code: 1, ..Description::default() };
-        crate::bmc::sensor::add(&mut rig.machine, rig.now, id, description).expect("new");
+        crate::bmc::sensor::add(&mut rig.machine.found(BMC), rig.now, id.place(), description).expect("new");
         id
     }
 
     fn value(rig: &mut Rig, id: SensorId, value: u8) {
-        crate::bmc::sensor::set_value(&mut rig.machine, rig.now, id, value, Reporting::Silent).expect("exists");
+        crate::bmc::sensor::set_value(&mut rig.machine.found(BMC), rig.now, id.place(), value, Reporting::Silent)
+            .expect("exists");
     }
 
     #[test]
@@ -550,7 +555,7 @@ mod tests {
         let mut rig = rig();
         // Two watts a count.
         let id = sensor(&mut rig, &record(9, (0x13, 1), 0x0b, (0, 2, 0)));
-        crate::bmc::dcmi::set_sensor(&mut rig.machine, rig.now, BMC, 0, 9);
+        crate::bmc::dcmi::set_sensor(&mut rig.machine.found(BMC), rig.now, Place { lun: 0, number: 9 });
         rig.expect("2c 02 dc 01 00 00 -> cb");
         value(&mut rig, id, 100);
         rig.wait(Duration::from_secs(3));

@@ -189,13 +189,14 @@ fn set_activation(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     board_only(request)?;
-    let sensor = picmg::hot_swap_sensor(context.machine, context.mc).ok_or(CompletionCode::INVALID_COMMAND)?;
+    let sensor = context.controller()?.board.hot_swap_sensor().ok_or(CompletionCode::INVALID_COMMAND)?;
     let activation = match byte(request, 2)? {
         0 => Activation::Deactivate,
         1 => Activation::Activate,
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
-    picmg::activate(context.machine, context.now, sensor, activation);
+    let now = context.now;
+    picmg::activate(&mut context.at()?, now, sensor, activation);
     reply.put(&[GROUP])?;
     Ok(Outcome::Done)
 }

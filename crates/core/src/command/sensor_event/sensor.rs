@@ -2,7 +2,7 @@
 //! byte is always the sensor number; a sensor that is not there is CBh, which clients skip.
 
 use super::super::{Context, Outcome};
-use crate::bmc::sensor::{self, EventSupport, Sensor, SensorId, Support, THRESHOLD_CODE, Threshold};
+use crate::bmc::sensor::{self, EventSupport, Place, Sensor, Support, THRESHOLD_CODE, Threshold};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// Events enabled, in the flags of event enable commands and of a reading.
@@ -16,14 +16,17 @@ const THRESHOLD_MASK: u8 = 0x3f;
 /// Rearm all events.
 const REARM_ALL: u8 = 0x80;
 
-fn id(context: &Context<'_>, request: &Request<'_>) -> Result<SensorId, CompletionCode> {
+fn place(request: &Request<'_>) -> Result<Place, CompletionCode> {
     let number = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
-    Ok(SensorId { mc: context.mc, lun: request.lun, number })
+    Ok(Place { lun: request.lun, number })
 }
 
 fn find<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a mut Sensor, CompletionCode> {
-    let SensorId { lun, number, .. } = id(context, request)?;
-    context.controller()?.sensors.get_mut(lun, number).ok_or(CompletionCode::NOT_PRESENT)
+    at_place(context, place(request)?)
+}
+
+fn at_place<'a>(context: &'a mut Context<'_>, place: Place) -> Result<&'a mut Sensor, CompletionCode> {
+    context.controller()?.sensors.get_mut(place).ok_or(CompletionCode::NOT_PRESENT)
 }
 
 /// Assertion and deassertion masks from `[assert 2][deassert 2]`; missing bytes count as 0.
@@ -49,8 +52,8 @@ pub(super) fn get_reading_factors(
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let id = id(context, request)?;
     find(context, request)?;
+    let id = place(request)?.of(context.mc);
     let factors = sensor::reading_factors(context.machine, id).ok_or(CompletionCode::INVALID_COMMAND)?;
     reply.put(&[LAST_READING])?;
     reply.put(&factors)?;
@@ -116,8 +119,8 @@ pub(super) fn set_thresholds(
         return Err(CompletionCode::INVALID_FIELD);
     }
     let values: &[u8; 6] = request.data[2..].first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let id = id(context, request)?;
-    sensor::change_thresholds(context.machine, context.now, id, mask, *values)
+    let (now, place) = (context.now, place(request)?);
+    sensor::change_thresholds(&mut context.at()?, now, place, mask, *values)
         .map_err(|_| CompletionCode::NOT_PRESENT)?;
     Ok(Outcome::Done)
 }
@@ -172,23 +175,24 @@ pub(super) fn set_event_enable(
     sensor.scanning_enabled = flags & SCANNING_ENABLED != 0;
     let scanning = sensor.scanning_enabled;
     let masks = masks(&request.data[2..]);
-    let id = id(context, request)?;
-    if scanning && let Some((read, ticket)) = sensor::begin_poll(context.machine, context.now, id) {
+    let (now, place) = (context.now, place(request)?);
+    if scanning && let Some((read, ticket)) = sensor::begin_poll(&mut context.at()?, now, place) {
         return Ok(Outcome::read(read, move |context, content, _reply| {
-            sensor::finish_poll(context.machine, context.now, id, ticket, content);
-            change_masks(context, id, operation, masks)
+            let now = context.now;
+            sensor::finish_poll(&mut context.at()?, now, place, ticket, content);
+            change_masks(context, place, operation, masks)
         }));
     }
-    change_masks(context, id, operation, masks)
+    change_masks(context, place, operation, masks)
 }
 
 fn change_masks(
     context: &mut Context<'_>,
-    id: SensorId,
+    place: Place,
     operation: MaskOperation,
     (assertions, deassertions): (u16, u16),
 ) -> Result<Outcome, CompletionCode> {
-    let sensor = context.controller()?.sensors.get_mut(id.lun, id.number).ok_or(CompletionCode::NOT_PRESENT)?;
+    let sensor = at_place(context, place)?;
     match operation {
         MaskOperation::Nothing => {}
         MaskOperation::Enable => {
@@ -228,13 +232,12 @@ pub(super) fn rearm(
     request: &Request<'_>,
     _reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let id = id(context, request)?;
+    let (now, place) = (context.now, place(request)?);
     let (assertions, deassertions) = match request.data[1] & REARM_ALL {
         0 => masks(&request.data[2..]),
         _ => (sensor::STATES, sensor::STATES),
     };
-    sensor::rearm(context.machine, context.now, id, assertions, deassertions)
-        .map_err(|_| CompletionCode::NOT_PRESENT)?;
+    sensor::rearm(&mut context.at()?, now, place, assertions, deassertions).map_err(|_| CompletionCode::NOT_PRESENT)?;
     Ok(Outcome::Done)
 }
 

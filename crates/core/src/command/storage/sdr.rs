@@ -262,7 +262,7 @@ pub(super) fn run_initialization_agent(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     if request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & AGENT != 0 {
-        sensor::initialize(context.machine, context.mc);
+        sensor::initialize(&mut context.at()?);
     }
     reply.put(&[AGENT])?;
     Ok(Outcome::Done)
