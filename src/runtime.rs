@@ -38,6 +38,8 @@ pub mod ping;
 pub mod places;
 pub mod processes;
 #[cfg(feature = "program")]
+pub mod ready;
+#[cfg(feature = "program")]
 pub mod reports;
 #[cfg(feature = "program")]
 pub mod review;

@@ -1,4 +1,4 @@
-//! The UDP socket of a LAN channel (`lan-protocol.md` section 1).
+//! A UDP socket of LAN channels (`lan-protocol.md` section 1).
 //!
 //! Owns the socket and how datagrams get in and out of it in batches, each by the address of ours
 //! that the client used. Looks at no byte.
@@ -75,32 +75,51 @@ impl fmt::Display for PortId {
     }
 }
 
-/// An open LAN channel.
+/// What the system is told about each datagram of a batch, and tells: one set for each kind of socket and direction,
+/// because the kernel leaves lengths in it, of addresses and of what comes with a datagram, which are the same for all
+/// sockets of a kind.
+#[derive(Default)]
+pub struct Headers {
+    /// By [`kind`].
+    kinds: [Option<Directions>; 4],
+    /// Receivers of the batch that is being sent.
+    receivers: Vec<Option<SockaddrStorage>>,
+}
+
+struct Directions {
+    receive: MultiHeaders<SockaddrStorage>,
+    send: MultiHeaders<SockaddrStorage>,
+}
+
+impl Headers {
+    /// Those for a socket that is bound to this address.
+    fn of(&mut self, bound: SocketAddr) -> Option<(&mut Directions, &mut Vec<Option<SockaddrStorage>>)> {
+        let headers = self.kinds.get_mut(kind(bound))?.get_or_insert_with(|| {
+            let headers = || MultiHeaders::preallocate(BATCH, room(bound));
+            Directions { receive: headers(), send: headers() }
+        });
+        Some((headers, &mut self.receivers))
+    }
+}
+
+/// Which headers fit a socket that is bound to this address.
+fn kind(bound: SocketAddr) -> usize {
+    2 * usize::from(bound.is_ipv6()) + usize::from(bound.ip().is_unspecified())
+}
+
+/// An open socket.
 pub struct Lan {
-    /// Which channel.
-    pub id: PortId,
-    /// Where it was to be opened; port 0 is any.
-    pub asked: SocketAddr,
     /// Where it was opened.
     pub local: SocketAddr,
-    /// It is the second socket of its channel: a host name stood for an address of each
-    /// family.
-    pub second: bool,
     /// Watched for reading only: every datagram sent makes a socket writable once more, which
     /// would wake the loop for nothing.
     socket: AsyncFd<UdpSocket>,
-    // One each per socket and direction: the kernel leaves lengths in them, of addresses and of what
-    // comes with a datagram. That is the same for all of one socket.
-    receive: MultiHeaders<SockaddrStorage>,
-    send: MultiHeaders<SockaddrStorage>,
-    /// Receivers of the batch that is being sent.
-    receivers: Vec<Option<SockaddrStorage>>,
 }
 
 impl Lan {
     /// Opens the socket. Port 0 is the first free one from 49152 on; `trying` is called
     /// with each that is tried. Must be called inside the runtime.
-    pub fn open(id: PortId, address: SocketAddr, mut trying: impl FnMut(u16)) -> io::Result<Self> {
+    pub fn open(address: SocketAddr, mut trying: impl FnMut(u16)) -> io::Result<Self> {
         let bound = if address.port() == 0 {
             let mut port = FIRST_FREE;
             loop {
@@ -113,19 +132,7 @@ impl Lan {
         } else {
             open_socket(address)?
         };
-        let local = bound.local_addr()?;
-        let headers = || MultiHeaders::preallocate(BATCH, room(local));
-        let receivers = Vec::with_capacity(BATCH);
-        Ok(Self {
-            id,
-            asked: address,
-            local,
-            second: false,
-            socket: watch(bound, Interest::READABLE)?,
-            receive: headers(),
-            send: headers(),
-            receivers,
-        })
+        Ok(Self { local: bound.local_addr()?, socket: watch(bound, Interest::READABLE)? })
     }
 
     /// Ready when there may be datagrams.
@@ -134,11 +141,12 @@ impl Lan {
     }
 
     /// Takes what has arrived, at most a batch. An empty batch is no error.
-    pub fn receive(&mut self, batch: &mut Batch) -> io::Result<()> {
+    pub fn receive(&self, headers: &mut Headers, batch: &mut Batch) -> io::Result<()> {
         batch.arrived.clear();
-        let (socket, headers, bound) = (&self.socket, &mut self.receive, self.local);
-        let Batch { buffers, arrived } = batch;
-        let result = socket.try_io(Interest::READABLE, |socket| {
+        let bound = self.local;
+        let Some((headers, _)) = headers.of(bound) else { return Ok(()) };
+        let (headers, Batch { buffers, arrived }) = (&mut headers.receive, batch);
+        let result = self.socket.try_io(Interest::READABLE, |socket| {
             let mut buffers = buffers.iter_mut();
             let mut slices: [_; BATCH] =
                 std::array::from_fn(|_| [IoSliceMut::new(buffers.next().map_or(&mut [], |buffer| &mut buffer[..]))]);
@@ -168,7 +176,7 @@ impl Lan {
 
     /// Sends datagrams, in order, each from a range of `bytes`, and by the address that its client
     /// used. What the network does not take is lost, as datagrams are; the last trouble is returned.
-    pub fn send(&mut self, bytes: &[u8], datagrams: &[(Peer, usize, usize)]) -> io::Result<()> {
+    pub fn send(&self, headers: &mut Headers, bytes: &[u8], datagrams: &[(Peer, usize, usize)]) -> io::Result<()> {
         let mut trouble = Ok(());
         for same_way in datagrams.chunk_by(|(one, ..), (next, ..)| one.local == next.local) {
             for some in same_way.chunks(BATCH) {
@@ -177,8 +185,8 @@ impl Lan {
                     let source = Source::of(self.local, first);
                     let sent = match (some.len(), source) {
                         (1, None) => self.send_plainly(first, bytes.get(*start..*end)),
-                        (1, _) => self.send_batch::<1>(bytes, some, source),
-                        _ => self.send_batch::<BATCH>(bytes, some, source),
+                        (1, _) => self.send_batch::<1>(headers, bytes, some, source),
+                        _ => self.send_batch::<BATCH>(headers, bytes, some, source),
                     };
                     let sent = match (sent, source) {
                         // An address that is no longer ours, or never was one to answer from (a
@@ -212,7 +220,8 @@ impl Lan {
 
     /// Sends up to `MOST` datagrams with one system call.
     fn send_batch<const MOST: usize>(
-        &mut self,
+        &self,
+        headers: &mut Headers,
         bytes: &[u8],
         datagrams: &[(Peer, usize, usize)],
         source: Option<Source>,
@@ -222,11 +231,12 @@ impl Lan {
             let range = at(index).map_or(0..0, |(_, start, end)| *start..*end);
             [IoSlice::new(bytes.get(range).unwrap_or_default())]
         });
-        self.receivers.clear();
-        self.receivers.extend(datagrams.iter().map(|(to, _, _)| Some(to.address.into())));
+        let Some((headers, receivers)) = headers.of(self.local) else { return Ok(0) };
+        receivers.clear();
+        receivers.extend(datagrams.iter().map(|(to, _, _)| Some(to.address.into())));
         let some = slices.iter().take(datagrams.len());
         let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        let (headers, receivers) = (&mut self.send, &self.receivers);
+        let (headers, receivers) = (&mut headers.send, &*receivers);
         let sent = match &source {
             Some(source) => sendmmsg(fd, headers, some, receivers, [source.control()], flags),
             None => sendmmsg(fd, headers, some, receivers, [], flags),
@@ -405,26 +415,23 @@ pub fn bind_failure(address: SocketAddr, error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipmi::McAddress;
     use std::future::poll_fn;
-
-    const ID: PortId = PortId { system: SystemId(0), lan: LanId { mc: McAddress::BMC, channel: 1 } };
 
     fn open(address: &str) -> (Lan, Vec<u16>) {
         let mut tried = Vec::new();
-        let lan = Lan::open(ID, address.parse().unwrap(), |port| tried.push(port)).unwrap();
+        let lan = Lan::open(address.parse().unwrap(), |port| tried.push(port)).unwrap();
         (lan, tried)
     }
 
-    async fn receive(lan: &mut Lan, batch: &mut Batch) -> Vec<(Peer, Vec<u8>)> {
+    async fn receive(lan: &Lan, batch: &mut Batch) -> Vec<(Peer, Vec<u8>)> {
         poll_fn(|cx| lan.poll_readable(cx)).await.unwrap();
-        lan.receive(batch).unwrap();
+        lan.receive(&mut Headers::default(), batch).unwrap();
         batch.datagrams().map(|(from, bytes)| (from, bytes.to_vec())).collect()
     }
 
     #[tokio::test]
     async fn a_burst_comes_in_batches_and_answers_go_back_to_each_sender() {
-        let (mut lan, _) = open("127.0.0.1:0");
+        let (lan, _) = open("127.0.0.1:0");
         let clients: Vec<_> = (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         let total = BATCH + 5;
         for number in 0..total {
@@ -433,7 +440,7 @@ mod tests {
         let mut batch = Batch::default();
         let mut seen = Vec::new();
         while seen.len() < total {
-            seen.extend(receive(&mut lan, &mut batch).await);
+            seen.extend(receive(&lan, &mut batch).await);
         }
         for (number, (from, bytes)) in seen.iter().enumerate() {
             assert_eq!(from.address, clients[number % 3].local_addr().unwrap());
@@ -442,7 +449,7 @@ mod tests {
         }
         let bytes: Vec<u8> = (0..total as u8).collect();
         let answers: Vec<_> = seen.iter().enumerate().map(|(n, (from, _))| (*from, n, n + 1)).collect();
-        lan.send(&bytes, &answers).unwrap();
+        lan.send(&mut Headers::default(), &bytes, &answers).unwrap();
         for number in 0..total {
             let mut answer = [0; 8];
             assert_eq!(clients[number % 3].recv(&mut answer).unwrap(), 1);
@@ -452,25 +459,25 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_too_long_is_left_out() {
-        let (mut lan, _) = open("127.0.0.1:0");
+        let (lan, _) = open("127.0.0.1:0");
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.send_to(&[1; DATAGRAM + 1], lan.local).unwrap();
         client.send_to(&[2; DATAGRAM], lan.local).unwrap();
         let mut batch = Batch::default();
-        let mut seen = receive(&mut lan, &mut batch).await;
+        let mut seen = receive(&lan, &mut batch).await;
         if seen.is_empty() {
-            seen = receive(&mut lan, &mut batch).await;
+            seen = receive(&lan, &mut batch).await;
         }
         assert_eq!(seen, [(client.local_addr().unwrap().into(), vec![2; DATAGRAM])]);
     }
 
     #[tokio::test]
     async fn any_ipv6_address_also_takes_ipv4() {
-        let (mut lan, _) = open("[::]:0");
+        let (lan, _) = open("[::]:0");
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.send_to(b"hello", ("127.0.0.1", lan.local.port())).unwrap();
-        let seen = receive(&mut lan, &mut Batch::default()).await;
-        lan.send(b"answer", &[(seen[0].0, 0, 6)]).unwrap();
+        let seen = receive(&lan, &mut Batch::default()).await;
+        lan.send(&mut Headers::default(), b"answer", &[(seen[0].0, 0, 6)]).unwrap();
         let mut answer = [0; 8];
         assert_eq!(client.recv(&mut answer).unwrap(), 6);
     }
@@ -478,7 +485,7 @@ mod tests {
     /// Asks a socket that is bound to everything at several addresses: one question, a burst, and two
     /// addresses in turn. Each answer has to come from the address that was asked.
     async fn asked_at(bound: &str, addresses: &[&str]) {
-        let (mut lan, _) = open(bound);
+        let (lan, _) = open(bound);
         let port = lan.local.port();
         let mut batch = Batch::default();
         let places: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), port)).collect();
@@ -493,11 +500,11 @@ mod tests {
                 }
                 let mut seen = Vec::new();
                 while seen.len() < count {
-                    seen.extend(receive(&mut lan, &mut batch).await);
+                    seen.extend(receive(&lan, &mut batch).await);
                 }
                 assert!(seen.iter().all(|(from, _)| from.local.ip().to_canonical() == place.ip()), "{seen:?}");
                 let answers: Vec<_> = seen.iter().map(|(from, _)| (*from, 0, 6)).collect();
-                lan.send(b"answer", &answers).unwrap();
+                lan.send(&mut Headers::default(), b"answer", &answers).unwrap();
                 for _ in 0..count {
                     let mut answer = [0; 8];
                     assert_eq!(of(place).recv_from(&mut answer).unwrap(), (6, *place), "{bound}");
@@ -509,10 +516,10 @@ mod tests {
         }
         let mut seen = Vec::new();
         while seen.len() < places.len() {
-            seen.extend(receive(&mut lan, &mut batch).await);
+            seen.extend(receive(&lan, &mut batch).await);
         }
         let answers: Vec<_> = seen.iter().map(|(from, _)| (*from, 0, 6)).collect();
-        lan.send(b"answer", &answers).unwrap();
+        lan.send(&mut Headers::default(), b"answer", &answers).unwrap();
         for place in &places {
             assert_eq!(of(place).recv_from(&mut [0; 8]).unwrap(), (6, *place), "{bound}");
         }
@@ -528,12 +535,12 @@ mod tests {
     #[tokio::test]
     async fn from_an_address_that_is_gone_an_answer_leaves_by_another() {
         for (bound, gone) in [("0.0.0.0:0", "192.0.2.77:1"), ("[::]:0", "[::ffff:192.0.2.77]:1")] {
-            let (mut lan, _) = open(bound);
+            let (lan, _) = open(bound);
             let client = UdpSocket::bind("127.0.0.1:0").unwrap();
             client.send_to(b"question", ("127.0.0.1", lan.local.port())).unwrap();
-            let (from, _) = receive(&mut lan, &mut Batch::default()).await[0];
+            let (from, _) = receive(&lan, &mut Batch::default()).await[0];
             let gone = Peer { local: gone.parse().unwrap(), ..from };
-            lan.send(b"answer", &[(gone, 0, 6), (gone, 0, 6), (gone, 0, 6)]).unwrap();
+            lan.send(&mut Headers::default(), b"answer", &[(gone, 0, 6), (gone, 0, 6), (gone, 0, 6)]).unwrap();
             for _ in 0..3 {
                 assert_eq!(client.recv(&mut [0; 8]).unwrap(), 6, "{bound}");
             }
@@ -571,7 +578,7 @@ mod tests {
     #[tokio::test]
     async fn a_port_is_not_shared_and_the_failure_names_it() {
         let (lan, _) = open("127.0.0.1:0");
-        let Err(error) = Lan::open(ID, lan.local, |_| {}) else { panic!() };
+        let Err(error) = Lan::open(lan.local, |_| {}) else { panic!() };
         let text = bind_failure(lan.local, &error);
         let expected =
             format!("Unable to bind to LAN port: Address already in use: 127.0.0.1 port {}", lan.local.port());
@@ -580,13 +587,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_datagram_that_cannot_be_sent_does_not_hold_up_the_others() {
-        let (mut lan, _) = open("127.0.0.1:0");
+        let (lan, _) = open("127.0.0.1:0");
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         let good = client.local_addr().unwrap();
         // An IPv4 socket cannot reach an IPv6 address.
         let bad: SocketAddr = "[::1]:9".parse().unwrap();
         let (good, bad) = (good.into(), bad.into());
-        assert!(lan.send(b"ab", &[(good, 0, 1), (bad, 0, 1), (good, 1, 2)]).is_err());
+        assert!(lan.send(&mut Headers::default(), b"ab", &[(good, 0, 1), (bad, 0, 1), (good, 1, 2)]).is_err());
         let mut seen = [0; 2];
         client.recv(&mut seen[..1]).unwrap();
         client.recv(&mut seen[1..]).unwrap();

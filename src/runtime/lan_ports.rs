@@ -2,17 +2,22 @@
 //!
 //! Owns opening, moving and closing, which of them has its turn, and batches. Looks at no byte.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::task::Context;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use super::clock;
-use super::lan::{BATCH, Batch, Lan, PortId, bind_failure, has_ipv6, served};
+use super::lan::{BATCH, Batch, Headers, Lan, PortId, bind_failure, has_ipv6, served};
 use super::pcap::Capture;
+use super::ready::Ready;
 use crate::bmc::LogLevel;
 use crate::bmc::ipv6_parameters::Served;
-use crate::ipmi::{Moment, Peer};
+use crate::host::SystemId;
+use crate::ipmi::{McAddress, Moment, Peer};
 use crate::settings::model::Address;
+use crate::sim::LanId;
 
 /// What came of opening or moving a port, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +36,12 @@ pub enum Notice {
 
 /// All LAN ports.
 pub struct LanPorts {
-    ports: Vec<Lan>,
+    /// By their numbers; `None` is free.
+    sockets: Vec<Option<Socket>>,
+    free: Vec<usize>,
+    channels: BTreeMap<PortId, Channel>,
+    ready: Arc<Ready>,
+    headers: Headers,
     batch: Batch,
     /// Datagrams to be sent together, all from one channel.
     outgoing: Vec<(Peer, usize, usize)>,
@@ -40,39 +50,79 @@ pub struct LanPorts {
     capture: Option<Capture>,
 }
 
+/// An open socket.
+struct Socket {
+    lan: Lan,
+    /// Whose it is.
+    id: PortId,
+    /// Puts it into the queue of those that may have something.
+    bell: Waker,
+}
+
+/// A channel that is open.
+struct Channel {
+    /// Where it was to be opened; port 0 is any.
+    asked: SocketAddr,
+    /// The number of its socket.
+    first: usize,
+    /// A host name stood for an address of each family: where the second was to be opened, and its number.
+    second: Option<(SocketAddr, usize)>,
+}
+
 impl LanPorts {
     /// None yet.
     pub fn new(capture: Option<Capture>) -> Self {
-        Self { ports: Vec::new(), batch: Batch::default(), outgoing: Vec::with_capacity(BATCH), sender: None, capture }
+        Self {
+            sockets: Vec::new(),
+            free: Vec::new(),
+            channels: BTreeMap::new(),
+            ready: Arc::default(),
+            headers: Headers::default(),
+            batch: Batch::default(),
+            outgoing: Vec::with_capacity(BATCH),
+            sender: None,
+            capture,
+        }
     }
 
     /// Whether none is open.
     pub fn is_empty(&self) -> bool {
-        self.ports.is_empty()
+        self.channels.is_empty()
     }
 
     /// Where each is: its channel and address.
     pub fn places(&self) -> impl Iterator<Item = (PortId, SocketAddr)> {
-        self.ports.iter().map(|port| (port.id, port.local))
+        self.channels.iter().flat_map(|(id, channel)| self.places_of(channel).map(|place| (*id, place)))
     }
 
-    /// Asks the sockets in turn. Only when none is ready does the loop go to sleep, and then
-    /// all have been asked and can wake it.
+    /// Where the channels of a system are.
+    pub fn places_of_system(&self, system: SystemId) -> impl Iterator<Item = (LanId, SocketAddr)> {
+        let channels = self.channels.range(first_of(system)..).take_while(move |(id, _)| id.system == system);
+        channels.flat_map(|(id, channel)| self.places_of(channel).map(|place| (id.lan, place)))
+    }
+
+    fn places_of(&self, channel: &Channel) -> impl Iterator<Item = SocketAddr> {
+        let second = channel.second.map(|(_, second)| second);
+        std::iter::once(channel.first).chain(second).filter_map(|number| self.socket(number)).map(|lan| lan.local)
+    }
+
+    fn socket(&self, number: usize) -> Option<&Lan> {
+        self.sockets.get(number)?.as_ref().map(|socket| &socket.lan)
+    }
+
+    /// The number of a socket that may have something; each has its turn. Only when there is none does the loop go
+    /// to sleep, and then all can wake it.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Option<usize> {
-        let ready = self.ports.iter().position(|port| port.poll_readable(cx).is_ready())?;
-        if self.ports.len() > 1 {
-            // The next search begins behind this one.
-            self.ports.rotate_left(ready + 1);
-            return Some(self.ports.len() - 1);
-        }
-        Some(ready)
+        self.ready.poll(cx)
     }
 
-    /// Takes the datagrams that have arrived at one of them, at most a batch.
-    pub fn receive(&mut self, index: usize, now: Moment, mut each: impl FnMut(PortId, Peer, &mut [u8])) {
-        let Some(port) = self.ports.get_mut(index) else { return };
-        let id = port.id;
-        if let Err(error) = port.receive(&mut self.batch) {
+    /// Takes the datagrams that have arrived at a socket, at most a batch.
+    pub fn receive(&mut self, number: usize, now: Moment, mut each: impl FnMut(PortId, Peer, &mut [u8])) {
+        let Some(Some(socket)) = self.sockets.get(number) else { return };
+        let id = socket.id;
+        let received = socket.lan.receive(&mut self.headers, &mut self.batch);
+        socket.watch(number, &self.ready);
+        if let Err(error) = received {
             // An error belongs to one datagram, sent or received; the next may be fine.
             log::debug!("{id}: {error}");
             return;
@@ -102,18 +152,22 @@ impl LanPorts {
         if self.outgoing.is_empty() {
             return;
         }
+        let Self { sockets, channels, headers, outgoing, sender, capture, .. } = self;
+        let channel = sender.and_then(|sender| channels.get(&sender));
+        let socket = |number: usize| sockets.get(number).and_then(Option::as_ref).map(|socket| &socket.lan);
+        let first = channel.and_then(|channel| socket(channel.first));
+        let second = channel.and_then(|channel| socket(channel.second?.1));
         // Each family through its own socket, where a channel has two.
-        for some in self.outgoing.chunk_by(|(one, ..), (next, ..)| one.address.is_ipv4() == next.address.is_ipv4()) {
+        for some in outgoing.chunk_by(|(one, ..), (next, ..)| one.address.is_ipv4() == next.address.is_ipv4()) {
             let is_ipv4 = some.first().is_some_and(|(to, ..)| to.address.is_ipv4());
-            let mut sockets = self.ports.iter_mut().filter(|port| Some(port.id) == self.sender);
-            let Some(first) = sockets.next() else { break };
-            let port = match sockets.next() {
-                Some(second) if second.local.is_ipv4() == is_ipv4 => second,
-                _ => first,
-            };
-            send_through(port, &mut self.capture, bytes, some);
+            let Some(lan) = second.filter(|second| second.local.is_ipv4() == is_ipv4).or(first) else { break };
+            if let Err(error) = send_through(lan, headers, capture, bytes, some)
+                && let Some(id) = sender
+            {
+                log::debug!("{id}: a datagram is lost: {error}");
+            }
         }
-        self.outgoing.clear();
+        outgoing.clear();
     }
 
     /// When the capture wants to be written.
@@ -150,17 +204,19 @@ impl LanPorts {
     }
 
     fn open_at(&mut self, id: PortId, address: SocketAddr, second: Option<SocketAddr>, notices: &mut Vec<Notice>) {
-        match self.ports.iter().find(|port| port.id == id && !port.second).map(|port| (port.asked, port.local)) {
+        let open = self.channels.get(&id).and_then(|open| Some((open.asked, self.socket(open.first)?.local)));
+        match open {
             // The MC was disabled meanwhile; its socket is still here.
             Some((asked, local)) if asked == address => notices.push(Notice::Opened(local)),
-            Some((asked, local)) => self.move_to(id, (asked, local.port()), address, second, notices),
+            Some((asked, _)) => self.move_to(id, asked, address, second, notices),
             None => self.open_sockets(id, address, second, notices),
         }
     }
 
     /// Where a channel is reached, all in all: to be asked when all of its sockets are open.
     pub fn served(&self, id: PortId) -> Served {
-        served(self.ports.iter().filter(|port| port.id == id).map(|port| port.local.ip()))
+        let places = self.channels.get(&id).into_iter().flat_map(|channel| self.places_of(channel));
+        served(places.map(|place| place.ip()))
     }
 
     /// Opens the sockets of a channel: one, or one of each family where a name stands for both.
@@ -184,28 +240,35 @@ impl LanPorts {
         let text = format!("{failure}; there is no IPv6, so {} is served alone", instead.ip());
         notices.push(Notice::Report(LogLevel::Warning, text));
         match self.bind(id, instead, notices) {
-            Ok(_) => self.ports.iter_mut().filter(|port| port.id == id).for_each(|port| port.asked = address),
+            Ok(_) => {
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.asked = address;
+                }
+            }
             Err(error) => notices.push(Notice::Fatal(bind_failure(instead, &error))),
         }
     }
 
-    /// Opens the only or first socket of a channel and gives its port.
+    /// Opens the only or first socket of a channel, in the place of what it has, and gives its port.
     fn bind(&mut self, id: PortId, address: SocketAddr, notices: &mut Vec<Notice>) -> std::io::Result<u16> {
-        let port = Lan::open(id, address, |port| notices.push(Notice::Say(format!("Trying port {port}\n"))))?;
-        let (local, number) = (port.local, port.local.port());
-        notices.push(Notice::Say(format!("Opened UDP port {number}\n")));
-        self.ports.push(port);
+        let (first, local) = self.open_socket(id, address, |port| {
+            notices.push(Notice::Say(format!("Trying port {port}\n")));
+        })?;
+        notices.push(Notice::Say(format!("Opened UDP port {}\n", local.port())));
+        self.close_channel(id);
+        self.channels.insert(id, Channel { asked: address, first, second: None });
         notices.push(Notice::Opened(local));
-        Ok(number)
+        Ok(local.port())
     }
 
     /// Opens the second socket of a channel, with the port of the first.
     fn bind_second(&mut self, id: PortId, port: u16, address: Option<SocketAddr>, notices: &mut Vec<Notice>) {
         let Some(address) = address.map(|address| SocketAddr::new(address.ip(), port)) else { return };
-        match Lan::open(id, address, |_| {}) {
-            Ok(mut port) => {
-                port.second = true;
-                self.ports.push(port);
+        match self.open_socket(id, address, |_| {}) {
+            Ok((second, _)) => {
+                if let Some(channel) = self.channels.get_mut(&id) {
+                    channel.second = Some((address, second));
+                }
             }
             Err(_) if address.is_ipv6() && !has_ipv6() => {}
             Err(error) => notices.push(Notice::Report(LogLevel::Warning, bind_failure(address, &error))),
@@ -217,31 +280,24 @@ impl LanPorts {
     fn move_to(
         &mut self,
         id: PortId,
-        (asked, old): (SocketAddr, u16),
+        asked: SocketAddr,
         address: SocketAddr,
         second: Option<SocketAddr>,
         notices: &mut Vec<Notice>,
     ) {
-        let second_asked = self.ports.iter().find(|port| port.id == id && port.second).map(|port| port.asked);
-        let moved = if asked.port() == address.port() {
+        let second_asked = self.channels.get(&id).and_then(|channel| channel.second).map(|(asked, _)| asked);
+        if asked.port() == address.port() {
             // It may stand in its own way, as 127.0.0.1 does to 0.0.0.0.
-            self.close_port(id, old);
-            self.bind(id, address, notices)
-        } else {
-            let bound = self.bind(id, address, notices);
-            if bound.is_ok() {
-                self.close_port(id, old);
-            }
-            bound
-        };
-        let error = match moved {
+            self.close_channel(id);
+        }
+        let error = match self.bind(id, address, notices) {
             Ok(port) => return self.bind_second(id, port, second, notices),
             Err(error) => error,
         };
         let text = format!("{}; it stays at {asked}", bind_failure(address, &error));
         notices.push(Notice::Report(LogLevel::Error, text));
         notices.push(Notice::Stays(asked));
-        if self.ports.iter().all(|port| port.id != id) {
+        if !self.channels.contains_key(&id) {
             match self.bind(id, asked, notices) {
                 Ok(port) => self.bind_second(id, port, second_asked, notices),
                 Err(error) => notices.push(Notice::Fatal(bind_failure(asked, &error))),
@@ -249,21 +305,153 @@ impl LanPorts {
         }
     }
 
-    fn close_port(&mut self, id: PortId, number: u16) {
-        self.ports.retain(|port| port.id != id || port.local.port() != number);
+    /// Opens a socket; its number, and where it is.
+    fn open_socket(
+        &mut self,
+        id: PortId,
+        address: SocketAddr,
+        trying: impl FnMut(u16),
+    ) -> std::io::Result<(usize, SocketAddr)> {
+        let lan = Lan::open(address, trying)?;
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.sockets.push(None);
+            self.sockets.len() - 1
+        });
+        let (local, bell) = (lan.local, self.ready.bell(number));
+        let socket = Socket { lan, id, bell };
+        socket.watch(number, &self.ready);
+        if let Some(free) = self.sockets.get_mut(number) {
+            *free = Some(socket);
+        }
+        Ok((number, local))
+    }
+
+    fn close_channel(&mut self, id: PortId) {
+        if let Some(Channel { first, second, .. }) = self.channels.remove(&id) {
+            for number in std::iter::once(first).chain(second.map(|(_, second)| second)) {
+                if self.sockets.get_mut(number).and_then(Option::take).is_some() {
+                    self.free.push(number);
+                }
+            }
+        }
     }
 }
 
+impl Socket {
+    /// From now on the bell rings when there may be something; it may be so already.
+    fn watch(&self, number: usize, ready: &Ready) {
+        if self.lan.poll_readable(&mut Context::from_waker(&self.bell)).is_ready() {
+            ready.push(number);
+        }
+    }
+}
+
+/// The first channel that a system may have.
+fn first_of(system: SystemId) -> PortId {
+    PortId { system, lan: LanId { mc: McAddress(0), channel: 0 } }
+}
+
 /// Sends datagrams through one socket, and captures them.
-fn send_through(port: &mut Lan, capture: &mut Option<Capture>, bytes: &[u8], datagrams: &[(Peer, usize, usize)]) {
+fn send_through(
+    lan: &Lan,
+    headers: &mut Headers,
+    capture: &mut Option<Capture>,
+    bytes: &[u8],
+    datagrams: &[(Peer, usize, usize)],
+) -> std::io::Result<()> {
     if let Some(capture) = capture {
         let now = clock::now();
         for (to, start, end) in datagrams {
-            let to = Peer { local: port.leaves_from(to), ..*to };
+            let to = Peer { local: lan.leaves_from(to), ..*to };
             capture.sent(now, &to, bytes.get(*start..*end).unwrap_or_default());
         }
     }
-    if let Err(error) = port.send(bytes, datagrams) {
-        log::debug!("{}: a datagram is lost: {error}", port.id);
+    lan.send(headers, bytes, datagrams)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Span;
+    use crate::settings::model::Port;
+    use std::future::poll_fn;
+    use std::net::UdpSocket;
+    use std::task::Poll;
+
+    pub(super) fn id(system: u32) -> PortId {
+        PortId { system: SystemId(system), lan: LanId { mc: McAddress::BMC, channel: 1 } }
+    }
+
+    pub(super) fn place(address: SocketAddr) -> Address {
+        let (host, port) = (address.ip().to_string(), Port::Number(address.port()));
+        Address { host, port, span: Span::default(), other_family: None }
+    }
+
+    /// Opens a port, and gives where it is.
+    pub(super) fn open(ports: &mut LanPorts, id: PortId, address: &str) -> SocketAddr {
+        let notices = ports.open(id, &place(address.parse().unwrap()));
+        let opened = notices.iter().find_map(|notice| match notice {
+            Notice::Opened(local) => Some(*local),
+            _ => None,
+        });
+        opened.unwrap_or_else(|| panic!("{notices:?}"))
+    }
+
+    /// Waits for what is next, and takes it.
+    pub(super) async fn receive(ports: &mut LanPorts) -> Vec<(PortId, Peer, Vec<u8>)> {
+        let number = poll_fn(|cx| ports.poll(cx).map_or(Poll::Pending, Poll::Ready)).await;
+        let mut seen = Vec::new();
+        ports.receive(number, clock::now(), |id, from, bytes| seen.push((id, from, bytes.to_vec())));
+        seen
+    }
+
+    #[tokio::test]
+    async fn sockets_have_turns_of_a_batch() {
+        let mut ports = LanPorts::new(None);
+        let places: Vec<SocketAddr> = (0..3).map(|system| open(&mut ports, id(system), "127.0.0.1:0")).collect();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // The last is never asked, and so never looked at.
+        for _ in 0..2 * BATCH {
+            client.send_to(b"question", places[0]).unwrap();
+            client.send_to(b"question", places[1]).unwrap();
+        }
+        let mut turns = Vec::new();
+        while turns.iter().map(|(_, count)| count).sum::<usize>() < 4 * BATCH {
+            let seen = receive(&mut ports).await;
+            let Some((first, ..)) = seen.first() else { continue };
+            assert!(seen.iter().all(|(id, ..)| id == first));
+            turns.push((*first, seen.len()));
+        }
+        assert!(turns.iter().all(|(_, count)| *count == BATCH), "{turns:?}");
+        let order: Vec<PortId> = turns.iter().map(|(id, _)| *id).collect();
+        let (one, other) = (order[0], order[1]);
+        assert_ne!(one, other);
+        assert_eq!(order, [one, other, one, other]);
+        for (system, place) in places.iter().enumerate().take(2) {
+            ports.send(
+                id(system as u32),
+                Peer { address: client.local_addr().unwrap(), local: *place },
+                (0, 6),
+                b"answer",
+            );
+            ports.flush(b"answer");
+            assert_eq!(client.recv_from(&mut [0; 8]).unwrap(), (6, *place));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_moves_leaves_its_old_place_free() {
+        let mut ports = LanPorts::new(None);
+        let (one, other) = (open(&mut ports, id(1), "127.0.0.1:0"), open(&mut ports, id(2), "127.0.0.1:0"));
+        let moved = open(&mut ports, id(1), "127.0.0.2:0");
+        assert!(UdpSocket::bind(one).is_ok());
+        assert_eq!(ports.places().collect::<Vec<_>>(), [(id(1), moved), (id(2), other)]);
+        let notices = ports.open(id(1), &place(other));
+        assert!(notices.contains(&Notice::Stays("127.0.0.2:0".parse().unwrap())), "{notices:?}");
+        assert_eq!(ports.places_of_system(SystemId(1)).collect::<Vec<_>>(), [(id(1).lan, moved)]);
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(b"question", moved).unwrap();
+        let seen = receive(&mut ports).await;
+        assert_eq!(seen.first().map(|(id, _, bytes)| (*id, &bytes[..])), Some((id(1), &b"question"[..])));
     }
 }

@@ -68,8 +68,7 @@ impl Driver {
     }
 
     fn announce_one(&mut self, id: SystemId) {
-        let places = self.lans.places().filter(|(port, _)| port.system == id);
-        let mut lans: Vec<(LanId, SocketAddr)> = places.map(|(port, place)| (port.lan, place)).collect();
+        let mut lans: Vec<(LanId, SocketAddr)> = self.lans.places_of_system(id).collect();
         lans.sort_unstable();
         let others = self.other_places(id);
         let Some(Driven { seat, announcement, .. }) = self.system(id) else { return };
