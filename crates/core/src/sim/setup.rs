@@ -1,10 +1,11 @@
 //! From lan.conf to a machine, and what `mc_add`, `mc_setbmc` and `mc_enable` make of it.
 
+use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
 use super::ipmb_devices::IpmbSlot;
+use super::lan_channels::LanSlot;
 use super::serial_lines::SerialSlot;
 use super::sol_ports::SolSlot;
-use super::{LanSlot, Simulator};
 use crate::bmc::channel::{Channel, Lan, medium, protocol};
 use crate::bmc::dcmi;
 use crate::bmc::device_id::{DeviceId, support};

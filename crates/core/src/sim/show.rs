@@ -6,7 +6,8 @@
 
 use std::fmt::Write;
 
-use super::{LanSlot, Simulator};
+use super::Simulator;
+use super::lan_channels::LanSlot;
 use crate::bmc::sensor::{Place, Sensor, SensorId, THRESHOLD_CODE, Threshold};
 use crate::bmc::{Controller, Machine, boot, chassis, sensor, sol_parameters};
 use crate::ipmi::{Moment, SessionId};
