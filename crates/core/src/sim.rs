@@ -52,10 +52,9 @@ use crate::lan;
 use crate::settings::model::Config;
 use crate::sol;
 use crate::state::Files;
-use authority::LanAuthority;
 use configured::Configured;
 use ipmb_devices::IpmbSlot;
-use lan_channels::LanSlot;
+use lan_channels::{LanChannels, LanSlot};
 use pending::Pending;
 use saves::{Fate, Saves};
 use serial_lines::SerialSlot;
@@ -79,8 +78,8 @@ pub struct Simulator {
     configured: Configured,
     /// State files: those of the last run, and those on their way to the disk.
     saves: Saves,
-    random: Box<dyn Random + Send>,
-    lans: Vec<LanSlot>,
+    /// LAN channels.
+    lans: LanChannels,
     serials: Vec<SerialSlot>,
     ipmbs: Vec<IpmbSlot>,
     sols: Vec<SolSlot>,
@@ -92,7 +91,6 @@ pub struct Simulator {
     user_changes: lan::LogLimit,
     debug: trace::Debug,
     /// Buffers that are used again and again.
-    outbox: lan::Outbox,
     sol_outputs: sol::Outbox,
     message: Vec<u8>,
 }
@@ -105,8 +103,7 @@ impl Simulator {
             commands: Commands::new(),
             configured: Configured::new(config),
             saves: Saves::new(state, persistence),
-            random,
-            lans: Vec::new(),
+            lans: LanChannels::new(random),
             serials: Vec::new(),
             ipmbs: Vec::new(),
             sols: Vec::new(),
@@ -115,7 +112,6 @@ impl Simulator {
             pending: Pending::default(),
             user_changes: Default::default(),
             debug: trace::Debug::default(),
-            outbox: Default::default(),
             sol_outputs: Default::default(),
             message: Vec::new(),
         };
@@ -198,7 +194,7 @@ impl Simulator {
         let controllers: Vec<McAddress> = self.machine.controllers().map(|controller| controller.address).collect();
         for mc in controllers {
             // Those that clients talk to.
-            let reached = self.machine.bmc == Some(mc) || self.lans.iter().any(|slot| slot.id.mc == mc);
+            let reached = self.machine.bmc == Some(mc) || self.lans.of(mc).next().is_some();
             if let Some(mut at) = self.machine.at(mc) {
                 bmc::chassis::power_restored(&mut at, now);
                 if reached {
@@ -207,7 +203,7 @@ impl Simulator {
             }
         }
         self.carry_out_actions(now, out);
-        if !self.lans.is_empty() && !self.lans.iter().any(|slot| slot.open) {
+        if self.lans.iter().next().is_some() && !self.lans.iter().any(LanSlot::is_open) {
             let text = "No LAN channel is open: no mc_enable names an MC with a startlan block".into();
             out.list.push(Effect::Log { level: LogLevel::Warning, text });
         }
@@ -241,23 +237,15 @@ impl Simulator {
 
     /// When [`Input::Timeout`] is due.
     pub fn deadline(&self) -> Option<Moment> {
-        let lans = self.lans.iter().filter_map(|slot| slot.channel.deadline());
         let sols = self.sols.iter().filter_map(SolSlot::deadline);
         let tracked = self.host_messages.deadline().into_iter().chain(self.ipmb_requests.deadline());
-        let devices = lans.chain(sols).chain(bmc::deadline(&self.machine));
+        let devices = self.lans.deadline().into_iter().chain(sols).chain(bmc::deadline(&self.machine));
         devices.chain(tracked).chain(self.saves.deadline()).chain(self.pending.deadline()).min()
     }
 
     /// Does what is due.
     fn timeout(&mut self, now: Moment, out: &mut Effects) {
-        for index in 0..self.lans.len() {
-            if self.lans[index].channel.deadline().is_some_and(|deadline| deadline <= now) {
-                let lan = self.lans[index].id;
-                let Some(authority) = LanAuthority::new(&self.machine, &self.commands, lan) else { continue };
-                self.lans[index].channel.timeout(now, &authority, self.random.as_mut(), &mut self.outbox);
-                self.flush_outbox(now, lan, out);
-            }
-        }
+        self.lan_timeout(now, out);
         self.sol_timeout(now, out);
         self.host_messages.expire(now);
         self.ipmb_requests.expire(now);

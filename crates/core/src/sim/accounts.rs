@@ -1,9 +1,10 @@
 //! Accounts while clients are at work: what a session may do at this moment, and what a change
 //! of a user means for the user's sessions and for the log.
 
+use super::Simulator;
+use super::authority::LanAuthority;
 use super::effect::{Effect, Effects, LanId};
 use super::return_path::{Requester, ReturnPath};
-use super::{LanAuthority, Simulator};
 use crate::bmc::LogLevel;
 use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::sol_parameters::{self, INSTANCE_HISTORY, INSTANCE_PORT};
@@ -25,8 +26,8 @@ impl Simulator {
     /// have been lowered since the login.
     pub(super) fn under_limits<'a>(&self, lan: LanId, session: SessionId, request: Request<'a>) -> Request<'a> {
         let authority = LanAuthority::new(&self.machine, &self.commands, lan);
-        let slot = self.lans.iter().find(|slot| slot.id == lan);
-        let privilege = slot.zip(authority).and_then(|(slot, authority)| slot.channel.privilege(session, &authority));
+        let slot = self.lans.get(lan).zip(authority);
+        let privilege = slot.and_then(|(slot, authority)| slot.channel().privilege(session, &authority));
         Request { origin: Origin { privilege, ..request.origin }, ..request }
     }
 
@@ -39,8 +40,8 @@ impl Simulator {
         out: &mut Effects,
     ) -> bool {
         let limit = || {
-            let slot = self.lans.iter().find(|slot| slot.id == lan)?;
-            slot.channel.limit(session, &LanAuthority::new(&self.machine, &self.commands, lan)?)
+            let slot = self.lans.get(lan)?;
+            slot.channel().limit(session, &LanAuthority::new(&self.machine, &self.commands, lan)?)
         };
         let Some(sol) = self.machine.controller(lan.mc).and_then(|controller| controller.sol.as_ref()) else {
             return false;
@@ -91,15 +92,12 @@ impl Simulator {
     /// Who asked, for the log.
     fn requester_text(&self, path: &ReturnPath) -> String {
         match path.requester() {
-            Requester::Session(lan, session) => {
-                let slot = self.lans.iter().find(|slot| slot.id == lan);
-                match slot.and_then(|slot| slot.channel.session(session)) {
-                    Some(session) => {
-                        format!("user {} at {}, LAN channel {}", session.user, session.peer, lan.channel)
-                    }
-                    None => format!("a session of LAN channel {} that has ended", lan.channel),
+            Requester::Session(lan, session) => match self.lans.session(lan, session) {
+                Some(session) => {
+                    format!("user {} at {}, LAN channel {}", session.user, session.peer, lan.channel)
                 }
-            }
+                None => format!("a session of LAN channel {} that has ended", lan.channel),
+            },
             Requester::Line(serial) if serial.channel == SYSTEM_CHANNEL => "the host".into(),
             Requester::Line(serial) => format!("whoever is at serial channel {}", serial.channel),
             Requester::Bus(ipmb) => format!("whoever is on IPMB channel {}", ipmb.channel),

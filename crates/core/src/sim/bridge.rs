@@ -142,10 +142,11 @@ impl Simulator {
         to.request.response(reply.bytes()).emit(&mut self.message);
         match to.target {
             Target::Session(lan, session) => {
-                if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
-                    slot.channel.send_message(session, &self.message, self.random.as_mut(), &mut self.outbox);
-                    self.flush_outbox(now, lan, out);
-                }
+                let message = std::mem::take(&mut self.message);
+                self.send_over_lan(now, lan, out, |channel, random, outbox| {
+                    channel.send_message(session, &message, random, outbox);
+                });
+                self.message = message;
             }
             // The host gets an answer where it asked for one: at its own LUN 2.
             Target::HostQueue if to.request.from_lun == 2 => self.queue_answer(now, to.mc, to.channel, out),

@@ -13,7 +13,7 @@ use crate::bmc::sensor::{
     self, EventSettings, EventSupport, Hysteresis, Place, Reporting, SensorId, Support, Thresholds,
 };
 use crate::bmc::{At, Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
-use crate::ipmi::{McAddress, Moment, SessionId};
+use crate::ipmi::{McAddress, Moment};
 use crate::settings::command::{Command, SensorAddress, SensorPoll, Variables};
 
 /// Why a command was not carried out.
@@ -71,7 +71,7 @@ impl Simulator {
             }
             Command::Debug { raw, messages, sol } => {
                 self.debug = Debug { raw, messages, sol };
-                self.outbox.watched = messages;
+                self.lans.set_debug(self.debug);
             }
             Command::Persist { on: None } => {}
             Command::Persist { on: Some(true) } => self.saves.set_persistence(Persistence::On),
@@ -293,17 +293,7 @@ impl Simulator {
     /// `mc_delete`: what `mc_add` and later commands made is gone; what lan.conf says of the
     /// address stays, as before `mc_add`.
     fn mc_delete(&mut self, now: Moment, mc: McAddress, out: &mut Effects) {
-        for index in 0..self.lans.len() {
-            let lan = self.lans[index].id;
-            if lan.mc == mc {
-                let sessions: Vec<SessionId> = self.lans[index].channel.sessions().map(|session| session.id).collect();
-                for session in sessions {
-                    self.lans[index].channel.close_session(session, &mut self.outbox);
-                }
-                self.flush_outbox(now, lan, out);
-            }
-        }
-        let channels: Vec<u8> = self.lans.iter().filter(|slot| slot.id.mc == mc).map(|slot| slot.id.channel).collect();
+        self.end_sessions(now, mc, out);
         let files = [
             StateFile::Users(mc),
             StateFile::Sol(mc),
@@ -313,7 +303,8 @@ impl Simulator {
             StateFile::Sel(mc),
             StateFile::Sdr(mc),
         ];
-        for file in files.into_iter().chain(channels.into_iter().map(|channel| StateFile::Lan { mc, channel })) {
+        let lans = self.lans.of(mc).map(|slot| StateFile::Lan { mc, channel: slot.id().channel });
+        for file in files.into_iter().chain(lans) {
             self.saves.put_back(&self.machine, &self.configured, file);
         }
         self.machine.remove(mc);

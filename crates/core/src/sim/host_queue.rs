@@ -98,9 +98,7 @@ impl Simulator {
         origin: &Origin,
         out: &mut Effects,
     ) -> Result<(), CompletionCode> {
-        if !self.lans.iter().any(|slot| slot.id == lan) {
-            return Err(CompletionCode::INVALID_FIELD);
-        }
+        let slot = self.lans.get(lan).ok_or(CompletionCode::INVALID_FIELD)?;
         let (&handle, message) = message.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
         let answer = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
         if answer.is_response() && answer.data.is_empty() {
@@ -112,11 +110,11 @@ impl Simulator {
             return Err(CompletionCode::NOT_PRESENT);
         }
         if !answer.is_response() {
-            let slot = self.lans.iter_mut().find(|slot| slot.id == lan).ok_or(CompletionCode::INVALID_FIELD)?;
-            let session = slot.channel.session_with_handle(handle).ok_or(CompletionCode::NOT_PRESENT)?;
-            slot.channel.send_message(session, message, self.random.as_mut(), &mut self.outbox);
+            let session = slot.channel().session_with_handle(handle).ok_or(CompletionCode::NOT_PRESENT)?;
             self.answer(now, path, &Reply::new(origin), out);
-            self.flush_outbox(now, lan, out);
+            self.send_over_lan(now, lan, out, |channel, random, outbox| {
+                channel.send_message(session, message, random, outbox);
+            });
             return Ok(());
         }
         let waiting = self.host_messages.take_if(answer.seq, |waiting| {
@@ -124,10 +122,9 @@ impl Simulator {
         });
         let waiting = waiting.ok_or(CompletionCode::NOT_PRESENT)?;
         self.answer(now, path, &Reply::new(origin), out);
-        if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
-            slot.channel.respond(&waiting.to, answer.data, self.random.as_mut(), &mut self.outbox);
-            self.flush_outbox(now, lan, out);
-        }
+        self.send_over_lan(now, lan, out, |channel, random, outbox| {
+            channel.respond(&waiting.to, answer.data, random, outbox);
+        });
         Ok(())
     }
 

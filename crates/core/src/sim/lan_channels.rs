@@ -1,40 +1,182 @@
 //! LAN channels joined to the machine: datagrams in and out, and what happens to sessions.
+//!
+//! Owns the channels with what they want to send. Nobody else makes a datagram.
 
 use std::net::SocketAddr;
 
+use super::Simulator;
 use super::authority::LanAuthority;
 use super::effect::{Effect, Effects, LanId};
 use super::return_path::{Requester, ReturnPath};
-use super::{Simulator, trace};
+use super::trace::{self, Debug};
 use crate::bmc::channel::Statistics;
 use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::{self, LogLevel};
-use crate::ipmi::{McAddress, Moment, Peer, Request, SessionId};
-use crate::lan::{self, LanChannel};
-use crate::settings::model::LanConfig;
+use crate::ipmi::{McAddress, Moment, Peer, Random, Request, SessionId};
+use crate::lan::{self, LanChannel, Outbox, Received, SessionInfo, Settings};
+use crate::settings::model::{Address, LanConfig, Port};
 use crate::wire::rmcp;
 
 /// One LAN channel.
 pub(super) struct LanSlot {
-    pub(super) id: LanId,
-    pub(super) config: LanConfig,
-    pub(super) channel: LanChannel,
+    id: LanId,
+    config: LanConfig,
+    channel: LanChannel,
     /// Whether its socket was asked for.
-    pub(super) open: bool,
+    open: bool,
     /// When that was.
-    pub(super) enabled: Moment,
+    enabled: Moment,
+}
+
+impl LanSlot {
+    pub(super) fn id(&self) -> LanId {
+        self.id
+    }
+
+    /// What lan.conf says of it.
+    pub(super) fn config(&self) -> &LanConfig {
+        &self.config
+    }
+
+    pub(super) fn channel(&self) -> &LanChannel {
+        &self.channel
+    }
+
+    /// Whether its socket was asked for.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+}
+
+/// The LAN channels of all controllers, what they want to send, and the random numbers they draw.
+pub(super) struct LanChannels {
+    slots: Vec<LanSlot>,
+    /// Used again and again.
+    outbox: Outbox,
+    random: Box<dyn Random + Send>,
+}
+
+impl LanChannels {
+    pub(super) fn new(random: Box<dyn Random + Send>) -> Self {
+        Self { slots: Vec::new(), outbox: Outbox::default(), random }
+    }
+
+    /// One more, not open yet.
+    pub(super) fn add(&mut self, mc: McAddress, config: LanConfig, guid: [u8; 16]) {
+        let udp_port = match config.address.as_ref().map(|address| &address.port) {
+            Some(Port::Number(port)) => *port,
+            _ => 0,
+        };
+        let channel = LanChannel::new(Settings { channel: config.channel, guid, udp_port });
+        let id = LanId { mc, channel: config.channel };
+        self.slots.push(LanSlot { id, config, channel, open: false, enabled: Moment::default() });
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &LanSlot> {
+        self.slots.iter()
+    }
+
+    /// Those of one controller.
+    pub(super) fn of(&self, mc: McAddress) -> impl Iterator<Item = &LanSlot> {
+        self.slots.iter().filter(move |slot| slot.id.mc == mc)
+    }
+
+    /// Which those are.
+    pub(super) fn ids_of(&self, mc: McAddress) -> Vec<LanId> {
+        self.of(mc).map(LanSlot::id).collect()
+    }
+
+    pub(super) fn get(&self, lan: LanId) -> Option<&LanSlot> {
+        self.slots.iter().find(|slot| slot.id == lan)
+    }
+
+    fn get_mut(&mut self, lan: LanId) -> Option<&mut LanSlot> {
+        self.slots.iter_mut().find(|slot| slot.id == lan)
+    }
+
+    /// A session of a channel.
+    pub(super) fn session(&self, lan: LanId, session: SessionId) -> Option<SessionInfo> {
+        self.get(lan)?.channel.session(session)
+    }
+
+    /// Takes over what lan.conf says.
+    pub(super) fn configure(&mut self, lan: LanId, config: LanConfig) {
+        if let Some(slot) = self.get_mut(lan) {
+            slot.config = config;
+        }
+    }
+
+    /// Where a channel is, whatever lan.conf says.
+    pub(super) fn set_address(&mut self, lan: LanId, address: Option<Address>) {
+        if let Some(slot) = self.get_mut(lan) {
+            slot.config.address = address;
+        }
+    }
+
+    pub(super) fn set_guid(&mut self, lan: LanId, guid: [u8; 16]) {
+        if let Some(slot) = self.get_mut(lan) {
+            slot.channel.set_guid(guid);
+        }
+    }
+
+    /// The socket of a channel is to be opened. Gives the channel, unless that was asked for before.
+    pub(super) fn open(&mut self, now: Moment, lan: LanId) -> Option<&LanSlot> {
+        let slot = self.get_mut(lan).filter(|slot| !slot.open)?;
+        (slot.open, slot.enabled) = (true, now);
+        Some(slot)
+    }
+
+    /// The socket is open at this port. Gives when that was asked for.
+    fn opened(&mut self, lan: LanId, udp_port: u16) -> Option<Moment> {
+        let slot = self.get_mut(lan)?;
+        slot.channel.set_udp_port(udp_port);
+        Some(slot.enabled)
+    }
+
+    /// Has commands that the channels answer themselves told as events, as far as messages are shown.
+    pub(super) fn set_debug(&mut self, debug: Debug) {
+        self.outbox.watched = debug.messages;
+    }
+
+    /// Random numbers, for what belongs to a channel.
+    pub(super) fn random(&mut self) -> &mut dyn Random {
+        self.random.as_mut()
+    }
+
+    /// A datagram came in. It is decrypted in place.
+    fn receive<'a>(
+        &mut self,
+        now: Moment,
+        lan: LanId,
+        from: Peer,
+        bytes: &'a mut [u8],
+        authority: &LanAuthority<'_>,
+    ) -> Received<'a> {
+        match self.slots.iter_mut().find(|slot| slot.id == lan) {
+            Some(slot) => slot.channel.receive(now, from, bytes, authority, self.random.as_mut(), &mut self.outbox),
+            None => Received::Handled,
+        }
+    }
+
+    /// When a channel wants to be called next.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.slots.iter().filter_map(|slot| slot.channel.deadline()).min()
+    }
+
+    /// The channels that want to be called now.
+    fn due(&self, now: Moment) -> Vec<LanId> {
+        let due = |slot: &&LanSlot| slot.channel.deadline().is_some_and(|deadline| deadline <= now);
+        self.slots.iter().filter(due).map(LanSlot::id).collect()
+    }
 }
 
 impl Simulator {
     /// The socket of a LAN channel is open.
     pub(super) fn lan_opened(&mut self, lan: LanId, local: SocketAddr, served: Served) {
-        if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
-            slot.channel.set_udp_port(local.port());
-            if let SocketAddr::V4(address) = local {
-                let since = slot.enabled.seconds() as u32;
-                self.machine.shelf.manager = Some(ManagerAddress { since, address });
-            }
+        if let (Some(enabled), SocketAddr::V4(address)) = (self.lans.opened(lan, local.port()), local) {
+            let since = enabled.seconds() as u32;
+            self.machine.shelf.manager = Some(ManagerAddress { since, address });
         }
         if let Some(sol) = self.machine.controller_mut(lan.mc).and_then(|controller| controller.sol.as_mut())
             && sol.lan.is_none_or(|(first, _)| lan.channel <= first)
@@ -50,30 +192,29 @@ impl Simulator {
     /// A datagram came in. It is decrypted in place.
     pub(super) fn datagram(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
         self.trace_datagram(trace::Way::In, lan, from, bytes, out);
-        let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) else { return };
         let Some(controller) = self.machine.controller_mut(lan.mc) else { return };
         if let Some(channel) = controller.channels.lan_mut(lan.channel) {
             channel.statistics.count_received(rmcp::Repr::parse(bytes).is_ok());
         }
         let Some(authority) = LanAuthority::of(controller, &self.commands, lan.channel) else { return };
-        let received = slot.channel.receive(now, from, bytes, &authority, self.random.as_mut(), &mut self.outbox);
+        let received = self.lans.receive(now, lan, from, bytes, &authority);
         // Answers given by the channel itself go first: they belong to what came before, as do requests
         // that waited there, which may have lowered a limit.
-        let limits_may_differ = !self.outbox.events.is_empty();
-        if !self.outbox.is_empty() || limits_may_differ {
+        let limits_may_differ = !self.lans.outbox.events.is_empty();
+        if !self.lans.outbox.is_empty() || limits_may_differ {
             self.flush_outbox(now, lan, out);
         }
         match received {
-            lan::Received::Handled => {}
-            lan::Received::Request { reply_to, request } => {
+            Received::Handled => {}
+            Received::Request { reply_to, request } => {
                 let request =
                     if limits_may_differ { self.under_limits(lan, reply_to.session, request) } else { request };
                 self.lan_request(now, lan, reply_to, &request, out);
             }
-            lan::Received::Response { reply_to, data: _, origin } => {
+            Received::Response { reply_to, data: _, origin } => {
                 self.unexpected_response(now, lan, reply_to, origin, out);
             }
-            lan::Received::Sol { session, payload } => self.sol_payload(now, lan, session, payload, out),
+            Received::Sol { session, payload } => self.sol_payload(now, lan, session, payload, out),
         }
     }
 
@@ -94,18 +235,32 @@ impl Simulator {
         }
     }
 
+    /// Lets a LAN channel send something.
+    pub(super) fn send_over_lan(
+        &mut self,
+        now: Moment,
+        lan: LanId,
+        out: &mut Effects,
+        send: impl FnOnce(&mut LanChannel, &mut dyn Random, &mut Outbox),
+    ) {
+        if let Some(slot) = self.lans.slots.iter_mut().find(|slot| slot.id == lan) {
+            send(&mut slot.channel, self.lans.random.as_mut(), &mut self.lans.outbox);
+            self.flush_outbox(now, lan, out);
+        }
+    }
+
     /// Moves what a LAN channel wants to send into the effects.
-    pub(super) fn flush_outbox(&mut self, now: Moment, lan: LanId, out: &mut Effects) {
-        let sent = self.outbox.len();
+    fn flush_outbox(&mut self, now: Moment, lan: LanId, out: &mut Effects) {
+        let sent = self.lans.outbox.len();
         self.count(lan, |statistics| statistics.count_sent(sent));
-        for (to, datagram) in self.outbox.datagrams() {
+        for (to, datagram) in self.lans.outbox.datagrams() {
             self.trace_datagram(trace::Way::Out, lan, to, datagram, out);
             let start = out.bytes.len();
             out.bytes.extend_from_slice(datagram);
             out.list.push(Effect::Send { lan, to, start, end: out.bytes.len() });
         }
-        let events = std::mem::take(&mut self.outbox.events);
-        self.outbox.clear();
+        let events = std::mem::take(&mut self.lans.outbox.events);
+        self.lans.outbox.clear();
         for event in events {
             self.lan_event(now, lan, event, out);
         }
@@ -146,8 +301,7 @@ impl Simulator {
 
     /// Tells whoever watches who logged in.
     fn tell_login(&mut self, lan: LanId, session: SessionId) {
-        let slot = self.lans.iter().find(|slot| slot.id == lan);
-        if let Some(session) = slot.and_then(|slot| slot.channel.session(session)) {
+        if let Some(session) = self.lans.session(lan, session) {
             self.machine.watch.tell(|| bmc::watch::Event::LoggedIn {
                 mc: lan.mc,
                 channel: lan.channel,
@@ -160,7 +314,7 @@ impl Simulator {
 
     /// Get Channel Info reports how many sessions a channel has.
     fn count_sessions(&mut self, lan: LanId) {
-        if let Some(slot) = self.lans.iter().find(|slot| slot.id == lan)
+        if let Some(slot) = self.lans.get(lan)
             && let Some(controller) = self.machine.controller_mut(lan.mc)
             && let Some(access) = controller.channels.lan_mut(lan.channel)
         {
@@ -177,13 +331,33 @@ impl Simulator {
         spared: Option<(LanId, SessionId)>,
         out: &mut Effects,
     ) {
-        for index in 0..self.lans.len() {
-            if self.lans[index].id.mc == mc {
-                let lan = self.lans[index].id;
-                let spared = spared.filter(|(on, _)| *on == lan).map(|(_, session)| session);
-                self.lans[index].channel.close_sessions_of_user(user, spared, &mut self.outbox);
-                self.flush_outbox(now, lan, out);
-            }
+        for lan in self.lans.ids_of(mc) {
+            let spared = spared.filter(|(on, _)| *on == lan).map(|(_, session)| session);
+            self.send_over_lan(now, lan, out, |channel, _, outbox| {
+                channel.close_sessions_of_user(user, spared, outbox);
+            });
+        }
+    }
+
+    /// The sessions with a controller end.
+    pub(super) fn end_sessions(&mut self, now: Moment, mc: McAddress, out: &mut Effects) {
+        for lan in self.lans.ids_of(mc) {
+            self.send_over_lan(now, lan, out, |channel, _, outbox| {
+                let sessions: Vec<SessionId> = channel.sessions().map(|session| session.id).collect();
+                for session in sessions {
+                    channel.close_session(session, outbox);
+                }
+            });
+        }
+    }
+
+    /// Does what is due on LAN channels.
+    pub(super) fn lan_timeout(&mut self, now: Moment, out: &mut Effects) {
+        for lan in self.lans.due(now) {
+            let Some(slot) = self.lans.slots.iter_mut().find(|slot| slot.id == lan) else { continue };
+            let Some(authority) = LanAuthority::new(&self.machine, &self.commands, lan) else { continue };
+            slot.channel.timeout(now, &authority, self.lans.random.as_mut(), &mut self.lans.outbox);
+            self.flush_outbox(now, lan, out);
         }
     }
 }

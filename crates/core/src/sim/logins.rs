@@ -4,6 +4,7 @@
 use super::Simulator;
 use super::authority::LanAuthority;
 use super::effect::LanId;
+use super::lan_channels::LanSlot;
 use crate::bmc::Controller;
 use crate::ipmi::{McAddress, Privilege};
 use crate::lan::Authority;
@@ -52,13 +53,13 @@ impl Simulator {
     /// Who can log in, on every LAN channel that lan.conf has, in the order of channels and user numbers.
     pub fn logins(&mut self) -> Vec<Login> {
         let mut logins = Vec::new();
-        for slot in &self.lans {
-            let Some(authority) = LanAuthority::new(&self.machine, &self.commands, slot.id) else { continue };
+        for lan in self.lans.iter().map(LanSlot::id) {
+            let Some(authority) = LanAuthority::new(&self.machine, &self.commands, lan) else { continue };
             for user in (1..=USER_MAX).filter_map(|number| authority.user(number)) {
                 let Some(limit) = user.limit else { continue };
                 let end = user.name.iter().position(|byte| *byte == 0).unwrap_or(user.name.len());
                 logins.push(Login {
-                    lan: slot.id,
+                    lan,
                     number: user.number,
                     name: decode(user.name.get(..end).unwrap_or_default()),
                     limit: limit.min(authority.privilege_limit()),

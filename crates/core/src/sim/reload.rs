@@ -14,6 +14,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 
 use super::effect::{Effect, Effects, LanId};
+use super::lan_channels::LanSlot;
 use super::{Persistence, Simulator};
 use crate::bmc::StateFile;
 use crate::bmc::channel::Lan;
@@ -143,9 +144,7 @@ impl Simulator {
     /// tries again.
     pub(super) fn lan_stays(&mut self, lan: LanId, address: Option<Address>) {
         self.configured.set_lan_address(lan, address.as_ref());
-        if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
-            slot.config.address = address;
-        }
+        self.lans.set_address(lan, address);
     }
 }
 
@@ -263,9 +262,8 @@ impl Reload<'_> {
                 *user = target;
             }
             if !stands {
-                let sessions = self.simulator.lans.iter().filter(|slot| slot.id.mc == mc);
-                let ended =
-                    sessions.flat_map(|slot| slot.channel.sessions()).filter(|session| session.user == number).count();
+                let sessions = self.simulator.lans.of(mc).flat_map(|slot| slot.channel().sessions());
+                let ended = sessions.filter(|session| session.user == number).count();
                 self.simulator.end_sessions_of_user(self.now, mc, number, None, self.out);
                 match ended {
                     0 => {}
@@ -357,7 +355,7 @@ impl Reload<'_> {
     fn reload_lan(&mut self, mc: McAddress, running: &mut LanConfig, new: &LanConfig) {
         let id = LanId { mc, channel: running.channel };
         let of = |what: &str| format!("{what} of LAN channel {} of MC {mc:#04x}", id.channel);
-        let Some(index) = self.simulator.lans.iter().position(|slot| slot.id == id) else { return };
+        let Some(open) = self.simulator.lans.get(id).map(LanSlot::is_open) else { return };
         let limit_changed = running.privilege_limit != new.privilege_limit;
         running.privilege_limit = new.privilege_limit;
         let doors = self.report.take(&of("allowed_auths"), &mut running.allowed_auths, &new.allowed_auths);
@@ -367,7 +365,7 @@ impl Reload<'_> {
         self.reload_key(id, running, new);
         if self.report.take(&of("guid"), &mut running.guid, &new.guid) {
             let guid = self.simulator.lan_guid(mc, running);
-            self.simulator.lans[index].channel.set_guid(guid);
+            self.simulator.lans.set_guid(id, guid);
             if let Some(access) = self.simulator.access(id) {
                 access.guid = Some(guid);
             }
@@ -384,10 +382,10 @@ impl Reload<'_> {
             access.parameters.set_program(running.config_program.clone());
         }
         self.reload_limits(id, running, limit_changed);
-        self.move_lan(index, running, new);
-        self.simulator.lans[index].config = running.clone();
-        if doors && self.simulator.lans[index].open {
-            self.simulator.warn_of_open_doors(index, self.out);
+        self.move_lan(id, running, new);
+        self.simulator.lans.configure(id, running.clone());
+        if doors && open {
+            self.simulator.warn_of_open_doors(id, self.out);
         }
     }
 
@@ -444,8 +442,7 @@ impl Reload<'_> {
     }
 
     /// Another `addr`. The sessions stay; whoever holds them finds the channel at its new place.
-    fn move_lan(&mut self, index: usize, running: &mut LanConfig, new: &LanConfig) {
-        let lan = self.simulator.lans[index].id;
+    fn move_lan(&mut self, lan: LanId, running: &mut LanConfig, new: &LanConfig) {
         if place(running.address.as_ref()) == place(new.address.as_ref()) {
             return;
         }
@@ -455,7 +452,7 @@ impl Reload<'_> {
             Some(address) => {
                 running.address = Some(address.clone());
                 self.report.now(format!("{of} moves to {}", place(Some(address)).unwrap_or_default()));
-                if self.simulator.lans[index].open {
+                if self.simulator.lans.get(lan).is_some_and(LanSlot::is_open) {
                     self.out.list.push(Effect::OpenLan { lan, address: address.clone() });
                 }
             }

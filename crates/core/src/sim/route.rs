@@ -196,10 +196,9 @@ impl Simulator {
         self.trace_answer(&path, reply, out);
         match path {
             ReturnPath::Lan(lan, to) => {
-                if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
-                    slot.channel.respond(&to, reply.bytes(), self.random.as_mut(), &mut self.outbox);
-                    self.flush_outbox(now, lan, out);
-                }
+                self.send_over_lan(now, lan, out, |channel, random, outbox| {
+                    channel.respond(&to, reply.bytes(), random, outbox);
+                });
             }
             ReturnPath::Serial(serial, to) => self.serial_answer(serial, &to, reply.bytes(), out),
             ReturnPath::Ipmb(ipmb, request) => self.ipmb_answer(ipmb, &request, reply.bytes(), out),

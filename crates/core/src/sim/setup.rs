@@ -3,7 +3,6 @@
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
 use super::ipmb_devices::IpmbSlot;
-use super::lan_channels::LanSlot;
 use super::serial_lines::SerialSlot;
 use super::sol_ports::SolSlot;
 use crate::bmc::channel::{Channel, Lan, medium, protocol};
@@ -16,8 +15,7 @@ use crate::bmc::sol_parameters::Sol;
 use crate::bmc::user::User;
 use crate::bmc::vm_process;
 use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege};
-use crate::lan::{LanChannel, Settings};
-use crate::settings::model::{CodecKind, ControllerConfig, LanConfig, Port, SerialInterface};
+use crate::settings::model::{CodecKind, ControllerConfig, LanConfig, SerialInterface};
 
 impl Simulator {
     /// Makes the controllers that lan.conf names; 20h always exists.
@@ -40,19 +38,8 @@ impl Simulator {
         }
         self.sols.extend(config.sol.iter().map(|sol| SolSlot::new(mc, sol.clone())));
         for lan in &config.lans {
-            let udp_port = match lan.address.as_ref().map(|address| &address.port) {
-                Some(Port::Number(port)) => *port,
-                _ => 0,
-            };
             let guid = self.lan_guid(mc, lan);
-            let settings = Settings { channel: lan.channel, guid, udp_port };
-            self.lans.push(LanSlot {
-                id: LanId { mc, channel: lan.channel },
-                config: lan.clone(),
-                channel: LanChannel::new(settings),
-                open: false,
-                enabled: Moment::default(),
-            });
+            self.lans.add(mc, lan.clone(), guid);
         }
     }
 
@@ -119,7 +106,7 @@ impl Simulator {
 
     pub(super) fn lan_guid(&mut self, mc: McAddress, lan: &LanConfig) -> [u8; 16] {
         let given = lan.guid.or_else(|| self.machine.controller(mc)?.guid);
-        given.unwrap_or_else(|| self.saves.guid(mc, lan.channel, self.random.as_mut()))
+        given.unwrap_or_else(|| self.saves.guid(mc, lan.channel, self.lans.random()))
     }
 
     /// `mc_set_guid`: LAN channels without a `guid` of their own have it too.
@@ -130,14 +117,10 @@ impl Simulator {
 
     /// Tells a controller's LAN channels their GUIDs.
     pub(super) fn identify_lans(&mut self, mc: McAddress) {
-        for index in 0..self.lans.len() {
-            let LanSlot { id, config, .. } = &self.lans[index];
-            if id.mc != mc {
-                continue;
-            }
-            let config = config.clone();
+        let configs: Vec<LanConfig> = self.lans.of(mc).map(|slot| slot.config().clone()).collect();
+        for config in configs {
             let guid = self.lan_guid(mc, &config);
-            self.lans[index].channel.set_guid(guid);
+            self.lans.set_guid(LanId { mc, channel: config.channel }, guid);
             if let Some(lan) = self.machine.ensure(mc).channels.lan_mut(config.channel) {
                 lan.guid = Some(guid);
             }
@@ -190,18 +173,13 @@ impl Simulator {
         at.enabled = true;
         // The statistics of the power begin.
         dcmi::look(&mut at, now);
-        for index in 0..self.lans.len() {
-            let lan = self.lans[index].id;
-            if lan.mc != mc {
-                continue;
-            }
+        for lan in self.lans.ids_of(mc) {
             // Nothing is there to be loaded when it was loaded before; after `mc_delete` there is.
             self.load_lan(mc, lan.channel);
-            if !self.lans[index].open {
-                self.lans[index].open = true;
-                self.lans[index].enabled = now;
-                self.warn_of_open_doors(index, out);
-                if let Some(address) = self.lans[index].config.address.clone() {
+            if let Some(slot) = self.lans.open(now, lan) {
+                let address = slot.config().address.clone();
+                self.warn_of_open_doors(lan, out);
+                if let Some(address) = address {
                     out.list.push(Effect::OpenLan { lan, address });
                 }
             }
@@ -226,12 +204,12 @@ impl Simulator {
     }
 
     /// Says whom `none` lets in without a password.
-    pub(super) fn warn_of_open_doors(&self, index: usize, out: &mut Effects) {
-        let slot = &self.lans[index];
-        let Some(controller) = self.machine.controller(slot.id.mc) else { return };
+    pub(super) fn warn_of_open_doors(&self, lan: LanId, out: &mut Effects) {
+        let Some(slot) = self.lans.get(lan) else { return };
+        let Some(controller) = self.machine.controller(lan.mc) else { return };
         let open = (1..=4u8)
             .filter_map(Privilege::from_wire)
-            .rfind(|level| slot.config.allowed_auths[usize::from(level.wire() - 1)].contains(AuthTypes::NONE));
+            .rfind(|level| slot.config().allowed_auths[usize::from(level.wire() - 1)].contains(AuthTypes::NONE));
         let Some(highest) = open else { return };
         let users: Vec<String> = controller
             .users
@@ -246,8 +224,8 @@ impl Simulator {
                 text: format!(
                     "LAN channel {} of MC {:#04x} lets user {} in without a password, up to {}: \
                      'none' stands in its allowed_auths lines",
-                    slot.id.channel,
-                    slot.id.mc,
+                    lan.channel,
+                    lan.mc,
                     users.join(", "),
                     format!("{highest:?}").to_lowercase()
                 ),

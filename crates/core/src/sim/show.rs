@@ -50,12 +50,12 @@ impl Simulator {
         };
         let (power, device) = (power_state(now, controller), boot_device(controller));
         let _ = writeln!(text, "MC {mc:#04x}{role}: {state}, power {power}, boot device {device}");
-        let mut slots: Vec<_> = self.lans.iter().filter(|slot| slot.id.mc == mc).collect();
-        slots.sort_by_key(|slot| slot.id.channel);
+        let mut slots: Vec<_> = self.lans.of(mc).collect();
+        slots.sort_by_key(|slot| slot.id().channel);
         for slot in slots {
             let place = lan_place(slot);
-            let sessions = plural(slot.channel.active_sessions(), "session");
-            let _ = writeln!(text, "  LAN channel {}: {place}, {sessions}", slot.id.channel);
+            let sessions = plural(slot.channel().active_sessions(), "session");
+            let _ = writeln!(text, "  LAN channel {}: {place}, {sessions}", slot.id().channel);
         }
         if let Some(watchdog) = &controller.watchdog {
             let _ = match watchdog.remaining(now) {
@@ -83,10 +83,10 @@ impl Simulator {
     /// `sessions`: who is logged in to the LAN channels of a controller.
     pub(super) fn show_sessions(&self, now: Moment, controller: &Controller) -> String {
         let mut text = String::new();
-        let mut slots: Vec<_> = self.lans.iter().filter(|slot| slot.id.mc == controller.address).collect();
-        slots.sort_by_key(|slot| slot.id.channel);
+        let mut slots: Vec<_> = self.lans.of(controller.address).collect();
+        slots.sort_by_key(|slot| slot.id().channel);
         for slot in slots {
-            let mut sessions: Vec<_> = slot.channel.sessions().collect();
+            let mut sessions: Vec<_> = slot.channel().sessions().collect();
             sessions.sort_by_key(|session| (session.handle, session.id));
             for session in sessions {
                 let user = controller.users.get(session.user).map(|user| shown_name(&user.name)).unwrap_or_default();
@@ -94,7 +94,7 @@ impl Simulator {
                 let _ = writeln!(
                     text,
                     "channel {}: user {} {user}, {}, from {}, IPMI {version}, idle {} s{}",
-                    slot.id.channel,
+                    slot.id().channel,
                     session.user,
                     session.privilege.name(),
                     session.peer.address,
@@ -131,14 +131,14 @@ fn shown_name(name: &[u8; 16]) -> String {
 
 /// Where a LAN channel is: its address as lan.conf has it, with the port that it has got.
 fn lan_place(slot: &LanSlot) -> String {
-    let Some(Address { host, port, .. }) = &slot.config.address else { return "no address".into() };
+    let Some(Address { host, port, .. }) = &slot.config().address else { return "no address".into() };
     let host = if host.contains(':') { format!("[{}]", safe(host)) } else { safe(host) };
-    let port = match (slot.open, port) {
-        (true, _) => slot.channel.settings().udp_port.to_string(),
+    let port = match (slot.is_open(), port) {
+        (true, _) => slot.channel().settings().udp_port.to_string(),
         (false, Port::Number(number)) => number.to_string(),
         (false, Port::Service(name)) => safe(name),
     };
-    format!("{host}:{port}{}", if slot.open { "" } else { " (not open)" })
+    format!("{host}:{port}{}", if slot.is_open() { "" } else { " (not open)" })
 }
 
 /// The device of the boot flags (IPMI 2.0 table 28-14) and for which boots.

@@ -180,11 +180,8 @@ impl Simulator {
     ) {
         let Some(index) = self.sol_index(mc) else { return };
         // The session was checked when the command ran; its channel is found by its id.
-        let Some(lan) = self.lans.iter().find(|slot| slot.id.mc == mc && slot.channel.session(session).is_some())
-        else {
-            return;
-        };
-        let holder = (lan.id, session);
+        let Some(lan) = self.lans.of(mc).find(|slot| slot.channel().session(session).is_some()) else { return };
+        let holder = (lan.id(), session);
         let slot = &mut self.sols[index];
         if instance == 1 {
             slot.holders[0] = Some(holder);
@@ -220,11 +217,8 @@ impl Simulator {
         }
         // What the engine has to say to the holder goes out before it stops being one.
         self.sol_carry_out(now, index, out);
-        if let Some((lan, session)) = told
-            && let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan)
-        {
-            slot.channel.send_farewell(session, &mut self.outbox);
-            self.flush_outbox(now, lan, out);
+        if let Some((lan, session)) = told {
+            self.send_over_lan(now, lan, out, |channel, _, outbox| channel.send_farewell(session, outbox));
         }
         if let Some(holder) = self.sols[index].holders.get_mut(usize::from(instance.saturating_sub(1))) {
             *holder = None;
@@ -336,10 +330,9 @@ impl Simulator {
                         continue;
                     };
                     self.trace_sol(Way::Out, mc, session, payload, out);
-                    if let Some(slot) = self.lans.iter_mut().find(|slot| slot.id == lan) {
-                        slot.channel.send_sol(session, payload, self.random.as_mut(), &mut self.outbox);
-                        self.flush_outbox(now, lan, out);
-                    }
+                    self.send_over_lan(now, lan, out, |channel, random, outbox| {
+                        channel.send_sol(session, payload, random, outbox);
+                    });
                 }
                 sol::Output::Port(bytes) => out.list.push(Effect::SolWrite { mc, bytes: bytes.to_vec() }),
                 sol::Output::Break => out.list.push(Effect::SolBreak { mc }),

@@ -40,7 +40,7 @@ impl Simulator {
     /// # Panics
     /// It has not.
     pub fn lan_channel(&self, lan: LanId) -> &LanChannel {
-        &self.lans.iter().find(|slot| slot.id == lan).expect("a LAN channel of lan.conf").channel
+        self.lans.get(lan).expect("a LAN channel of lan.conf").channel()
     }
 
     /// When the SOL port of an MC wants to be called next.
