@@ -48,17 +48,16 @@ use crate::bmc::vm_process::Identity;
 use crate::bmc::{self, LogLevel, Machine};
 use crate::command::{Commands, Entry, Function};
 use crate::ipmi::{McAddress, Moment, Random};
-use crate::lan;
+use crate::lan::LogLimit;
 use crate::settings::model::Config;
-use crate::sol;
 use crate::state::Files;
 use configured::Configured;
-use ipmb_devices::IpmbSlot;
+use ipmb_devices::IpmbDevices;
 use lan_channels::{LanChannels, LanSlot};
 use pending::Pending;
 use saves::{Fate, Saves};
-use serial_lines::SerialSlot;
-use sol_ports::SolSlot;
+use serial_lines::SerialLines;
+use sol_ports::SolPorts;
 use tracker::Tracker;
 
 /// Whether the simulator keeps its state.
@@ -71,28 +70,35 @@ pub enum Persistence {
 }
 
 /// One simulated system.
+///
+/// Each field is the owner of one concern, in a file of its own; what needs several of them is a function of this.
 pub struct Simulator {
+    /// The devices.
     machine: Machine,
+    /// What they can be asked for.
     commands: Commands,
     /// What lan.conf said.
     configured: Configured,
-    /// State files: those of the last run, and those on their way to the disk.
-    saves: Saves,
-    /// LAN channels.
+
+    // The ways in and out.
     lans: LanChannels,
-    serials: Vec<SerialSlot>,
-    ipmbs: Vec<IpmbSlot>,
-    sols: Vec<SolSlot>,
+    serials: SerialLines,
+    ipmbs: IpmbDevices,
+    sols: SolPorts,
+    /// Requests that the host has not answered.
     host_messages: Tracker<host_queue::Waiting>,
-    ipmb_requests: Tracker<ipmb_devices::Asked>,
+    /// The message that is being passed on to somebody else. Used again and again.
+    message: Vec<u8>,
+
     /// Slow work, and who waits for it.
     pending: Pending,
-    /// Lines about changes of users.
-    user_changes: lan::LogLimit,
+    /// State files: those of the last run, and those on their way to the disk.
+    saves: Saves,
+
+    /// What is shown of what goes in and out.
     debug: trace::Debug,
-    /// Buffers that are used again and again.
-    sol_outputs: sol::Outbox,
-    message: Vec<u8>,
+    /// Lines of the log about changes of users.
+    user_changes: LogLimit,
 }
 
 impl Simulator {
@@ -102,18 +108,16 @@ impl Simulator {
             machine: Machine::default(),
             commands: Commands::new(),
             configured: Configured::new(config),
-            saves: Saves::new(state, persistence),
             lans: LanChannels::new(random),
-            serials: Vec::new(),
-            ipmbs: Vec::new(),
-            sols: Vec::new(),
-            host_messages: Default::default(),
-            ipmb_requests: Default::default(),
-            pending: Pending::default(),
-            user_changes: Default::default(),
-            debug: trace::Debug::default(),
-            sol_outputs: Default::default(),
+            serials: SerialLines::default(),
+            ipmbs: IpmbDevices::default(),
+            sols: SolPorts::default(),
+            host_messages: Tracker::default(),
             message: Vec::new(),
+            pending: Pending::default(),
+            saves: Saves::new(state, persistence),
+            debug: trace::Debug::default(),
+            user_changes: LogLimit::default(),
         };
         simulator.configure();
         simulator
@@ -168,24 +172,7 @@ impl Simulator {
                 out.list.push(Effect::FindProcess { mc: controller.address, identity });
             }
         }
-        for slot in &self.sols {
-            let bit_rate = self
-                .machine
-                .controller(slot.mc)
-                .and_then(|controller| controller.sol.as_ref())
-                .and_then(|sol| bmc::sol_parameters::bits_per_second(sol.volatile_rate))
-                .unwrap_or(slot.config.bit_rate);
-            out.list.push(Effect::OpenSol {
-                mc: slot.mc,
-                target: slot.config.target.clone(),
-                bit_rate,
-                rts_cts: slot.config.rts_cts,
-            });
-        }
-        for mc in self.sols.iter().map(|slot| slot.mc).collect::<Vec<_>>() {
-            self.sol_timing(mc);
-        }
-        self.restore_histories(out);
+        self.open_sol_ports(out);
         self.carry_out_actions(now, out);
     }
 
@@ -237,10 +224,9 @@ impl Simulator {
 
     /// When [`Input::Timeout`] is due.
     pub fn deadline(&self) -> Option<Moment> {
-        let sols = self.sols.iter().filter_map(SolSlot::deadline);
-        let tracked = self.host_messages.deadline().into_iter().chain(self.ipmb_requests.deadline());
-        let devices = self.lans.deadline().into_iter().chain(sols).chain(bmc::deadline(&self.machine));
-        devices.chain(tracked).chain(self.saves.deadline()).chain(self.pending.deadline()).min()
+        let doors = [self.lans.deadline(), self.sols.deadline(), self.ipmbs.deadline(), self.host_messages.deadline()];
+        let work = [bmc::deadline(&self.machine), self.saves.deadline(), self.pending.deadline()];
+        doors.into_iter().chain(work).flatten().min()
     }
 
     /// Does what is due.
@@ -248,13 +234,21 @@ impl Simulator {
         self.lan_timeout(now, out);
         self.sol_timeout(now, out);
         self.host_messages.expire(now);
-        self.ipmb_requests.expire(now);
+        self.ipmbs.expire(now);
         for job in self.saves.write_due(&mut self.machine, &self.configured, now, out) {
             self.release(now, job, Fate::Done, out);
         }
         self.pending.summarise_complaints(now, out);
         bmc::timeout(&mut self.machine, now);
         self.carry_out_actions(now, out);
+    }
+
+    /// The program ends: what could not be written is tried once more, and what is written at the end is written.
+    fn end(&mut self, now: Moment, out: &mut Effects) {
+        for job in self.saves.write_all(&mut self.machine, &self.configured, now, out) {
+            self.release(now, job, Fate::Done, out);
+        }
+        self.write_histories(out);
     }
 
     /// The FRU devices in files: controller, device, path and where in the file the device ends.

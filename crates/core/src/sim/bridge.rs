@@ -64,7 +64,7 @@ impl Simulator {
             return Err(CompletionCode::INVALID_FIELD);
         }
         match first & 0x0f {
-            channel if channel == 0 || self.is_open_ipmb(IpmbId { mc, channel }) => {
+            channel if channel == 0 || self.ipmbs.is_open(IpmbId { mc, channel }) => {
                 self.bridge_to_ipmb(now, IpmbId { mc, channel }, request, message, path, out)
             }
             channel => self.send_to_lan(now, LanId { mc, channel }, message, path, &request.origin, out),
@@ -90,7 +90,7 @@ impl Simulator {
         // Neither checksum is looked at: the original never did, and clients differ.
         let carried = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
         let address = McAddress(carried.to);
-        let to_device = self.is_open_ipmb(ipmb);
+        let to_device = self.ipmbs.is_open(ipmb);
         if !to_device && !self.machine.controller(address).is_some_and(|controller| controller.enabled) {
             return Err(CompletionCode::COMMAND_SPECIFIC_83);
         }

@@ -6,6 +6,7 @@
 use super::Simulator;
 use super::effect::{Effect, Effects, IpmbId};
 use super::return_path::{BridgedTo, ReturnPath};
+use super::tracker::Tracker;
 use crate::bmc::LogLevel;
 use crate::ipmi::{CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
 use crate::lan::LogLimit;
@@ -13,28 +14,62 @@ use crate::settings::model::IpmbConfig;
 use crate::wire::ipmb;
 
 /// One IPMB device.
-pub(super) struct IpmbSlot {
-    pub(super) id: IpmbId,
-    pub(super) config: IpmbConfig,
+struct IpmbSlot {
+    id: IpmbId,
+    config: IpmbConfig,
     /// Whether it was asked to be opened.
-    pub(super) open: bool,
+    open: bool,
     /// Whoever is on the bus can send nothing but faults.
     faults: LogLimit,
 }
 
-impl IpmbSlot {
-    pub(super) fn new(mc: McAddress, config: IpmbConfig) -> Self {
-        Self { id: IpmbId { mc, channel: config.channel }, config, open: false, faults: LogLimit::default() }
-    }
-}
-
 /// A request of ours on a bus that waits for its answer.
 #[derive(Debug)]
-pub(super) struct Asked {
+struct Asked {
     ipmb: IpmbId,
     /// The request as it came to us.
     back: BridgedTo,
     origin: Origin,
+}
+
+/// The IPMB devices of all controllers, and what was asked there.
+#[derive(Default)]
+pub(super) struct IpmbDevices {
+    slots: Vec<IpmbSlot>,
+    asked: Tracker<Asked>,
+}
+
+impl IpmbDevices {
+    /// One more, not open yet. The last one for a channel counts.
+    pub(super) fn add(&mut self, mc: McAddress, config: IpmbConfig) {
+        let id = IpmbId { mc, channel: config.channel };
+        self.slots.retain(|slot| slot.id != id);
+        self.slots.push(IpmbSlot { id, config, open: false, faults: LogLimit::default() });
+    }
+
+    /// Has the devices of a controller opened, unless that was asked for before.
+    pub(super) fn open(&mut self, mc: McAddress, out: &mut Effects) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.id.mc == mc && !slot.open) {
+            slot.open = true;
+            let (device, span) = (slot.config.device.clone(), slot.config.span);
+            out.list.push(Effect::OpenIpmb { ipmb: slot.id, device, span });
+        }
+    }
+
+    /// Whether a channel is a device that can be sent something.
+    pub(super) fn is_open(&self, ipmb: IpmbId) -> bool {
+        self.slots.iter().any(|slot| slot.id == ipmb && slot.open)
+    }
+
+    /// When [`expire`](Self::expire) wants to be called next.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.asked.deadline()
+    }
+
+    /// Forgets requests whose answers did not come.
+    pub(super) fn expire(&mut self, now: Moment) {
+        self.asked.expire(now);
+    }
 }
 
 impl Simulator {
@@ -67,7 +102,7 @@ impl Simulator {
     }
 
     fn log_ipmb_fault(&mut self, now: Moment, ipmb: IpmbId, fault: &str, out: &mut Effects) {
-        let Some(slot) = self.ipmbs.iter_mut().find(|slot| slot.id == ipmb) else { return };
+        let Some(slot) = self.ipmbs.slots.iter_mut().find(|slot| slot.id == ipmb) else { return };
         let Some(held_back) = slot.faults.permit(now) else { return };
         let mut text = format!("{}: a message is left out: {fault}", slot.config.device);
         if held_back > 0 {
@@ -94,11 +129,6 @@ impl Simulator {
         self.write_to_ipmb(ipmb, out);
     }
 
-    /// Whether a channel is an IPMB device that can be sent something.
-    pub(super) fn is_open_ipmb(&self, ipmb: IpmbId) -> bool {
-        self.ipmbs.iter().any(|slot| slot.id == ipmb && slot.open)
-    }
-
     /// Send Message to a controller on a real bus. There it is the BMC's own request, under a
     /// sequence number of ours, so that the answer comes back here.
     pub(super) fn bridge_to_device(
@@ -110,14 +140,14 @@ impl Simulator {
         back: BridgedTo,
     ) -> Result<(), CompletionCode> {
         let asked = Asked { ipmb, back, origin };
-        let seq = self.ipmb_requests.insert(now, asked).ok_or(CompletionCode::OUT_OF_SPACE)?;
+        let seq = self.ipmbs.asked.insert(now, asked).ok_or(CompletionCode::OUT_OF_SPACE)?;
         self.message.clear();
         ipmb::Message { from: ipmb.mc.0, from_lun: 0, seq, ..*carried }.emit(&mut self.message);
         Ok(())
     }
 
     fn ipmb_response(&mut self, now: Moment, ipmb: IpmbId, response: &ipmb::Message<'_>, out: &mut Effects) {
-        let asked = self.ipmb_requests.take_if(response.seq, |asked| {
+        let asked = self.ipmbs.asked.take_if(response.seq, |asked| {
             let request = &asked.back.request;
             asked.ipmb == ipmb
                 && request.to == response.from

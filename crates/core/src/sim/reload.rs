@@ -303,10 +303,7 @@ impl Reload<'_> {
         let line_changed = running.bit_rate != new.bit_rate;
         let rate_before = self.simulator.sol_bit_rate(mc, running);
         running.bit_rate = new.bit_rate;
-        if let Some(slot) = self.simulator.sols.iter_mut().find(|slot| slot.mc == mc) {
-            slot.config.bit_rate = running.bit_rate;
-            slot.config.read_clear = running.read_clear;
-        }
+        self.simulator.sols.configure(mc, running);
         if let Some(sol) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.sol.as_mut()) {
             sol.read_clear = running.read_clear;
         }

@@ -11,18 +11,18 @@ use crate::serial::{self, Fault, Inbound, Line};
 use crate::settings::model::SerialConfig;
 
 /// One serial channel.
-pub(super) struct SerialSlot {
-    pub(super) id: SerialId,
-    pub(super) config: SerialConfig,
+struct SerialSlot {
+    id: SerialId,
+    config: SerialConfig,
     /// Whether it was asked to be opened.
-    pub(super) open: bool,
+    open: bool,
     line: Line,
     /// Whoever is at the line can send nothing but faults.
     faults: LogLimit,
 }
 
 impl SerialSlot {
-    pub(super) fn new(mc: McAddress, config: SerialConfig) -> Self {
+    fn new(mc: McAddress, config: SerialConfig) -> Self {
         let line = Line::new(serial::Settings {
             codec: config.codec,
             oem: config.oem,
@@ -34,25 +34,49 @@ impl SerialSlot {
     }
 }
 
-/// Sends what `write` has a line say; a line nobody is connected to says nothing.
-fn write_to_line(
-    serials: &mut [SerialSlot],
-    serial: SerialId,
-    out: &mut Effects,
-    write: impl FnOnce(&mut Line, &mut Vec<u8>),
-) {
-    let Some(slot) = serials.iter_mut().find(|slot| slot.id == serial) else { return };
-    let mut bytes = Vec::new();
-    write(&mut slot.line, &mut bytes);
-    if !bytes.is_empty() {
-        out.list.push(Effect::Serial { serial, bytes });
+/// The serial channels of all controllers.
+#[derive(Default)]
+pub(super) struct SerialLines {
+    slots: Vec<SerialSlot>,
+}
+
+impl SerialLines {
+    /// One more, not open yet.
+    pub(super) fn add(&mut self, mc: McAddress, config: SerialConfig) {
+        self.slots.push(SerialSlot::new(mc, config));
+    }
+
+    /// Has the lines of a controller opened, unless that was asked for before.
+    pub(super) fn open(&mut self, mc: McAddress, out: &mut Effects) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.id.mc == mc && !slot.open) {
+            slot.open = true;
+            out.list.push(Effect::OpenSerial {
+                serial: slot.id,
+                address: slot.config.address.clone(),
+                connect: slot.config.connect,
+            });
+        }
+    }
+
+    fn get_mut(&mut self, serial: SerialId) -> Option<&mut SerialSlot> {
+        self.slots.iter_mut().find(|slot| slot.id == serial)
+    }
+
+    /// Sends what `write` has a line say; a line nobody is connected to says nothing.
+    fn say(&mut self, serial: SerialId, out: &mut Effects, write: impl FnOnce(&mut Line, &mut Vec<u8>)) {
+        let Some(slot) = self.get_mut(serial) else { return };
+        let mut bytes = Vec::new();
+        write(&mut slot.line, &mut bytes);
+        if !bytes.is_empty() {
+            out.list.push(Effect::Serial { serial, bytes });
+        }
     }
 }
 
 impl Simulator {
     /// The peer of a serial channel connected.
     pub(super) fn serial_connected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
-        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        let Some(slot) = self.serials.get_mut(serial) else { return };
         let mut bytes = Vec::new();
         slot.line.connected(&mut bytes);
         out.list.push(Effect::Serial { serial, bytes });
@@ -66,7 +90,7 @@ impl Simulator {
 
     /// The peer of a serial channel is gone.
     pub(super) fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
-        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        let Some(slot) = self.serials.get_mut(serial) else { return };
         slot.line.disconnected();
         if serial.channel == SYSTEM_CHANNEL {
             if let Some(mut at) = self.machine.at(serial.mc) {
@@ -78,7 +102,7 @@ impl Simulator {
 
     /// Bytes came from the peer of a serial channel.
     pub(super) fn serial_data(&mut self, now: Moment, serial: SerialId, bytes: &[u8], out: &mut Effects) {
-        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        let Some(slot) = self.serials.get_mut(serial) else { return };
         let mut inbound = Vec::new();
         slot.line.receive(bytes, &mut inbound);
         for item in inbound {
@@ -99,7 +123,7 @@ impl Simulator {
     }
 
     fn log_fault(&mut self, now: Moment, serial: SerialId, fault: Fault, out: &mut Effects) {
-        let Some(slot) = self.serials.iter_mut().find(|slot| slot.id == serial) else { return };
+        let Some(slot) = self.serials.get_mut(serial) else { return };
         let Some(held_back) = slot.faults.permit(now) else { return };
         let mut text = format!("Serial channel {} of MC {:#04x}: {fault}", serial.channel, serial.mc);
         if held_back > 0 {
@@ -137,18 +161,18 @@ impl Simulator {
     }
 
     pub(super) fn serial_answer(&mut self, serial: SerialId, to: &serial::ReplyTo, answer: &[u8], out: &mut Effects) {
-        write_to_line(&mut self.serials, serial, out, |line, bytes| line.respond(to, answer, bytes));
+        self.serials.say(serial, out, |line, bytes| line.respond(to, answer, bytes));
     }
 
     /// The message in the buffer goes out on a line that forwarded its request.
     pub(super) fn line_bridged_answer(&mut self, serial: SerialId, out: &mut Effects) {
         let message = &self.message;
-        write_to_line(&mut self.serials, serial, out, |line, bytes| line.bridged_reply(message, bytes));
+        self.serials.say(serial, out, |line, bytes| line.bridged_reply(message, bytes));
     }
 
     /// Tells the host of a controller something, if one is connected.
     pub(super) fn signal_host(&mut self, mc: McAddress, signal: HostSignal, out: &mut Effects) {
         let serial = SerialId { mc, channel: SYSTEM_CHANNEL };
-        write_to_line(&mut self.serials, serial, out, |line, bytes| line.signal(signal, bytes));
+        self.serials.say(serial, out, |line, bytes| line.signal(signal, bytes));
     }
 }

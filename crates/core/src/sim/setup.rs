@@ -2,9 +2,6 @@
 
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
-use super::ipmb_devices::IpmbSlot;
-use super::serial_lines::SerialSlot;
-use super::sol_ports::SolSlot;
 use crate::bmc::channel::{Channel, Lan, medium, protocol};
 use crate::bmc::dcmi;
 use crate::bmc::device_id::{DeviceId, support};
@@ -30,13 +27,15 @@ impl Simulator {
     /// The ports of a controller: they outlive what `mc_delete` does to it.
     fn open_slots(&mut self, config: &ControllerConfig) {
         let mc = config.address;
-        self.serials.extend(config.serials.iter().map(|serial| SerialSlot::new(mc, serial.clone())));
-        for ipmb in &config.ipmbs {
-            // The last line for a channel counts.
-            self.ipmbs.retain(|slot| (slot.id.mc, slot.id.channel) != (mc, ipmb.channel));
-            self.ipmbs.push(IpmbSlot::new(mc, ipmb.clone()));
+        for serial in &config.serials {
+            self.serials.add(mc, serial.clone());
         }
-        self.sols.extend(config.sol.iter().map(|sol| SolSlot::new(mc, sol.clone())));
+        for ipmb in &config.ipmbs {
+            self.ipmbs.add(mc, ipmb.clone());
+        }
+        if let Some(sol) = &config.sol {
+            self.sols.add(mc, sol.clone());
+        }
         for lan in &config.lans {
             let guid = self.lan_guid(mc, lan);
             self.lans.add(mc, lan.clone(), guid);
@@ -184,19 +183,8 @@ impl Simulator {
                 }
             }
         }
-        for slot in self.serials.iter_mut().filter(|slot| slot.id.mc == mc && !slot.open) {
-            slot.open = true;
-            out.list.push(Effect::OpenSerial {
-                serial: slot.id,
-                address: slot.config.address.clone(),
-                connect: slot.config.connect,
-            });
-        }
-        for slot in self.ipmbs.iter_mut().filter(|slot| slot.id.mc == mc && !slot.open) {
-            slot.open = true;
-            let (device, span) = (slot.config.device.clone(), slot.config.span);
-            out.list.push(Effect::OpenIpmb { ipmb: slot.id, device, span });
-        }
+        self.serials.open(mc, out);
+        self.ipmbs.open(mc, out);
         if let Some(mut at) = self.machine.at(mc) {
             vm_process::enabled(&mut at);
         }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
-use super::saves::Fate;
 use super::trace::Way;
 use super::waiting::{Reader, Writer};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
-use crate::bmc::sol_parameters::Pace;
+use crate::bmc::sol_parameters::{self, Pace};
 use crate::bmc::{Controller, LogLevel};
 use crate::ipmi::{McAddress, Moment, SessionId};
 use crate::settings::model::{SolConfig, SolTarget};
@@ -18,9 +17,9 @@ use crate::sol::{self, Engine, LineEvent};
 const LONGEST_BACKUP: usize = 16 << 20;
 
 /// The SOL port of one controller.
-pub(super) struct SolSlot {
-    pub(super) mc: McAddress,
-    pub(super) config: SolConfig,
+struct SolSlot {
+    mc: McAddress,
+    config: SolConfig,
     engine: Engine,
     /// Which session holds the port (instance 1) and the history (instance 2).
     holders: [Option<(LanId, SessionId)>; 2],
@@ -34,7 +33,7 @@ pub(super) struct SolSlot {
 }
 
 impl SolSlot {
-    pub(super) fn new(mc: McAddress, config: SolConfig) -> Self {
+    fn new(mc: McAddress, config: SolConfig) -> Self {
         let settings = sol::Settings {
             telnet: matches!(config.target, SolTarget::Telnet { .. }),
             tty: matches!(config.target, SolTarget::Device(_)),
@@ -52,8 +51,42 @@ impl SolSlot {
         }
     }
 
-    pub(super) fn deadline(&self) -> Option<Moment> {
+    fn deadline(&self) -> Option<Moment> {
         self.engine.deadline().into_iter().chain(self.tell_at).min()
+    }
+}
+
+/// The SOL ports of all controllers.
+#[derive(Default)]
+pub(super) struct SolPorts {
+    slots: Vec<SolSlot>,
+    /// What an engine wants done. Used again and again.
+    outputs: sol::Outbox,
+}
+
+impl SolPorts {
+    /// One more.
+    pub(super) fn add(&mut self, mc: McAddress, config: SolConfig) {
+        self.slots.push(SolSlot::new(mc, config));
+    }
+
+    /// Takes over what the `sol` line says.
+    pub(super) fn configure(&mut self, mc: McAddress, config: &SolConfig) {
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.mc == mc) {
+            slot.config.bit_rate = config.bit_rate;
+            slot.config.read_clear = config.read_clear;
+        }
+    }
+
+    /// When a port wants to be called next.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.slots.iter().filter_map(SolSlot::deadline).min()
+    }
+
+    /// The same of the port of one controller.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn deadline_of(&self, mc: McAddress) -> Option<Moment> {
+        self.slots.iter().find(|slot| slot.mc == mc)?.deadline()
     }
 }
 
@@ -84,10 +117,32 @@ fn remark(text: &str) -> String {
 }
 
 impl Simulator {
+    /// Has all ports opened.
+    pub(super) fn open_sol_ports(&mut self, out: &mut Effects) {
+        for slot in &self.sols.slots {
+            let bit_rate = self
+                .machine
+                .controller(slot.mc)
+                .and_then(|controller| controller.sol.as_ref())
+                .and_then(|sol| sol_parameters::bits_per_second(sol.volatile_rate))
+                .unwrap_or(slot.config.bit_rate);
+            out.list.push(Effect::OpenSol {
+                mc: slot.mc,
+                target: slot.config.target.clone(),
+                bit_rate,
+                rts_cts: slot.config.rts_cts,
+            });
+        }
+        for index in 0..self.sols.slots.len() {
+            self.sol_timing(self.sols.slots[index].mc);
+        }
+        self.restore_histories(out);
+    }
+
     /// Has the histories that were kept read (`backupfile=`).
-    pub(super) fn restore_histories(&mut self, out: &mut Effects) {
-        for index in 0..self.sols.len() {
-            let slot = &mut self.sols[index];
+    fn restore_histories(&mut self, out: &mut Effects) {
+        for index in 0..self.sols.slots.len() {
+            let slot = &mut self.sols.slots[index];
             let mc = slot.mc;
             if let Some(path) = slot.config.backup_file.clone().filter(|_| slot.config.history > 0) {
                 slot.restored = false;
@@ -101,7 +156,7 @@ impl Simulator {
     /// The backup of a history was read. What came from the port meanwhile is newer.
     pub(super) fn history_read(&mut self, mc: McAddress, backup: FileContent, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
-        self.sols[index].restored = true;
+        self.sols.slots[index].restored = true;
         match backup {
             Ok(backup) => {
                 if let Some(controller) = self.machine.controller_mut(mc) {
@@ -109,22 +164,18 @@ impl Simulator {
                 }
             }
             Err(reason) => {
-                let path = self.sols[index].config.backup_file.as_deref().unwrap_or_default();
+                let path = self.sols.slots[index].config.backup_file.as_deref().unwrap_or_default();
                 let text = format!("The console history of MC {mc:#04x} starts empty: {path}: {reason}");
                 out.list.push(Effect::Log { level: LogLevel::Info, text });
             }
         }
     }
 
-    /// The program ends: what could not be written is tried once more, and the histories are
-    /// written where they are kept. An empty one is not, and
+    /// The program ends: the histories are written where they are kept. An empty one is not, and
     /// neither is one whose backup was not even read.
-    pub(super) fn end(&mut self, now: Moment, out: &mut Effects) {
-        for job in self.saves.write_all(&mut self.machine, &self.configured, now, out) {
-            self.release(now, job, Fate::Done, out);
-        }
-        for index in 0..self.sols.len() {
-            let slot = &self.sols[index];
+    pub(super) fn write_histories(&mut self, out: &mut Effects) {
+        for index in 0..self.sols.slots.len() {
+            let slot = &self.sols.slots[index];
             let (mc, path) = (slot.mc, slot.config.backup_file.clone().filter(|_| slot.restored));
             let history = self.machine.controller(mc).map(|controller| controller.history.to_backup());
             if let (Some(path), Some(content)) = (path, history.filter(|history| !history.is_empty())) {
@@ -145,7 +196,7 @@ impl Simulator {
     pub(super) fn sol_timing(&mut self, mc: McAddress) {
         let Some(index) = self.sol_index(mc) else { return };
         if let Some(sol) = self.machine.controller(mc).and_then(|controller| controller.sol.as_ref()) {
-            self.sols[index].engine.set_timing(timing(sol.pace));
+            self.sols.slots[index].engine.set_timing(timing(sol.pace));
         }
     }
 
@@ -160,11 +211,11 @@ impl Simulator {
     ) {
         let Some(index) = self.sol_index(lan.mc) else { return };
         self.trace_sol(Way::In, lan.mc, session, payload, out);
-        if self.sols[index].holders.contains(&Some((lan, session))) {
+        if self.sols.slots[index].holders.contains(&Some((lan, session))) {
             if self.ends_sol_above_limits(now, lan, session, out) {
                 return;
             }
-            self.sols[index].engine.from_console(now, session, payload, &mut self.sol_outputs);
+            self.sols.slots[index].engine.from_console(now, session, payload, &mut self.sols.outputs);
             self.sol_carry_out(now, index, out);
         }
     }
@@ -182,15 +233,15 @@ impl Simulator {
         // The session was checked when the command ran; its channel is found by its id.
         let Some(lan) = self.lans.of(mc).find(|slot| slot.channel().session(session).is_some()) else { return };
         let holder = (lan.id(), session);
-        let slot = &mut self.sols[index];
+        let slot = &mut self.sols.slots[index];
         if instance == 1 {
             slot.holders[0] = Some(holder);
-            slot.engine.activate(now, session, auxiliary, &mut self.sol_outputs);
+            slot.engine.activate(now, session, auxiliary, &mut self.sols.outputs);
             slot.tell_at = Some(now + AFTER_RESPONSE);
         } else {
             slot.holders[1] = Some(holder);
             let history = self.machine.controller_mut(mc).map(Controller::history_copy).unwrap_or_default();
-            slot.engine.activate_history(now, session, history, &mut self.sol_outputs);
+            slot.engine.activate_history(now, session, history, &mut self.sols.outputs);
         }
         self.sol_carry_out(now, index, out);
     }
@@ -204,14 +255,14 @@ impl Simulator {
         out: &mut Effects,
     ) {
         let Some(index) = self.sol_index(mc) else { return };
-        let slot = &mut self.sols[index];
+        let slot = &mut self.sols.slots[index];
         let mut told = None;
         if instance == 1 {
             if slot.engine.session() != by {
-                slot.engine.announce_deactivation(&mut self.sol_outputs);
+                slot.engine.announce_deactivation(&mut self.sols.outputs);
                 told = slot.holders[0];
             }
-            slot.engine.deactivate(&mut self.sol_outputs);
+            slot.engine.deactivate(&mut self.sols.outputs);
         } else {
             slot.engine.deactivate_history();
         }
@@ -220,7 +271,7 @@ impl Simulator {
         if let Some((lan, session)) = told {
             self.send_over_lan(now, lan, out, |channel, _, outbox| channel.send_farewell(session, outbox));
         }
-        if let Some(holder) = self.sols[index].holders.get_mut(usize::from(instance.saturating_sub(1))) {
+        if let Some(holder) = self.sols.slots[index].holders.get_mut(usize::from(instance.saturating_sub(1))) {
             *holder = None;
         }
     }
@@ -228,11 +279,11 @@ impl Simulator {
     /// The SOL port of an MC is open.
     pub(super) fn sol_opened(&mut self, now: Moment, mc: McAddress, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
-        let slot = &mut self.sols[index];
-        slot.engine.port_opened(now, &mut self.sol_outputs);
+        let slot = &mut self.sols.slots[index];
+        slot.engine.port_opened(now, &mut self.sols.outputs);
         // Whoever was told that the console is dead should know that it is no longer.
         if slot.trouble.take().is_some() && slot.tell_at.is_none() {
-            slot.engine.remark(now, remark("the port is open now").as_bytes(), &mut self.sol_outputs);
+            slot.engine.remark(now, remark("the port is open now").as_bytes(), &mut self.sols.outputs);
         }
         self.sol_carry_out(now, index, out);
     }
@@ -241,12 +292,12 @@ impl Simulator {
     /// told what the log says, now and when he comes: nothing else tells a dead port from a silent one.
     pub(super) fn sol_unavailable(&mut self, now: Moment, mc: McAddress, why: &str, out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
-        let slot = &mut self.sols[index];
+        let slot = &mut self.sols.slots[index];
         let trouble = slot.trouble.insert(remark(why));
         if slot.tell_at.is_some() {
             return;
         }
-        slot.engine.remark(now, trouble.as_bytes(), &mut self.sol_outputs);
+        slot.engine.remark(now, trouble.as_bytes(), &mut self.sols.outputs);
         self.sol_carry_out(now, index, out);
     }
 
@@ -269,7 +320,7 @@ impl Simulator {
     /// Bytes came from the SOL port of an MC.
     pub(super) fn sol_data(&mut self, now: Moment, mc: McAddress, bytes: &[u8], out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
-        let plain = self.sols[index].engine.from_port(now, bytes, &mut self.sol_outputs);
+        let plain = self.sols.slots[index].engine.from_port(now, bytes, &mut self.sols.outputs);
         if let Some(controller) = self.machine.controller_mut(mc) {
             controller.history.push(plain);
         }
@@ -282,9 +333,9 @@ impl Simulator {
     }
 
     pub(super) fn sol_timeout(&mut self, now: Moment, out: &mut Effects) {
-        for index in 0..self.sols.len() {
-            if self.sols[index].deadline().is_some_and(|deadline| deadline <= now) {
-                let mc = self.sols[index].mc;
+        for index in 0..self.sols.slots.len() {
+            if self.sols.slots[index].deadline().is_some_and(|deadline| deadline <= now) {
+                let mc = self.sols.slots[index].mc;
                 self.sol_tell(now, index, out);
                 self.with_engine(now, mc, out, |engine, outputs| engine.timeout(now, outputs));
             }
@@ -293,11 +344,11 @@ impl Simulator {
 
     /// Tells whoever has come a moment ago what is the matter with the port.
     fn sol_tell(&mut self, now: Moment, index: usize, out: &mut Effects) {
-        let slot = &mut self.sols[index];
+        let slot = &mut self.sols.slots[index];
         if slot.tell_at.take_if(|at| *at <= now).is_some()
             && let Some(trouble) = &slot.trouble
         {
-            slot.engine.remark(now, trouble.as_bytes(), &mut self.sol_outputs);
+            slot.engine.remark(now, trouble.as_bytes(), &mut self.sols.outputs);
             self.sol_carry_out(now, index, out);
         }
     }
@@ -310,22 +361,22 @@ impl Simulator {
         act: impl FnOnce(&mut Engine, &mut sol::Outbox),
     ) {
         let Some(index) = self.sol_index(mc) else { return };
-        act(&mut self.sols[index].engine, &mut self.sol_outputs);
+        act(&mut self.sols.slots[index].engine, &mut self.sols.outputs);
         self.sol_carry_out(now, index, out);
     }
 
     fn sol_index(&self, mc: McAddress) -> Option<usize> {
-        self.sols.iter().position(|slot| slot.mc == mc)
+        self.sols.slots.iter().position(|slot| slot.mc == mc)
     }
 
     /// Carries out what an engine asked for.
     fn sol_carry_out(&mut self, now: Moment, index: usize, out: &mut Effects) {
-        let mut outputs = std::mem::take(&mut self.sol_outputs);
-        let mc = self.sols[index].mc;
+        let mut outputs = std::mem::take(&mut self.sols.outputs);
+        let mc = self.sols.slots[index].mc;
         for output in outputs.iter() {
             match output {
                 sol::Output::Packet { session, payload } => {
-                    let holders = self.sols[index].holders;
+                    let holders = self.sols.slots[index].holders;
                     let Some((lan, _)) = holders.into_iter().flatten().find(|(_, holder)| *holder == session) else {
                         continue;
                     };
@@ -340,8 +391,8 @@ impl Simulator {
             }
         }
         outputs.clear();
-        self.sol_outputs = outputs;
-        let slot = &mut self.sols[index];
+        self.sols.outputs = outputs;
+        let slot = &mut self.sols.slots[index];
         let wanted = slot.engine.wants_port_data();
         if wanted != slot.reading {
             slot.reading = wanted;

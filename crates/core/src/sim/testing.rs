@@ -45,7 +45,7 @@ impl Simulator {
 
     /// When the SOL port of an MC wants to be called next.
     pub fn sol_deadline(&self, mc: McAddress) -> Option<Moment> {
-        self.sols.iter().find(|slot| slot.mc == mc).and_then(super::SolSlot::deadline)
+        self.sols.deadline_of(mc)
     }
 
     /// When a state file that could not be written is tried again.
