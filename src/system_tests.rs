@@ -613,7 +613,7 @@ fn lan_channels_of_two_controllers_keep_their_own_files() {
         rig.sim
             .machine_mut()
             .actions
-            .push(crate::bmc::Action::Save(crate::bmc::StateFile::Lan { mc: McAddress(mc), channel: 1 }));
+            .push(crate::bmc::Action::save(crate::bmc::StateFile::Lan { mc: McAddress(mc), channel: 1 }));
     }
     rig.call(|sim, now, out| sim.handle(now, Input::Timeout, out));
     let files = rig.save();

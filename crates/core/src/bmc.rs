@@ -18,6 +18,7 @@ pub mod fru;
 pub mod history;
 pub mod ipv6_parameters;
 pub mod lan_parameters;
+pub mod lan_settings;
 pub mod messaging;
 pub mod oem;
 pub mod pef;

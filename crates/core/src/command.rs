@@ -311,7 +311,8 @@ mod tests {
                         }
                         rig.ask(&format!("{netfn:02x} {:02x} {}", entry.cmd, data.join(" ")));
                         for action in rig.machine.actions.drain(..) {
-                            if let crate::bmc::Action::Save(file) = action {
+                            if let crate::bmc::Action::Save(saved) = action {
+                                let file = saved.file();
                                 assert!(
                                     entry.keeps,
                                     "{netfn:02x} {:02x} changes {file:?}: say so in its row",

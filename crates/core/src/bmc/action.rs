@@ -1,5 +1,6 @@
 //! What devices want done outside: values, handed to the simulator.
 
+use super::unsaved::Changed;
 use crate::ipmi::{HostSignal, McAddress, SessionId};
 
 /// Something a device wants done outside of itself.
@@ -25,7 +26,7 @@ pub enum Action {
         kill: bool,
     },
     /// The content of a state file has changed and must be kept.
-    Save(StateFile),
+    Save(Changed),
     /// A line for the log. No console shows it: programs read consoles, and expect nothing there
     /// that the original does not print.
     Log {
@@ -84,6 +85,14 @@ pub enum Action {
         /// The session that asked for it; the holder's own when it ended.
         by: Option<SessionId>,
     },
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl Action {
+    /// [`Save`](Self::Save) of a file, to compare with or to begin with.
+    pub const fn save(file: StateFile) -> Self {
+        Self::Save(Changed::of(file))
+    }
 }
 
 /// A state file, by what it holds (`persistence.md` section 4).

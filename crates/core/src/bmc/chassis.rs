@@ -344,7 +344,7 @@ fn note_power(at: &mut At<'_>) {
         && kept.power != on
     {
         kept.power = on;
-        at.push(Action::Save(StateFile::Chassis(at.address)));
+        at.save_fact(StateFile::Chassis);
     }
 }
 
@@ -1005,7 +1005,7 @@ mod tests {
     #[test]
     fn the_power_is_kept_only_for_the_policy_that_asks_for_it() {
         let mut machine = built_in();
-        let save = Action::Save(StateFile::Chassis(MC));
+        let save = Action::save(StateFile::Chassis(MC));
         let saved = |machine: &mut Machine| std::mem::take(&mut machine.actions).contains(&save);
         ask(&mut machine, at(1), Control::PowerUp).expect("supported");
         assert!(!saved(&mut machine), "nobody has set a policy");

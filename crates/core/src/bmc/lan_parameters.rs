@@ -506,7 +506,12 @@ impl LanParameters {
     }
 
     /// Writes a parameter; `data` is what follows the parameter number, at least one byte.
-    pub fn set(&mut self, parameter: u8, data: &[u8], session: Option<SessionId>) -> Result<Written, ParameterError> {
+    pub(super) fn set(
+        &mut self,
+        parameter: u8,
+        data: &[u8],
+        session: Option<SessionId>,
+    ) -> Result<Written, ParameterError> {
         if let Some(index) = external_index(parameter) {
             return self.set_external(index, data);
         }

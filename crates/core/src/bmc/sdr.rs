@@ -6,7 +6,8 @@
 
 use super::records::{FIRST, LAST, Records, id_of};
 use super::sel::{clock, next_reservation, offset_for};
-use super::{Action, At, Error, StateFile};
+use super::unsaved::{Save, Unchanged};
+use super::{At, Error, StateFile};
 use crate::ipmi::Moment;
 
 /// A record: id (2), version, type, length of the body, body. Bytes behind the declared end
@@ -195,7 +196,7 @@ impl Repository {
     ///
     /// The original looks at the byte behind the length byte instead, and takes a record that
     /// is longer than it declares when that byte is its body's length less one; so is it here.
-    pub fn add(&mut self, now: Moment, record: &[u8]) -> Result<u16, AddError> {
+    fn add(&mut self, now: Moment, record: &[u8]) -> Result<u16, AddError> {
         let declared = declared_length(record).ok_or(AddError::LengthMismatch)?;
         let next = record.get(HEADER_LENGTH).map(|&byte| HEADER_LENGTH + 1 + usize::from(byte));
         let taken = declared == record.len() || declared < record.len() && next == Some(record.len());
@@ -221,17 +222,8 @@ impl Repository {
         self.last_add = self.time(now);
     }
 
-    /// Adds a part of a record (IPMI 2.0 section 33.12). The first part has id 0000h and
-    /// offset 0 and gets the record's id; the others carry that id and follow without gaps.
-    /// With the last part the record appears; if its length byte is wrong it is dropped.
-    pub fn add_part(
-        &mut self,
-        now: Moment,
-        id: u16,
-        offset: u8,
-        progress: Progress,
-        bytes: &[u8],
-    ) -> Result<u16, AddError> {
+    fn add_part(&mut self, now: Moment, part: Part<'_>) -> Result<u16, AddError> {
+        let Part { id, offset, progress, bytes } = part;
         let mut partial = if id == FIRST {
             if offset != 0 {
                 return Err(AddError::OutOfOrder);
@@ -271,7 +263,7 @@ impl Repository {
     }
 
     /// Deletes the record a request means by `id` and says its real id.
-    pub fn delete(&mut self, now: Moment, id: u16) -> Option<u16> {
+    fn delete(&mut self, now: Moment, id: u16) -> Option<u16> {
         let index = self.records.resolve(id)?;
         let id = id_of(&self.records.remove(index)?);
         self.unclaimed.retain(|&other| other != id);
@@ -281,7 +273,7 @@ impl Repository {
     }
 
     /// Deletes all records and says whether somebody gave any. The id counter goes on.
-    pub fn clear(&mut self, now: Moment) -> bool {
+    fn clear(&mut self, now: Moment) -> bool {
         let had_records = self.kept().next().is_some();
         self.records.clear();
         self.unclaimed.clear();
@@ -308,6 +300,60 @@ impl Repository {
     }
 }
 
+/// Add SDR: adds a whole record for a client and has it saved; its id bytes are replaced.
+///
+/// # Errors
+/// Its length byte is not right, or there is no room.
+pub fn add(at: &mut At<'_>, now: Moment, record: &[u8]) -> Result<u16, AddError> {
+    at.change(StateFile::Sdr, |controller| controller.sdr.add(now, record))
+}
+
+/// A part of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// Record id that the first part was given, or 0000h for the first.
+    pub id: u16,
+    /// Where in the record it begins.
+    pub offset: u8,
+    /// Whether it is the last one.
+    pub progress: Progress,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Partial Add SDR (IPMI 2.0 section 33.12): adds a part of a record for a client. The first part gets the record's id;
+/// the others carry that id and follow without gaps. With the last part the record appears and is saved; if its length
+/// byte is wrong it is dropped.
+///
+/// # Errors
+/// The part is not the one that follows, its length byte is not right, or there is no room.
+pub fn add_part(at: &mut At<'_>, now: Moment, part: Part<'_>) -> Result<u16, AddError> {
+    match part.progress {
+        // Nothing that is kept changes.
+        Progress::Partial => at.sdr.add_part(now, part),
+        Progress::Last => at.change(StateFile::Sdr, |controller| controller.sdr.add_part(now, part)),
+    }
+}
+
+/// Delete SDR: deletes the record a client means by `id` (0000h first, FFFFh last) and says its real id. `None` when
+/// there is none.
+pub fn delete(at: &mut At<'_>, now: Moment, id: u16) -> Option<u16> {
+    let deleted = at.change_some(StateFile::Sdr, |controller| {
+        let sdr = &mut controller.sdr;
+        let kept = sdr.kept().count();
+        let id = sdr.delete(now, id).ok_or(Unchanged)?;
+        Ok::<_, Unchanged>((if sdr.kept().count() == kept { Save::NotNeeded } else { Save::Needed }, id))
+    });
+    deleted.ok()
+}
+
+/// Clear SDR Repository: deletes all records for a client. An empty repository leaves the state file alone:
+/// `ipmitool sdr` clears it by itself when it finds no records, because it wants to rebuild the repository from device
+/// SDRs, and the file may hold records that were not loaded.
+pub fn clear(at: &mut At<'_>, now: Moment) {
+    let _ = at.change(StateFile::Sdr, |controller| controller.sdr.clear(now).then_some(()).ok_or(Unchanged));
+}
+
 /// `main_sdr_add`: adds a record to the repository and has it saved. A record that
 /// came back from the state file and is the same, apart from its id, stands for it: a command
 /// file that adds its records at every start does not double them.
@@ -326,7 +372,7 @@ pub fn add_main(at: &mut At<'_>, now: Moment, record: &[u8]) -> Result<u16, Erro
         return Err(Error::Invalid);
     }
     let id = controller.sdr.push(now, with_tail(record)).map_err(|_| Error::Full)?;
-    at.push(Action::Save(StateFile::Sdr(at.address)));
+    at.save_fact(StateFile::Sdr);
     Ok(id)
 }
 
@@ -457,7 +503,7 @@ impl DeviceSdrs {
 mod tests {
     use std::time::Duration;
 
-    use super::super::Machine;
+    use super::super::{Action, Machine};
     use super::*;
     use crate::ipmi::McAddress;
 
@@ -469,6 +515,10 @@ mod tests {
         controller.device.device_support = 0x02;
         controller.device.has_device_sdrs = true;
         machine
+    }
+
+    fn part(id: u16, offset: u8, progress: Progress, bytes: &[u8]) -> Part<'_> {
+        Part { id, offset, progress, bytes }
     }
 
     fn repository(machine: &mut Machine) -> &mut Repository {
@@ -487,7 +537,7 @@ mod tests {
         assert_eq!(repository(&mut machine).find(0), Some((&shown[..], 0xffff)));
         assert_eq!(repository(&mut machine).records().next(), Some(&shown[..6]), "what counts is the record itself");
         assert_eq!(repository(&mut machine).last_add_time(), 100);
-        assert_eq!(machine.actions, [Action::Save(StateFile::Sdr(McAddress::BMC))]);
+        assert_eq!(machine.actions, [Action::save(StateFile::Sdr(McAddress::BMC))]);
         machine.controller_mut(McAddress::BMC).unwrap().device.device_support = 0;
         assert_eq!(add_main(&mut machine.found(McAddress::BMC), NOW, &[9, 9, 0x51, 0xc0, 1, 7]), Err(Error::NoDevice));
     }
@@ -520,26 +570,26 @@ mod tests {
     fn parts_make_a_record() {
         let mut machine = machine();
         let sdr = repository(&mut machine);
-        let id = sdr.add_part(NOW, 0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 3]).unwrap();
+        let id = sdr.add_part(NOW, part(0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 3])).unwrap();
         assert_eq!(sdr.records().len(), 0);
-        assert_eq!(sdr.add_part(NOW, id, 4, Progress::Partial, &[1]), Err(AddError::OutOfOrder));
-        assert_eq!(sdr.add_part(NOW, id + 1, 5, Progress::Partial, &[1]), Err(AddError::OutOfOrder));
-        assert_eq!(sdr.add_part(NOW, id, 5, Progress::Partial, &[1]), Ok(id));
-        assert_eq!(sdr.add_part(NOW, id, 6, Progress::Last, &[2, 3]), Ok(id));
+        assert_eq!(sdr.add_part(NOW, part(id, 4, Progress::Partial, &[1])), Err(AddError::OutOfOrder));
+        assert_eq!(sdr.add_part(NOW, part(id + 1, 5, Progress::Partial, &[1])), Err(AddError::OutOfOrder));
+        assert_eq!(sdr.add_part(NOW, part(id, 5, Progress::Partial, &[1])), Ok(id));
+        assert_eq!(sdr.add_part(NOW, part(id, 6, Progress::Last, &[2, 3])), Ok(id));
         assert_eq!(sdr.find(id), Some((&[1, 0, 0x51, 0xc0, 3, 1, 2, 3][..], 0xffff)));
-        assert_eq!(sdr.add_part(NOW, id, 8, Progress::Last, &[2]), Err(AddError::OutOfOrder));
+        assert_eq!(sdr.add_part(NOW, part(id, 8, Progress::Last, &[2])), Err(AddError::OutOfOrder));
     }
 
     #[test]
     fn parts_that_do_not_fit_are_dropped() {
         let mut machine = machine();
         let sdr = repository(&mut machine);
-        let id = sdr.add_part(NOW, 0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 3]).unwrap();
-        assert_eq!(sdr.add_part(NOW, id, 5, Progress::Last, &[1]), Err(AddError::LengthMismatch));
-        assert_eq!(sdr.add_part(NOW, id, 5, Progress::Last, &[1, 2, 3]), Err(AddError::OutOfOrder));
-        let id = sdr.add_part(NOW, 0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 1]).unwrap();
+        let id = sdr.add_part(NOW, part(0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 3])).unwrap();
+        assert_eq!(sdr.add_part(NOW, part(id, 5, Progress::Last, &[1])), Err(AddError::LengthMismatch));
+        assert_eq!(sdr.add_part(NOW, part(id, 5, Progress::Last, &[1, 2, 3])), Err(AddError::OutOfOrder));
+        let id = sdr.add_part(NOW, part(0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 1])).unwrap();
         sdr.reserve();
-        assert_eq!(sdr.add_part(NOW, id, 5, Progress::Last, &[1]), Err(AddError::OutOfOrder));
+        assert_eq!(sdr.add_part(NOW, part(id, 5, Progress::Last, &[1])), Err(AddError::OutOfOrder));
         assert_eq!(sdr.records().len(), 0);
     }
 
@@ -586,9 +636,9 @@ mod tests {
         assert_eq!(sdr.delete(NOW, 1), Some(1));
         provide_locator(&mut machine.found(McAddress::BMC));
         let sdr = repository(&mut machine);
-        assert_eq!(sdr.add_part(NOW, 0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 1]), Ok(2));
+        assert_eq!(sdr.add_part(NOW, part(0, 0, Progress::Partial, &[0, 0, 0x51, 0xc0, 1])), Ok(2));
         assert!(sdr.find(LOCATOR_ID).is_some(), "it is not there yet");
-        assert_eq!(sdr.add_part(NOW, 2, 5, Progress::Last, &[7]), Ok(2));
+        assert_eq!(sdr.add_part(NOW, part(2, 5, Progress::Last, &[7])), Ok(2));
         assert_eq!(sdr.records().collect::<Vec<_>>(), [&[2, 0, 0x51, 0xc0, 1, 7]]);
         assert!(sdr.clear(NOW));
         // Who clears it has it empty, and nothing that somebody gave is gone.

@@ -39,7 +39,7 @@ impl SecurityKey {
     }
 
     /// Sets the key, zeros for none.
-    pub fn change(&mut self, key: &[u8; 20]) -> Result<(), Locked> {
+    pub(super) fn change(&mut self, key: &[u8; 20]) -> Result<(), Locked> {
         if self.locked {
             return Err(Locked);
         }
@@ -53,7 +53,7 @@ impl SecurityKey {
     }
 
     /// Locks the key for good. It stays what it is, whatever lan.conf says afterwards.
-    pub fn lock(&mut self) {
+    pub(super) fn lock(&mut self) {
         self.set = Some(*self.in_use().unwrap_or(&NONE));
         self.locked = true;
     }

@@ -6,7 +6,7 @@
 
 use super::records::{LAST, Records, id_of};
 use super::watch::Event;
-use super::{Action, At, Error, StateFile};
+use super::{At, Error, StateFile};
 use crate::ipmi::Moment;
 
 /// A record: id (2), type, then 13 bytes; for types below E0h the first four of them are
@@ -239,19 +239,19 @@ pub(super) fn next_reservation(id: u16) -> u16 {
 /// [`Error::NotSupported`] if the controller has no SEL device, [`Error::Full`] if the log
 /// is full or was never enabled.
 pub fn log(at: &mut At<'_>, now: Moment, record: Record) -> Result<u16, Error> {
-    at.about_to_log();
     if !at.device.has_sel() {
         return Err(Error::NotSupported);
     }
-    let id = at.sel.add(now, record)?;
-    let added = at.sel.find(id).map(|(record, _)| *record);
-    if let Some(added) = added {
-        at.logged(&added);
-    }
+    let id = at.log(|sel| sel.add(now, record))?;
     let mc = at.address;
-    at.push(Action::Save(StateFile::Sel(mc)));
     at.tell(|| Event::RecordAdded { mc, id });
     Ok(id)
+}
+
+/// Clears the log and has it saved; not for a client, so that nobody takes it back.
+pub fn clear(at: &mut At<'_>, now: Moment) {
+    at.sel.clear(now);
+    at.save_fact(StateFile::Sel);
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@
 //! Owns the texts, which are read and written in blocks, and the "set in progress" state with
 //! its rollback. Knows no message and no file.
 
+use super::unsaved::{Save, Unchanged};
+use super::{At, StateFile};
+
 /// Number of parameter 0, "set in progress".
 pub const SET_IN_PROGRESS: u8 = 0;
 
@@ -106,15 +109,6 @@ impl Text {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled([Text; NAMES.len()]);
 
-/// What a write leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// Nothing is to be kept, or not yet.
-    Done,
-    /// What is kept has changed.
-    Save,
-}
-
 /// What a parameter says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -157,7 +151,7 @@ impl SystemInfo {
     }
 
     /// Writes a parameter; `data` is what follows its number.
-    pub fn set(&mut self, parameter: u8, data: &[u8]) -> Result<Written, InfoError> {
+    fn set(&mut self, parameter: u8, data: &[u8]) -> Result<Save, InfoError> {
         if parameter == SET_IN_PROGRESS {
             let [state] = *data else { return Err(InfoError::Length) };
             return self.set_in_progress(state);
@@ -166,10 +160,10 @@ impl SystemInfo {
         let text = texts.get_mut(Self::place(parameter)?).ok_or(InfoError::Unsupported)?;
         let (set, block) = data.split_first().ok_or(InfoError::Length)?;
         text.set_block(*set, block)?;
-        Ok(if self.rollback.is_some() { Written::Done } else { Written::Save })
+        Ok(if self.rollback.is_some() { Save::NotNeeded } else { Save::Needed })
     }
 
-    fn set_in_progress(&mut self, state: u8) -> Result<Written, InfoError> {
+    fn set_in_progress(&mut self, state: u8) -> Result<Save, InfoError> {
         match (state, &mut self.rollback) {
             // Complete: what was not committed is gone.
             (0, _) => self.complete(),
@@ -178,14 +172,14 @@ impl SystemInfo {
             (2, Some(rollback)) => {
                 if **rollback != self.texts {
                     (**rollback).clone_from(&self.texts);
-                    return Ok(Written::Save);
+                    return Ok(Save::Needed);
                 }
             }
             // Nothing is being set that could be committed: it was kept as it came.
             (2, None) => {}
             _ => return Err(InfoError::Invalid),
         }
-        Ok(Written::Done)
+        Ok(Save::NotNeeded)
     }
 
     /// Nobody is setting parameters any more: what was not committed is gone. A reset of the
@@ -198,12 +192,12 @@ impl SystemInfo {
 
     /// The controller starts anew: nobody is setting parameters, and no operating system has told
     /// its name. Says whether that is a change of what is kept.
-    pub fn reset(&mut self) -> Written {
+    fn reset(&mut self) -> Save {
         self.complete();
         let Settled(texts) = &mut self.texts;
         match texts.get_mut(OS_NAME).map(std::mem::take) {
-            Some(text) if text != Text::default() => Written::Save,
-            _ => Written::Done,
+            Some(text) if text != Text::default() => Save::Needed,
+            _ => Save::NotNeeded,
         }
     }
 
@@ -241,6 +235,20 @@ impl SystemInfo {
             }
         }
     }
+}
+
+/// A client writes a parameter; `data` is what follows its number.
+///
+/// # Errors
+/// As [`InfoError`] has them.
+pub fn set(at: &mut At<'_>, parameter: u8, data: &[u8]) -> Result<(), InfoError> {
+    at.change_some(StateFile::SystemInfo, |controller| Ok((controller.system_info.set(parameter, data)?, ())))
+}
+
+/// A client has the controller start anew: nobody is setting parameters, and no operating system has told its name.
+pub fn reset(at: &mut At<'_>) {
+    let _ =
+        at.change_some(StateFile::SystemInfo, |controller| Ok::<_, Unchanged>((controller.system_info.reset(), ())));
 }
 
 #[cfg(test)]
@@ -331,9 +339,9 @@ mod tests {
     fn one_block_can_be_set_alone() {
         let mut info = SystemInfo::default();
         set(&mut info, NAME, b"twenty bytes of name");
-        assert_eq!(info.set(NAME, b"\x01f NAME"), Ok(Written::Save));
+        assert_eq!(info.set(NAME, b"\x01f NAME"), Ok(Save::Needed));
         assert_eq!(read(&info, NAME), b"twenty bytes of NAME");
-        assert_eq!(info.set(NAME, b"\0\x02\x14TWENTY BYTES o"), Ok(Written::Save));
+        assert_eq!(info.set(NAME, b"\0\x02\x14TWENTY BYTES o"), Ok(Save::Needed));
         assert_eq!(read(&info, NAME), b"TWENTY BYTES of NAME");
     }
 
@@ -341,23 +349,23 @@ mod tests {
     fn what_is_not_committed_is_rolled_back() {
         let mut info = SystemInfo::default();
         set(&mut info, NAME, b"first");
-        assert_eq!(info.set(0, &[1]), Ok(Written::Done));
+        assert_eq!(info.set(0, &[1]), Ok(Save::NotNeeded));
         assert_eq!(info.set(0, &[1]), Err(InfoError::InProgress));
         assert_eq!(info.get(0, 0), Ok(Value::InProgress(true)));
-        assert_eq!(info.set(NAME, b"\0\0\x06second"), Ok(Written::Done));
+        assert_eq!(info.set(NAME, b"\0\0\x06second"), Ok(Save::NotNeeded));
         assert_eq!(read(&info, NAME), b"second", "who is setting reads what was set");
         assert_eq!(info.kept().next(), Some(("system_name", b"\x01first".to_vec())), "and it is not kept yet");
-        assert_eq!(info.set(0, &[0]), Ok(Written::Done));
+        assert_eq!(info.set(0, &[0]), Ok(Save::NotNeeded));
         assert_eq!(read(&info, NAME), b"first");
         info.set(0, &[1]).expect("free");
         set(&mut info, NAME, b"third");
-        assert_eq!(info.set(0, &[2]), Ok(Written::Save));
+        assert_eq!(info.set(0, &[2]), Ok(Save::Needed));
         assert_eq!(info.get(0, 0), Ok(Value::InProgress(true)), "until it is complete");
-        assert_eq!(info.set(0, &[2]), Ok(Written::Done), "nothing new");
+        assert_eq!(info.set(0, &[2]), Ok(Save::NotNeeded), "nothing new");
         set(&mut info, NAME, b"fourth");
         info.complete();
         assert_eq!((read(&info, NAME), info.get(0, 0)), (b"third".to_vec(), Ok(Value::InProgress(false))));
-        assert_eq!(info.set(0, &[2]), Ok(Written::Done));
+        assert_eq!(info.set(0, &[2]), Ok(Save::NotNeeded));
     }
 
     #[test]
@@ -367,13 +375,13 @@ mod tests {
             set(&mut info, number, b"text");
         }
         info.set(0, &[1]).expect("free");
-        assert_eq!(info.reset(), Written::Save);
+        assert_eq!(info.reset(), Save::Needed);
         for number in 1..=7 {
             let left: &[u8] = if number == 4 { b"" } else { b"text" };
             assert_eq!(read(&info, number), left, "{number}");
         }
         assert_eq!(info.get(0, 0), Ok(Value::InProgress(false)));
-        assert_eq!(info.reset(), Written::Done);
+        assert_eq!(info.reset(), Save::NotNeeded);
     }
 
     #[test]
@@ -387,7 +395,7 @@ mod tests {
         set(&mut info, NAME, b"open");
         info.set(0, &[2]).expect("in progress");
         info.take_back(before);
-        assert_eq!(info.set(0, &[2]), Ok(Written::Save), "it can be committed once more");
+        assert_eq!(info.set(0, &[2]), Ok(Save::Needed), "it can be committed once more");
         info.set(0, &[0]).expect("complete");
         assert_eq!(read(&info, NAME), b"open");
     }

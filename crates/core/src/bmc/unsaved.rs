@@ -23,6 +23,32 @@ use crate::ipmi::{AuthTypes, McAddress, Privilege};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unchanged;
 
+/// Whether a change is one of what the state file keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Save {
+    /// It is.
+    Needed,
+    /// It is not, or not yet.
+    NotNeeded,
+}
+
+/// A state file whose content has changed. Nobody makes one but the functions here, so that what clients change
+/// is remembered before it is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed(StateFile);
+
+impl Changed {
+    /// Which file.
+    pub fn file(self) -> StateFile {
+        self.0
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) const fn of(file: StateFile) -> Self {
+        Self(file)
+    }
+}
+
 /// What stands in a state file, as it was.
 #[derive(Debug)]
 enum Before {
@@ -94,7 +120,7 @@ impl Unsaved {
 impl Machine {
     /// To be called before a client's change to what stands in `file`: it is taken back if the
     /// file cannot be written.
-    pub fn remember(&mut self, file: StateFile) {
+    fn remember(&mut self, file: StateFile) {
         if self.unsaved.copies.get(&file).is_some_and(|copies| copies.later.is_some()) {
             return;
         }
@@ -181,21 +207,21 @@ impl At<'_> {
         result
     }
 
-    /// To be called before a record is added to the log.
-    pub(super) fn about_to_log(&mut self) {
-        if self.machine().unsaved.by_client {
-            let file = StateFile::Sel(self.address);
+    /// Adds a record to the log and has the log saved. The record stays, whatever becomes of clients' changes, unless
+    /// it is added [for a client](Self::for_client).
+    pub(super) fn log<E>(&mut self, add: impl FnOnce(&mut Sel) -> Result<u16, E>) -> Result<u16, E> {
+        let file = StateFile::Sel(self.address);
+        let by_client = self.machine().unsaved.by_client;
+        if by_client {
             self.machine_mut().remember(file);
         }
-    }
-
-    /// To be called when it was added, with its id in it.
-    pub(super) fn logged(&mut self, record: &Record) {
-        let file = StateFile::Sel(self.address);
-        let unsaved = &mut self.machine_mut().unsaved;
-        if !unsaved.by_client {
-            unsaved.record_stays(file, record);
+        let id = add(&mut self.sel)?;
+        let added = self.sel.find(id).map(|(record, _)| *record);
+        if let Some(added) = added.filter(|_| !by_client) {
+            self.machine_mut().unsaved.record_stays(file, &added);
         }
+        self.push(Action::Save(Changed(file)));
+        Ok(id)
     }
 
     /// A client's change to what stands in a state file of this controller: remembered as it was, so that it is
@@ -208,11 +234,32 @@ impl At<'_> {
         file: impl FnOnce(McAddress) -> StateFile,
         change: impl FnOnce(&mut Controller) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.change_some(file, |controller| change(controller).map(|changed| (Save::Needed, changed)))
+    }
+
+    /// The same for a change that says itself whether the file keeps anything of it.
+    ///
+    /// # Errors
+    /// Of the change itself: nothing has changed then, and nothing is saved.
+    pub fn change_some<T, E>(
+        &mut self,
+        file: impl FnOnce(McAddress) -> StateFile,
+        change: impl FnOnce(&mut Controller) -> Result<(Save, T), E>,
+    ) -> Result<T, E> {
         let file = file(self.address);
         self.machine_mut().remember(file);
-        let changed = change(self)?;
-        self.push(Action::Save(file));
+        let (save, changed) = change(self)?;
+        if save == Save::Needed {
+            self.push(Action::Save(Changed(file)));
+        }
         Ok(changed)
+    }
+
+    /// Has a state file of this controller saved for something that has happened: nobody takes it back. What
+    /// clients change goes through [`change`](Self::change).
+    pub(super) fn save_fact(&mut self, file: impl FnOnce(McAddress) -> StateFile) {
+        let file = file(self.address);
+        self.push(Action::Save(Changed(file)));
     }
 }
 

@@ -460,7 +460,7 @@ mod tests {
         set_password(&mut machine.found(McAddress::BMC), 2, &padded(b"other"));
         let changed =
             Action::UserChanged { mc: McAddress::BMC, user: 2, change: Change::Password, ends_sessions: true };
-        assert_eq!(machine.actions, [Action::Save(StateFile::Users(McAddress::BMC)), changed]);
+        assert_eq!(machine.actions, [Action::save(StateFile::Users(McAddress::BMC)), changed]);
         // Whoever was shut out in its own session is out with the next word about it.
         set_enabled(&mut machine.found(McAddress::BMC), 2, false);
         machine.actions.clear();

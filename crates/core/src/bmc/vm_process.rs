@@ -116,7 +116,7 @@ pub fn started(at: &mut At<'_>, identity: Option<Identity>) {
     vm.exists = true;
     if vm.identity != identity {
         vm.identity = identity;
-        at.push(Action::Save(StateFile::Process(at.address)));
+        at.save_fact(StateFile::Process);
     }
 }
 
@@ -126,7 +126,7 @@ pub fn exited(at: &mut At<'_>) -> bool {
     let known = vm.identity.is_some();
     let again = vm.exited();
     if known {
-        at.push(Action::Save(StateFile::Process(at.address)));
+        at.save_fact(StateFile::Process);
     }
     again
 }
@@ -284,7 +284,7 @@ mod tests {
         power_off(&mut machine.found(MC), at(100));
         assert_eq!(run_until(&mut machine, 101), [(101, false)]);
         assert!(!exited(&mut machine.found(MC)));
-        assert_eq!(machine.actions, [Action::Save(StateFile::Process(MC))]);
+        assert_eq!(machine.actions, [Action::save(StateFile::Process(MC))]);
         assert_eq!(machine.ensure(MC).vm.identity(), None);
     }
 

@@ -6,7 +6,7 @@ use crate::bmc::external::ProgramCall;
 use crate::bmc::ipv6_parameters::Ipv6Parameters;
 use crate::bmc::lan_parameters::{ParameterError, Read, Written, number as parameter};
 use crate::bmc::sol_parameters::{self, Access};
-use crate::bmc::{Action, StateFile};
+use crate::bmc::{At, lan_settings};
 use crate::ipmi::{AuthTypes, CompletionCode, Reply, Request};
 
 /// The Transport commands, by number.
@@ -122,14 +122,12 @@ fn set_lan_parameters(
     let ([channel, selector], data) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = lan_number(context, *channel)?;
     let session = context.origin.session.map(|session| session.id);
-    let file = StateFile::Lan { mc: context.mc, channel: number };
-    context.machine.remember(file);
+    let mut at = context.at()?;
     if *selector == parameter::AUTH_ENABLES {
-        set_auth_enables(lan(context, number)?, data)?;
-        context.machine.actions.push(Action::Save(file));
+        set_auth_enables(&mut at, number, data)?;
         return Ok(Outcome::Done);
     }
-    match lan(context, number)?.parameters.set(*selector, data, session).map_err(code)? {
+    match lan_settings::set_parameter(&mut at, number, *selector, data, session).map_err(code)? {
         Written::Done => Ok(Outcome::Done),
         Written::Check(call) => {
             let source = data.first().copied().unwrap_or_default();
@@ -139,28 +137,19 @@ fn set_lan_parameters(
                 Ok(Outcome::Done)
             }))
         }
-        Written::Commit { save, call } => {
-            if save {
-                context.machine.actions.push(Action::Save(file));
-            }
-            Ok(call.map_or(Outcome::Done, |call| commit(number, call)))
-        }
+        Written::Commit { call, .. } => Ok(call.map_or(Outcome::Done, |call| commit(number, call))),
     }
 }
 
-/// Sets the authentication types per level (callback, user, operator, administrator, OEM),
-/// which must be among those that lan.conf offers: it may be narrowed, and nobody shall widen
-/// it. The level OEM has none.
-fn set_auth_enables(lan: &mut Lan, data: &[u8]) -> Result<(), CompletionCode> {
+/// Sets the authentication types per level (callback, user, operator, administrator, OEM). The level OEM
+/// has none.
+fn set_auth_enables(at: &mut At<'_>, channel: u8, data: &[u8]) -> Result<(), CompletionCode> {
     let read_only = CompletionCode::COMMAND_SPECIFIC_82;
     let [callback, user, operator, admin, oem] = *data.first_chunk().ok_or(read_only)?;
-    let wanted = [callback, user, operator, admin].map(AuthTypes);
-    let offered = wanted.iter().zip(lan.offered_auths).all(|(wanted, offered)| wanted.0 & !offered.0 == 0);
-    if !offered || oem != 0 {
+    if oem != 0 {
         return Err(read_only);
     }
-    lan.restrict_auths(wanted);
-    Ok(())
+    lan_settings::set_auths(at, channel, [callback, user, operator, admin].map(AuthTypes)).map_err(|_| read_only)
 }
 
 /// Gives a program what changed. A failure is in the log and the values stay pending; the
@@ -371,7 +360,7 @@ mod tests {
         assert!(!rig.machine.actions.is_empty());
         rig.machine.actions.clear();
         rig.expect("0c 01 0e 18 00 44 44 44 44 44 44 44 44 -> 00\n 0c 01 0e 00 01 -> 00\n 0c 01 0e 00 02 -> 00");
-        assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })], "once");
+        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: 1 })], "once");
     }
 
     #[test]
@@ -412,7 +401,7 @@ mod tests {
 
     #[test]
     fn what_a_client_sets_is_kept_when_it_says_so() {
-        let save = Action::Save(StateFile::Lan { mc: BMC, channel: 1 });
+        let save = Action::save(StateFile::Lan { mc: BMC, channel: 1 });
         let mut rig = Rig::new();
         rig.expect(
             "0c 02 0e 0a 00 00 -> 00 11 00
@@ -498,7 +487,7 @@ mod tests {
             "0c 01 0e 38 00 80 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 07 40 00 -> 00
              0c 02 0e 38 00 00 -> 00 11 00 80 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 07 40 00",
         );
-        assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })]);
+        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: 1 })]);
     }
 
     fn with_program() -> Rig {
@@ -575,7 +564,7 @@ mod tests {
              0c 21 0e 01 03 -> 00
              0c 22 0e 01 00 00 -> 00 11 01",
         );
-        let save = Action::Save(StateFile::Sol(BMC));
+        let save = Action::save(StateFile::Sol(BMC));
         let rate = Action::SolBitRate { mc: BMC, bits_per_second: 38400 };
         assert_eq!(rig.machine.actions, [save.clone(), rate, save]);
     }
@@ -608,7 +597,7 @@ mod tests {
              0c 21 0e 04 ff 32 -> 00
              0c 22 0e 04 00 00 -> 00 11 07 32",
         );
-        let save = Action::Save(StateFile::Sol(BMC));
+        let save = Action::save(StateFile::Sol(BMC));
         let timing = Action::SolTiming { mc: BMC };
         assert_eq!(rig.machine.actions, [save.clone(), timing.clone(), save.clone(), timing, save]);
         // Over the system interface there is no channel to speak of until one is open.

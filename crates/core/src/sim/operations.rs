@@ -10,7 +10,7 @@ use crate::bmc::chassis::{self, Backend, Control, Controlled};
 use crate::bmc::external::Background;
 use crate::bmc::sensor::{self, Place, Reporting, SensorId};
 use crate::bmc::watch::Event;
-use crate::bmc::{Action, Controller, Error, StateFile, sel, user};
+use crate::bmc::{Controller, Error, sel, user};
 use crate::ipmi::{McAddress, Moment, Privilege};
 use crate::settings::text::decode;
 
@@ -281,10 +281,8 @@ impl Simulator {
 
     /// Clears the log.
     pub fn clear_event_log(&mut self, now: Moment, out: &mut Effects) {
-        let mc = self.bmc_address();
-        if let Some(controller) = self.machine.controller_mut(mc) {
-            controller.sel.clear(now);
-            self.machine.actions.push(Action::Save(StateFile::Sel(mc)));
+        if let Some(mut at) = self.machine.at(self.bmc_address()) {
+            sel::clear(&mut at, now);
         }
         self.carry_out_actions(now, out);
     }

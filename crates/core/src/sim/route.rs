@@ -235,7 +235,8 @@ impl Simulator {
             }
             for action in std::mem::take(&mut self.machine.actions) {
                 match action {
-                    Action::Save(file) => {
+                    Action::Save(changed) => {
+                        let file = changed.file();
                         aftermath.saves.extend(self.saves.save(&mut self.machine, &self.configured, file, out));
                     }
                     Action::UserChanged { mc, user, change, ends_sessions } => {

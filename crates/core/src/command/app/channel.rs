@@ -1,6 +1,7 @@
 //! Channel commands, IPMI 2.0 sections 22.22 to 22.24.
 
-use crate::bmc::{Action, StateFile};
+use crate::bmc::lan_settings::{self, AccessChange, KeyError, NoLan, Storage};
+use crate::bmc::security_key::Locked;
 use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Privilege, Reply, Request};
 
@@ -14,6 +15,16 @@ const PEF_ALERTING: u8 = 0x20;
 const NO_CHANGE: u8 = 0;
 const NON_VOLATILE: u8 = 1;
 const VOLATILE: u8 = 2;
+
+/// Where an access byte wants its setting; `None` leaves it as it is.
+fn storage(byte: u8) -> Result<Option<Storage>, CompletionCode> {
+    match byte >> 6 {
+        NO_CHANGE => Ok(None),
+        NON_VOLATILE => Ok(Some(Storage::NonVolatile)),
+        VOLATILE => Ok(Some(Storage::Volatile)),
+        _ => Err(CompletionCode::INVALID_FIELD),
+    }
+}
 
 /// Takes channel number and two bytes apart; numbers above 15 are CCh.
 fn number(context: &Context<'_>, byte: u8) -> Result<u8, CompletionCode> {
@@ -64,41 +75,16 @@ pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
     let channels = &context.controller()?.channels;
     channels.get(number).ok_or(CompletionCode::NOT_PRESENT)?;
     channels.lan(number).ok_or(CompletionCode::INVALID_COMMAND)?;
-    match access >> 6 {
-        NO_CHANGE => {}
-        NON_VOLATILE | VOLATILE if access & 0x1f == ACCESS_MODE => {}
-        NON_VOLATILE | VOLATILE => return Err(CompletionCode::COMMAND_SPECIFIC_83),
-        _ => return Err(CompletionCode::INVALID_FIELD),
-    }
-    let level = match limit >> 6 {
-        NO_CHANGE => None,
-        NON_VOLATILE | VOLATILE => Some(Privilege::from_wire(limit & 0x0f).ok_or(CompletionCode::INVALID_FIELD)?),
-        _ => return Err(CompletionCode::INVALID_FIELD),
+    let pef_alerting = match storage(access)? {
+        Some(_) if access & 0x1f != ACCESS_MODE => return Err(CompletionCode::COMMAND_SPECIFIC_83),
+        storage => storage.map(|storage| (storage, access & PEF_ALERTING != 0)),
     };
-    let file = StateFile::Lan { mc: context.mc, channel: number };
-    context.machine.remember(file);
-    let lan = context.controller()?.channels.lan_mut(number).ok_or(CompletionCode::INVALID_COMMAND)?;
-    let mut save = false;
-    if let Some(level) = level {
-        if limit >> 6 == NON_VOLATILE {
-            lan.nonvolatile_limit = level;
-            save = true;
-        } else {
-            lan.volatile_limit = level;
-        }
-    }
-    let pef_alerting = access & PEF_ALERTING != 0;
-    match access >> 6 {
-        NON_VOLATILE if lan.nonvolatile_pef_alerting != pef_alerting => {
-            lan.nonvolatile_pef_alerting = pef_alerting;
-            save = true;
-        }
-        VOLATILE => lan.pef_alerting = pef_alerting,
-        _ => {}
-    }
-    if save {
-        context.machine.actions.push(Action::Save(file));
-    }
+    let limit = match storage(limit)? {
+        Some(storage) => Some((storage, Privilege::from_wire(limit & 0x0f).ok_or(CompletionCode::INVALID_FIELD)?)),
+        None => None,
+    };
+    let change = AccessChange { limit, pef_alerting };
+    lan_settings::set_access(&mut context.at()?, number, change).map_err(|NoLan| CompletionCode::INVALID_COMMAND)?;
     Ok(Outcome::Done)
 }
 
@@ -114,6 +100,13 @@ const KEY_TOO_SHORT: CompletionCode = CompletionCode(0x81);
 const KEY_TOO_LONG: CompletionCode = CompletionCode(0x82);
 const NO_K_R: CompletionCode = CompletionCode(0x84);
 
+fn key_code(error: KeyError) -> CompletionCode {
+    match error {
+        KeyError::NoLan => CompletionCode::INVALID_FIELD,
+        KeyError::Locked => KEY_LOCKED,
+    }
+}
+
 /// Set Channel Security Keys, IPMI 2.0 section 22.25. Request: channel, operation (0 read, 1 set, 2 lock), key
 /// (0 K_R, 1 K_G), its 20 bytes (only to set it). Answer: lock status, the key (only when it is read).
 ///
@@ -126,7 +119,6 @@ pub fn security_keys(
 ) -> Result<Outcome, CompletionCode> {
     let (&[channel, operation, id], value) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = number(context, channel & 0x0f)?;
-    let mc = context.mc;
     context.controller()?.channels.lan(number).ok_or(CompletionCode::INVALID_FIELD)?;
     let operation = operation & 0x03;
     match id {
@@ -135,29 +127,27 @@ pub fn security_keys(
         K_G => {}
         _ => return Err(CompletionCode::INVALID_FIELD),
     }
-    let file = StateFile::Lan { mc, channel: number };
-    if operation != 0 {
-        context.machine.remember(file);
-    }
-    let key = &mut context.controller()?.channels.lan_mut(number).ok_or(CompletionCode::INVALID_FIELD)?.key;
+    let mut at = context.at()?;
+    let key = &at.channels.lan(number).ok_or(CompletionCode::INVALID_FIELD)?.key;
     match operation {
         0 => {
-            let value = key.read().map_err(|_| KEY_LOCKED)?;
+            let value = key.read().map_err(|Locked| KEY_LOCKED)?;
             reply.put(&[UNLOCKED])?;
             reply.put(value)?;
-            return Ok(Outcome::Done);
         }
         1 => {
             if key.is_locked() {
                 return Err(KEY_LOCKED);
             }
             let value = value.try_into().map_err(|_| if value.len() < 20 { KEY_TOO_SHORT } else { KEY_TOO_LONG })?;
-            key.change(value).map_err(|_| KEY_LOCKED)?;
+            lan_settings::set_key(&mut at, number, value).map_err(key_code)?;
+            reply.put(&[UNLOCKED])?;
         }
-        _ => key.lock(),
+        _ => {
+            lan_settings::lock_key(&mut at, number).map_err(key_code)?;
+            reply.put(&[LOCKED])?;
+        }
     }
-    reply.put(&[if key.is_locked() { LOCKED } else { UNLOCKED }])?;
-    context.machine.actions.push(Action::Save(file));
     Ok(Outcome::Done)
 }
 
@@ -200,7 +190,7 @@ mod tests {
              06 56 01 02 01 -> 00 01",
         );
         let file = StateFile::Lan { mc: BMC, channel: 1 };
-        assert!(rig.machine.actions.iter().all(|action| *action == Action::Save(file)));
+        assert!(rig.machine.actions.iter().all(|action| *action == Action::save(file)));
         let channels = &rig.machine.ensure(BMC).channels;
         assert_eq!(channels.lan(1).and_then(|lan| lan.key.in_use()), Some(b"key\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
     }
@@ -272,7 +262,7 @@ mod tests {
         );
         assert!(rig.machine.actions.is_empty());
         rig.expect("06 40 0e 42 42 -> 00\n 06 41 0e 80 -> 00 02 03\n 06 41 0e 40 -> 00 02 02");
-        assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })]);
+        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: 1 })]);
     }
 
     #[test]
@@ -282,6 +272,6 @@ mod tests {
         assert!(rig.machine.actions.is_empty());
         rig.expect("06 40 0e 82 00 -> 00\n 06 40 0e 62 00 -> 00\n 06 40 0e 62 00 -> 00");
         rig.expect("06 41 0e 80 -> 00 02 04\n 06 41 0e 40 -> 00 22 04");
-        assert_eq!(rig.machine.actions, [Action::Save(StateFile::Lan { mc: BMC, channel: 1 })]);
+        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: 1 })]);
     }
 }

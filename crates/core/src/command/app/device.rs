@@ -1,9 +1,8 @@
 //! App commands about the controller itself, IPMI 2.0 chapter 20.
 
 use crate::bmc::channel::{SYSTEM_CHANNEL, protocol};
-use crate::bmc::system_info::Written;
 use crate::bmc::watchdog::Watchdog;
-use crate::bmc::{ACPI_UNKNOWN, Action, StateFile, dcmi, messaging};
+use crate::bmc::{ACPI_UNKNOWN, dcmi, messaging, system_info};
 use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -43,13 +42,9 @@ pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> 
     if let Some(watchdog) = &mut controller.watchdog {
         *watchdog = Watchdog::default();
     }
-    let file = StateFile::SystemInfo(context.mc);
-    context.machine.remember(file);
-    if context.controller()?.system_info.reset() == Written::Save {
-        context.machine.actions.push(Action::Save(file));
-    }
     let now = context.now;
     let mut at = context.at()?;
+    system_info::reset(&mut at);
     dcmi::reset_statistics(&mut at, now);
     messaging::reset(&mut at);
     Ok(Outcome::Done)

@@ -1,7 +1,6 @@
 //! Set and Get System Info Parameters, IPMI 2.0 sections 22.14a and 22.14b.
 
-use crate::bmc::system_info::{InfoError, SystemInfo, Value, Written};
-use crate::bmc::{Action, StateFile};
+use crate::bmc::system_info::{self, InfoError, SystemInfo, Value};
 use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -24,11 +23,7 @@ fn code(error: InfoError) -> CompletionCode {
 /// no such block.
 pub fn set(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let (parameter, data) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let file = StateFile::SystemInfo(context.mc);
-    context.machine.remember(file);
-    if context.controller()?.system_info.set(*parameter, data).map_err(code)? == Written::Save {
-        context.machine.actions.push(Action::Save(file));
-    }
+    system_info::set(&mut context.at()?, *parameter, data).map_err(code)?;
     Ok(Outcome::Done)
 }
 
@@ -79,7 +74,7 @@ mod tests {
              06 59 80 02 02 00 -> 00 11
              06 59 80 00 00 00 -> 00 11",
         );
-        let save = Action::Save(StateFile::SystemInfo(BMC));
+        let save = Action::save(StateFile::SystemInfo(BMC));
         assert_eq!(rig.machine.actions, [save.clone(), save]);
     }
 
@@ -125,7 +120,7 @@ mod tests {
         );
         assert!(rig.machine.actions.is_empty());
         rig.expect("06 58 00 02 -> 00\n 06 59 00 00 00 00 -> 00 11 01\n 06 58 00 00 -> 00");
-        assert_eq!(rig.machine.actions, [Action::Save(StateFile::SystemInfo(BMC))]);
+        assert_eq!(rig.machine.actions, [Action::save(StateFile::SystemInfo(BMC))]);
         rig.expect("06 59 00 02 00 00 -> 00 11 00 00 01 61 00 00 00 00 00 00 00 00 00 00 00 00 00");
     }
 
@@ -159,6 +154,6 @@ mod tests {
              06 59 00 03 00 00 -> 00 11 00 00 01 61 00 00 00 00 00 00 00 00 00 00 00 00 00
              06 59 00 04 00 00 -> 00 11 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
         );
-        assert!(rig.machine.actions.contains(&Action::Save(StateFile::SystemInfo(BMC))));
+        assert!(rig.machine.actions.contains(&Action::save(StateFile::SystemInfo(BMC))));
     }
 }

@@ -213,7 +213,7 @@ mod tests {
              06 44 0e 05 -> 00 3f 82 01 14",
         );
         assert_eq!(rig.machine.ensure(BMC).users.get(5).map(|user| user.max_sessions), Some(5));
-        assert_eq!(rig.machine.actions.first(), Some(&Action::Save(StateFile::Users(BMC))));
+        assert_eq!(rig.machine.actions.first(), Some(&Action::save(StateFile::Users(BMC))));
         let changed = |change| Action::UserChanged { mc: BMC, user: 5, change, ends_sessions: true };
         let access = Change::Access { privilege: 2, messaging: true, callback_only: true };
         assert!(rig.machine.actions.contains(&changed(access)), "without bit 7 the flags stay: {access:?}");

@@ -472,7 +472,7 @@ mod tests {
     use crate::bmc::{Action, StateFile, sdr};
     use crate::command::testing::{BMC, Rig, SATELLITE};
 
-    const SAVE: Action = Action::Save(StateFile::Dcmi(BMC));
+    const SAVE: Action = Action::save(StateFile::Dcmi(BMC));
 
     /// A rig with a chassis of its own, that is switched off.
     fn rig() -> Rig {

@@ -2,8 +2,8 @@
 
 use super::super::{Context, Outcome};
 use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
-use crate::bmc::sdr::{ALLOCATION_UNIT, AddError, CAPACITY, OPERATIONS, Progress, Repository};
-use crate::bmc::{Action, StateFile, sdr, sensor};
+use crate::bmc::sdr::{ALLOCATION_UNIT, AddError, CAPACITY, OPERATIONS, Part, Progress, Repository};
+use crate::bmc::{sdr, sensor};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
 /// SDR version of IPMI 1.5 and later.
@@ -67,19 +67,6 @@ fn reserved<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&
     let reservation = word(request, 0)?;
     let sdr = &mut context.controller()?.sdr;
     if sdr.reservation_holds(reservation) { Ok(sdr) } else { Err(CompletionCode::INVALID_RESERVATION) }
-}
-
-/// The same before it is changed.
-fn to_be_changed<'a>(
-    context: &'a mut Context<'_>,
-    request: &Request<'_>,
-) -> Result<&'a mut Repository, CompletionCode> {
-    context.machine.remember(StateFile::Sdr(context.mc));
-    reserved(context, request)
-}
-
-fn save(context: &mut Context<'_>) {
-    context.machine.actions.push(Action::Save(StateFile::Sdr(context.mc)));
 }
 
 fn code(problem: AddError) -> CompletionCode {
@@ -152,9 +139,7 @@ pub(super) fn add(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
-    context.machine.remember(StateFile::Sdr(context.mc));
-    let id = context.controller()?.sdr.add(now, request.data).map_err(code)?;
-    save(context);
+    let id = sdr::add(&mut context.at()?, now, request.data).map_err(code)?;
     reply.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
 }
@@ -167,14 +152,9 @@ pub(super) fn add_part(
 ) -> Result<Outcome, CompletionCode> {
     let (id, offset, now) = (word(request, 2)?, request.data[4], context.now);
     let progress = if request.data[5] & 0x0f == 1 { Progress::Last } else { Progress::Partial };
-    if progress == Progress::Last {
-        context.machine.remember(StateFile::Sdr(context.mc));
-    }
-    let sdr = reserved(context, request)?;
-    let id = sdr.add_part(now, id, offset, progress, &request.data[6..]).map_err(code)?;
-    if progress == Progress::Last {
-        save(context);
-    }
+    reserved(context, request)?;
+    let part = Part { id, offset, progress, bytes: &request.data[6..] };
+    let id = sdr::add_part(&mut context.at()?, now, part).map_err(code)?;
     reply.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
 }
@@ -186,34 +166,22 @@ pub(super) fn delete(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let (id, now) = (word(request, 2)?, context.now);
-    let sdr = to_be_changed(context, request)?;
-    let kept = sdr.kept().count();
-    let id = sdr.delete(now, id).ok_or(CompletionCode::NOT_PRESENT)?;
-    if sdr.kept().count() != kept {
-        save(context);
-    }
+    reserved(context, request)?;
+    let id = sdr::delete(&mut context.at()?, now, id).ok_or(CompletionCode::NOT_PRESENT)?;
     reply.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
 /// `[reservation 2]['C' 'L' 'R'][operation]`; answer `[progress]`.
-///
-/// Clearing an empty repository leaves the state file alone: `ipmitool sdr` does it by
-/// itself when it finds no records, because it wants to rebuild the repository from device
-/// SDRs, and the file may hold records that were not loaded.
 pub(super) fn clear(
     context: &mut Context<'_>,
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
-    let sdr = to_be_changed(context, request)?;
+    reserved(context, request)?;
     match erase_operation(request)? {
-        Erase::Initiate => {
-            if sdr.clear(now) {
-                save(context);
-            }
-        }
+        Erase::Initiate => sdr::clear(&mut context.at()?, now),
         Erase::Status => {}
     }
     reply.put(&[ERASURE_COMPLETE])?;
