@@ -49,7 +49,12 @@ pub enum HostEvent {
 
 /// Which system of the process: events of all of them come by one channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SystemId(pub u32);
+pub struct SystemId {
+    /// Its place, which is another's when it has gone.
+    pub index: u32,
+    /// How many had that place before: what comes late from one that has gone is for nobody.
+    pub generation: u32,
+}
 
 /// Where the tasks of one system hand in their events. The channel is bounded: a port that floods is read as
 /// fast as the simulator takes the bytes, not faster.

@@ -15,7 +15,7 @@ mod systems;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -28,10 +28,10 @@ use tokio::sync::mpsc;
 
 use consoles::{After, Consoles};
 use life::Life;
-use reload::Fresh;
-use statements::{Begun, Run};
-use systems::Driven;
-pub use systems::SystemPlan;
+use reload::Read;
+use statements::{Begun, Starts};
+use systems::{Presence, Systems};
+pub use systems::{Scope, SystemPlan};
 
 use super::Ending;
 use super::clock::{self, Alarm};
@@ -56,10 +56,12 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 /// How long the last part of a capture file may take.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
 /// The system that consoles talk to.
-const FIRST: SystemId = SystemId(0);
+const FIRST: SystemId = SystemId { index: 0, generation: 0 };
 
 /// What the driver does beside driving.
 pub struct Plan {
+    /// How many systems it is for.
+    pub scope: Scope,
     /// Standard input and output.
     pub streams: Streams,
     /// Whether there is a console on them, and what the input is.
@@ -118,14 +120,16 @@ enum Wake {
     /// The LAN channel with this index may have datagrams.
     Lan(usize),
     /// The configuration of a system was read again.
-    Reloaded(SystemId, Result<Fresh, Vec<String>>),
+    Reloaded(SystemId, Read),
     /// Nothing; a statement can be executed.
     Statement,
 }
 
 struct Driver {
-    /// By their numbers.
-    systems: Vec<Driven>,
+    scope: Scope,
+    systems: Systems,
+    /// Those that cannot be served as they are set up, and are to be removed.
+    failed: Vec<SystemId>,
     effects: Effects,
     lans: LanPorts,
     /// What systems are told once the present effects are carried out.
@@ -141,18 +145,25 @@ struct Driver {
 
     signals: mpsc::Receiver<Signal>,
     host_events: mpsc::Receiver<(SystemId, HostEvent)>,
+    to_host_events: mpsc::Sender<(SystemId, HostEvent)>,
+    /// Configurations that were read again.
+    reloads: mpsc::UnboundedReceiver<(SystemId, Read)>,
+    to_reloads: mpsc::UnboundedSender<(SystemId, Read)>,
 
     life: Life,
 
     /// Jobs begun by the statement being executed.
     begun: Option<Begun>,
     statement_limit: Duration,
+    program_limit: Duration,
 
     consoles: Consoles,
     failures: Failures,
     reports: Reports,
-    /// Command files and `-x`, until they are done.
-    starts: VecDeque<Run>,
+    /// Systems whose command files and `-x` are not done.
+    starts: Starts,
+    /// Faults of command files that were told.
+    told: BTreeSet<String>,
     ending: Option<Ending>,
 }
 
@@ -164,17 +175,11 @@ impl Driver {
             .capture
             .map(|(file, name)| Capture::start(file, name, HostEvents::new(FIRST, to_host_events.clone())))
             .transpose()?;
-        let mut driven = Vec::with_capacity(systems.len());
-        let mut starts = VecDeque::with_capacity(systems.len());
-        for (system, number) in systems.into_iter().zip(0..) {
-            let id = SystemId(number);
-            let events = HostEvents::new(id, to_host_events.clone());
-            let (system, script) = Driven::new(system, plan.program_limit, &events);
-            driven.push(system);
-            starts.push_back(Run::new(id, script));
-        }
-        let driver = Self {
-            systems: driven,
+        let (to_reloads, reloads) = mpsc::unbounded_channel();
+        let mut driver = Self {
+            scope: plan.scope,
+            systems: Systems::default(),
+            failed: Vec::new(),
             effects: Effects::default(),
             lans: LanPorts::new(capture),
             inputs: VecDeque::new(),
@@ -185,15 +190,23 @@ impl Driver {
             lan_first: false,
             signals: watch_signals()?,
             host_events,
+            to_host_events,
+            reloads,
+            to_reloads,
             life: Life::new(plan.service, plan.ready_line),
             begun: None,
             statement_limit: plan.statement_limit,
+            program_limit: plan.program_limit,
             consoles,
             failures: plan.failures,
             reports: Reports::new(plan.syslog),
-            starts,
+            starts: Starts::default(),
+            told: BTreeSet::new(),
             ending: None,
         };
+        for system in systems {
+            driver.seat(system);
+        }
         for note in plan.notes {
             driver.reports.log(LogLevel::Warning, &note);
         }
@@ -207,11 +220,22 @@ impl Driver {
         if children::adopts() {
             tokio::spawn(children::reap_orphans());
         }
-        for id in self.ids() {
+        self.begin();
+        self.serve().await
+    }
+
+    /// The start of all systems.
+    fn begin(&mut self) {
+        for id in self.systems.ids() {
             self.handle(id, Input::Begin);
         }
+    }
+
+    /// Does what is to be done, until the program is to end.
+    async fn serve(&mut self) -> Ending {
         loop {
             self.give_inputs();
+            self.remove_failed();
             if let Some(ending) = self.ending.take() {
                 return ending;
             }
@@ -219,6 +243,7 @@ impl Driver {
             self.alarm.arm(now, self.timers.next());
             self.alarm.arm(now, self.life.deadline());
             self.alarm.arm(now, self.lans.deadline());
+            self.alarm.arm(now, self.starts.deadline());
             let due = self.has_runs() && self.due_run(now);
             let wake = poll_fn(|cx| self.poll(cx, due)).await;
             self.wall = clock::both();
@@ -227,6 +252,7 @@ impl Driver {
                 Wake::Alarm => {
                     let now = clock::now();
                     self.timeouts(now);
+                    self.starts.timeout(now);
                     self.life.alive(now);
                     self.lans.timeout(now);
                 }
@@ -242,14 +268,6 @@ impl Driver {
             // Other tasks get their turn even while there is always something to do here.
             tokio::task::coop::consume_budget().await;
         }
-    }
-
-    fn ids(&self) -> impl Iterator<Item = SystemId> + use<> {
-        (0..self.systems.len() as u32).map(SystemId)
-    }
-
-    fn system(&mut self, id: SystemId) -> Option<&mut Driven> {
-        self.systems.get_mut(id.0 as usize)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, statement: bool) -> Poll<Wake> {
@@ -271,12 +289,8 @@ impl Driver {
         if let Poll::Ready(Some(event)) = self.consoles.poll(cx) {
             return Poll::Ready(Wake::Console(event));
         }
-        for id in self.life.reloading() {
-            if let Some(reload) = self.systems.get_mut(id.0 as usize).and_then(|system| system.reload.as_mut())
-                && let Poll::Ready(read) = reload.poll(cx)
-            {
-                return Poll::Ready(Wake::Reloaded(*id, read));
-            }
+        if let Poll::Ready(Some((id, read))) = self.reloads.poll_recv(cx) {
+            return Poll::Ready(Wake::Reloaded(id, read));
         }
         if !self.lan_first
             && let Some(index) = self.lans.poll(cx)
@@ -293,7 +307,7 @@ impl Driver {
         let (systems, effects, wall) = (&mut self.systems, &mut self.effects, self.wall);
         let mut asked = None;
         self.lans.receive(index, now, |PortId { system, lan }, from, bytes| {
-            if let Some(driven) = systems.get_mut(system.0 as usize) {
+            if let Some(driven) = systems.here(system) {
                 driven.seat.handle(now, wall, Input::Datagram { lan, from, bytes }, effects);
                 asked = Some(system);
             }
@@ -309,7 +323,7 @@ impl Driver {
         let mut due = std::mem::take(&mut self.due);
         self.timers.take_due(now, &mut due);
         for id in due.drain(..) {
-            let deadline = self.system(id).and_then(|driven| driven.seat.system.deadline());
+            let deadline = self.systems.here(id).and_then(|driven| driven.seat.system.deadline());
             if deadline.is_some_and(|deadline| deadline <= now) {
                 self.handle(id, Input::Timeout);
             }
@@ -320,25 +334,43 @@ impl Driver {
 
     /// A system may want to be called at another time than before.
     fn arm(&mut self, id: SystemId) {
-        let deadline = self.system(id).and_then(|driven| driven.seat.system.deadline());
+        let deadline = self.systems.here(id).and_then(|driven| driven.seat.system.deadline());
         self.timers.arm(id, deadline);
     }
 
     fn host_event(&mut self, id: SystemId, event: HostEvent) {
-        if let HostEvent::Input(Input::WorkDone(done)) = &event {
-            self.work_ended(id, done.number());
+        let done = match &event {
+            HostEvent::Input(Input::WorkDone(done)) => Some(done.number()),
+            _ => None,
+        };
+        if let Some(job) = done {
+            self.work_ended(id, job);
+        }
+        let is_leaving = self.systems.get(id).is_some_and(|driven| driven.presence == Presence::Leaving);
+        if is_leaving && done.is_none() {
+            return;
         }
         if let Some(Some(input)) = self.with(id, |seat, mut around| seat.event(event, &mut around)) {
             self.handle(id, input);
+        }
+        if is_leaving {
+            self.forget_if_safe(id);
         }
     }
 
     /// No statement waits for this work any longer.
     fn work_ended(&mut self, id: SystemId, job: u64) {
-        if self.has_runs() {
-            for run in self.starts.iter_mut().chain(self.consoles.runs_mut()).filter(|run| run.system == id) {
-                run.work.remove(&job);
-            }
+        if !self.has_runs() {
+            return;
+        }
+        if let Some(run) = self.systems.get_mut(id).and_then(|driven| driven.start.as_mut())
+            && run.work.remove(&job)
+            && run.work.is_empty()
+        {
+            self.starts.is_due(id);
+        }
+        for run in self.consoles.runs_mut().filter(|run| run.system == id) {
+            run.work.remove(&job);
         }
     }
 
@@ -350,7 +382,7 @@ impl Driver {
     /// Tells a system something, and carries out what it wants done.
     fn handle(&mut self, id: SystemId, input: Input<'_>) {
         let wall = self.wall;
-        if let Some(driven) = self.systems.get_mut(id.0 as usize) {
+        if let Some(driven) = self.systems.get_mut(id) {
             driven.seat.handle(clock::now(), wall, input, &mut self.effects);
             self.carry_out(id);
         }
@@ -375,6 +407,7 @@ impl Driver {
         self.ending.get_or_insert(Ending::Status(status));
     }
 
+    /// The program cannot go on.
     fn fatal(&mut self, text: &str) {
         self.reports.fatal(text);
         self.end(1);
@@ -401,19 +434,30 @@ impl Driver {
 
     // --- the end ---
 
+    fn is_writing(&self, id: SystemId) -> bool {
+        self.systems.get(id).is_some_and(|driven| !driven.seat.is_safe())
+    }
+
     /// Waits for what must not be lost, gives everything back, and says how to end.
     async fn finish(mut self: Box<Self>, ending: Ending) -> Ending {
         self.ending = None;
         self.life.stopping();
-        for id in self.ids() {
-            self.handle(id, Input::End);
+        let mut writing: BTreeSet<SystemId> = self.systems.ids().into_iter().collect();
+        for id in &writing {
+            if self.systems.here(*id).is_some() {
+                self.handle(*id, Input::End);
+            }
         }
         let wait = async {
-            while !self.systems.iter().all(|driven| driven.seat.is_safe()) {
+            writing.retain(|id| self.is_writing(*id));
+            while !writing.is_empty() {
                 tokio::select! {
                     Some((id, event)) = self.host_events.recv() => {
                         if let HostEvent::Input(Input::WorkDone(_)) = event {
                             self.host_event(id, event);
+                            if !self.is_writing(id) {
+                                writing.remove(&id);
+                            }
                         }
                     }
                     Some(signal) = self.signals.recv() => {

@@ -326,6 +326,14 @@ impl LanPorts {
         Ok((number, local))
     }
 
+    /// Closes the channels of a system.
+    pub fn close_system(&mut self, system: SystemId) {
+        let channels = self.channels.range(first_of(system)..).map(|(id, _)| *id);
+        for id in channels.take_while(|id| id.system == system).collect::<Vec<_>>() {
+            self.close_channel(id);
+        }
+    }
+
     fn close_channel(&mut self, id: PortId) {
         if let Some(Channel { first, second, .. }) = self.channels.remove(&id) {
             for number in std::iter::once(first).chain(second.map(|(_, second)| second)) {
@@ -378,8 +386,8 @@ mod tests {
     use std::net::UdpSocket;
     use std::task::Poll;
 
-    pub(super) fn id(system: u32) -> PortId {
-        PortId { system: SystemId(system), lan: LanId { mc: McAddress::BMC, channel: 1 } }
+    pub(super) fn id(index: u32) -> PortId {
+        PortId { system: SystemId { index, generation: 0 }, lan: LanId { mc: McAddress::BMC, channel: 1 } }
     }
 
     pub(super) fn place(address: SocketAddr) -> Address {
@@ -448,7 +456,7 @@ mod tests {
         assert_eq!(ports.places().collect::<Vec<_>>(), [(id(1), moved), (id(2), other)]);
         let notices = ports.open(id(1), &place(other));
         assert!(notices.contains(&Notice::Stays("127.0.0.2:0".parse().unwrap())), "{notices:?}");
-        assert_eq!(ports.places_of_system(SystemId(1)).collect::<Vec<_>>(), [(id(1).lan, moved)]);
+        assert_eq!(ports.places_of_system(id(1).system).collect::<Vec<_>>(), [(id(1).lan, moved)]);
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.send_to(b"question", moved).unwrap();
         let seen = receive(&mut ports).await;

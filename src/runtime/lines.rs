@@ -114,6 +114,13 @@ impl Lines {
         }
     }
 
+    /// Closes all.
+    pub fn close(&mut self) {
+        self.serials = HashMap::new();
+        self.ipmbs = HashMap::new();
+        self.sols = HashMap::new();
+    }
+
     /// Opens the SOL port of an MC, now and whenever it is lost.
     pub fn open_sol(&mut self, mc: McAddress, target: SolTarget, bit_rate: u32, rts_cts: bool) {
         let flow_control = if rts_cts { FlowControl::RtsCts } else { FlowControl::None };

@@ -97,6 +97,12 @@ impl Seat {
         }
     }
 
+    /// Closes the lines; start commands go on, as they do when the program ends.
+    #[cfg(feature = "program")]
+    pub(crate) fn leave(&mut self) {
+        self.lines.close();
+    }
+
     /// Whether nothing is being written.
     pub(crate) fn is_safe(&self) -> bool {
         self.writes.is_empty()

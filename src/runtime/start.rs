@@ -15,7 +15,7 @@ use super::configuration::{Finding, Source};
 use super::console::LineEnd;
 use super::driver::announce::{Announcement, Audience, quoted};
 use super::driver::reload::{Fresh, Reader};
-use super::driver::{self, COMMAND_STRING, Failures, Plan, SystemPlan};
+use super::driver::{self, COMMAND_STRING, Failures, Plan, Scope, SystemPlan};
 use super::logging::complain;
 use super::options::Options;
 use super::pid_file::PidFile;
@@ -145,6 +145,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     let input = streams.kind();
     let standard = (!options.nostdio && input != StandardInput::Nothing).then_some(input);
     let plan = Plan {
+        scope: Scope::One,
         streams,
         standard,
         console: config.console.as_ref().and_then(Address::literal),

@@ -12,22 +12,29 @@ use crate::ipmi::Moment;
 #[derive(Debug, Default)]
 pub struct Timers {
     heap: BinaryHeap<Reverse<(Moment, SystemId)>>,
-    /// The earliest entry of each system.
-    armed: Vec<Option<Moment>>,
+    /// The earliest entry of each system, by its place.
+    armed: Vec<Option<(Moment, SystemId)>>,
 }
 
 impl Timers {
     /// Makes sure that a system comes up at `deadline` or before.
     pub fn arm(&mut self, system: SystemId, deadline: Option<Moment>) {
         let Some(deadline) = deadline else { return };
-        let index = system.0 as usize;
+        let index = system.index as usize;
         if self.armed.len() <= index {
             self.armed.resize(index + 1, None);
         }
         let Some(armed) = self.armed.get_mut(index) else { return };
-        if armed.is_none_or(|armed| deadline < armed) {
-            *armed = Some(deadline);
+        if armed.is_none_or(|(armed, whose)| whose != system || deadline < armed) {
+            *armed = Some((deadline, system));
             self.heap.push(Reverse((deadline, system)));
+        }
+    }
+
+    /// A system does not come up any more, unless it is armed again.
+    pub fn forget(&mut self, system: SystemId) {
+        if let Some(armed) = self.armed.get_mut(system.index as usize) {
+            armed.take_if(|(_, whose)| *whose == system);
         }
     }
 
@@ -41,8 +48,8 @@ impl Timers {
         while let Some(Reverse((when, system))) = self.heap.peek().copied().filter(|Reverse((when, _))| *when <= now) {
             self.heap.pop();
             // Or it has come up already, by an earlier entry.
-            if let Some(armed) = self.armed.get_mut(system.0 as usize)
-                && *armed == Some(when)
+            if let Some(armed) = self.armed.get_mut(system.index as usize)
+                && *armed == Some((when, system))
             {
                 *armed = None;
                 due.push(system);
@@ -59,7 +66,7 @@ mod tests {
     #[test]
     fn each_comes_up_at_its_earliest_deadline_and_once() {
         let at = |seconds| Moment::new(Duration::from_secs(seconds));
-        let (one, two) = (SystemId(1), SystemId(2));
+        let [one, two] = [1, 2].map(|index| SystemId { index, generation: 0 });
         let mut timers = Timers::default();
         let mut due = Vec::new();
         assert_eq!(timers.next(), None);
@@ -76,5 +83,22 @@ mod tests {
         timers.take_due(at(8), &mut due);
         assert_eq!(due, [two, one, two]);
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn one_that_has_gone_does_not_come_up_in_the_place_of_another() {
+        let at = |seconds| Moment::new(Duration::from_secs(seconds));
+        let [gone, next] = [0, 1].map(|generation| SystemId { index: 0, generation });
+        let mut timers = Timers::default();
+        let mut due = Vec::new();
+        timers.arm(gone, Some(at(5)));
+        timers.forget(gone);
+        timers.take_due(at(5), &mut due);
+        assert_eq!(due, []);
+        timers.arm(gone, Some(at(6)));
+        timers.arm(next, Some(at(6)));
+        timers.forget(gone);
+        timers.take_due(at(7), &mut due);
+        assert_eq!(due, [next]);
     }
 }

@@ -62,7 +62,7 @@ impl Driver {
         if !log::log_enabled!(target: SERVING, log::Level::Info) {
             return;
         }
-        for id in self.ids() {
+        for id in self.systems.ids() {
             self.announce_one(id);
         }
     }
@@ -71,7 +71,7 @@ impl Driver {
         let mut lans: Vec<(LanId, SocketAddr)> = self.lans.places_of_system(id).collect();
         lans.sort_unstable();
         let others = self.other_places(id);
-        let Some(Driven { seat, announcement, .. }) = self.system(id) else { return };
+        let Some(Driven { seat, announcement, .. }) = self.systems.here(id) else { return };
         let logins = seat.system.logins();
         let facts = facts(announcement, &lans, &others, &logins);
         let (audience, password) = (announcement.audience, announcement.password);
@@ -106,8 +106,7 @@ impl Driver {
 
     /// What is open besides LAN channels.
     fn other_places(&self, id: SystemId) -> Vec<String> {
-        let (serials, ipmbs) =
-            self.systems.get(id.0 as usize).map(|driven| driven.seat.lines.open()).unwrap_or_default();
+        let (serials, ipmbs) = self.systems.get(id).map(|driven| driven.seat.lines.open()).unwrap_or_default();
         let console = self.consoles.address().filter(|_| id == FIRST).map(|address| format!("Console: TCP {address}"));
         let serials = serials.iter().map(|id| format!("Serial channel {} of MC {:#04x}: open", id.channel, id.mc));
         let ipmbs = ipmbs.iter().map(|id| format!("IPMB channel {} of MC {:#04x}: open", id.channel, id.mc));

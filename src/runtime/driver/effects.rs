@@ -1,13 +1,14 @@
 //! What a system wants done, beyond what its seat does alone.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::consoles::Consoles;
 use super::reload::{self, Reload};
 use super::statements::Begun;
-use super::systems::Driven;
-use super::{Driver, Ending};
+use super::systems::{Driven, Scope};
+use super::{Driver, Ending, Failures};
 use crate::bmc::LogLevel;
 use crate::config::Span;
 use crate::host::SystemId;
@@ -24,6 +25,11 @@ use crate::sim::{Change, ConsoleId, Effect, Input, LanId, Work};
 /// What is around the seat of one system in the loop.
 pub(super) struct Around<'a> {
     id: SystemId,
+    scope: Scope,
+    name: &'a str,
+    /// What the program cannot go on without ends it.
+    is_strict: bool,
+    failed: &'a mut Vec<SystemId>,
     reload: &'a mut Option<Reload>,
     /// What to do when there is no BMC.
     without_bmc: Option<&'a str>,
@@ -67,10 +73,35 @@ impl Driver {
 
     /// Does something with a seat and what is around it.
     pub(super) fn with<T>(&mut self, id: SystemId, call: impl FnOnce(&mut Seat, Around<'_>) -> T) -> Option<T> {
-        let Self { systems, lans, consoles, reports, inputs, begun, ending, .. } = self;
-        let Driven { seat, announcement, reload, .. } = systems.get_mut(id.0 as usize)?;
-        let without_bmc = announcement.without_bmc.as_deref();
-        Some(call(seat, Around { id, reload, without_bmc, lans, consoles, reports, inputs, begun, ending }))
+        let Self { scope, systems, failed, lans, consoles, reports, inputs, begun, ending, .. } = self;
+        let is_strict = *scope == Scope::One || (self.failures == Failures::Fatal && self.life.is_starting());
+        let Driven { seat, announcement, reload, .. } = systems.get_mut(id)?;
+        let around = Around {
+            id,
+            scope: *scope,
+            name: &announcement.name,
+            is_strict,
+            failed,
+            reload,
+            without_bmc: announcement.without_bmc.as_deref(),
+            lans,
+            consoles,
+            reports,
+            inputs,
+            begun,
+            ending,
+        };
+        Some(call(seat, around))
+    }
+}
+
+impl Around<'_> {
+    /// With the name of the system, where there are many.
+    fn said<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.scope {
+            Scope::One => text.into(),
+            Scope::Fleet => format!("{}: {text}", self.name).into(),
+        }
     }
 }
 
@@ -83,8 +114,9 @@ impl Surroundings for Around<'_> {
         let id = PortId { system: self.id, lan };
         for notice in self.lans.open(id, address) {
             match notice {
-                Notice::Say(text) => self.consoles.say(&text),
-                Notice::Report(level, text) => self.reports.report(level, &text),
+                Notice::Say(text) if self.scope == Scope::One => self.consoles.say(&text),
+                Notice::Say(_) => {}
+                Notice::Report(level, text) => self.reports.report(level, &self.said(&text)),
                 Notice::Opened(local) => {
                     let served = self.lans.served(id);
                     self.tell(Input::LanOpened(lan, local, served));
@@ -102,29 +134,38 @@ impl Surroundings for Around<'_> {
     fn print(&mut self, console: Option<ConsoleId>, text: &str) {
         match console {
             Some(console) => self.consoles.print(console, text),
-            None => self.consoles.print_standard(text),
+            None if self.scope == Scope::One => self.consoles.print_standard(text),
+            // Nobody reads what the command files of thousands print.
+            None => {}
         }
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {
-        self.reports.log(level, text);
+        self.reports.log(level, &self.said(text));
     }
 
     fn log_on_consoles(&mut self, level: LogLevel, text: &str) {
-        let text = &*printable(text);
+        let text = self.said(text);
+        let text = &*printable(&text);
         self.reports.log(level, text);
         self.consoles.tell(text);
     }
 
     fn fatal(&mut self, text: &str) {
-        self.reports.fatal(text);
-        // The first reason to end counts.
-        self.ending.get_or_insert(Ending::Status(1));
+        self.reports.fatal(&self.said(text));
+        if self.is_strict {
+            // The first reason to end counts.
+            self.ending.get_or_insert(Ending::Status(1));
+        } else {
+            self.failed.push(self.id);
+        }
     }
 
     fn no_bmc(&mut self, text: &str) {
-        // The original logs it, and its console shows the log.
-        self.consoles.print_standard(&format!("{text}\n"));
+        if self.scope == Scope::One {
+            // The original logs it, and its console shows the log.
+            self.consoles.print_standard(&format!("{text}\n"));
+        }
         self.fatal(text);
         if let Some(hint) = self.without_bmc {
             complain(hint);
@@ -148,7 +189,14 @@ impl Surroundings for Around<'_> {
     }
 
     fn reloaded(&mut self, changes: &[Change]) {
-        reload::tell_changes(self.reports, changes);
+        match self.scope {
+            Scope::One => reload::tell_changes(self.reports, changes),
+            Scope::Fleet => {
+                for change in changes {
+                    self.reports.report(LogLevel::Info, &self.said(&format!("SIGHUP: {change}")));
+                }
+            }
+        }
     }
 
     fn stdin(&self) -> Stdin {

@@ -2,6 +2,8 @@
 //!
 //! Owns what was told, and which systems are being read again.
 
+use std::collections::BTreeSet;
+
 use super::announce::Readiness;
 use crate::host::SystemId;
 use crate::ipmi::Moment;
@@ -15,13 +17,13 @@ pub(super) struct Life {
     /// The end of the start was told, or why it is none.
     readiness: Readiness,
     /// Systems whose configuration is being read again.
-    reloading: Vec<SystemId>,
+    reloading: BTreeSet<SystemId>,
 }
 
 impl Life {
     /// At its start.
     pub(super) fn new(service: Service, ready_line: Option<String>) -> Self {
-        Self { service, ready_line, readiness: Readiness::Starting, reloading: Vec::new() }
+        Self { service, ready_line, readiness: Readiness::Starting, reloading: BTreeSet::new() }
     }
 
     /// When the next sign of life is due.
@@ -37,6 +39,11 @@ impl Life {
     /// The end begins.
     pub(super) fn stopping(&self) {
         self.service.stopping();
+    }
+
+    /// Whether command files are executed for the first time.
+    pub(super) fn is_starting(&self) -> bool {
+        self.readiness == Readiness::Starting
     }
 
     /// Whether it was told that everything is open.
@@ -79,17 +86,12 @@ impl Life {
 
     /// A system is being read again.
     pub(super) fn reload_begins(&mut self, system: SystemId) {
-        self.reloading.push(system);
-    }
-
-    /// The systems that are being read again.
-    pub(super) fn reloading(&self) -> &[SystemId] {
-        &self.reloading
+        self.reloading.insert(system);
     }
 
     /// A system was read again, or could not be.
     pub(super) fn reload_ends(&mut self, system: SystemId) {
-        self.reloading.retain(|reloading| *reloading != system);
+        self.reloading.remove(&system);
     }
 
     /// The reload of a system is over: with the last of them, what was told before holds again.

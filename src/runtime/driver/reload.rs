@@ -3,14 +3,12 @@
 //! Owns what is being read, and the report of what came of it. Nothing else waits.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use super::Driver;
 use crate::bmc::LogLevel;
 use crate::host::SystemId;
-use crate::host::workers::{self, Working};
+use crate::host::workers;
 use crate::runtime::clock;
 use crate::runtime::reports::Reports;
 use crate::settings::model::Config;
@@ -31,11 +29,14 @@ pub struct Fresh {
 
 /// Reads everything again. It may wait for disks and name servers. `Err`: why not, one text for
 /// each fault.
-pub type Reader = Arc<dyn Fn() -> Result<Fresh, Vec<String>> + Send + Sync>;
+pub type Reader = Arc<dyn Fn() -> Read + Send + Sync>;
+
+/// What was read again, or why it could not be, one text for each fault.
+pub type Read = Result<Fresh, Vec<String>>;
 
 /// A reload under way.
+#[derive(Default)]
 pub(super) struct Reload {
-    reading: Working<Result<Fresh, Vec<String>>>,
     /// State files that are or were being written meanwhile: what is read of them may be of
     /// yesterday.
     outdated: BTreeSet<String>,
@@ -54,13 +55,6 @@ impl Reload {
     pub(super) fn is_outdated(&self, name: &str) -> bool {
         self.outdated.contains(name)
     }
-
-    /// Ready when everything has been read.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fresh, Vec<String>>> {
-        Pin::new(&mut self.reading)
-            .poll(cx)
-            .map(|read| read.unwrap_or_else(|| Err(vec!["the files cannot be read".into()])))
-    }
 }
 
 /// A finding without the line of the file it shows, which may hold a password: the log goes
@@ -73,8 +67,8 @@ impl Driver {
     /// SIGHUP.
     pub(super) fn begin_reload(&mut self) {
         self.life.reload_asked(clock::now());
-        for id in self.ids() {
-            let Some(system) = self.system(id) else { continue };
+        for id in self.systems.ids() {
+            let Some(system) = self.systems.here(id) else { continue };
             match &mut system.reload {
                 Some(reload) => reload.again = true,
                 None => self.read_again(id),
@@ -83,18 +77,17 @@ impl Driver {
     }
 
     fn read_again(&mut self, id: SystemId) {
-        let Some(system) = self.system(id) else { return };
-        let reader = Arc::clone(&system.reader);
-        let reading = workers::FILES.run(move || reader());
-        let outdated = system.seat.being_written().cloned().collect();
-        system.reload = Some(Reload { reading, outdated, again: false });
+        let Some(system) = self.systems.here(id) else { return };
+        let (reader, done) = (Arc::clone(&system.reader), self.to_reloads.clone());
+        drop(workers::FILES.run(move || drop(done.send((id, reader())))));
+        system.reload = Some(Reload { outdated: system.seat.being_written().cloned().collect(), again: false });
         self.life.reload_begins(id);
     }
 
     /// Everything of a system has been read, or could not be.
-    pub(super) fn reloaded(&mut self, id: SystemId, read: Result<Fresh, Vec<String>>) {
+    pub(super) fn reloaded(&mut self, id: SystemId, read: Read) {
         self.life.reload_ends(id);
-        let reload = self.system(id).and_then(|system| system.reload.take());
+        let reload = self.systems.get_mut(id).and_then(|system| system.reload.take());
         let Some(Reload { outdated, again, .. }) = reload else { return };
         match read {
             Ok(Fresh { config, files, warnings }) => {

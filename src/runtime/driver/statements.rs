@@ -2,10 +2,10 @@
 //!
 //! Owns which statement is due and what it waits for. Nothing else waits for a statement.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use super::systems::Driven;
+use super::systems::{Driven, Scope};
 use super::{COMMAND_STRING, CONSOLE, Driver, Failures};
 use crate::bmc::LogLevel;
 use crate::config::{Diagnostic, Severity};
@@ -15,8 +15,13 @@ use crate::runtime::clock;
 use crate::runtime::console_port::STANDARD;
 use crate::runtime::logging;
 use crate::runtime::script::{Script, echo};
+use crate::runtime::seat::Surroundings;
 use crate::runtime::statement::{self, StatementOutcome};
+use crate::runtime::timers::Timers;
 use crate::sim::{ConsoleId, Input};
+
+/// How many faults of a fleet's command files are told.
+const MOST_TOLD: usize = 100;
 
 /// Statements being executed for somebody.
 ///
@@ -60,28 +65,74 @@ pub(super) struct Begun {
     pub(super) work: Vec<u64>,
 }
 
+/// Systems whose command files and `-x` are not done.
+#[derive(Default)]
+pub(super) struct Starts {
+    /// Whose next statement is due, or may be.
+    due: VecDeque<SystemId>,
+    /// When that of the others is.
+    waiting: Timers,
+    count: usize,
+}
+
+impl Starts {
+    /// A system begins.
+    pub(super) fn add(&mut self, id: SystemId) {
+        self.count += 1;
+        self.due.push_back(id);
+    }
+
+    /// The statements of a system are done, or given up.
+    pub(super) fn end(&mut self, id: SystemId) {
+        self.count -= 1;
+        self.waiting.forget(id);
+    }
+
+    /// Whether all are done.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// What a statement waited for is there.
+    pub(super) fn is_due(&mut self, id: SystemId) {
+        self.due.push_back(id);
+    }
+
+    /// When the next statement of those that wait is due.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.waiting.next()
+    }
+
+    /// Looks whose statement is due by now.
+    pub(super) fn timeout(&mut self, now: Moment) {
+        let mut due = Vec::new();
+        self.waiting.take_due(now, &mut due);
+        self.due.extend(due);
+    }
+}
+
 impl Driver {
+    /// Whether a statement is due.
     pub(super) fn due_run(&mut self, now: Moment) -> bool {
-        let mut due = false;
-        let runs = self.starts.iter().chain(self.consoles.runs());
-        for run in runs {
+        if !self.starts.due.is_empty() {
+            return true;
+        }
+        for run in self.consoles.runs() {
             if run.is_due(now) {
-                due = true;
                 // The others are looked at before the loop sleeps.
-                break;
+                return true;
             }
             self.alarm.arm(now, run.due_at());
         }
-        due
+        false
     }
 
     /// Executes one statement of whoever is due.
     pub(super) fn execute(&mut self) {
         let now = clock::now();
-        let due = self.starts.iter().position(|run| run.is_due(now)).and_then(|index| self.starts.remove(index));
-        if let Some(mut run) = due {
+        if let Some(mut run) = self.due_start(now) {
             if self.statement(now, None, &mut run) {
-                self.starts.push_front(run);
+                self.start_goes_on(now, run);
             } else {
                 self.started(run.system);
             }
@@ -91,6 +142,29 @@ impl Driver {
         let rest = self.statement(now, Some(id), &mut run).then_some(run);
         let after = self.consoles.put_back(id, rest);
         self.after(after);
+    }
+
+    /// Takes out the statements of a system that are due.
+    fn due_start(&mut self, now: Moment) -> Option<Box<Run>> {
+        while let Some(id) = self.starts.due.pop_front() {
+            let Some(start) = self.systems.here(id).map(|driven| &mut driven.start) else { continue };
+            if let Some(run) = start.take_if(|run| run.is_due(now)) {
+                return Some(run);
+            }
+            self.starts.waiting.arm(id, start.as_ref().and_then(|run| run.due_at()));
+        }
+        None
+    }
+
+    fn start_goes_on(&mut self, now: Moment, run: Box<Run>) {
+        let id = run.system;
+        match run.due_at().filter(|due| *due > now) {
+            Some(due) => self.starts.waiting.arm(id, Some(due)),
+            None => self.starts.due.push_front(id),
+        }
+        if let Some(driven) = self.systems.here(id) {
+            driven.start = Some(run);
+        }
     }
 
     /// Executes the next statement; false when there is none.
@@ -104,12 +178,14 @@ impl Driver {
                 Some(id) => self.consoles.print(id, &echo(&statement)),
                 // A person is not shown the command file, unless by -d.
                 None if self.consoles.is_person() && log::max_level() < log::LevelFilter::Debug => {}
+                // Nobody reads those of thousands.
+                None if self.scope == Scope::Fleet => {}
                 None => self.consoles.print_standard(&echo(&statement)),
             }
         }
         let (id, wall) = (run.system, self.wall);
         self.begun = Some(Begun { system: id, saves: Vec::new(), work: Vec::new() });
-        let Some(Driven { seat, .. }) = self.systems.get_mut(id.0 as usize) else { return false };
+        let Some(Driven { seat, .. }) = self.systems.here(id) else { return false };
         seat.look_at_the_wall_clock(wall, &mut self.effects);
         let outcome = statement::execute(&mut seat.system, now, console, &statement, &mut self.effects);
         self.carry_out(id);
@@ -126,11 +202,11 @@ impl Driver {
         run.patience = Some(now + self.statement_limit);
         match outcome {
             StatementOutcome::Done => {}
-            StatementOutcome::Failed(fault) => self.failed(console, &fault),
+            StatementOutcome::Failed(fault) => self.failed(id, console, &fault),
             StatementOutcome::Include(path) => {
-                let directories = self.systems.get(id.0 as usize).map_or(&[][..], |system| &system.directories);
+                let directories = self.systems.get(id).map_or(&[][..], |system| &system.directories);
                 if let Err(fault) = run.script.include(&path, &statement, directories) {
-                    self.failed(console, &fault);
+                    self.failed(id, console, &fault);
                 }
             }
             StatementOutcome::Sleep(milliseconds) => {
@@ -153,21 +229,42 @@ impl Driver {
         self.ending.is_none()
     }
 
-    pub(super) fn failed(&mut self, console: Option<ConsoleId>, fault: &Diagnostic) {
+    fn failed(&mut self, system: SystemId, console: Option<ConsoleId>, fault: &Diagnostic) {
         let place = format!("{}:{}:{}", fault.file, fault.span.line, fault.span.column);
         let Some(id) = console else {
-            logging::tell(fault);
-            self.reports.system_log(LogLevel::Error, &format!("{place}: {}", fault.message));
-            self.consoles.print_standard(&format!("{}{}\n", stars(&fault.message), fault.message));
-            if self.failures == Failures::Fatal && fault.severity == Severity::Error {
-                self.end(1);
-            }
-            return;
+            return self.start_failed(system, fault, &place);
         };
         if fault.file == CONSOLE {
             self.consoles.print(id, &format!("{}{}\n", stars(&fault.message), fault.message));
         } else {
             self.consoles.print(id, &format!("{}{place}: {}\n", stars(&fault.message), fault.message));
+        }
+    }
+
+    /// A statement of a command file or of `-x` failed.
+    fn start_failed(&mut self, id: SystemId, fault: &Diagnostic, place: &str) {
+        let is_fatal = self.failures == Failures::Fatal && fault.severity == Severity::Error;
+        match self.scope {
+            Scope::One => {
+                logging::tell(fault);
+                self.reports.system_log(LogLevel::Error, &format!("{place}: {}", fault.message));
+                self.consoles.print_standard(&format!("{}{}\n", stars(&fault.message), fault.message));
+                if is_fatal {
+                    self.end(1);
+                }
+            }
+            Scope::Fleet => {
+                let name = self.systems.get(id).map_or("", |driven| driven.name());
+                // Thousands have one text: it is told of the first.
+                if self.told.len() < MOST_TOLD && self.told.insert(format!("{place}: {}", fault.message)) {
+                    logging::tell(fault);
+                    self.reports.system_log(LogLevel::Error, &format!("{name}: {place}: {}", fault.message));
+                }
+                if is_fatal {
+                    let text = format!("a statement failed: {place}: {}", fault.message);
+                    self.with(id, |_, mut around| around.fatal(&text));
+                }
+            }
         }
     }
 
@@ -177,8 +274,23 @@ impl Driver {
             return;
         }
         self.handle(id, Input::Started);
-        if self.ending.is_none() && self.starts.is_empty() {
+        self.remove_failed();
+        self.starts.end(id);
+        self.start_ended();
+    }
+
+    /// When the last has started, or could not, everything is open.
+    pub(super) fn start_ended(&mut self) {
+        if self.ending.is_some() || !self.starts.is_empty() {
+            return;
+        }
+        if self.scope == Scope::Fleet && self.systems.is_empty() && self.life.is_starting() {
+            return self.fatal("Unable to start: none of the BMCs can be served");
+        }
+        if self.life.is_starting() {
             self.all_started();
+        } else {
+            self.tell_ready();
         }
     }
 

@@ -1,15 +1,16 @@
-//! The systems in the loop: each in its seat, with what the program knows about it.
+//! The systems in the loop: each in its seat, with what the program knows about it. They come and go.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use super::Driver;
 use super::announce::Announcement;
 use super::reload::{Reader, Reload};
-use crate::host::HostEvents;
+use super::statements::Run;
 use crate::host::jobs::StateWriter;
+use crate::host::{HostEvents, SystemId};
 use crate::runtime::script::Script;
 use crate::runtime::seat::{Seat, Setup};
-use crate::sim::Simulator;
+use crate::sim::{Input, Simulator};
 
 /// A system that is to be driven.
 pub struct SystemPlan {
@@ -29,6 +30,16 @@ pub struct SystemPlan {
     pub announcement: Announcement,
 }
 
+/// How many systems the program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One: what it cannot do without ends the program.
+    One,
+    /// Any number, which come and go: what one of them cannot do without ends only that one, unless the start is
+    /// strict; what is said of one has its name.
+    Fleet,
+}
+
 /// A system in the loop.
 pub(super) struct Driven {
     pub(super) seat: Seat,
@@ -36,13 +47,165 @@ pub(super) struct Driven {
     pub(super) announcement: Announcement,
     pub(super) reader: Reader,
     pub(super) reload: Option<Reload>,
+    /// Its command file and `-x`, until they are done.
+    pub(super) start: Option<Box<Run>>,
+    pub(super) presence: Presence,
+}
+
+/// Whether a system is to be told what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is.
+    Here,
+    /// Only what was written: it goes when everything is.
+    Leaving,
 }
 
 impl Driven {
-    /// A system that nothing was done for yet, and its script.
-    pub(super) fn new(plan: SystemPlan, program_limit: Duration, events: &HostEvents) -> (Self, Script) {
+    /// What a message about one of many begins with.
+    pub(super) fn name(&self) -> &str {
+        &self.announcement.name
+    }
+}
+
+/// All systems, by their ids.
+#[derive(Default)]
+pub(super) struct Systems {
+    places: Vec<Place>,
+    free: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Place {
+    /// How many systems have gone from here.
+    generation: u32,
+    system: Option<Box<Driven>>,
+}
+
+impl Systems {
+    /// Takes in a system that `make` gives for its id.
+    pub(super) fn insert(&mut self, make: impl FnOnce(SystemId) -> Driven) -> SystemId {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            self.places.len() as u32 - 1
+        });
+        let generation = self.places.get(index as usize).map_or(0, |place| place.generation);
+        let id = SystemId { index, generation };
+        if let Some(place) = self.places.get_mut(index as usize) {
+            place.system = Some(Box::new(make(id)));
+        }
+        id
+    }
+
+    /// Forgets a system.
+    pub(super) fn remove(&mut self, id: SystemId) {
+        let place = self.places.get_mut(id.index as usize).filter(|place| place.generation == id.generation);
+        if let Some(place) = place
+            && place.system.take().is_some()
+        {
+            // After four thousand million the place is not used any more.
+            if let Some(next) = place.generation.checked_add(1) {
+                place.generation = next;
+                self.free.push(id.index);
+            }
+        }
+    }
+
+    pub(super) fn get(&self, id: SystemId) -> Option<&Driven> {
+        let place = self.places.get(id.index as usize).filter(|place| place.generation == id.generation)?;
+        place.system.as_deref()
+    }
+
+    pub(super) fn get_mut(&mut self, id: SystemId) -> Option<&mut Driven> {
+        let place = self.places.get_mut(id.index as usize).filter(|place| place.generation == id.generation)?;
+        place.system.as_deref_mut()
+    }
+
+    /// A system that is not leaving.
+    pub(super) fn here(&mut self, id: SystemId) -> Option<&mut Driven> {
+        self.get_mut(id).filter(|driven| driven.presence == Presence::Here)
+    }
+
+    /// The ids of all.
+    pub(super) fn ids(&self) -> Vec<SystemId> {
+        let places = self.places.iter().zip(0..).filter(|(place, _)| place.system.is_some());
+        places.map(|(place, index)| SystemId { index, generation: place.generation }).collect()
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Driven> {
+        self.places.iter().filter_map(|place| place.system.as_deref())
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.free.len() == self.places.len()
+    }
+}
+
+impl Driver {
+    /// Takes in a system, which begins with the loop, or is told so by whoever adds it.
+    pub(super) fn seat(&mut self, plan: SystemPlan) -> SystemId {
         let SystemPlan { system, script, configuration, directories, state, reader, announcement } = plan;
-        let seat = Seat::new(Setup { system, configuration, state, program_limit }, events);
-        (Self { seat, directories, announcement, reader, reload: None }, script)
+        let (program_limit, to_host_events) = (self.program_limit, &self.to_host_events);
+        let id = self.systems.insert(|id| {
+            let setup = Setup { system, configuration, state, program_limit };
+            Driven {
+                seat: Seat::new(setup, &HostEvents::new(id, to_host_events.clone())),
+                directories,
+                announcement,
+                reader,
+                reload: None,
+                start: Some(Box::new(Run::new(id, script))),
+                presence: Presence::Here,
+            }
+        });
+        self.starts.add(id);
+        id
+    }
+
+    /// Adds a system while the others run: it begins, its command file is executed, and then it has started.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for fleets that are read again"))]
+    pub(super) fn add(&mut self, plan: SystemPlan) -> SystemId {
+        let id = self.seat(plan);
+        self.handle(id, Input::Begin);
+        id
+    }
+
+    /// Removes a system: its sessions end, its ports and lines are closed, and when everything is written it is gone.
+    /// Nothing is told to it meanwhile.
+    pub(super) fn remove(&mut self, id: SystemId) {
+        if self.systems.here(id).is_none() {
+            return;
+        }
+        self.handle(id, Input::End);
+        let Some(driven) = self.systems.here(id) else { return };
+        driven.presence = Presence::Leaving;
+        driven.seat.leave();
+        driven.reload = None;
+        let was_starting = driven.start.take().is_some();
+        self.life.reload_ends(id);
+        self.lans.close_system(id);
+        self.timers.forget(id);
+        self.forget_if_safe(id);
+        if was_starting {
+            self.starts.end(id);
+            self.start_ended();
+        }
+    }
+
+    /// A system that leaves has gone when nothing is being written for it.
+    pub(super) fn forget_if_safe(&mut self, id: SystemId) {
+        let is_gone = |driven: &Driven| driven.presence == Presence::Leaving && driven.seat.is_safe();
+        if self.systems.get(id).is_some_and(is_gone) {
+            self.systems.remove(id);
+        }
+    }
+
+    /// Removes the systems that cannot be served as they are set up.
+    pub(super) fn remove_failed(&mut self) {
+        while let Some(id) = self.failed.pop() {
+            self.remove(id);
+        }
     }
 }

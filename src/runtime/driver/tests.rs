@@ -1,7 +1,7 @@
 //! The loop around real systems, set up by texts.
 
 use super::announce::Announcement;
-use super::reload::Reader;
+use super::reload::{Fresh, Reader};
 use super::*;
 use crate::config::{help, lan_conf};
 use crate::host::jobs::StateWriter;
@@ -68,6 +68,7 @@ fn bare(script: &str, standard: Option<StandardInput>) -> Bench {
     let (input, keyboard) = std::io::pipe().unwrap();
     let (screen, output) = std::io::pipe().unwrap();
     let plan = Plan {
+        scope: Scope::One,
         streams: Streams { input: input.into(), output: output.into() },
         standard,
         console: None,
@@ -811,11 +812,12 @@ async fn what_is_written_during_a_reload_is_not_read_from_the_disk() {
     // Before it begins, and while it is under way.
     driver.begin_reload();
     driver.effect(FIRST, Effect::Run(Work::Save { job: SaveJob(1000), name: "sol.mc20".into(), content: Vec::new() }));
-    let reload = driver.systems[0].reload.as_mut().unwrap();
-    let read = poll_fn(|cx| reload.poll(cx)).await;
+    let (id, read) = driver.reloads.recv().await.unwrap();
+    assert_eq!(id, FIRST);
+    let reload = driver.systems.get(FIRST).unwrap().reload.as_ref().unwrap();
     assert!(reload.is_outdated("sel.20") && reload.is_outdated("sol.mc20") && !reload.is_outdated("users.mc20"));
     driver.reloaded(FIRST, read);
-    assert!(driver.systems[0].reload.is_none());
+    assert!(driver.systems.get(FIRST).unwrap().reload.is_none());
     gate.open();
     driver.finish(Ending::Status(0)).await;
 }
@@ -926,4 +928,111 @@ async fn systems_are_read_again_each_by_itself() {
     };
     let (ending, ()) = tokio::join!(driver.drive(), user);
     assert_eq!(ending, TERMINATED);
+}
+
+/// A system of a fleet, and what it shares with the others.
+fn member(index: usize, port: u16, commands: &str) -> (SystemPlan, Plan, PipeReader) {
+    let text = configuration(port, "").replace("127.0.0.1", &address(index).to_string());
+    let (mut system, mut plan, _, screen) = bench(commands, None).configured(&text).planned();
+    system.announcement.name = format!("bmc{index}");
+    plan.scope = Scope::Fleet;
+    (system, plan, screen)
+}
+
+fn free_udp_port() -> u16 {
+    std::net::UdpSocket::bind((address(0), 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Whether a system does not answer, while the first does.
+async fn is_silent(index: usize, port: u16) -> bool {
+    let client = client_of(index, port).await;
+    client.send(&presence::ping(1)).await.unwrap();
+    ask(0, port).await;
+    client.try_recv(&mut [0; 64]).is_err()
+}
+
+/// One that cannot be served is told by its name and is gone; the others run.
+#[tokio::test]
+async fn of_a_fleet_those_that_fail_are_removed() {
+    for (failures, ends) in [(Failures::Reported, false), (Failures::Fatal, true)] {
+        let port = free_udp_port();
+        let taken = std::net::UdpSocket::bind((address(1), port)).unwrap();
+        let (one, mut plan, mut screen) = member(0, port, "mc_enable 0x20\n");
+        let (two, ..) = member(1, port, "mc_enable 0x20\n");
+        let (three, ..) = member(2, port, "mc_enable 0x20\n");
+        plan.failures = failures;
+        plan.ready_line = Some("ready".into());
+        let (mut driver, signals) = driver(vec![one, two, three], plan);
+        let user = async {
+            if !ends {
+                wait_for(&mut screen, |seen| seen.ends_with("ready\n")).await;
+                ask(2, port).await;
+                ask(0, port).await;
+                terminate(&signals).await;
+            }
+        };
+        let (ending, ()) = tokio::join!(driver.drive(), user);
+        assert_eq!(ending, if ends { Ending::Status(1) } else { TERMINATED });
+        assert_eq!(driver.systems.iter().count(), if ends { 3 } else { 2 });
+        drop(taken);
+    }
+}
+
+#[tokio::test]
+async fn a_fleet_of_which_none_can_be_served_ends() {
+    let (mut system, plan, _screen) = member(0, free_udp_port(), "");
+    system.script = Script::default();
+    let (mut driver, _signals) = driver(vec![system], plan);
+    assert_eq!(driver.drive().await, Ending::Status(1));
+}
+
+/// They begin and end while the others run; what is to be written of one that goes is written, and what comes late is
+/// for nobody.
+#[tokio::test]
+async fn systems_come_and_go() {
+    let port = free_udp_port();
+    let (gate, written) = (Gate::default(), Arc::new(Mutex::new(false)));
+    let (one, plan, _screen) = member(0, port, "mc_enable 0x20\n");
+    let text = configuration(port, "").replace("127.0.0.1", &address(1).to_string());
+    let (opened, noted) = (gate.clone(), Arc::clone(&written));
+    let bench = bench(&format!("{SAVE}\nmc_enable 0x20\n"), None).configured(&text).kept(move |name, _| {
+        if name == "sel.20" {
+            opened.pass();
+            *noted.lock().unwrap() = true;
+        }
+    });
+    let (mut driver, signals) = driver(vec![one], plan);
+    // Drives until `done`.
+    async fn until(driver: &mut Box<Driver>, signals: &mpsc::Sender<Signal>, done: impl Future<Output = ()>) {
+        let user = async {
+            done.await;
+            terminate(signals).await;
+        };
+        assert_eq!(tokio::join!(driver.serve(), user).0, TERMINATED);
+    }
+    driver.begin();
+    until(&mut driver, &signals, ask(0, port)).await;
+    let second = driver.add(bench.planned().0);
+    until(&mut driver, &signals, ask(1, port)).await;
+    driver.remove(second);
+    driver.remove(second);
+    until(&mut driver, &signals, async { assert!(is_silent(1, port).await, "its port is closed") }).await;
+    assert_eq!(driver.systems.iter().count(), 2, "something is being written");
+    let late = HostEvent::Input(Input::ProcessStarted(crate::ipmi::McAddress::BMC, None));
+    driver.host_event(second, late);
+    gate.open();
+    let (third, ..) = member(1, port, "mc_enable 0x20\n");
+    let third = driver.add(third);
+    until(&mut driver, &signals, ask(1, port)).await;
+    while driver.systems.iter().count() > 2 {
+        let (id, event) = driver.host_events.recv().await.unwrap();
+        driver.host_event(id, event);
+    }
+    assert!(*written.lock().unwrap());
+    let (fourth, ..) = member(2, port, "mc_enable 0x20\n");
+    let fourth = driver.add(fourth);
+    assert_eq!((fourth.index, fourth.generation), (second.index, 1), "the place is used again");
+    assert!(driver.systems.get(second).is_none() && driver.systems.get(third).is_some());
+    until(&mut driver, &signals, ask(2, port)).await;
+    driver.finish(TERMINATED).await;
 }
