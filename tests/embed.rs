@@ -414,3 +414,54 @@ fn the_example_programs_do_what_they_say() {
         assert!(output.status.success() && out.contains(says), "{example}: {out}{err}");
     }
 }
+
+/// Adds three records to a log with room for two. Whoever asks, the operation is one (`bmc::sel::add_entry`), and so is
+/// what comes of it.
+fn adds_records(mut add: impl FnMut(&Bmc, u8, [u8; 13]) -> Result<u16, Error>) {
+    let bmc = bmc();
+    bmc.run("sel_enable 0x20 2 0").unwrap();
+    let data = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+    let mut events = bmc.events();
+    let added = [0xe0, 0xe1, 0xe2].map(|record_type| add(&bmc, record_type, data));
+    assert_eq!(added, [Ok(1), Ok(2), Err(Error::Full)]);
+    let log: Vec<_> = bmc.event_log().iter().map(|record| (record.id, record.record_type, record.bytes[15])).collect();
+    assert_eq!(log, [(1, 0xe0, 13), (2, 0xe1, 13)]);
+    let told: Vec<_> = std::iter::from_fn(|| events.try_next())
+        .filter_map(|event| if let Event::RecordAdded { id, .. } = event { Some(id) } else { None })
+        .collect();
+    assert_eq!(told, [1, 2]);
+}
+
+#[test]
+fn a_statement_adds_records() {
+    adds_records(|bmc, record_type, data| {
+        let data: Vec<String> = data.iter().map(u8::to_string).collect();
+        match bmc.run(&format!("sel_add 0x20 {record_type} {}", data.join(" "))) {
+            Ok(printed) => {
+                let id = printed.strip_prefix("Added record ").and_then(|id| id.trim_end().parse().ok());
+                Ok(id.unwrap_or_else(|| panic!("{printed}")))
+            }
+            Err(error) if error.to_string().contains(&Error::Full.to_string()) => Err(Error::Full),
+            Err(error) => panic!("{error}"),
+        }
+    });
+}
+
+#[test]
+fn a_command_adds_records() {
+    adds_records(|bmc, record_type, data| {
+        let mut client = Client::login(bmc.address(), Way::Suite(3), "admin", "secret").expect("a login");
+        let record = [&[0, 0, record_type][..], &data].concat();
+        // Add SEL Entry.
+        match client.ask(netfn::STORAGE, 0x44, &record) {
+            Ok(id) => Ok(u16::from_le_bytes(id.try_into().expect("an id"))),
+            Err(Failure::Client(ClientError::Command(CompletionCode::OUT_OF_SPACE))) => Err(Error::Full),
+            Err(error) => panic!("{error:?}"),
+        }
+    });
+}
+
+#[test]
+fn an_embedded_bmc_adds_records() {
+    adds_records(|bmc, record_type, data| bmc.log_record(record_type, data));
+}

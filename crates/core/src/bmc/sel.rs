@@ -254,6 +254,18 @@ pub fn clear(at: &mut At<'_>, now: Moment) {
     at.save_fact(StateFile::Sel);
 }
 
+/// Adds what somebody asks for: a console, a client or whoever embeds the BMC. Gives the id of the record, 1 to FFFEh.
+/// `data` is what follows the record type; of records below type E0h the first four bytes become the time.
+///
+/// # Errors
+/// As [`log`].
+pub fn add_entry(at: &mut At<'_>, now: Moment, record_type: u8, data: [u8; 13]) -> Result<u16, Error> {
+    let mut record = [0; 16];
+    record[2] = record_type;
+    record[3..].copy_from_slice(&data);
+    log(at, now, record)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

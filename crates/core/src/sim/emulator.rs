@@ -140,10 +140,8 @@ impl Simulator {
                 self.load_sel(now, mc);
             }
             Command::SelAdd { mc, record_type, data } => {
-                let mut record = [0; 16];
-                record[2] = record_type;
-                record[3..].copy_from_slice(&data);
-                let id = sel::log(&mut self.named(mc)?, now, record).map_err(|e| Refusal::unable("add to sel", e))?;
+                let added = sel::add_entry(&mut self.named(mc)?, now, record_type, data);
+                let id = added.map_err(|error| Refusal::unable("add to sel", error))?;
                 print(format!("Added record {id}\n"));
             }
             Command::MainSdrAdd { mc, data } => {

@@ -270,11 +270,9 @@ impl Simulator {
         data: [u8; 13],
         out: &mut Effects,
     ) -> Result<u16, Error> {
-        let mut record = [0; 16];
-        record[2] = record_type;
-        record[3..].copy_from_slice(&data);
         let mc = self.bmc_address();
-        let id = self.machine.at(mc).ok_or(Error::NoController).and_then(|mut at| sel::log(&mut at, now, record));
+        let at = self.machine.at(mc).ok_or(Error::NoController);
+        let id = at.and_then(|mut at| sel::add_entry(&mut at, now, record_type, data));
         self.carry_out_actions(now, out);
         id
     }

@@ -100,9 +100,11 @@ pub(super) fn add(
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let record: &Record = request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    // The id in it means nothing.
+    let &[_, _, record_type, ref data @ ..]: &Record =
+        request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let now = context.now;
-    match context.at()?.for_client(|at| sel::log(at, now, *record)) {
+    match context.at()?.for_client(|at| sel::add_entry(at, now, record_type, *data)) {
         Ok(id) => reply.put(&id.to_le_bytes())?,
         Err(Error::Full) => {
             reply.put(&[0, 0])?;
