@@ -149,13 +149,27 @@ impl Command {
             | Self::SelAdd { mc, .. }
             | Self::MainSdrAdd { mc, .. }
             | Self::DeviceSdrAdd { mc, .. } => Some(*mc),
+            Self::SensorAdd { .. }
+            | Self::SensorSetBit { .. }
+            | Self::SensorSetBitClearRest { .. }
+            | Self::SensorSetValue { .. }
+            | Self::SensorSetHysteresis { .. }
+            | Self::SensorSetThreshold { .. }
+            | Self::SensorSetEventSupport { .. } => self.sensor().map(|sensor| sensor.mc),
+        }
+    }
+
+    /// The sensor a command is about, if it is about one.
+    pub fn sensor(&self) -> Option<SensorAddress> {
+        match self {
             Self::SensorAdd { sensor, .. }
             | Self::SensorSetBit { sensor, .. }
             | Self::SensorSetBitClearRest { sensor, .. }
             | Self::SensorSetValue { sensor, .. }
             | Self::SensorSetHysteresis { sensor, .. }
             | Self::SensorSetThreshold { sensor, .. }
-            | Self::SensorSetEventSupport { sensor, .. } => Some(sensor.mc),
+            | Self::SensorSetEventSupport { sensor, .. } => Some(*sensor),
+            _ => None,
         }
     }
 }

@@ -33,6 +33,17 @@ impl Refusal {
     }
 }
 
+/// What a device did, or why a command was not carried out.
+trait OrUnable<T> {
+    fn or_unable_to(self, what: &str) -> Result<T, Refusal>;
+}
+
+impl<T> OrUnable<T> for Result<T, Error> {
+    fn or_unable_to(self, what: &str) -> Result<T, Refusal> {
+        self.map_err(|error| Refusal::unable(what, error))
+    }
+}
+
 impl Simulator {
     /// Variables made by `define`, here and in lan.conf.
     pub fn variables(&self) -> &Variables {
@@ -66,9 +77,7 @@ impl Simulator {
             Command::Sensors { mc } => print(show::sensors(&self.machine, self.shown(mc)?)),
             Command::Sel { mc } => print(show::event_log(self.shown(mc)?)),
             Command::Power { mc } => print(show::power(now, self.shown(mc)?)),
-            Command::Define { name, value } => {
-                self.configured.define(name, value);
-            }
+            Command::Define { name, value } => self.configured.define(name, value),
             Command::Debug { raw, messages, sol } => {
                 self.debug = Debug { raw, messages, sol };
                 self.lans.set_debug(self.debug);
@@ -111,12 +120,10 @@ impl Simulator {
             Command::McEnable { mc } => self.mc_enable(now, mc, out),
             Command::McSetGuid { mc, guid } => self.set_guid(mc, guid),
             Command::McAddFruData { mc, device, size, data } => {
-                let add = self.named(mc)?.frus.add_inline(device, size, &data);
-                add.map_err(|error| Refusal::unable("add FRU data", error))?;
+                self.named(mc)?.frus.add_inline(device, size, &data).or_unable_to("add FRU data")?;
             }
             Command::McAddFruFile { mc, device, size, offset, path } => {
-                let add = self.named(mc)?.frus.add_file(device, size, offset, path);
-                add.map_err(|error| Refusal::unable("add FRU data", error))?;
+                self.named(mc)?.frus.add_file(device, size, offset, path).or_unable_to("add FRU data")?;
             }
             Command::McDumpFruData { mc, device } => self.dump_fru(mc, device, console, out)?,
             Command::McDisableDcmi { mc } => self.named(mc)?.dcmi.disabled = true,
@@ -127,29 +134,22 @@ impl Simulator {
                 dcmi::set_sensor(&mut self.named(mc)?, now, Place { lun, number: sensor });
             }
             Command::McSetNumLeds { mc, count } => {
-                let set = picmg::set_led_count(&mut self.named(mc)?, count);
-                set.map_err(|error| Refusal::unable("set number of LEDs", error))?;
+                picmg::set_led_count(&mut self.named(mc)?, count).or_unable_to("set number of LEDs")?;
             }
             Command::McSetPower { mc, power, event } => {
                 let report = if event { oem::Report::Event } else { oem::Report::Silent };
                 oem::set_power(&mut self.named(mc)?, now, power, report);
             }
-            Command::SelEnable { mc, max_records, flags } => {
-                self.saves.put_back(&self.machine, &self.configured, StateFile::Sel(mc));
-                self.named(mc)?.sel.enable(max_records, flags);
-                self.load_sel(now, mc);
-            }
+            Command::SelEnable { mc, max_records, flags } => self.sel_enable(now, mc, max_records, flags)?,
             Command::SelAdd { mc, record_type, data } => {
                 let added = sel::add_entry(&mut self.named(mc)?, now, record_type, data);
-                let id = added.map_err(|error| Refusal::unable("add to sel", error))?;
-                print(format!("Added record {id}\n"));
+                print(format!("Added record {}\n", added.or_unable_to("add to sel")?));
             }
             Command::MainSdrAdd { mc, data } => {
-                sdr::add_main(&mut self.named(mc)?, now, &data).map_err(|e| Refusal::unable("add to sdr", e))?;
+                sdr::add_main(&mut self.named(mc)?, now, &data).or_unable_to("add to sdr")?;
             }
             Command::DeviceSdrAdd { mc, lun, data } => {
-                let added = sdr::add_device(&mut self.named(mc)?, now, lun, &data);
-                added.map_err(|e| Refusal::unable("add to sdr", e))?;
+                sdr::add_device(&mut self.named(mc)?, now, lun, &data).or_unable_to("add to sdr")?;
             }
             Command::SensorAdd { .. }
             | Command::SensorSetBit { .. }
@@ -161,96 +161,42 @@ impl Simulator {
             Command::AtcaEnable => self.machine.shelf.enabled = true,
             Command::AtcaSetSite { hardware_address, site_type, site_number } => {
                 let site = picmg::Site { site_type, number: site_number };
-                let set = self.machine.shelf.set_site(hardware_address, site);
-                set.map_err(|error| Refusal::unable("set site type", error))?;
+                self.machine.shelf.set_site(hardware_address, site).or_unable_to("set site type")?;
             }
         }
         Ok(())
     }
 
     fn execute_on_sensor(&mut self, now: Moment, command: Command) -> Result<(), Refusal> {
-        let (sensor, adds) = match &command {
-            Command::SensorAdd { sensor, .. } => (*sensor, true),
-            Command::SensorSetBit { sensor, .. }
-            | Command::SensorSetBitClearRest { sensor, .. }
-            | Command::SensorSetValue { sensor, .. }
-            | Command::SensorSetHysteresis { sensor, .. }
-            | Command::SensorSetThreshold { sensor, .. }
-            | Command::SensorSetEventSupport { sensor, .. } => (*sensor, false),
-            _ => return Ok(()),
-        };
-        let bit = match &command {
-            Command::SensorSetBit { bit, .. } | Command::SensorSetBitClearRest { bit, .. } => Some(*bit),
+        let Some(SensorAddress { mc, lun, number }) = command.sensor() else { return Ok(()) };
+        let adds = matches!(command, Command::SensorAdd { .. });
+        let bit = match command {
+            Command::SensorSetBit { bit, .. } | Command::SensorSetBitClearRest { bit, .. } => Some(bit),
             _ => None,
         };
-        let mut at = self.named(sensor.mc)?;
-        let place = Place { lun: sensor.lun, number: sensor.number };
+        let mut at = self.named(mc)?;
+        let place = Place { lun, number };
         let known = at.sensors.get(place).is_some();
-        let unable = |what: &str, sensor: SensorAddress, error: Error| {
-            let SensorAddress { mc, lun, number } = sensor;
+        let (what, done) = change_sensor(&mut at, now, place, command);
+        done.map_err(|error| {
             let place = format!("MC {mc:#04x}, LUN {lun}");
             let why = match (error, known) {
                 (Error::Invalid, _) if lun > 3 => format!("LUN {lun} does not exist, expected 0 to 3"),
                 (Error::Invalid, true) if bit.is_some_and(|bit| bit > 14) => "expected a bit from 0 to 14".into(),
                 (Error::Invalid, true) if adds => format!("sensor {number} of {place} is added twice"),
                 (Error::Invalid, false) if !adds => format!("there is no sensor {number} of {place}"),
-                _ => format!("{error} (MC {mc:#04x}, LUN {lun}, sensor {number})"),
+                _ => format!("{error} ({place}, sensor {number})"),
             };
             Refusal::error(format!("Unable to {what}, error {:#x}: {why}", error.errno()))
-        };
-        match command {
-            Command::SensorAdd { sensor, sensor_type, event_reading_code, event_only, poll } => {
-                let description =
-                    sensor::Description { sensor_type, event_reading_code, event_only, poll: poll.map(poll_spec) };
-                sensor::add(&mut at, now, place, description).map_err(|e| unable("add to sensor", sensor, e))
-            }
-            Command::SensorSetBit { sensor, bit, value, event } => {
-                sensor::set_bit(&mut at, now, place, bit, value, reporting(event))
-                    .map_err(|e| unable("set sensor bit", sensor, e))
-            }
-            Command::SensorSetBitClearRest { sensor, bit, event } => {
-                sensor::set_bit_clear_rest(&mut at, now, place, bit, reporting(event))
-                    .map_err(|e| unable("set sensor bit", sensor, e))
-            }
-            Command::SensorSetValue { sensor, value, event } => {
-                sensor::set_value(&mut at, now, place, value, reporting(event))
-                    .map_err(|e| unable("set sensor value", sensor, e))
-            }
-            Command::SensorSetHysteresis { sensor, support, positive, negative } => {
-                let hysteresis = Hysteresis { support: Support::from_number(support), positive, negative };
-                sensor::set_hysteresis(&mut at, place, hysteresis)
-                    .map_err(|e| unable("set sensor hysteresis", sensor, e))
-            }
-            Command::SensorSetThreshold { sensor, support, enabled, values } => {
-                let thresholds = Thresholds::of_mask(Support::from_number(support), enabled, values);
-                sensor::set_thresholds(&mut at, place, thresholds)
-                    .map_err(|e| unable("set sensor thresholds", sensor, e))
-            }
-            Command::SensorSetEventSupport {
-                sensor,
-                events_enabled,
-                scanning,
-                support,
-                assert_support,
-                deassert_support,
-                assert_enabled,
-                deassert_enabled,
-            } => {
-                let settings = EventSettings {
-                    events_enabled,
-                    scanning_enabled: scanning,
-                    support: EventSupport::from_number(support),
-                    assert_supported: assert_support,
-                    deassert_supported: deassert_support,
-                    assert_enabled,
-                    deassert_enabled,
-                };
-                // The original's words, although no threshold is touched.
-                sensor::set_event_support(&mut at, now, place, settings)
-                    .map_err(|e| unable("set sensor thresholds", sensor, e))
-            }
-            _ => Ok(()),
-        }
+        })
+    }
+
+    /// `sel_enable`: the log keeps what it has.
+    fn sel_enable(&mut self, now: Moment, mc: McAddress, max_records: u32, flags: u8) -> Result<(), Refusal> {
+        self.saves.put_back(&self.machine, &self.configured, StateFile::Sel(mc));
+        self.named(mc)?.sel.enable(max_records, flags);
+        self.load_sel(now, mc);
+        Ok(())
     }
 
     /// `mc_dump_fru_data`: a device in a file is printed when the file has been read.
@@ -315,6 +261,57 @@ impl Simulator {
 
 fn id(sensor: SensorAddress) -> SensorId {
     SensorId { mc: sensor.mc, lun: sensor.lun, number: sensor.number }
+}
+
+/// A command about the sensor at `place`: what it is to do, in the original's words, and what came of it.
+fn change_sensor(at: &mut At<'_>, now: Moment, place: Place, command: Command) -> (&'static str, Result<(), Error>) {
+    match command {
+        Command::SensorAdd { sensor: _, sensor_type, event_reading_code, event_only, poll } => {
+            let poll = poll.map(poll_spec);
+            let description = sensor::Description { sensor_type, event_reading_code, event_only, poll };
+            ("add to sensor", sensor::add(at, now, place, description))
+        }
+        Command::SensorSetBit { sensor: _, bit, value, event } => {
+            ("set sensor bit", sensor::set_bit(at, now, place, bit, value, reporting(event)))
+        }
+        Command::SensorSetBitClearRest { sensor: _, bit, event } => {
+            ("set sensor bit", sensor::set_bit_clear_rest(at, now, place, bit, reporting(event)))
+        }
+        Command::SensorSetValue { sensor: _, value, event } => {
+            ("set sensor value", sensor::set_value(at, now, place, value, reporting(event)))
+        }
+        Command::SensorSetHysteresis { sensor: _, support, positive, negative } => {
+            let hysteresis = Hysteresis { support: Support::from_number(support), positive, negative };
+            ("set sensor hysteresis", sensor::set_hysteresis(at, place, hysteresis))
+        }
+        Command::SensorSetThreshold { sensor: _, support, enabled, values } => {
+            let thresholds = Thresholds::of_mask(Support::from_number(support), enabled, values);
+            ("set sensor thresholds", sensor::set_thresholds(at, place, thresholds))
+        }
+        Command::SensorSetEventSupport {
+            sensor: _,
+            events_enabled,
+            scanning,
+            support,
+            assert_support,
+            deassert_support,
+            assert_enabled,
+            deassert_enabled,
+        } => {
+            let settings = EventSettings {
+                events_enabled,
+                scanning_enabled: scanning,
+                support: EventSupport::from_number(support),
+                assert_supported: assert_support,
+                deassert_supported: deassert_support,
+                assert_enabled,
+                deassert_enabled,
+            };
+            // The original's words, although no threshold is touched.
+            ("set sensor thresholds", sensor::set_event_support(at, now, place, settings))
+        }
+        _ => ("set sensor", Ok(())),
+    }
 }
 
 fn reporting(event: bool) -> Reporting {
