@@ -8,22 +8,20 @@
 //!
 //! Nothing is opened or read here. The command file is not executed again.
 
+mod lans;
+mod users;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
-use subtle::ConstantTimeEq;
-
 use super::effect::{Effect, Effects, LanId};
-use super::lan_channels::LanSlot;
 use super::{Persistence, Simulator};
 use crate::bmc::StateFile;
 use crate::bmc::channel::Lan;
-use crate::bmc::security_key::SecurityKey;
 use crate::bmc::sol_parameters::{self, Sol};
-use crate::bmc::user::{SLOTS, User};
-use crate::ipmi::{McAddress, Moment, Privilege};
+use crate::ipmi::{McAddress, Moment};
 use crate::settings::Span;
-use crate::settings::model::{Address, Config, ControllerConfig, LanConfig, SerialConfig, SolConfig, UserConfig};
+use crate::settings::model::{Address, Config, ControllerConfig, SerialConfig, SolConfig};
 use crate::state::{Files, Items, StoredFile};
 
 /// How far a change reaches.
@@ -207,75 +205,6 @@ impl Reload<'_> {
         self.reload_lans(running, new);
     }
 
-    fn reload_users(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
-        let mc = running.address;
-        let file = StateFile::Users(mc);
-        let (stored, file) = (self.simulator.kept_file(file, self.files), self.simulator.configured.file_name(file));
-        let anonymous = new.enables_anonymous();
-        if let Some(controller) = self.simulator.machine.controller_mut(mc) {
-            let before = std::mem::replace(&mut controller.users.anonymous, anonymous);
-            if before && !anonymous {
-                self.simulator.end_sessions_of_user(self.now, mc, 1, None, self.out);
-            }
-        }
-        let line = |config: &ControllerConfig, number| {
-            config.users.iter().find(|user| user.number == number).map(User::from).unwrap_or_default()
-        };
-        for number in 1..SLOTS {
-            let Some(current) = self.simulator.machine.controller(mc).and_then(|mc| mc.users.get(number)).cloned()
-            else {
-                break;
-            };
-            let mut target = line(new, number);
-            let changed = !differences(&line(running, number), &target).is_empty();
-            if number == 1 && !running.lans.is_empty() {
-                target.name = [0; 16];
-            }
-            let written = target.clone();
-            match &stored {
-                Some(stored) => target.restore(&stored.items, number),
-                None if self.simulator.saves.persistence() == Persistence::Off && !changed => target = current.clone(),
-                None => {}
-            }
-            let damage = stored.as_ref().and_then(|stored| stored.damaged.iter().find(|damage| damage.user == number));
-            if damage.is_some() {
-                target.close();
-            }
-            if number == 1 && !running.lans.is_empty() {
-                target.name = [0; 16];
-            }
-            target.sol_access = current.sol_access;
-            let what = differences(&current, &target);
-            if changed && !differences(&written, &target).is_empty() {
-                self.report.overridden(&format!("user {number} of MC {mc:#04x}"), &file);
-            }
-            if what.is_empty() {
-                continue;
-            }
-            let name = if current.name == [0; 16] { &target.name } else { &current.name };
-            let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
-            if let Some(damage) = damage {
-                text += &format!("; its record in {file} is damaged ({})", damage.what);
-            }
-            let stands = target.stands_as(&current) && target.auths == current.auths;
-            if let Some(user) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
-                *user = target;
-            }
-            if !stands {
-                let sessions = self.simulator.lans.of(mc).flat_map(|slot| slot.channel().sessions());
-                let ended = sessions.filter(|session| session.user == number).count();
-                self.simulator.end_sessions_of_user(self.now, mc, number, None, self.out);
-                match ended {
-                    0 => {}
-                    1 => text += "; 1 session ended",
-                    ended => text += &format!("; {ended} sessions ended"),
-                }
-            }
-            self.report.now(text);
-        }
-        running.users.clone_from(&new.users);
-    }
-
     fn reload_sol(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
         let mc = running.address;
         let (running, new) = match (&mut running.sol, &new.sol) {
@@ -334,169 +263,6 @@ impl Reload<'_> {
                 &self.simulator.configured.file_name(file),
             );
         }
-    }
-
-    fn reload_lans(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
-        let mc = running.address;
-        for new in &new.lans {
-            match running.lans.iter_mut().find(|running| running.channel == new.channel) {
-                Some(running) => self.reload_lan(mc, running, new),
-                None => self.report.next_start(format!("LAN channel {} of MC {mc:#04x} is new", new.channel)),
-            }
-        }
-        for gone in running.lans.iter().filter(|lan| new.lans.iter().all(|new| new.channel != lan.channel)) {
-            self.report.next_start(format!("LAN channel {} of MC {mc:#04x} is gone", gone.channel));
-        }
-    }
-
-    fn reload_lan(&mut self, mc: McAddress, running: &mut LanConfig, new: &LanConfig) {
-        let id = LanId { mc, channel: running.channel };
-        let of = |what: &str| format!("{what} of LAN channel {} of MC {mc:#04x}", id.channel);
-        let Some(open) = self.simulator.lans.get(id).map(LanSlot::is_open) else { return };
-        let limit_changed = running.privilege_limit != new.privilege_limit;
-        running.privilege_limit = new.privilege_limit;
-        let doors = self.report.take(&of("allowed_auths"), &mut running.allowed_auths, &new.allowed_auths);
-        let alerting = self.report.take(&of("PEF_alerting"), &mut running.pef_alerting, &new.pef_alerting);
-        self.report.take(&of("per_msg_auth"), &mut running.per_message_auth, &new.per_message_auth);
-        self.report.take(&of("lan_config_program"), &mut running.config_program, &new.config_program);
-        self.reload_key(id, running, new);
-        if self.report.take(&of("guid"), &mut running.guid, &new.guid) {
-            let guid = self.simulator.lan_guid(mc, running);
-            self.simulator.lans.set_guid(id, guid);
-            if let Some(access) = self.simulator.access(id) {
-                access.guid = Some(guid);
-            }
-        }
-        if let Some(access) = self.simulator.access(id) {
-            // What clients have narrowed or set stays, unless the line says something else now.
-            if doors {
-                access.offered_auths = running.allowed_auths;
-                access.allowed_auths = running.allowed_auths;
-            }
-            if alerting {
-                access.pef_alerting = running.pef_alerting;
-            }
-            access.parameters.set_program(running.config_program.clone());
-        }
-        self.reload_limits(id, running, limit_changed);
-        self.move_lan(id, running, new);
-        self.simulator.lans.configure(id, running.clone());
-        if doors && open {
-            self.simulator.warn_of_open_doors(id, self.out);
-        }
-    }
-
-    /// `bmc_key` and what the state file of the channel says. Open sessions stay.
-    fn reload_key(&mut self, id: LanId, running: &mut LanConfig, new: &LanConfig) {
-        let line_changed = running.bmc_key != new.bmc_key;
-        running.bmc_key = new.bmc_key;
-        let file = StateFile::Lan { mc: id.mc, channel: id.channel };
-        let items = self.simulator.kept(file, self.files);
-        let file = self.simulator.configured.file_name(file);
-        let persistent = self.simulator.saves.persistence() == Persistence::On;
-        let what = format!("bmc_key of LAN channel {} of MC {:#04x}", id.channel, id.mc);
-        let Some(access) = self.simulator.access(id) else { return };
-        let mut key = SecurityKey::new(running.bmc_key);
-        match &items {
-            Some(items) => key.restore(items.bytes("bmc_key"), items.integer("bmc_key_locked")),
-            None if !persistent => key.take_set(&access.key),
-            None => {}
-        }
-        let changed = key.in_use() != access.key.in_use();
-        access.key = key;
-        if changed {
-            self.report.now(format!("{what} changed"));
-        } else if line_changed {
-            self.report.overridden(&what, &file);
-        }
-    }
-
-    /// `priv_limit` and what the state file of the channel says.
-    fn reload_limits(&mut self, id: LanId, line: &LanConfig, line_changed: bool) {
-        let file = StateFile::Lan { mc: id.mc, channel: id.channel };
-        let items = self.simulator.kept(file, self.files).unwrap_or_default();
-        let file = self.simulator.configured.file_name(file);
-        let persistent = self.simulator.saves.persistence() == Persistence::On;
-        let Some(access) = self.simulator.access(id) else { return };
-        let what = format!("the privilege limit of LAN channel {} of MC {:#04x}", id.channel, id.mc);
-        let stored = items.integer("privilege_limit").and_then(|value| u8::try_from(value).ok());
-        let stored = stored.and_then(Privilege::from_wire);
-        let written = line.privilege_limit.unwrap_or(Privilege::Administrator);
-        let limit = stored.unwrap_or(written);
-        if (persistent || line_changed) && limit != access.nonvolatile_limit {
-            access.nonvolatile_limit = limit;
-            access.volatile_limit = limit;
-            self.report.now(format!("{what} is {}", limit.name()));
-        } else if line_changed && limit != written {
-            self.report.overridden(&what, &file);
-        }
-        if items.bytes("max_priv_for_cipher").is_some_and(|stored| access.parameters.take_cipher_privileges(stored)) {
-            self.report.now(format!(
-                "the privileges of cipher suites of LAN channel {} of MC {:#04x} changed",
-                id.channel, id.mc
-            ));
-        }
-    }
-
-    /// Another `addr`. The sessions stay; whoever holds them finds the channel at its new place.
-    fn move_lan(&mut self, lan: LanId, running: &mut LanConfig, new: &LanConfig) {
-        if place(running.address.as_ref()) == place(new.address.as_ref()) {
-            return;
-        }
-        let of = format!("LAN channel {} of MC {:#04x}", lan.channel, lan.mc);
-        match &new.address {
-            None => self.report.next_start(format!("{of} has no addr any more")),
-            Some(address) => {
-                running.address = Some(address.clone());
-                self.report.now(format!("{of} moves to {}", place(Some(address)).unwrap_or_default()));
-                if self.simulator.lans.get(lan).is_some_and(LanSlot::is_open) {
-                    self.out.list.push(Effect::OpenLan { lan, address: address.clone() });
-                }
-            }
-        }
-    }
-}
-
-impl From<&UserConfig> for User {
-    fn from(line: &UserConfig) -> Self {
-        Self {
-            enabled: line.enabled,
-            messaging: line.enabled.then_some(true),
-            has_password: true,
-            name: line.name,
-            password: line.password,
-            privilege: line.privilege.wire(),
-            max_sessions: line.max_sessions,
-            auths: line.auths,
-            ..Self::default()
-        }
-    }
-}
-
-/// What is different between two users, in words; never the password itself.
-fn differences(before: &User, after: &User) -> Vec<&'static str> {
-    [
-        ("enabled", before.enabled != after.enabled),
-        ("IPMI messaging", before.enabled == after.enabled && before.messaging != after.messaging),
-        ("name", before.name != after.name),
-        ("password", before.has_password != after.has_password || !bool::from(before.password.ct_eq(&after.password))),
-        ("privilege", before.privilege != after.privilege),
-        ("session limit", (before.max_sessions, before.session_limit) != (after.max_sessions, after.session_limit)),
-        ("authentication types", before.auths != after.auths),
-        ("link authentication", before.link_auth != after.link_auth),
-        ("callback", before.callback_only != after.callback_only),
-    ]
-    .into_iter()
-    .filter_map(|(what, differs)| differs.then_some(what))
-    .collect()
-}
-
-/// A user's name for a report.
-fn quoted(name: &[u8; 16]) -> String {
-    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-    match name.get(..end) {
-        Some([]) | None => String::new(),
-        Some(name) => format!(" \"{}\"", name.escape_ascii()),
     }
 }
 

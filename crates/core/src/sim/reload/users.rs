@@ -1,0 +1,123 @@
+//! Users of a lan.conf that was read again.
+
+use subtle::ConstantTimeEq;
+
+use super::Reload;
+use crate::bmc::StateFile;
+use crate::bmc::user::{SLOTS, User};
+use crate::settings::model::{ControllerConfig, UserConfig};
+use crate::sim::Persistence;
+
+impl Reload<'_> {
+    pub(super) fn reload_users(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
+        let mc = running.address;
+        let file = StateFile::Users(mc);
+        let (stored, file) = (self.simulator.kept_file(file, self.files), self.simulator.configured.file_name(file));
+        let anonymous = new.enables_anonymous();
+        if let Some(controller) = self.simulator.machine.controller_mut(mc) {
+            let before = std::mem::replace(&mut controller.users.anonymous, anonymous);
+            if before && !anonymous {
+                self.simulator.end_sessions_of_user(self.now, mc, 1, None, self.out);
+            }
+        }
+        let line = |config: &ControllerConfig, number| {
+            config.users.iter().find(|user| user.number == number).map(User::from).unwrap_or_default()
+        };
+        for number in 1..SLOTS {
+            let Some(current) = self.simulator.machine.controller(mc).and_then(|mc| mc.users.get(number)).cloned()
+            else {
+                break;
+            };
+            let mut target = line(new, number);
+            let changed = !differences(&line(running, number), &target).is_empty();
+            if number == 1 && !running.lans.is_empty() {
+                target.name = [0; 16];
+            }
+            let written = target.clone();
+            match &stored {
+                Some(stored) => target.restore(&stored.items, number),
+                None if self.simulator.saves.persistence() == Persistence::Off && !changed => target = current.clone(),
+                None => {}
+            }
+            let damage = stored.as_ref().and_then(|stored| stored.damaged.iter().find(|damage| damage.user == number));
+            if damage.is_some() {
+                target.close();
+            }
+            if number == 1 && !running.lans.is_empty() {
+                target.name = [0; 16];
+            }
+            target.sol_access = current.sol_access;
+            let what = differences(&current, &target);
+            if changed && !differences(&written, &target).is_empty() {
+                self.report.overridden(&format!("user {number} of MC {mc:#04x}"), &file);
+            }
+            if what.is_empty() {
+                continue;
+            }
+            let name = if current.name == [0; 16] { &target.name } else { &current.name };
+            let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
+            if let Some(damage) = damage {
+                text += &format!("; its record in {file} is damaged ({})", damage.what);
+            }
+            let stands = target.stands_as(&current) && target.auths == current.auths;
+            if let Some(user) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
+                *user = target;
+            }
+            if !stands {
+                let sessions = self.simulator.lans.of(mc).flat_map(|slot| slot.channel().sessions());
+                let ended = sessions.filter(|session| session.user == number).count();
+                self.simulator.end_sessions_of_user(self.now, mc, number, None, self.out);
+                match ended {
+                    0 => {}
+                    1 => text += "; 1 session ended",
+                    ended => text += &format!("; {ended} sessions ended"),
+                }
+            }
+            self.report.now(text);
+        }
+        running.users.clone_from(&new.users);
+    }
+}
+
+impl From<&UserConfig> for User {
+    fn from(line: &UserConfig) -> Self {
+        Self {
+            enabled: line.enabled,
+            messaging: line.enabled.then_some(true),
+            has_password: true,
+            name: line.name,
+            password: line.password,
+            privilege: line.privilege.wire(),
+            max_sessions: line.max_sessions,
+            auths: line.auths,
+            ..Self::default()
+        }
+    }
+}
+
+/// What is different between two users, in words; never the password itself.
+fn differences(before: &User, after: &User) -> Vec<&'static str> {
+    [
+        ("enabled", before.enabled != after.enabled),
+        ("IPMI messaging", before.enabled == after.enabled && before.messaging != after.messaging),
+        ("name", before.name != after.name),
+        ("password", before.has_password != after.has_password || !bool::from(before.password.ct_eq(&after.password))),
+        ("privilege", before.privilege != after.privilege),
+        ("session limit", (before.max_sessions, before.session_limit) != (after.max_sessions, after.session_limit)),
+        ("authentication types", before.auths != after.auths),
+        ("link authentication", before.link_auth != after.link_auth),
+        ("callback", before.callback_only != after.callback_only),
+    ]
+    .into_iter()
+    .filter_map(|(what, differs)| differs.then_some(what))
+    .collect()
+}
+
+/// A user's name for a report.
+fn quoted(name: &[u8; 16]) -> String {
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    match name.get(..end) {
+        Some([]) | None => String::new(),
+        Some(name) => format!(" \"{}\"", name.escape_ascii()),
+    }
+}
