@@ -5,78 +5,102 @@ use subtle::ConstantTimeEq;
 use super::Reload;
 use crate::bmc::StateFile;
 use crate::bmc::user::{SLOTS, User};
+use crate::ipmi::McAddress;
 use crate::settings::model::{ControllerConfig, UserConfig};
 use crate::sim::Persistence;
+use crate::state::StoredFile;
 
 impl Reload<'_> {
     pub(super) fn reload_users(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
         let mc = running.address;
-        let file = StateFile::Users(mc);
-        let (stored, file) = (self.simulator.kept_file(file, self.files), self.simulator.configured.file_name(file));
-        let anonymous = new.enables_anonymous();
-        if let Some(controller) = self.simulator.machine.controller_mut(mc) {
-            let before = std::mem::replace(&mut controller.users.anonymous, anonymous);
-            if before && !anonymous {
-                self.simulator.end_sessions_of_user(self.now, mc, 1, None, self.out);
-            }
-        }
-        let line = |config: &ControllerConfig, number| {
-            config.users.iter().find(|user| user.number == number).map(User::from).unwrap_or_default()
-        };
+        self.reload_anonymous(mc, new.enables_anonymous());
+        let stored = self.simulator.kept_file(StateFile::Users(mc), self.files);
         for number in 1..SLOTS {
-            let Some(current) = self.simulator.machine.controller(mc).and_then(|mc| mc.users.get(number)).cloned()
-            else {
-                break;
-            };
-            let mut target = line(new, number);
-            let changed = !differences(&line(running, number), &target).is_empty();
-            if number == 1 && !running.lans.is_empty() {
-                target.name = [0; 16];
-            }
-            let written = target.clone();
-            match &stored {
-                Some(stored) => target.restore(&stored.items, number),
-                None if self.simulator.saves.persistence() == Persistence::Off && !changed => target = current.clone(),
-                None => {}
-            }
-            let damage = stored.as_ref().and_then(|stored| stored.damaged.iter().find(|damage| damage.user == number));
-            if damage.is_some() {
-                target.close();
-            }
-            if number == 1 && !running.lans.is_empty() {
-                target.name = [0; 16];
-            }
-            target.sol_access = current.sol_access;
-            let what = differences(&current, &target);
-            if changed && !differences(&written, &target).is_empty() {
-                self.report.overridden(&format!("user {number} of MC {mc:#04x}"), &file);
-            }
-            if what.is_empty() {
-                continue;
-            }
-            let name = if current.name == [0; 16] { &target.name } else { &current.name };
-            let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
-            if let Some(damage) = damage {
-                text += &format!("; its record in {file} is damaged ({})", damage.what);
-            }
-            let stands = target.stands_as(&current) && target.auths == current.auths;
-            if let Some(user) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
-                *user = target;
-            }
-            if !stands {
-                let sessions = self.simulator.lans.of(mc).flat_map(|slot| slot.channel().sessions());
-                let ended = sessions.filter(|session| session.user == number).count();
-                self.simulator.end_sessions_of_user(self.now, mc, number, None, self.out);
-                match ended {
-                    0 => {}
-                    1 => text += "; 1 session ended",
-                    ended => text += &format!("; {ended} sessions ended"),
-                }
-            }
-            self.report.now(text);
+            self.reload_user(number, running, new, stored.as_ref());
         }
         running.users.clone_from(&new.users);
     }
+
+    fn reload_anonymous(&mut self, mc: McAddress, anonymous: bool) {
+        let Some(controller) = self.simulator.machine.controller_mut(mc) else { return };
+        let before = std::mem::replace(&mut controller.users.anonymous, anonymous);
+        if before && !anonymous {
+            self.simulator.end_sessions_of_user(self.now, mc, 1, None, self.out);
+        }
+    }
+
+    /// What lan.conf says of a user, and above it the state file.
+    fn reload_user(
+        &mut self,
+        number: u8,
+        running: &ControllerConfig,
+        new: &ControllerConfig,
+        stored: Option<&StoredFile>,
+    ) {
+        let mc = running.address;
+        let users = self.simulator.machine.controller(mc).map(|controller| &controller.users);
+        let Some(current) = users.and_then(|users| users.get(number)).cloned() else { return };
+        let mut written = line(new, number);
+        let changed = !differences(&line(running, number), &written).is_empty();
+        // The first user has no name, whatever lan.conf and the users file say.
+        let nameless = number == 1 && !running.lans.is_empty();
+        if nameless {
+            written.name = [0; 16];
+        }
+        let mut target = written.clone();
+        match stored {
+            Some(stored) => target.restore(&stored.items, number),
+            None if self.simulator.saves.persistence() == Persistence::Off && !changed => target = current.clone(),
+            None => {}
+        }
+        let damage = stored.and_then(|stored| stored.damaged.iter().find(|damage| damage.user == number));
+        if damage.is_some() {
+            target.close();
+        }
+        if nameless {
+            target.name = [0; 16];
+        }
+        target.sol_access = current.sol_access;
+        let file = self.simulator.configured.file_name(StateFile::Users(mc));
+        if changed && !differences(&written, &target).is_empty() {
+            self.report.overridden(&format!("user {number} of MC {mc:#04x}"), &file);
+        }
+        let what = differences(&current, &target);
+        if what.is_empty() {
+            return;
+        }
+        let name = if current.name == [0; 16] { &target.name } else { &current.name };
+        let mut text = format!("user {number}{} of MC {mc:#04x}: {} changed", quoted(name), what.join(", "));
+        if let Some(damage) = damage {
+            text += &format!("; its record in {file} is damaged ({})", damage.what);
+        }
+        match self.replace_user(mc, number, &current, target) {
+            0 => {}
+            1 => text += "; 1 session ended",
+            ended => text += &format!("; {ended} sessions ended"),
+        }
+        self.report.now(text);
+    }
+
+    /// Gives how many sessions end because they stood on something else.
+    fn replace_user(&mut self, mc: McAddress, number: u8, current: &User, target: User) -> usize {
+        let stands = target.stands_as(current) && target.auths == current.auths;
+        if let Some(user) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
+            *user = target;
+        }
+        if stands {
+            return 0;
+        }
+        let sessions = self.simulator.lans.of(mc).flat_map(|slot| slot.channel().sessions());
+        let ended = sessions.filter(|session| session.user == number).count();
+        self.simulator.end_sessions_of_user(self.now, mc, number, None, self.out);
+        ended
+    }
+}
+
+/// A user as its line in lan.conf has it.
+fn line(config: &ControllerConfig, number: u8) -> User {
+    config.users.iter().find(|user| user.number == number).map(User::from).unwrap_or_default()
 }
 
 impl From<&UserConfig> for User {
