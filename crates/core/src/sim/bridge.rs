@@ -82,6 +82,34 @@ impl Simulator {
         path: ReturnPath,
         out: &mut Effects,
     ) -> Result<(), CompletionCode> {
+        let carried = self.carried(ipmb, message, &request.origin)?;
+        let (target, depth) = path.inside();
+        if depth >= DEPTH {
+            return Err(CompletionCode::OUT_OF_SPACE);
+        }
+        let origin =
+            Origin { bridged: true, requester: carried.from, requester_lun: carried.from_lun, ..request.origin };
+        let header = ipmb::Message { data: &[], ..carried };
+        let back = BridgedTo { mc: path.home(), target, channel: ipmb.channel, request: header, depth };
+        if self.ipmbs.is_open(ipmb) {
+            self.bridge_to_device(now, ipmb, &carried, origin, back)?;
+            self.write_to_ipmb(ipmb, out);
+            self.answer(now, path, &Reply::new(&request.origin), out);
+            return Ok(());
+        }
+        self.answer(now, path, &Reply::new(&request.origin), out);
+        let inner = Request { netfn: carried.netfn, cmd: carried.cmd, lun: carried.to_lun, origin, data: carried.data };
+        self.request(now, McAddress(carried.to), &inner, ReturnPath::Bridged(back), out);
+        Ok(())
+    }
+
+    /// The request in a Send Message to an IPMB, if it can go there and whoever sent it may send it.
+    fn carried<'a>(
+        &self,
+        ipmb: IpmbId,
+        message: &'a [u8],
+        origin: &Origin,
+    ) -> Result<ipmb::Message<'a>, CompletionCode> {
         // The broadcast form has a zero byte in front of the responder's address.
         let message = match message {
             [0, rest @ ..] => rest,
@@ -90,8 +118,8 @@ impl Simulator {
         // Neither checksum is looked at: the original never did, and clients differ.
         let carried = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
         let address = McAddress(carried.to);
-        let to_device = self.ipmbs.is_open(ipmb);
-        if !to_device && !self.machine.controller(address).is_some_and(|controller| controller.enabled) {
+        let is_there = || self.machine.controller(address).is_some_and(|controller| controller.enabled);
+        if !self.ipmbs.is_open(ipmb) && !is_there() {
             return Err(CompletionCode::COMMAND_SPECIFIC_83);
         }
         if carried.is_response() {
@@ -99,41 +127,13 @@ impl Simulator {
         }
         let ipmb::Message { netfn, cmd, data, .. } = carried;
         let found = self.commands.find(&self.machine, address, netfn, cmd, data);
-        if let Some(level) = request.origin.privilege
+        if let Some(level) = origin.privilege
             && !command::privilege::request_permitted(found, netfn, cmd, data, level)
             && !command::group_extension::is_absent(found, netfn, data)
         {
             return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
         }
-        let (target, depth) = match path {
-            ReturnPath::Lan(lan, to) => (Target::Session(lan, to.session), 0),
-            ReturnPath::Serial(serial, to) if to.forwarded => (Target::Line(serial), 0),
-            ReturnPath::Serial(..) => (Target::HostQueue, 0),
-            ReturnPath::Ipmb(bus, _) => (Target::Bus(bus), 0),
-            ReturnPath::Bridged(to) => (to.target, to.depth + 1),
-        };
-        if depth >= DEPTH {
-            return Err(CompletionCode::OUT_OF_SPACE);
-        }
-        let origin =
-            Origin { bridged: true, requester: carried.from, requester_lun: carried.from_lun, ..request.origin };
-        let back = BridgedTo {
-            mc: path.home(),
-            target,
-            channel: ipmb.channel,
-            request: ipmb::Message { data: &[], ..carried },
-            depth,
-        };
-        if to_device {
-            self.bridge_to_device(now, ipmb, &carried, origin, back)?;
-            self.write_to_ipmb(ipmb, out);
-            self.answer(now, path, &Reply::new(&request.origin), out);
-            return Ok(());
-        }
-        self.answer(now, path, &Reply::new(&request.origin), out);
-        let inner = Request { netfn: carried.netfn, cmd: carried.cmd, lun: carried.to_lun, origin, data: carried.data };
-        self.request(now, address, &inner, ReturnPath::Bridged(back), out);
-        Ok(())
+        Ok(carried)
     }
 
     /// The answer of a bridged request, as a message of its own.

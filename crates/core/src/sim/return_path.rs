@@ -74,6 +74,18 @@ impl ReturnPath {
         }
     }
 
+    /// Who gets the response to a request that came inside of this one, and in how many Send Messages that lies before
+    /// the outermost.
+    pub(super) fn inside(&self) -> (Target, u8) {
+        match self {
+            Self::Lan(lan, to) => (Target::Session(*lan, to.session), 0),
+            Self::Serial(serial, to) if to.forwarded => (Target::Line(*serial), 0),
+            Self::Serial(..) => (Target::HostQueue, 0),
+            Self::Ipmb(bus, _) => (Target::Bus(*bus), 0),
+            Self::Bridged(to) => (to.target, to.depth + 1),
+        }
+    }
+
     /// The controller whose channel the request came in on.
     pub(super) fn home(&self) -> McAddress {
         match self {
