@@ -23,7 +23,7 @@ use ipmi_sim::config::command::{Variables, statements};
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::netfn::APP;
-use ipmi_sim::ipmi::{McAddress, Moment};
+use ipmi_sim::ipmi::{ChannelNumber, McAddress, Moment};
 use ipmi_sim::runtime::statement::execute;
 use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Simulator, Work, WorkDone};
 use ipmi_sim::store::directory::StateDirectory;
@@ -31,7 +31,7 @@ use ipmi_sim::wire::session20::PayloadType;
 use ipmi_sim_client::outside::payload20;
 use ipmi_sim_client::{ADMINISTRATOR, Account, CLOSE_SESSION, Error, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, Way};
 
-const LAN: LanId = LanId { mc: McAddress(0x20), channel: 1 };
+const LAN: LanId = LanId { mc: McAddress(0x20), channel: ChannelNumber::LAN };
 const STORAGE: u8 = 0x0a;
 const RESERVE_SEL: u8 = 0x42;
 const ADD_SEL_ENTRY: u8 = 0x44;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ipmi_sim::client::{self, Account, Session, Way};
 use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Reply, Request};
-use ipmi_sim::{Bmc, Effect, Effects, Input, LanId, McAddress, Moment, Random, Simulator};
+use ipmi_sim::{Bmc, ChannelNumber, Effect, Effects, Input, LanId, McAddress, Moment, Random, Simulator};
 
 /// Network function of the OEM.
 const FANS: u8 = 0x3a;
@@ -56,7 +56,7 @@ impl Random for Dice {
 /// Hands a datagram of the client in, and gives the one that comes back.
 fn exchange(bmc: &mut Simulator, datagram: &[u8]) -> Result<Vec<u8>, client::Error> {
     let (mut bytes, mut out) = (datagram.to_vec(), Effects::default());
-    let lan = LanId { mc: McAddress::BMC, channel: 1 };
+    let lan = LanId { mc: McAddress::BMC, channel: ChannelNumber::LAN };
     let client: SocketAddr = ([192, 0, 2, 1], 40000).into();
     bmc.handle(NOW, Input::Datagram { lan, from: client.into(), bytes: &mut bytes }, &mut out);
     let sent = out.list.iter().find_map(|effect| match effect {

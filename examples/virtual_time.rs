@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipmi_sim::client::{self, Account, Session, Way};
-use ipmi_sim::{Bmc, Control, Effect, Effects, Event, Input, McAddress, Moment, Random, Simulator};
+use ipmi_sim::{Bmc, ChannelNumber, Control, Effect, Effects, Event, Input, McAddress, Moment, Random, Simulator};
 
 /// The same numbers in every run: nothing here is a secret.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl World {
     /// Hands a datagram of the client in, and gives the one that comes back.
     fn exchange(&mut self, datagram: &[u8]) -> Result<Vec<u8>, client::Error> {
         let (mut bytes, mut out) = (datagram.to_vec(), Effects::default());
-        let lan = ipmi_sim::LanId { mc: McAddress::BMC, channel: 1 };
+        let lan = ipmi_sim::LanId { mc: McAddress::BMC, channel: ChannelNumber::LAN };
         let input = Input::Datagram { lan, from: self.client.into(), bytes: &mut bytes };
         self.bmc.handle(self.now, input, &mut out);
         let sent = out.list.iter().find_map(|effect| match effect {

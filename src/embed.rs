@@ -25,7 +25,7 @@ use crate::bmc::boot::{Boots, Device};
 use crate::bmc::chassis::Control;
 use crate::config::Diagnostic;
 use crate::config::command::Statement;
-use crate::ipmi::{McAddress, Moment, Privilege};
+use crate::ipmi::{ChannelNumber, McAddress, Moment, Privilege};
 use crate::runtime::script::Script;
 use crate::runtime::statement::StatementOutcome;
 use crate::sim::{Effects, LogRecord, SensorState, Simulator, UserAccount};
@@ -118,7 +118,7 @@ impl Bmc {
     }
 
     /// Where clients reach each LAN channel: IPMB address of the controller, channel number, address.
-    pub fn addresses(&self) -> Vec<(McAddress, u8, SocketAddr)> {
+    pub fn addresses(&self) -> Vec<(McAddress, ChannelNumber, SocketAddr)> {
         self.shared.seat().places().into_iter().map(|(lan, address)| (lan.mc, lan.channel, address)).collect()
     }
 

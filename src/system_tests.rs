@@ -30,7 +30,7 @@ use crate::bmc::lan_parameters::CIPHER_SUITES;
 use crate::config::command::{Statement, statements};
 use crate::config::lan_conf;
 use crate::crypto::SUITES;
-use crate::ipmi::{McAddress, Medium, Moment, Origin, Privilege, Request, SessionId};
+use crate::ipmi::{ChannelNumber, McAddress, Medium, Moment, Origin, Privilege, Request, SessionId};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::sim::{
@@ -40,8 +40,8 @@ use crate::sim::{
 use crate::store::format::read_all;
 use crate::wire::ipmb::Message;
 
-const LAN: LanId = LanId { mc: McAddress::BMC, channel: 1 };
-const HOST: SerialId = SerialId { mc: McAddress::BMC, channel: 15 };
+const LAN: LanId = LanId { mc: McAddress::BMC, channel: ChannelNumber::LAN };
+const HOST: SerialId = SerialId { mc: McAddress::BMC, channel: ChannelNumber::SYSTEM_INTERFACE };
 
 const CONF: &str = r#"
 name "test"
@@ -582,10 +582,13 @@ fn channels_without_a_guid_line_get_one_that_stays() {
     let conf = CONF.replace("  guid a123456789abcdefa123456789abcdef\n", "");
     let mut rig = Rig::new(&conf, EMU);
     let files = rig.save();
-    let guid = rig.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(1).unwrap().guid;
+    let guid = rig.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(ChannelNumber::LAN).unwrap().guid;
     assert!(files.contains_key("guid"), "{files:?}");
     let mut again = Rig::with_state(&conf, EMU, files);
-    assert_eq!(again.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(1).unwrap().guid, guid);
+    assert_eq!(
+        again.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(ChannelNumber::LAN).unwrap().guid,
+        guid
+    );
     assert!(!again.save().contains_key("guid"), "it is kept already");
     Login20::suite(3).open(&mut again).expect("RMCP+ works with it");
 }
@@ -609,11 +612,11 @@ fn lan_channels_of_two_controllers_keep_their_own_files() {
     let mut rig = Rig::new(&format!("{CONF}{second}"), EMU);
     for (mc, limit) in [(0x20, Privilege::Operator), (0x30, Privilege::User)] {
         let controller = rig.sim.machine_mut().controller_mut(McAddress(mc)).unwrap();
-        controller.channels.lan_mut(1).unwrap().nonvolatile_limit = limit;
-        rig.sim
-            .machine_mut()
-            .actions
-            .push(crate::bmc::Action::save(crate::bmc::StateFile::Lan { mc: McAddress(mc), channel: 1 }));
+        controller.channels.lan_mut(ChannelNumber::LAN).unwrap().nonvolatile_limit = limit;
+        rig.sim.machine_mut().actions.push(crate::bmc::Action::save(crate::bmc::StateFile::Lan {
+            mc: McAddress(mc),
+            channel: ChannelNumber::LAN,
+        }));
     }
     rig.call(|sim, now, out| sim.handle(now, Input::Timeout, out));
     let files = rig.save();
@@ -648,7 +651,7 @@ fn without_state_the_guid_is_the_same_for_commands_and_logins() {
     let conf = CONF.replace("  guid a123456789abcdefa123456789abcdef\n", "");
     let (config, _) = lan_conf::parse("lan.conf", conf.as_bytes());
     let sim = Simulator::new(config.unwrap(), BTreeMap::new(), Persistence::Off, Box::new(Dice(7)));
-    let told = sim.machine().controller(McAddress::BMC).unwrap().channels.lan(1).unwrap().guid;
+    let told = sim.machine().controller(McAddress::BMC).unwrap().channels.lan(ChannelNumber::LAN).unwrap().guid;
     assert_eq!(told, Some(sim.lan_channel(LAN).settings().guid));
 }
 
@@ -673,7 +676,10 @@ fn a_session_ends_after_sixty_quiet_seconds() {
     rig.wait(61);
     let packet = client.request(6, 1, &[]);
     assert!(rig.send(&packet).is_empty());
-    assert_eq!(rig.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(1).unwrap().active_sessions, 0);
+    assert_eq!(
+        rig.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(ChannelNumber::LAN).unwrap().active_sessions,
+        0
+    );
 }
 
 const WITH_HOST: &str = r#"

@@ -9,12 +9,12 @@ use std::time::Duration;
 use ipmi_sim::config::command::statements;
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::host::random::SystemRandom;
-use ipmi_sim::ipmi::{McAddress, Moment, netfn};
+use ipmi_sim::ipmi::{ChannelNumber, McAddress, Moment, netfn};
 use ipmi_sim::runtime::statement::execute;
 use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Simulator};
 use ipmi_sim_client::{ADMINISTRATOR, Account, Error, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, Session, Way};
 
-const LAN: LanId = LanId { mc: McAddress(0x20), channel: 1 };
+const LAN: LanId = LanId { mc: McAddress(0x20), channel: ChannelNumber::LAN };
 
 fn file(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/minimal").join(name)).expect(name)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipmi_sim::client::{Account, Error as ClientError, SET_SESSION_PRIVILEGE_LEVEL, Session, Way};
 use ipmi_sim::host::random::SystemRandom;
-use ipmi_sim::ipmi::{McAddress, netfn};
+use ipmi_sim::ipmi::{ChannelNumber, McAddress, netfn};
 use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Reply, Request};
 use ipmi_sim::{Bmc, BootDevice, Boots, Control, Effect, Effects, Error, Event, Input, Moment, Privilege, StartError};
 
@@ -93,8 +93,13 @@ fn a_client_logs_in_and_the_test_sees_what_it_did() {
     for way in [Way::Suite(3), Way::Suite(17), Way::Md5] {
         let mut client = Client::login(bmc.address(), way, "admin", "secret").expect("a login");
         let from = client.socket.local_addr().unwrap();
-        let login =
-            Event::LoggedIn { mc: McAddress(0x20), channel: 1, user: 2, limit: Privilege::Administrator, client: from };
+        let login = Event::LoggedIn {
+            mc: McAddress(0x20),
+            channel: ChannelNumber::LAN,
+            user: 2,
+            limit: Privilege::Administrator,
+            client: from,
+        };
         assert_eq!(events.wait(LIMIT), Some(login));
         for (number, control, on) in
             [(1, Control::PowerUp, true), (3, Control::Reset, true), (0, Control::PowerDown, false)]
@@ -106,7 +111,7 @@ fn a_client_logs_in_and_the_test_sees_what_it_did() {
         // Close Session.
         let id = client.session.id.to_le_bytes();
         client.ask(netfn::APP, 0x3c, &id).expect("Close Session");
-        assert_eq!(events.wait(LIMIT), Some(Event::LoggedOut { mc: McAddress(0x20), channel: 1 }));
+        assert_eq!(events.wait(LIMIT), Some(Event::LoggedOut { mc: McAddress(0x20), channel: ChannelNumber::LAN }));
     }
     assert_eq!((events.try_next(), events.lost()), (None, 0));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipmi_sim::bmc::external::FileWrite;
 use ipmi_sim::config::command::{Statement, statements};
 use ipmi_sim::config::lan_conf;
-use ipmi_sim::ipmi::{McAddress, Moment, Random};
+use ipmi_sim::ipmi::{ChannelNumber, McAddress, Moment, Random};
 use ipmi_sim::runtime::statement::{StatementOutcome, execute};
 use ipmi_sim::settings::model::Config;
 use ipmi_sim::sim::{
@@ -21,8 +21,8 @@ use ipmi_sim::wire::{rmcp, session15, session20};
 use super::client::{Account, Client};
 
 /// The LAN channel that clients talk to, and the line to the host.
-pub const LAN: LanId = LanId { mc: McAddress(0x20), channel: 1 };
-pub const HOST: SerialId = SerialId { mc: McAddress(0x20), channel: 15 };
+pub const LAN: LanId = LanId { mc: McAddress(0x20), channel: ChannelNumber::LAN };
+pub const HOST: SerialId = SerialId { mc: McAddress(0x20), channel: ChannelNumber::SYSTEM_INTERFACE };
 
 /// When a run begins.
 pub const START: Moment = Moment::new(Duration::from_secs(5000));

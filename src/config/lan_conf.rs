@@ -18,7 +18,7 @@ use super::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
 use super::suggest::nearest;
 use super::text::{Line, decode, lines, quote};
 use super::{Diagnostic, Severity, Span};
-use crate::ipmi::McAddress;
+use crate::ipmi::{ChannelNumber, McAddress};
 use crate::settings::model::{Address, Config, ControllerConfig, LanConfig, Setting};
 use values::address;
 
@@ -26,8 +26,6 @@ pub use super::help::{LAN_STATEMENTS as LAN_HELP, STATEMENTS as HELP};
 
 /// IPMB address of the controller that exists without being named.
 const BMC: McAddress = McAddress::BMC;
-/// Highest channel number.
-const CHANNEL_MAX: u32 = 15;
 /// Characters kept of a user name or a GUID: one less than their bytes, as in the original.
 const NAME_MAX: usize = 15;
 
@@ -227,7 +225,7 @@ impl Reader<'_> {
 
     /// Remembers where a value of the current controller stands.
     fn note(&mut self, place: Place<'_>, keyword: &'static str, range: Range<usize>) {
-        let setting = Setting { mc: self.controller().address, channel: 0, keyword };
+        let setting = Setting { mc: self.controller().address, channel: None, keyword };
         self.config.places.push((setting, place.span(range)));
     }
 
@@ -240,10 +238,10 @@ impl Reader<'_> {
         Ok(address)
     }
 
-    /// Whether a channel number is taken on the current controller. Number 0 is the IPMB.
-    fn taken(&mut self, channel: u8) -> bool {
+    /// Whether a channel number is taken on the current controller. The primary IPMB always is.
+    fn taken(&mut self, channel: ChannelNumber) -> bool {
         let controller = self.controller();
-        channel == 0
+        channel == ChannelNumber::PRIMARY_IPMB
             || controller.lans.iter().any(|lan| lan.channel == channel)
             || controller.serials.iter().any(|serial| serial.channel == channel)
             || controller.ipmbs.iter().any(|ipmb| ipmb.channel == channel)
@@ -322,6 +320,11 @@ fn unknown(keyword: &Found<'_>, entries: &'static [Entry]) -> String {
 fn define(a: &mut Arguments<'_>) -> Result<(String, String), Fault> {
     let name = a.next().map_err(|missing| missing.fault("No variable supplied for define: expected a name"))?;
     Ok((name.text.to_string(), a.string()?.0))
+}
+
+/// From a number in lan.conf; `None` is too high.
+fn channel_number(number: impl TryInto<u8>) -> Option<ChannelNumber> {
+    ChannelNumber::new(number.try_into().ok()?)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::config::{Diagnostic, Severity, Span, lan_conf};
 use crate::host::jobs::StateWriter;
 use crate::host::random::SystemRandom;
 use crate::host::{HostEvent, SystemId};
-use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege, Random};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege, Random};
 use crate::runtime::configuration::look_up_names;
 use crate::runtime::script::Script;
 use crate::runtime::seat;
@@ -335,7 +335,7 @@ fn read(text: &str) -> Result<Config, StartError> {
 /// A BMC with one LAN channel on a free port.
 fn plain() -> Config {
     let lan = LanConfig {
-        channel: 1,
+        channel: ChannelNumber::LAN,
         address: Some(literal((Ipv4Addr::LOCALHOST, 0).into())),
         privilege_limit: None,
         allowed_auths: [AuthTypes::MD5; 4],

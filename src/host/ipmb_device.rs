@@ -154,9 +154,9 @@ mod tests {
     use super::*;
     use crate::host::EVENT_QUEUE;
     use crate::host::testing::events;
-    use crate::ipmi::McAddress;
+    use crate::ipmi::{ChannelNumber, McAddress};
 
-    const IPMB: IpmbId = IpmbId { mc: McAddress::BMC, channel: 2 };
+    const IPMB: IpmbId = IpmbId { mc: McAddress::BMC, channel: ChannelNumber::from_wire(2) };
 
     /// A pair of sockets that keep messages apart, as a device does.
     fn pair() -> (IpmbDevice, IpmbDevice) {

@@ -217,10 +217,10 @@ mod tests {
     use super::*;
     use crate::host::EVENT_QUEUE;
     use crate::host::testing::{Queue, events};
-    use crate::ipmi::McAddress;
+    use crate::ipmi::{ChannelNumber, McAddress};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    const SERIAL: SerialId = SerialId { mc: McAddress::BMC, channel: 15 };
+    const SERIAL: SerialId = SerialId { mc: McAddress::BMC, channel: ChannelNumber::SYSTEM_INTERFACE };
 
     async fn connected(queue: &mut Queue, number: u64) {
         let event = queue.recv().await;

@@ -15,7 +15,7 @@ use super::ready::Ready;
 use crate::bmc::LogLevel;
 use crate::bmc::ipv6_parameters::Served;
 use crate::host::SystemId;
-use crate::ipmi::{McAddress, Moment, Peer};
+use crate::ipmi::{ChannelNumber, McAddress, Moment, Peer};
 use crate::settings::model::Address;
 use crate::sim::LanId;
 
@@ -356,7 +356,7 @@ impl Socket {
 
 /// The first channel that a system may have.
 fn first_of(system: SystemId) -> PortId {
-    PortId { system, lan: LanId { mc: McAddress(0), channel: 0 } }
+    PortId { system, lan: LanId { mc: McAddress(0), channel: ChannelNumber::PRIMARY_IPMB } }
 }
 
 /// Sends datagrams through one socket, and captures them.
@@ -387,7 +387,10 @@ mod tests {
     use std::task::Poll;
 
     pub(super) fn id(index: u32) -> PortId {
-        PortId { system: SystemId { index, generation: 0 }, lan: LanId { mc: McAddress::BMC, channel: 1 } }
+        PortId {
+            system: SystemId { index, generation: 0 },
+            lan: LanId { mc: McAddress::BMC, channel: ChannelNumber::LAN },
+        }
     }
 
     pub(super) fn place(address: SocketAddr) -> Address {

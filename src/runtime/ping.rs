@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ipmi_sim_client::presence::{is_pong, ping};
 
-use crate::ipmi::McAddress;
+use crate::ipmi::{ChannelNumber, McAddress};
 use crate::settings::model::Config;
 use crate::store::directory::message;
 
@@ -27,7 +27,7 @@ pub struct Target {
     /// IPMB address of its controller.
     pub controller: McAddress,
     /// Channel number.
-    pub channel: u8,
+    pub channel: ChannelNumber,
     /// Where it listens; loopback for a channel that listens everywhere.
     pub address: SocketAddr,
 }

@@ -17,7 +17,7 @@ use super::driver::announce::served;
 use super::lan::has_ipv6;
 use crate::config::text::{os_string, quote};
 use crate::config::{Diagnostic, Severity, Span};
-use crate::ipmi::McAddress;
+use crate::ipmi::{ChannelNumber, McAddress};
 use crate::settings::model::{Address, CodecKind, Config, ControllerConfig, Setting, SolTarget};
 use crate::sim::{ControllerState, Effect, LanId, Login};
 use crate::store::directory::message;
@@ -91,14 +91,14 @@ impl Review<'_> {
         if self.facts.opened.iter().any(open) { Severity::Warning } else { Severity::Error }
     }
 
-    fn place(&self, mc: McAddress, channel: u8, keyword: &'static str) -> Span {
+    fn place(&self, mc: McAddress, channel: Option<ChannelNumber>, keyword: &'static str) -> Span {
         self.facts.config.place(Setting { mc, channel, keyword })
     }
 
     fn controller(&mut self, controller: &ControllerConfig) {
         let mc = controller.address;
         if mc.0 & 1 == 1 {
-            let span = self.place(mc, 0, "set_working_mc");
+            let span = self.place(mc, None, "set_working_mc");
             self.warn(span, format!("{mc:#04x} is odd, and IPMB addresses are even"));
         }
         self.enabling(controller);
@@ -109,20 +109,20 @@ impl Review<'_> {
                 self.report(self.closed(), lan.span, text);
             }
             if let Some(command) = &lan.config_program {
-                self.program(self.place(mc, lan.channel, "lan_config_program"), command);
+                self.program(self.place(mc, Some(lan.channel), "lan_config_program"), command);
             }
         }
         if let Some(command) = &controller.chassis_control {
-            self.program(self.place(mc, 0, "chassis_control"), command);
+            self.program(self.place(mc, None, "chassis_control"), command);
         }
         if let Some(command) = &controller.start_command {
-            self.program(self.place(mc, 0, "startcmd"), command);
+            self.program(self.place(mc, None, "startcmd"), command);
         } else if controller.start_now {
-            let span = self.place(mc, 0, "startnow");
+            let span = self.place(mc, None, "startnow");
             self.warn(span, format!("MC {mc:#04x} has no startcmd: there is nothing to start"));
         }
         if let Some(sol) = &controller.sol {
-            let span = self.place(mc, 0, "sol");
+            let span = self.place(mc, None, "sol");
             match &sol.target {
                 SolTarget::Device(name) => {
                     if let Some(why) = device_problem(name) {

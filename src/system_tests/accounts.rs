@@ -2,7 +2,7 @@
 //! slots half made, records damaged.
 
 use super::*;
-use crate::ipmi::McAddress;
+use crate::ipmi::{ChannelNumber, McAddress};
 use crate::wire::session20::PayloadType;
 use ipmi_sim_client::testing::ME;
 
@@ -293,8 +293,14 @@ fn every_limit_that_drops_binds_open_sessions_at_once() {
         assert_eq!(levels(&mut rig, client), [true; 3]);
     }
     let channel = |rig: &mut Rig, limit: Privilege| {
-        rig.sim.machine_mut().controller_mut(McAddress::BMC).unwrap().channels.lan_mut(1).unwrap().volatile_limit =
-            limit;
+        rig.sim
+            .machine_mut()
+            .controller_mut(McAddress::BMC)
+            .unwrap()
+            .channels
+            .lan_mut(ChannelNumber::LAN)
+            .unwrap()
+            .volatile_limit = limit;
     };
     channel(&mut rig, Privilege::Operator);
     for client in [&mut client, &mut old] {
@@ -350,13 +356,25 @@ fn serial_over_lan_ends_where_its_session_lost_the_level_for_it() {
     rig.send(&keys);
     let written = |rig: &Rig| rig.effects.iter().filter(|effect| matches!(effect, Effect::SolWrite { .. })).count();
     assert_eq!(written(&rig), 1);
-    rig.sim.machine_mut().controller_mut(McAddress::BMC).unwrap().channels.lan_mut(1).unwrap().volatile_limit =
-        Privilege::Callback;
+    rig.sim
+        .machine_mut()
+        .controller_mut(McAddress::BMC)
+        .unwrap()
+        .channels
+        .lan_mut(ChannelNumber::LAN)
+        .unwrap()
+        .volatile_limit = Privilege::Callback;
     let keys = client.packet(PayloadType::Sol, b"\x02\x00\x00\x00b");
     rig.send(&keys);
     assert_eq!(written(&rig), 1);
-    rig.sim.machine_mut().controller_mut(McAddress::BMC).unwrap().channels.lan_mut(1).unwrap().volatile_limit =
-        Privilege::Administrator;
+    rig.sim
+        .machine_mut()
+        .controller_mut(McAddress::BMC)
+        .unwrap()
+        .channels
+        .lan_mut(ChannelNumber::LAN)
+        .unwrap()
+        .volatile_limit = Privilege::Administrator;
     let mut second = administrator(&mut rig);
     assert_eq!(second.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0, "it is free again");
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::bmc::StateFile;
-use crate::ipmi::McAddress;
+use crate::ipmi::{ChannelNumber, McAddress};
 use crate::store::disk::faulty::FaultyDisk;
 use crate::store::{StateDirectory, WriteError};
 
-const LAN_FILE: StateFile = StateFile::Lan { mc: McAddress::BMC, channel: 1 };
+const LAN_FILE: StateFile = StateFile::Lan { mc: McAddress::BMC, channel: ChannelNumber::LAN };
 const RECORD: &[u8] = b"\x00\x00\x51\x03\x14\x20\x00\x00\x07\x01\x23\x6f\x00\x00\x00\x00\xc8watchdog";
 
 /// A simulator with a real state directory on a disk that can fail.

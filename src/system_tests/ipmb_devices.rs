@@ -1,11 +1,11 @@
 //! A machine with an IPMB device: requests from the bus, and Send Message to it.
 
 use super::*;
-use crate::ipmi::McAddress;
+use crate::ipmi::{ChannelNumber, McAddress};
 
-const IPMB: IpmbId = IpmbId { mc: McAddress::BMC, channel: 5 };
+const IPMB: IpmbId = IpmbId { mc: McAddress::BMC, channel: ChannelNumber::from_wire(5) };
 
-fn with_device(channel: u8) -> Rig {
+fn with_device(channel: ChannelNumber) -> Rig {
     Rig::new(&format!("{CONF}\nset_working_mc 0x20\nipmb {channel} ipmb_dev_int /dev/ipmb-5\n"), EMU)
 }
 
@@ -39,7 +39,7 @@ fn on_bus(message: Message<'_>) -> Vec<u8> {
 
 #[test]
 fn the_device_is_opened_with_its_controller() {
-    let rig = with_device(5);
+    let rig = with_device(ChannelNumber::from_wire(5));
     let opened: Vec<_> = rig.effects.iter().filter(|e| matches!(e, Effect::OpenIpmb { .. })).collect();
     let [Effect::OpenIpmb { ipmb: IPMB, device, span }] = opened[..] else { panic!("{opened:?}") };
     let lines = CONF.lines().count() as u32;
@@ -49,7 +49,7 @@ fn the_device_is_opened_with_its_controller() {
 /// `commands-core.md` section 5.6: checksums count, the receiver's address does not.
 #[test]
 fn a_request_from_the_bus_is_answered_on_the_bus() {
-    let mut rig = with_device(5);
+    let mut rig = with_device(ChannelNumber::from_wire(5));
     let answer = rig.hear(IPMB, message(0x20, 6, 0x72, 9, 0x37, &[]));
     let mut guid = vec![0];
     guid.extend_from_slice(&hex_literal::hex!("a123456789abcdefa123456789abcdef"));
@@ -69,7 +69,7 @@ fn a_request_from_the_bus_is_answered_on_the_bus() {
 
 #[test]
 fn requests_from_the_bus_for_the_host_are_refused() {
-    let mut rig = with_device(5);
+    let mut rig = with_device(ChannelNumber::from_wire(5));
     let request = Message { to_lun: 2, ..message(0x20, 6, 0x72, 1, 1, &[]) };
     let answer = Message { from_lun: 2, ..message(0x72, 7, 0x20, 1, 1, &[0xcc]) };
     assert_eq!(rig.hear(IPMB, request), [on_bus(answer)]);
@@ -77,7 +77,7 @@ fn requests_from_the_bus_for_the_host_are_refused() {
 
 #[test]
 fn a_session_reaches_a_controller_on_the_bus_and_gets_its_answer() {
-    let mut rig = with_device(5);
+    let mut rig = with_device(ChannelNumber::from_wire(5));
     let mut client = administrator(&mut rig);
     let mut data = carried(0x72, 6, 1, &[]);
     data[0] = 0x45;
@@ -104,7 +104,7 @@ fn a_session_reaches_a_controller_on_the_bus_and_gets_its_answer() {
 
 #[test]
 fn an_answer_that_comes_too_late_is_nobodys() {
-    let mut rig = with_device(5);
+    let mut rig = with_device(ChannelNumber::from_wire(5));
     let mut client = administrator(&mut rig);
     let mut data = carried(0x72, 6, 1, &[]);
     data[0] = 0x45;
@@ -116,7 +116,7 @@ fn an_answer_that_comes_too_late_is_nobodys() {
 
 #[test]
 fn bridging_to_the_bus_gives_nobody_more_than_the_level_allows() {
-    let mut rig = with_device(5);
+    let mut rig = with_device(ChannelNumber::from_wire(5));
     let mut client = client_of(&mut rig, 2);
     let mut data = carried(0x72, 0, 2, &[0]);
     data[0] = 0x45;
@@ -127,7 +127,7 @@ fn bridging_to_the_bus_gives_nobody_more_than_the_level_allows() {
 /// A device on channel 0 takes the place of the simulated IPMB.
 #[test]
 fn channel_0_can_be_a_device() {
-    let mut rig = with_device(0);
+    let mut rig = with_device(ChannelNumber::PRIMARY_IPMB);
     let mut client = administrator(&mut rig);
     assert_eq!(client.ask(&mut rig, 6, 0x34, &carried(0x30, 6, 1, &[])), [0]);
     assert_eq!(rig.bus(), [on_bus(message(0x30, 6, 0x20, 0, 1, &[]))]);
@@ -137,7 +137,7 @@ fn channel_0_can_be_a_device() {
 /// Send Message from the bus to a simulated controller: its answer goes back to the bus.
 #[test]
 fn the_bus_reaches_simulated_controllers() {
-    let mut rig = with_device(5);
+    let mut rig = with_device(ChannelNumber::from_wire(5));
     let mut inner = vec![0];
     message(0x30, 6, 0x72, 3, 0x2f, &[]).emit(&mut inner);
     let written = rig.hear(IPMB, message(0x20, 6, 0x72, 9, 0x34, &inner));
@@ -148,11 +148,11 @@ fn the_bus_reaches_simulated_controllers() {
 /// The host asks for the answer at its own LUN 2 and finds it in the queue, with the channel.
 #[test]
 fn the_host_reaches_a_controller_on_the_bus() {
-    let mut rig = with_device(5);
+    let mut rig = with_device(ChannelNumber::from_wire(5));
     let mut data = vec![5];
     Message { from_lun: 2, ..message(0x72, 6, 0x20, 7, 1, &[]) }.emit(&mut data);
     let origin = Origin {
-        channel: 15,
+        channel: ChannelNumber::SYSTEM_INTERFACE,
         medium: Medium::System,
         privilege: None,
         session: None,
@@ -176,5 +176,5 @@ fn the_host_reaches_a_controller_on_the_bus() {
     assert_eq!(rig.bus(), [on_bus(message(0x72, 6, 0x20, 0, 1, &[]))]);
     rig.hear(IPMB, message(0x20, 7, 0x72, 0, 1, &[0, 0xaa]));
     let queued = crate::bmc::messaging::fetch(&mut rig.sim.machine_mut().found(McAddress::BMC)).expect("an answer");
-    assert_eq!((queued.channel, &queued.data[2..7]), (5, &[0x72, 0x1c, 1, 0, 0xaa][..]));
+    assert_eq!((queued.channel, &queued.data[2..7]), (ChannelNumber::from_wire(5), &[0x72, 0x1c, 1, 0, 0xaa][..]));
 }

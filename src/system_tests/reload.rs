@@ -1,7 +1,7 @@
 //! A configuration that is read again while clients are at work.
 
 use super::*;
-use crate::ipmi::McAddress;
+use crate::ipmi::{ChannelNumber, McAddress};
 use crate::settings::model::Config;
 use crate::sim::{Change, OnDisk, Reach};
 
@@ -181,7 +181,11 @@ fn lan_settings_hold_for_the_next_login_and_sessions_stay() {
     );
     assert!(rig.logs().iter().any(|line| line.contains("lets user 2 in without a password, up to admin")));
     assert_eq!(rig.sim.lan_channel(LAN).settings().guid[0], 0xb1);
-    assert_eq!(rig.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(1).unwrap().guid.unwrap()[0], 0xb1);
+    assert_eq!(
+        rig.sim.machine().controller(McAddress::BMC).unwrap().channels.lan(ChannelNumber::LAN).unwrap().guid.unwrap()
+            [0],
+        0xb1
+    );
     let mut key = [0; 20];
     key[..3].copy_from_slice(b"key");
     rig.reload(&conf.replace("guid b1", "guid a1"));
@@ -319,7 +323,9 @@ fn a_key_that_a_client_set_goes_before_lan_conf_until_its_file_is_gone() {
     let key = b"bmc_key:d:clientskey\\00\\00\\00\\00\\00\\00\\00\\00\\00\\00\n";
     let kept = BTreeMap::from([("lanparm.mc20.1".to_owned(), key.to_vec())]);
     let mut rig = Rig::with_state(CONF, EMU, kept.clone());
-    let in_use = |rig: &Rig| rig.sim.machine().controller(McAddress::BMC)?.channels.lan(1)?.key.in_use().copied();
+    let in_use = |rig: &Rig| {
+        rig.sim.machine().controller(McAddress::BMC)?.channels.lan(ChannelNumber::LAN)?.key.in_use().copied()
+    };
     let clients = in_use(&rig).expect("a key");
     assert!(clients.starts_with(b"clientskey\0"));
     assert_eq!(rig.reload_with(CONF, &kept), []);

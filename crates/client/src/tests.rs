@@ -5,7 +5,7 @@ mod attacks;
 mod bench;
 
 use hex_literal::hex;
-use ipmi_sim_core::ipmi::{AuthTypes, Moment, Privilege, SessionId};
+use ipmi_sim_core::ipmi::{AuthTypes, ChannelNumber, Moment, Privilege, SessionId};
 use ipmi_sim_core::lan::Event;
 use ipmi_sim_core::lan::testing::{Dice, Site};
 use ipmi_sim_core::wire::ipmb::Message;
@@ -129,7 +129,7 @@ fn cipher_suites_of_other_channels() {
     }
     // Another LAN channel of the same controller is told about, with its own limits.
     let other = Site { cipher_privileges: hex!("00 00 40 00 00 00 00 00 00"), ..Site::default() };
-    bench.site.neighbour = Some((5, Box::new(other)));
+    bench.site.neighbour = Some((ChannelNumber::from_wire(5), Box::new(other)));
     let answer = answer_outside(&one(bench.send(&sessionless15(6, 0x54, &[5, 0, 0x80]))));
     assert_eq!(answer, hex!("00 05 c003014181"));
     let mut client = Login20::default().run(&mut bench).unwrap();
@@ -1481,7 +1481,7 @@ fn what_a_request_tells_about_its_origin() {
     let mut client = Login20::default().run(&mut bench).unwrap();
     client.ask(&mut bench, 6, 1, &[]);
     let origin = bench.last_origin.unwrap();
-    assert_eq!((origin.channel, origin.privilege, origin.requester), (1, Some(Privilege::User), 0x81));
+    assert_eq!((origin.channel, origin.privilege, origin.requester), (ChannelNumber::LAN, Some(Privilege::User), 0x81));
     let session = origin.session.unwrap();
     assert_eq!((session.id, session.handle, session.user), (client.session, 1, 2));
     assert_eq!((session.rmcp_plus, session.udp_port), (true, 9001));

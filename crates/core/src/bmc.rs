@@ -41,7 +41,7 @@ pub use action::{Action, LogLevel, StateFile};
 pub use at::At;
 pub use error::Error;
 
-use crate::ipmi::{McAddress, Moment, SessionId};
+use crate::ipmi::{ChannelNumber, McAddress, Moment, SessionId};
 
 /// ACPI power state "unknown", IPMI 2.0 tables 20-7 and 20-8.
 pub const ACPI_UNKNOWN: u8 = 0x2a;
@@ -96,8 +96,8 @@ impl Machine {
         controller.board.leds = leds;
         if is_bmc {
             controller.watchdog.get_or_insert_default();
-            if controller.channels.get(channel::SYSTEM_CHANNEL).is_none() {
-                controller.channels.set(channel::SYSTEM_CHANNEL, channel::Channel::system_interface());
+            if controller.channels.get(ChannelNumber::SYSTEM_INTERFACE).is_none() {
+                controller.channels.set(ChannelNumber::SYSTEM_INTERFACE, channel::Channel::system_interface());
             }
         }
     }
@@ -183,7 +183,7 @@ pub fn host_announced(at: &mut At<'_>, capabilities: u8) {
 }
 
 /// A session of this controller's LAN channel `channel` ended: what it held is freed, at whatever controller.
-pub fn session_closed(at: &mut At<'_>, channel: u8, session: SessionId) {
+pub fn session_closed(at: &mut At<'_>, channel: ChannelNumber, session: SessionId) {
     at.machine_mut().at_each(|at| {
         sol_parameters::session_closed(at, session);
         at.frus.session_closed(session);
@@ -318,11 +318,15 @@ mod tests {
     #[test]
     fn a_described_bmc_keeps_its_serial_line() {
         let mut machine = bmc();
-        let line = Channel::serial(15, medium::SYSTEM_INTERFACE, protocol::BT_1_5, true);
-        machine.ensure(McAddress::BMC).channels.set(15, line);
+        let line = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol::BT_1_5, true);
+        machine.ensure(McAddress::BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, line);
         machine.describe(McAddress::BMC, DeviceId::default());
         assert_eq!(
-            machine.ensure(McAddress::BMC).channels.get(15).map(|channel| channel.protocol),
+            machine
+                .ensure(McAddress::BMC)
+                .channels
+                .get(ChannelNumber::SYSTEM_INTERFACE)
+                .map(|channel| channel.protocol),
             Some(protocol::BT_1_5)
         );
     }
@@ -331,11 +335,11 @@ mod tests {
     fn a_vm_host_that_connects_is_power_and_hears_of_waiting_messages() {
         let mut machine = bmc();
         let now = Moment::new(Duration::from_secs(5));
-        machine
-            .ensure(McAddress::BMC)
-            .channels
-            .set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
-        let waiting = messaging::Message { channel: 1, data: vec![1] };
+        machine.ensure(McAddress::BMC).channels.set(
+            ChannelNumber::SYSTEM_INTERFACE,
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true),
+        );
+        let waiting = messaging::Message { channel: ChannelNumber::LAN, data: vec![1] };
         messaging::enqueue(&mut machine.found(McAddress::BMC), now, waiting).expect("room");
         machine.actions.clear();
         host_announced(&mut machine.found(McAddress::BMC), crate::ipmi::capability::RESET);
@@ -356,8 +360,13 @@ mod tests {
         assert_eq!(deadline(&machine), None);
         for (mc, seconds) in [(0x20, 10), (0x30, 5)] {
             machine.ensure(McAddress(mc));
-            chassis::control(&mut machine.found(McAddress(mc)), at(seconds), chassis::Control::PowerCycle, 1)
-                .expect("built in");
+            chassis::control(
+                &mut machine.found(McAddress(mc)),
+                at(seconds),
+                chassis::Control::PowerCycle,
+                ChannelNumber::LAN,
+            )
+            .expect("built in");
         }
         assert_eq!(deadline(&machine), Some(at(6)));
         timeout(&mut machine, at(6));
@@ -372,14 +381,15 @@ mod tests {
         let auths = Default::default();
         let lan = channel::Lan::new(crate::ipmi::Privilege::Administrator, auths, Default::default());
         let controller = machine.ensure(McAddress::BMC);
-        controller.channels.set(1, Channel::lan(lan));
+        controller.channels.set(ChannelNumber::LAN, Channel::lan(lan));
         controller.sol = Some(sol_parameters::Sol::new(0));
-        let parameters = &mut controller.channels.lan_mut(1).expect("channel 1").parameters;
+        let parameters = &mut controller.channels.lan_mut(ChannelNumber::LAN).expect("channel 1").parameters;
         parameters.set(0, &[1], Some(SessionId(7))).expect("free");
         sol_parameters::activate(&mut machine.found(McAddress::BMC), 1, SessionId(7), 0).expect("free");
-        session_closed(&mut machine.found(McAddress::BMC), 1, SessionId(7));
+        session_closed(&mut machine.found(McAddress::BMC), ChannelNumber::LAN, SessionId(7));
         assert_eq!(machine.ensure(McAddress::BMC).sol.as_ref().and_then(|sol| sol.owner(1)), None);
-        let parameters = &mut machine.ensure(McAddress::BMC).channels.lan_mut(1).expect("channel 1").parameters;
+        let parameters =
+            &mut machine.ensure(McAddress::BMC).channels.lan_mut(ChannelNumber::LAN).expect("channel 1").parameters;
         parameters.set(0, &[1], Some(SessionId(8))).expect("free again");
     }
 }

@@ -22,7 +22,7 @@ pub mod transport;
 
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten, ProgramCall, ProgramResult};
 use crate::bmc::{At, Controller, Machine};
-use crate::ipmi::{CompletionCode, McAddress, Moment, Origin, Reply, Request, netfn};
+use crate::ipmi::{ChannelNumber, CompletionCode, McAddress, Moment, Origin, Reply, Request, netfn};
 pub use commands::{Commands, Function, STANDARD};
 use entry::READ_RECORD;
 pub use entry::{Entry, Fields, Gate, Handler};
@@ -79,10 +79,9 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// The channel a request means by `number` when it compares the whole byte:
-    /// `0Eh` is the channel it came in on (`commands-core.md` section 6).
-    pub fn channel_number(&self, number: u8) -> u8 {
-        if number == 0x0e { self.origin.channel } else { number }
+    /// The channel that a request means by `number`: 0Eh is the one it came in on (`commands-core.md` section 6).
+    pub fn channel_number(&self, number: ChannelNumber) -> ChannelNumber {
+        if number == ChannelNumber::PRESENT_INTERFACE { self.origin.channel } else { number }
     }
 }
 

@@ -2,6 +2,7 @@
 //! no state, no input or output, no knowledge of any other room.
 
 mod auth_types;
+mod channel_number;
 mod completion;
 mod host_signal;
 mod mc_address;
@@ -13,6 +14,7 @@ mod privilege;
 mod session_id;
 
 pub use auth_types::AuthTypes;
+pub use channel_number::ChannelNumber;
 pub use completion::CompletionCode;
 pub use host_signal::{HostSignal, capability};
 pub use mc_address::McAddress;

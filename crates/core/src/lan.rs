@@ -30,7 +30,9 @@ use std::ops::Range;
 pub use channel::{LanChannel, SessionInfo};
 pub(crate) use throttle::LogLimit;
 
-use crate::ipmi::{AuthTypes, CompletionCode, McAddress, Nature, Origin, Peer, Privilege, Reply, Request, SessionId};
+use crate::ipmi::{
+    AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Origin, Peer, Privilege, Reply, Request, SessionId,
+};
 use zeroize::Zeroize;
 
 /// What a LAN channel must know about users and limits, asked anew for every use so
@@ -60,7 +62,7 @@ pub trait Authority {
     /// the group of a group extension.
     fn nature(&self, carried_to: Option<McAddress>, netfn: u8, cmd: u8, data: &[u8]) -> Nature;
     /// Another channel of the same controller, 0 to 15.
-    fn neighbour(&self, channel: u8) -> Neighbour<'_>;
+    fn neighbour(&self, channel: ChannelNumber) -> Neighbour<'_>;
 }
 
 /// What another channel of the same controller is.
@@ -100,7 +102,7 @@ impl Drop for LanUser {
 #[derive(Clone)]
 pub struct Settings {
     /// Channel number, 1 to 15.
-    pub channel: u8,
+    pub channel: ChannelNumber,
     /// System GUID, in the order of the configuration.
     pub guid: [u8; 16],
     /// UDP port the channel is reached at.

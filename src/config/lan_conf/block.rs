@@ -82,7 +82,7 @@ impl Reader<'_> {
             Rule::lan_config_program => {
                 let (command, range) = a.string()?;
                 let mc = self.controller().address;
-                let setting = Setting { mc, channel: lan.channel, keyword: "lan_config_program" };
+                let setting = Setting { mc, channel: Some(lan.channel), keyword: "lan_config_program" };
                 self.config.places.push((setting, place.span(range)));
                 lan.config_program = Some(command);
             }

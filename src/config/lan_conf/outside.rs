@@ -3,13 +3,13 @@
 use super::values::{
     attention_bytes, auth_named, boolean, expected, integer, integer_at, interface, privilege, sol, uint, unsigned,
 };
-use super::{Block, CHANNEL_MAX, NAME_MAX, Place, Reader};
+use super::{Block, NAME_MAX, Place, Reader, channel_number};
 use crate::config::arguments::{Arguments, ByteString, BytesFault, Fault, Found, byte_string};
 use crate::config::grammar::Rule;
 use crate::config::suggest::nearest;
 use crate::config::text::quote;
 use crate::config::{Span, number};
-use crate::ipmi::{AuthTypes, McAddress};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress};
 use crate::settings::model::{
     CodecKind, ControllerConfig, IpmbConfig, LanConfig, Library, SerialConfig, SerialOem, UserConfig,
 };
@@ -134,12 +134,10 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn startlan(&mut self, a: &mut Arguments<'_>) -> Result<u8, Fault> {
+    fn startlan(&mut self, a: &mut Arguments<'_>) -> Result<ChannelNumber, Fault> {
         let (channel, word) = uint(a, "a channel number from 1 to 15")?;
-        match u8::try_from(channel).ok().filter(|_| channel <= CHANNEL_MAX) {
-            None => {
-                Err(word.fault(format!("Channel number out of range: {}, expected 1 to {CHANNEL_MAX}", word.quoted())))
-            }
+        match channel_number(channel) {
+            None => Err(word.fault(format!("Channel number out of range: {}, expected 1 to 15", word.quoted()))),
             Some(channel) if self.taken(channel) => Err(word.fault(in_use(channel))),
             Some(channel) => Ok(channel),
         }
@@ -332,10 +330,12 @@ impl Reader<'_> {
 
     fn ipmb(&mut self, span: Span, a: &mut Arguments<'_>) -> Result<IpmbConfig, Fault> {
         let (channel, word) = uint(a, "a channel number from 0 to 15")?;
-        let channel = match u8::try_from(channel).ok().filter(|_| channel <= CHANNEL_MAX) {
+        let channel = match channel_number(channel) {
             None => return Err(word.fault(format!("Invalid channel number, must be 0-15: found {}", word.quoted()))),
             // Channel 0 stands in for the built-in IPMB.
-            Some(channel) if channel != 0 && self.taken(channel) => return Err(word.fault(in_use(channel))),
+            Some(channel) if channel != ChannelNumber::PRIMARY_IPMB && self.taken(channel) => {
+                return Err(word.fault(in_use(channel)));
+            }
             Some(channel) => channel,
         };
         let lead = "Config file missing <linux ipmb driver name>";
@@ -352,9 +352,9 @@ impl Reader<'_> {
     }
 }
 
-fn in_use(channel: u8) -> String {
+fn in_use(channel: ChannelNumber) -> String {
     match channel {
-        0 => "Channel already in use: channel 0 is the IPMB".to_string(),
+        ChannelNumber::PRIMARY_IPMB => "Channel already in use: channel 0 is the IPMB".to_string(),
         _ => format!("Channel already in use: channel {channel} of this controller is defined above"),
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ipmi::{AuthTypes, McAddress, Privilege};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Privilege};
 use crate::settings::model::{CodecKind, Port, SerialInterface, SerialOem, SolTarget};
 
 /// A file with the line in question as its third, after what every file needs.
@@ -314,7 +314,11 @@ fn where_lan_blocks_begin_and_end() {
     let config =
         good("name \"x\"\nstartlan 1 x\nendlan x\nstartlan 2\nendlan\nset_working_mc 0x30\nstartlan 1\nendlan\n");
     let channels = |c: &ControllerConfig| c.lans.iter().map(|lan| (lan.channel, lan.span.line)).collect::<Vec<_>>();
-    assert_eq!(config.controllers.iter().map(channels).collect::<Vec<_>>(), [vec![(1, 2), (2, 4)], vec![(1, 7)]]);
+    let lan = |number, line| (ChannelNumber::from_wire(number), line);
+    assert_eq!(
+        config.controllers.iter().map(channels).collect::<Vec<_>>(),
+        [vec![lan(1, 2), lan(2, 4)], vec![lan(1, 7)]]
+    );
 }
 
 /// A forgotten `endlan` is one fault; the statements after it are read as what they are.
@@ -344,16 +348,25 @@ fn every_fault_is_reported() {
 fn serial() {
     let serial = |line: &str| good(&file(line)).controllers[0].serials[0].clone();
     let found = serial("serial 15 localhost 9002 codec VM");
-    assert_eq!((found.channel, found.interface, found.codec), (15, SerialInterface::Rs232, CodecKind::Vm));
+    assert_eq!(
+        (found.channel, found.interface, found.codec),
+        (ChannelNumber::SYSTEM_INTERFACE, SerialInterface::Rs232, CodecKind::Vm)
+    );
     assert_eq!((found.address.host.as_str(), found.address.port), ("localhost", Port::Number(9002)));
     assert_eq!((found.ipmb, found.connect, found.oem), (McAddress::NONE, false, None));
     let found = serial("serial kcs h 1 connect ipmb 0x130 attn 7,0x1ff oem Radisys codec RadisysAscii");
-    assert_eq!((found.interface, found.channel, found.ipmb), (SerialInterface::Kcs, 15, McAddress(0x30)));
+    assert_eq!(
+        (found.interface, found.channel, found.ipmb),
+        (SerialInterface::Kcs, ChannelNumber::SYSTEM_INTERFACE, McAddress(0x30))
+    );
     assert_eq!((found.attention, found.oem, found.connect), (vec![7, 0xff], Some(SerialOem::Radisys), true));
     assert_eq!(found.codec, CodecKind::RadisysAscii);
     let found = serial("serial ssif-7 localhost 9005 codec TerminalMode oem PigeonPoint");
-    assert_eq!((found.interface, found.channel, found.codec), (SerialInterface::Ssif, 7, CodecKind::TerminalMode));
-    assert_eq!(serial("serial 0x3 h 1 codec Direct").channel, 3);
+    assert_eq!(
+        (found.interface, found.channel, found.codec),
+        (SerialInterface::Ssif, ChannelNumber::from_wire(7), CodecKind::TerminalMode)
+    );
+    assert_eq!(serial("serial 0x3 h 1 codec Direct").channel, ChannelNumber::from_wire(3));
     assert_eq!(serial("serial bt-0x4 h 1 codec VM").interface, SerialInterface::Bt);
 
     fails(&file("serial 15 127.0.0.1 9002"), "codec not specified", 25, 1);

@@ -3,14 +3,14 @@
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
-use super::{CHANNEL_MAX, Place};
+use super::{Place, channel_number};
 use crate::config::Span;
 use crate::config::arguments::{Arguments, Fault, Found};
 use crate::config::grammar::Rule;
 use crate::config::number;
 use crate::config::suggest::nearest;
 use crate::config::text::quote;
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::ipmi::{AuthTypes, ChannelNumber, Privilege};
 use crate::settings::model::{Address, Port, SerialInterface, SolConfig, SolTarget};
 
 /// Most attention bytes.
@@ -205,12 +205,10 @@ fn port(word: &Found<'_>) -> Result<Port, Fault> {
 }
 
 /// What a `serial` line stands for, and its channel number.
-pub(super) fn interface(word: &Found<'_>) -> Result<(SerialInterface, u8), Fault> {
+pub(super) fn interface(word: &Found<'_>) -> Result<(SerialInterface, ChannelNumber), Fault> {
     const KNOWN: &str = "expected a number from 1 to 15, or kcs, bt, smic, ssif, also with a number as in kcs-3";
     let out_of_range = |number: u64| {
-        u8::try_from(number)
-            .ok()
-            .filter(|number| u32::from(*number) <= CHANNEL_MAX)
+        channel_number(number)
             .ok_or_else(|| word.fault(format!("Invalid channel number: {} is out of range, {KNOWN}", word.quoted())))
     };
     if let Some(number) = word.number() {
@@ -228,7 +226,7 @@ pub(super) fn interface(word: &Found<'_>) -> Result<(SerialInterface, u8), Fault
         _ => return Err(word.fault(format!("Channel not a valid number: found {}, {KNOWN}", word.quoted()))),
     };
     let channel = match suffix {
-        None => CHANNEL_MAX as u8,
+        None => ChannelNumber::SYSTEM_INTERFACE,
         Some(text) => {
             let at = word.text.len() - text.len();
             let number = if text.is_empty() { Some(0) } else { number::unsigned(text) };

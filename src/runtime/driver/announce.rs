@@ -218,10 +218,10 @@ pub fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipmi::McAddress;
+    use crate::ipmi::{ChannelNumber, McAddress};
 
-    const ONE: LanId = LanId { mc: McAddress::BMC, channel: 1 };
-    const TWO: LanId = LanId { mc: McAddress::BMC, channel: 2 };
+    const ONE: LanId = LanId { mc: McAddress::BMC, channel: ChannelNumber::LAN };
+    const TWO: LanId = LanId { mc: McAddress::BMC, channel: ChannelNumber::from_wire(2) };
 
     fn login(lan: LanId, number: u8, name: &str, limit: Privilege) -> Login {
         Login { lan, number, name: name.into(), limit, key: false }

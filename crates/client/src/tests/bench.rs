@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ipmi_sim_core::ipmi::{Moment, Origin, Privilege, SessionId};
+use ipmi_sim_core::ipmi::{ChannelNumber, Moment, Origin, Privilege, SessionId};
 use ipmi_sim_core::lan::testing::{Dice, Site};
 use ipmi_sim_core::lan::{Event, LanChannel, Outbox, Received, ReplyTo, Settings, Weight};
 
@@ -81,7 +81,7 @@ impl Server for Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        Self::with(Settings { channel: 1, guid: GUID, udp_port: 623 })
+        Self::with(Settings { channel: ChannelNumber::LAN, guid: GUID, udp_port: 623 })
     }
 
     pub fn with(settings: Settings) -> Self {

@@ -1,7 +1,7 @@
 //! What devices want done outside: values, handed to the simulator.
 
 use super::unsaved::Changed;
-use crate::ipmi::{HostSignal, McAddress, SessionId};
+use crate::ipmi::{ChannelNumber, HostSignal, McAddress, SessionId};
 
 /// Something a device wants done outside of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub enum StateFile {
         /// IPMB address of the MC.
         mc: McAddress,
         /// Channel number.
-        channel: u8,
+        channel: ChannelNumber,
     },
 }
 

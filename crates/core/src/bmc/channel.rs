@@ -5,7 +5,7 @@
 
 use super::lan_parameters::LanParameters;
 use super::security_key::SecurityKey;
-use crate::ipmi::{AuthTypes, Privilege, capability};
+use crate::ipmi::{AuthTypes, ChannelNumber, Privilege, capability};
 
 /// Channel medium types, IPMI 2.0 table 6-3.
 pub mod medium {
@@ -36,9 +36,6 @@ pub mod protocol {
     /// Terminal mode.
     pub const TERMINAL_MODE: u8 = 0x09;
 }
-
-/// Number of the system interface channel.
-pub const SYSTEM_CHANNEL: u8 = 0x0f;
 
 /// The host's side of channel 15.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -189,8 +186,12 @@ impl Channel {
 
     /// A serial line; see `serial.md` section 1 for medium and protocol. `vm`: it speaks
     /// the VM protocol; `number` 15 makes it the host's channel.
-    pub fn serial(number: u8, medium: u8, protocol: u8, vm: bool) -> Self {
-        let kind = if number == SYSTEM_CHANNEL { Kind::Host(Host { vm, ..Host::default() }) } else { Kind::Serial };
+    pub fn serial(number: ChannelNumber, medium: u8, protocol: u8, vm: bool) -> Self {
+        let kind = if number == ChannelNumber::SYSTEM_INTERFACE {
+            Kind::Host(Host { vm, ..Host::default() })
+        } else {
+            Kind::Serial
+        };
         Self { medium, protocol, kind }
     }
 
@@ -221,30 +222,30 @@ impl Default for Channels {
 
 impl Channels {
     /// The channel with this number.
-    pub fn get(&self, number: u8) -> Option<&Channel> {
-        self.list.get(usize::from(number))?.as_ref()
+    pub fn get(&self, number: ChannelNumber) -> Option<&Channel> {
+        self.list.get(usize::from(number.get()))?.as_ref()
     }
 
     /// The channel with this number, to be changed.
-    pub fn get_mut(&mut self, number: u8) -> Option<&mut Channel> {
-        self.list.get_mut(usize::from(number))?.as_mut()
+    pub fn get_mut(&mut self, number: ChannelNumber) -> Option<&mut Channel> {
+        self.list.get_mut(usize::from(number.get()))?.as_mut()
     }
 
-    /// Puts a channel in place of whatever had its number; numbers above 15 do not exist
-    /// and are ignored.
-    pub fn set(&mut self, number: u8, channel: Channel) {
-        if let Some(slot) = self.list.get_mut(usize::from(number)) {
+    /// Puts a channel in place of whatever had its number.
+    pub fn set(&mut self, number: ChannelNumber, channel: Channel) {
+        if let Some(slot) = self.list.get_mut(usize::from(number.get())) {
             *slot = Some(channel);
         }
     }
 
     /// All channels with their numbers, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = (u8, &Channel)> {
-        (0u8..).zip(&self.list).filter_map(|(number, channel)| Some((number, channel.as_ref()?)))
+    pub fn iter(&self) -> impl Iterator<Item = (ChannelNumber, &Channel)> {
+        let numbers = (0..).map_while(ChannelNumber::new);
+        numbers.zip(&self.list).filter_map(|(number, channel)| Some((number, channel.as_ref()?)))
     }
 
     /// The LAN channel with this number.
-    pub fn lan(&self, number: u8) -> Option<&Lan> {
+    pub fn lan(&self, number: ChannelNumber) -> Option<&Lan> {
         match &self.get(number)?.kind {
             Kind::Lan(lan) => Some(lan),
             _ => None,
@@ -252,7 +253,7 @@ impl Channels {
     }
 
     /// The LAN channel with this number, to be changed.
-    pub fn lan_mut(&mut self, number: u8) -> Option<&mut Lan> {
+    pub fn lan_mut(&mut self, number: ChannelNumber) -> Option<&mut Lan> {
         match &mut self.get_mut(number)?.kind {
             Kind::Lan(lan) => Some(lan),
             _ => None,
@@ -260,7 +261,7 @@ impl Channels {
     }
 
     /// All LAN channels with their numbers, ascending.
-    pub fn lans(&self) -> impl Iterator<Item = (u8, &Lan)> {
+    pub fn lans(&self) -> impl Iterator<Item = (ChannelNumber, &Lan)> {
         self.iter().filter_map(|(number, channel)| match &channel.kind {
             Kind::Lan(lan) => Some((number, lan.as_ref())),
             _ => None,
@@ -269,7 +270,7 @@ impl Channels {
 
     /// The host's side of channel 15.
     pub fn host(&self) -> Option<&Host> {
-        match &self.get(SYSTEM_CHANNEL)?.kind {
+        match &self.get(ChannelNumber::SYSTEM_INTERFACE)?.kind {
             Kind::Host(host) => Some(host),
             _ => None,
         }
@@ -277,7 +278,7 @@ impl Channels {
 
     /// The host's side of channel 15, to be changed.
     pub fn host_mut(&mut self) -> Option<&mut Host> {
-        match &mut self.get_mut(SYSTEM_CHANNEL)?.kind {
+        match &mut self.get_mut(ChannelNumber::SYSTEM_INTERFACE)?.kind {
             Kind::Host(host) => Some(host),
             _ => None,
         }
@@ -296,8 +297,7 @@ mod tests {
     #[test]
     fn a_new_controller_has_the_ipmb_only() {
         let channels = Channels::default();
-        assert_eq!(channels.iter().map(|(number, _)| number).collect::<Vec<_>>(), [0]);
-        assert!(channels.get(16).is_none());
+        assert_eq!(channels.iter().map(|(number, _)| number).collect::<Vec<_>>(), [ChannelNumber::PRIMARY_IPMB]);
     }
 
     #[test]
@@ -307,12 +307,5 @@ mod tests {
         assert!(!vm.can(capability::RESET));
         let other = Host { announced: 0xff, ..Host::default() };
         assert!(!other.can(capability::POWER_OFF));
-    }
-
-    #[test]
-    fn a_number_above_15_is_ignored() {
-        let mut channels = Channels::default();
-        channels.set(16, Channel::system_interface());
-        assert_eq!(channels.iter().count(), 1);
     }
 }

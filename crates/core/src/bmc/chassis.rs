@@ -13,7 +13,7 @@ use super::external::{Background, Kind, Operation, Parameter, ProgramCall, Progr
 use super::unsaved::Unchanged;
 use super::watch::Event;
 use super::{Action, At, Controller, LogLevel, StateFile, boot, vm_process};
-use crate::ipmi::{HostSignal, Moment, capability};
+use crate::ipmi::{ChannelNumber, HostSignal, Moment, capability};
 
 /// How often a power cycle looks whether the power is off.
 const CYCLE_STEP: Duration = Duration::from_secs(1);
@@ -154,7 +154,7 @@ pub struct Chassis {
     kept: Option<Kept>,
     power: bool,
     identify: Identify,
-    restart: (RestartCause, u8),
+    restart: (RestartCause, ChannelNumber),
     on_time: OnTime,
     cycle_due: Option<Moment>,
     /// When the restore policy switches on, and what that is as a restart cause.
@@ -207,7 +207,7 @@ impl Chassis {
     }
 
     /// Why and over which channel the system was last started.
-    pub fn restart_cause(&self) -> (RestartCause, u8) {
+    pub fn restart_cause(&self) -> (RestartCause, ChannelNumber) {
         self.restart
     }
 
@@ -292,7 +292,7 @@ impl Chassis {
         self.on_time.observe(now, true);
     }
 
-    fn note_restart(&mut self, control: Control, channel: u8) {
+    fn note_restart(&mut self, control: Control, channel: ChannelNumber) {
         if matches!(control, Control::PowerUp | Control::PowerCycle | Control::Reset) {
             self.restart = (RestartCause::ChassisControl, channel);
         }
@@ -379,7 +379,7 @@ fn restore_power(at: &mut At<'_>, now: Moment) {
     controller.chassis.restore_due = None;
     if !modelled_power(controller) {
         power_on(at, due, BootCause::Control);
-        at.chassis.restart = (cause, 0);
+        at.chassis.restart = (cause, ChannelNumber::PRIMARY_IPMB);
     }
 }
 
@@ -462,11 +462,16 @@ pub enum Controlled {
 pub struct Token {
     control: Control,
     generation: u64,
-    channel: u8,
+    channel: ChannelNumber,
 }
 
 /// Does what a Chassis Control over `channel` asks for.
-pub fn control(at: &mut At<'_>, now: Moment, control: Control, channel: u8) -> Result<Controlled, NotSupported> {
+pub fn control(
+    at: &mut At<'_>,
+    now: Moment,
+    control: Control,
+    channel: ChannelNumber,
+) -> Result<Controlled, NotSupported> {
     let controller = &mut **at;
     let backend = backend(controller);
     let reset = controller.channels.host().is_some_and(|host| host.can(capability::RESET));
@@ -744,7 +749,7 @@ fn watchdog_program(at: &mut At<'_>, control: Control) -> bool {
 }
 
 fn note_watchdog_restart(controller: &mut Controller) {
-    controller.chassis.restart = (RestartCause::Watchdog, super::channel::SYSTEM_CHANNEL);
+    controller.chassis.restart = (RestartCause::Watchdog, ChannelNumber::SYSTEM_INTERFACE);
 }
 
 /// The watchdog resets.
@@ -801,7 +806,10 @@ mod tests {
     fn with_host(announced: u8, connected: bool) -> Machine {
         let mut machine = Machine::default();
         let channels = &mut machine.ensure(MC).channels;
-        channels.set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
+        channels.set(
+            ChannelNumber::SYSTEM_INTERFACE,
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true),
+        );
         let host = channels.host_mut().expect("channel 15");
         host.announced = announced;
         host.connected = connected;
@@ -833,7 +841,7 @@ mod tests {
     }
 
     fn ask(machine: &mut Machine, now: Moment, what: Control) -> Result<Controlled, NotSupported> {
-        control(&mut machine.found(MC), now, what, 1)
+        control(&mut machine.found(MC), now, what, ChannelNumber::LAN)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::lan_parameters::{ParameterError, Written};
 use super::security_key::Locked;
 use super::unsaved::Save;
 use super::{At, StateFile};
-use crate::ipmi::{AuthTypes, Privilege, SessionId};
+use crate::ipmi::{AuthTypes, ChannelNumber, Privilege, SessionId};
 
 /// There is no such LAN channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct NoLan;
 /// A client's change to a LAN channel, kept in its state file.
 fn change_lan<T, E: From<NoLan>>(
     at: &mut At<'_>,
-    channel: u8,
+    channel: ChannelNumber,
     change: impl FnOnce(&mut Lan) -> Result<(Save, T), E>,
 ) -> Result<T, E> {
     at.change_some(
@@ -48,7 +48,7 @@ pub struct AccessChange {
 ///
 /// # Errors
 /// There is no such LAN channel.
-pub fn set_access(at: &mut At<'_>, channel: u8, access: AccessChange) -> Result<(), NoLan> {
+pub fn set_access(at: &mut At<'_>, channel: ChannelNumber, access: AccessChange) -> Result<(), NoLan> {
     change_lan(at, channel, |lan| {
         let mut save = Save::NotNeeded;
         match access.limit {
@@ -91,7 +91,7 @@ impl From<NoLan> for AuthsError {
 ///
 /// # Errors
 /// One of them is not offered, or there is no such LAN channel.
-pub fn set_auths(at: &mut At<'_>, channel: u8, wanted: [AuthTypes; 4]) -> Result<(), AuthsError> {
+pub fn set_auths(at: &mut At<'_>, channel: ChannelNumber, wanted: [AuthTypes; 4]) -> Result<(), AuthsError> {
     change_lan(at, channel, |lan| {
         if wanted.iter().zip(lan.offered_auths).any(|(wanted, offered)| wanted.0 & !offered.0 != 0) {
             return Err(AuthsError::NotOffered);
@@ -126,7 +126,7 @@ impl From<Locked> for KeyError {
 ///
 /// # Errors
 /// It is locked, or there is no such channel.
-pub fn set_key(at: &mut At<'_>, channel: u8, key: &[u8; 20]) -> Result<(), KeyError> {
+pub fn set_key(at: &mut At<'_>, channel: ChannelNumber, key: &[u8; 20]) -> Result<(), KeyError> {
     change_lan(at, channel, |lan| {
         lan.key.change(key)?;
         Ok((Save::Needed, ()))
@@ -137,7 +137,7 @@ pub fn set_key(at: &mut At<'_>, channel: u8, key: &[u8; 20]) -> Result<(), KeyEr
 ///
 /// # Errors
 /// There is no such channel.
-pub fn lock_key(at: &mut At<'_>, channel: u8) -> Result<(), KeyError> {
+pub fn lock_key(at: &mut At<'_>, channel: ChannelNumber) -> Result<(), KeyError> {
     change_lan(at, channel, |lan| {
         lan.key.lock();
         Ok((Save::Needed, ()))
@@ -156,7 +156,7 @@ impl From<NoLan> for ParameterError {
 /// As [`ParameterError`] has them; a channel that is not there has no parameters.
 pub fn set_parameter(
     at: &mut At<'_>,
-    channel: u8,
+    channel: ChannelNumber,
     parameter: u8,
     data: &[u8],
     session: Option<SessionId>,

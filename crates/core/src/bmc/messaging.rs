@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Action, At};
-use crate::ipmi::{HostSignal, Moment, capability};
+use crate::ipmi::{ChannelNumber, HostSignal, Moment, capability};
 
 /// Message flags, IPMI 2.0 section 22.3.
 pub mod flag {
@@ -42,7 +42,7 @@ const MESSAGE_LIFE: Duration = Duration::from_secs(6);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Channel it came from.
-    pub channel: u8,
+    pub channel: ChannelNumber,
     /// What Get Message returns behind the channel byte: for IPMB from the network
     /// function byte to the second checksum, for LAN preceded by session handle and
     /// responder's address.
@@ -254,8 +254,8 @@ mod tests {
 
     fn with_host() -> Machine {
         let mut machine = Machine::default();
-        let channel = Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true);
-        machine.ensure(MC).channels.set(15, channel);
+        let channel = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true);
+        machine.ensure(MC).channels.set(ChannelNumber::SYSTEM_INTERFACE, channel);
         machine.ensure(MC).channels.host_mut().expect("channel 15").announced = 0x3f;
         machine
     }
@@ -278,7 +278,7 @@ mod tests {
     const OFF: HostSignal = HostSignal::Attention { on: false, interrupt: false };
 
     fn message() -> Message {
-        Message { channel: 0, data: vec![1, 2, 3] }
+        Message { channel: ChannelNumber::PRIMARY_IPMB, data: vec![1, 2, 3] }
     }
 
     #[test]

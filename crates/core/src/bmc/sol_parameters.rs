@@ -6,7 +6,7 @@
 
 use super::unsaved::Unchanged;
 use super::{Action, At, StateFile};
-use crate::ipmi::{Privilege, SessionId};
+use crate::ipmi::{ChannelNumber, Privilege, SessionId};
 
 /// Instance 1: the port.
 pub const INSTANCE_PORT: u8 = 1;
@@ -101,7 +101,7 @@ pub struct Sol {
     pub set_in_progress: bool,
     /// Parameters 7 and 8 for whoever does not ask over a LAN channel: number and UDP port of the
     /// first LAN channel that is open.
-    pub lan: Option<(u8, u16)>,
+    pub lan: Option<(ChannelNumber, u16)>,
     /// Bytes of history kept; 0 is none, and then there is no instance 2.
     pub history: usize,
     /// Who reads the history empties it (`readclear`).

@@ -182,7 +182,7 @@ mod tests {
     use super::super::Machine;
     use super::super::channel::{Channel, medium, protocol};
     use super::*;
-    use crate::ipmi::McAddress;
+    use crate::ipmi::{ChannelNumber, McAddress};
 
     const MC: McAddress = McAddress::BMC;
 
@@ -193,7 +193,10 @@ mod tests {
     fn running(connected: bool) -> Machine {
         let mut machine = Machine::default();
         let controller = machine.ensure(MC);
-        controller.channels.set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
+        controller.channels.set(
+            ChannelNumber::SYSTEM_INTERFACE,
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true),
+        );
         controller.channels.host_mut().expect("channel 15").connected = connected;
         controller.vm.start_command = Some("qemu".into());
         power_on(&mut machine.found(MC));

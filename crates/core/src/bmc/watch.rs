@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::boot;
 use super::chassis::Control;
-use crate::ipmi::{McAddress, Privilege};
+use crate::ipmi::{ChannelNumber, McAddress, Privilege};
 
 /// Something that happened in a system. `mc` is the IPMB address of the controller that it happened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub enum Event {
         /// The controller.
         mc: McAddress,
         /// Channel number.
-        channel: u8,
+        channel: ChannelNumber,
         /// User number, 1 to 63.
         user: u8,
         /// The session's highest privilege.
@@ -59,7 +59,7 @@ pub enum Event {
         /// The controller.
         mc: McAddress,
         /// Channel number.
-        channel: u8,
+        channel: ChannelNumber,
     },
     /// A client activated serial over LAN.
     ConsoleOpened {

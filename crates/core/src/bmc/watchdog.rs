@@ -254,7 +254,7 @@ mod tests {
     use super::super::device_id::DeviceId;
     use super::super::sensor::{self, Description, EventSettings};
     use super::*;
-    use crate::ipmi::{HostSignal, McAddress};
+    use crate::ipmi::{ChannelNumber, HostSignal, McAddress};
 
     const MC: McAddress = McAddress::BMC;
     const START: Moment = Moment::new(Duration::from_secs(1000));
@@ -264,7 +264,10 @@ mod tests {
         let mut machine = Machine { bmc: Some(MC), ..Machine::default() };
         machine.describe(MC, DeviceId { device_support: 0x9f, ..DeviceId::default() });
         let channels = &mut machine.ensure(MC).channels;
-        channels.set(15, Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true));
+        channels.set(
+            ChannelNumber::SYSTEM_INTERFACE,
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true),
+        );
         let host = channels.host_mut().expect("channel 15");
         host.connected = true;
         host.announced = 0x3f;

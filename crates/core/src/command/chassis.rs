@@ -181,7 +181,7 @@ fn set_cycle_interval(
 /// Answer: restart cause, channel it came over.
 fn get_restart_cause(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
     let (cause, channel) = context.controller()?.chassis.restart_cause();
-    reply.put(&[cause as u8, channel])?;
+    reply.put(&[cause as u8, channel.get()])?;
     Ok(Outcome::Done)
 }
 
@@ -212,7 +212,7 @@ mod tests {
     use crate::bmc::channel::Channel;
     use crate::bmc::external::{ProgramFailure, Value};
     use crate::command::testing::{BMC, Rig, SATELLITE};
-    use crate::ipmi::{HostSignal, McAddress};
+    use crate::ipmi::{ChannelNumber, HostSignal, McAddress};
 
     /// A `chassis_control` program that keeps its parameters, as the one of the recording.
     fn with_program() -> Rig {
@@ -237,7 +237,7 @@ mod tests {
 
     fn built_in() -> Rig {
         let mut rig = Rig::new();
-        rig.machine.ensure(BMC).channels.set(15, Channel::system_interface());
+        rig.machine.ensure(BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, Channel::system_interface());
         rig
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Commands, Context, Outcome, Wait, dispatch};
 use crate::bmc::Machine;
-use crate::bmc::channel::{Channel, Lan, SYSTEM_CHANNEL, medium, protocol};
+use crate::bmc::channel::{Channel, Lan, medium, protocol};
 use crate::bmc::device_id::DeviceId;
 use crate::bmc::external::{
     Background, FileContent, FileRead, FileWrite, FileWritten, Operation, ProgramCall, ProgramFailure, ProgramResult,
@@ -16,7 +16,8 @@ use crate::bmc::external::{
 use crate::bmc::lan_parameters::LanParameters;
 use crate::bmc::sol_parameters::Sol;
 use crate::ipmi::{
-    AuthTypes, CompletionCode, McAddress, Medium, Moment, Origin, Privilege, Reply, Request, SessionId, SessionRef,
+    AuthTypes, ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Privilege, Reply, Request, SessionId,
+    SessionRef,
 };
 
 /// Address of the rig's BMC.
@@ -28,7 +29,7 @@ pub const GUID: [u8; 16] = *b"\xa1\x23\x45\x67\x89\xab\xcd\xef\xa1\x23\x45\x67\x
 
 /// A request over the LAN channel, in a session of user 2 at administrator level.
 pub const LAN: Origin = Origin {
-    channel: 1,
+    channel: ChannelNumber::LAN,
     medium: Medium::Lan,
     privilege: Some(Privilege::Administrator),
     session: Some(SessionRef {
@@ -47,7 +48,7 @@ pub const LAN: Origin = Origin {
 
 /// A request over the system interface.
 pub const SYSTEM: Origin = Origin {
-    channel: SYSTEM_CHANNEL,
+    channel: ChannelNumber::SYSTEM_INTERFACE,
     medium: Medium::System,
     privilege: None,
     session: None,
@@ -90,7 +91,7 @@ impl Rig {
         let mut lan = Lan::new(Privilege::Administrator, [AuthTypes(0x17); 4], LanParameters::default());
         lan.guid = Some(GUID);
         lan.active_sessions = 1;
-        controller.channels.set(1, Channel::lan(lan));
+        controller.channels.set(ChannelNumber::LAN, Channel::lan(lan));
         for (number, name, privilege) in [(1, "", 2), (2, "ipmiusr", 4)] {
             let user = controller.users.get_mut(number).expect("exists");
             (user.enabled, user.messaging, user.has_password) = (true, Some(true), true);
@@ -101,8 +102,8 @@ impl Rig {
         }
         for mc in [BMC, SATELLITE] {
             let controller = machine.ensure(mc);
-            let serial = Channel::serial(15, medium::RS232, protocol::TERMINAL_MODE, true);
-            controller.channels.set(15, serial);
+            let serial = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true);
+            controller.channels.set(ChannelNumber::SYSTEM_INTERFACE, serial);
             controller.sol = Some(Sol::new(0));
             controller.enabled = true;
         }

@@ -7,7 +7,7 @@ use crate::bmc::ipv6_parameters::Ipv6Parameters;
 use crate::bmc::lan_parameters::{ParameterError, Read, Written, number as parameter};
 use crate::bmc::sol_parameters::{self, Access};
 use crate::bmc::{At, lan_settings};
-use crate::ipmi::{AuthTypes, CompletionCode, Reply, Request};
+use crate::ipmi::{AuthTypes, ChannelNumber, CompletionCode, Reply, Request};
 
 /// The Transport commands, by number.
 #[rustfmt::skip]
@@ -62,18 +62,15 @@ fn code(error: ParameterError) -> CompletionCode {
 
 /// The number of the LAN channel a request means. The whole byte is compared, so bit 7,
 /// "revision only", makes it CCh as in the original.
-fn lan_number(context: &mut Context<'_>, byte: u8) -> Result<u8, CompletionCode> {
-    if byte >= 0x10 {
-        return Err(CompletionCode::INVALID_FIELD);
-    }
-    let number = context.channel_number(byte);
+fn lan_number(context: &mut Context<'_>, byte: u8) -> Result<ChannelNumber, CompletionCode> {
+    let number = context.channel_number(ChannelNumber::new(byte).ok_or(CompletionCode::INVALID_FIELD)?);
     let channels = &context.controller()?.channels;
     channels.get(number).ok_or(CompletionCode::NOT_PRESENT)?;
     channels.lan(number).ok_or(CompletionCode::INVALID_COMMAND)?;
     Ok(number)
 }
 
-fn lan<'a>(context: &'a mut Context<'_>, number: u8) -> Result<&'a mut Lan, CompletionCode> {
+fn lan<'a>(context: &'a mut Context<'_>, number: ChannelNumber) -> Result<&'a mut Lan, CompletionCode> {
     context.controller()?.channels.lan_mut(number).ok_or(CompletionCode::NOT_PRESENT)
 }
 
@@ -143,7 +140,7 @@ fn set_lan_parameters(
 
 /// Sets the authentication types per level (callback, user, operator, administrator, OEM). The level OEM
 /// has none.
-fn set_auth_enables(at: &mut At<'_>, channel: u8, data: &[u8]) -> Result<(), CompletionCode> {
+fn set_auth_enables(at: &mut At<'_>, channel: ChannelNumber, data: &[u8]) -> Result<(), CompletionCode> {
     let read_only = CompletionCode::COMMAND_SPECIFIC_82;
     let [callback, user, operator, admin, oem] = *data.first_chunk().ok_or(read_only)?;
     if oem != 0 {
@@ -154,7 +151,7 @@ fn set_auth_enables(at: &mut At<'_>, channel: u8, data: &[u8]) -> Result<(), Com
 
 /// Gives a program what changed. A failure is in the log and the values stay pending; the
 /// client has its 00h either way, as from the original.
-fn commit(number: u8, call: ProgramCall) -> Outcome {
+fn commit(number: ChannelNumber, call: ProgramCall) -> Outcome {
     let given = call.clone();
     Outcome::program(call, move |context, result, _| {
         if result.is_ok() {
@@ -190,7 +187,7 @@ fn get_statistics(
 }
 
 /// Number and UDP port of the channel SOL goes over: the one that asks, else the first.
-fn sol_lan(context: &Context<'_>) -> (u8, u16) {
+fn sol_lan(context: &Context<'_>) -> (ChannelNumber, u16) {
     let asking = context.origin.session.map(|session| (context.origin.channel, session.udp_port));
     let first = || context.executing().and_then(|controller| controller.sol.as_ref()?.lan);
     asking.or_else(first).unwrap_or_default()
@@ -214,7 +211,7 @@ fn get_sol_parameters(
         sol::RETRY => (state.pace.retries, Some(state.pace.retry_interval)),
         sol::NON_VOLATILE_BIT_RATE => (state.nonvolatile_rate, None),
         sol::VOLATILE_BIT_RATE => (state.volatile_rate, None),
-        sol::PAYLOAD_CHANNEL => (channel, None),
+        sol::PAYLOAD_CHANNEL => (channel.get(), None),
         sol::PAYLOAD_PORT => {
             let [low, high] = port.to_le_bytes();
             (low, Some(high))
@@ -287,6 +284,7 @@ mod tests {
     use crate::bmc::lan_parameters::LanParameters;
     use crate::bmc::{Action, StateFile};
     use crate::command::testing::{BMC, Rig, SYSTEM};
+    use crate::ipmi::ChannelNumber;
 
     #[test]
     fn lan_parameters_are_read_as_recorded() {
@@ -360,7 +358,11 @@ mod tests {
         assert!(!rig.machine.actions.is_empty());
         rig.machine.actions.clear();
         rig.expect("0c 01 0e 18 00 44 44 44 44 44 44 44 44 -> 00\n 0c 01 0e 00 01 -> 00\n 0c 01 0e 00 02 -> 00");
-        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: 1 })], "once");
+        assert_eq!(
+            rig.machine.actions,
+            [Action::save(StateFile::Lan { mc: BMC, channel: ChannelNumber::LAN })],
+            "once"
+        );
     }
 
     #[test]
@@ -401,7 +403,7 @@ mod tests {
 
     #[test]
     fn what_a_client_sets_is_kept_when_it_says_so() {
-        let save = Action::save(StateFile::Lan { mc: BMC, channel: 1 });
+        let save = Action::save(StateFile::Lan { mc: BMC, channel: ChannelNumber::LAN });
         let mut rig = Rig::new();
         rig.expect(
             "0c 02 0e 0a 00 00 -> 00 11 00
@@ -432,7 +434,8 @@ mod tests {
     #[test]
     fn statistics_are_told_and_cleared() {
         let mut rig = Rig::new();
-        let statistics = &mut rig.machine.ensure(BMC).channels.lan_mut(1).expect("channel 1").statistics;
+        let statistics =
+            &mut rig.machine.ensure(BMC).channels.lan_mut(ChannelNumber::LAN).expect("channel 1").statistics;
         for datagram in 0..0x0203 {
             statistics.count_received(datagram >= 2);
         }
@@ -487,12 +490,12 @@ mod tests {
             "0c 01 0e 38 00 80 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 07 40 00 -> 00
              0c 02 0e 38 00 00 -> 00 11 00 80 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 07 40 00",
         );
-        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: 1 })]);
+        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: ChannelNumber::LAN })]);
     }
 
     fn with_program() -> Rig {
         let mut rig = Rig::new();
-        let lan = rig.machine.ensure(BMC).channels.lan_mut(1).expect("channel 1");
+        let lan = rig.machine.ensure(BMC).channels.lan_mut(ChannelNumber::LAN).expect("channel 1");
         lan.parameters = LanParameters::new(Some("prog".into()));
         rig
     }
@@ -603,7 +606,7 @@ mod tests {
         // Over the system interface there is no channel to speak of until one is open.
         rig.origin = SYSTEM;
         rig.expect("0c 22 0f 07 00 00 -> 00 11 00");
-        rig.machine.ensure(BMC).sol.as_mut().expect("SOL").lan = Some((1, 623));
+        rig.machine.ensure(BMC).sol.as_mut().expect("SOL").lan = Some((ChannelNumber::LAN, 623));
         rig.expect("0c 22 0f 07 00 00 -> 00 11 01\n 0c 22 0f 08 00 00 -> 00 11 6f 02");
     }
 

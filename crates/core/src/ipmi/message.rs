@@ -1,6 +1,6 @@
 //! A request and its answer, free of any transport: where all channels meet.
 
-use super::{CompletionCode, Privilege, SessionId};
+use super::{ChannelNumber, CompletionCode, Privilege, SessionId};
 
 /// What kind of channel a request came in on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ pub struct SessionRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// Number of the channel the request came in on; `0Eh` in a request means this one.
-    pub channel: u8,
+    pub channel: ChannelNumber,
     /// Kind of that channel.
     pub medium: Medium,
     /// Current privilege level of the session; `None` on session-less channels.

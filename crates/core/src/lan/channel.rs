@@ -17,7 +17,8 @@ use super::window::Verdict;
 use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, Settings, Weight, policy};
 use crate::crypto::wipe_stack;
 use crate::ipmi::{
-    CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionId, SessionRef, netfn,
+    ChannelNumber, CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionId,
+    SessionRef, netfn,
 };
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
@@ -679,7 +680,7 @@ fn write_log(permit: Option<u64>, weight: Weight, out: &mut Outbox, line: Argume
     }
 }
 
-fn log_end(report: &mut Report, now: Moment, channel: u8, session: &Session, why: End, out: &mut Outbox) {
+fn log_end(report: &mut Report, now: Moment, channel: ChannelNumber, session: &Session, why: End, out: &mut Outbox) {
     let (name, peer) = (shown(&session.name), session.peer);
     let why = match why {
         End::Closed => "was closed",
@@ -716,7 +717,7 @@ fn emit_answer(to: &ReplyTo, answer: &[u8], limit: usize, message: &mut Vec<u8>)
 }
 
 /// An answer to a request outside sessions, with room for what such commands say.
-pub(super) fn empty_reply(channel: u8) -> Reply {
+pub(super) fn empty_reply(channel: ChannelNumber) -> Reply {
     Reply::new(&Origin {
         channel,
         medium: Medium::Lan,

@@ -10,7 +10,7 @@ use super::packet::RMCP;
 use super::rmcp_plus::send;
 use super::{Authority, Neighbour, policy};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity, SUITES};
-use crate::ipmi::{CompletionCode, Privilege, Reply, netfn};
+use crate::ipmi::{ChannelNumber, CompletionCode, Privilege, Reply, netfn};
 use crate::wire::ipmb::Message;
 use crate::wire::session15::{AuthType, Header, Packet};
 use crate::wire::session20::PayloadType;
@@ -23,8 +23,6 @@ pub(super) const GET_CHANNEL_AUTHENTICATION_CAPABILITIES: u8 = 0x38;
 pub(super) const GET_SESSION_CHALLENGE: u8 = 0x39;
 /// Get Channel Cipher Suites.
 pub(super) const GET_CHANNEL_CIPHER_SUITES: u8 = 0x54;
-/// The channel a request came in on.
-const THIS_CHANNEL: u8 = 0x0e;
 /// Bytes of the cipher suite list in one answer.
 const LIST_CHUNK: usize = 16;
 
@@ -85,7 +83,7 @@ impl LanChannel {
         reply: &mut Reply,
     ) -> Result<(), CompletionCode> {
         let &[channel, level, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
-        self.is_this_channel(channel & 0x0f).then_some(()).ok_or(CompletionCode::INVALID_FIELD)?;
+        self.is_this_channel(ChannelNumber::from_wire(channel)).then_some(()).ok_or(CompletionCode::INVALID_FIELD)?;
         let level = Privilege::from_wire(level & 0x0f)
             .filter(|level| *level <= authority.privilege_limit())
             .ok_or(CompletionCode::INVALID_FIELD)?;
@@ -103,7 +101,7 @@ impl LanChannel {
             types |= 0x80;
         }
         let versions = if extended { 0x03 } else { 0x00 };
-        reply.put(&[self.settings.channel, types, logins, versions, 0, 0, 0, 0])
+        reply.put(&[self.settings.channel.get(), types, logins, versions, 0, 0, 0, 0])
     }
 
     /// Get Session Challenge, IPMI 2.0 section 22.16.
@@ -138,7 +136,7 @@ impl LanChannel {
         reply: &mut Reply,
     ) -> Result<(), CompletionCode> {
         let &[channel, _payload_type, selector, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
-        let mut number = channel & 0x0f;
+        let mut number = ChannelNumber::from_wire(channel);
         let other;
         let authority = if self.is_this_channel(number) {
             number = self.settings.channel;
@@ -183,11 +181,11 @@ impl LanChannel {
         }
         let start = usize::from(selector & 0x1f) * LIST_CHUNK;
         let rest = list[..length].get(start..).unwrap_or_default();
-        reply.put(&[number])?;
+        reply.put(&[number.get()])?;
         reply.put(&rest[..rest.len().min(LIST_CHUNK)])
     }
 
-    fn is_this_channel(&self, channel: u8) -> bool {
-        channel == THIS_CHANNEL || channel == self.settings.channel
+    fn is_this_channel(&self, channel: ChannelNumber) -> bool {
+        channel == ChannelNumber::PRESENT_INTERFACE || channel == self.settings.channel
     }
 }

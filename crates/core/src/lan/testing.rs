@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::window::Window;
 use super::{Authority, LanChannel, LanUser, Neighbour};
-use crate::ipmi::{AuthTypes, McAddress, Nature, Privilege, Random, SessionId};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Nature, Privilege, Random, SessionId};
 
 /// Users and limits.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ pub struct Site {
     pub cipher_privileges: [u8; 9],
     pub bmc_key: Option<[u8; 20]>,
     /// Another LAN channel of the same controller.
-    pub neighbour: Option<(u8, Box<Site>)>,
+    pub neighbour: Option<(ChannelNumber, Box<Site>)>,
 }
 
 impl Default for Site {
@@ -90,9 +90,9 @@ impl Authority for Site {
         crate::command::STANDARD.nature(McAddress::BMC, netfn, cmd, data)
     }
 
-    fn neighbour(&self, channel: u8) -> Neighbour<'_> {
+    fn neighbour(&self, channel: ChannelNumber) -> Neighbour<'_> {
         match (channel, &self.neighbour) {
-            (0 | 15, _) => Neighbour::Sessionless,
+            (ChannelNumber::PRIMARY_IPMB | ChannelNumber::SYSTEM_INTERFACE, _) => Neighbour::Sessionless,
             (channel, Some((number, site))) if *number == channel => Neighbour::Lan(Box::new(site.as_ref().clone())),
             _ => Neighbour::Absent,
         }

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::Span;
-use crate::ipmi::{AuthTypes, McAddress, Privilege};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Privilege};
 
 /// A whole lan.conf.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +29,8 @@ pub struct Config {
 pub struct Setting {
     /// IPMB address of its controller.
     pub mc: McAddress,
-    /// Number of its LAN channel; 0 outside of a LAN block.
-    pub channel: u8,
+    /// Number of its LAN channel; `None` outside of a LAN block.
+    pub channel: Option<ChannelNumber>,
     /// `set_working_mc`, `chassis_control`, `startcmd`, `startnow`, `lan_config_program`, `sol`.
     pub keyword: &'static str,
 }
@@ -180,7 +180,7 @@ impl std::fmt::Debug for UserConfig {
 #[derive(Clone, PartialEq)]
 pub struct LanConfig {
     /// Channel number, 1 to 15.
-    pub channel: u8,
+    pub channel: ChannelNumber,
     /// `addr`.
     pub address: Option<Address>,
     /// `priv_limit`; administrator when absent.
@@ -251,7 +251,7 @@ pub enum SerialOem {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SerialConfig {
     /// Channel number, 1 to 15.
-    pub channel: u8,
+    pub channel: ChannelNumber,
     /// What kind of interface it stands for.
     pub interface: SerialInterface,
     /// Where to listen, or to connect.
@@ -316,7 +316,7 @@ pub struct SolConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IpmbConfig {
     /// Channel number, 0 to 15.
-    pub channel: u8,
+    pub channel: ChannelNumber,
     /// Path of the ipmb-dev-int device.
     pub device: String,
     /// Where the line stands.

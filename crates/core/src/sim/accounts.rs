@@ -6,10 +6,9 @@ use super::authority::LanAuthority;
 use super::effect::{Effect, Effects, LanId};
 use super::return_path::{Requester, ReturnPath};
 use crate::bmc::LogLevel;
-use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::sol_parameters::{self, INSTANCE_HISTORY, INSTANCE_PORT};
 use crate::bmc::user::Change;
-use crate::ipmi::{McAddress, Moment, Origin, Request, SessionId};
+use crate::ipmi::{ChannelNumber, McAddress, Moment, Origin, Request, SessionId};
 
 /// A user of a controller that somebody changed.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +97,7 @@ impl Simulator {
                 }
                 None => format!("a session of LAN channel {} that has ended", lan.channel),
             },
-            Requester::Line(serial) if serial.channel == SYSTEM_CHANNEL => "the host".into(),
+            Requester::Line(serial) if serial.channel == ChannelNumber::SYSTEM_INTERFACE => "the host".into(),
             Requester::Line(serial) => format!("whoever is at serial channel {}", serial.channel),
             Requester::Bus(ipmb) => format!("whoever is on IPMB channel {}", ipmb.channel),
         }

@@ -7,7 +7,7 @@ use crate::bmc::user::Users;
 use crate::bmc::{Controller, Machine};
 use crate::command::Commands;
 use crate::command::group_extension::dcmi;
-use crate::ipmi::{AuthTypes, CompletionCode, McAddress, Nature, Privilege, Reply, netfn};
+use crate::ipmi::{AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Privilege, Reply, netfn};
 use crate::lan::{Authority, LanUser, Neighbour};
 
 /// The users and limits of one LAN channel, at this moment.
@@ -26,7 +26,7 @@ impl<'a> LanAuthority<'a> {
     }
 
     /// The same for a channel of this controller.
-    pub(super) fn of(controller: &'a Controller, commands: &'a Commands, channel: u8) -> Option<Self> {
+    pub(super) fn of(controller: &'a Controller, commands: &'a Commands, channel: ChannelNumber) -> Option<Self> {
         let access = controller.channels.lan(channel)?;
         Some(Self { controller, users: &controller.users, channels: &controller.channels, access, commands })
     }
@@ -80,7 +80,7 @@ impl Authority for LanAuthority<'_> {
         self.commands.nature(carried_to.unwrap_or(self.controller.address), netfn, cmd, data)
     }
 
-    fn neighbour(&self, channel: u8) -> Neighbour<'_> {
+    fn neighbour(&self, channel: ChannelNumber) -> Neighbour<'_> {
         match (self.channels.get(channel), self.channels.lan(channel)) {
             (None, _) => Neighbour::Absent,
             (Some(_), None) => Neighbour::Sessionless,

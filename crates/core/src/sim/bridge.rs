@@ -8,7 +8,7 @@ use super::Simulator;
 use super::effect::{Effects, IpmbId, LanId};
 use super::return_path::{BridgedTo, ReturnPath, Target};
 use crate::command;
-use crate::ipmi::{CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
 use crate::wire::ipmb;
 
 /// How deep Send Message may lie inside Send Message.
@@ -63,8 +63,8 @@ impl Simulator {
         if tracking != needed {
             return Err(CompletionCode::INVALID_FIELD);
         }
-        match first & 0x0f {
-            channel if channel == 0 || self.ipmbs.is_open(IpmbId { mc, channel }) => {
+        match ChannelNumber::from_wire(first) {
+            channel if channel == ChannelNumber::PRIMARY_IPMB || self.ipmbs.is_open(IpmbId { mc, channel }) => {
                 self.bridge_to_ipmb(now, IpmbId { mc, channel }, request, message, path, out)
             }
             channel => self.send_to_lan(now, LanId { mc, channel }, message, path, &request.origin, out),

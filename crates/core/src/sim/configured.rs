@@ -4,7 +4,7 @@
 
 use super::effect::LanId;
 use crate::bmc::StateFile;
-use crate::ipmi::McAddress;
+use crate::ipmi::{ChannelNumber, McAddress};
 use crate::settings::command::Variables;
 use crate::settings::model::{Address, Config, ControllerConfig};
 
@@ -105,7 +105,7 @@ impl Configured {
     /// The original names the file `mc20` whatever the MC is, so that LAN channels of the
     /// same number on two MCs overwrite each other. Here one of them has that name, the
     /// one at 20h or else the first, and every other a file of its own.
-    fn owns_lan_file(&self, mc: McAddress, channel: u8) -> bool {
+    fn owns_lan_file(&self, mc: McAddress, channel: ChannelNumber) -> bool {
         let mut owners = self
             .controllers
             .iter()

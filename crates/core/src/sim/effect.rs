@@ -6,7 +6,7 @@ use super::reload::Change;
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::vm_process::Identity;
-use crate::ipmi::{McAddress, Peer};
+use crate::ipmi::{ChannelNumber, McAddress, Peer};
 use crate::settings::Span;
 use crate::settings::model::{Address, SolTarget};
 
@@ -16,7 +16,7 @@ pub struct LanId {
     /// IPMB address of the MC.
     pub mc: McAddress,
     /// Channel number.
-    pub channel: u8,
+    pub channel: ChannelNumber,
 }
 
 /// Which serial channel: an MC's address and the channel's number.
@@ -25,7 +25,7 @@ pub struct SerialId {
     /// IPMB address of the MC.
     pub mc: McAddress,
     /// Channel number.
-    pub channel: u8,
+    pub channel: ChannelNumber,
 }
 
 /// Which IPMB device: an MC's address and the channel's number.
@@ -34,7 +34,7 @@ pub struct IpmbId {
     /// IPMB address of the MC.
     pub mc: McAddress,
     /// Channel number.
-    pub channel: u8,
+    pub channel: ChannelNumber,
 }
 
 macro_rules! jobs {

@@ -9,7 +9,7 @@ use super::effect::{Effects, LanId};
 use super::return_path::ReturnPath;
 use crate::bmc::messaging::{self, QueueFull};
 use crate::command;
-use crate::ipmi::{CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
 use crate::lan;
 use crate::wire::ipmb;
 
@@ -78,7 +78,7 @@ impl Simulator {
 
     /// Puts the answer in the message buffer, which came from `channel`, into the receive queue
     /// of `mc`: everything behind the requester's address.
-    pub(super) fn queue_answer(&mut self, now: Moment, mc: McAddress, channel: u8, out: &mut Effects) {
+    pub(super) fn queue_answer(&mut self, now: Moment, mc: McAddress, channel: ChannelNumber, out: &mut Effects) {
         let data = self.message.get(1..).unwrap_or_default().to_vec();
         if let Some(mut at) = self.machine.at(mc) {
             // A full queue loses the answer, as a full queue on a board does.

@@ -5,13 +5,12 @@
 
 use super::{Effects, Simulator};
 use crate::bmc::boot::{self, Boots, Device};
-use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::chassis::{self, Backend, Control, Controlled};
 use crate::bmc::external::Background;
 use crate::bmc::sensor::{self, Place, Reporting, SensorId};
 use crate::bmc::watch::Event;
 use crate::bmc::{Controller, Error, sel, user};
-use crate::ipmi::{McAddress, Moment, Privilege};
+use crate::ipmi::{ChannelNumber, McAddress, Moment, Privilege};
 use crate::settings::text::decode;
 
 /// Record type of a system event (IPMI 2.0 section 32.1), and the first one without a time.
@@ -131,7 +130,7 @@ impl Simulator {
     pub fn control(&mut self, now: Moment, control: Control, out: &mut Effects) -> Result<(), Error> {
         let mc = self.bmc_address();
         let mut at = self.machine.at(mc).ok_or(Error::NotSupported)?;
-        let controlled = chassis::control(&mut at, now, control, SYSTEM_CHANNEL);
+        let controlled = chassis::control(&mut at, now, control, ChannelNumber::SYSTEM_INTERFACE);
         let result = controlled.as_ref().map(|_| ()).map_err(|_| Error::NotSupported);
         if let Ok(Controlled::Call(call, token)) = controlled {
             at.start(Background::Program {

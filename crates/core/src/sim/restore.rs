@@ -13,7 +13,7 @@ use crate::bmc::sol_parameters::{Access, Sol};
 use crate::bmc::user::User;
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{Action, LogLevel, StateFile};
-use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege};
 use crate::state::{Damage, Items, StoredFile};
 
 /// How many things wrong with one state file are told one by one.
@@ -143,7 +143,7 @@ impl Simulator {
     }
 
     /// `lanparm.mcXX.N`. A limit that is no privilege level is left as lan.conf has it.
-    pub(super) fn load_lan(&mut self, mc: McAddress, channel: u8) {
+    pub(super) fn load_lan(&mut self, mc: McAddress, channel: ChannelNumber) {
         let Some(items) = self.items(&self.configured.file_name(StateFile::Lan { mc, channel })) else { return };
         let Some(lan) = self.machine.controller_mut(mc).and_then(|c| c.channels.lan_mut(channel)) else { return };
         let limit = items.integer("privilege_limit").and_then(|value| u8::try_from(value).ok());

@@ -2,8 +2,7 @@
 //! inside a Send Message.
 
 use super::effect::{IpmbId, LanId, SerialId};
-use crate::bmc::channel::SYSTEM_CHANNEL;
-use crate::ipmi::{McAddress, SessionId};
+use crate::ipmi::{ChannelNumber, McAddress, SessionId};
 use crate::wire::ipmb;
 use crate::{lan, serial};
 
@@ -27,7 +26,7 @@ pub(super) struct BridgedTo {
     pub(super) mc: McAddress,
     pub(super) target: Target,
     /// The channel it was sent to.
-    pub(super) channel: u8,
+    pub(super) channel: ChannelNumber,
     /// The request, without its data.
     pub(super) request: ipmb::Message<'static>,
     /// How many Send Messages it lay in before the outermost.
@@ -67,7 +66,7 @@ impl ReturnPath {
             Self::Ipmb(ipmb, _) => Requester::Bus(*ipmb),
             Self::Bridged(to) => match to.target {
                 Target::Session(lan, session) => Requester::Session(lan, session),
-                Target::HostQueue => Requester::Line(SerialId { mc: to.mc, channel: SYSTEM_CHANNEL }),
+                Target::HostQueue => Requester::Line(SerialId { mc: to.mc, channel: ChannelNumber::SYSTEM_INTERFACE }),
                 Target::Line(serial) => Requester::Line(serial),
                 Target::Bus(ipmb) => Requester::Bus(ipmb),
             },

@@ -20,7 +20,7 @@ use super::configured::Configured;
 use super::effect::{Content, Effect, Effects, SaveFailure, SaveJob, Saved, Work};
 use super::persist;
 use crate::bmc::{LogLevel, Machine, StateFile};
-use crate::ipmi::{McAddress, Moment, Random};
+use crate::ipmi::{ChannelNumber, McAddress, Moment, Random};
 use crate::lan::LogLimit;
 use crate::state::{Files, GUID_FILE, Items, StoredFile};
 
@@ -211,7 +211,7 @@ impl Saves {
     }
 
     /// The GUID of a LAN channel without a `guid` line: made once, then kept.
-    pub(super) fn guid(&mut self, mc: McAddress, channel: u8, random: &mut dyn Random) -> [u8; 16] {
+    pub(super) fn guid(&mut self, mc: McAddress, channel: ChannelNumber, random: &mut dyn Random) -> [u8; 16] {
         let name = format!("{mc:02x}.{channel}");
         let mut items = self.stored.get(GUID_FILE).map(|file| file.items.clone()).unwrap_or_default();
         if let Some(guid) = items.bytes(&name).and_then(|bytes| bytes.try_into().ok()) {

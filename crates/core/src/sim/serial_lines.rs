@@ -3,9 +3,8 @@
 use super::Simulator;
 use super::effect::{Effect, Effects, SerialId};
 use super::return_path::ReturnPath;
-use crate::bmc::channel::SYSTEM_CHANNEL;
 use crate::bmc::{self, LogLevel};
-use crate::ipmi::{CompletionCode, HostSignal, McAddress, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, HostSignal, McAddress, Medium, Moment, Origin, Reply, Request};
 use crate::lan::LogLimit;
 use crate::serial::{self, Fault, Inbound, Line};
 use crate::settings::model::SerialConfig;
@@ -80,7 +79,7 @@ impl Simulator {
         let mut bytes = Vec::new();
         slot.line.connected(&mut bytes);
         out.list.push(Effect::Serial { serial, bytes });
-        if serial.channel == SYSTEM_CHANNEL {
+        if serial.channel == ChannelNumber::SYSTEM_INTERFACE {
             if let Some(mut at) = self.machine.at(serial.mc) {
                 bmc::host_connected(&mut at, now);
             }
@@ -92,7 +91,7 @@ impl Simulator {
     pub(super) fn serial_disconnected(&mut self, now: Moment, serial: SerialId, out: &mut Effects) {
         let Some(slot) = self.serials.get_mut(serial) else { return };
         slot.line.disconnected();
-        if serial.channel == SYSTEM_CHANNEL {
+        if serial.channel == ChannelNumber::SYSTEM_INTERFACE {
             if let Some(mut at) = self.machine.at(serial.mc) {
                 bmc::host_disconnected(&mut at, now);
             }
@@ -109,7 +108,7 @@ impl Simulator {
             match item {
                 Inbound::Message { reply_to, data } => self.serial_message(now, serial, reply_to, &data, out),
                 Inbound::Capabilities(capabilities) => {
-                    if serial.channel == SYSTEM_CHANNEL
+                    if serial.channel == ChannelNumber::SYSTEM_INTERFACE
                         && let Some(mut at) = self.machine.at(serial.mc)
                     {
                         bmc::host_announced(&mut at, capabilities.bits);
@@ -172,7 +171,7 @@ impl Simulator {
 
     /// Tells the host of a controller something, if one is connected.
     pub(super) fn signal_host(&mut self, mc: McAddress, signal: HostSignal, out: &mut Effects) {
-        let serial = SerialId { mc, channel: SYSTEM_CHANNEL };
+        let serial = SerialId { mc, channel: ChannelNumber::SYSTEM_INTERFACE };
         self.serials.say(serial, out, |line, bytes| line.signal(signal, bytes));
     }
 }

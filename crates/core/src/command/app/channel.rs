@@ -3,7 +3,7 @@
 use crate::bmc::lan_settings::{self, AccessChange, KeyError, NoLan, Storage};
 use crate::bmc::security_key::Locked;
 use crate::command::{Context, Outcome};
-use crate::ipmi::{CompletionCode, Privilege, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, Privilege, Reply, Request};
 
 /// Access mode "always available", per-message and user-level authentication on.
 const ACCESS_MODE: u8 = 0x02;
@@ -26,9 +26,9 @@ fn storage(byte: u8) -> Result<Option<Storage>, CompletionCode> {
     }
 }
 
-/// Takes channel number and two bytes apart; numbers above 15 are CCh.
-fn number(context: &Context<'_>, byte: u8) -> Result<u8, CompletionCode> {
-    if byte >= 0x10 { Err(CompletionCode::INVALID_FIELD) } else { Ok(context.channel_number(byte)) }
+/// The channel of a request that compares the whole byte: what is above 15 is CCh.
+fn number(context: &Context<'_>, byte: u8) -> Result<ChannelNumber, CompletionCode> {
+    Ok(context.channel_number(ChannelNumber::new(byte).ok_or(CompletionCode::INVALID_FIELD)?))
 }
 
 /// Request: channel. Answer: channel, medium, protocol, session support and number of
@@ -40,7 +40,7 @@ pub fn get_info(
 ) -> Result<Outcome, CompletionCode> {
     let number = number(context, *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?)?;
     let channel = context.controller()?.channels.get(number).ok_or(CompletionCode::NOT_PRESENT)?;
-    reply.put(&[number, channel.medium, channel.protocol, channel.sessions()])?;
+    reply.put(&[number.get(), channel.medium, channel.protocol, channel.sessions()])?;
     // The IPMI forum's enterprise number 7154, as for every standard protocol.
     reply.put(&[0xf2, 0x1b, 0x00, 0x00, 0x00])?;
     Ok(Outcome::Done)
@@ -156,6 +156,7 @@ mod tests {
     use crate::bmc::channel::Channel;
     use crate::bmc::{Action, StateFile};
     use crate::command::testing::{BMC, Rig, SATELLITE, SYSTEM};
+    use crate::ipmi::ChannelNumber;
 
     #[test]
     fn k_g_is_read_set_and_locked() {
@@ -189,10 +190,13 @@ mod tests {
              06 56 01 01 01 -> 80
              06 56 01 02 01 -> 00 01",
         );
-        let file = StateFile::Lan { mc: BMC, channel: 1 };
+        let file = StateFile::Lan { mc: BMC, channel: ChannelNumber::LAN };
         assert!(rig.machine.actions.iter().all(|action| *action == Action::save(file)));
         let channels = &rig.machine.ensure(BMC).channels;
-        assert_eq!(channels.lan(1).and_then(|lan| lan.key.in_use()), Some(b"key\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+        assert_eq!(
+            channels.lan(ChannelNumber::LAN).and_then(|lan| lan.key.in_use()),
+            Some(b"key\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
+        );
     }
 
     #[test]
@@ -216,7 +220,7 @@ mod tests {
         rig.mc = BMC;
         rig.origin = SYSTEM;
         rig.expect("06 42 0e -> 00 0f 05 09 00 f2 1b 00 00 00");
-        rig.machine.ensure(BMC).channels.set(15, Channel::system_interface());
+        rig.machine.ensure(BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, Channel::system_interface());
         rig.expect("06 42 0e -> 00 0f 0c 05 00 f2 1b 00 00 00");
     }
 
@@ -262,7 +266,7 @@ mod tests {
         );
         assert!(rig.machine.actions.is_empty());
         rig.expect("06 40 0e 42 42 -> 00\n 06 41 0e 80 -> 00 02 03\n 06 41 0e 40 -> 00 02 02");
-        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: 1 })]);
+        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: ChannelNumber::LAN })]);
     }
 
     #[test]
@@ -272,6 +276,6 @@ mod tests {
         assert!(rig.machine.actions.is_empty());
         rig.expect("06 40 0e 82 00 -> 00\n 06 40 0e 62 00 -> 00\n 06 40 0e 62 00 -> 00");
         rig.expect("06 41 0e 80 -> 00 02 04\n 06 41 0e 40 -> 00 22 04");
-        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: 1 })]);
+        assert_eq!(rig.machine.actions, [Action::save(StateFile::Lan { mc: BMC, channel: ChannelNumber::LAN })]);
     }
 }

@@ -1,10 +1,10 @@
 //! App commands about the controller itself, IPMI 2.0 chapter 20.
 
-use crate::bmc::channel::{SYSTEM_CHANNEL, protocol};
+use crate::bmc::channel::protocol;
 use crate::bmc::watchdog::Watchdog;
 use crate::bmc::{ACPI_UNKNOWN, dcmi, messaging, system_info};
 use crate::command::{Context, Outcome};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, Reply, Request};
 
 /// Get Self Test Results: no error.
 const SELF_TEST_PASSED: [u8; 2] = [0x55, 0x00];
@@ -110,7 +110,10 @@ pub fn get_guid(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -
 /// Whether the host's channel is a BT interface (`serial bt`).
 pub fn has_bt(context: &Context<'_>) -> bool {
     context.controller_is(|controller| {
-        controller.channels.get(SYSTEM_CHANNEL).is_some_and(|channel| channel.protocol == protocol::BT_1_5)
+        controller
+            .channels
+            .get(ChannelNumber::SYSTEM_INTERFACE)
+            .is_some_and(|channel| channel.protocol == protocol::BT_1_5)
     })
 }
 
@@ -123,7 +126,7 @@ pub fn get_bt_capabilities(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Rep
 /// Whether there is a system interface: KCS, SMIC, BT or SSIF, or a virtual machine's, whatever its
 /// emulator puts before it.
 pub fn has_system_interface(context: &Context<'_>) -> bool {
-    context.controller_is(|controller| controller.channels.get(SYSTEM_CHANNEL).is_some())
+    context.controller_is(|controller| controller.channels.get(ChannelNumber::SYSTEM_INTERFACE).is_some())
 }
 
 /// Request: type of interface, 0 SSIF, 1 KCS, 2 SMIC. Answer: reserved, then for SSIF its version
@@ -137,7 +140,8 @@ pub fn get_interface_capabilities(
     request: &Request<'_>,
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
-    let channel = context.controller()?.channels.get(SYSTEM_CHANNEL).ok_or(CompletionCode::INVALID_COMMAND)?;
+    let channel =
+        context.controller()?.channels.get(ChannelNumber::SYSTEM_INTERFACE).ok_or(CompletionCode::INVALID_COMMAND)?;
     let kind = request.data.first().map(|byte| byte & 0x0f);
     let kinds: &[u8] = match channel.protocol {
         protocol::SMBUS => &[SSIF],
@@ -179,7 +183,7 @@ mod tests {
     use crate::bmc::channel::{Channel, medium, protocol};
     use crate::bmc::watchdog::Watchdog;
     use crate::command::testing::{BMC, Rig, SATELLITE, SYSTEM};
-    use crate::ipmi::McAddress;
+    use crate::ipmi::{ChannelNumber, McAddress};
 
     #[test]
     fn device_id_is_as_recorded_and_surplus_bytes_are_ignored() {
@@ -244,8 +248,8 @@ mod tests {
             (protocol::SMBUS, ["00 00 00 20 20", "cc", "cc"]),
             (protocol::BT_1_5, ["cc"; 3]),
         ] {
-            let line = Channel::serial(15, medium::SYSTEM_INTERFACE, protocol, true);
-            rig.machine.ensure(BMC).channels.set(15, line);
+            let line = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol, true);
+            rig.machine.ensure(BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, line);
             for (kind, answer) in answers.into_iter().enumerate() {
                 rig.expect(&format!("06 57 0{kind} -> {answer}"));
             }
@@ -256,8 +260,8 @@ mod tests {
     fn a_bt_interface_tells_its_capabilities() {
         let mut rig = Rig::host();
         rig.expect("06 36 -> c1");
-        let line = Channel::serial(15, medium::SYSTEM_INTERFACE, protocol::BT_1_5, true);
-        rig.machine.ensure(BMC).channels.set(15, line);
+        let line = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol::BT_1_5, true);
+        rig.machine.ensure(BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, line);
         rig.expect("06 36 -> 00 01 ff ff 0a 00");
     }
 

@@ -5,7 +5,7 @@
 use super::ELSEWHERE;
 use crate::command::privilege::Required;
 use crate::command::{Context, Entry, Outcome};
-use crate::ipmi::{CompletionCode, Origin, Reply, Request, SEND_MESSAGE, netfn};
+use crate::ipmi::{ChannelNumber, CompletionCode, Origin, Reply, Request, SEND_MESSAGE, netfn};
 
 /// "Commands exist on this LUN, and none is restricted", two bits each.
 const LUN_UNRESTRICTED: u8 = 0x01;
@@ -35,15 +35,15 @@ impl Commands {
 }
 
 /// The channel in the low half of a byte; one that is not there is CBh.
-fn channel(context: &mut Context<'_>, byte: u8) -> Result<u8, CompletionCode> {
-    let number = context.channel_number(byte & 0x0f);
+fn channel(context: &mut Context<'_>, byte: u8) -> Result<ChannelNumber, CompletionCode> {
+    let number = context.channel_number(ChannelNumber::from_wire(byte));
     context.controller()?.channels.get(number).ok_or(CompletionCode::NOT_PRESENT)?;
     Ok(number)
 }
 
 /// The commands of a network function that are there for requests by a channel. Those of a group
 /// extension are of the group that `named` begins with. Those of enterprises (2Eh) are not told.
-fn available(context: &mut Context<'_>, channel: u8, function: u8, named: &[u8]) -> Commands {
+fn available(context: &mut Context<'_>, channel: ChannelNumber, function: u8, named: &[u8]) -> Commands {
     let is_lan = context.controller_is(|controller| controller.channels.lan(channel).is_some());
     let mut commands = Commands::default();
     if function == netfn::OEM_GROUP {

@@ -34,7 +34,7 @@ pub fn get_flags(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) 
 /// is lost (C8h), as in the original: it would block those behind it.
 pub fn get_message(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
     let message = messaging::fetch(&mut context.at()?).ok_or(CompletionCode::COMMAND_SPECIFIC_80)?;
-    reply.put(&[message.channel])?;
+    reply.put(&[message.channel.get()])?;
     reply.put(&message.data)?;
     Ok(Outcome::Done)
 }
@@ -54,7 +54,7 @@ pub fn read_event_buffer(
 mod tests {
     use crate::bmc::messaging::{Message, enqueue, store_event};
     use crate::command::testing::{BMC, Rig, SATELLITE};
-    use crate::ipmi::McAddress;
+    use crate::ipmi::{ChannelNumber, McAddress};
 
     #[test]
     fn enables_and_flags() {
@@ -77,7 +77,7 @@ mod tests {
     fn messages_are_fetched_in_order_and_one_too_long_is_lost() {
         let mut rig = Rig::host();
         for data in [vec![1, 2], vec![0; 34], vec![0; 35], vec![3]] {
-            enqueue(&mut rig.machine.found(BMC), rig.now, Message { channel: 1, data }).expect("room");
+            enqueue(&mut rig.machine.found(BMC), rig.now, Message { channel: ChannelNumber::LAN, data }).expect("room");
         }
         rig.expect("06 31 -> 00 01\n 06 33 -> 00 01 01 02");
         assert_eq!(rig.ask("06 33").split(' ').count(), 36);

@@ -3,7 +3,7 @@
 use crate::bmc::sol_parameters::{self, ActivationError, INSTANCE_HISTORY, INSTANCE_PORT};
 use crate::bmc::user;
 use crate::command::{Context, Outcome, has_sol};
-use crate::ipmi::{CompletionCode, Reply, Request, SessionId};
+use crate::ipmi::{ChannelNumber, CompletionCode, Reply, Request, SessionId};
 
 /// Payload type "IPMI message".
 const TYPE_IPMI: u8 = 0;
@@ -185,7 +185,7 @@ pub fn get_user_access(
 /// Whether the channel that the low half of a byte names is a LAN channel; an absent one
 /// is CBh.
 fn is_lan(context: &mut Context<'_>, byte: u8) -> Result<bool, CompletionCode> {
-    let number = context.channel_number(byte & 0x0f);
+    let number = context.channel_number(ChannelNumber::from_wire(byte));
     let channels = &context.controller()?.channels;
     channels.get(number).ok_or(CompletionCode::NOT_PRESENT)?;
     Ok(channels.lan(number).is_some())

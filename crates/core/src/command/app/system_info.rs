@@ -59,6 +59,7 @@ mod tests {
     use crate::bmc::channel::Channel;
     use crate::bmc::{Action, StateFile};
     use crate::command::testing::{BMC, Rig};
+    use crate::ipmi::ChannelNumber;
 
     #[test]
     fn system_info_is_set_and_read_in_blocks() {
@@ -128,7 +129,7 @@ mod tests {
     fn a_reset_of_the_machine_ends_what_is_in_progress() {
         let built_in = || {
             let mut rig = Rig::new();
-            rig.machine.ensure(BMC).channels.set(15, Channel::system_interface());
+            rig.machine.ensure(BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, Channel::system_interface());
             rig
         };
         for control in [0, 2, 3] {

@@ -90,7 +90,7 @@ pub fn before_login(controller: &Controller, cmd: u8, data: &[u8], reply: &mut R
 }
 
 fn capabilities(controller: &Controller, parameter: u8, reply: &mut Reply) -> Result<(), CompletionCode> {
-    let mut lans = controller.channels.lans().map(|(number, _)| number);
+    let mut lans = controller.channels.lans().map(|(number, _)| number.get());
     let (primary, secondary) = (lans.next(), lans.next());
     let absent = 0xff;
     reply.put(&[GROUP])?;
@@ -463,6 +463,7 @@ fn get_parameter(
 
 #[cfg(test)]
 mod tests {
+    use crate::ipmi::ChannelNumber;
     use std::time::Duration;
 
     use crate::bmc::channel::Channel;
@@ -477,7 +478,7 @@ mod tests {
     /// A rig with a chassis of its own, that is switched off.
     fn rig() -> Rig {
         let mut rig = Rig::new();
-        rig.machine.ensure(BMC).channels.set(15, Channel::system_interface());
+        rig.machine.ensure(BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, Channel::system_interface());
         rig
     }
 

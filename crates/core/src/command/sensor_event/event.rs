@@ -45,7 +45,7 @@ pub(super) fn platform_event(
         event
     } else {
         record[7] = origin.requester;
-        record[8] = origin.channel << 4 | origin.requester_lun & 0x03;
+        record[8] = origin.channel.get() << 4 | origin.requester_lun & 0x03;
         request.data
     };
     record[9..].copy_from_slice(event.get(..7).ok_or(CompletionCode::INVALID_LENGTH)?);
