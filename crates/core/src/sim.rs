@@ -224,9 +224,10 @@ impl Simulator {
 
     /// When [`Input::Timeout`] is due.
     pub fn deadline(&self) -> Option<Moment> {
-        let doors = [self.lans.deadline(), self.sols.deadline(), self.ipmbs.deadline(), self.host_messages.deadline()];
-        let work = [bmc::deadline(&self.machine), self.saves.deadline(), self.pending.deadline()];
-        doors.into_iter().chain(work).flatten().min()
+        let doors = sooner(self.lans.deadline(), self.sols.deadline());
+        let passed_on = sooner(self.ipmbs.deadline(), self.host_messages.deadline());
+        let work = sooner(self.saves.deadline(), self.pending.deadline());
+        sooner(sooner(doors, passed_on), sooner(work, bmc::deadline(&self.machine)))
     }
 
     /// Does what is due.
@@ -256,5 +257,13 @@ impl Simulator {
         self.machine.controllers().flat_map(|controller| {
             controller.frus.in_files().map(|(device, path, end)| (controller.address, device, path, end))
         })
+    }
+}
+
+/// The first of two deadlines. It is asked with every datagram.
+fn sooner(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
