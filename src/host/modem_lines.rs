@@ -11,6 +11,8 @@ mod open {
 
     use tokio_serial::SerialPort;
 
+    use crate::sol;
+
     /// A device, open once more for its modem lines. Some systems (user-mode emulators among them) do not know the
     /// calls that this needs: then there are none.
     pub(crate) struct ModemLines(Box<dyn SerialPort>);
@@ -35,9 +37,9 @@ mod open {
         }
 
         /// Sets our lines.
-        pub(crate) fn set(&mut self, rts: bool, dtr: bool) {
-            let _ = self.0.write_request_to_send(rts);
-            let _ = self.0.write_data_terminal_ready(dtr);
+        pub(crate) fn set(&mut self, lines: sol::ModemLines) {
+            let _ = self.0.write_request_to_send(lines.rts);
+            let _ = self.0.write_data_terminal_ready(lines.dtr);
         }
     }
 }
@@ -45,6 +47,8 @@ mod open {
 #[cfg(not(feature = "program"))]
 mod none {
     use std::path::Path;
+
+    use crate::sol;
 
     /// None can be had.
     pub(crate) enum ModemLines {}
@@ -62,7 +66,7 @@ mod none {
             match *self {}
         }
 
-        pub(crate) fn set(&mut self, _: bool, _: bool) {
+        pub(crate) fn set(&mut self, _: sol::ModemLines) {
             match *self {}
         }
     }

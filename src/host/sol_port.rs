@@ -26,7 +26,7 @@ use crate::bmc::LogLevel;
 use crate::ipmi::McAddress;
 use crate::settings::model::SolTarget;
 use crate::sim::Input;
-use crate::sol::LineEvent;
+use crate::sol::{LineEvent, ModemLines};
 use crate::store::directory::message;
 
 /// Longest pause between two attempts to open a port.
@@ -46,12 +46,7 @@ pub enum SolCommand {
     /// Send a break.
     Break,
     /// Set the modem lines.
-    ModemLines {
-        /// Request to send.
-        rts: bool,
-        /// Data terminal ready.
-        dtr: bool,
-    },
+    ModemLines(ModemLines),
     /// Change the speed.
     BitRate(u32),
     /// Read the port, or leave its bytes where they are.
@@ -95,7 +90,7 @@ struct Port {
     held: Held,
     events: HostEvents,
     reading: Reading,
-    lines: Option<(bool, bool)>,
+    lines: Option<ModemLines>,
 }
 
 async fn run(mut port: Port, mut commands: UnboundedReceiver<SolCommand>) {
@@ -172,8 +167,8 @@ impl Port {
             let text = format!("SOL device {device} has no modem lines");
             report(&self.events, HostEvent::Log { level: LogLevel::Info, text }).await;
         }
-        if let Some((rts, dtr)) = self.lines {
-            tty.set_modem_lines(rts, dtr);
+        if let Some(lines) = self.lines {
+            tty.set_modem_lines(lines);
         }
         Ok(Stream::Tty(tty))
     }
@@ -182,7 +177,7 @@ impl Port {
     fn remember(&mut self, command: &SolCommand) {
         match command {
             SolCommand::Write(_) | SolCommand::Break => {}
-            SolCommand::ModemLines { rts, dtr } => self.lines = Some((*rts, *dtr)),
+            SolCommand::ModemLines(lines) => self.lines = Some(*lines),
             SolCommand::BitRate(rate) => self.settings.bit_rate = *rate,
             SolCommand::Read(reading) => self.reading = *reading,
         }
@@ -208,7 +203,7 @@ impl Port {
                     match (command, &mut stream) {
                         (SolCommand::Write(bytes), _) => outgoing.extend(bytes),
                         (SolCommand::Break, Stream::Tty(tty)) => tty.send_break(),
-                        (SolCommand::ModemLines { rts, dtr }, Stream::Tty(tty)) => tty.set_modem_lines(rts, dtr),
+                        (SolCommand::ModemLines(lines), Stream::Tty(tty)) => tty.set_modem_lines(lines),
                         (SolCommand::BitRate(rate), Stream::Tty(tty)) => {
                             if let Err(error) = tty.set_bit_rate(rate) {
                                 let text = format!("SOL bit rate {rate} not set: {error}");
@@ -380,7 +375,9 @@ mod tests {
         let Some(HostEvent::Log { text, .. }) = queue.recv().await else { panic!() };
         assert!(text.ends_with("has no modem lines"), "{text}");
         assert!(matches!(queue.recv().await, Some(HostEvent::Input(Input::SolOpened(_)))));
-        for command in [SolCommand::Break, SolCommand::ModemLines { rts: true, dtr: true }, SolCommand::BitRate(9600)] {
+        for command in
+            [SolCommand::Break, SolCommand::ModemLines(ModemLines { rts: true, dtr: true }), SolCommand::BitRate(9600)]
+        {
             sol.send(command).unwrap();
         }
         sol.send(SolCommand::Write(b"ok".to_vec())).unwrap();

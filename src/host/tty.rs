@@ -22,7 +22,7 @@ use super::lock_file::{self, Held, LockError, LockFile};
 use super::modem_lines::ModemLines;
 use super::workers;
 use crate::config::text::os_string;
-use crate::sol::LineEvent;
+use crate::sol::{self, LineEvent};
 use crate::store::directory::message;
 
 /// Hardware flow control.
@@ -186,9 +186,9 @@ impl Tty {
     }
 
     /// Sets the modem lines; a pty has none.
-    pub fn set_modem_lines(&mut self, rts: bool, dtr: bool) {
+    pub fn set_modem_lines(&mut self, set: sol::ModemLines) {
         if let Some(lines) = &mut self.lines {
-            lines.set(rts, dtr);
+            lines.set(set);
         }
     }
 
@@ -342,7 +342,7 @@ mod tests {
         let seen = tcgetattr(&pair.slave).unwrap();
         assert_eq!(cfgetospeed(&seen), BaudRate::B19200);
         assert!(seen.control_flags.contains(ControlFlags::CRTSCTS));
-        tty.set_modem_lines(false, true);
+        tty.set_modem_lines(sol::ModemLines { rts: false, dtr: true });
         tty.send_break();
     }
 

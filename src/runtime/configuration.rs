@@ -65,9 +65,17 @@ impl Source {
     }
 }
 
-/// Reads lan.conf and looks its names up. With `strict` what cannot be done as written is an
-/// error.
-pub fn read(source: &Source, strict: bool) -> Read {
+/// What it means that something cannot be done as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// It is a warning.
+    Lenient,
+    /// It is an error (`--strict`).
+    Strict,
+}
+
+/// Reads lan.conf and looks its names up.
+pub fn read(source: &Source, strictness: Strictness) -> Read {
     let name = source.name();
     let text = match source.read() {
         Ok(text) => text,
@@ -80,7 +88,7 @@ pub fn read(source: &Source, strict: bool) -> Read {
     let config = config.map(|mut config| {
         let text = String::from_utf8_lossy(&text);
         diagnostics.extend(look_up_names(&mut config, &name, &text));
-        if strict {
+        if strictness == Strictness::Strict {
             // C plug-ins cannot be loaded, which otherwise is a warning.
             for library in &config.libraries {
                 let lines = diagnostics.iter_mut().filter(|found| found.span.line == library.span.line);

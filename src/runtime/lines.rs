@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::host::duplex::Reading;
 use crate::host::ipmb_device::{self, IpmbDevice};
 use crate::host::lock_file::Held;
 use crate::host::serial_peer::Outgoing;
@@ -50,33 +49,34 @@ impl Lines {
         (serials, ipmbs)
     }
 
-    /// Listens for the peer of a serial channel, or connects to it; does nothing when that is so already.
-    /// Gives the address where everybody may connect.
+    /// Listens for the peer of a serial channel; does nothing when that is so already. Gives the address where
+    /// everybody may connect.
     ///
     /// # Errors
     /// The address is none, or cannot be had.
-    pub fn open_serial(
-        &mut self,
-        serial: SerialId,
-        address: &Address,
-        connect: bool,
-    ) -> Result<Option<SocketAddr>, String> {
+    pub fn listen_serial(&mut self, serial: SerialId, address: &Address) -> Result<Option<SocketAddr>, String> {
         if self.serials.contains_key(&serial) {
             return Ok(None);
         }
-        let Some(address) = address.literal() else {
-            return Err(format!("Unable to bind to serial TCP port: {} is not an address", address.host));
-        };
-        let events = self.events.clone();
-        let peer = if connect {
-            serial_peer::connect(serial, address, events)
-        } else {
-            let listener = tcp::listen(address)
-                .map_err(|error| format!("Unable to bind to serial TCP port: {}: {address}", message(&error)))?;
-            serial_peer::serve(serial, listener, events)
-        };
+        let address = serial_address(address)?;
+        let listener = tcp::listen(address)
+            .map_err(|error| format!("Unable to bind to serial TCP port: {}: {address}", message(&error)))?;
+        let peer = serial_peer::serve(serial, listener, self.events.clone());
         self.serials.insert(serial, (peer, 0));
-        Ok((!connect).then_some(address))
+        Ok(Some(address))
+    }
+
+    /// Connects to the peer of a serial channel, now and whenever it is gone; does nothing when that is so already.
+    ///
+    /// # Errors
+    /// The address is none.
+    pub fn connect_serial(&mut self, serial: SerialId, address: &Address) -> Result<(), String> {
+        if self.serials.contains_key(&serial) {
+            return Ok(());
+        }
+        let peer = serial_peer::connect(serial, serial_address(address)?, self.events.clone());
+        self.serials.insert(serial, (peer, 0));
+        Ok(())
     }
 
     /// What is written from now on is for the peer of this connection.
@@ -122,18 +122,12 @@ impl Lines {
     }
 
     /// Opens the SOL port of an MC, now and whenever it is lost.
-    pub fn open_sol(&mut self, mc: McAddress, target: SolTarget, bit_rate: u32, rts_cts: bool) {
-        let flow_control = if rts_cts { FlowControl::RtsCts } else { FlowControl::None };
+    pub fn open_sol(&mut self, mc: McAddress, target: SolTarget, bit_rate: u32, flow_control: FlowControl) {
         let (locks, events) = (&self.locks, &self.events);
         self.sols.entry(mc).or_insert_with(|| {
             let settings = sol_port::Settings::new(mc, target, bit_rate, flow_control);
             sol_port::start(settings, Held::clone(locks), events.clone())
         });
-    }
-
-    /// Reads the SOL port of an MC, or leaves it alone for now.
-    pub fn read_sol(&self, mc: McAddress, enabled: bool) {
-        self.sol(mc, SolCommand::Read(if enabled { Reading::On } else { Reading::Off }));
     }
 
     /// Tells the SOL port of an MC something.
@@ -142,4 +136,8 @@ impl Lines {
             let _ = port.send(command);
         }
     }
+}
+
+fn serial_address(address: &Address) -> Result<SocketAddr, String> {
+    address.literal().ok_or_else(|| format!("Unable to bind to serial TCP port: {} is not an address", address.host))
 }

@@ -11,8 +11,10 @@ use nix::sys::signal::Signal;
 use super::lines::Lines;
 use super::processes::{Processes, Started};
 use crate::bmc::LogLevel;
+use crate::host::duplex::Reading;
 use crate::host::jobs::{Jobs, StateWriter};
 use crate::host::sol_port::SolCommand;
+use crate::host::tty::FlowControl;
 use crate::host::vm::Stdin;
 use crate::host::{HostEvent, HostEvents};
 use crate::ipmi::Moment;
@@ -159,8 +161,13 @@ impl Seat {
         match effect {
             Effect::Send { .. } | Effect::Refused(_) => {}
             Effect::OpenLan { lan, address } => around.open_lan(lan, &address),
-            Effect::OpenSerial { serial, address, connect } => {
-                match self.lines.open_serial(serial, &address, connect) {
+            Effect::OpenSerial { serial, address, connect: true } => {
+                if let Err(text) = self.lines.connect_serial(serial, &address) {
+                    around.fatal(&text);
+                }
+            }
+            Effect::OpenSerial { serial, address, connect: false } => {
+                match self.lines.listen_serial(serial, &address) {
                     Ok(None) => {}
                     Ok(Some(address)) => around.listens(address),
                     Err(text) => around.fatal(&text),
@@ -173,12 +180,17 @@ impl Seat {
                 }
             }
             Effect::Ipmb { ipmb, bytes } => self.lines.write_ipmb(ipmb, bytes),
-            Effect::OpenSol { mc, target, bit_rate, rts_cts } => self.lines.open_sol(mc, target, bit_rate, rts_cts),
+            Effect::OpenSol { mc, target, bit_rate, rts_cts } => {
+                let flow_control = if rts_cts { FlowControl::RtsCts } else { FlowControl::None };
+                self.lines.open_sol(mc, target, bit_rate, flow_control);
+            }
             Effect::SolWrite { mc, bytes } => self.lines.sol(mc, SolCommand::Write(bytes)),
             Effect::SolBreak { mc } => self.lines.sol(mc, SolCommand::Break),
-            Effect::SolModemLines { mc, rts, dtr } => self.lines.sol(mc, SolCommand::ModemLines { rts, dtr }),
+            Effect::SolModemLines { mc, lines } => self.lines.sol(mc, SolCommand::ModemLines(lines)),
             Effect::SolBitRate { mc, bits_per_second } => self.lines.sol(mc, SolCommand::BitRate(bits_per_second)),
-            Effect::SolRead { mc, enabled } => self.lines.read_sol(mc, enabled),
+            Effect::SolRead { mc, enabled } => {
+                self.lines.sol(mc, SolCommand::Read(if enabled { Reading::On } else { Reading::Off }));
+            }
             Effect::Run(work) => {
                 around.begins(&work);
                 match &work {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::sys::stat::fstat;
 
-use super::configuration::{Finding, Source};
+use super::configuration::{Finding, Source, Strictness};
 use super::console::LineEnd;
 use super::driver::announce::{Announcement, Audience, quoted};
 use super::driver::reload::{Fresh, Reader};
@@ -74,7 +74,8 @@ pub fn run(options: &Options) -> Ending {
     // What ends at once has no console that a carriage return would be for.
     let ends = options.check || options.ping || options.version;
     let line_end = Streams::standard().map_or(LineEnd::Console, |streams| {
-        streams.line_end(!ends && !options.nostdio && streams.kind() != StandardInput::Nothing)
+        let console = !ends && !options.nostdio && streams.kind() != StandardInput::Nothing;
+        if console { LineEnd::Console } else { streams.line_end() }
     });
     print(line_end.apply(VERSION_LINE.as_bytes()));
     match start(options, &Places::of_system()) {
@@ -96,15 +97,16 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     if options.ping {
         return ask(&source).map(|()| Ending::Status(0));
     }
+    let strictness = if options.strict { Strictness::Strict } else { Strictness::Lenient };
     if options.version {
         print(format!("ipmi_sim {}\n", env!("CARGO_PKG_VERSION")));
         let named = options.configuration().is_some();
         if !named && matches!(&source, Source::File(path) if !path.exists()) {
             return Ok(Ending::Status(0));
         }
-        return read_configuration(&source, options.strict).map(|_| Ending::Status(0));
+        return read_configuration(&source, strictness).map(|_| Ending::Status(0));
     }
-    let config = match read_configuration(&source, options.strict) {
+    let config = match read_configuration(&source, strictness) {
         Ok(config) => config,
         Err(stop) => {
             if options.configuration().is_none() && matches!(&source, Source::File(path) if !path.exists()) {
@@ -176,7 +178,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         configuration: source.name(),
         directories: places.configuration.clone(),
         state,
-        reader: reader(source, options.strict, directory),
+        reader: reader(source, strictness, directory),
         announcement,
     };
     let ending = runtime.block_on(driver::run(vec![system], plan));
@@ -233,7 +235,7 @@ fn check(
     if !options.check {
         return Ok(sound);
     }
-    let text = configuration::read(source, false).text;
+    let text = configuration::read(source, Strictness::Lenient).text;
     let (file, controllers, logins) = (source.name(), system.controllers(), system.logins());
     let facts =
         Facts { file: &file, text: &text, config, opened: &report.opened, controllers: &controllers, logins: &logins };
@@ -251,7 +253,7 @@ fn check(
 /// `--ping`: asks the system that runs with this configuration. Its warnings were told when
 /// it was started.
 fn ask(source: &Source) -> Result<(), Stop> {
-    let read = configuration::read(source, false);
+    let read = configuration::read(source, Strictness::Lenient);
     let Some(config) = read.config else {
         read.findings.iter().for_each(tell);
         return Err(Stop(1));
@@ -284,8 +286,8 @@ fn stop(text: &str) -> Stop {
 }
 
 /// Reads lan.conf and reports everything about it.
-fn read_configuration(source: &Source, strict: bool) -> Result<Config, Stop> {
-    let read = configuration::read(source, strict);
+fn read_configuration(source: &Source, strictness: Strictness) -> Result<Config, Stop> {
+    let read = configuration::read(source, strictness);
     let says = |finding: &Finding, text| matches!(finding, Finding::Fault(fault) if fault.message.contains(text));
     let strange = |finding: &&Finding| says(finding, FOR_COMMANDS);
     // With a name it is a configuration that has too much in it.
@@ -451,9 +453,9 @@ fn open_capture(options: &Options) -> Result<Option<(File, String)>, Stop> {
 }
 
 /// How the configuration is read again while the program runs.
-fn reader(source: Source, strict: bool, directory: Option<StateDirectory>) -> Reader {
+fn reader(source: Source, strictness: Strictness, directory: Option<StateDirectory>) -> Reader {
     Arc::new(move || {
-        let read = configuration::read(&source, strict);
+        let read = configuration::read(&source, strictness);
         let findings: Vec<String> = read.findings.iter().map(Finding::to_string).collect();
         let config = read.config.ok_or_else(|| findings.clone())?;
         let files = directory.as_ref().map(StateDirectory::read_settings).transpose().map_err(|fault| vec![fault])?;

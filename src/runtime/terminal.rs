@@ -141,9 +141,9 @@ impl Streams {
         kind_of(&self.input)
     }
 
-    /// How lines end on the output, with or without a console on these streams.
-    pub fn line_end(&self, console: bool) -> LineEnd {
-        match console || isatty(&self.output) == Ok(true) {
+    /// How lines end on the output, when there is no console on these streams.
+    pub fn line_end(&self) -> LineEnd {
+        match isatty(&self.output) == Ok(true) {
             true => LineEnd::Console,
             false => LineEnd::Plain,
         }

@@ -19,7 +19,7 @@ use crate::ipmi::{Moment, SessionId};
 use crate::wire::sol::{MAX_DATA, Operation, Packet, Status};
 use port::{Escaping, PortQueue};
 use receiver::{Acknowledgement, Receiver, Verdict};
-use sender::{Counting, Due, Sender, Sequence};
+use sender::{Acknowledged, Counting, Due, Sender, Sequence};
 
 pub use outbox::{Outbox, Output};
 
@@ -85,9 +85,11 @@ impl Default for Timing {
 
 /// Modem lines of the port, seen from the BMC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ModemLines {
-    rts: bool,
-    dtr: bool,
+pub struct ModemLines {
+    /// Request to send.
+    pub rts: bool,
+    /// Data terminal ready.
+    pub dtr: bool,
 }
 
 impl ModemLines {
@@ -242,16 +244,20 @@ impl Engine {
     /// A SOL packet came from a session. Only the holder of an instance is listened to.
     pub fn from_console(&mut self, now: Moment, session: SessionId, payload: &[u8], out: &mut Outbox) {
         let Ok(packet) = Packet::parse(payload) else { return };
-        let nack = Operation(packet.control).contains(Operation::NACK);
+        let told = Acknowledged {
+            sequence: packet.acknowledged,
+            count: packet.accepted,
+            nack: Operation(packet.control).contains(Operation::NACK),
+        };
         if self.history_session == Some(session) {
-            self.history.acknowledge(now, &Timing::default(), packet.acknowledged, packet.accepted, nack);
+            self.history.acknowledge(now, &Timing::default(), told);
             if self.session != Some(session) {
                 self.history_input(session, &packet, out);
                 self.send(now, None, out);
             }
         }
         if self.session == Some(session) {
-            self.to_console.acknowledge(now, &self.timing, packet.acknowledged, packet.accepted, nack);
+            self.to_console.acknowledge(now, &self.timing, told);
             let answer = self.input(now, &packet, out);
             self.to_port.hand_over(out);
             self.send(now, answer, out);
@@ -331,10 +337,10 @@ impl Engine {
         }
         self.lines = lines;
         if self.settings.tty {
-            out.modem_lines(lines.rts, lines.dtr);
+            out.modem_lines(lines);
         } else if self.telnet.controls_port() {
             let mut command = Vec::new();
-            telnet::modem_lines(lines.rts, lines.dtr, &mut command);
+            telnet::modem_lines(lines, &mut command);
             self.to_port.insert(&command);
             self.to_port.hand_over(out);
         }
@@ -396,7 +402,7 @@ impl Engine {
         self.ready = true;
         self.telnet = telnet::Connection::default();
         if self.settings.tty {
-            out.modem_lines(self.lines.rts, self.lines.dtr);
+            out.modem_lines(self.lines);
         }
         if self.settings.telnet {
             self.to_port.insert(telnet::GREETING);

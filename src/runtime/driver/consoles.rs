@@ -112,7 +112,7 @@ impl Consoles {
             Some(StandardInput::Terminal) => Some(streams.input.try_clone()?),
             _ => None,
         };
-        let line_end = streams.line_end(standard.is_some());
+        let line_end = standard.map_or_else(|| streams.line_end(), |_| LineEnd::Console);
         let person = terminal.is_some() && isatty(&streams.output) == Ok(true);
         let output = terminal::start(streams, to_events.clone())?;
         Ok(Self {

@@ -72,9 +72,13 @@ pub struct Statistics {
 
 impl Statistics {
     /// A datagram came in.
-    pub fn count_received(&mut self, valid_rmcp: bool) {
+    pub fn count_received(&mut self) {
         self.received = self.received.saturating_add(1);
-        self.valid_rmcp = self.valid_rmcp.saturating_add(valid_rmcp.into());
+    }
+
+    /// It had a valid RMCP header.
+    pub fn count_valid_rmcp(&mut self) {
+        self.valid_rmcp = self.valid_rmcp.saturating_add(1);
     }
 
     /// So many datagrams go out.

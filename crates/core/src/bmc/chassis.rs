@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::boot::{BootCause, BootOptions};
-use super::external::{Background, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
+use super::external::{Background, Identify, Kind, Operation, Parameter, ProgramCall, ProgramResult, Value};
 use super::unsaved::Unchanged;
 use super::watch::Event;
 use super::{Action, At, Controller, LogLevel, StateFile, boot, vm_process};
@@ -95,7 +95,7 @@ const NAMED_BOOT_DEVICES: [u8; 5] = [0, 1, 2, 5, 6];
 
 /// The identify light of the built-in chassis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Identify {
+enum Light {
     #[default]
     Off,
     Until(Moment),
@@ -153,7 +153,7 @@ pub struct Chassis {
     /// What a client set and the state file keeps; `None` while nobody has set anything.
     kept: Option<Kept>,
     power: bool,
-    identify: Identify,
+    identify: Light,
     restart: (RestartCause, ChannelNumber),
     on_time: OnTime,
     cycle_due: Option<Moment>,
@@ -220,9 +220,9 @@ impl Chassis {
     /// off, timed, or on.
     pub fn identify_bits(&self, now: Moment) -> u8 {
         let state = match self.identify {
-            Identify::Until(end) if now < end => 0x10,
-            Identify::Off | Identify::Until(_) => 0,
-            Identify::Indefinitely => 0x20,
+            Light::Until(end) if now < end => 0x10,
+            Light::Off | Light::Until(_) => 0,
+            Light::Indefinitely => 0x20,
         };
         0x40 | state
     }
@@ -257,8 +257,8 @@ impl Chassis {
     }
 
     /// `set identify "SECONDS FORCE"`.
-    pub fn identify_call(&self, seconds: u8, force: bool) -> Option<ProgramCall> {
-        self.call(Operation::Set, "identify", Kind::Identify, Some(Value::Identify { seconds, force }))
+    pub fn identify_call(&self, identify: Identify) -> Option<ProgramCall> {
+        self.call(Operation::Set, "identify", Kind::Identify, Some(Value::Identify(identify)))
     }
 
     /// `get boot`.
@@ -276,11 +276,11 @@ impl Chassis {
 
     /// Lights or darkens the built-in chassis' identify light: for so many seconds, 0 is
     /// off, or for ever.
-    pub fn identify(&mut self, now: Moment, seconds: u8, force: bool) {
-        self.identify = match (seconds, force) {
-            (_, true) => Identify::Indefinitely,
-            (0, false) => Identify::Off,
-            (seconds, false) => Identify::Until(now + Duration::from_secs(seconds.into())),
+    pub fn identify(&mut self, now: Moment, identify: Identify) {
+        self.identify = match (identify.seconds, identify.force) {
+            (_, true) => Light::Indefinitely,
+            (0, false) => Light::Off,
+            (seconds, false) => Light::Until(now + Duration::from_secs(seconds.into())),
         };
     }
 
@@ -640,8 +640,23 @@ fn soft_shutdown(at: &mut At<'_>, now: Moment) {
     }
 }
 
-/// Disables or enables the BMC interface of a VM host (chassis controls 14 and 15).
-pub fn set_interface(at: &mut At<'_>, enabled: bool) -> Result<(), NotSupported> {
+/// Enables the BMC interface of a VM host (chassis control 15).
+///
+/// # Errors
+/// There is no VM host.
+pub fn enable_interface(at: &mut At<'_>) -> Result<(), NotSupported> {
+    set_interface(at, true)
+}
+
+/// Disables the BMC interface of a VM host (chassis control 14).
+///
+/// # Errors
+/// There is no VM host.
+pub fn disable_interface(at: &mut At<'_>) -> Result<(), NotSupported> {
+    set_interface(at, false)
+}
+
+fn set_interface(at: &mut At<'_>, enabled: bool) -> Result<(), NotSupported> {
     if at.channels.vm_host().is_none() {
         return Err(NotSupported);
     }
@@ -881,7 +896,7 @@ mod tests {
         ask(&mut machine, at(1), Control::Reset).expect("announced");
         ask(&mut machine, at(1), Control::SoftShutdown).expect("announced");
         assert_eq!(host_signals(&mut machine), [HostSignal::Reset, HostSignal::GracefulShutdown]);
-        set_interface(&mut machine.found(MC), false).expect("a VM");
+        disable_interface(&mut machine.found(MC)).expect("a VM");
         assert_eq!(host_signals(&mut machine), [HostSignal::Interface(false)]);
         assert_eq!(power(&mut machine.found(MC), at(1)), Power::On);
     }
@@ -1043,12 +1058,12 @@ mod tests {
     fn identify_ends_by_itself() {
         let mut machine = built_in();
         let chassis = &mut machine.ensure(MC).chassis;
-        chassis.identify(at(10), 15, false);
+        chassis.identify(at(10), Identify { seconds: 15, force: false });
         assert_eq!(chassis.identify_bits(at(24)), 0x50);
         assert_eq!(chassis.identify_bits(at(25)), 0x40);
-        chassis.identify(at(30), 0, true);
+        chassis.identify(at(30), Identify { seconds: 0, force: true });
         assert_eq!(chassis.identify_bits(at(9999)), 0x60);
-        chassis.identify(at(9999), 0, false);
+        chassis.identify(at(9999), Identify { seconds: 0, force: false });
         assert_eq!(chassis.identify_bits(at(9999)), 0x40);
     }
 

@@ -50,13 +50,17 @@ pub enum Value {
     Ip([u8; 4]),
     /// MAC address.
     Mac([u8; 6]),
-    /// Seconds and force flag.
-    Identify {
-        /// Seconds.
-        seconds: u8,
-        /// Force on.
-        force: bool,
-    },
+    /// How long the identify light is on.
+    Identify(Identify),
+}
+
+/// Chassis Identify, IPMI 2.0 section 28.5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identify {
+    /// For so many seconds; 0 is off.
+    pub seconds: u8,
+    /// For ever.
+    pub force: bool,
 }
 
 /// One parameter of a call.

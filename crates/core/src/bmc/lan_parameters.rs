@@ -147,7 +147,7 @@ fn value_bytes(value: &Value) -> ParameterBytes {
         Value::Ip(ip) => ParameterBytes::new(ip),
         Value::Mac(mac) => ParameterBytes::new(mac),
         Value::AddressSource(source) => ParameterBytes::new(&[*source]),
-        Value::Integer(_) | Value::BootDevice(_) | Value::Identify { .. } => ParameterBytes::new(&[]),
+        Value::Integer(_) | Value::BootDevice(_) | Value::Identify(_) => ParameterBytes::new(&[]),
     }
 }
 

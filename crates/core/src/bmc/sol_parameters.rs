@@ -219,9 +219,14 @@ fn change(at: &mut At<'_>, change: impl FnOnce(&mut Sol)) -> Result<(), Unchange
     at.change(StateFile::Sol, |controller| controller.sol.as_mut().map(change).ok_or(Unchanged))
 }
 
-/// Parameter 1.
-pub fn set_enabled(at: &mut At<'_>, enabled: bool) {
-    let _ = change(at, |sol| sol.enabled = enabled);
+/// Parameter 1: SOL can be activated.
+pub fn enable(at: &mut At<'_>) {
+    let _ = change(at, |sol| sol.enabled = true);
+}
+
+/// Parameter 1: SOL cannot be activated; what runs goes on.
+pub fn disable(at: &mut At<'_>) {
+    let _ = change(at, |sol| sol.enabled = false);
 }
 
 /// Parameter 2; it holds for who activates from now on.

@@ -295,15 +295,17 @@ pub fn set_access(at: &mut At<'_>, number: u8, access: Access) {
     });
 }
 
-/// Enables or disables a user (Set User Password operations 0 and 1).
-pub fn set_enabled(at: &mut At<'_>, number: u8, enabled: bool) {
-    let what = if enabled { Change::Enabled } else { Change::Disabled };
-    change(at, number, what, |user| {
-        user.enabled = enabled;
-        if enabled {
-            user.messaging.get_or_insert(true);
-        }
+/// Enables a user (Set User Password operation 1).
+pub fn enable(at: &mut At<'_>, number: u8) {
+    change(at, number, Change::Enabled, |user| {
+        user.enabled = true;
+        user.messaging.get_or_insert(true);
     });
+}
+
+/// Disables a user (Set User Password operation 0).
+pub fn disable(at: &mut At<'_>, number: u8) {
+    change(at, number, Change::Disabled, |user| user.enabled = false);
 }
 
 /// Sets a user's name; everything behind the first zero byte is zeroed.
@@ -321,8 +323,17 @@ pub fn set_password(at: &mut At<'_>, number: u8, password: &[u8; 20]) {
     });
 }
 
-/// Set User Payload Access, for SOL. Nothing that runs ends.
-pub fn set_sol_access(at: &mut At<'_>, number: u8, allowed: bool) {
+/// Set User Payload Access: the user may have SOL.
+pub fn allow_sol(at: &mut At<'_>, number: u8) {
+    set_sol_access(at, number, true);
+}
+
+/// Set User Payload Access: the user may not have SOL. Nothing that runs ends.
+pub fn refuse_sol(at: &mut At<'_>, number: u8) {
+    set_sol_access(at, number, false);
+}
+
+fn set_sol_access(at: &mut At<'_>, number: u8, allowed: bool) {
     let changed = at.change(StateFile::Users, |controller| {
         controller.users.get_mut(number).ok_or(Unchanged)?.sol_access = allowed;
         Ok::<_, Unchanged>(())
@@ -408,7 +419,7 @@ mod tests {
                 let access = Access { flags: Some(flags), privilege: 4, max_sessions: None };
                 set_access(&mut machine.found(McAddress::BMC), number, access);
             },
-            &|machine, number| set_enabled(&mut machine.found(McAddress::BMC), number, true),
+            &|machine, number| enable(&mut machine.found(McAddress::BMC), number),
         ];
         // In every order, four slots.
         for first in 0..4 {
@@ -428,7 +439,7 @@ mod tests {
         let mut machine = Machine::default();
         machine.ensure(McAddress::BMC);
         set_password(&mut machine.found(McAddress::BMC), 1, &padded(b"x"));
-        set_enabled(&mut machine.found(McAddress::BMC), 1, true);
+        enable(&mut machine.found(McAddress::BMC), 1);
         let flags = AccessFlags { messaging: true, link_auth: false, callback_only: false };
         set_access(
             &mut machine.found(McAddress::BMC),
@@ -454,7 +465,7 @@ mod tests {
     fn only_a_change_that_matters_ends_sessions() {
         let mut machine = machine();
         set_password(&mut machine.found(McAddress::BMC), 2, &padded(b"admin"));
-        set_enabled(&mut machine.found(McAddress::BMC), 2, true);
+        enable(&mut machine.found(McAddress::BMC), 2);
         assert!(!ends(&machine));
         machine.actions.clear();
         set_password(&mut machine.found(McAddress::BMC), 2, &padded(b"other"));
@@ -462,9 +473,9 @@ mod tests {
             Action::UserChanged { mc: McAddress::BMC, user: 2, change: Change::Password, ends_sessions: true };
         assert_eq!(machine.actions, [Action::save(StateFile::Users(McAddress::BMC)), changed]);
         // Whoever was shut out in its own session is out with the next word about it.
-        set_enabled(&mut machine.found(McAddress::BMC), 2, false);
+        disable(&mut machine.found(McAddress::BMC), 2);
         machine.actions.clear();
-        set_enabled(&mut machine.found(McAddress::BMC), 2, false);
+        disable(&mut machine.found(McAddress::BMC), 2);
         assert!(ends(&machine));
     }
 

@@ -3,9 +3,9 @@
 mod boot;
 
 use super::{Context, Entry, Outcome};
-use crate::bmc::chassis::{self, Backend, Control, Controlled, Power, RestorePolicy};
+use crate::bmc::chassis::{self, Backend, Control, Controlled, NotSupported, Power, RestorePolicy};
 use crate::bmc::device_id::support;
-use crate::bmc::external::{ProgramCall, Value};
+use crate::bmc::external::{Identify, ProgramCall, Value};
 use crate::ipmi::{CompletionCode, McAddress, Reply, Request};
 
 /// The Chassis commands, by number.
@@ -110,10 +110,8 @@ fn control(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> R
         3 => Control::Reset,
         4 => Control::DiagnosticInterrupt,
         5 => Control::SoftShutdown,
-        number @ (14 | 15) => {
-            chassis::set_interface(&mut context.at()?, number == 15).map_err(|_| CompletionCode::INVALID_FIELD)?;
-            return Ok(Outcome::Done);
-        }
+        14 => return done(chassis::disable_interface(&mut context.at()?)),
+        15 => return done(chassis::enable_interface(&mut context.at()?)),
         _ => return Ok(Outcome::Done),
     };
     let channel = context.origin.channel;
@@ -125,23 +123,27 @@ fn control(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> R
             chassis::program_done(&mut context.at()?, now, token);
             Ok(())
         }),
-        Err(chassis::NotSupported) => Err(CompletionCode::INVALID_FIELD),
+        Err(NotSupported) => Err(CompletionCode::INVALID_FIELD),
     }
+}
+
+fn done(result: Result<(), NotSupported>) -> Result<Outcome, CompletionCode> {
+    result.map(|()| Outcome::Done).map_err(|NotSupported| CompletionCode::INVALID_FIELD)
 }
 
 /// Request: seconds (15 when absent), force (bit 0).
 fn identify(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let seconds = request.data.first().copied().unwrap_or(IDENTIFY_SECONDS);
     let force = request.data.get(1).is_some_and(|byte| byte & 1 != 0);
-    let now = context.now;
+    let (now, identify) = (context.now, Identify { seconds, force });
     let controller = context.controller()?;
-    if let Some(call) = controller.chassis.identify_call(seconds, force) {
+    if let Some(call) = controller.chassis.identify_call(identify) {
         return run(call, |_, _, _| Ok(()));
     }
     if chassis::backend(controller) != Backend::BuiltIn {
         return Err(CompletionCode::INVALID_FIELD);
     }
-    controller.chassis.identify(now, seconds, force);
+    controller.chassis.identify(now, identify);
     Ok(Outcome::Done)
 }
 

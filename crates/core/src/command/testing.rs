@@ -10,8 +10,8 @@ use crate::bmc::Machine;
 use crate::bmc::channel::{Channel, Lan, medium, protocol};
 use crate::bmc::device_id::DeviceId;
 use crate::bmc::external::{
-    Background, FileContent, FileRead, FileWrite, FileWritten, Operation, ProgramCall, ProgramFailure, ProgramResult,
-    Value,
+    Background, FileContent, FileRead, FileWrite, FileWritten, Identify, Operation, ProgramCall, ProgramFailure,
+    ProgramResult, Value,
 };
 use crate::bmc::lan_parameters::LanParameters;
 use crate::bmc::sol_parameters::Sol;
@@ -175,7 +175,9 @@ impl Rig {
             line += &format!(" {}", parameter.name);
             match parameter.value {
                 None => {}
-                Some(Value::Identify { seconds, force }) => line += &format!(" {seconds} {}", u8::from(force)),
+                Some(Value::Identify(Identify { seconds, force })) => {
+                    line += &format!(" {seconds} {}", u8::from(force));
+                }
                 Some(Value::Integer(value)) => line += &format!(" {value}"),
                 Some(Value::BootDevice(value) | Value::AddressSource(value)) => line += &format!(" {value}"),
                 Some(Value::Ip(bytes)) => line += &format!(" {bytes:?}"),

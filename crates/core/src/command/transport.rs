@@ -248,7 +248,8 @@ fn set_sol_parameters(
                 _ => state.set_in_progress = false,
             }
         }
-        sol::ENABLE => sol_parameters::set_enabled(&mut at, value & 1 != 0),
+        sol::ENABLE if value & 1 != 0 => sol_parameters::enable(&mut at),
+        sol::ENABLE => sol_parameters::disable(&mut at),
         sol::AUTHENTICATION => {
             let access = Access::from_wire(value).ok_or(CompletionCode::INVALID_FIELD)?;
             sol_parameters::set_access(&mut at, access);
@@ -437,7 +438,10 @@ mod tests {
         let statistics =
             &mut rig.machine.ensure(BMC).channels.lan_mut(ChannelNumber::LAN).expect("channel 1").statistics;
         for datagram in 0..0x0203 {
-            statistics.count_received(datagram >= 2);
+            statistics.count_received();
+            if datagram >= 2 {
+                statistics.count_valid_rmcp();
+            }
         }
         statistics.count_sent(1);
         rig.expect(
@@ -456,7 +460,10 @@ mod tests {
     #[test]
     fn a_counter_stays_at_its_highest_value() {
         let mut statistics = Statistics { received: 0xfffe, ..Statistics::default() };
-        (0..3).for_each(|_| statistics.count_received(true));
+        for _ in 0..3 {
+            statistics.count_received();
+            statistics.count_valid_rmcp();
+        }
         assert_eq!((statistics.received, statistics.valid_rmcp), (0xffff, 3));
     }
 

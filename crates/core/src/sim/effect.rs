@@ -9,6 +9,7 @@ use crate::bmc::vm_process::Identity;
 use crate::ipmi::{ChannelNumber, McAddress, Peer};
 use crate::settings::Span;
 use crate::settings::model::{Address, SolTarget};
+use crate::sol::ModemLines;
 
 /// Which LAN channel: an MC's address and the channel's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -277,10 +278,8 @@ pub enum Effect {
     SolModemLines {
         /// IPMB address of the MC.
         mc: McAddress,
-        /// Request to send.
-        rts: bool,
-        /// Data terminal ready.
-        dtr: bool,
+        /// How they are set.
+        lines: ModemLines,
     },
     /// Change the speed of the SOL port.
     SolBitRate {

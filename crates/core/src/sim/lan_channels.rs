@@ -194,7 +194,10 @@ impl Simulator {
         self.trace_datagram(trace::Way::In, lan, from, bytes, out);
         let Some(controller) = self.machine.controller_mut(lan.mc) else { return };
         if let Some(channel) = controller.channels.lan_mut(lan.channel) {
-            channel.statistics.count_received(rmcp::Repr::parse(bytes).is_ok());
+            channel.statistics.count_received();
+            if rmcp::Repr::parse(bytes).is_ok() {
+                channel.statistics.count_valid_rmcp();
+            }
         }
         let Some(authority) = LanAuthority::of(controller, &self.commands, lan.channel) else { return };
         let received = self.lans.receive(now, lan, from, bytes, &authority);

@@ -320,7 +320,7 @@ impl Simulator {
             user::set_name(&mut at, number, name);
             user::set_password(&mut at, number, &password);
             user::set_access(&mut at, number, access);
-            user::set_enabled(&mut at, number, true);
+            user::enable(&mut at, number);
         }
         self.carry_out_actions(now, out);
         Ok(())
@@ -336,7 +336,7 @@ impl Simulator {
             return Err(Error::Invalid);
         }
         if let Some(mut at) = self.machine.at(mc) {
-            user::set_enabled(&mut at, number, false);
+            user::disable(&mut at, number);
         }
         self.carry_out_actions(now, out);
         Ok(())

@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 use super::effect::{OUTPUT_LIMIT, ProgramEnd};
-use crate::bmc::external::{Kind, Operation, ProgramCall, ProgramFailure, ProgramResult, Value};
+use crate::bmc::external::{Identify, Kind, Operation, ProgramCall, ProgramFailure, ProgramResult, Value};
 use crate::bmc::strtol::{is_blank, skip_blanks, strtol};
 
 /// Names of the boot devices, by selector (IPMI 2.0 table 28-14, bits 5 to 2).
@@ -202,7 +202,7 @@ fn value_text(value: Value) -> Option<String> {
             }
             Some(text)
         }
-        Value::Identify { seconds, force } => Some(format!("{seconds} {}", u8::from(force))),
+        Value::Identify(Identify { seconds, force }) => Some(format!("{seconds} {}", u8::from(force))),
     }
 }
 
@@ -331,7 +331,7 @@ mod tests {
             (set("power", Kind::Integer, Value::Integer(1)), r#"./control 0x20 set power "1""#),
             (set("boot", Kind::BootDevice, Value::BootDevice(5)), r#"./control 0x20 set boot "cdrom""#),
             (
-                set("identify", Kind::Identify, Value::Identify { seconds: 15, force: false }),
+                set("identify", Kind::Identify, Value::Identify(Identify { seconds: 15, force: false })),
                 r#"./control 0x20 set identify "15 0""#,
             ),
             (

@@ -387,7 +387,7 @@ impl Simulator {
                 }
                 sol::Output::Port(bytes) => out.list.push(Effect::SolWrite { mc, bytes: bytes.to_vec() }),
                 sol::Output::Break => out.list.push(Effect::SolBreak { mc }),
-                sol::Output::ModemLines { rts, dtr } => out.list.push(Effect::SolModemLines { mc, rts, dtr }),
+                sol::Output::ModemLines(lines) => out.list.push(Effect::SolModemLines { mc, lines }),
             }
         }
         outputs.clear();

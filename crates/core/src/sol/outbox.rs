@@ -2,8 +2,10 @@
 //!
 //! Owns the bytes of packets and port writes on their way out, and their order.
 
-use crate::ipmi::SessionId;
 use std::ops::Range;
+
+use super::ModemLines;
+use crate::ipmi::SessionId;
 
 /// One thing the engine wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +23,7 @@ pub enum Output<'a> {
     /// Send a break on the port (a tty).
     Break,
     /// Set the modem lines of the port (a tty).
-    ModemLines {
-        /// Request to send.
-        rts: bool,
-        /// Data terminal ready.
-        dtr: bool,
-    },
+    ModemLines(ModemLines),
 }
 
 /// What the engine wants done, in order.
@@ -41,7 +38,7 @@ enum Entry {
     Packet { session: SessionId, range: Range<usize> },
     Port(Range<usize>),
     Break,
-    ModemLines { rts: bool, dtr: bool },
+    ModemLines(ModemLines),
 }
 
 impl Outbox {
@@ -53,7 +50,7 @@ impl Outbox {
             }
             Entry::Port(range) => Output::Port(self.bytes.get(range.clone()).unwrap_or_default()),
             Entry::Break => Output::Break,
-            Entry::ModemLines { rts, dtr } => Output::ModemLines { rts: *rts, dtr: *dtr },
+            Entry::ModemLines(lines) => Output::ModemLines(*lines),
         })
     }
 
@@ -88,7 +85,7 @@ impl Outbox {
     }
 
     /// Appends a change of the modem lines.
-    pub fn modem_lines(&mut self, rts: bool, dtr: bool) {
-        self.entries.push(Entry::ModemLines { rts, dtr });
+    pub fn modem_lines(&mut self, lines: ModemLines) {
+        self.entries.push(Entry::ModemLines(lines));
     }
 }

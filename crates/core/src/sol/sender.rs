@@ -48,6 +48,17 @@ enum State {
     Paused { until: Moment },
 }
 
+/// What a packet of the console says of a packet of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Its sequence number; 0 is none.
+    pub sequence: u8,
+    /// How many of its characters were taken.
+    pub count: u8,
+    /// It was not taken as a whole: nothing more is wanted for now.
+    pub nack: bool,
+}
+
 /// A packet that must be sent now: the first `len` characters of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
@@ -130,11 +141,12 @@ impl Sender {
         }
     }
 
-    /// A packet came from the console that acknowledges sequence `acknowledged` (0: none).
+    /// A packet came from the console that acknowledges one of ours, or none.
     ///
     /// A NACK of the outstanding packet, or of the one acknowledged last, pauses; any later
     /// packet without NACK goes on.
-    pub fn acknowledge(&mut self, now: Moment, timing: &Timing, acknowledged: u8, count: u8, nack: bool) {
+    pub fn acknowledge(&mut self, now: Moment, timing: &Timing, told: Acknowledged) {
+        let Acknowledged { sequence: acknowledged, count, nack } = told;
         match self.state {
             State::Outstanding { sequence, len, .. } if acknowledged == sequence => {
                 let whole = self.counting == Counting::Whole && !nack;

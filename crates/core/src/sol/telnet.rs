@@ -5,7 +5,7 @@
 //! console server asks for is given, everything else is refused. An answer is sent only when
 //! something changes (RFC 1143), so two ends cannot talk for ever.
 
-use super::LineEvent;
+use super::{LineEvent, ModemLines};
 
 /// Interpret as command.
 const IAC: u8 = 0xff;
@@ -234,7 +234,8 @@ impl Connection {
 }
 
 /// Appends the commands that set the modem lines of a console server's port.
-pub fn modem_lines(rts: bool, dtr: bool, out: &mut Vec<u8>) {
+pub fn modem_lines(lines: ModemLines, out: &mut Vec<u8>) {
+    let ModemLines { rts, dtr } = lines;
     com_port_command(com_port::SET_CONTROL, &[if rts { com_port::RTS_ON } else { com_port::RTS_OFF }], out);
     com_port_command(com_port::SET_CONTROL, &[if dtr { com_port::DTR_ON } else { com_port::DTR_OFF }], out);
 }
@@ -354,7 +355,7 @@ mod tests {
         connection.decode(&asked, &mut Vec::new(), &mut Aside::default());
         assert!(connection.controls_port());
         let mut out = Vec::new();
-        modem_lines(true, false, &mut out);
+        modem_lines(ModemLines { rts: true, dtr: false }, &mut out);
         bit_rate(19200, &mut out);
         bit_rate(65_280, &mut out);
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Payload commands, IPMI 2.0 chapter 24; the only payload that is activated is SOL.
 
 use crate::bmc::sol_parameters::{self, ActivationError, INSTANCE_HISTORY, INSTANCE_PORT};
-use crate::bmc::user;
+use crate::bmc::{At, user};
 use crate::command::{Context, Outcome, has_sol};
 use crate::ipmi::{ChannelNumber, CompletionCode, Reply, Request, SessionId};
 
@@ -157,15 +157,15 @@ pub fn set_user_access(
     _: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let [_, operation, standard] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let access = match operation >> 6 {
-        0 => true,
-        1 => false,
+    let set: fn(&mut At<'_>, _) = match operation >> 6 {
+        0 => user::allow_sol,
+        1 => user::refuse_sol,
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
     let number = operation & 0x3f;
     context.controller()?.users.get(number).ok_or(CompletionCode::INVALID_FIELD)?;
     if standard & ENABLE_SOL != 0 {
-        user::set_sol_access(&mut context.at()?, number, access);
+        set(&mut context.at()?, number);
     }
     Ok(Outcome::Done)
 }

@@ -108,8 +108,8 @@ pub fn set_password(
     let number = number(user)?;
     let size = if user & 0x80 != 0 { PasswordSize::Twenty } else { PasswordSize::Sixteen };
     match operation & 0x03 {
-        0 => user::set_enabled(&mut context.at()?, number, false),
-        1 => user::set_enabled(&mut context.at()?, number, true),
+        0 => user::disable(&mut context.at()?, number),
+        1 => user::enable(&mut context.at()?, number),
         2 => {
             let password = password(request, size)?;
             user::set_password(&mut context.at()?, number, &password);

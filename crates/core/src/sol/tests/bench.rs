@@ -86,7 +86,9 @@ impl Bench {
                         written = bytes.len();
                     }
                     Output::Break => self.lines.push(Line::Break),
-                    Output::ModemLines { rts, dtr } => self.lines.push(Line::Modem { rts, dtr }),
+                    Output::ModemLines(crate::sol::ModemLines { rts, dtr }) => {
+                        self.lines.push(Line::Modem { rts, dtr });
+                    }
                 }
             }
             self.out.clear();

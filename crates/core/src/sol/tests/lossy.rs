@@ -211,7 +211,7 @@ impl World {
                     self.written.extend_from_slice(bytes);
                     written += bytes.len();
                 }
-                Output::Break | Output::ModemLines { .. } => {}
+                Output::Break | Output::ModemLines(_) => {}
             }
         }
         self.out.clear();
