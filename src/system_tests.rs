@@ -344,7 +344,7 @@ fn bridging_gives_nobody_more_than_the_level_allows() {
     rig.send(&packet);
     let last = rig.sent_messages(&mut client).pop().unwrap();
     assert_eq!(Message::parse(&last).unwrap().data, [0xd4]);
-    assert_eq!(rig.sim.machine().controller(McAddress::BMC).unwrap().users.get(3).unwrap().privilege, 0);
+    assert_eq!(rig.sim.machine().controller(McAddress::BMC).unwrap().users.get(3).unwrap().privilege.wire(), 0);
 }
 
 #[test]

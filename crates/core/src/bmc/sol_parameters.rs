@@ -25,6 +25,9 @@ pub fn bits_per_second(code: u8) -> Option<u32> {
     }
 }
 
+/// Privilege level OEM, on the wire.
+const OEM: u8 = 5;
+
 /// Who may activate SOL, and in what session: parameter 2. Kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
@@ -32,35 +35,41 @@ pub struct Access {
     pub force_encryption: bool,
     /// Only in a session whose packets carry an integrity code.
     pub force_authentication: bool,
-    /// Privilege level a session needs: 2 user, 3 operator, 4 administrator, 5 OEM (nobody has it).
-    pub privilege: u8,
+    /// Privilege level a session needs, user at least; `None` is OEM, which nobody has.
+    pub privilege: Option<Privilege>,
 }
 
 impl Access {
     /// The byte on the wire: bit 7 encryption, bit 6 authentication, bits 3-0 privilege level.
     pub const fn wire(self) -> u8 {
-        (self.force_encryption as u8) << 7 | (self.force_authentication as u8) << 6 | self.privilege
+        let privilege = match self.privilege {
+            Some(level) => level.wire(),
+            None => OEM,
+        };
+        (self.force_encryption as u8) << 7 | (self.force_authentication as u8) << 6 | privilege
     }
 
     /// From the byte on the wire; `None` for a level that SOL does not have.
     pub const fn from_wire(byte: u8) -> Option<Self> {
-        let privilege = byte & 0x0f;
-        if privilege < 2 || privilege > 5 {
-            return None;
-        }
+        let privilege = match (byte & 0x0f, Privilege::from_wire(byte & 0x0f)) {
+            (_, Some(Privilege::Callback)) => return None,
+            (_, Some(level)) => Some(level),
+            (OEM, None) => None,
+            _ => return None,
+        };
         Some(Self { force_encryption: byte & 0x80 != 0, force_authentication: byte & 0x40 != 0, privilege })
     }
 
     /// Whether a session at this level may activate.
     pub fn admits(self, privilege: Privilege) -> bool {
-        privilege.wire() >= self.privilege
+        self.privilege.is_some_and(|needed| privilege >= needed)
     }
 }
 
 impl Default for Access {
     /// Every user; what the session has is enough.
     fn default() -> Self {
-        Self { force_encryption: false, force_authentication: false, privilege: Privilege::User.wire() }
+        Self { force_encryption: false, force_authentication: false, privilege: Some(Privilege::User) }
     }
 }
 
@@ -311,5 +320,15 @@ mod tests {
         assert_eq!(sol.history_return, 3);
         sol.set_history_return(4);
         assert_eq!(sol.history_return, 0);
+    }
+
+    #[test]
+    fn sol_has_levels_from_user_to_oem() {
+        for byte in 0..=u8::MAX {
+            let known = (2..=5).contains(&(byte & 0x0f));
+            assert_eq!(Access::from_wire(byte).map(Access::wire), known.then_some(byte & 0xcf), "{byte:#04x}");
+        }
+        let oem = Access::from_wire(5).expect("a level");
+        assert!(!oem.admits(Privilege::Administrator));
     }
 }

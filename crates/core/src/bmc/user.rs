@@ -19,8 +19,49 @@ pub const SLOTS: u8 = 64;
 /// User 1, who has no name (section 6.9.1).
 pub const NULL_USER: u8 = 1;
 
-/// Privilege "no access", IPMI 2.0 section 22.26.
-pub const NO_ACCESS: u8 = 0x0f;
+/// Privilege limit of a user, IPMI 2.0 section 22.26.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Limit {
+    /// Nobody described the user.
+    #[default]
+    Unset,
+    /// The highest level.
+    Level(Privilege),
+    /// No access.
+    NoAccess,
+    /// A number without a meaning, which a state file has: no access.
+    Reserved(u8),
+}
+
+impl Limit {
+    /// The limit with this number.
+    pub const fn from_wire(number: u8) -> Self {
+        match (number, Privilege::from_wire(number)) {
+            (_, Some(level)) => Self::Level(level),
+            (0, None) => Self::Unset,
+            (0x0f, None) => Self::NoAccess,
+            (number, None) => Self::Reserved(number),
+        }
+    }
+
+    /// Its number.
+    pub const fn wire(self) -> u8 {
+        match self {
+            Self::Unset => 0,
+            Self::Level(level) => level.wire(),
+            Self::NoAccess => 0x0f,
+            Self::Reserved(number) => number,
+        }
+    }
+
+    /// The highest level; `None` is no access.
+    pub const fn level(self) -> Option<Privilege> {
+        match self {
+            Self::Level(level) => Some(level),
+            Self::Unset | Self::NoAccess | Self::Reserved(_) => None,
+        }
+    }
+}
 
 /// One user, as the state file keeps it (`persistence.md` section 4).
 #[derive(Clone)]
@@ -40,8 +81,8 @@ pub struct User {
     pub password: [u8; 20],
     /// Somebody has set the password; until then it is not an empty one, there is none.
     pub has_password: bool,
-    /// Privilege limit: 1 to 4, [`NO_ACCESS`], or 0 for a user nobody described.
-    pub privilege: u8,
+    /// Privilege limit.
+    pub privilege: Limit,
     /// The session limit of lan.conf; kept for the original, not enforced: many tools open more.
     pub max_sessions: u8,
     /// The session limit somebody has set, which is enforced per channel; 0 is none.
@@ -63,7 +104,7 @@ impl Default for User {
             name: [0; 16],
             password: [0; 20],
             has_password: false,
-            privilege: 0,
+            privilege: Limit::Unset,
             max_sessions: 0,
             session_limit: 0,
             auths: None,
@@ -75,7 +116,7 @@ impl Default for User {
 impl User {
     /// The privilege limit over LAN; `None` is no access.
     pub fn limit(&self) -> Option<Privilege> {
-        let limit = Privilege::from_wire(self.privilege)?;
+        let limit = self.privilege.level()?;
         Some(if self.callback_only { limit.min(Privilege::Callback) } else { limit })
     }
 
@@ -199,8 +240,8 @@ impl Users {
 pub struct Access {
     /// The flags, when they are to change.
     pub flags: Option<AccessFlags>,
-    /// Privilege limit, 1 to 4 or [`NO_ACCESS`].
-    pub privilege: u8,
+    /// Privilege limit.
+    pub privilege: Limit,
     /// Session limit, when it is to change.
     pub max_sessions: Option<u8>,
 }
@@ -229,8 +270,8 @@ pub enum Change {
     Disabled,
     /// Privilege limit and flags.
     Access {
-        /// Privilege limit, 1 to 4 or [`NO_ACCESS`].
-        privilege: u8,
+        /// Privilege limit.
+        privilege: Limit,
         /// Enabled for IPMI messaging.
         messaging: bool,
         /// Callback only.
@@ -250,7 +291,7 @@ impl Change {
             Self::Disabled => "disabled".into(),
             Self::Payloads => "access to SOL set".into(),
             Self::Access { privilege, messaging, callback_only } => {
-                let level = Privilege::from_wire(privilege).map_or("no access", Privilege::name);
+                let level = privilege.level().map_or("no access", Privilege::name);
                 let messaging = if messaging { "on" } else { "off" };
                 let callback = if callback_only { ", callback only" } else { "" };
                 format!("access set ({level}, IPMI messaging {messaging}{callback})").into()
@@ -350,11 +391,13 @@ mod tests {
     use super::*;
     use crate::ipmi::McAddress;
 
+    const ADMINISTRATOR: Limit = Limit::Level(Privilege::Administrator);
+
     fn machine() -> Machine {
         let mut machine = Machine::default();
         let user = machine.ensure(McAddress::BMC).users.get_mut(2).expect("user 2 exists");
         (user.enabled, user.messaging, user.has_password) = (true, Some(true), true);
-        user.privilege = 4;
+        user.privilege = ADMINISTRATOR;
         user.name[..5].copy_from_slice(b"admin");
         user.password[..5].copy_from_slice(b"admin");
         machine
@@ -416,7 +459,7 @@ mod tests {
             &|machine, number| set_name(&mut machine.found(McAddress::BMC), number, *b"five\0\0\0\0\0\0\0\0\0\0\0\0"),
             &|machine, number| set_password(&mut machine.found(McAddress::BMC), number, &padded(b"")),
             &|machine, number| {
-                let access = Access { flags: Some(flags), privilege: 4, max_sessions: None };
+                let access = Access { flags: Some(flags), privilege: ADMINISTRATOR, max_sessions: None };
                 set_access(&mut machine.found(McAddress::BMC), number, access);
             },
             &|machine, number| enable(&mut machine.found(McAddress::BMC), number),
@@ -444,7 +487,7 @@ mod tests {
         set_access(
             &mut machine.found(McAddress::BMC),
             1,
-            Access { flags: Some(flags), privilege: 4, max_sessions: None },
+            Access { flags: Some(flags), privilege: ADMINISTRATOR, max_sessions: None },
         );
         let users = &mut machine.ensure(McAddress::BMC).users;
         assert!(users.admitted(1).is_none());
@@ -454,11 +497,11 @@ mod tests {
 
     #[test]
     fn callback_only_is_a_limit() {
-        let mut user = User { privilege: 4, callback_only: true, ..User::default() };
+        let mut user = User { privilege: ADMINISTRATOR, callback_only: true, ..User::default() };
         assert_eq!(user.limit(), Some(Privilege::Callback));
         user.callback_only = false;
         assert_eq!(user.limit(), Some(Privilege::Administrator));
-        assert_eq!(User { privilege: NO_ACCESS, callback_only: true, ..User::default() }.limit(), None);
+        assert_eq!(User { privilege: Limit::NoAccess, callback_only: true, ..User::default() }.limit(), None);
     }
 
     #[test]
@@ -485,5 +528,13 @@ mod tests {
         set_name(&mut machine.found(McAddress::BMC), 5, *b"a\0bCCCCCCCCCCCCC");
         let name = machine.ensure(McAddress::BMC).users.get(5).map(|user| user.name);
         assert_eq!(name, Some(*b"a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+    }
+
+    #[test]
+    fn a_limit_is_written_as_it_was_read() {
+        for number in 0..=u8::MAX {
+            let limit = Limit::from_wire(number);
+            assert_eq!((limit.wire(), limit.level()), (number, Privilege::from_wire(number)));
+        }
     }
 }

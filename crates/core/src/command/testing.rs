@@ -15,6 +15,7 @@ use crate::bmc::external::{
 };
 use crate::bmc::lan_parameters::LanParameters;
 use crate::bmc::sol_parameters::Sol;
+use crate::bmc::user::Limit;
 use crate::ipmi::{
     AuthTypes, ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Privilege, Reply, Request, SessionId,
     SessionRef,
@@ -97,7 +98,7 @@ impl Rig {
             (user.enabled, user.messaging, user.has_password) = (true, Some(true), true);
             user.name = padded(name);
             user.password = padded("test");
-            user.privilege = privilege;
+            user.privilege = Limit::from_wire(privilege);
             user.max_sessions = 10;
         }
         for mc in [BMC, SATELLITE] {

@@ -315,7 +315,7 @@ impl Simulator {
         }
         let (name, password) = (padded(name).ok_or(Error::Invalid)?, padded(password).ok_or(Error::Invalid)?);
         let flags = user::AccessFlags { messaging: true, link_auth: true, callback_only: false };
-        let access = user::Access { flags: Some(flags), privilege: privilege.wire(), max_sessions: None };
+        let access = user::Access { flags: Some(flags), privilege: user::Limit::Level(privilege), max_sessions: None };
         if let Some(mut at) = self.machine.at(mc) {
             user::set_name(&mut at, number, name);
             user::set_password(&mut at, number, &password);

@@ -9,7 +9,7 @@ use crate::bmc::dcmi::Settings;
 use crate::bmc::sdr::Repository;
 use crate::bmc::sel::Sel;
 use crate::bmc::sol_parameters::{Access, Pace, Sol};
-use crate::bmc::user::Users;
+use crate::bmc::user::{Limit, Users};
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{Machine, StateFile};
 use crate::state::Items;
@@ -50,7 +50,7 @@ fn users(users: &Users, items: &mut Items) {
         flag("cb_only", i64::from(user.callback_only));
         items.push_bytes(format!("{number}.username"), user.name);
         items.push_bytes(format!("{number}.passwd"), user.password);
-        items.push_integer(format!("{number}.privilege"), i64::from(user.privilege));
+        items.push_integer(format!("{number}.privilege"), i64::from(user.privilege.wire()));
         items.push_integer(format!("{number}.max_sessions"), i64::from(user.max_sessions));
         if user.session_limit != 0 {
             items.push_integer(format!("{number}.session_limit"), i64::from(user.session_limit));
@@ -65,7 +65,7 @@ fn users(users: &Users, items: &mut Items) {
         if !user.sol_access {
             items.push_integer(format!("{number}.sol_access"), 0);
         }
-        if user.password == [0; 20] && (user.has_password || user.privilege != 0 || user.name != [0; 16]) {
+        if user.password == [0; 20] && (user.has_password || user.privilege != Limit::Unset || user.name != [0; 16]) {
             items.push_integer(format!("{number}.password_set"), i64::from(user.has_password));
         }
     }

@@ -10,7 +10,7 @@ use crate::bmc::chassis::{Kept, RestorePolicy};
 use crate::bmc::dcmi::MOST_TEXT;
 use crate::bmc::sel::Record;
 use crate::bmc::sol_parameters::{Access, Sol};
-use crate::bmc::user::User;
+use crate::bmc::user::{Limit, User};
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{Action, LogLevel, StateFile};
 use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege};
@@ -290,7 +290,7 @@ impl User {
             self.has_password = set || bool::from(self.password.ct_ne(&[0; 20]));
         }
         if let Some(privilege) = byte("privilege") {
-            self.privilege = privilege;
+            self.privilege = Limit::from_wire(privilege);
         }
         if let Some(valid) = byte("valid") {
             // Off in a file of the original: enabling the account is enough, as there.

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::bmc::user::{self, Access, AccessFlags, NO_ACCESS, NULL_USER, PasswordMismatch, PasswordSize};
+use crate::bmc::user::{self, Access, AccessFlags, Limit, NULL_USER, PasswordMismatch, PasswordSize};
 use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Reply, Request};
 
@@ -38,10 +38,10 @@ fn named(byte: u8) -> Result<u8, CompletionCode> {
 pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
     let [flags, user, limit] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = number(user)?;
-    let privilege = limit & 0x0f;
-    if !matches!(privilege, 1..=4 | NO_ACCESS) {
-        return Err(CompletionCode::INVALID_FIELD);
-    }
+    let privilege = match Limit::from_wire(limit & 0x0f) {
+        Limit::Unset | Limit::Reserved(_) => return Err(CompletionCode::INVALID_FIELD),
+        limit => limit,
+    };
     let flags = (flags & CHANGE_FLAGS != 0).then_some(AccessFlags {
         messaging: flags & IPMI_MESSAGING != 0,
         link_auth: flags & LINK_AUTH != 0,
@@ -66,7 +66,7 @@ pub fn get_access(
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
     // A user nobody has described has no level; the original says 0, which is reserved, and
     // freeipmi's ipmi-config cannot read what it wrote down itself.
-    let privilege = if user.privilege == 0 { NO_ACCESS } else { user.privilege & 0x0f };
+    let privilege = if user.privilege == Limit::Unset { Limit::NoAccess } else { user.privilege }.wire() & 0x0f;
     let flags = flag(user.callback_only, CALLBACK_ONLY)
         | flag(user.link_auth, LINK_AUTH)
         | flag(user.messaging == Some(true), IPMI_MESSAGING)
@@ -139,9 +139,10 @@ fn password(request: &Request<'_>, size: PasswordSize) -> Result<Zeroizing<[u8; 
 
 #[cfg(test)]
 mod tests {
-    use crate::bmc::user::Change;
+    use crate::bmc::user::{Change, Limit};
     use crate::bmc::{Action, StateFile};
     use crate::command::testing::{BMC, Rig, SATELLITE};
+    use crate::ipmi::Privilege;
 
     /// As recorded, but for the enable status beside the number of users, which the original leaves open.
     #[test]
@@ -215,7 +216,7 @@ mod tests {
         assert_eq!(rig.machine.ensure(BMC).users.get(5).map(|user| user.max_sessions), Some(5));
         assert_eq!(rig.machine.actions.first(), Some(&Action::save(StateFile::Users(BMC))));
         let changed = |change| Action::UserChanged { mc: BMC, user: 5, change, ends_sessions: true };
-        let access = Change::Access { privilege: 2, messaging: true, callback_only: true };
+        let access = Change::Access { privilege: Limit::Level(Privilege::User), messaging: true, callback_only: true };
         assert!(rig.machine.actions.contains(&changed(access)), "without bit 7 the flags stay: {access:?}");
         assert!(rig.machine.actions.contains(&changed(Change::Name)));
         assert!(rig.machine.actions.contains(&changed(Change::Disabled)));

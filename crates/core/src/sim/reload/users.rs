@@ -4,7 +4,7 @@ use subtle::ConstantTimeEq;
 
 use super::Reload;
 use crate::bmc::StateFile;
-use crate::bmc::user::{SLOTS, User};
+use crate::bmc::user::{Limit, SLOTS, User};
 use crate::ipmi::McAddress;
 use crate::settings::model::{ControllerConfig, UserConfig};
 use crate::sim::Persistence;
@@ -111,7 +111,7 @@ impl From<&UserConfig> for User {
             has_password: true,
             name: line.name,
             password: line.password,
-            privilege: line.privilege.wire(),
+            privilege: Limit::Level(line.privilege),
             max_sessions: line.max_sessions,
             auths: line.auths,
             ..Self::default()
