@@ -48,7 +48,7 @@ use super::timers::Timers;
 use crate::bmc::LogLevel;
 use crate::host::{self, HostEvent, HostEvents, SystemId, children};
 use crate::ipmi::Moment;
-use crate::sim::{Effects, Input};
+use crate::sim::{Effects, Input, JobId};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
@@ -340,7 +340,7 @@ impl Driver {
 
     fn host_event(&mut self, id: SystemId, event: HostEvent) {
         let done = match &event {
-            HostEvent::Input(Input::WorkDone(done)) => Some(done.number()),
+            HostEvent::Input(Input::WorkDone(done)) => Some(done.id()),
             _ => None,
         };
         if let Some(job) = done {
@@ -359,7 +359,7 @@ impl Driver {
     }
 
     /// No statement waits for this work any longer.
-    fn work_ended(&mut self, id: SystemId, job: u64) {
+    fn work_ended(&mut self, id: SystemId, job: JobId) {
         if !self.has_runs() {
             return;
         }

@@ -19,7 +19,7 @@ use crate::host::vm::Stdin;
 use crate::host::{HostEvent, HostEvents};
 use crate::ipmi::Moment;
 use crate::settings::model::Address;
-use crate::sim::{Change, ConsoleId, Effect, Effects, Input, LanId, Simulator, Work};
+use crate::sim::{Change, ConsoleId, Effect, Effects, Input, JobId, LanId, Simulator, Work};
 use crate::store::directory::message;
 
 /// What whoever drives a seat does in his own way.
@@ -80,7 +80,7 @@ pub(crate) struct Seat {
     processes: Processes,
     jobs: Jobs,
     /// What must be written before the end, by its job, and the state file that it is.
-    writes: Vec<(u64, Option<String>)>,
+    writes: Vec<(JobId, Option<String>)>,
     /// What the wall clock showed last, with the time of that.
     wall: Option<(Moment, i64)>,
 }
@@ -141,7 +141,7 @@ impl Seat {
             }
             HostEvent::Input(input) => {
                 match &input {
-                    Input::WorkDone(done) => self.writes.retain(|(job, _)| *job != done.number()),
+                    Input::WorkDone(done) => self.writes.retain(|(job, _)| *job != done.id()),
                     Input::ProcessExited(mc, _) => self.processes.ended(*mc),
                     _ => {}
                 }
@@ -194,8 +194,8 @@ impl Seat {
             Effect::Run(work) => {
                 around.begins(&work);
                 match &work {
-                    Work::Save { name, .. } => self.writes.push((work.number(), Some(name.clone()))),
-                    Work::Write { .. } => self.writes.push((work.number(), None)),
+                    Work::Save { name, .. } => self.writes.push((work.id(), Some(name.clone()))),
+                    Work::Write { .. } => self.writes.push((work.id(), None)),
                     Work::Program { .. } | Work::Read { .. } => {}
                 }
                 self.jobs.run(work);

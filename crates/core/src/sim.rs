@@ -36,8 +36,8 @@ mod tracker;
 mod waiting;
 
 pub use effect::{
-    ConsoleId, Content, Effect, Effects, IpmbId, LanId, OUTPUT_LIMIT, ProgramEnd, ProgramJob, ReadJob, SaveFailure,
-    SaveJob, Saved, SerialId, Work, WorkDone, WriteJob,
+    ConsoleId, Content, Effect, Effects, IpmbId, JobId, LanId, OUTPUT_LIMIT, ProgramEnd, ProgramJob, ReadJob,
+    SaveFailure, SaveJob, Saved, SerialId, Work, WorkDone, WriteJob,
 };
 pub use input::Input;
 pub use logins::{ControllerState, Login};

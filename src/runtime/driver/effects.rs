@@ -184,7 +184,7 @@ impl Surroundings for Around<'_> {
         }
         if let Some(begun) = self.begun.as_mut().filter(|begun| begun.system == self.id) {
             let list = if matches!(work, Work::Save { .. }) { &mut begun.saves } else { &mut begun.work };
-            list.push(work.number());
+            list.push(work.id());
         }
     }
 

@@ -18,7 +18,7 @@ use crate::runtime::script::{Script, echo};
 use crate::runtime::seat::Surroundings;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::runtime::timers::Timers;
-use crate::sim::{ConsoleId, Input};
+use crate::sim::{ConsoleId, Input, JobId};
 
 /// How many faults of a fleet's command files are told.
 const MOST_TOLD: usize = 100;
@@ -35,7 +35,7 @@ pub(super) struct Run {
     /// `sleep` lasts until then.
     pub(super) until: Option<Moment>,
     /// Work of the last statement that is not done.
-    pub(super) work: HashSet<u64>,
+    pub(super) work: HashSet<JobId>,
     /// Its work is not waited for any longer.
     pub(super) patience: Option<Moment>,
 }
@@ -60,9 +60,9 @@ pub(super) struct Begun {
     /// Of this system.
     pub(super) system: SystemId,
     /// State files being written.
-    pub(super) saves: Vec<u64>,
+    pub(super) saves: Vec<JobId>,
     /// Everything else.
-    pub(super) work: Vec<u64>,
+    pub(super) work: Vec<JobId>,
 }
 
 /// Systems whose command files and `-x` are not done.

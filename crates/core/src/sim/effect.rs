@@ -47,8 +47,7 @@ macro_rules! jobs {
 }
 
 jobs! {
-    /// Which helper program: given back with its result. Numbers of jobs are unique in a system, whatever
-    /// their kind.
+    /// Which helper program: given back with its result. Numbers are unique in a system among jobs of a kind.
     ProgramJob,
     /// Which read of a file: given back with its result.
     ReadJob,
@@ -103,14 +102,27 @@ pub enum Work {
     },
 }
 
+/// Which job, of whatever kind: unique in a system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum JobId {
+    /// A helper program.
+    Program(ProgramJob),
+    /// A read of a file.
+    Read(ReadJob),
+    /// A write of a file.
+    Write(WriteJob),
+    /// A write of a state file.
+    Save(SaveJob),
+}
+
 impl Work {
-    /// Number of the job, unique in a system.
-    pub fn number(&self) -> u64 {
+    /// Which job it is.
+    pub fn id(&self) -> JobId {
         match self {
-            Self::Program { job, .. } => job.0,
-            Self::Read { job, .. } => job.0,
-            Self::Write { job, .. } => job.0,
-            Self::Save { job, .. } => job.0,
+            Self::Program { job, .. } => JobId::Program(*job),
+            Self::Read { job, .. } => JobId::Read(*job),
+            Self::Write { job, .. } => JobId::Write(*job),
+            Self::Save { job, .. } => JobId::Save(*job),
         }
     }
 }
@@ -145,13 +157,13 @@ pub enum WorkDone {
 }
 
 impl WorkDone {
-    /// Number of the job, as [`Work::number`].
-    pub fn number(&self) -> u64 {
+    /// Which job it was, as [`Work::id`].
+    pub fn id(&self) -> JobId {
         match self {
-            Self::Program(job, _) => job.0,
-            Self::Read(job, _) => job.0,
-            Self::Written(job, _) => job.0,
-            Self::Saved(job, _) => job.0,
+            Self::Program(job, _) => JobId::Program(*job),
+            Self::Read(job, _) => JobId::Read(*job),
+            Self::Written(job, _) => JobId::Write(*job),
+            Self::Saved(job, _) => JobId::Save(*job),
         }
     }
 }
