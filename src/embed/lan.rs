@@ -15,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 use crate::bmc::ipv6_parameters::Served;
 use crate::host::watch::watch;
 use crate::ipmi::Peer;
-use crate::runtime::lan::{Source, open_socket, reached, room, served, socket_address};
+use crate::runtime::lan::{Source, open_own, reached, room, served, socket_address};
 use crate::sim::LanId;
 
 /// Room for a datagram; what is longer is dropped, as `runtime::lan` does.
@@ -41,7 +41,7 @@ impl Sockets {
         let local = match self.0.iter().find(|socket| socket.lan == lan && socket.asked == asked) {
             Some(socket) => socket.local,
             None => {
-                let socket = open_socket(asked)?;
+                let socket = open_own(asked)?;
                 let local = socket.local_addr()?;
                 let (socket, control) = (watch(socket, Interest::READABLE)?, room(local));
                 self.0.push(Socket { lan, asked, local, socket, control });

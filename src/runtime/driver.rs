@@ -37,7 +37,7 @@ use super::Ending;
 use super::clock::{self, Alarm};
 use super::console_port::ConsoleEvent;
 use super::lan::PortId;
-use super::lan_ports::LanPorts;
+use super::lan_ports::{LanPorts, Sharing};
 use super::logging::complain;
 use super::pcap::Capture;
 use super::reports::Reports;
@@ -117,7 +117,7 @@ enum Wake {
     Alarm,
     Host(SystemId, HostEvent),
     Console(ConsoleEvent),
-    /// The LAN channel with this index may have datagrams.
+    /// The socket with this number may have datagrams.
     Lan(usize),
     /// The configuration of a system was read again.
     Reloaded(SystemId, Read),
@@ -130,6 +130,8 @@ struct Driver {
     systems: Systems,
     /// Those that cannot be served as they are set up, and are to be removed.
     failed: Vec<SystemId>,
+    /// Ports that another has, and whose they are.
+    taken: Vec<(PortId, SocketAddr, PortId)>,
     effects: Effects,
     lans: LanPorts,
     /// What systems are told once the present effects are carried out.
@@ -180,8 +182,15 @@ impl Driver {
             scope: plan.scope,
             systems: Systems::default(),
             failed: Vec::new(),
+            taken: Vec::new(),
             effects: Effects::default(),
-            lans: LanPorts::new(capture),
+            lans: LanPorts::new(
+                capture,
+                match plan.scope {
+                    Scope::One => Sharing::None,
+                    Scope::Fleet => Sharing::SamePort,
+                },
+            ),
             inputs: VecDeque::new(),
             timers: Timers::default(),
             due: Vec::new(),
@@ -302,20 +311,23 @@ impl Driver {
 
     // --- what comes in ---
 
-    fn datagrams(&mut self, index: usize) {
-        let now = clock::now();
-        let (systems, effects, wall) = (&mut self.systems, &mut self.effects, self.wall);
+    fn datagrams(&mut self, number: usize) {
+        let (now, wall) = (clock::now(), self.wall);
+        let mut batch = self.lans.receive(number, now);
         let mut asked = None;
-        self.lans.receive(index, now, |PortId { system, lan }, from, bytes| {
-            if let Some(driven) = systems.here(system) {
-                driven.seat.handle(now, wall, Input::Datagram { lan, from, bytes }, effects);
-                asked = Some(system);
+        for (PortId { system, lan }, from, bytes) in batch.datagrams().filter(|(.., bytes)| !bytes.is_empty()) {
+            if let Some(other) = asked.filter(|asked| *asked != system) {
+                self.carry_out(other);
             }
-        });
-        // A port is of one system.
+            asked = Some(system);
+            if let Some(driven) = self.systems.here(system) {
+                driven.seat.handle(now, wall, Input::Datagram { lan, from, bytes }, &mut self.effects);
+            }
+        }
         if let Some(system) = asked {
             self.carry_out(system);
         }
+        self.lans.give_back(batch);
     }
 
     /// Calls the systems whose time has come.

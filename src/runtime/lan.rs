@@ -40,8 +40,8 @@ const FIRST_FREE: u16 = 49152;
 pub struct Batch {
     /// One for each datagram of a batch; the pages of those that were never used are no memory.
     buffers: Vec<[u8; DATAGRAM]>,
-    /// Length and sender of each datagram; `None` for what is to be left alone.
-    arrived: Vec<Option<(usize, Peer)>>,
+    /// Length, receiver and sender of each datagram; `None` for what is to be left alone.
+    arrived: Vec<Option<(usize, PortId, Peer)>>,
 }
 
 impl Default for Batch {
@@ -52,11 +52,30 @@ impl Default for Batch {
 
 impl Batch {
     /// The datagrams, in the order of their arrival.
-    pub fn datagrams(&mut self) -> impl Iterator<Item = (Peer, &mut [u8])> {
+    pub fn datagrams(&mut self) -> impl Iterator<Item = (PortId, Peer, &mut [u8])> {
         self.arrived.iter().zip(self.buffers.iter_mut()).filter_map(|(arrived, buffer)| {
-            let (length, from) = (*arrived)?;
-            Some((from, buffer.get_mut(..length)?))
+            let (length, id, from) = (*arrived)?;
+            Some((id, from, buffer.get_mut(..length)?))
         })
+    }
+
+    /// Whether there may have been more.
+    pub fn is_full(&self) -> bool {
+        self.arrived.len() >= BATCH
+    }
+
+    /// Forgets the datagrams.
+    pub fn clear(&mut self) {
+        self.arrived.clear();
+    }
+
+    /// Adds a datagram, if there is room.
+    pub fn push(&mut self, id: PortId, from: Peer, bytes: &[u8]) {
+        let buffer = self.buffers.get_mut(self.arrived.len()).and_then(|buffer| buffer.get_mut(..bytes.len()));
+        if let Some(buffer) = buffer {
+            buffer.copy_from_slice(bytes);
+            self.arrived.push(Some((bytes.len(), id, from)));
+        }
     }
 }
 
@@ -107,10 +126,20 @@ fn kind(bound: SocketAddr) -> usize {
     2 * usize::from(bound.is_ipv6()) + usize::from(bound.ip().is_unspecified())
 }
 
+/// Whom a socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// One channel, on one address or on all.
+    One,
+    /// The channels of several addresses: it is bound to all addresses of one family.
+    Shared,
+}
+
 /// An open socket.
 pub struct Lan {
     /// Where it was opened.
     pub local: SocketAddr,
+    used: Use,
     /// Watched for reading only: every datagram sent makes a socket writable once more, which
     /// would wake the loop for nothing.
     socket: AsyncFd<UdpSocket>,
@@ -124,15 +153,22 @@ impl Lan {
             let mut port = FIRST_FREE;
             loop {
                 trying(port);
-                match open_socket(SocketAddr::new(address.ip(), port)) {
+                match open_socket(SocketAddr::new(address.ip(), port), Use::One) {
                     Err(error) if error.kind() == io::ErrorKind::AddrInUse && port < u16::MAX => port += 1,
                     other => break other?,
                 }
             }
         } else {
-            open_socket(address)?
+            open_socket(address, Use::One)?
         };
-        Ok(Self { local: bound.local_addr()?, socket: watch(bound, Interest::READABLE)? })
+        Ok(Self { local: bound.local_addr()?, used: Use::One, socket: watch(bound, Interest::READABLE)? })
+    }
+
+    /// Opens a socket for all addresses of the family of this one, at its port. It tells for which of them each
+    /// datagram was, and sends from any, also from those that the machine only has a route for (`AnyIP`).
+    pub fn open_shared(address: SocketAddr) -> io::Result<Self> {
+        let bound = open_socket(every_address(address), Use::Shared)?;
+        Ok(Self { local: bound.local_addr()?, used: Use::Shared, socket: watch(bound, Interest::READABLE)? })
     }
 
     /// Ready when there may be datagrams.
@@ -140,10 +176,16 @@ impl Lan {
         self.socket.poll_read_ready(cx).map_ok(drop)
     }
 
-    /// Takes what has arrived, at most a batch. An empty batch is no error.
-    pub fn receive(&self, headers: &mut Headers, batch: &mut Batch) -> io::Result<()> {
-        batch.arrived.clear();
-        let bound = self.local;
+    /// Takes what has arrived, at most a batch. An empty batch is no error. `whose` says which channel has the address
+    /// that a datagram came to; what nobody has is left out.
+    pub fn receive(
+        &self,
+        headers: &mut Headers,
+        batch: &mut Batch,
+        mut whose: impl FnMut(SocketAddr) -> Option<PortId>,
+    ) -> io::Result<()> {
+        batch.clear();
+        let (bound, reached) = (self.local, if self.used == Use::Shared { destination } else { reached });
         let Some((headers, _)) = headers.of(bound) else { return Ok(()) };
         let (headers, Batch { buffers, arrived }) = (&mut headers.receive, batch);
         let result = self.socket.try_io(Interest::READABLE, |socket| {
@@ -156,7 +198,8 @@ impl Lan {
                     return None;
                 }
                 let address = socket_address(message.address.as_ref()?)?;
-                Some((message.bytes, Peer { address, local: reached(bound, &message) }))
+                let local = reached(bound, &message);
+                Some((message.bytes, whose(local)?, Peer { address, local }))
             }));
             // Fewer than asked for means that the socket is empty: saying so saves the call
             // that would find out.
@@ -191,7 +234,9 @@ impl Lan {
                     let sent = match (sent, source) {
                         // An address that is no longer ours, or never was one to answer from (a
                         // broadcast): the system knows better.
-                        (Err(Errno::EINVAL | Errno::EADDRNOTAVAIL | Errno::ENETUNREACH), Some(_)) => {
+                        (Err(Errno::EINVAL | Errno::EADDRNOTAVAIL | Errno::ENETUNREACH), Some(_))
+                            if self.used == Use::One =>
+                        {
                             self.send_plainly(first, bytes.get(*start..*end))
                         }
                         (sent, _) => sent,
@@ -323,6 +368,30 @@ pub(crate) fn reached(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStora
     told.unwrap_or(bound)
 }
 
+/// Which address a datagram was sent to, on a socket that has all of them: `bound` where that is not known.
+fn destination(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStorage>) -> SocketAddr {
+    let told = message.cmsgs().ok().into_iter().flatten().find_map(|told| match told {
+        // Unlike `ipi_spec_dst` that of a broadcast is no one's.
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            let ip = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes());
+            Some(SocketAddr::new(ip.into(), bound.port()))
+        }
+        ControlMessageOwned::Ipv6PacketInfo(info) => {
+            let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+            let interface = if ip.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
+            Some(SocketAddrV6::new(ip, bound.port(), 0, interface).into())
+        }
+        _ => None,
+    });
+    told.unwrap_or(bound)
+}
+
+/// All addresses of the family of this one, at its port.
+pub fn every_address(address: SocketAddr) -> SocketAddr {
+    let ip: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    SocketAddr::new(ip, address.port())
+}
+
 /// Where sockets with these addresses are reached: `::` is every address that an interface has
 /// now, that of the loopback only where there is no other.
 pub fn served(sockets: impl Iterator<Item = IpAddr>) -> Served {
@@ -366,14 +435,18 @@ pub fn has_ipv6() -> bool {
     UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
-/// Opens a socket that does not block.
-pub(crate) fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+/// Opens a socket of one channel, that does not block.
+pub(crate) fn open_own(address: SocketAddr) -> io::Result<UdpSocket> {
+    open_socket(address, Use::One)
+}
+
+fn open_socket(address: SocketAddr, used: Use) -> io::Result<UdpSocket> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(family, SockType::Datagram, flags, None)?;
     if address.is_ipv6() {
-        // `::` means everything, whatever the system's default is.
-        setsockopt(&fd, sockopt::Ipv6V6Only, &false)?;
+        // `::` means everything, whatever the system's default is; but of those that share each family has its own.
+        setsockopt(&fd, sockopt::Ipv6V6Only, &(used == Use::Shared))?;
     }
     if address.ip().is_unspecified() {
         // Before the first datagram, so that none comes without it.
@@ -381,6 +454,10 @@ pub(crate) fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
             SocketAddr::V4(_) => setsockopt(&fd, sockopt::Ipv4PacketInfo, &true)?,
             SocketAddr::V6(_) => setsockopt(&fd, sockopt::Ipv6RecvPacketInfo, &true)?,
         }
+    }
+    if used == Use::Shared {
+        // IPv6 does not send from an address that no interface has, though it is routed to this machine, without it.
+        let _ = setsockopt(&fd, sockopt::IpFreebind, &true);
     }
     if setsockopt(&fd, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         let _ = setsockopt(&fd, sockopt::RcvBuf, &RECEIVE_BUFFER);
@@ -415,7 +492,13 @@ pub fn bind_failure(address: SocketAddr, error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipmi::{ChannelNumber, McAddress};
     use std::future::poll_fn;
+
+    const ID: PortId = PortId {
+        system: SystemId { index: 0, generation: 0 },
+        lan: LanId { mc: McAddress::BMC, channel: ChannelNumber::LAN },
+    };
 
     fn open(address: &str) -> (Lan, Vec<u16>) {
         let mut tried = Vec::new();
@@ -425,8 +508,8 @@ mod tests {
 
     async fn receive(lan: &Lan, batch: &mut Batch) -> Vec<(Peer, Vec<u8>)> {
         poll_fn(|cx| lan.poll_readable(cx)).await.unwrap();
-        lan.receive(&mut Headers::default(), batch).unwrap();
-        batch.datagrams().map(|(from, bytes)| (from, bytes.to_vec())).collect()
+        lan.receive(&mut Headers::default(), batch, |_| Some(ID)).unwrap();
+        batch.datagrams().map(|(_, from, bytes)| (from, bytes.to_vec())).collect()
     }
 
     #[tokio::test]

@@ -30,6 +30,7 @@ pub(super) struct Around<'a> {
     /// What the program cannot go on without ends it.
     is_strict: bool,
     failed: &'a mut Vec<SystemId>,
+    taken: &'a mut Vec<(PortId, SocketAddr, PortId)>,
     reload: &'a mut Option<Reload>,
     /// What to do when there is no BMC.
     without_bmc: Option<&'a str>,
@@ -65,6 +66,11 @@ impl Driver {
         self.lans.flush(&effects.bytes);
         effects.clear();
         self.effects = effects;
+        while let Some((port, address, by)) = self.taken.pop() {
+            let other = self.systems.get(by.system).map_or("", Driven::name);
+            let text = format!("Unable to bind to LAN port: {address} is that of {other} ({by})");
+            self.with(port.system, |_, mut around| around.fatal(&text));
+        }
     }
 
     pub(super) fn effect(&mut self, id: SystemId, effect: Effect) {
@@ -73,7 +79,7 @@ impl Driver {
 
     /// Does something with a seat and what is around it.
     pub(super) fn with<T>(&mut self, id: SystemId, call: impl FnOnce(&mut Seat, Around<'_>) -> T) -> Option<T> {
-        let Self { scope, systems, failed, lans, consoles, reports, inputs, begun, ending, .. } = self;
+        let Self { scope, systems, failed, taken, lans, consoles, reports, inputs, begun, ending, .. } = self;
         let is_strict = *scope == Scope::One || (self.failures == Failures::Fatal && self.life.is_starting());
         let Driven { seat, announcement, reload, .. } = systems.get_mut(id)?;
         let around = Around {
@@ -82,6 +88,7 @@ impl Driver {
             name: &announcement.name,
             is_strict,
             failed,
+            taken,
             reload,
             without_bmc: announcement.without_bmc.as_deref(),
             lans,
@@ -127,6 +134,7 @@ impl Surroundings for Around<'_> {
                     self.tell(Input::LanStays(lan, Some(address)));
                 }
                 Notice::Fatal(text) => self.fatal(&text),
+                Notice::Taken(address, by) => self.taken.push((id, address, by)),
             }
         }
     }

@@ -956,10 +956,11 @@ async fn is_silent(index: usize, port: u16) -> bool {
 async fn of_a_fleet_those_that_fail_are_removed() {
     for (failures, ends) in [(Failures::Reported, false), (Failures::Fatal, true)] {
         let port = free_udp_port();
-        let taken = std::net::UdpSocket::bind((address(1), port)).unwrap();
         let (one, mut plan, mut screen) = member(0, port, "mc_enable 0x20\n");
-        let (two, ..) = member(1, port, "mc_enable 0x20\n");
+        let (mut two, ..) = member(0, port, "mc_enable 0x20\n");
+        two.announcement.name = "bmc1".into();
         let (three, ..) = member(2, port, "mc_enable 0x20\n");
+        let log = system_log(&mut plan);
         plan.failures = failures;
         plan.ready_line = Some("ready".into());
         let (mut driver, signals) = driver(vec![one, two, three], plan);
@@ -974,7 +975,9 @@ async fn of_a_fleet_those_that_fail_are_removed() {
         let (ending, ()) = tokio::join!(driver.drive(), user);
         assert_eq!(ending, if ends { Ending::Status(1) } else { TERMINATED });
         assert_eq!(driver.systems.iter().count(), if ends { 3 } else { 2 });
-        drop(taken);
+        let logged = log.entries();
+        let why = format!("bmc1: Unable to bind to LAN port: {}:{port} is that of bmc0 (LAN channel 1", address(0));
+        assert!(logged.contains(&why), "{logged}");
     }
 }
 
