@@ -16,7 +16,8 @@ use super::{Bmc, Life, run};
 use crate::command::{Entry, Function};
 use crate::config::command::Statement;
 use crate::config::{Diagnostic, Severity, Span, lan_conf};
-use crate::host::jobs::StateWriter;
+use crate::host::jobs::{Helpers, StateWriter};
+use crate::host::programs::{self, Programs};
 use crate::host::random::SystemRandom;
 use crate::host::{HostEvent, SystemId};
 use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege, Random};
@@ -252,9 +253,11 @@ impl Builder {
                 (Persistence::On, read_all(&loaded.files), Some(writer), lock)
             }
         };
+        let name = config.name.clone();
         let mut system = Box::new(Simulator::new(config, files, persistence, Box::new(SystemRandom::new()?)));
         self.add_commands(&mut system);
-        let seat = seat::Setup { system, configuration: LAN_CONF.into(), state, program_limit: self.program_limit };
+        let helpers = Helpers { programs: Programs::new(self.program_limit, programs::MOST), name, index: 0 };
+        let seat = seat::Setup { system, configuration: LAN_CONF.into(), state, helpers };
         let setup = Setup { runtime: runtime.clone(), seat, lock };
         let (shared, events) = Shared::new(setup);
         let (printed, faults) = run(self.script(), |statement| shared.seat().execute(statement), thread::sleep);

@@ -1,25 +1,25 @@
 //! Slow work: helper programs and files, in lanes.
 //!
 //! Jobs of one lane run one after the other, in order; lanes run side by side. Helper
-//! programs have one lane per MC, files one per path, state files one per name. Owns the
-//! lanes; knows nothing of what a job is for.
+//! programs have one lane per MC, files one per path, state files one per name. A lane has a task while there is work in
+//! it. Owns the lanes; knows nothing of what a job is for.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::fcntl::OFlag;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use super::programs::Programs;
 use super::{HostEvent, HostEvents, report, shell, workers};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::config::text::os_string;
 use crate::ipmi::McAddress;
-use crate::sim::{Content, Input, SaveFailure, Saved, Work, WorkDone};
+use crate::sim::{Content, Input, ProgramEnd, SaveFailure, Saved, Work, WorkDone};
 use crate::store::WriteError;
 use crate::store::directory::{as_far_as_it_goes, message};
 
@@ -34,19 +34,40 @@ enum LaneKey {
     State(String),
 }
 
+/// How helper programs of a system run.
+#[derive(Clone, Debug)]
+pub struct Helpers {
+    /// What they share with those of other systems.
+    pub programs: Arc<Programs>,
+    /// The name of the system, in their environment.
+    pub name: String,
+    /// Its number in the configuration of a fleet, in their environment; 0 where there is only one.
+    pub index: usize,
+}
+
+/// The name of a system, in the environment of its helper programs.
+const NAME: &str = "IPMI_SIM_NAME";
+/// Its number.
+const INDEX: &str = "IPMI_SIM_INDEX";
+
+/// The work of a system.
+pub struct Jobs(Arc<Lanes>);
+
 /// All lanes.
-pub struct Jobs {
-    lanes: HashMap<LaneKey, UnboundedSender<Work>>,
+struct Lanes {
+    /// What waits in those that have a task; `None` when the system is gone.
+    waiting: Mutex<Option<HashMap<LaneKey, VecDeque<Work>>>>,
     events: HostEvents,
     state: Option<StateWriter>,
-    limit: Duration,
+    helpers: Helpers,
 }
 
 impl Jobs {
-    /// No work yet. `limit` is how long a helper program may take; without `state`,
-    /// saving succeeds and keeps nothing.
-    pub fn new(events: HostEvents, state: Option<StateWriter>, limit: Duration) -> Self {
-        Self { lanes: HashMap::new(), events, state, limit }
+    /// No work yet. Without `state` saving succeeds and keeps nothing.
+    pub fn new(events: HostEvents, state: Option<StateWriter>, mut helpers: Helpers) -> Self {
+        // Nothing else cannot stand in an environment.
+        helpers.name.retain(|c| c != '\0');
+        Self(Arc::new(Lanes { waiting: Mutex::new(Some(HashMap::new())), events, state, helpers }))
     }
 
     /// Puts a job into its lane. Its result comes as [`Input::WorkDone`].
@@ -57,56 +78,100 @@ impl Jobs {
             Work::Write { write, .. } => LaneKey::File(write.path().to_owned()),
             Work::Save { name, .. } => LaneKey::State(name.clone()),
         };
-        let sender = self.lanes.entry(key).or_insert_with(|| {
-            let (sender, queue) = mpsc::unbounded_channel();
-            tokio::spawn(lane(queue, self.events.clone(), self.state.clone(), self.limit));
-            sender
-        });
-        let _ = sender.send(work);
+        let mut waiting = self.0.waiting();
+        let Some(lanes) = &mut *waiting else { return };
+        match lanes.entry(key) {
+            Entry::Occupied(mut lane) => lane.get_mut().push_back(work),
+            Entry::Vacant(lane) => {
+                tokio::spawn(serve(Arc::clone(&self.0), lane.key().clone()));
+                lane.insert([work].into());
+            }
+        }
     }
 }
 
-async fn lane(mut queue: UnboundedReceiver<Work>, events: HostEvents, state: Option<StateWriter>, limit: Duration) {
-    let mut waiting = None;
-    loop {
-        let next = match waiting.take() {
-            Some(next) => next,
-            None => match queue.recv().await {
-                Some(next) => next,
+impl Drop for Jobs {
+    /// What runs is left to finish; what waits is given up.
+    fn drop(&mut self) {
+        *self.0.waiting() = None;
+    }
+}
+
+impl Lanes {
+    fn waiting(&self) -> MutexGuard<'_, Option<HashMap<LaneKey, VecDeque<Work>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next of a lane, which ends when there is none.
+    fn next(&self, key: &LaneKey) -> Option<Work> {
+        let mut waiting = self.waiting();
+        let lanes = waiting.as_mut()?;
+        let next = lanes.get_mut(key)?.pop_front();
+        if next.is_none() {
+            lanes.remove(key);
+            if lanes.is_empty() {
+                // Its memory goes as well.
+                *lanes = HashMap::new();
+            }
+        }
+        next
+    }
+
+    /// Takes everything that waits in a lane.
+    fn rest(&self, key: &LaneKey) -> VecDeque<Work> {
+        self.waiting().as_mut().and_then(|lanes| lanes.get_mut(key)).map(std::mem::take).unwrap_or_default()
+    }
+
+    async fn report(&self, done: WorkDone) {
+        report(&self.events, HostEvent::Input(Input::WorkDone(done))).await;
+    }
+
+    /// Runs a helper program when it is the system's turn; `None` when the system has gone meanwhile.
+    async fn run_program(&self, line: &str) -> Option<ProgramEnd> {
+        let Helpers { programs, name, index } = &self.helpers;
+        let turn = programs.turn(self.events.system).await;
+        self.waiting().as_ref()?;
+        let end = shell::run(line, programs.limit, &[(NAME, name), (INDEX, &index.to_string())]).await;
+        drop(turn);
+        Some(end)
+    }
+
+    async fn save(&self, name: String, content: Vec<u8>) -> Saved {
+        match self.state.clone() {
+            Some(write) => save(move || write(&name, &content)).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Does the work of a lane until there is none.
+async fn serve(lanes: Arc<Lanes>, key: LaneKey) {
+    while let Some(next) = lanes.next(&key) {
+        let done = match next {
+            Work::Program { job, line, .. } => match lanes.run_program(&line).await {
+                Some(end) => WorkDone::Program(job, end),
                 None => return,
             },
-        };
-        let done = match next {
-            Work::Program { job, line, .. } => WorkDone::Program(job, shell::run(&line, limit).await),
             Work::Read { job, read } => WorkDone::Read(job, run_read(read).await),
             Work::Write { job, write } => WorkDone::Written(job, run_write(write).await),
             Work::Save { mut job, name, mut content } => {
                 // Only the newest content matters; the jobs it replaces are done once it
                 // is on the disk.
                 let mut replaced = Vec::new();
-                while let Ok(next) = queue.try_recv() {
-                    match next {
-                        Work::Save { job: newer, content: newest, .. } => {
-                            replaced.push(std::mem::replace(&mut job, newer));
-                            content = newest;
-                        }
-                        other => {
-                            waiting = Some(other);
-                            break;
-                        }
+                for next in lanes.rest(&key) {
+                    if let Work::Save { job: newer, content: newest, .. } = next {
+                        replaced.push(std::mem::replace(&mut job, newer));
+                        content = newest;
                     }
                 }
-                let saved = match state.clone() {
-                    Some(write) => save(move || write(&name, &content)).await,
-                    None => Ok(()),
-                };
+                let saved = lanes.save(name, content).await;
                 for job in replaced {
-                    report(&events, HostEvent::Input(Input::WorkDone(WorkDone::Saved(job, saved.clone())))).await;
+                    lanes.report(WorkDone::Saved(job, saved.clone())).await;
                 }
                 WorkDone::Saved(job, saved)
             }
         };
-        report(&events, HostEvent::Input(Input::WorkDone(done))).await;
+        lanes.report(done).await;
     }
 }
 
@@ -285,9 +350,12 @@ mod tests {
     use super::*;
     use crate::host::testing::{Queue, events};
     use crate::sim::{ProgramJob, ReadJob, SaveJob, WriteJob};
-    use std::sync::Mutex;
+    use std::time::Duration;
 
-    const LIMIT: Duration = Duration::from_secs(30);
+    fn jobs(events: HostEvents, state: Option<StateWriter>) -> Jobs {
+        let programs = Programs::new(Duration::from_secs(30), 64);
+        Jobs::new(events, state, Helpers { programs, name: "a name".into(), index: 7 })
+    }
 
     async fn next(queue: &mut Queue) -> WorkDone {
         loop {
@@ -309,7 +377,7 @@ mod tests {
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let (events, mut queue) = events(8);
-        let mut jobs = Jobs::new(events, None, LIMIT);
+        let mut jobs = jobs(events, None);
         // The first of lane 20h cannot end before lane 30h has run.
         jobs.run(program(1, McAddress::BMC, &format!("cat '{}'", fifo.display())));
         jobs.run(program(2, McAddress::BMC, "echo two"));
@@ -332,7 +400,7 @@ mod tests {
         let path = directory.path().join("fru").to_str().unwrap().to_string();
         std::fs::write(&path, b"0123456789").unwrap();
         let (events, mut queue) = events(8);
-        let mut jobs = Jobs::new(events, None, LIMIT);
+        let mut jobs = jobs(events, None);
         let read = |job, offset, length| Work::Read {
             job: ReadJob(job),
             read: FileRead { path: path.clone(), offset, length },
@@ -373,7 +441,7 @@ mod tests {
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let (events, mut queue) = events(8);
-        let mut jobs = Jobs::new(events, None, LIMIT);
+        let mut jobs = jobs(events, None);
         let missing = directory.path().join("missing").to_str().unwrap().to_string();
         let read = |job, path| Work::Read { job: ReadJob(job), read: FileRead { path, offset: 0, length: 1 } };
         let none = || "No such file or directory".to_owned();
@@ -397,7 +465,7 @@ mod tests {
             if name == "bad" { Err(full()) } else { Ok(()) }
         });
         let (events, mut queue) = events(8);
-        let mut jobs = Jobs::new(events, Some(writer), LIMIT);
+        let mut jobs = jobs(events, Some(writer));
         let save =
             |name: &str, byte: u8| Work::Save { job: SaveJob(byte.into()), name: name.into(), content: vec![byte] };
         for byte in 1..=3 {
@@ -411,5 +479,30 @@ mod tests {
         jobs.run(save("bad", 4));
         let failure = SaveFailure { reason: "No space left on device".into(), content: Content::New };
         assert_eq!(next(&mut queue).await, WorkDone::Saved(SaveJob(4), Err(failure)));
+    }
+
+    #[tokio::test]
+    async fn a_program_knows_whose_it_is() {
+        let (events, mut queue) = events(8);
+        jobs(events.clone(), None).run(program(1, McAddress::BMC, "echo never"));
+        tokio::task::yield_now().await;
+        assert!(queue.try_recv().is_err(), "that system has gone");
+        let mut jobs = jobs(events, None);
+        jobs.run(program(1, McAddress::BMC, "echo $IPMI_SIM_NAME:$IPMI_SIM_INDEX"));
+        let WorkDone::Program(_, end) = next(&mut queue).await else { panic!() };
+        assert_eq!(end.output, b"a name:7\n");
+    }
+
+    #[tokio::test]
+    async fn a_lane_without_work_is_no_more() {
+        let (events, mut queue) = events(8);
+        let mut jobs = jobs(events, None);
+        for job in 1..=3 {
+            jobs.run(Work::Save { job: SaveJob(job), name: "sel.20".into(), content: Vec::new() });
+            assert_eq!(next(&mut queue).await, WorkDone::Saved(SaveJob(job), Ok(())));
+            tokio::task::yield_now().await;
+            assert_eq!(jobs.0.waiting().as_ref().map(HashMap::capacity), Some(0));
+            assert_eq!(Arc::strong_count(&jobs.0), 1);
+        }
     }
 }

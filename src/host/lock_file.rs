@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -19,6 +19,12 @@ pub const LOCK_DIRECTORY: &str = "/var/lock";
 /// The lock files this process holds. A file with our own process id that is not among
 /// them was left by an earlier process with the same id, as happens in containers.
 pub type Held = Arc<Mutex<HashSet<PathBuf>>>;
+
+/// Those of this process, however many systems it simulates: they have one process id.
+pub fn held() -> Held {
+    static HELD: LazyLock<Held> = LazyLock::new(Held::default);
+    Held::clone(&HELD)
+}
 
 /// A lock that is held.
 #[derive(Debug)]

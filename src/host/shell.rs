@@ -22,11 +22,12 @@ const COMPLAINTS: usize = 4096;
 /// already, and a job it left behind in the background may hold the pipe open for ever.
 const AFTERWARDS: Duration = Duration::from_millis(50);
 
-/// Runs a line for at most `limit`.
-pub async fn run(line: &str, limit: Duration) -> ProgramEnd {
+/// Runs a line for at most `limit`, with these variables in its environment beside the simulator's.
+pub async fn run(line: &str, limit: Duration, environment: &[(&str, &str)]) -> ProgramEnd {
     let child = Command::new("/bin/sh")
         .arg("-c")
         .arg(os_string(line))
+        .envs(environment.iter().map(|(name, value)| (*name, os_string(value))))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -96,6 +97,10 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(30);
+
+    async fn run(line: &str, limit: Duration) -> ProgramEnd {
+        super::run(line, limit, &[]).await
+    }
 
     #[tokio::test]
     async fn status_is_the_raw_wait_status_and_output_is_captured() {

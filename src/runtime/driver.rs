@@ -19,6 +19,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ use super::syslog::Syslog;
 use super::terminal::{StandardInput, Streams};
 use super::timers::Timers;
 use crate::bmc::LogLevel;
+use crate::host::programs::Programs;
 use crate::host::{self, HostEvent, HostEvents, SystemId, children};
 use crate::ipmi::Moment;
 use crate::sim::{Effects, Input, JobId};
@@ -70,6 +72,8 @@ pub struct Plan {
     pub console: Option<SocketAddr>,
     /// How long a helper program may take.
     pub program_limit: Duration,
+    /// How many helper programs run at once, of all systems.
+    pub programs: usize,
     /// How long a statement's slow work may hold up the next statement.
     pub statement_limit: Duration,
     /// What happens when a statement of a script fails.
@@ -157,7 +161,7 @@ struct Driver {
     /// Jobs begun by the statement being executed.
     begun: Option<Begun>,
     statement_limit: Duration,
-    program_limit: Duration,
+    programs: Arc<Programs>,
 
     consoles: Consoles,
     failures: Failures,
@@ -205,7 +209,7 @@ impl Driver {
             life: Life::new(plan.service, plan.ready_line),
             begun: None,
             statement_limit: plan.statement_limit,
-            program_limit: plan.program_limit,
+            programs: Programs::new(plan.program_limit, plan.programs),
             consoles,
             failures: plan.failures,
             reports: Reports::new(plan.syslog),

@@ -2,17 +2,16 @@
 //!
 //! Owns their tasks; what they bring comes as [`HostEvent`](crate::host::HostEvent)s.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::host::ipmb_device::{self, IpmbDevice};
-use crate::host::lock_file::Held;
 use crate::host::serial_peer::Outgoing;
 use crate::host::sol_port::{self, SolCommand};
 use crate::host::tty::FlowControl;
-use crate::host::{HostEvents, serial_peer, tcp};
+use crate::host::{HostEvents, lock_file, serial_peer, tcp};
 use crate::ipmi::McAddress;
 use crate::settings::model::{Address, SolTarget};
 use crate::sim::{IpmbId, SerialId};
@@ -21,18 +20,16 @@ use crate::store::directory::message;
 /// All lines.
 pub struct Lines {
     /// Serial channels, each with the number of the present connection.
-    serials: HashMap<SerialId, (UnboundedSender<Outgoing>, u64)>,
-    ipmbs: HashMap<IpmbId, UnboundedSender<Vec<u8>>>,
-    sols: HashMap<McAddress, UnboundedSender<SolCommand>>,
-    /// Lock files of SOL ports.
-    locks: Held,
+    serials: BTreeMap<SerialId, (UnboundedSender<Outgoing>, u64)>,
+    ipmbs: BTreeMap<IpmbId, UnboundedSender<Vec<u8>>>,
+    sols: BTreeMap<McAddress, UnboundedSender<SolCommand>>,
     events: HostEvents,
 }
 
 impl Lines {
     /// None yet.
     pub fn new(events: HostEvents) -> Self {
-        Self { serials: HashMap::new(), ipmbs: HashMap::new(), sols: HashMap::new(), locks: Held::default(), events }
+        Self { serials: BTreeMap::new(), ipmbs: BTreeMap::new(), sols: BTreeMap::new(), events }
     }
 
     /// Whether no channel is open.
@@ -116,17 +113,17 @@ impl Lines {
 
     /// Closes all.
     pub fn close(&mut self) {
-        self.serials = HashMap::new();
-        self.ipmbs = HashMap::new();
-        self.sols = HashMap::new();
+        self.serials = BTreeMap::new();
+        self.ipmbs = BTreeMap::new();
+        self.sols = BTreeMap::new();
     }
 
     /// Opens the SOL port of an MC, now and whenever it is lost.
     pub fn open_sol(&mut self, mc: McAddress, target: SolTarget, bit_rate: u32, flow_control: FlowControl) {
-        let (locks, events) = (&self.locks, &self.events);
+        let events = &self.events;
         self.sols.entry(mc).or_insert_with(|| {
             let settings = sol_port::Settings::new(mc, target, bit_rate, flow_control);
-            sol_port::start(settings, Held::clone(locks), events.clone())
+            sol_port::start(settings, lock_file::held(), events.clone())
         });
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns which MC has one; how it ends comes as a [`HostEvent`](crate::host::HostEvent).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use nix::sys::signal::Signal;
 
@@ -22,14 +22,14 @@ pub enum Started {
 
 /// All of them.
 pub struct Processes {
-    vms: HashMap<McAddress, Vm>,
+    vms: BTreeMap<McAddress, Vm>,
     events: HostEvents,
 }
 
 impl Processes {
     /// None yet.
     pub fn new(events: HostEvents) -> Self {
-        Self { vms: HashMap::new(), events }
+        Self { vms: BTreeMap::new(), events }
     }
 
     /// Starts the start command of an MC.

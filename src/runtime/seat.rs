@@ -4,7 +4,6 @@
 //! these they do themselves ([`Surroundings`]). Looks at no socket and no clock.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -12,7 +11,7 @@ use super::lines::Lines;
 use super::processes::{Processes, Started};
 use crate::bmc::LogLevel;
 use crate::host::duplex::Reading;
-use crate::host::jobs::{Jobs, StateWriter};
+use crate::host::jobs::{Helpers, Jobs, StateWriter};
 use crate::host::sol_port::SolCommand;
 use crate::host::tty::FlowControl;
 use crate::host::vm::Stdin;
@@ -68,8 +67,8 @@ pub(crate) struct Setup {
     pub(crate) configuration: String,
     /// How state files are written, if they are.
     pub(crate) state: Option<StateWriter>,
-    /// How long a helper program may take.
-    pub(crate) program_limit: Duration,
+    /// How helper programs run.
+    pub(crate) helpers: Helpers,
 }
 
 /// A system and what belongs to it alone.
@@ -93,7 +92,7 @@ impl Seat {
             lines: Lines::new(events.clone()),
             configuration: setup.configuration,
             processes: Processes::new(events.clone()),
-            jobs: Jobs::new(events.clone(), setup.state, setup.program_limit),
+            jobs: Jobs::new(events.clone(), setup.state, setup.helpers),
             writes: Vec::new(),
             wall: None,
         }

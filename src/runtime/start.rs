@@ -27,6 +27,7 @@ use super::terminal::{StandardInput, Streams};
 use super::{Ending, clock, configuration, demo, dry_run, limits, logging, pcap, ping, starter};
 use crate::config::{Diagnostic, Severity, Span};
 use crate::host::jobs::{StateWriter, remove_leftover};
+use crate::host::programs;
 use crate::host::random::SystemRandom;
 use crate::ipmi::Random;
 use crate::settings::model::{Address, Config};
@@ -152,6 +153,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         standard,
         console: config.console.as_ref().and_then(Address::literal),
         program_limit: Duration::from_secs(options.program_timeout.into()),
+        programs: programs::MOST,
         statement_limit: STATEMENT_LIMIT,
         failures: if options.strict { Failures::Fatal } else { Failures::Reported },
         syslog: logging::system_log(),
@@ -173,6 +175,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         without_bmc: commands.hint(),
     };
     let system = SystemPlan {
+        index: 0,
         system: Box::new(Simulator::new(config, files, persistence, random()?)),
         script,
         configuration: source.name(),

@@ -1,12 +1,13 @@
 //! The systems in the loop: each in its seat, with what the program knows about it. They come and go.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Driver;
 use super::announce::Announcement;
 use super::reload::{Reader, Reload};
 use super::statements::Run;
-use crate::host::jobs::StateWriter;
+use crate::host::jobs::{Helpers, StateWriter};
 use crate::host::{HostEvents, SystemId};
 use crate::runtime::script::Script;
 use crate::runtime::seat::{Seat, Setup};
@@ -14,6 +15,8 @@ use crate::sim::{Input, Simulator};
 
 /// A system that is to be driven.
 pub struct SystemPlan {
+    /// Its number in the configuration of a fleet, for its helper programs; 0 where there is only one.
+    pub index: usize,
     /// The system, at the beginning of its life.
     pub system: Box<Simulator>,
     /// What is executed at start.
@@ -146,10 +149,11 @@ impl Systems {
 impl Driver {
     /// Takes in a system, which begins with the loop, or is told so by whoever adds it.
     pub(super) fn seat(&mut self, plan: SystemPlan) -> SystemId {
-        let SystemPlan { system, script, configuration, directories, state, reader, announcement } = plan;
-        let (program_limit, to_host_events) = (self.program_limit, &self.to_host_events);
+        let SystemPlan { index, system, script, configuration, directories, state, reader, announcement } = plan;
+        let (programs, to_host_events) = (Arc::clone(&self.programs), &self.to_host_events);
+        let helpers = Helpers { programs, name: announcement.name.clone(), index };
         let id = self.systems.insert(|id| {
-            let setup = Setup { system, configuration, state, program_limit };
+            let setup = Setup { system, configuration, state, helpers };
             Driven {
                 seat: Seat::new(setup, &HostEvents::new(id, to_host_events.clone())),
                 directories,

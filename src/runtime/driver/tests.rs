@@ -73,6 +73,7 @@ fn bare(script: &str, standard: Option<StandardInput>) -> Bench {
         standard,
         console: None,
         program_limit: Duration::from_secs(30),
+        programs: 64,
         statement_limit: Duration::from_secs(30),
         failures: Failures::Reported,
         syslog: None,
@@ -132,6 +133,7 @@ impl Bench {
         let Bench { plan, script, directories, state, reader, config, persistence, keyboard, screen } = self;
         let random = Box::new(SystemRandom::new().unwrap());
         let system = SystemPlan {
+            index: 0,
             system: Box::new(Simulator::new(config, BTreeMap::new(), persistence, random)),
             script,
             configuration: "lan.conf".into(),
