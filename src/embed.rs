@@ -25,7 +25,7 @@ use crate::bmc::boot::{Boots, Device};
 use crate::bmc::chassis::Control;
 use crate::config::Diagnostic;
 use crate::config::command::Statement;
-use crate::ipmi::{ChannelNumber, McAddress, Moment, Privilege};
+use crate::ipmi::{ChannelNumber, McAddress, Moment, Privilege, UserNumber};
 use crate::runtime::script::Script;
 use crate::runtime::statement::StatementOutcome;
 use crate::sim::{Effects, LogRecord, SensorState, Simulator, UserAccount};
@@ -224,17 +224,14 @@ impl Bmc {
     /// something else.
     ///
     /// # Errors
-    /// The number is not 2 to 63, or the name is empty or has more than 16 bytes, or the password more than 20.
-    pub fn set_user(&self, number: u8, name: &str, password: &str, privilege: Privilege) -> Result<(), Error> {
+    /// The number is that of user 1, or the name is empty or has more than 16 bytes, or the password more than 20.
+    pub fn set_user(&self, number: UserNumber, name: &str, password: &str, privilege: Privilege) -> Result<(), Error> {
         self.call(|system, now, out| system.set_user(now, number, (name, password), privilege, out))
     }
 
     /// Shuts a user out; its sessions end.
-    ///
-    /// # Errors
-    /// The number is not 1 to 63.
-    pub fn disable_user(&self, number: u8) -> Result<(), Error> {
-        self.call(|system, now, out| system.disable_user(now, number, out))
+    pub fn disable_user(&self, number: UserNumber) {
+        self.call(|system, now, out| system.disable_user(now, number, out));
     }
 
     /// Runs statements of the command language, and gives what they print. Those behind a faulty one run as well. Their

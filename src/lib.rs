@@ -80,6 +80,6 @@ pub use ipmi_sim_core::{
     bmc::boot::{Boots, Device as BootDevice},
     bmc::chassis::Control,
     bmc::watch::Event,
-    ipmi::{ChannelNumber, McAddress, Moment, Privilege, Random},
+    ipmi::{ChannelNumber, McAddress, Moment, Privilege, Random, UserNumber},
     sim::{Effect, Effects, Input, LanId, LogRecord, SensorEvent, SensorState, Simulator, UserAccount, Work, WorkDone},
 };

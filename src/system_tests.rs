@@ -30,7 +30,7 @@ use crate::bmc::lan_parameters::CIPHER_SUITES;
 use crate::config::command::{Statement, statements};
 use crate::config::lan_conf;
 use crate::crypto::SUITES;
-use crate::ipmi::{ChannelNumber, McAddress, Medium, Moment, Origin, Privilege, Request, SessionId};
+use crate::ipmi::{ChannelNumber, McAddress, Medium, Moment, Origin, Privilege, Request, SessionId, UserNumber};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::sim::{
@@ -344,7 +344,18 @@ fn bridging_gives_nobody_more_than_the_level_allows() {
     rig.send(&packet);
     let last = rig.sent_messages(&mut client).pop().unwrap();
     assert_eq!(Message::parse(&last).unwrap().data, [0xd4]);
-    assert_eq!(rig.sim.machine().controller(McAddress::BMC).unwrap().users.get(3).unwrap().privilege.wire(), 0);
+    assert_eq!(
+        rig.sim
+            .machine()
+            .controller(McAddress::BMC)
+            .unwrap()
+            .users
+            .get(UserNumber::new(3).unwrap())
+            .unwrap()
+            .privilege
+            .wire(),
+        0
+    );
 }
 
 #[test]

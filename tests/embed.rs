@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipmi_sim::client::{Account, Error as ClientError, SET_SESSION_PRIVILEGE_LEVEL, Session, Way};
 use ipmi_sim::host::random::SystemRandom;
-use ipmi_sim::ipmi::{ChannelNumber, McAddress, netfn};
+use ipmi_sim::ipmi::{ChannelNumber, McAddress, UserNumber, netfn};
 use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Reply, Request};
 use ipmi_sim::{Bmc, BootDevice, Boots, Control, Effect, Effects, Error, Event, Input, Moment, Privilege, StartError};
 
@@ -96,7 +96,7 @@ fn a_client_logs_in_and_the_test_sees_what_it_did() {
         let login = Event::LoggedIn {
             mc: McAddress(0x20),
             channel: ChannelNumber::LAN,
-            user: 2,
+            user: UserNumber::new(2).unwrap(),
             limit: Privilege::Administrator,
             client: from,
         };
@@ -131,7 +131,7 @@ fn ipmitool_sees_what_the_test_set() {
     ipmitool(&bmc, "sel clear");
     assert_eq!(bmc.event_log(), []);
     ipmitool(&bmc, "user set name 5 operator");
-    let user = bmc.users().into_iter().find(|user| user.number == 5).expect("user 5");
+    let user = bmc.users().into_iter().find(|user| user.number.get() == 5).expect("user 5");
     assert_eq!(user.name, "operator");
     // Nobody looks, and nothing waits for that.
     let events = bmc.events();
@@ -186,15 +186,16 @@ fn sensors_log_and_users_are_values() {
     bmc.clear_event_log();
     assert_eq!(bmc.event_log(), []);
 
-    bmc.set_user(3, "monitor", "looks", Privilege::User).unwrap();
+    let monitor = UserNumber::new(3).unwrap();
+    bmc.set_user(monitor, "monitor", "looks", Privilege::User).unwrap();
     assert!(Client::login(bmc.address(), Way::Md5, "monitor", "looks").is_err(), "no administrator");
-    bmc.set_user(3, "monitor", "looks", Privilege::Administrator).unwrap();
+    bmc.set_user(monitor, "monitor", "looks", Privilege::Administrator).unwrap();
     let mut client = Client::login(bmc.address(), Way::Suite(17), "monitor", "looks").expect("a login");
-    bmc.disable_user(3).unwrap();
+    bmc.disable_user(monitor);
     assert!(client.ask(netfn::APP, 0x01, &[]).is_err(), "its session has ended");
     assert!(Client::login(bmc.address(), Way::Suite(17), "monitor", "looks").is_err());
-    assert_eq!(bmc.set_user(3, &"x".repeat(17), "", Privilege::User), Err(Error::Invalid));
-    assert_eq!(bmc.set_user(1, "x", "", Privilege::User), Err(Error::Invalid));
+    assert_eq!(bmc.set_user(monitor, &"x".repeat(17), "", Privilege::User), Err(Error::Invalid));
+    assert_eq!(bmc.set_user(UserNumber::NULL, "x", "", Privilege::User), Err(Error::Invalid));
     assert_eq!(bmc.set_boot_device(BootDevice(16), Boots::Next), Err(Error::Invalid));
 }
 
@@ -276,7 +277,7 @@ fn texts_set_a_bmc_up_and_their_faults_have_a_place() {
     let bmc = Bmc::builder().lan_conf(lan_conf).command_file(commands).user("second", "x").start().unwrap();
     let mut client = Client::login(bmc.address(), Way::Suite(3), "second", "x").expect("a login");
     assert_eq!(client.ask(netfn::APP, 0x01, &[]).unwrap()[..2], [1, 2]);
-    let users: Vec<_> = bmc.users().into_iter().map(|user| (user.number, user.name)).collect();
+    let users: Vec<_> = bmc.users().into_iter().map(|user| (user.number.get(), user.name)).collect();
     assert_eq!(users, [(2, "root".to_owned()), (3, "second".to_owned())]);
 
     let Err(StartError::Configuration(faults)) = Bmc::builder().lan_conf("name \"x\"\nstartlam 1\n").start() else {

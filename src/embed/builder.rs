@@ -20,7 +20,7 @@ use crate::host::jobs::{Helpers, StateWriter};
 use crate::host::programs::{self, Programs};
 use crate::host::random::SystemRandom;
 use crate::host::{HostEvent, SystemId};
-use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege, Random};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege, Random, UserNumber};
 use crate::runtime::configuration::look_up_names;
 use crate::runtime::script::Script;
 use crate::runtime::seat;
@@ -38,10 +38,6 @@ const COMMAND_FILE: &str = "<command file>";
 const COMMANDS: &str = include_str!("bmc.emu");
 /// IPMB address of the BMC.
 const BMC: McAddress = McAddress::BMC;
-/// The first user with a name.
-const FIRST_USER: u8 = 2;
-/// Highest user number.
-const LAST_USER: u8 = 63;
 /// How long a helper program may take, unless it is said otherwise.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(60);
 
@@ -370,8 +366,9 @@ fn add_user(config: &mut Config, user: &NewUser) -> Result<(), StartError> {
     }
     let bmc = config.controllers.iter_mut().find(|controller| controller.address == BMC);
     let users = bmc.map(|bmc| &mut bmc.users).ok_or_else(|| refused("there is no BMC"))?;
-    let is_free = |number: &u8| users.iter().all(|other| other.number != *number);
-    let number = (FIRST_USER..=LAST_USER).find(is_free).ok_or_else(|| refused("there is no room for more users"))?;
+    let is_free = |number: &UserNumber| users.iter().all(|other| other.number != *number);
+    // User 1 has no name.
+    let number = UserNumber::all().skip(1).find(is_free).ok_or_else(|| refused("there is no room for more users"))?;
     users.push(UserConfig {
         number,
         enabled: true,

@@ -17,7 +17,7 @@ use super::driver::announce::served;
 use super::lan::has_ipv6;
 use crate::config::text::{os_string, quote};
 use crate::config::{Diagnostic, Severity, Span};
-use crate::ipmi::{ChannelNumber, McAddress};
+use crate::ipmi::{ChannelNumber, McAddress, UserNumber};
 use crate::settings::model::{Address, CodecKind, Config, ControllerConfig, Setting, SolTarget};
 use crate::sim::{ControllerState, Effect, LanId, Login};
 use crate::store::directory::message;
@@ -190,13 +190,13 @@ impl Review<'_> {
                 self.warn(lan.span, format!("nobody can log in on LAN channel {}: {why}", lan.channel));
             }
         }
-        let mut known: BTreeMap<[u8; 16], u8> = BTreeMap::new();
+        let mut known: BTreeMap<[u8; 16], UserNumber> = BTreeMap::new();
         for user in &controller.users {
             let number = user.number;
             if controller.lans.is_empty() {
                 self.warn(user.span, format!("user {number} cannot log in: MC {mc:#04x} has no LAN channel"));
             }
-            if number == 1 && user.name != [0; 16] {
+            if number == UserNumber::NULL && user.name != [0; 16] {
                 self.warn(user.span, "user 1 has no name, whatever this line says: clients log in with an empty name");
             }
             if !user.enabled {
@@ -205,7 +205,7 @@ impl Review<'_> {
             if user.password == [0; 20] {
                 self.warn(user.span, format!("user {number} has an empty password"));
             }
-            let name = if number == 1 { [0; 16] } else { user.name };
+            let name = if number == UserNumber::NULL { [0; 16] } else { user.name };
             if let Some(first) = known.insert(name, number) {
                 self.warn(
                     user.span,

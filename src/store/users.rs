@@ -4,13 +4,12 @@
 //! that a client has set that must not be: lan.conf may hold the one everybody knows. So a
 //! record of which something is lost is told apart from one that somebody wrote in part by hand.
 
+use crate::ipmi::UserNumber;
 use std::collections::BTreeSet;
 
 use super::format::parse;
 use crate::state::{Damage, Items};
 
-/// Users have the numbers below this, and 0 stands in the file as well.
-const SLOTS: u8 = 64;
 /// What every program writes of every user, the password first.
 const FIELDS: [&str; 7] = ["passwd", "valid", "username", "privilege", "link_auth", "cb_only", "max_sessions"];
 /// Two of these in a record that was written by hand, and it is meant to be the whole user.
@@ -32,10 +31,10 @@ pub fn damage(content: &[u8], items: &Items) -> Vec<Damage> {
     let mentioned = mentioned(content);
     // Nobody writes these two by hand: number 0 does not exist, and 63 is the first line of a program's.
     let by_program = items.is_empty() || mentioned.iter().any(|(number, _)| matches!(number, 0 | 63));
-    (1..SLOTS)
+    UserNumber::all()
         .filter_map(|user| {
-            let what = fault(items, &mentioned, user, by_program)?;
-            Some(Damage { user, what, line: line(content, user) })
+            let what = fault(items, &mentioned, user.get(), by_program)?;
+            Some(Damage { user, what, line: line(content, user.get()) })
         })
         .collect()
 }
@@ -86,12 +85,12 @@ mod tests {
 
     fn damage(content: &[u8]) -> BTreeMap<u8, String> {
         let all = super::damage(content, &parse(content).0).into_iter();
-        all.map(|damage| (damage.user, damage.what)).collect()
+        all.map(|damage| (damage.user.get(), damage.what)).collect()
     }
 
     fn whole() -> Vec<u8> {
         let mut items = Items::new();
-        for number in 0..SLOTS {
+        for number in 0..64 {
             for field in FIELDS {
                 let name = format!("{number}.{field}");
                 match field {
@@ -153,7 +152,7 @@ mod tests {
         }
         for cut in (0..content.len()).step_by(7).chain(content.len() - 400..content.len()) {
             let damaged = damage(&content[..cut]);
-            for number in 1..SLOTS {
+            for number in 1..64 {
                 // The last line needs no line end.
                 let is_whole = cut + 1 >= ends[&number];
                 assert_eq!(!damaged.contains_key(&number), is_whole, "user {number}, cut at {cut}");

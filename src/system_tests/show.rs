@@ -1,7 +1,7 @@
 //! What `status`, `sessions`, `sensors`, `sel` and `power` show.
 
 use super::*;
-use crate::ipmi::McAddress;
+use crate::ipmi::{McAddress, UserNumber};
 
 impl Rig {
     /// What a command prints, or its complaint.
@@ -103,7 +103,15 @@ fn a_user_name_cannot_move_the_cursor() {
     let mut client = administrator(&mut rig);
     // Its sessions end with the change of the name, so it is put there behind their back.
     let _ = client.ask(&mut rig, 6, 1, &[]);
-    let name = &mut rig.sim.machine_mut().controller_mut(McAddress::BMC).unwrap().users.get_mut(2).unwrap().name;
+    let name = &mut rig
+        .sim
+        .machine_mut()
+        .controller_mut(McAddress::BMC)
+        .unwrap()
+        .users
+        .get_mut(UserNumber::new(2).unwrap())
+        .unwrap()
+        .name;
     *name = *b"\x1b[2Jx\r\n\t\xff\0\0\0\0\0\0\0";
     let text = rig.shown("sessions");
     assert!(text.contains("user 2 \"\u{241b}[2Jx\u{240d}\u{240a}\u{2409}\u{fffd}\", admin"), "{text:?}");

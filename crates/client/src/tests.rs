@@ -1483,7 +1483,7 @@ fn what_a_request_tells_about_its_origin() {
     let origin = bench.last_origin.unwrap();
     assert_eq!((origin.channel, origin.privilege, origin.requester), (ChannelNumber::LAN, Some(Privilege::User), 0x81));
     let session = origin.session.unwrap();
-    assert_eq!((session.id, session.handle, session.user), (client.session, 1, 2));
+    assert_eq!((session.id, session.handle, session.user.get()), (client.session, 1, 2));
     assert_eq!((session.rmcp_plus, session.udp_port), (true, 9001));
     assert_eq!(bench.channel.session_with_handle(1), Some(client.session));
     assert_eq!(bench.channel.session_with_handle(0), None);

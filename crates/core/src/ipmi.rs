@@ -12,6 +12,7 @@ mod nature;
 mod peer;
 mod privilege;
 mod session_id;
+mod user_number;
 
 pub use auth_types::AuthTypes;
 pub use channel_number::ChannelNumber;
@@ -24,6 +25,7 @@ pub use nature::Nature;
 pub use peer::Peer;
 pub use privilege::Privilege;
 pub use session_id::SessionId;
+pub use user_number::UserNumber;
 
 /// Network function codes, request (even) values. IPMI 2.0 table 5-1.
 pub mod netfn {

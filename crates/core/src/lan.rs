@@ -32,19 +32,20 @@ pub(crate) use throttle::LogLimit;
 
 use crate::ipmi::{
     AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Origin, Peer, Privilege, Reply, Request, SessionId,
+    UserNumber,
 };
 use zeroize::Zeroize;
 
 /// What a LAN channel must know about users and limits, asked anew for every use so
 /// that a change acts at once.
 pub trait Authority {
-    /// The user with this number (1 to 63), when valid.
-    fn user(&self, number: u8) -> Option<LanUser>;
+    /// The user with this number, when valid.
+    fn user(&self, number: UserNumber) -> Option<LanUser>;
     /// Whether that user has this name, zero padded: to find one without a copy of everybody's password.
-    fn is_named(&self, number: u8, name: &[u8; 16]) -> bool;
+    fn is_named(&self, number: UserNumber, name: &[u8; 16]) -> bool;
     /// The privilege limit of the user with this number over LAN, whether it may log in or not: a session
     /// outlives what it changes of its own account. `None` is "no access".
-    fn user_limit(&self, number: u8) -> Option<Privilege>;
+    fn user_limit(&self, number: UserNumber) -> Option<Privilege>;
     /// The volatile privilege limit of the channel.
     fn privilege_limit(&self) -> Privilege;
     /// Authentication types allowed at a level (`allowed_auths_*`).
@@ -79,7 +80,7 @@ pub enum Neighbour<'a> {
 #[derive(Clone)]
 pub struct LanUser {
     /// Number, 1 to 63.
-    pub number: u8,
+    pub number: UserNumber,
     /// Name, zero padded; all zero for the anonymous user.
     pub name: [u8; 16],
     /// Password, zero padded.

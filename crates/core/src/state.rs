@@ -8,6 +8,7 @@
 //! SDR, user 0 come first, and the times of a list are pushed before its entries. The
 //! reader reverses and the writer reverses back.
 
+use crate::ipmi::UserNumber;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -34,7 +35,7 @@ pub struct StoredFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// User number, 1 to 63.
-    pub user: u8,
+    pub user: UserNumber,
     /// For people.
     pub what: String,
     /// The first line, from 1, that is about the user.

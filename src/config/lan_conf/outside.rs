@@ -9,13 +9,11 @@ use crate::config::grammar::Rule;
 use crate::config::suggest::nearest;
 use crate::config::text::quote;
 use crate::config::{Span, number};
-use crate::ipmi::{AuthTypes, ChannelNumber, McAddress};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, UserNumber};
 use crate::settings::model::{
     CodecKind, ControllerConfig, IpmbConfig, LanConfig, Library, SerialConfig, SerialOem, UserConfig,
 };
 
-/// Highest user number.
-const USER_MAX: u32 = 63;
 /// What is kept when the max-sessions column is missing: what nearly every file says there.
 const SESSIONS_DEFAULT: u8 = 10;
 /// Characters kept of a password. The original keeps one less, so that a password of 20,
@@ -145,16 +143,13 @@ impl Reader<'_> {
 
     fn user(&mut self, place: Place<'_>, keyword: &Found<'_>, span: Span, a: &mut Arguments<'_>) -> Result<(), Fault> {
         let (number, word) = uint(a, "a user number from 1 to 63")?;
-        let number = match number {
-            0 => return Err(word.fault("User number 0 is invalid: expected 1 to 63")),
-            number if number > USER_MAX => {
-                return Err(word.fault(format!(
-                    "User number larger than the allowed number of users: {}, expected 1 to {USER_MAX}",
-                    word.quoted()
-                )));
-            }
-            number => number as u8,
-        };
+        let number = u8::try_from(number).ok().and_then(UserNumber::new).ok_or_else(|| match number {
+            0 => word.fault("User number 0 is invalid: expected 1 to 63"),
+            _ => word.fault(format!(
+                "User number larger than the allowed number of users: {}, expected 1 to 63",
+                word.quoted()
+            )),
+        })?;
         let enabled = boolean(a)?;
         let name = self.bytes(place, a, "user name", NAME_MAX, &[32])?;
         let password = self.bytes(place, a, "password", PASSWORD_MAX, &[32, 40])?;

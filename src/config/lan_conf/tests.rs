@@ -150,7 +150,7 @@ fn users() {
     let user = |line: &str| good(&file(line)).controllers[0].users[0].clone();
     let auths = Some(AuthTypes(0b1_0111));
     let found = user("user 2 true \"admin\" \"pw\"  operator 266 none md2 md5 straight none");
-    assert_eq!((found.number, found.enabled, found.max_sessions, found.auths), (2, true, 10, auths));
+    assert_eq!((found.number.get(), found.enabled, found.max_sessions, found.auths), (2, true, 10, auths));
     assert_eq!((found.name, found.password, found.privilege), (padded("admin"), padded("pw"), Privilege::Operator));
     assert_eq!(found.span, Span { line: 3, column: 1, length: 65 });
     assert_eq!(user("user 2 true \"a\" \"b\" admin 10").auths, None);

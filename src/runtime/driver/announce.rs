@@ -3,6 +3,7 @@
 //! People are told on standard error. The console's standard output is not for that: programs
 //! read it.
 
+use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::systems::Driven;
@@ -181,7 +182,8 @@ fn name_of(login: &Login) -> String {
 /// The command line of a client that can log in: the highest user of the first channel that has one.
 fn client_line(lans: &[(LanId, SocketAddr)], logins: &[Login], password: Option<&str>) -> Option<String> {
     let (place, login) = lans.iter().find_map(|(id, place)| {
-        let login = logins.iter().filter(|login| login.lan == *id).max_by_key(|login| (login.limit, !login.number))?;
+        let login =
+            logins.iter().filter(|login| login.lan == *id).max_by_key(|login| (login.limit, Reverse(login.number)))?;
         Some((place, login))
     })?;
     let host = match place.ip() {
@@ -218,13 +220,13 @@ pub fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipmi::{ChannelNumber, McAddress};
+    use crate::ipmi::{ChannelNumber, McAddress, UserNumber};
 
     const ONE: LanId = LanId { mc: McAddress::BMC, channel: ChannelNumber::LAN };
     const TWO: LanId = LanId { mc: McAddress::BMC, channel: ChannelNumber::from_wire(2) };
 
     fn login(lan: LanId, number: u8, name: &str, limit: Privilege) -> Login {
-        Login { lan, number, name: name.into(), limit, key: false }
+        Login { lan, number: UserNumber::new(number).unwrap(), name: name.into(), limit, key: false }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ipmi_sim_core::ipmi::{ChannelNumber, Moment, Origin, Privilege, SessionId};
+use ipmi_sim_core::ipmi::{ChannelNumber, Moment, Origin, Privilege, SessionId, UserNumber};
 use ipmi_sim_core::lan::testing::{Dice, Site};
 use ipmi_sim_core::lan::{Event, LanChannel, Outbox, Received, ReplyTo, Settings, Weight};
 
@@ -133,7 +133,7 @@ impl Bench {
     }
 
     pub fn close_sessions_of_user(&mut self, user: u8) {
-        self.channel.close_sessions_of_user(user, None, &mut self.out);
+        self.channel.close_sessions_of_user(UserNumber::new(user).unwrap(), None, &mut self.out);
         self.collect();
     }
 

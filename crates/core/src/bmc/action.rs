@@ -1,7 +1,7 @@
 //! What devices want done outside: values, handed to the simulator.
 
 use super::unsaved::Changed;
-use crate::ipmi::{ChannelNumber, HostSignal, McAddress, SessionId};
+use crate::ipmi::{ChannelNumber, HostSignal, McAddress, SessionId, UserNumber};
 
 /// Something a device wants done outside of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum Action {
         /// IPMB address of the MC.
         mc: McAddress,
         /// User number.
-        user: u8,
+        user: UserNumber,
         /// What was set.
         change: super::user::Change,
         /// Something that sessions stand on is another one now: those of the user end.

@@ -11,13 +11,7 @@ use zeroize::Zeroize;
 
 use super::unsaved::Unchanged;
 use super::{Action, At, StateFile};
-use crate::ipmi::{AuthTypes, Privilege};
-
-/// Number of user slots, number 0 (unusable) included. Get User Access reports one less.
-pub const SLOTS: u8 = 64;
-
-/// User 1, who has no name (section 6.9.1).
-pub const NULL_USER: u8 = 1;
+use crate::ipmi::{AuthTypes, Privilege, UserNumber};
 
 /// Privilege limit of a user, IPMI 2.0 section 22.26.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -161,6 +155,7 @@ impl fmt::Debug for User {
 /// The users of a controller, by number.
 #[derive(Clone, Debug)]
 pub struct Users {
+    /// By number; the first place is nobody's.
     users: Vec<User>,
     /// lan.conf enables user 1, the one without a name. Only then may it log in.
     pub anonymous: bool,
@@ -168,7 +163,7 @@ pub struct Users {
 
 impl Default for Users {
     fn default() -> Self {
-        Self { users: vec![User::default(); usize::from(SLOTS)], anonymous: false }
+        Self { users: vec![User::default(); usize::from(UserNumber::LAST.get()) + 1], anonymous: false }
     }
 }
 
@@ -191,32 +186,32 @@ pub enum PasswordMismatch {
 }
 
 impl Users {
-    /// The user with this number, 1 to 63, valid or not.
-    pub fn get(&self, number: u8) -> Option<&User> {
-        if number == 0 { None } else { self.users.get(usize::from(number)) }
+    /// The user with this number, valid or not.
+    pub fn get(&self, number: UserNumber) -> Option<&User> {
+        self.users.get(usize::from(number.get()))
     }
 
-    /// The user with this number, 1 to 63, to be changed by configuration or a state
+    /// The user with this number, to be changed by configuration or a state
     /// file. Commands go through the functions of this module, which tell the outside.
-    pub fn get_mut(&mut self, number: u8) -> Option<&mut User> {
-        if number == 0 { None } else { self.users.get_mut(usize::from(number)) }
+    pub fn get_mut(&mut self, number: UserNumber) -> Option<&mut User> {
+        self.users.get_mut(usize::from(number.get()))
     }
 
     /// The user with this number, when account and IPMI messaging are on.
-    pub fn valid(&self, number: u8) -> Option<&User> {
+    pub fn valid(&self, number: UserNumber) -> Option<&User> {
         self.get(number).filter(|user| user.is_valid())
     }
 
     /// The user with this number, when it may log in: it is valid, its password was set, and it has a name,
     /// or is user 1 and lan.conf lets that in. A slot that is being filled lets nobody in.
-    pub fn admitted(&self, number: u8) -> Option<&User> {
-        let named = |user: &User| user.name != [0; 16] || number == NULL_USER && self.anonymous;
+    pub fn admitted(&self, number: UserNumber) -> Option<&User> {
+        let named = |user: &User| user.name != [0; 16] || number == UserNumber::NULL && self.anonymous;
         self.valid(number).filter(|user| user.has_password && named(user))
     }
 
-    /// All users with their numbers, 1 to 63.
-    pub fn iter(&self) -> impl Iterator<Item = (u8, &User)> {
-        (0u8..).zip(&self.users).skip(1)
+    /// All users with their numbers, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (UserNumber, &User)> {
+        UserNumber::all().zip(self.users.iter().skip(1))
     }
 
     /// How many users are valid.
@@ -226,7 +221,12 @@ impl Users {
 
     /// Compares a password in constant time. A 20-byte test pads a shorter password with
     /// zeros, so it matches a password that was set in the 16-byte form.
-    pub fn test_password(&self, number: u8, size: PasswordSize, password: &[u8; 20]) -> Result<(), PasswordMismatch> {
+    pub fn test_password(
+        &self,
+        number: UserNumber,
+        size: PasswordSize,
+        password: &[u8; 20],
+    ) -> Result<(), PasswordMismatch> {
         let user = self.get(number).ok_or(PasswordMismatch::Different)?;
         if size == PasswordSize::Sixteen && bool::from(!user.password[16..].ct_eq(&[0; 4])) {
             return Err(PasswordMismatch::WrongSize);
@@ -303,7 +303,7 @@ impl Change {
 /// Changes a user, has the file saved, and ends the user's sessions if what was changed
 /// is something they stand on: the login itself, name, password or privilege limit. A user that may
 /// not log in has no sessions but the one in which it was shut out, and that ends with the next change.
-fn change(at: &mut At<'_>, number: u8, change: Change, apply: impl FnOnce(&mut User)) {
+fn change(at: &mut At<'_>, number: UserNumber, change: Change, apply: impl FnOnce(&mut User)) {
     let changed = at.change(StateFile::Users, |controller| {
         let user = controller.users.get_mut(number).ok_or(Unchanged)?;
         let before = user.clone();
@@ -316,7 +316,7 @@ fn change(at: &mut At<'_>, number: u8, change: Change, apply: impl FnOnce(&mut U
 }
 
 /// Set User Access.
-pub fn set_access(at: &mut At<'_>, number: u8, access: Access) {
+pub fn set_access(at: &mut At<'_>, number: UserNumber, access: Access) {
     let Some(user) = at.users.get(number) else { return };
     let (messaging, callback_only) = access
         .flags
@@ -337,7 +337,7 @@ pub fn set_access(at: &mut At<'_>, number: u8, access: Access) {
 }
 
 /// Enables a user (Set User Password operation 1).
-pub fn enable(at: &mut At<'_>, number: u8) {
+pub fn enable(at: &mut At<'_>, number: UserNumber) {
     change(at, number, Change::Enabled, |user| {
         user.enabled = true;
         user.messaging.get_or_insert(true);
@@ -345,19 +345,19 @@ pub fn enable(at: &mut At<'_>, number: u8) {
 }
 
 /// Disables a user (Set User Password operation 0).
-pub fn disable(at: &mut At<'_>, number: u8) {
+pub fn disable(at: &mut At<'_>, number: UserNumber) {
     change(at, number, Change::Disabled, |user| user.enabled = false);
 }
 
 /// Sets a user's name; everything behind the first zero byte is zeroed.
-pub fn set_name(at: &mut At<'_>, number: u8, mut name: [u8; 16]) {
+pub fn set_name(at: &mut At<'_>, number: UserNumber, mut name: [u8; 16]) {
     let length = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
     name[length..].fill(0);
     change(at, number, Change::Name, |user| user.name = name);
 }
 
 /// Sets a user's password; the 16-byte form comes zero padded.
-pub fn set_password(at: &mut At<'_>, number: u8, password: &[u8; 20]) {
+pub fn set_password(at: &mut At<'_>, number: UserNumber, password: &[u8; 20]) {
     change(at, number, Change::Password, |user| {
         user.password = *password;
         user.has_password = true;
@@ -365,16 +365,16 @@ pub fn set_password(at: &mut At<'_>, number: u8, password: &[u8; 20]) {
 }
 
 /// Set User Payload Access: the user may have SOL.
-pub fn allow_sol(at: &mut At<'_>, number: u8) {
+pub fn allow_sol(at: &mut At<'_>, number: UserNumber) {
     set_sol_access(at, number, true);
 }
 
 /// Set User Payload Access: the user may not have SOL. Nothing that runs ends.
-pub fn refuse_sol(at: &mut At<'_>, number: u8) {
+pub fn refuse_sol(at: &mut At<'_>, number: UserNumber) {
     set_sol_access(at, number, false);
 }
 
-fn set_sol_access(at: &mut At<'_>, number: u8, allowed: bool) {
+fn set_sol_access(at: &mut At<'_>, number: UserNumber, allowed: bool) {
     let changed = at.change(StateFile::Users, |controller| {
         controller.users.get_mut(number).ok_or(Unchanged)?.sol_access = allowed;
         Ok::<_, Unchanged>(())
@@ -392,10 +392,12 @@ mod tests {
     use crate::ipmi::McAddress;
 
     const ADMINISTRATOR: Limit = Limit::Level(Privilege::Administrator);
+    const ADMIN: UserNumber = UserNumber::new(2).unwrap();
+    const FIVE: UserNumber = UserNumber::new(5).unwrap();
 
     fn machine() -> Machine {
         let mut machine = Machine::default();
-        let user = machine.ensure(McAddress::BMC).users.get_mut(2).expect("user 2 exists");
+        let user = machine.ensure(McAddress::BMC).users.get_mut(ADMIN).expect("user 2 exists");
         (user.enabled, user.messaging, user.has_password) = (true, Some(true), true);
         user.privilege = ADMINISTRATOR;
         user.name[..5].copy_from_slice(b"admin");
@@ -410,12 +412,10 @@ mod tests {
     }
 
     #[test]
-    fn number_0_and_64_do_not_exist() {
+    fn every_number_has_a_user() {
         let users = Users::default();
-        assert!(users.get(0).is_none());
-        assert!(users.get(64).is_none());
-        assert!(users.get(63).is_some());
-        assert_eq!(users.iter().map(|(number, _)| number).collect::<Vec<_>>(), (1..64).collect::<Vec<u8>>());
+        assert!(users.get(UserNumber::LAST).is_some());
+        assert_eq!(users.iter().map(|(number, _)| number.get()).collect::<Vec<_>>(), (1..64).collect::<Vec<u8>>());
     }
 
     #[test]
@@ -429,14 +429,14 @@ mod tests {
     fn passwords_are_compared_whole() {
         let mut machine = machine();
         let users = &machine.ensure(McAddress::BMC).users;
-        assert_eq!(users.test_password(2, PasswordSize::Sixteen, &padded(b"admin")), Ok(()));
-        assert_eq!(users.test_password(2, PasswordSize::Twenty, &padded(b"admin")), Ok(()));
-        let wrong = users.test_password(2, PasswordSize::Sixteen, &padded(b"admim"));
+        assert_eq!(users.test_password(ADMIN, PasswordSize::Sixteen, &padded(b"admin")), Ok(()));
+        assert_eq!(users.test_password(ADMIN, PasswordSize::Twenty, &padded(b"admin")), Ok(()));
+        let wrong = users.test_password(ADMIN, PasswordSize::Sixteen, &padded(b"admim"));
         assert_eq!(wrong, Err(PasswordMismatch::Different));
-        set_password(&mut machine.found(McAddress::BMC), 2, b"12345678901234567890");
+        set_password(&mut machine.found(McAddress::BMC), ADMIN, b"12345678901234567890");
         let users = &machine.ensure(McAddress::BMC).users;
-        assert_eq!(users.test_password(2, PasswordSize::Twenty, b"12345678901234567890"), Ok(()));
-        let short = users.test_password(2, PasswordSize::Sixteen, &padded(b"1234567890123456"));
+        assert_eq!(users.test_password(ADMIN, PasswordSize::Twenty, b"12345678901234567890"), Ok(()));
+        let short = users.test_password(ADMIN, PasswordSize::Sixteen, &padded(b"1234567890123456"));
         assert_eq!(short, Err(PasswordMismatch::WrongSize));
     }
 
@@ -454,7 +454,7 @@ mod tests {
                 .is_some_and(|controller| controller.users.admitted(number).is_some_and(|user| user.limit().is_some()))
         };
         let flags = AccessFlags { messaging: true, link_auth: false, callback_only: false };
-        type Step<'a> = &'a dyn Fn(&mut Machine, u8);
+        type Step<'a> = &'a dyn Fn(&mut Machine, UserNumber);
         let steps: [Step<'_>; 4] = [
             &|machine, number| set_name(&mut machine.found(McAddress::BMC), number, *b"five\0\0\0\0\0\0\0\0\0\0\0\0"),
             &|machine, number| set_password(&mut machine.found(McAddress::BMC), number, &padded(b"")),
@@ -466,7 +466,7 @@ mod tests {
         ];
         // In every order, four slots.
         for first in 0..4 {
-            let number = 5 + first as u8;
+            let number = UserNumber::new(5 + first as u8).unwrap();
             for step in 0..4 {
                 assert!(!admitted(&machine, number), "slot {number} after {step} steps");
                 steps[(first + step) % 4](&mut machine, number);
@@ -481,18 +481,18 @@ mod tests {
     fn user_1_comes_in_only_where_lan_conf_says_so() {
         let mut machine = Machine::default();
         machine.ensure(McAddress::BMC);
-        set_password(&mut machine.found(McAddress::BMC), 1, &padded(b"x"));
-        enable(&mut machine.found(McAddress::BMC), 1);
+        set_password(&mut machine.found(McAddress::BMC), UserNumber::NULL, &padded(b"x"));
+        enable(&mut machine.found(McAddress::BMC), UserNumber::NULL);
         let flags = AccessFlags { messaging: true, link_auth: false, callback_only: false };
         set_access(
             &mut machine.found(McAddress::BMC),
-            1,
+            UserNumber::NULL,
             Access { flags: Some(flags), privilege: ADMINISTRATOR, max_sessions: None },
         );
         let users = &mut machine.ensure(McAddress::BMC).users;
-        assert!(users.admitted(1).is_none());
+        assert!(users.admitted(UserNumber::NULL).is_none());
         users.anonymous = true;
-        assert!(users.admitted(1).is_some());
+        assert!(users.admitted(UserNumber::NULL).is_some());
     }
 
     #[test]
@@ -507,26 +507,26 @@ mod tests {
     #[test]
     fn only_a_change_that_matters_ends_sessions() {
         let mut machine = machine();
-        set_password(&mut machine.found(McAddress::BMC), 2, &padded(b"admin"));
-        enable(&mut machine.found(McAddress::BMC), 2);
+        set_password(&mut machine.found(McAddress::BMC), ADMIN, &padded(b"admin"));
+        enable(&mut machine.found(McAddress::BMC), ADMIN);
         assert!(!ends(&machine));
         machine.actions.clear();
-        set_password(&mut machine.found(McAddress::BMC), 2, &padded(b"other"));
+        set_password(&mut machine.found(McAddress::BMC), ADMIN, &padded(b"other"));
         let changed =
-            Action::UserChanged { mc: McAddress::BMC, user: 2, change: Change::Password, ends_sessions: true };
+            Action::UserChanged { mc: McAddress::BMC, user: ADMIN, change: Change::Password, ends_sessions: true };
         assert_eq!(machine.actions, [Action::save(StateFile::Users(McAddress::BMC)), changed]);
         // Whoever was shut out in its own session is out with the next word about it.
-        disable(&mut machine.found(McAddress::BMC), 2);
+        disable(&mut machine.found(McAddress::BMC), ADMIN);
         machine.actions.clear();
-        disable(&mut machine.found(McAddress::BMC), 2);
+        disable(&mut machine.found(McAddress::BMC), ADMIN);
         assert!(ends(&machine));
     }
 
     #[test]
     fn a_name_ends_at_its_first_zero() {
         let mut machine = machine();
-        set_name(&mut machine.found(McAddress::BMC), 5, *b"a\0bCCCCCCCCCCCCC");
-        let name = machine.ensure(McAddress::BMC).users.get(5).map(|user| user.name);
+        set_name(&mut machine.found(McAddress::BMC), FIVE, *b"a\0bCCCCCCCCCCCCC");
+        let name = machine.ensure(McAddress::BMC).users.get(FIVE).map(|user| user.name);
         assert_eq!(name, Some(*b"a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
     }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::boot;
 use super::chassis::Control;
-use crate::ipmi::{ChannelNumber, McAddress, Privilege};
+use crate::ipmi::{ChannelNumber, McAddress, Privilege, UserNumber};
 
 /// Something that happened in a system. `mc` is the IPMB address of the controller that it happened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub enum Event {
         /// Channel number.
         channel: ChannelNumber,
         /// User number, 1 to 63.
-        user: u8,
+        user: UserNumber,
         /// The session's highest privilege.
         limit: Privilege,
         /// Where the client is.

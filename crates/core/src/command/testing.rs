@@ -18,7 +18,7 @@ use crate::bmc::sol_parameters::Sol;
 use crate::bmc::user::Limit;
 use crate::ipmi::{
     AuthTypes, ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Privilege, Reply, Request, SessionId,
-    SessionRef,
+    SessionRef, UserNumber,
 };
 
 /// Address of the rig's BMC.
@@ -36,7 +36,7 @@ pub const LAN: Origin = Origin {
     session: Some(SessionRef {
         id: SessionId(0x0201_0403),
         handle: 1,
-        user: 2,
+        user: UserNumber::new(2).unwrap(),
         rmcp_plus: true,
         authenticated: true,
         encrypted: true,
@@ -94,7 +94,7 @@ impl Rig {
         lan.active_sessions = 1;
         controller.channels.set(ChannelNumber::LAN, Channel::lan(lan));
         for (number, name, privilege) in [(1, "", 2), (2, "ipmiusr", 4)] {
-            let user = controller.users.get_mut(number).expect("exists");
+            let user = controller.users.get_mut(UserNumber::new(number).unwrap()).expect("exists");
             (user.enabled, user.messaging, user.has_password) = (true, Some(true), true);
             user.name = padded(name);
             user.password = padded("test");

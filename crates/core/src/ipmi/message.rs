@@ -1,6 +1,6 @@
 //! A request and its answer, free of any transport: where all channels meet.
 
-use super::{ChannelNumber, CompletionCode, Privilege, SessionId};
+use super::{ChannelNumber, CompletionCode, Privilege, SessionId, UserNumber};
 
 /// What kind of channel a request came in on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ pub struct SessionRef {
     /// Session handle, IPMI 2.0 section 22.20.
     pub handle: u8,
     /// User number, 1 to 63.
-    pub user: u8,
+    pub user: UserNumber,
     /// Whether the session is RMCP+ (IPMI 2.0) rather than IPMI 1.5.
     pub rmcp_plus: bool,
     /// Whether its packets carry an integrity code.

@@ -18,7 +18,7 @@ use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, S
 use crate::crypto::wipe_stack;
 use crate::ipmi::{
     ChannelNumber, CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionId,
-    SessionRef, netfn,
+    SessionRef, UserNumber, netfn,
 };
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
@@ -96,7 +96,7 @@ pub struct SessionInfo {
     /// Session handle, 1 to 255; 0 if all were taken.
     pub handle: u8,
     /// User number.
-    pub user: u8,
+    pub user: UserNumber,
     /// Where the last new packet came from.
     pub peer: Peer,
     /// Current privilege level.
@@ -354,7 +354,7 @@ impl LanChannel {
     }
 
     /// Ends all logins of a user and all its sessions, but for the one that asked for it.
-    pub fn close_sessions_of_user(&mut self, user: u8, spared: Option<SessionId>, out: &mut Outbox) {
+    pub fn close_sessions_of_user(&mut self, user: UserNumber, spared: Option<SessionId>, out: &mut Outbox) {
         self.logins.remove_user(user);
         let ids = self.sessions.values().filter(|session| session.user == user).map(|it| it.link.id);
         for id in ids.filter(|id| Some(*id) != spared).collect::<Vec<_>>() {
@@ -402,15 +402,15 @@ impl LanChannel {
     /// When all places are taken, whoever has most gives one: of all users, and of that one's addresses. Of those sessions
     /// the one that was idle longest ends. So nobody keeps others out, whatever his level, and a script that
     /// forgets to close its sessions keeps nobody out either. Who has most himself, and uses them all, gets no more.
-    pub(super) fn make_room(&mut self, now: Moment, user: u8, from: IpAddr, out: &mut Outbox) -> bool {
+    pub(super) fn make_room(&mut self, now: Moment, user: UserNumber, from: IpAddr, out: &mut Outbox) -> bool {
         if self.sessions.len() < MAX_SESSIONS {
             return true;
         }
         let newcomer = (user, source(from));
-        let mut owners: Vec<(u8, IpAddr)> =
+        let mut owners: Vec<(UserNumber, IpAddr)> =
             self.sessions.values().map(|session| (session.user, source(session.peer.ip()))).chain([newcomer]).collect();
         owners.sort_unstable();
-        let most = |owners: &[(u8, IpAddr)], same: fn(&(u8, IpAddr), &(u8, IpAddr)) -> bool| {
+        let most = |owners: &[(UserNumber, IpAddr)], same: fn(&(UserNumber, IpAddr), &(UserNumber, IpAddr)) -> bool| {
             owners.chunk_by(same).max_by_key(|chunk| chunk.len()).map(<[_]>::to_vec).unwrap_or_default()
         };
         let of_user = most(&owners, |one, other| one.0 == other.0);
@@ -614,7 +614,7 @@ impl LanChannel {
     pub(super) fn has_turn(
         &mut self,
         call: &mut Call<'_>,
-        login: (SessionId, u8),
+        login: (SessionId, UserNumber),
         datagram: impl FnOnce() -> Vec<u8>,
     ) -> bool {
         if call.has_turn {

@@ -23,7 +23,7 @@ use super::throttle::source;
 use crate::crypto::mac::Tag;
 use crate::crypto::rakp::{Dialect, Exchange};
 use crate::crypto::{Secret, Suite};
-use crate::ipmi::{Moment, Peer, Privilege, Random, SessionId};
+use crate::ipmi::{Moment, Peer, Privilege, Random, SessionId, UserNumber};
 use crate::wire::rakp::{Algorithms, OpenSessionRequest};
 
 /// How long an RMCP+ session may stay half-open.
@@ -68,7 +68,7 @@ pub(super) enum Step {
 #[derive(Clone)]
 pub(super) enum Start {
     /// IPMI 1.5: Get Session Challenge was answered with this string, for this user.
-    Challenged([u8; 16], u8),
+    Challenged([u8; 16], UserNumber),
     /// RMCP+: Open Session was answered.
     Opened(Opened),
 }
@@ -89,7 +89,7 @@ pub(super) struct Challenge {
     /// The challenge string.
     pub(super) string: [u8; 16],
     /// The user it was made for.
-    pub(super) user: u8,
+    pub(super) user: UserNumber,
     /// The session it opened, and the request data that did, so that the same request
     /// sent again gets the same answer and nothing else.
     pub(super) used: Option<(SessionId, [u8; 22])>,
@@ -127,7 +127,7 @@ pub(super) struct Exchanged {
     /// Length of the name as sent.
     pub(super) name_length: usize,
     /// The user's number.
-    pub(super) user: u8,
+    pub(super) user: UserNumber,
     /// The user's password.
     pub(super) password: Secret<20>,
     /// Maximum privilege of the session.
@@ -347,7 +347,7 @@ impl Logins {
     }
 
     /// Ends all logins of a user.
-    pub(super) fn remove_user(&mut self, user: u8) {
+    pub(super) fn remove_user(&mut self, user: UserNumber) {
         self.list.retain(|login| match &login.step {
             Step::Challenged(challenge) => challenge.user != user,
             Step::Exchanged(exchanged) => exchanged.user != user,
@@ -385,13 +385,13 @@ mod tests {
         Moment::new(Duration::from_millis(milliseconds))
     }
 
-    fn challenge(user: u8, used: Option<SessionId>) -> Step {
+    fn challenge(user: UserNumber, used: Option<SessionId>) -> Step {
         let used = used.map(|session| (session, [0; 22]));
         Step::Challenged(Challenge { string: [0; 16], user, used, wrong: None })
     }
 
     fn login(id: SessionId, peer: &str) -> Login {
-        Login { id, peer: peer.parse().unwrap(), expires: at(10_000), step: challenge(1, None) }
+        Login { id, peer: peer.parse().unwrap(), expires: at(10_000), step: challenge(UserNumber::NULL, None) }
     }
 
     fn opened() -> Start {
@@ -527,7 +527,7 @@ mod tests {
         let _ = logins.prove(login(SessionId(1), ME));
         for number in 1..10_000u32 {
             let mut done = login(SessionId(1 + 2 * number), "192.0.2.1:2000");
-            done.step = challenge(1, Some(SessionId(number)));
+            done.step = challenge(UserNumber::NULL, Some(SessionId(number)));
             assert!(logins.prove(done).is_none(), "none failed");
         }
         assert!(logins.has_id(SessionId(1)));
@@ -563,10 +563,17 @@ mod tests {
     fn logins_of_a_user_end_with_the_user() {
         let mut logins = Logins::default();
         let _ = logins.prove(login(SessionId(7), ME));
-        logins.begin(at(0), SessionId(9), ME.parse().unwrap(), at(60_000), 1, Start::Challenged([0; 16], 1));
-        logins.remove_user(2);
+        logins.begin(
+            at(0),
+            SessionId(9),
+            ME.parse().unwrap(),
+            at(60_000),
+            1,
+            Start::Challenged([0; 16], UserNumber::NULL),
+        );
+        logins.remove_user(UserNumber::new(2).unwrap());
         assert!(logins.has_id(SessionId(7)) && logins.has_id(SessionId(9)));
-        logins.remove_user(1);
+        logins.remove_user(UserNumber::NULL);
         assert!(!logins.has_id(SessionId(7)) && !logins.has_id(SessionId(9)));
     }
 }

@@ -9,12 +9,12 @@ use super::session::{Link, LoginAnswer, Protection, Session, send_ipmi15, verify
 use super::window::{Verdict, Window};
 use super::{LanUser, Received, policy};
 use crate::crypto::{Secret, equal};
-use crate::ipmi::{AuthTypes, CompletionCode, Privilege, SessionId, netfn};
+use crate::ipmi::{AuthTypes, CompletionCode, Privilege, SessionId, UserNumber, netfn};
 use crate::wire::ipmb::Message;
 use crate::wire::session15::{AuthType, Header, Packet};
 
 /// What became of a challenge: its user, the session it opened and by which data, the last code that was wrong.
-type Challenged = (u8, Option<(SessionId, [u8; 22])>, Option<Secret<16>>);
+type Challenged = (UserNumber, Option<(SessionId, [u8; 22])>, Option<Secret<16>>);
 
 /// Activate Session.
 pub(super) const ACTIVATE_SESSION: u8 = 0x3a;

@@ -6,7 +6,7 @@
 use super::session::{Protection, Session};
 use super::{Authority, LanUser};
 use crate::crypto::{SUITES, Suite};
-use crate::ipmi::{AuthTypes, Privilege};
+use crate::ipmi::{AuthTypes, Privilege, UserNumber};
 use crate::wire::rakp::Status;
 
 /// Bit of the role byte: look the user up by name only.
@@ -63,7 +63,7 @@ pub(super) fn user_allows(user: &LanUser, types: AuthTypes) -> bool {
 /// "name only", with exactly the requested privilege as limit.
 pub(super) fn rakp_user(authority: &dyn Authority, name: &[u8; 16], role: u8) -> Option<LanUser> {
     let level = Privilege::from_wire(role & 0x0f);
-    (1..=63)
+    UserNumber::all()
         .filter(|number| authority.is_named(*number, name))
         .filter_map(|number| authority.user(number))
         .find(|user| role & NAME_ONLY != 0 || level.is_none() || user.limit == level)
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_least_of_all_limits_counts() {
         let mut site = Site::default();
-        let mut user = site.user(2).unwrap();
+        let mut user = site.user(UserNumber::new(2).unwrap()).unwrap();
         let privilege =
             |site: &Site, user: &LanUser, role| rmcp_plus_privilege(site, suite(3), user, role).map(Privilege::wire);
         assert_eq!(privilege(&site, &user, 4), Ok(4));
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn suite_0_is_open_only_where_none_is() {
         let mut site = Site::default();
-        let mut user = site.user(2).unwrap();
+        let mut user = site.user(UserNumber::new(2).unwrap()).unwrap();
         assert_eq!(suite_privilege(&site, suite(0)), None);
         site.auth_types[1].0 |= AuthTypes::NONE.0;
         assert_eq!(suite_privilege(&site, suite(0)), Some(Privilege::User));
@@ -161,7 +161,7 @@ mod tests {
         for (number, limit) in [(5, Privilege::User), (6, Privilege::Operator)] {
             site.add_user(number, "twin", "x", limit);
         }
-        let found = |role| rakp_user(&site, &name, role).map(|user| user.number);
+        let found = |role| rakp_user(&site, &name, role).map(|user| user.number.get());
         assert_eq!(found(0x14), Some(5));
         assert_eq!(found(0x03), Some(6));
         assert_eq!(found(0x02), Some(5));

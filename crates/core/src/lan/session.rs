@@ -9,7 +9,7 @@ use crate::crypto::mac::Tag;
 use crate::crypto::rakp::{Dialect, SessionKey};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
 use crate::crypto::{Secret, Signer, Suite};
-use crate::ipmi::{Moment, Peer, Privilege, Random, SessionId};
+use crate::ipmi::{Moment, Peer, Privilege, Random, SessionId, UserNumber};
 use crate::lan::Outbox;
 use crate::wire::ipmb;
 use crate::wire::session15::{self, AuthType};
@@ -25,7 +25,7 @@ pub(super) struct Session {
     /// Session handle, 1 to 255; 0 when all are taken.
     pub(super) handle: u8,
     /// User number.
-    pub(super) user: u8,
+    pub(super) user: UserNumber,
     /// User name at the login, zero padded.
     pub(super) name: [u8; 16],
     /// Where the last new packet came from.

@@ -152,7 +152,7 @@ impl LanChannel {
         let rmcp_plus = self.sessions.get(&own).is_some_and(|session| session.link.is_rmcp_plus());
         let protocol = if rmcp_plus { 0x10 } else { 0 };
         let level = shown(policy::session_limit(authority, session), session);
-        reply.put(&[session.user, level, self.settings.channel.get() | protocol])
+        reply.put(&[session.user.get(), level, self.settings.channel.get() | protocol])
     }
 
     /// The N-th session in the order of handles, from 1.

@@ -10,7 +10,7 @@ use super::packet::RMCP;
 use super::rmcp_plus::send;
 use super::{Authority, Neighbour, policy};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity, SUITES};
-use crate::ipmi::{ChannelNumber, CompletionCode, Privilege, Reply, netfn};
+use crate::ipmi::{ChannelNumber, CompletionCode, Privilege, Reply, UserNumber, netfn};
 use crate::wire::ipmb::Message;
 use crate::wire::session15::{AuthType, Header, Packet};
 use crate::wire::session20::PayloadType;
@@ -91,7 +91,7 @@ impl LanChannel {
         let mut types = authority.auth_types(level).0;
         // Bit 2: there are users with names.
         let mut logins = 0x04;
-        if let Some(anonymous) = authority.user(1) {
+        if let Some(anonymous) = authority.user(UserNumber::NULL) {
             logins |= if anonymous.password[..16] == [0; 16] { 0x01 } else { 0x02 };
         }
         if authority.bmc_key().is_some() {
@@ -108,7 +108,7 @@ impl LanChannel {
     fn session_challenge(&mut self, call: &mut Call<'_>, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
         let [_auth_type, rest @ ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
         let name: &[u8; 16] = rest.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-        let Some(user) = (1..=63).find(|number| call.authority.is_named(*number, name)) else {
+        let Some(user) = UserNumber::all().find(|number| call.authority.is_named(*number, name)) else {
             // Nothing shows yet that the address is the sender's, so nobody has to wait for it.
             self.claim_refused(call, name, "no such user");
             return Err(match name {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::window::Window;
 use super::{Authority, LanChannel, LanUser, Neighbour};
-use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Nature, Privilege, Random, SessionId};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Nature, Privilege, Random, SessionId, UserNumber};
 
 /// Users and limits.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ impl Default for Site {
 impl Site {
     pub fn add_user(&mut self, number: u8, name: &str, password: &str, limit: Privilege) {
         let user = LanUser {
-            number,
+            number: UserNumber::new(number).unwrap(),
             name: padded(name),
             password: padded(password),
             limit: Some(limit),
@@ -58,16 +58,16 @@ impl Site {
 }
 
 impl Authority for Site {
-    fn user(&self, number: u8) -> Option<LanUser> {
-        self.users.get(&number).cloned()
+    fn user(&self, number: UserNumber) -> Option<LanUser> {
+        self.users.get(&number.get()).cloned()
     }
 
-    fn is_named(&self, number: u8, name: &[u8; 16]) -> bool {
-        self.users.get(&number).is_some_and(|user| user.name == *name)
+    fn is_named(&self, number: UserNumber, name: &[u8; 16]) -> bool {
+        self.users.get(&number.get()).is_some_and(|user| user.name == *name)
     }
 
-    fn user_limit(&self, number: u8) -> Option<Privilege> {
-        self.users.get(&number)?.limit
+    fn user_limit(&self, number: UserNumber) -> Option<Privilege> {
+        self.users.get(&number.get())?.limit
     }
 
     fn privilege_limit(&self) -> Privilege {

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::throttle::source;
-use crate::ipmi::{Moment, Peer, Random, SessionId};
+use crate::ipmi::{Moment, Peer, Random, SessionId, UserNumber};
 use zeroize::Zeroize;
 
 /// Failures of one address that cost nothing, and how long it takes until one is forgiven.
@@ -79,7 +79,7 @@ struct Asker {
     interface: u64,
     port: u16,
     /// Number of the user whose password is to be proven.
-    user: u8,
+    user: UserNumber,
 }
 
 /// A message that waits for its turn.
@@ -179,7 +179,7 @@ impl Verdicts {
         &mut self,
         now: Moment,
         from: Peer,
-        (login, user): (SessionId, u8),
+        (login, user): (SessionId, UserNumber),
         datagram: impl FnOnce() -> Vec<u8>,
         random: &mut dyn Random,
     ) -> Turn {
@@ -270,7 +270,7 @@ mod tests {
     use crate::lan::testing::Dice;
 
     const SCRIPT: &str = "192.0.2.1";
-    const USER: u8 = 2;
+    const USER: UserNumber = UserNumber::new(2).unwrap();
 
     fn at(milliseconds: u64) -> Moment {
         Moment::new(Duration::from_millis(milliseconds))
@@ -288,7 +288,7 @@ mod tests {
     /// Logins of one client, one after the other: how long each verdict takes, in milliseconds.
     struct Client {
         from: Peer,
-        user: u8,
+        user: UserNumber,
         /// It has a new port for each login.
         hops: bool,
         /// The login under way and when it came.
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_user_beside_a_scan_with_hundreds_of_ports_waits_for_a_few_turns() {
-        let other = USER + 1;
+        let other = UserNumber::LAST;
         for (ports, hops, user) in [(100, false, USER), (200, false, USER), (30, true, other), (200, true, other)] {
             let mut verdicts = Verdicts::default();
             let mut script: Vec<Client> = (0..ports).map(|port| client(SCRIPT, 1000 + port)).collect();

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::Span;
-use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Privilege};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Privilege, UserNumber};
 
 /// A whole lan.conf.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -124,7 +124,7 @@ pub struct ControllerConfig {
 impl ControllerConfig {
     /// Whether user 1, the one without a name, may log in.
     pub fn enables_anonymous(&self) -> bool {
-        self.users.iter().rfind(|user| user.number == 1).is_some_and(|user| user.enabled)
+        self.users.iter().rfind(|user| user.number == UserNumber::NULL).is_some_and(|user| user.enabled)
     }
 
     /// A controller nothing has been said about yet.
@@ -148,8 +148,8 @@ impl ControllerConfig {
 /// A `user` line.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserConfig {
-    /// User number, 1 to 63.
-    pub number: u8,
+    /// User number.
+    pub number: UserNumber,
     /// Whether the user may log in.
     pub enabled: bool,
     /// Name, zero padded.

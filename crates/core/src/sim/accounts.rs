@@ -8,13 +8,13 @@ use super::return_path::{Requester, ReturnPath};
 use crate::bmc::LogLevel;
 use crate::bmc::sol_parameters::{self, INSTANCE_HISTORY, INSTANCE_PORT};
 use crate::bmc::user::Change;
-use crate::ipmi::{ChannelNumber, McAddress, Moment, Origin, Request, SessionId};
+use crate::ipmi::{ChannelNumber, McAddress, Moment, Origin, Request, SessionId, UserNumber};
 
 /// A user of a controller that somebody changed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChangedUser {
     pub(super) mc: McAddress,
-    pub(super) user: u8,
+    pub(super) user: UserNumber,
     pub(super) change: Change,
     /// Its sessions end.
     pub(super) ends_sessions: bool,

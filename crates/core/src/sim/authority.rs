@@ -7,7 +7,7 @@ use crate::bmc::user::Users;
 use crate::bmc::{Controller, Machine};
 use crate::command::Commands;
 use crate::command::group_extension::dcmi;
-use crate::ipmi::{AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Privilege, Reply, netfn};
+use crate::ipmi::{AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Privilege, Reply, UserNumber, netfn};
 use crate::lan::{Authority, LanUser, Neighbour};
 
 /// The users and limits of one LAN channel, at this moment.
@@ -33,7 +33,7 @@ impl<'a> LanAuthority<'a> {
 }
 
 impl Authority for LanAuthority<'_> {
-    fn user(&self, number: u8) -> Option<LanUser> {
+    fn user(&self, number: UserNumber) -> Option<LanUser> {
         let user = self.users.admitted(number)?;
         Some(LanUser {
             number,
@@ -45,11 +45,11 @@ impl Authority for LanAuthority<'_> {
         })
     }
 
-    fn is_named(&self, number: u8, name: &[u8; 16]) -> bool {
+    fn is_named(&self, number: UserNumber, name: &[u8; 16]) -> bool {
         self.users.admitted(number).is_some_and(|user| user.name == *name)
     }
 
-    fn user_limit(&self, number: u8) -> Option<Privilege> {
+    fn user_limit(&self, number: UserNumber) -> Option<Privilege> {
         self.users.get(number)?.limit()
     }
 

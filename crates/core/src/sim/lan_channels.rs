@@ -13,7 +13,7 @@ use crate::bmc::channel::Statistics;
 use crate::bmc::ipv6_parameters::Served;
 use crate::bmc::picmg::ManagerAddress;
 use crate::bmc::{self, LogLevel};
-use crate::ipmi::{McAddress, Moment, Peer, Random, Request, SessionId};
+use crate::ipmi::{McAddress, Moment, Peer, Random, Request, SessionId, UserNumber};
 use crate::lan::{self, LanChannel, Outbox, Received, SessionInfo, Settings};
 use crate::settings::model::{Address, LanConfig, Port};
 use crate::wire::rmcp;
@@ -330,7 +330,7 @@ impl Simulator {
         &mut self,
         now: Moment,
         mc: McAddress,
-        user: u8,
+        user: UserNumber,
         spared: Option<(LanId, SessionId)>,
         out: &mut Effects,
     ) {

@@ -13,7 +13,7 @@ use super::effect::{IpmbId, ProgramJob, SerialId};
 use super::return_path::Requester;
 use super::waiting::{Aftermath, Execution, Waiting};
 use crate::bmc::external::{Operation, ProgramCall, ProgramResult, Then};
-use crate::ipmi::{McAddress, Privilege};
+use crate::ipmi::{McAddress, Privilege, UserNumber};
 
 /// Who asks, as far as shares and turns go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,14 +29,14 @@ pub(super) enum Party {
         /// Whose user.
         mc: McAddress,
         /// The user's number.
-        user: u8,
+        user: Option<UserNumber>,
     },
     /// A user in sessions below administrator level.
     User {
         /// Whose user.
         mc: McAddress,
         /// The user's number.
-        user: u8,
+        user: Option<UserNumber>,
     },
 }
 
@@ -44,7 +44,7 @@ impl Party {
     /// Whose request this is.
     pub(super) fn of(execution: &Execution) -> Self {
         let administrator = execution.origin.privilege.is_some_and(|level| level >= Privilege::Administrator);
-        let user = execution.origin.session.map_or(0, |session| session.user);
+        let user = execution.origin.session.map(|session| session.user);
         match execution.path.requester() {
             Requester::Session(lan, _) if administrator => Self::Administrator { mc: lan.mc, user },
             Requester::Session(lan, _) => Self::User { mc: lan.mc, user },
@@ -54,7 +54,7 @@ impl Party {
     }
 
     /// The user behind it, whatever the level.
-    pub(super) fn user(self) -> Option<(McAddress, u8)> {
+    pub(super) fn user(self) -> Option<(McAddress, Option<UserNumber>)> {
         match self {
             Self::Administrator { mc, user } | Self::User { mc, user } => Some((mc, user)),
             Self::Simulator | Self::Line(_) | Self::Bus(_) => None,

@@ -6,12 +6,9 @@ use super::authority::LanAuthority;
 use super::effect::LanId;
 use super::lan_channels::LanSlot;
 use crate::bmc::Controller;
-use crate::ipmi::{McAddress, Privilege};
+use crate::ipmi::{McAddress, Privilege, UserNumber};
 use crate::lan::Authority;
 use crate::settings::text::decode;
-
-/// Highest user number.
-const USER_MAX: u8 = 63;
 
 /// A user who can log in on a LAN channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +16,7 @@ pub struct Login {
     /// The channel.
     pub lan: LanId,
     /// User number, 1 to 63.
-    pub number: u8,
+    pub number: UserNumber,
     /// User name; empty for the anonymous user.
     pub name: String,
     /// Highest privilege on that channel.
@@ -55,7 +52,7 @@ impl Simulator {
         let mut logins = Vec::new();
         for lan in self.lans.iter().map(LanSlot::id) {
             let Some(authority) = LanAuthority::new(&self.machine, &self.commands, lan) else { continue };
-            for user in (1..=USER_MAX).filter_map(|number| authority.user(number)) {
+            for user in UserNumber::all().filter_map(|number| authority.user(number)) {
                 let Some(limit) = user.limit else { continue };
                 let end = user.name.iter().position(|byte| *byte == 0).unwrap_or(user.name.len());
                 logins.push(Login {

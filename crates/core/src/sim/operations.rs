@@ -10,7 +10,7 @@ use crate::bmc::external::Background;
 use crate::bmc::sensor::{self, Place, Reporting, SensorId};
 use crate::bmc::watch::Event;
 use crate::bmc::{Controller, Error, sel, user};
-use crate::ipmi::{ChannelNumber, McAddress, Moment, Privilege};
+use crate::ipmi::{ChannelNumber, McAddress, Moment, Privilege, UserNumber};
 use crate::settings::text::decode;
 
 /// Record type of a system event (IPMI 2.0 section 32.1), and the first one without a time.
@@ -97,8 +97,8 @@ impl LogRecord {
 /// A user of the BMC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserAccount {
-    /// User number, 1 to 63.
-    pub number: u8,
+    /// User number.
+    pub number: UserNumber,
     /// Name, at most 16 bytes; user 1 has none.
     pub name: String,
     /// Highest privilege; `None` is no access.
@@ -288,7 +288,7 @@ impl Simulator {
     pub fn users(&self) -> Vec<UserAccount> {
         let users = self.bmc().into_iter().flat_map(|bmc| bmc.users.iter());
         let named = users.filter(|(_, user)| user.name != [0; 16] || user.is_valid());
-        let of = |(number, user): (u8, &user::User)| {
+        let of = |(number, user): (UserNumber, &user::User)| {
             let end = user.name.iter().position(|byte| *byte == 0).unwrap_or(user.name.len());
             let name = decode(user.name.get(..end).unwrap_or_default());
             UserAccount { number, name, privilege: user.limit(), enabled: user.is_valid() }
@@ -300,17 +300,17 @@ impl Simulator {
     /// something else.
     ///
     /// # Errors
-    /// The number is not 2 to 63, or the name is empty or has more than 16 bytes, or the password more than 20.
+    /// The number is that of user 1, or the name is empty or has more than 16 bytes, or the password more than 20.
     pub fn set_user(
         &mut self,
         now: Moment,
-        number: u8,
+        number: UserNumber,
         (name, password): (&str, &str),
         privilege: Privilege,
         out: &mut Effects,
     ) -> Result<(), Error> {
         let mc = self.bmc_address();
-        if !(2..user::SLOTS).contains(&number) || name.is_empty() {
+        if number == UserNumber::NULL || name.is_empty() {
             return Err(Error::Invalid);
         }
         let (name, password) = (padded(name).ok_or(Error::Invalid)?, padded(password).ok_or(Error::Invalid)?);
@@ -327,19 +327,12 @@ impl Simulator {
     }
 
     /// Shuts a user out; its sessions end.
-    ///
-    /// # Errors
-    /// The number is not 1 to 63.
-    pub fn disable_user(&mut self, now: Moment, number: u8, out: &mut Effects) -> Result<(), Error> {
+    pub fn disable_user(&mut self, now: Moment, number: UserNumber, out: &mut Effects) {
         let mc = self.bmc_address();
-        if !(1..user::SLOTS).contains(&number) {
-            return Err(Error::Invalid);
-        }
         if let Some(mut at) = self.machine.at(mc) {
             user::disable(&mut at, number);
         }
         self.carry_out_actions(now, out);
-        Ok(())
     }
 
     /// Begins to keep what happens, for [`take_events`](Self::take_events).

@@ -12,6 +12,7 @@ use crate::bmc::sol_parameters::{Access, Pace, Sol};
 use crate::bmc::user::{Limit, Users};
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{Machine, StateFile};
+use crate::ipmi::UserNumber;
 use crate::state::Items;
 
 /// How many seconds the wall clock was ahead of the machine's monotonic clock when the file of a
@@ -43,7 +44,7 @@ pub(super) fn items(machine: &Machine, file: StateFile, wall_clock: Option<i64>)
 fn users(users: &Users, items: &mut Items) {
     for number in 0..64u8 {
         // User 0 does not exist and is written all the same: the original reads 64 users.
-        let user = users.get(number).cloned().unwrap_or_default();
+        let user = UserNumber::new(number).and_then(|number| users.get(number)).cloned().unwrap_or_default();
         let mut flag = |field: &str, value: i64| items.push_integer(format!("{number}.{field}"), value);
         flag("valid", i64::from(user.is_valid()));
         flag("link_auth", i64::from(user.link_auth));

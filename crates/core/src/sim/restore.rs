@@ -13,7 +13,7 @@ use crate::bmc::sol_parameters::{Access, Sol};
 use crate::bmc::user::{Limit, User};
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{Action, LogLevel, StateFile};
-use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege};
+use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege, UserNumber};
 use crate::state::{Damage, Items, StoredFile};
 
 /// How many things wrong with one state file are told one by one.
@@ -52,7 +52,7 @@ impl Simulator {
         let Some(StoredFile { items, damaged, .. }) = self.stored(&name) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
         let mut closed = Vec::new();
-        for number in 1..64u8 {
+        for number in UserNumber::all() {
             let Some(user) = controller.users.get_mut(number) else { continue };
             user.restore(&items, number);
             if let Some(damage) = damaged.iter().find(|damage| damage.user == number) {
@@ -271,7 +271,7 @@ impl Sol {
 
 impl User {
     /// Takes the usable items of a users file: each replaces that field.
-    pub(super) fn restore(&mut self, items: &Items, number: u8) {
+    pub(super) fn restore(&mut self, items: &Items, number: UserNumber) {
         // Small numbers are stored as the low 8 bits of the integer.
         let byte = |field: &str| items.integer(&format!("{number}.{field}")).map(|value| value as u8);
         if let Some(link_auth) = byte("link_auth") {

@@ -11,7 +11,7 @@ use crate::bmc::security_key::SecurityKey;
 use crate::bmc::sol_parameters::Sol;
 use crate::bmc::user::User;
 use crate::bmc::vm_process;
-use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege};
+use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege, UserNumber};
 use crate::settings::model::{CodecKind, ControllerConfig, LanConfig, SerialInterface};
 
 impl Simulator {
@@ -96,7 +96,7 @@ impl Simulator {
         self.load_system_info(mc);
         self.load_dcmi(mc);
         if !config.lans.is_empty()
-            && let Some(anonymous) = self.machine.ensure(mc).users.get_mut(1)
+            && let Some(anonymous) = self.machine.ensure(mc).users.get_mut(UserNumber::NULL)
         {
             // The first user has no name, whatever lan.conf and the users file say.
             anonymous.name = [0; 16];

@@ -3,7 +3,7 @@
 use crate::bmc::sol_parameters::{self, ActivationError, INSTANCE_HISTORY, INSTANCE_PORT};
 use crate::bmc::{At, user};
 use crate::command::{Context, Outcome, has_sol};
-use crate::ipmi::{ChannelNumber, CompletionCode, Reply, Request, SessionId};
+use crate::ipmi::{ChannelNumber, CompletionCode, Reply, Request, SessionId, UserNumber};
 
 /// Payload type "IPMI message".
 const TYPE_IPMI: u8 = 0;
@@ -162,7 +162,7 @@ pub fn set_user_access(
         1 => user::refuse_sol,
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
-    let number = operation & 0x3f;
+    let number = UserNumber::from_wire(operation).ok_or(CompletionCode::INVALID_FIELD)?;
     context.controller()?.users.get(number).ok_or(CompletionCode::INVALID_FIELD)?;
     if standard & ENABLE_SOL != 0 {
         set(&mut context.at()?, number);
@@ -177,7 +177,8 @@ pub fn get_user_access(
     reply: &mut Reply,
 ) -> Result<Outcome, CompletionCode> {
     let [_, user] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let user = context.controller()?.users.get(user & 0x3f).ok_or(CompletionCode::INVALID_FIELD)?;
+    let number = UserNumber::from_wire(user).ok_or(CompletionCode::INVALID_FIELD)?;
+    let user = context.controller()?.users.get(number).ok_or(CompletionCode::INVALID_FIELD)?;
     reply.put(&[if user.sol_access { ENABLE_SOL } else { 0 }, 0, 0, 0])?;
     Ok(Outcome::Done)
 }

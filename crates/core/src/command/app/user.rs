@@ -3,9 +3,9 @@
 
 use zeroize::Zeroizing;
 
-use crate::bmc::user::{self, Access, AccessFlags, Limit, NULL_USER, PasswordMismatch, PasswordSize};
+use crate::bmc::user::{self, Access, AccessFlags, Limit, PasswordMismatch, PasswordSize};
 use crate::command::{Context, Outcome};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Reply, Request, UserNumber};
 
 /// Bit 7 of the first byte of Set User Access: the flags are to change.
 const CHANGE_FLAGS: u8 = 0x80;
@@ -19,17 +19,14 @@ const ENABLED: u8 = 0x40;
 const DISABLED: u8 = 0x80;
 
 /// User number 1 to 63 from the low six bits; 0 is CCh.
-fn number(byte: u8) -> Result<u8, CompletionCode> {
-    match byte & 0x3f {
-        0 => Err(CompletionCode::INVALID_FIELD),
-        number => Ok(number),
-    }
+fn number(byte: u8) -> Result<UserNumber, CompletionCode> {
+    UserNumber::from_wire(byte).ok_or(CompletionCode::INVALID_FIELD)
 }
 
 /// The number of a user whose name is not fixed.
-fn named(byte: u8) -> Result<u8, CompletionCode> {
+fn named(byte: u8) -> Result<UserNumber, CompletionCode> {
     match number(byte)? {
-        NULL_USER => Err(CompletionCode::INVALID_FIELD),
+        UserNumber::NULL => Err(CompletionCode::INVALID_FIELD),
         number => Ok(number),
     }
 }
@@ -72,7 +69,12 @@ pub fn get_access(
         | flag(user.messaging == Some(true), IPMI_MESSAGING)
         | privilege;
     let status = if user.enabled { ENABLED } else { DISABLED };
-    reply.put(&[user::SLOTS - 1, status | users.enabled(), u8::from(users.valid(NULL_USER).is_some()), flags])?;
+    reply.put(&[
+        UserNumber::LAST.get(),
+        status | users.enabled(),
+        u8::from(users.valid(UserNumber::NULL).is_some()),
+        flags,
+    ])?;
     Ok(Outcome::Done)
 }
 
@@ -142,7 +144,9 @@ mod tests {
     use crate::bmc::user::{Change, Limit};
     use crate::bmc::{Action, StateFile};
     use crate::command::testing::{BMC, Rig, SATELLITE};
-    use crate::ipmi::Privilege;
+    use crate::ipmi::{Privilege, UserNumber};
+
+    const FIVE: UserNumber = UserNumber::new(5).unwrap();
 
     /// As recorded, but for the enable status beside the number of users, which the original leaves open.
     #[test]
@@ -213,9 +217,9 @@ mod tests {
              06 43 91 05 04 -> 00
              06 44 0e 05 -> 00 3f 82 01 14",
         );
-        assert_eq!(rig.machine.ensure(BMC).users.get(5).map(|user| user.max_sessions), Some(5));
+        assert_eq!(rig.machine.ensure(BMC).users.get(FIVE).map(|user| user.max_sessions), Some(5));
         assert_eq!(rig.machine.actions.first(), Some(&Action::save(StateFile::Users(BMC))));
-        let changed = |change| Action::UserChanged { mc: BMC, user: 5, change, ends_sessions: true };
+        let changed = |change| Action::UserChanged { mc: BMC, user: FIVE, change, ends_sessions: true };
         let access = Change::Access { privilege: Limit::Level(Privilege::User), messaging: true, callback_only: true };
         assert!(rig.machine.actions.contains(&changed(access)), "without bit 7 the flags stay: {access:?}");
         assert!(rig.machine.actions.contains(&changed(Change::Name)));
@@ -237,7 +241,7 @@ mod tests {
         );
         // The 16-byte form leaves nothing of the longer password behind.
         rig.expect("06 47 05 02 41 41 41 41 41 41 41 41 41 41 41 41 41 41 41 41 -> 00");
-        let user = rig.machine.ensure(BMC).users.get(5).expect("user 5");
+        let user = rig.machine.ensure(BMC).users.get(FIVE).expect("user 5");
         assert_eq!(user.password, *b"AAAAAAAAAAAAAAAA\0\0\0\0");
     }
 }

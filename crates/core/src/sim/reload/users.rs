@@ -4,8 +4,8 @@ use subtle::ConstantTimeEq;
 
 use super::Reload;
 use crate::bmc::StateFile;
-use crate::bmc::user::{Limit, SLOTS, User};
-use crate::ipmi::McAddress;
+use crate::bmc::user::{Limit, User};
+use crate::ipmi::{McAddress, UserNumber};
 use crate::settings::model::{ControllerConfig, UserConfig};
 use crate::sim::Persistence;
 use crate::state::StoredFile;
@@ -15,7 +15,7 @@ impl Reload<'_> {
         let mc = running.address;
         self.reload_anonymous(mc, new.enables_anonymous());
         let stored = self.simulator.kept_file(StateFile::Users(mc), self.files);
-        for number in 1..SLOTS {
+        for number in UserNumber::all() {
             self.reload_user(number, running, new, stored.as_ref());
         }
         running.users.clone_from(&new.users);
@@ -25,14 +25,14 @@ impl Reload<'_> {
         let Some(controller) = self.simulator.machine.controller_mut(mc) else { return };
         let before = std::mem::replace(&mut controller.users.anonymous, anonymous);
         if before && !anonymous {
-            self.simulator.end_sessions_of_user(self.now, mc, 1, None, self.out);
+            self.simulator.end_sessions_of_user(self.now, mc, UserNumber::NULL, None, self.out);
         }
     }
 
     /// What lan.conf says of a user, and above it the state file.
     fn reload_user(
         &mut self,
-        number: u8,
+        number: UserNumber,
         running: &ControllerConfig,
         new: &ControllerConfig,
         stored: Option<&StoredFile>,
@@ -43,7 +43,7 @@ impl Reload<'_> {
         let mut written = line(new, number);
         let changed = !differences(&line(running, number), &written).is_empty();
         // The first user has no name, whatever lan.conf and the users file say.
-        let nameless = number == 1 && !running.lans.is_empty();
+        let nameless = number == UserNumber::NULL && !running.lans.is_empty();
         if nameless {
             written.name = [0; 16];
         }
@@ -83,7 +83,7 @@ impl Reload<'_> {
     }
 
     /// Gives how many sessions end because they stood on something else.
-    fn replace_user(&mut self, mc: McAddress, number: u8, current: &User, target: User) -> usize {
+    fn replace_user(&mut self, mc: McAddress, number: UserNumber, current: &User, target: User) -> usize {
         let stands = target.stands_as(current) && target.auths == current.auths;
         if let Some(user) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
             *user = target;
@@ -99,7 +99,7 @@ impl Reload<'_> {
 }
 
 /// A user as its line in lan.conf has it.
-fn line(config: &ControllerConfig, number: u8) -> User {
+fn line(config: &ControllerConfig, number: UserNumber) -> User {
     config.users.iter().find(|user| user.number == number).map(User::from).unwrap_or_default()
 }
 
