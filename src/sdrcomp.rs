@@ -10,4 +10,5 @@ pub mod fields;
 pub mod id_string;
 pub mod names;
 pub mod program;
+mod record;
 mod value;

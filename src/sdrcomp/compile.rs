@@ -3,11 +3,11 @@
 //! Owns the statements and what they do to the record being made. Opens no file: whoever calls
 //! hands over a function that does.
 
-use std::collections::HashSet;
 use std::io;
 
-use super::fields::{Field, ID_STRING, RecordType, TYPES};
+use super::fields::{ID_STRING, RecordType, TYPES};
 use super::id_string::{self, Packing};
+use super::record::Record;
 use super::value;
 use crate::config::arguments::{Arguments, Fault, Found, Head, head};
 use crate::config::command::Variables;
@@ -16,10 +16,6 @@ use crate::config::suggest::nearest;
 use crate::config::text::{decode, encode, lines, quote};
 use crate::config::{Diagnostic, Severity, Span};
 
-/// Byte 3 of a record: IPMI 1.5 and 2.0.
-pub const SDR_VERSION: u8 = 0x51;
-/// Bytes of a record's header: id, version, type, length of the rest.
-pub const HEADER: usize = 5;
 /// Files that may include one another.
 const DEEPEST: usize = 64;
 /// Records of one run: ids 0 and FFFFh have a meaning of their own.
@@ -67,14 +63,6 @@ struct Place<'a> {
     file: &'a str,
     number: u32,
     text: &'a str,
-}
-
-/// The record being made.
-pub(super) struct Record {
-    kind: &'static RecordType,
-    pub(super) bytes: Vec<u8>,
-    name: Option<Vec<u8>>,
-    given: HashSet<&'static str>,
 }
 
 /// A record that has begun, and where.
@@ -328,49 +316,6 @@ impl Compiler<'_> {
         }
         self.out.records.push(record.finish(number as u16, self.packing));
         Ok(())
-    }
-}
-
-impl Record {
-    fn new(kind: &'static RecordType) -> Self {
-        let mut bytes = vec![0; usize::from(kind.length)];
-        if let Some((byte, value)) = kind.preset {
-            join(&mut bytes, byte, value);
-        }
-        Self { kind, bytes, name: None, given: HashSet::new() }
-    }
-
-    /// Joins `value`, which must fit, with the bits of a field.
-    pub(super) fn put(&mut self, place: super::fields::Place, value: u8) {
-        join(&mut self.bytes, place.byte, (value << place.low) & place.mask());
-    }
-
-    /// The bits of a field.
-    pub(super) fn get(&self, name: &str) -> Option<(&'static Field, i32)> {
-        let field = self.kind.fields().find(|field| field.name == name)?;
-        Some((field, value::stored(field, &self.bytes)))
-    }
-
-    /// The whole record.
-    fn finish(self, number: u16, packing: Packing) -> Vec<u8> {
-        let mut bytes = self.bytes;
-        if self.kind.named {
-            bytes.pop();
-            bytes.extend(id_string::encode(self.name.as_deref().unwrap_or_default(), packing));
-        }
-        let [low, high] = number.to_le_bytes();
-        let length = bytes.len().saturating_sub(HEADER) as u8;
-        for (byte, value) in bytes.iter_mut().zip([low, high, SDR_VERSION, self.kind.number, length]) {
-            *byte = value;
-        }
-        bytes
-    }
-}
-
-/// Joins bits with those of byte number `byte`.
-fn join(bytes: &mut [u8], byte: u8, bits: u8) {
-    if let Some(there) = bytes.get_mut(usize::from(byte).saturating_sub(1)) {
-        *there |= bits;
     }
 }
 

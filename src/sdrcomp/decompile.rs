@@ -8,11 +8,10 @@ use std::fmt::Write;
 
 use thiserror::Error;
 
-use super::compile::{HEADER, SDR_VERSION};
 use super::fields::{Block, Field, ID_STRING, Kind, RecordType};
 use super::id_string::{self, Form};
 use super::names::Names;
-use super::value::stored;
+use super::record::{HEADER, SDR_VERSION, stored};
 use crate::state::Items;
 use crate::store::format;
 

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::compile::Record;
-use super::fields::{Field, Kind, Place};
+use super::fields::{Field, Kind};
 use super::names::Names;
+use super::record::Record;
 use crate::config::arguments::{Arguments, Fault, Found};
 use crate::config::command::Variables;
 use crate::config::grammar::Rule;
@@ -204,22 +204,6 @@ fn hexadecimal(text: &str) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
-/// The value of a field as stored in a record: bits, with their sign where they have one.
-pub(super) fn stored(field: &Field, bytes: &[u8]) -> i32 {
-    let bits = |place: Place| {
-        let byte = bytes.get(usize::from(place.byte).saturating_sub(1)).copied().unwrap_or_default();
-        i32::from((byte & place.mask()) >> place.low)
-    };
-    let low = bits(field.place);
-    let width = field.place.width();
-    let sign = |value: i32, width: u8| if value >> (width - 1) & 1 == 1 { value - (1 << width) } else { value };
-    match field.kind {
-        Kind::Signed => sign(low, width),
-        Kind::Split(upper) | Kind::SplitEither(upper) => sign(low | bits(upper) << width, width + upper.width()),
-        Kind::Unsigned(_) | Kind::Flag | Kind::Reading | Kind::Difference => low,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,25 +215,5 @@ mod tests {
         {
             assert_eq!(hexadecimal(text), Some(value), "{text}");
         }
-    }
-
-    #[test]
-    fn stored_values_have_their_sign() {
-        let field = |name| super::super::fields::RecordType::find(1).unwrap().fields().find(|f| f.name == name);
-        // The factors of the example in `sdrcomp.md` section 9.
-        let mut bytes = vec![0; 48];
-        bytes[24..30].copy_from_slice(&[0x2c, 0x45, 0xfd, 0xf9, 0xf9, 0xd1]);
-        for (name, value) in [
-            ("m", 300),
-            ("tolerance", 5),
-            ("b", -3),
-            ("accuracy", -7),
-            ("accuracy_exp", 2),
-            ("r_exp", -3),
-            ("b_exp", 1),
-        ] {
-            assert_eq!(stored(field(name).unwrap(), &bytes), value, "{name}");
-        }
-        assert_eq!(stored(field("m").unwrap(), &[]), 0);
     }
 }
