@@ -90,7 +90,7 @@ fn write_seeds(folder: &Path) {
     let mut seeds = Seeds::new(folder, "state");
     let mut rig = Rig::configured(0, Default::default());
     rig.start();
-    rig.use_every_file();
+    harness::client::use_every_file(&mut rig);
     let mut all = Vec::new();
     for (name, content) in &rig.files {
         let Some(number) = harness::languages::STATE_FILES.iter().position(|file| file == name) else { continue };

@@ -3,27 +3,14 @@
 
 use std::net::SocketAddr;
 
-use ipmi_sim::crypto::{Secret, Suite};
+use ipmi_sim::crypto::Suite;
 use ipmi_sim::wire::ipmb::Message;
 use ipmi_sim::wire::session15::AuthType;
 use ipmi_sim::wire::session20::{self, PayloadType};
 use ipmi_sim_client::{Error, Session, ipmi15, outside, rmcp_plus};
 
-use super::rig::{BMC_KEY, Dice, Rig};
-
-/// Who logs in.
-#[derive(Clone, Copy)]
-pub struct Account {
-    pub name: &'static [u8],
-    pub password: &'static [u8],
-}
-
-impl Account {
-    fn of_channel(self, key: Option<&[u8; 20]>) -> ipmi_sim_client::Account {
-        let key = key.map(|key| Secret::new(*key));
-        ipmi_sim_client::Account { key, ..ipmi_sim_client::Account::new(self.name, self.password) }
-    }
-}
+use super::accounts::{ADMINISTRATOR, Account, BMC_KEY};
+use super::rig::{Dice, Rig};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -205,4 +192,24 @@ pub fn sessionless15(netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
 
 fn answer_to(to: SocketAddr, sent: &[(SocketAddr, Vec<u8>)]) -> Option<&[u8]> {
     sent.iter().find(|(address, _)| *address == to).map(|(_, datagram)| datagram.as_slice())
+}
+
+/// A change for every state file, by an administrator.
+pub fn use_every_file(rig: &mut Rig) {
+    // The files may have taken the accounts away.
+    let from = "192.0.2.99:1".parse().expect("an address");
+    let Some(mut client) = Client::log_in(rig, ADMINISTRATOR, 3, 0x14, from) else { return };
+    client.ask(rig, 6, 0x3b, &[4]);
+    for (netfn, cmd, data) in [
+        (6, 0x45u8, b"\x05new\0\0\0\0\0\0\0\0\0\0\0\0\0".as_slice()),
+        (0x0a, 0x44, &[0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 1, 1, 1, 1, 1]),
+        (0x0a, 0x24, &[0, 0, 0x51, 0xc0, 3, 1, 2, 3]),
+        (6, 0x40, &[1, 0x42, 0x44]),
+        (0x0c, 0x21, &[0x0e, 5, 6]),
+        (0x0a, 0x43, &[0, 0, 0, 0, 0, 0xff]),
+        (0x0a, 0x23, &[0, 0, 0, 0, 0, 0xff]),
+    ] {
+        client.ask(rig, netfn, cmd, data);
+        rig.finish_jobs(&[0]);
+    }
 }

@@ -10,6 +10,7 @@ use ipmi_sim::sdrcomp::id_string::Packing;
 use ipmi_sim::sim::{Persistence, Simulator};
 use ipmi_sim::store::format;
 
+use super::client::use_every_file;
 use super::input::FuzzData;
 use super::rig::{Dice, Rig, START};
 
@@ -82,7 +83,7 @@ pub fn state(data: &[u8]) {
     }
     let mut rig = Rig::configured(0, files);
     rig.start();
-    rig.use_every_file();
+    use_every_file(&mut rig);
     rig.start_again();
 }
 

@@ -6,7 +6,8 @@
 // Each target is a program of its own that calls one of these.
 #![allow(dead_code)]
 
-mod client;
+mod accounts;
+pub mod client;
 mod formats;
 pub mod input;
 pub mod languages;

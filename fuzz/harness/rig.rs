@@ -18,8 +18,6 @@ use ipmi_sim::sim::{
 use ipmi_sim::store::format::read_all;
 use ipmi_sim::wire::{rmcp, session15, session20};
 
-use super::client::{Account, Client};
-
 /// The LAN channel that clients talk to, and the line to the host.
 pub const LAN: LanId = LanId { mc: McAddress(0x20), channel: ChannelNumber::LAN };
 pub const HOST: SerialId = SerialId { mc: McAddress(0x20), channel: ChannelNumber::SYSTEM_INTERFACE };
@@ -31,12 +29,6 @@ pub const START: Moment = Moment::new(Duration::from_secs(5000));
 const MOST_EFFECTS: usize = 20_000;
 /// Calls for one and the same moment.
 const MOST_TIMEOUTS: usize = 1000;
-
-pub const ADMINISTRATOR: Account = Account { name: b"ipmiusr", password: b"test" };
-pub const OPERATOR: Account = Account { name: b"oper", password: b"oper-secret" };
-pub const USER: Account = Account { name: b"lowly", password: b"low-secret" };
-pub const ANONYMOUS: Account = Account { name: b"", password: b"test" };
-pub const BMC_KEY: &[u8; 20] = b"abcdefghijklmnopqrs\0";
 
 /// How many configurations there are.
 pub const CONFIGURATIONS: usize = 6;
@@ -282,26 +274,6 @@ impl Rig {
                 let status = Some(i32::from(!good) << 8);
                 WorkDone::Program(job, ProgramEnd { status, output, complaints: Vec::new(), problem: None })
             }
-        }
-    }
-
-    /// A change for every state file, by an administrator.
-    pub fn use_every_file(&mut self) {
-        // The files may have taken the accounts away.
-        let from = "192.0.2.99:1".parse().expect("an address");
-        let Some(mut client) = Client::log_in(self, ADMINISTRATOR, 3, 0x14, from) else { return };
-        client.ask(self, 6, 0x3b, &[4]);
-        for (netfn, cmd, data) in [
-            (6, 0x45u8, b"\x05new\0\0\0\0\0\0\0\0\0\0\0\0\0".as_slice()),
-            (0x0a, 0x44, &[0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 1, 1, 1, 1, 1]),
-            (0x0a, 0x24, &[0, 0, 0x51, 0xc0, 3, 1, 2, 3]),
-            (6, 0x40, &[1, 0x42, 0x44]),
-            (0x0c, 0x21, &[0x0e, 5, 6]),
-            (0x0a, 0x43, &[0, 0, 0, 0, 0, 0xff]),
-            (0x0a, 0x23, &[0, 0, 0, 0, 0, 0xff]),
-        ] {
-            client.ask(self, netfn, cmd, data);
-            self.finish_jobs(&[0]);
         }
     }
 

@@ -14,9 +14,10 @@ use ipmi_sim::sim::Input;
 use ipmi_sim::wire::session15::AuthType;
 use ipmi_sim::wire::session20::PayloadType;
 
-use super::client::{Account, Client, Handshake, message, sessionless15};
+use super::accounts::{ADMINISTRATOR, ANONYMOUS, Account, OPERATOR, USER};
+use super::client::{Client, Handshake, message, sessionless15};
 use super::input::FuzzData;
-use super::rig::{ADMINISTRATOR, ANONYMOUS, HOST, OPERATOR, Rig, USER};
+use super::rig::{HOST, Rig};
 use ipmi_sim::ipmi::McAddress;
 
 /// No input does more than this.
