@@ -16,6 +16,7 @@ pub mod event;
 pub mod external;
 pub mod fru;
 pub mod history;
+pub mod hot_swap;
 pub mod ipv6_parameters;
 pub mod lan_parameters;
 pub mod lan_settings;
@@ -23,11 +24,13 @@ pub mod messaging;
 pub mod oem;
 pub mod pef;
 pub mod picmg;
+pub mod power_meter;
 pub mod records;
 pub mod sdr;
 pub mod security_key;
 pub mod sel;
 pub mod sensor;
+mod sensor_id;
 pub mod sol_parameters;
 pub mod strtol;
 pub mod system_info;
@@ -244,6 +247,8 @@ pub struct Controller {
     pub system_info: system_info::SystemInfo,
     /// The Data Center Manageability Interface.
     pub dcmi: dcmi::Dcmi,
+    /// What tells the power of its machine.
+    pub power_meter: power_meter::PowerMeter,
 }
 
 impl Controller {
@@ -286,6 +291,7 @@ impl Controller {
             acpi: [ACPI_UNKNOWN; 2],
             system_info: Default::default(),
             dcmi: Default::default(),
+            power_meter: Default::default(),
         }
     }
 }

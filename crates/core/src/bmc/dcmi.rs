@@ -1,15 +1,15 @@
 //! The Data Center Manageability Interface of a controller (DCMI 1.5): power readings with their
 //! statistics, power and thermal limits, asset tag, identifier string, DHCP parameters.
 //!
-//! Owns these values and what was seen of the power. Nothing runs for it: the statistics are
-//! brought up to date when the power changes or somebody asks. Temperatures are those of the
+//! Owns these values; what was seen of the power is the [`power_meter`](super::power_meter)'s. Temperatures are those of the
 //! [`sensor`]s; limits are kept for the client that set them, and only the modelled power obeys
 //! its limit.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::chassis;
+use super::power_meter::{PowerMeter, Reading, Statistics};
 use super::sensor::{self, Place, SensorId};
 use super::unsaved::Unchanged;
 use super::{At, Controller, Machine, StateFile};
@@ -22,9 +22,6 @@ pub const MODELLED_OFF: u16 = 8;
 
 /// Most bytes of the asset tag and of the identifier string, without the NUL behind that.
 pub const MOST_TEXT: usize = 63;
-/// Changes of the power that are remembered for readings of the last seconds to hours.
-const MOST_CHANGES: usize = 128;
-
 /// Power limit, DCMI 1.5 section 6.6.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PowerLimit {
@@ -82,121 +79,13 @@ pub fn write_text(text: &[u8], offset: usize, data: &[u8], most: usize) -> Optio
     (offset + data.len() <= most).then(|| [kept, data].concat())
 }
 
-/// A power reading with its statistics, in watts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// Now.
-    pub current: u16,
-    /// Lowest of the period.
-    pub minimum: u16,
-    /// Highest of the period.
-    pub maximum: u16,
-    /// Average over the period.
-    pub average: u16,
-    /// How long the period is.
-    pub period: Duration,
-}
-
-/// What was seen of the power.
-#[derive(Clone, Debug, Default)]
-pub struct Statistics {
-    /// When they were begun.
-    started: Option<Moment>,
-    /// Since when which power was drawn, oldest first: the last is the present one.
-    changes: VecDeque<(Moment, u16)>,
-    minimum: u16,
-    maximum: u16,
-    /// Watts times milliseconds up to the last change.
-    sum: u64,
-    /// What [`modelled`] saw last of how long the machine was on.
-    on_time: Duration,
-    /// When it saw that, and whether the machine was on.
-    seen: Option<(Moment, bool)>,
-}
-
-fn energy(watts: u16, time: Duration) -> u64 {
-    u64::from(watts).saturating_mul(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn average(energy: u64, time: Duration, present: u16) -> u16 {
-    let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let average = energy.saturating_add(milliseconds / 2).checked_div(milliseconds);
-    average.map_or(present, |average| u16::try_from(average).unwrap_or(u16::MAX))
-}
-
-impl Statistics {
-    /// From `now` on `watts` are drawn.
-    pub fn observe(&mut self, now: Moment, watts: u16) {
-        let Some((last, before)) = self.changes.back().copied() else {
-            self.started = Some(now);
-            (self.minimum, self.maximum) = (watts, watts);
-            self.changes.push_back((now, watts));
-            return;
-        };
-        if watts == before {
-            return;
-        }
-        self.sum = self.sum.saturating_add(energy(before, now.since(last)));
-        self.minimum = self.minimum.min(watts);
-        self.maximum = self.maximum.max(watts);
-        self.changes.push_back((now.max(last), watts));
-        if self.changes.len() > MOST_CHANGES {
-            self.changes.pop_front();
-        }
-    }
-
-    /// Since they were begun.
-    pub fn total(&self, now: Moment) -> Option<Reading> {
-        let ((last, current), started) = (self.changes.back().copied()?, self.started?);
-        let period = now.since(started);
-        let sum = self.sum.saturating_add(energy(current, now.since(last)));
-        let average = average(sum, period, current);
-        Some(Reading { current, minimum: self.minimum, maximum: self.maximum, average, period })
-    }
-
-    /// Over the last `length`, or as far back as changes are remembered.
-    pub fn window(&self, now: Moment, length: Duration) -> Option<Reading> {
-        let (oldest, _) = self.changes.front().copied()?;
-        let (_, current) = self.changes.back().copied()?;
-        let start = (now - length).max(oldest);
-        let ends = self.changes.iter().skip(1).map(|(moment, _)| *moment).chain([now]);
-        let mut reading =
-            Reading { current, minimum: current, maximum: current, average: current, period: now.since(start) };
-        let mut sum = 0u64;
-        for ((begin, watts), end) in self.changes.iter().copied().zip(ends) {
-            // What ended before the window began has no part in it.
-            if end < start || end == start && end != now {
-                continue;
-            }
-            sum = sum.saturating_add(energy(watts, end.since(begin.max(start))));
-            reading.minimum = reading.minimum.min(watts);
-            reading.maximum = reading.maximum.max(watts);
-        }
-        reading.average = average(sum, reading.period, current);
-        Some(reading)
-    }
-
-    /// Begins anew with what is drawn now.
-    pub fn reset(&mut self, now: Moment) {
-        let present = self.changes.back().map(|(_, watts)| *watts);
-        let (on_time, seen) = (self.on_time, self.seen);
-        *self = Self { on_time, seen, ..Self::default() };
-        if let Some(watts) = present {
-            self.observe(now, watts);
-        }
-    }
-}
-
 /// The interface of one controller.
 #[derive(Debug, Default)]
 pub struct Dcmi {
     /// `mc_disable_dcmi`: it is not there.
     pub disabled: bool,
-    /// `mc_set_dcmi_power`: the sensor that tells the power, in watts.
-    pub sensor: Option<Place>,
     /// What clients have set.
     pub settings: Settings,
-    statistics: Statistics,
 }
 
 /// Whether a controller has the interface: it is the BMC, or can be reached over a LAN.
@@ -218,36 +107,28 @@ pub fn change(at: &mut At<'_>, change: impl FnOnce(&mut Settings)) {
 
 /// `mc_set_dcmi_power`: this sensor tells the power from now on.
 pub fn set_sensor(at: &mut At<'_>, now: Moment, sensor: Place) {
-    at.dcmi.sensor = Some(sensor);
-    at.dcmi.statistics = Statistics::default();
+    at.power_meter = PowerMeter { sensor: Some(sensor), ..PowerMeter::default() };
     look(at, now);
 }
 
 /// The statistics of a controller begin anew (cold reset, another power limit).
 pub fn reset_statistics(at: &mut At<'_>, now: Moment) {
     look(at, now);
-    at.dcmi.statistics.reset(now);
-}
-
-/// A sensor has another reading: it may be the one that tells the power.
-pub(super) fn value_changed(at: &mut At<'_>, now: Moment, sensor: Place) {
-    if at.dcmi.sensor == Some(sensor) {
-        look(at, now);
-    }
+    at.power_meter.statistics.reset(now);
 }
 
 /// Looks at the power and notes it.
 pub fn look(at: &mut At<'_>, now: Moment) {
-    if let Some(place) = at.dcmi.sensor {
-        let Some(watts) = sensor::reading(at.machine(), place.of(at.address)) else { return };
-        let watts = watts.round().clamp(0.0, f64::from(u16::MAX)) as u16;
-        at.dcmi.statistics.observe(now, watts);
+    if let Some(place) = at.power_meter.sensor {
+        if let Some(watts) = sensor::reading(at.machine(), place.of(at.address)) {
+            at.power_meter.sensor_reads(now, watts);
+        }
         return;
     }
     let on = chassis::last_power(at, now);
     let on_time = at.chassis.power_on_time(now);
     let limit = at.dcmi.settings.limit;
-    modelled(&mut at.dcmi.statistics, now, on, on_time, limit);
+    modelled(&mut at.power_meter.statistics, now, on, on_time, limit);
 }
 
 /// The power of a machine that no sensor tells about. What happened since it was looked at last
@@ -282,7 +163,7 @@ fn modelled(statistics: &mut Statistics, now: Moment, on: bool, on_time: Duratio
 /// begun. `None` when its sensor has never had a reading.
 pub fn power(at: &mut At<'_>, now: Moment, window: Option<Duration>) -> Option<Reading> {
     look(at, now);
-    let statistics = &at.dcmi.statistics;
+    let statistics = &at.power_meter.statistics;
     match window {
         Some(length) => statistics.window(now, length),
         None => statistics.total(now),
@@ -328,48 +209,6 @@ mod tests {
 
     fn reading(current: u16, minimum: u16, maximum: u16, average: u16, milliseconds: u64) -> Option<Reading> {
         Some(Reading { current, minimum, maximum, average, period: Duration::from_millis(milliseconds) })
-    }
-
-    #[test]
-    fn statistics_weigh_each_power_with_its_time() {
-        let mut statistics = Statistics::default();
-        assert_eq!(statistics.total(at(0)), None);
-        statistics.observe(at(1000), 100);
-        assert_eq!(statistics.total(at(1000)), reading(100, 100, 100, 100, 0));
-        statistics.observe(at(2000), 100);
-        statistics.observe(at(4000), 200);
-        assert_eq!(statistics.total(at(5000)), reading(200, 100, 200, 125, 4000));
-        statistics.observe(at(5000), 50);
-        assert_eq!(statistics.total(at(9000)), reading(50, 50, 200, 88, 8000));
-        statistics.reset(at(9000));
-        assert_eq!(statistics.total(at(9500)), reading(50, 50, 50, 50, 500));
-    }
-
-    #[test]
-    fn a_window_looks_back_only_so_far() {
-        let mut statistics = Statistics::default();
-        for (moment, watts) in [(0, 100), (10_000, 300), (20_000, 200)] {
-            statistics.observe(at(moment), watts);
-        }
-        let window = |seconds| statistics.window(at(25_000), Duration::from_secs(seconds));
-        assert_eq!(window(1), reading(200, 200, 200, 200, 1000));
-        assert_eq!(window(5), reading(200, 200, 200, 200, 5000));
-        assert_eq!(window(10), reading(200, 200, 300, 250, 10_000));
-        assert_eq!(window(3600), reading(200, 100, 300, 200, 25_000), "as long as it was looked at");
-        assert_eq!(statistics.window(at(20_000), Duration::from_secs(5)).map(|it| it.average), Some(300));
-    }
-
-    #[test]
-    fn what_is_remembered_of_changes_is_limited() {
-        let mut statistics = Statistics::default();
-        for change in 0..10_000u64 {
-            statistics.observe(at(change * 1000), 100 + (change % 2) as u16);
-        }
-        assert_eq!(statistics.changes.len(), MOST_CHANGES);
-        let hour = statistics.window(at(10_000_000), Duration::from_secs(3600)).expect("observed");
-        assert_eq!(hour.period, Duration::from_secs(MOST_CHANGES as u64));
-        let total = statistics.total(at(10_000_000)).expect("observed");
-        assert_eq!((total.minimum, total.maximum, total.period), (100, 101, Duration::from_secs(10_000)));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! returns, or it is lost.
 
 use super::sel::Record;
-use super::sensor::{Place, SensorId};
+use super::sensor_id::{Place, SensorId};
 use super::{At, messaging, sel};
 use crate::ipmi::{McAddress, Moment};
 

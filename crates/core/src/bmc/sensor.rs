@@ -20,8 +20,10 @@ pub use number::{Format, Scale};
 pub use poll::{Content, Dependency, PollSpec, begin_poll, finish_poll, timeout};
 pub use threshold::Threshold;
 
+pub use super::sensor_id::{Place, SensorId};
+
 use super::event::{self, Direction};
-use super::{At, Controller, Error, Machine, dcmi, picmg};
+use super::{At, Controller, Error, Machine, picmg};
 use crate::ipmi::{McAddress, Moment};
 
 /// Event/reading type code of threshold sensors, IPMI 2.0 table 42-1.
@@ -30,40 +32,6 @@ pub const THRESHOLD_CODE: u8 = 0x01;
 const RESERVED_NUMBER: u8 = 0xff;
 /// The state bits of a discrete sensor, 0 to 14.
 pub const STATES: u16 = 0x7fff;
-
-/// Which sensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SensorId {
-    /// IPMB address of its controller.
-    pub mc: McAddress,
-    /// LUN, 0 to 3.
-    pub lun: u8,
-    /// Sensor number, 0 to 254.
-    pub number: u8,
-}
-
-impl SensorId {
-    /// Where its controller has it.
-    pub const fn place(self) -> Place {
-        Place { lun: self.lun, number: self.number }
-    }
-}
-
-/// Where a controller has a sensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
-    /// LUN, 0 to 3.
-    pub lun: u8,
-    /// Sensor number, 0 to 254.
-    pub number: u8,
-}
-
-impl Place {
-    /// The sensor that has this place at controller `mc`.
-    pub const fn of(self, mc: McAddress) -> SensorId {
-        SensorId { mc, lun: self.lun, number: self.number }
-    }
-}
 
 /// Whether a change sends the events that belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -476,8 +444,17 @@ pub fn set_value(at: &mut At<'_>, now: Moment, place: Place, value: u8, reportin
     let notices = sensor.compare();
     report(at, now, place, reporting, notices.into_iter().flatten());
     picmg::value_changed(at, place, value);
-    dcmi::value_changed(at, now, place);
+    tell_power_meter(at, now, place);
     Ok(())
+}
+
+/// A sensor has another reading: it may be the one that tells the power.
+fn tell_power_meter(at: &mut At<'_>, now: Moment, place: Place) {
+    if at.power_meter.sensor == Some(place)
+        && let Some(watts) = reading(at.machine(), place.of(at.address))
+    {
+        at.power_meter.sensor_reads(now, watts);
+    }
 }
 
 /// `sensor_set_bit`: sets state `bit` (0 to 14) if `value` is not 0, else clears it. A value

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use super::{Place, Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_scaled, report};
+use super::{Place, Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_scaled, report, tell_power_meter};
 use crate::bmc::external::{Background, FileContent, FileRead};
 use crate::bmc::strtol::{is_blank, strtol};
-use crate::bmc::{Action, At, LogLevel, dcmi};
+use crate::bmc::{Action, At, LogLevel};
 use crate::ipmi::{McAddress, Moment};
 
 /// Most bytes that are read for a number in ASCII.
@@ -215,7 +215,7 @@ fn take_number(at: &mut At<'_>, now: Moment, place: Place, number: i32) {
         let notices = states(sensor, number);
         report(at, now, place, Reporting::Events, notices.into_iter().flatten());
     }
-    dcmi::value_changed(at, now, place);
+    tell_power_meter(at, now, place);
 }
 
 fn states(sensor: &mut Sensor, number: i32) -> [Option<super::Notice>; 15] {

@@ -145,7 +145,7 @@ fn get_power_reading(
         2 if PERIODS.contains(&code) => Some(period(code)),
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
-    let told = context.controller()?.dcmi.sensor.is_some();
+    let told = context.controller()?.power_meter.sensor.is_some();
     let now = context.now;
     match chassis::power(&mut context.at()?, now) {
         // What the model says depends on the power, which the program knows.

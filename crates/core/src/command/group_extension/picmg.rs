@@ -9,7 +9,8 @@ use std::net::SocketAddrV4;
 use super::super::{Context, Entry, Outcome};
 use crate::bmc::external::FileWrite;
 use crate::bmc::fru::FruKind;
-use crate::bmc::picmg::{self, Activation, Led, Light, LockError, Site};
+use crate::bmc::hot_swap::{self, Activation};
+use crate::bmc::picmg::{Led, Light, LockError, Site};
 use crate::bmc::{Action, LogLevel};
 use crate::ipmi::{CompletionCode, McAddress, Reply, Request};
 
@@ -196,7 +197,7 @@ fn set_activation(
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
     let now = context.now;
-    picmg::activate(&mut context.at()?, now, sensor, activation);
+    hot_swap::activate(&mut context.at()?, now, sensor, activation);
     reply.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
