@@ -1,37 +1,37 @@
-//! The channel: which datagram goes where, the table of sessions, their time, their end.
+//! The channel: which datagram goes where, what is sent, and when something is due.
+
+mod log;
+mod sessions;
 
 use std::collections::HashMap;
-use std::fmt::Arguments;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::net::IpAddr;
-use std::time::Duration;
+use std::hash::BuildHasherDefault;
 
 use super::duplicate::{Again, Finding, reply_to};
-use super::half_open::{Login, Logins, Step};
+use super::half_open::Logins;
 use super::packet::RMCP;
-use super::report::{Report, Summary};
+use super::report::Report;
 use super::session::Session;
-use super::throttle::{LogLimit, source};
+use super::throttle::LogLimit;
 use super::verdicts::{Turn, Verdicts};
 use super::window::Verdict;
-use super::{Authority, Event, LanUser, LateRequest, Outbox, Received, ReplyTo, Settings, Weight, policy};
+use super::{Authority, Event, LateRequest, Outbox, Received, ReplyTo, Settings};
 use crate::crypto::wipe_stack;
 use crate::ipmi::{
-    ChannelNumber, CompletionCode, Medium, Moment, Origin, Peer, Privilege, Random, Reply, Request, SessionId,
-    SessionRef, UserNumber, netfn,
+    ChannelNumber, CompletionCode, Medium, Moment, Origin, Peer, Random, Reply, Request, SessionId, SessionRef,
+    UserNumber, netfn,
 };
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
 use crate::wire::{asf, rmcp, session20};
+use log::log_end;
+use sessions::{End, level_now};
+
+pub(super) use sessions::IdHasher;
+pub use sessions::SessionInfo;
 
 /// Longest datagram that is looked at. The original cuts at 256; an IPMI message with
 /// the largest possible data and every header around it stays below this.
 const MAX_DATAGRAM: usize = 1024;
-/// Most established sessions: as many a second, for the minute that those of vanished clients stay, as
-/// 256 would be for half a minute.
-pub(super) const MAX_SESSIONS: usize = 512;
-/// A session that was used since is not ended for another of the same user from the same address.
-const IN_USE: Duration = Duration::from_secs(5);
 
 /// One LAN channel with its sessions.
 pub struct LanChannel {
@@ -63,17 +63,6 @@ pub(super) struct Call<'c> {
     pub(super) has_turn: bool,
 }
 
-/// Why a session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// Close Session, by itself or by an administrator.
-    Closed,
-    Idle,
-    UserChanged,
-    /// For another session, when all places are taken.
-    MadeRoom,
-}
-
 /// A datagram gets no answer, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dropped(pub(super) &'static str);
@@ -85,49 +74,6 @@ impl From<crate::wire::Error> for Dropped {
             crate::wire::Error::Checksum => "a checksum is wrong",
             crate::wire::Error::Unknown => "a header has an unknown value",
         })
-    }
-}
-
-/// What there is to know about a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionInfo {
-    /// BMC's session id.
-    pub id: SessionId,
-    /// Session handle, 1 to 255; 0 if all were taken.
-    pub handle: u8,
-    /// User number.
-    pub user: UserNumber,
-    /// Where the last new packet came from.
-    pub peer: Peer,
-    /// Current privilege level.
-    pub privilege: Privilege,
-    /// Maximum privilege.
-    pub limit: Privilege,
-    /// RMCP+ rather than IPMI 1.5.
-    pub rmcp_plus: bool,
-    /// When the last new packet came.
-    pub last_used: Moment,
-}
-
-/// Session ids are random numbers of our own making, so spreading them is all it takes.
-#[derive(Default)]
-pub(super) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.write_u64(u64::from(value));
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
@@ -279,25 +225,6 @@ impl LanChannel {
         }
     }
 
-    /// Marks a session as used by a new packet from `from`.
-    pub(super) fn used(session: &mut Session, now: Moment, from: Peer) {
-        session.last_used = now;
-        session.peer = from;
-        session.login_answer = None;
-    }
-
-    /// The session with this id, unless it is over.
-    pub(super) fn live(&mut self, call: &mut Call<'_>, id: SessionId) -> Result<&mut Session, Dropped> {
-        // Before that moment none is over.
-        if self.next_end.is_none_or(|next| next <= call.now)
-            && self.sessions.get(&id).is_some_and(|session| session.deadline() <= call.now)
-        {
-            self.end(id, End::Idle, call.out);
-            return Err(Dropped("its session has timed out"));
-        }
-        self.sessions.get_mut(&id).map(Box::as_mut).ok_or(Dropped("there is no such session"))
-    }
-
     /// Sends the answer (completion code and data) to a request, and to the copies of it
     /// that came meanwhile. A session that is gone gets nothing.
     pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], random: &mut dyn Random, out: &mut Outbox) {
@@ -353,20 +280,6 @@ impl LanChannel {
         }
     }
 
-    /// Ends all logins of a user and all its sessions, but for the one that asked for it.
-    pub fn close_sessions_of_user(&mut self, user: UserNumber, spared: Option<SessionId>, out: &mut Outbox) {
-        self.logins.remove_user(user);
-        let ids = self.sessions.values().filter(|session| session.user == user).map(|it| it.link.id);
-        for id in ids.filter(|id| Some(*id) != spared).collect::<Vec<_>>() {
-            self.end(id, End::UserChanged, out);
-        }
-    }
-
-    /// Ends a session, as Close Session does.
-    pub fn close_session(&mut self, session: SessionId, out: &mut Outbox) {
-        self.end(session, End::Closed, out);
-    }
-
     /// Wipes what sessions and logins that are over have left on the stack. Called where the outside comes in, which is where
     /// the stack is shallowest.
     fn wipe(&mut self) {
@@ -375,131 +288,9 @@ impl LanChannel {
         }
     }
 
-    fn end(&mut self, session: SessionId, why: End, out: &mut Outbox) {
-        if let Some(ended) = self.sessions.remove(&session) {
-            self.stained = true;
-            log_end(&mut self.report, self.now, self.settings.channel, &ended, why, out);
-            out.events.push(Event::Closed { session });
-        }
-    }
-
-    /// Takes a session whose login succeeded into the table, which must have room.
-    pub(super) fn establish(&mut self, session: Session, out: &mut Outbox) {
-        let id = session.link.id;
-        self.ends_at(session.deadline());
-        let channel = self.settings.channel;
-        let Session { name, peer, limit, link, .. } = &session;
-        let (name, level) = (shown(name), limit.name());
-        let way = if link.is_rmcp_plus() { "RMCP+" } else { "IPMI 1.5" };
-        let line = format_args!("LAN channel {channel}: user \"{name}\" logged in from {peer} by {way}, up to {level}");
-        write_log(self.report.session(self.now), Weight::Info, out, line);
-        self.sessions.insert(id, Box::new(session));
-        out.events.push(Event::Opened { session: id });
-    }
-
-    /// Makes room for a session of this user from this address, whose password was right. False when there is none.
-    ///
-    /// When all places are taken, whoever has most gives one: of all users, and of that one's addresses. Of those sessions
-    /// the one that was idle longest ends. So nobody keeps others out, whatever his level, and a script that
-    /// forgets to close its sessions keeps nobody out either. Who has most himself, and uses them all, gets no more.
-    pub(super) fn make_room(&mut self, now: Moment, user: UserNumber, from: IpAddr, out: &mut Outbox) -> bool {
-        if self.sessions.len() < MAX_SESSIONS {
-            return true;
-        }
-        let newcomer = (user, source(from));
-        let mut owners: Vec<(UserNumber, IpAddr)> =
-            self.sessions.values().map(|session| (session.user, source(session.peer.ip()))).chain([newcomer]).collect();
-        owners.sort_unstable();
-        let most = |owners: &[(UserNumber, IpAddr)], same: fn(&(UserNumber, IpAddr), &(UserNumber, IpAddr)) -> bool| {
-            owners.chunk_by(same).max_by_key(|chunk| chunk.len()).map(<[_]>::to_vec).unwrap_or_default()
-        };
-        let of_user = most(&owners, |one, other| one.0 == other.0);
-        let of_address = most(&of_user, |one, other| one == other);
-        let Some(&owner) = of_address.first() else { return false };
-        let idle = self
-            .sessions
-            .values()
-            .filter(|session| (session.user, source(session.peer.ip())) == owner)
-            .min_by_key(|session| session.last_used);
-        match idle {
-            Some(session) if owner != newcomer || now.since(session.last_used) >= IN_USE => {
-                let id = session.link.id;
-                self.end(id, End::MadeRoom, out);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether a user may have another session.
-    pub(super) fn user_has_room(&self, user: &LanUser) -> bool {
-        let sessions = || self.sessions.values().filter(|session| session.user == user.number).count();
-        user.sessions == 0 || sessions() < usize::from(user.sessions)
-    }
-
-    /// The lowest session handle that is free.
-    pub(super) fn free_handle(&self) -> u8 {
-        let mut taken = [false; 256];
-        self.sessions.values().for_each(|session| taken[usize::from(session.handle)] = true);
-        (1..=u8::MAX).find(|handle| !taken[usize::from(*handle)]).unwrap_or(0)
-    }
-
-    /// A random id nobody has. Those of sessions are even and not 0, those of IPMI 1.5
-    /// logins odd.
-    pub(super) fn new_id(&self, random: &mut dyn Random, lowest_bit: u32) -> SessionId {
-        loop {
-            let mut bytes = [0; 4];
-            random.fill(&mut bytes);
-            let id = SessionId(u32::from_le_bytes(bytes) & !1 | lowest_bit);
-            if id != SessionId::NONE && !self.sessions.contains_key(&id) && !self.logins.has_id(id) {
-                return id;
-            }
-        }
-    }
-
     /// Something ends at `moment`.
     pub(super) fn ends_at(&mut self, moment: Moment) {
         self.next_end = Some(self.next_end.map_or(moment, |next| next.min(moment)));
-    }
-
-    /// How many sessions are established.
-    pub fn active_sessions(&self) -> usize {
-        self.sessions.len()
-    }
-
-    /// What there is to know about a session.
-    pub fn session(&self, session: SessionId) -> Option<SessionInfo> {
-        self.sessions.get(&session).map(|session| SessionInfo {
-            id: session.link.id,
-            handle: session.handle,
-            user: session.user,
-            peer: session.peer,
-            privilege: session.privilege,
-            limit: session.limit,
-            rmcp_plus: session.link.is_rmcp_plus(),
-            last_used: session.last_used,
-        })
-    }
-
-    /// What a session may do now: its level, or what is left of it under the limits as they are now. `None`:
-    /// nothing but to end itself.
-    pub fn privilege(&self, session: SessionId, authority: &dyn Authority) -> Option<Privilege> {
-        level_now(self.sessions.get(&session)?, authority)
-    }
-
-    /// The most a session can have now, whatever its level is. `None`: nothing.
-    pub fn limit(&self, session: SessionId, authority: &dyn Authority) -> Option<Privilege> {
-        policy::session_limit(authority, self.sessions.get(&session)?)
-    }
-
-    /// All established sessions, in no order.
-    pub fn sessions(&self) -> impl Iterator<Item = SessionInfo> {
-        self.sessions.keys().filter_map(|id| self.session(*id))
-    }
-
-    /// The session with this handle (1 to 255).
-    pub fn session_with_handle(&self, handle: u8) -> Option<SessionId> {
-        self.sessions.values().find(|session| handle != 0 && session.handle == handle).map(|session| session.link.id)
     }
 
     /// When [`timeout`](Self::timeout) wants to be called next. Never later than the end
@@ -562,54 +353,6 @@ impl LanChannel {
         }
     }
 
-    /// A guess was wrong: its source, which receives our answers, has one less that costs nothing, and the log says so.
-    pub(super) fn login_failed(&mut self, now: Moment, from: Peer, name: &[u8], why: &str, out: &mut Outbox) {
-        self.verdicts.failed(now, from.ip());
-        self.login_refused(now, from, name, why, out);
-    }
-
-    /// A login is refused that guesses nothing, of somebody who receives our answers.
-    pub(super) fn login_refused(&mut self, now: Moment, from: Peer, name: &[u8], why: &str, out: &mut Outbox) {
-        let channel = self.settings.channel;
-        let name = shown(name);
-        let line = format_args!("LAN channel {channel}: login of user \"{name}\" from {from} failed: {why}");
-        write_log(self.report.failed(now, from), Weight::Warning, out, line);
-        self.ends_with_report();
-    }
-
-    /// The same for what anybody may have sent in somebody else's name: nobody waits for it.
-    pub(super) fn claim_refused(&mut self, call: &mut Call<'_>, name: &[u8], why: &str) {
-        let channel = self.settings.channel;
-        let (name, from) = (shown(name), call.from);
-        let line = format_args!(
-            "LAN channel {channel}: login of user \"{name}\" from {from} failed: {why} (the address may be forged)"
-        );
-        write_log(self.report.claimed(call.now), Weight::Warning, call.out, line);
-    }
-
-    fn log_summary(&mut self, summary: &Summary, out: &mut Outbox) {
-        let channel = self.settings.channel;
-        let Summary { address, failures, seconds, held_back } = summary;
-        let logins = if *failures == 1 { "login" } else { "logins" };
-        let line =
-            format_args!("LAN channel {channel}: {failures} more {logins} from {address} failed in {seconds} seconds");
-        write_log(Some(*held_back), Weight::Warning, out, line);
-    }
-
-    fn ends_with_report(&mut self) {
-        if let Some(due) = self.report.deadline() {
-            self.ends_at(due);
-        }
-    }
-
-    /// A login ended because nothing more came. One that got RAKP Message 2 was perhaps only
-    /// after its code, at which passwords can be guessed elsewhere: that is a failure like others.
-    pub(super) fn given_up(&mut self, now: Moment, login: &Login, out: &mut Outbox) {
-        if let Step::Exchanged(exchanged) = &login.step {
-            self.login_failed(now, login.peer, &exchanged.name, "nothing came after RAKP message 2", out);
-        }
-    }
-
     /// Whether the last message of a login, with its user, is looked at now. If not, it comes again when it is its turn.
     pub(super) fn has_turn(
         &mut self,
@@ -628,22 +371,6 @@ impl LanChannel {
             }
         }
     }
-
-    fn log_dropped(&mut self, call: &mut Call<'_>, why: &str) {
-        let from = call.from;
-        let channel = self.settings.channel;
-        write_log(
-            self.dropped_datagrams.permit(call.now),
-            Weight::Info,
-            call.out,
-            format_args!("LAN channel {channel}: a datagram from {from} was dropped: {why}"),
-        );
-    }
-}
-
-/// A session's level, or what is left of it under the limits as they are now.
-fn level_now(session: &Session, authority: &dyn Authority) -> Option<Privilege> {
-    policy::session_limit(authority, session).map(|limit| limit.min(session.privilege))
 }
 
 /// Where a message of this session comes from and what it may do, as of now.
@@ -665,37 +392,6 @@ fn origin_of(settings: &Settings, session: &Session, to: &ReplyTo, authority: &d
         requester: to.rq_addr,
         requester_lun: to.rq_lun,
     }
-}
-
-/// Writes a line if there is leave for it, with the number of those that were left out before.
-fn write_log(permit: Option<u64>, weight: Weight, out: &mut Outbox, line: Arguments<'_>) {
-    if let Some(held_back) = permit {
-        out.events.push(Event::Log(
-            weight,
-            match held_back {
-                0 => line.to_string(),
-                _ => format!("{line} ({held_back} such lines were left out before)"),
-            },
-        ));
-    }
-}
-
-fn log_end(report: &mut Report, now: Moment, channel: ChannelNumber, session: &Session, why: End, out: &mut Outbox) {
-    let (name, peer) = (shown(&session.name), session.peer);
-    let why = match why {
-        End::Closed => "was closed",
-        End::Idle => "was idle too long",
-        End::UserChanged => "ended with a change of the user",
-        End::MadeRoom => "made room for another",
-    };
-    let line = format_args!("LAN channel {channel}: the session of user \"{name}\" at {peer} {why}");
-    write_log(report.session(now), Weight::Info, out, line);
-}
-
-/// A name up to its first zero, without control characters.
-fn shown(name: &[u8]) -> std::slice::EscapeAscii<'_> {
-    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-    name[..end].escape_ascii()
 }
 
 /// Writes the answer to a request into `message`; one that does not fit into a packet
