@@ -82,7 +82,7 @@ struct Rig {
     effects: Effects,
     /// Where state is kept.
     directory: Option<StateDirectory>,
-    answer: Vec<u8>,
+    response: Vec<u8>,
 }
 
 impl Rig {
@@ -96,7 +96,7 @@ impl Rig {
             from: "127.0.0.1:4000".parse().expect("an address"),
             effects: Effects::default(),
             directory,
-            answer: Vec::new(),
+            response: Vec::new(),
         };
         rig.system.handle(rig.now, Input::Begin, &mut rig.effects);
         rig.carry_out();
@@ -116,8 +116,8 @@ impl Rig {
             for effect in &effects.list {
                 match effect {
                     Effect::Send { start, end, .. } => {
-                        self.answer.clear();
-                        self.answer.extend_from_slice(&effects.bytes[*start..*end]);
+                        self.response.clear();
+                        self.response.extend_from_slice(&effects.bytes[*start..*end]);
                     }
                     Effect::Run(Work::Save { job, name, content }) => {
                         let directory = self.directory.as_ref().expect("a directory for state");
@@ -146,7 +146,7 @@ impl Rig {
         let account = Account::new("admin", "admin");
         let client = ipmi_sim_client::Session::login(way, account, &mut random, |datagram| {
             self.datagram(&mut datagram.to_vec());
-            Ok::<_, Error>(self.answer.clone())
+            Ok::<_, Error>(self.response.clone())
         });
         let mut session = Session { client: client.expect("a login"), random, seq: 0 };
         session.ask(self, APP, SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR]);
@@ -175,8 +175,8 @@ impl Session {
     fn ask(&mut self, rig: &mut Rig, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let mut packet = self.request(netfn, cmd, data);
         rig.datagram(&mut packet);
-        let mut answer = rig.answer.clone();
-        let response = self.client.open_unverified(&mut answer).and_then(|opened| opened.response()?.done());
+        let mut response = rig.response.clone();
+        let response = self.client.open_unverified(&mut response).and_then(|opened| opened.response()?.done());
         response.unwrap_or_else(|why| panic!("command {netfn:#04x} {cmd:#04x}: {why}")).data.to_vec()
     }
 }
@@ -217,7 +217,7 @@ fn hostile(bencher: Bencher<'_, '_>, what: &str) {
         plus(PayloadType::OpenSessionRequest, &[&[1, 0, 0, 0][..], &console.to_le_bytes(), &algorithms].concat())
     };
     rig.datagram(&mut open(1));
-    let opened = u32::from_le_bytes(rig.answer[24..28].try_into().expect("an id"));
+    let opened = u32::from_le_bytes(rig.response[24..28].try_into().expect("an id"));
     let mut console = 1;
     bencher
         .counter(ItemsCount::new(1u32))

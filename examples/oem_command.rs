@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipmi_sim::client::{self, Account, Session, Way};
-use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Reply, Request};
+use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Request, Response};
 use ipmi_sim::{Bmc, ChannelNumber, Effect, Effects, Input, LanId, McAddress, Moment, Random, Simulator};
 
 /// Network function of the OEM.
@@ -26,7 +26,7 @@ static COMMANDS: &[Entry] = &[
 ];
 
 /// Request: percent; C9h above 100.
-fn set_duty(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn set_duty(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     match *request.data {
         [percent @ 0..=100, ..] => context.set_oem_value(DUTY, &[percent])?,
         _ => return Err(CompletionCode::OUT_OF_RANGE),
@@ -35,9 +35,9 @@ fn set_duty(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> 
 }
 
 /// Response: percent.
-fn get_duty(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn get_duty(context: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     let percent = context.oem_value(DUTY).first().copied().unwrap_or(QUIET);
-    reply.put(&[percent])?;
+    response.put(&[percent])?;
     Ok(Outcome::Done)
 }
 

@@ -34,7 +34,7 @@ use seat::Shared;
 /// What the text of [`Bmc::run`] is called in faults.
 const STATEMENTS: &str = "<statements>";
 
-/// A BMC that answers IPMI over LAN as long as this value lives.
+/// A BMC that responses IPMI over LAN as long as this value lives.
 ///
 /// Made by [`Bmc::builder`]. All functions return at once: they take a turn between two commands of clients, in async
 /// code as well. When the value is dropped the socket is closed; on a thread of its own everything that was to

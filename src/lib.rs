@@ -65,7 +65,7 @@ pub mod oem {
     #[doc(inline)]
     pub use ipmi_sim_core::command::{Context, Entry, Fields, Function, Gate, Handler, Outcome};
     #[doc(inline)]
-    pub use ipmi_sim_core::ipmi::{CompletionCode, Nature, Reply, Request};
+    pub use ipmi_sim_core::ipmi::{CompletionCode, Nature, Request, Response};
 }
 
 #[doc(inline)]

@@ -415,9 +415,9 @@ fn the_chassis_script_runs_beside_everything_else() {
     assert!(rig.send(&again).is_empty());
     assert!(rig.jobs().is_empty());
     rig.shell(*job, 0, "");
-    let answers = rig.sent_messages(&mut client);
-    assert!(answers.iter().all(|answer| Message::parse(answer).unwrap().data == [0]), "{answers:?}");
-    assert!(!answers.is_empty());
+    let responses = rig.sent_messages(&mut client);
+    assert!(responses.iter().all(|response| Message::parse(response).unwrap().data == [0]), "{responses:?}");
+    assert!(!responses.is_empty());
 }
 
 #[test]
@@ -429,8 +429,8 @@ fn a_failing_script_is_answered_and_logged() {
     rig.send(&status);
     let (job, _) = rig.program_job();
     rig.shell(job, 0x100, "no such board\n");
-    let answer = rig.sent_messages(&mut client).remove(0);
-    assert_eq!(Message::parse(&answer).unwrap().data, [0xff]);
+    let response = rig.sent_messages(&mut client).remove(0);
+    assert_eq!(Message::parse(&response).unwrap().data, [0xff]);
     assert!(
         rig.logs().contains(&"extcmd read command (./control 0x20 get power) failed: exit status 1: no such board"),
         "{:?}",
@@ -477,8 +477,8 @@ fn a_change_is_acknowledged_when_it_is_safe() {
     assert_eq!(name, "sel.20");
     assert!(String::from_utf8_lossy(content).starts_with("1:d:\\01\\00\\02"));
     rig.saved(*job, Ok(()));
-    let answer = rig.sent_messages(&mut client).remove(0);
-    assert_eq!(Message::parse(&answer).unwrap().data, [0, 1, 0]);
+    let response = rig.sent_messages(&mut client).remove(0);
+    assert_eq!(Message::parse(&response).unwrap().data, [0, 1, 0]);
 }
 
 /// A commit of LAN parameters changes a state file and runs a program: both have to be done,
@@ -514,8 +514,8 @@ fn a_change_that_also_runs_a_program_is_acknowledged_when_both_are_done() {
             assert!(rig.sent.is_empty());
             written(&mut rig);
         }
-        let answer = rig.sent_messages(&mut client).remove(0);
-        assert_eq!(Message::parse(&answer).unwrap().data, [code], "saved first: {saved_first}, kept: {kept}");
+        let response = rig.sent_messages(&mut client).remove(0);
+        assert_eq!(Message::parse(&response).unwrap().data, [code], "saved first: {saved_first}, kept: {kept}");
     }
 }
 
@@ -527,8 +527,8 @@ fn a_change_that_cannot_be_kept_is_an_error() {
     rig.send(&clear);
     let job = rig.save_job();
     rig.saved(job, Err("No space left on device".into()));
-    let answer = rig.sent_messages(&mut client).remove(0);
-    assert_eq!(Message::parse(&answer).unwrap().data, [0xff]);
+    let response = rig.sent_messages(&mut client).remove(0);
+    assert_eq!(Message::parse(&response).unwrap().data, [0xff]);
     assert!(rig.logs().contains(&"Unable to write persistent SELs for MC 32: No space left on device"));
 }
 
@@ -556,8 +556,8 @@ fn users_log_and_records_come_back_after_a_restart() {
         let packet = client.request(netfn, cmd, data);
         rig.send(&packet);
         files.extend(rig.save());
-        let answer = rig.sent_messages(&mut client).pop().unwrap_or_else(|| panic!("{netfn:02x} {cmd:02x}"));
-        assert_eq!(Message::parse(&answer).unwrap().data[0], 0, "{netfn:02x} {cmd:02x}");
+        let response = rig.sent_messages(&mut client).pop().unwrap_or_else(|| panic!("{netfn:02x} {cmd:02x}"));
+        assert_eq!(Message::parse(&response).unwrap().data[0], 0, "{netfn:02x} {cmd:02x}");
     }
     assert_eq!(files.keys().collect::<Vec<_>>(), ["sdr.20.main", "sel.20", "users.mc20"]);
     let mut rig = Rig::with_state(CONF, EMU, files);
@@ -580,8 +580,8 @@ fn a_user_who_changes_ends_its_sessions_after_the_answer() {
     rig.send(&packet);
     let job = rig.save_job();
     rig.saved(job, Ok(()));
-    let answer = rig.sent_messages(&mut client).remove(0);
-    assert_eq!(Message::parse(&answer).unwrap().data, [0]);
+    let response = rig.sent_messages(&mut client).remove(0);
+    assert_eq!(Message::parse(&response).unwrap().data, [0]);
     let late = bystander.request(6, 1, &[]);
     assert!(rig.send(&late).is_empty(), "its session is over");
     let login = Login20 { password: "newpass", ..Login20::suite(3) };
@@ -761,8 +761,8 @@ fn a_message_for_the_host_and_its_answer_find_their_way() {
     assert_eq!(got[start..start + 4], [1, handle, 0x20, 0xc2]);
     let (rq_addr, slot) = (got[start + 5], got[start + 6]);
     assert_eq!((rq_addr, got[start + 7]), (0x81, 0x99));
-    // Send Message to channel 1 with the answer.
-    let mut answer = vec![0x01, handle];
+    // Send Message to channel 1 with the response.
+    let mut response = vec![0x01, handle];
     Message {
         to: rq_addr,
         to_lun: 0,
@@ -773,9 +773,9 @@ fn a_message_for_the_host_and_its_answer_find_their_way() {
         cmd: 0x99,
         data: &[0, 1, 2],
     }
-    .emit(&mut answer);
+    .emit(&mut response);
     let mut frame = vec![0x06, 0x18, 0x34];
-    frame.extend_from_slice(&answer);
+    frame.extend_from_slice(&response);
     frame.push(frame.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte)));
     let mut escaped = Vec::new();
     for byte in frame {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use support::bench::free_port;
 use support::client::CLIENT_LIMIT;
 use support::config::{SMALL_EMU, small_lan_conf};
-use support::rmcp_client::{Reply, RmcpClient};
+use support::rmcp_client::{Response, RmcpClient};
 use support::vm_host::VmHost;
 use support::{Bench, Freeipmi, Ipmitool, Ran, Simulator, Subject, Transport};
 
@@ -144,8 +144,8 @@ fn lun_2_is_the_host() {
         end.store(true, Ordering::Relaxed);
         assert_eq!(served.join().expect("the host"), WAYS.len(), "each once");
     });
-    // Without a host's answer there is none, and the BMC goes on.
+    // Without a host's response there is none, and the BMC goes on.
     shelf.client(Transport::Suite(3)).with(&["-l", "2", "-N", "1", "-R", "1"]).run("raw 6 1").assert_failed();
     let mut client = RmcpClient::open(shelf.port, "admin", "admin", 4).expect("a session");
-    assert!(matches!(client.request(6 << 2, 1, &[]), Reply::Answer(_)));
+    assert!(matches!(client.request(6 << 2, 1, &[]), Response::Answer(_)));
 }

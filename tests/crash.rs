@@ -16,7 +16,7 @@ use rand::{Rng, SeedableRng};
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::machine::{self, Need};
-use support::rmcp_client::{Reply, RmcpClient};
+use support::rmcp_client::{Response, RmcpClient};
 use support::{Bench, Simulator, Stdin, Subject, namespace};
 
 const GET_SDR: u8 = 0x23;
@@ -88,7 +88,7 @@ struct Gone;
 /// Sends a request once; a completion code other than 0 is a failure of the test.
 fn ask(client: &mut RmcpClient, netfn: u8, command: u8, data: &[u8]) -> Result<Vec<u8>, Gone> {
     match client.request_within(netfn, command, data, Duration::from_millis(500), 1) {
-        Reply::Answer(answer) => {
+        Response::Answer(answer) => {
             assert_eq!(answer[0], 0, "{netfn:02x} {command:02x} {data:02x?}: {answer:02x?}");
             Ok(answer[1..].to_vec())
         }
@@ -201,7 +201,7 @@ impl Promised {
                 let mut data = vec![6];
                 data.extend(padded(3, &mark.to_string(), 16));
                 match client.request(APP, 0x47, &data) {
-                    Reply::Answer(answer) => answer[0] == 0,
+                    Response::Answer(answer) => answer[0] == 0,
                     other => panic!("{other:?}"),
                 }
             });
@@ -218,7 +218,7 @@ impl Promised {
 
 fn read(client: &mut RmcpClient, netfn: u8, command: u8, data: &[u8]) -> Vec<u8> {
     match client.request(netfn, command, data) {
-        Reply::Answer(answer) if answer[0] == 0 => answer[1..].to_vec(),
+        Response::Answer(answer) if answer[0] == 0 => answer[1..].to_vec(),
         other => panic!("{netfn:02x} {command:02x} {data:02x?}: {other:02x?}"),
     }
 }
@@ -226,10 +226,10 @@ fn read(client: &mut RmcpClient, netfn: u8, command: u8, data: &[u8]) -> Vec<u8>
 /// Id and mark of the first log record.
 fn ask_first(client: &mut RmcpClient) -> Result<Option<([u8; 2], u32)>, Gone> {
     match client.request_within(SEL, 0x43, &[0, 0, 0, 0, 0, 0xff], Duration::from_millis(500), 1) {
-        Reply::Answer(answer) if answer[0] == 0 => {
+        Response::Answer(answer) if answer[0] == 0 => {
             Ok(Some(([answer[3], answer[4]], u32::from_le_bytes(answer[6..10].try_into().expect("four bytes")))))
         }
-        Reply::Answer(_) => Ok(None),
+        Response::Answer(_) => Ok(None),
         _ => Err(Gone),
     }
 }
@@ -239,14 +239,14 @@ fn records(client: &mut RmcpClient, command: u8, at: usize) -> Vec<u32> {
     let (mut marks, mut id) = (Vec::new(), [0, 0]);
     loop {
         match client.request(SEL, command, &[0, 0, id[0], id[1], 0, 0xff]) {
-            Reply::Answer(answer) if answer[0] == 0 => {
+            Response::Answer(answer) if answer[0] == 0 => {
                 // The BMC's locator stands in a repository that has no other record.
                 if command != GET_SDR || answer[6] == OEM_RECORD {
                     marks.push(u32::from_le_bytes(answer[3 + at..7 + at].try_into().expect("four bytes")));
                 }
                 id = [answer[1], answer[2]];
             }
-            Reply::Answer(answer) if answer[0] == 0xcb && marks.is_empty() => return marks,
+            Response::Answer(answer) if answer[0] == 0xcb && marks.is_empty() => return marks,
             other => panic!("{other:02x?}"),
         }
         if id == [0xff, 0xff] {
@@ -362,7 +362,7 @@ fn a_full_or_read_only_disk_is_an_error_and_no_more() {
             }
             for (netfn, command, data) in refused {
                 let answer = client.request(netfn, command, data);
-                assert_eq!(answer, Reply::Answer(vec![0xff]), "{netfn:02x} {command:02x}");
+                assert_eq!(answer, Response::Answer(vec![0xff]), "{netfn:02x} {command:02x}");
             }
             promised.check(&mut client);
             if full {

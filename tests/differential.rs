@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use support::bench::free_port;
 use support::config::{Places, adapt};
-use support::rmcp_client::{Reply, RmcpClient};
+use support::rmcp_client::{Response, RmcpClient};
 use support::{Bench, Simulator, Subject};
 
 const SEEDS: std::ops::Range<u64> = 0..6;
@@ -280,20 +280,20 @@ fn start(subject: Subject) -> Side {
     if subject == Subject::under_test() {
         // The record of our own goes: the repository of both is empty.
         let cleared = client.request(0x0a << 2, 0x27, &[0, 0, b'C', b'L', b'R', 0xaa]);
-        assert!(matches!(&cleared, Reply::Answer(bytes) if bytes == &[0, 1]), "{cleared:?}");
+        assert!(matches!(&cleared, Response::Answer(bytes) if bytes == &[0, 1]), "{cleared:?}");
     }
     Side { simulator, client, _bench: bench }
 }
 
 fn ask(side: &mut Side, request: &Request) -> Vec<u8> {
     let Request { address, netfn, command, data } = request;
-    let reply = if *address == 0x20 {
+    let response = if *address == 0x20 {
         side.client.request(netfn << 2, *command, data)
     } else {
         side.client.bridged(*address, netfn << 2, *command, data)
     };
-    match reply {
-        Reply::Answer(bytes) => bytes,
+    match response {
+        Response::Answer(bytes) => bytes,
         other => panic!("{request:02x?}: {other:?}\n{}", side.simulator.report()),
     }
 }

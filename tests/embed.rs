@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipmi_sim::client::{Account, Error as ClientError, SET_SESSION_PRIVILEGE_LEVEL, Session, Way};
 use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::{ChannelNumber, McAddress, UserNumber, netfn};
-use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Reply, Request};
+use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Request, Response};
 use ipmi_sim::{Bmc, BootDevice, Boots, Control, Effect, Effects, Error, Event, Input, Moment, Privilege, StartError};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -143,8 +143,8 @@ fn ipmitool_sees_what_the_test_set() {
 
 #[test]
 fn ipmitool_asks_commands_of_the_tests_own() {
-    fn doubled(_: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-        reply.put(&[request.data.first().copied().unwrap_or(0).wrapping_mul(2)])?;
+    fn doubled(_: &mut Context<'_>, request: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
+        response.put(&[request.data.first().copied().unwrap_or(0).wrapping_mul(2)])?;
         Ok(Outcome::Done)
     }
     static COMMANDS: &[Entry] = &[Entry::new(0x01, "Get Double", doubled).at_least(1).user().reads()];

@@ -20,7 +20,7 @@ use rand::{Rng, RngCore, SeedableRng};
 use support::bench::{free_port, project};
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::{self, eventually};
-use support::rmcp_client::{Reply, RmcpClient};
+use support::rmcp_client::{Response, RmcpClient};
 use support::simulator::presence_ping;
 use support::vm_host::VmHost;
 use support::{Bench, Simulator, Subject};
@@ -79,7 +79,7 @@ impl Victim {
         self.simulator.assert_alive();
         let mut client = RmcpClient::open(self.port, "admin", "admin", 4).expect("a user can log in");
         match client.request(6 << 2, 1, &[]) {
-            Reply::Answer(answer) if answer.first() == Some(&0) => {}
+            Response::Answer(answer) if answer.first() == Some(&0) => {}
             other => panic!("Get Device ID: {other:02x?}"),
         }
     }
@@ -376,7 +376,7 @@ fn floods_from_many_ports_do_not_keep_users_out() {
         });
         for _ in 0..10 {
             let mut client = RmcpClient::open_from(USER, port, "admin", "admin", 4).expect("a login during the flood");
-            assert!(matches!(client.request(6 << 2, 1, &[]), Reply::Answer(_)));
+            assert!(matches!(client.request(6 << 2, 1, &[]), Response::Answer(_)));
         }
         done.store(true, Ordering::Relaxed);
     });
@@ -437,7 +437,7 @@ fn datagrams_inside_a_session() {
     let mut dice = dice();
     let mut client = RmcpClient::open(victim.port, "admin", "admin", 4).expect("a session");
     let works = |client: &mut RmcpClient, after: &str| match client.request(6 << 2, 1, &[]) {
-        Reply::Answer(answer) if answer.first() == Some(&0) => {}
+        Response::Answer(answer) if answer.first() == Some(&0) => {}
         other => panic!("{other:02x?} after {after}"),
     };
 
@@ -460,7 +460,7 @@ fn datagrams_inside_a_session() {
     // An event record for each copy that would be executed.
     let add = client.message(0x0a << 2, 0x44, &[0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 1, 1, 1, 0xff, 0xff]);
     let count = |client: &mut RmcpClient| match client.request(0x0a << 2, 0x40, &[]) {
-        Reply::Answer(answer) => u16::from_le_bytes([answer[2], answer[3]]),
+        Response::Answer(answer) => u16::from_le_bytes([answer[2], answer[3]]),
         other => panic!("{other:02x?}"),
     };
     let before = count(&mut client);

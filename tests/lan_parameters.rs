@@ -184,7 +184,7 @@ fn a_slow_program_holds_up_nobody_else() {
     let started = Instant::now();
     let mut quick = support::rmcp_client::RmcpClient::open(port, "admin", "admin", 4).expect("a session");
     for _ in 0..100 {
-        assert!(matches!(quick.request(6 << 2, 1, &[]), support::rmcp_client::Reply::Answer(_)));
+        assert!(matches!(quick.request(6 << 2, 1, &[]), support::rmcp_client::Response::Answer(_)));
     }
     assert!(started.elapsed() < Duration::from_millis(1500), "{:?}", started.elapsed());
     assert!(!slow.is_finished());

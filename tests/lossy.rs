@@ -49,7 +49,7 @@ impl Network {
         while next != 0xffff {
             let id = next.to_le_bytes();
             let answer = match client.request(0x0a << 2, 0x43, &[0, 0, id[0], id[1], 0, 0xff]) {
-                support::rmcp_client::Reply::Answer(answer) => answer,
+                support::rmcp_client::Response::Answer(answer) => answer,
                 other => panic!("{other:?}"),
             };
             let [0, low, high, record @ ..] = answer.as_slice() else { break };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
-use support::rmcp_client::{Reply, RmcpClient};
+use support::rmcp_client::{Response, RmcpClient};
 use support::{Bench, Ipmitool, Simulator, Subject, Transport};
 
 const APP: u8 = 6 << 2;
@@ -30,7 +30,7 @@ fn open(port: u16) -> Result<RmcpClient, String> {
 #[track_caller]
 fn ask(client: &mut RmcpClient, command: u8, data: &[u8]) -> Vec<u8> {
     match client.request(APP, command, data) {
-        Reply::Answer(answer) => answer,
+        Response::Answer(answer) => answer,
         other => panic!("{other:?}"),
     }
 }
@@ -106,12 +106,12 @@ fn an_administrator_ends_sessions_of_others() {
     // An operator may not, an administrator may: by handle, and by id.
     assert_eq!(ask(&mut other, 0x3c, &[0, 0, 0, 0, third_handle]), [0xd4]);
     assert_eq!(ask(&mut admin, 0x3c, &[0, 0, 0, 0, handle]), [0]);
-    assert_eq!(other.request_within(APP, 1, &[], Duration::from_millis(200), 1), Reply::Silence);
+    assert_eq!(other.request_within(APP, 1, &[], Duration::from_millis(200), 1), Response::Silence);
     let id = third.session().to_le_bytes();
     assert_eq!(ask(&mut admin, 0x3d, &[&[0xff][..], &id].concat())[1], third_handle);
     assert_eq!(ask(&mut admin, 0x3c, &id), [0]);
     assert_eq!(ask(&mut admin, 0x3c, &id), [0x87]);
-    assert_eq!(third.request_within(APP, 1, &[], Duration::from_millis(200), 1), Reply::Silence);
+    assert_eq!(third.request_within(APP, 1, &[], Duration::from_millis(200), 1), Response::Silence);
     // Get Session Info by every selector, for one that is there and one that is not.
     let mine = own(&mut admin);
     for selector in [vec![1], vec![0xfe, mine[1]], [&[0xff][..], &admin.session().to_le_bytes()].concat()] {
@@ -138,7 +138,7 @@ fn sessions_end_when_their_user_is_disabled_or_changed() {
         let mut client = RmcpClient::open(port, "other", "pw", 3).expect("a session");
         assert_eq!(ask(&mut client, 1, &[])[0], 0);
         admin.ok(change);
-        assert_eq!(client.request_within(APP, 1, &[], Duration::from_millis(200), 1), Reply::Silence, "{change}");
+        assert_eq!(client.request_within(APP, 1, &[], Duration::from_millis(200), 1), Response::Silence, "{change}");
         admin.ok(back);
     }
 }
@@ -178,5 +178,5 @@ fn an_idle_session_ends_after_a_minute() {
         }
     }
     assert_eq!(ask(&mut busy, 0x3d, &[0])[3], 2, "one is gone");
-    assert_eq!(idle.request_within(APP, 1, &[], Duration::from_millis(200), 1), Reply::Silence);
+    assert_eq!(idle.request_within(APP, 1, &[], Duration::from_millis(200), 1), Response::Silence);
 }

@@ -17,7 +17,7 @@ use rand::{Rng, SeedableRng};
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::eventually;
-use support::rmcp_client::{Reply, RmcpClient};
+use support::rmcp_client::{Response, RmcpClient};
 use support::{Bench, Simulator, Subject};
 
 const ADMINISTRATOR: u8 = 4;
@@ -57,7 +57,7 @@ impl Footprint {
 /// Sends a request and expects completion code 0.
 fn ask(client: &mut RmcpClient, netfn: u8, command: u8, data: &[u8]) -> Vec<u8> {
     match client.request_within(netfn, command, data, Duration::from_secs(10), 1) {
-        Reply::Answer(answer) if answer[0] == 0 => answer,
+        Response::Answer(answer) if answer[0] == 0 => answer,
         other => panic!("{netfn:02x} {command:02x} {data:02x?}: {other:02x?}"),
     }
 }
@@ -128,7 +128,10 @@ impl Load {
             if console {
                 // Its last session may not have heard that it was to end.
                 let activated = client.request(APP, 0x48, &[1, 1, 0, 0, 0, 0]);
-                assert!(matches!(&activated, Reply::Answer(answer) if matches!(answer[0], 0 | 0x80)), "{activated:?}");
+                assert!(
+                    matches!(&activated, Response::Answer(answer) if matches!(answer[0], 0 | 0x80)),
+                    "{activated:?}"
+                );
             }
             for _ in 0..random.random_range(1..60) {
                 step(&mut client, worker, &mut random);

@@ -13,7 +13,7 @@ use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::{contains, eventually};
 use support::pty::Pty;
-use support::rmcp_client::{Reply, RmcpClient};
+use support::rmcp_client::{Response, RmcpClient};
 use support::sol::{
     self, Console, EchoingMachine, LIMIT, Machine, Relay, SolConsole, Terminal, deactivate, descriptors,
 };
@@ -82,7 +82,7 @@ fn pattern(count: usize) -> Vec<u8> {
     (0..count as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
-/// A conversation: the machine says something, the person types an answer.
+/// A conversation: the machine says something, the person types a response.
 fn talks(console: &mut Terminal, machine: &mut impl FnMut(&str), typed: &impl Fn(&str) -> bool, number: usize) {
     machine(&format!("login {number}: "));
     console.sees(&format!("login {number}: "));
@@ -323,7 +323,7 @@ fn every_byte_once_through_a_bad_network() {
     let relay = Relay::new(bmc.port);
     let mut client = RmcpClient::open(relay.port, "admin", "admin", ADMINISTRATOR).expect("a session");
     // Seven more sends, 20 ms apart.
-    assert_eq!(client.request(TRANSPORT, SET_SOL_PARAMETERS, &[0x0e, 4, 7, 2]), Reply::Answer(vec![0]));
+    assert_eq!(client.request(TRANSPORT, SET_SOL_PARAMETERS, &[0x0e, 4, 7, 2]), Response::Answer(vec![0]));
     let mut console = SolConsole::activate(client).expect("it is free");
     console.resend = Duration::from_millis(20);
     relay.weather(6);

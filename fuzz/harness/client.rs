@@ -165,7 +165,7 @@ impl Client {
         }
     }
 
-    /// Sends a request; the answer, if it came at once.
+    /// Sends a request; the response, if it came at once.
     pub fn ask(&mut self, rig: &mut Rig, netfn: u8, cmd: u8, data: &[u8]) -> Option<Vec<u8>> {
         let message = self.message(netfn, cmd, data);
         let sequence = self.next_sequence();

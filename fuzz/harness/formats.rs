@@ -175,17 +175,17 @@ pub fn serial(data: &[u8]) {
     whole.receive(&bytes, &mut at_once);
     assert_eq!(in_pieces, at_once);
     for item in &at_once {
-        let Inbound::Message { reply_to, data } = item else { continue };
+        let Inbound::Message { response_to, data } = item else { continue };
         assert!(data.len() <= bytes.len());
         written.clear();
         let mut answer = vec![0];
         answer.extend_from_slice(data);
-        whole.respond(reply_to, &answer, &mut written);
+        whole.respond(response_to, &answer, &mut written);
         // What is written has no more ends of frames than one.
         if settings.codec == CodecKind::Vm {
             assert_eq!(written.iter().filter(|byte| **byte == vm::END_MESSAGE).count(), 1);
         }
-        whole.bridged_reply(data, &mut written);
+        whole.bridged_response(data, &mut written);
     }
     for bits in [0, capability::MESSAGE_INTERRUPT] {
         whole.signal(HostSignal::MessageInterrupt(bits != 0), &mut written);

@@ -313,7 +313,7 @@ impl Run<'_> {
     fn handshake(&mut self) -> Handshake {
         let (account, from) = (self.account(), self.address());
         let (suite, role) = (self.input.byte() % 18, self.input.byte());
-        // A session's answers are told apart by the console's id.
+        // A session's responses are told apart by the console's id.
         self.console_id += 1;
         Handshake::new(account, suite, role, self.console_id, from, self.with_key)
     }

@@ -150,13 +150,13 @@ impl Builder {
     ///
     /// ```
     /// use ipmi_sim::Bmc;
-    /// use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Reply, Request};
+    /// use ipmi_sim::oem::{CompletionCode, Context, Entry, Function, Outcome, Response, Request};
     ///
     /// /// Network function 3Ah, command 01h, which a user may send.
     /// static COMMANDS: &[Entry] = &[Entry::new(0x01, "Get Answer", answer).user().reads()];
     ///
-    /// fn answer(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    ///     reply.put(&[42])?;
+    /// fn answer(_: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
+    ///     response.put(&[42])?;
     ///     Ok(Outcome::Done)
     /// }
     ///

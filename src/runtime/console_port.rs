@@ -235,8 +235,8 @@ mod tests {
         assert!(matches!(events.recv().await, Some(ConsoleEvent::Input(ConsoleId(1), bytes)) if bytes == b"one"));
         client.write_all(b"two").await.unwrap();
         assert!(writer.write(b"reply".to_vec()));
-        let mut reply = [0; 5];
-        client.read_exact(&mut reply).await.unwrap();
+        let mut response = [0; 5];
+        client.read_exact(&mut response).await.unwrap();
         assert!(events.try_recv().is_err(), "nobody asked for more");
         writer.more();
         assert!(matches!(events.recv().await, Some(ConsoleEvent::Input(_, bytes)) if bytes == b"two"));

@@ -531,12 +531,12 @@ mod tests {
             assert_eq!(*bytes, [number as u8; 40]);
         }
         let bytes: Vec<u8> = (0..total as u8).collect();
-        let answers: Vec<_> = seen.iter().enumerate().map(|(n, (from, _))| (*from, n, n + 1)).collect();
-        lan.send(&mut Headers::default(), &bytes, &answers).unwrap();
+        let responses: Vec<_> = seen.iter().enumerate().map(|(n, (from, _))| (*from, n, n + 1)).collect();
+        lan.send(&mut Headers::default(), &bytes, &responses).unwrap();
         for number in 0..total {
-            let mut answer = [0; 8];
-            assert_eq!(clients[number % 3].recv(&mut answer).unwrap(), 1);
-            assert_eq!(answer[0], number as u8);
+            let mut response = [0; 8];
+            assert_eq!(clients[number % 3].recv(&mut response).unwrap(), 1);
+            assert_eq!(response[0], number as u8);
         }
     }
 
@@ -561,8 +561,8 @@ mod tests {
         client.send_to(b"hello", ("127.0.0.1", lan.local.port())).unwrap();
         let seen = receive(&lan, &mut Batch::default()).await;
         lan.send(&mut Headers::default(), b"answer", &[(seen[0].0, 0, 6)]).unwrap();
-        let mut answer = [0; 8];
-        assert_eq!(client.recv(&mut answer).unwrap(), 6);
+        let mut response = [0; 8];
+        assert_eq!(client.recv(&mut response).unwrap(), 6);
     }
 
     /// Asks a socket that is bound to everything at several addresses: one question, a burst, and two
@@ -586,11 +586,11 @@ mod tests {
                     seen.extend(receive(&lan, &mut batch).await);
                 }
                 assert!(seen.iter().all(|(from, _)| from.local.ip().to_canonical() == place.ip()), "{seen:?}");
-                let answers: Vec<_> = seen.iter().map(|(from, _)| (*from, 0, 6)).collect();
-                lan.send(&mut Headers::default(), b"answer", &answers).unwrap();
+                let responses: Vec<_> = seen.iter().map(|(from, _)| (*from, 0, 6)).collect();
+                lan.send(&mut Headers::default(), b"answer", &responses).unwrap();
                 for _ in 0..count {
-                    let mut answer = [0; 8];
-                    assert_eq!(of(place).recv_from(&mut answer).unwrap(), (6, *place), "{bound}");
+                    let mut response = [0; 8];
+                    assert_eq!(of(place).recv_from(&mut response).unwrap(), (6, *place), "{bound}");
                 }
             }
         }
@@ -601,8 +601,8 @@ mod tests {
         while seen.len() < places.len() {
             seen.extend(receive(&lan, &mut batch).await);
         }
-        let answers: Vec<_> = seen.iter().map(|(from, _)| (*from, 0, 6)).collect();
-        lan.send(&mut Headers::default(), b"answer", &answers).unwrap();
+        let responses: Vec<_> = seen.iter().map(|(from, _)| (*from, 0, 6)).collect();
+        lan.send(&mut Headers::default(), b"answer", &responses).unwrap();
         for place in &places {
             assert_eq!(of(place).recv_from(&mut [0; 8]).unwrap(), (6, *place), "{bound}");
         }

@@ -535,8 +535,8 @@ mod tests {
         ports.flush(&[1]);
         for (number, client) in (1..=5).zip(&clients) {
             for _ in 0..if number == 1 { 2 } else { 1 } {
-                let mut answer = [0; 8];
-                assert_eq!((client.recv(&mut answer).unwrap(), answer[0]), (1, number));
+                let mut response = [0; 8];
+                assert_eq!((client.recv(&mut response).unwrap(), response[0]), (1, number));
             }
         }
         assert_eq!(ports.places().filter(|(_, place)| place.port() == port).count(), 5);

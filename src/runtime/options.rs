@@ -40,7 +40,7 @@ Examples:
 
 Manual pages: ipmi_sim(1), ipmi_lan(5), ipmi_sim_cmd(5), sdrcomp(1).";
 
-/// Simulates baseboard management controllers (BMCs) that answer IPMI over LAN
+/// Simulates baseboard management controllers (BMCs) that response IPMI over LAN
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "ipmi_sim",

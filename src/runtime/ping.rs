@@ -71,32 +71,32 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Asks all channels and waits less than a second. One entry per target, in order: the text
-/// says why there was no answer.
+/// says why there was no response.
 pub fn ask(targets: &[Target]) -> Vec<Result<(), String>> {
     let sockets: Vec<io::Result<UdpSocket>> = targets.iter().map(|target| open(target.address)).collect();
-    let mut answers: Vec<Result<(), String>> = vec![Err("no answer".into()); targets.len()];
+    let mut responses: Vec<Result<(), String>> = vec![Err("no answer".into()); targets.len()];
     let start = Instant::now();
     for round in 1..=ROUNDS {
         let end = start + ROUND * u32::from(round);
-        for (socket, answer) in sockets.iter().zip(&answers) {
-            if let (Ok(socket), Err(_)) = (socket, answer) {
+        for (socket, response) in sockets.iter().zip(&responses) {
+            if let (Ok(socket), Err(_)) = (socket, response) {
                 // What cannot be sent is not answered, and the reason comes with the wait.
                 let _ = socket.send(&ping(round));
             }
         }
-        for (socket, answer) in sockets.iter().zip(&mut answers).filter(|(_, answer)| answer.is_err()) {
-            *answer = match socket {
+        for (socket, response) in sockets.iter().zip(&mut responses).filter(|(_, response)| response.is_err()) {
+            *response = match socket {
                 Ok(socket) => wait(socket, end),
                 Err(error) => Err(message(error)),
             };
         }
-        if answers.iter().all(Result::is_ok) {
+        if responses.iter().all(Result::is_ok) {
             break;
         }
         // Who refuses at once may just be starting.
         std::thread::sleep(end.saturating_duration_since(Instant::now()));
     }
-    answers
+    responses
 }
 
 fn open(address: SocketAddr) -> io::Result<UdpSocket> {

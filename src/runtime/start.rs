@@ -263,8 +263,8 @@ fn ask(source: &Source) -> Result<(), Stop> {
     };
     let targets = ping::targets(&config).map_err(|text| stop(&text))?;
     let mut silent = false;
-    for (target, answer) in targets.iter().zip(ping::ask(&targets)) {
-        match answer {
+    for (target, response) in targets.iter().zip(ping::ask(&targets)) {
+        match response {
             Ok(()) => print(format!("{target} answers\n")),
             Err(why) => {
                 complain(&format!("{target}: {why}"));

@@ -12,15 +12,15 @@ fn conf() -> String {
     format!("{CONF}{OPS}")
 }
 
-/// Asks for a change, has it saved, and gives the answer.
+/// Asks for a change, has it saved, and gives the response.
 fn change(rig: &mut Rig, client: &mut Client, cmd: u8, data: &[u8]) -> Vec<u8> {
     let packet = client.request(6, cmd, data);
     rig.send(&packet);
     if rig.sent.is_empty() {
         rig.save();
     }
-    let answer = rig.sent_messages(client).pop().expect("an answer");
-    Message::parse(&answer).expect("a message").data.to_vec()
+    let response = rig.sent_messages(client).pop().expect("an answer");
+    Message::parse(&response).expect("a message").data.to_vec()
 }
 
 fn password(user: u8, text: &str) -> Vec<u8> {

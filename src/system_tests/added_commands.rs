@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::command::{Context, Entry, Function, Outcome};
-use crate::ipmi::{CompletionCode, McAddress, Reply};
+use crate::ipmi::{CompletionCode, McAddress, Response};
 
 const NETFN: u8 = 0x3a;
 
-fn count(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn count(context: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     let count = context.oem_value(1).first().map_or(1, |count| count + 1);
     context.set_oem_value(1, &[count])?;
-    reply.put(&[count])?;
+    response.put(&[count])?;
     Ok(Outcome::Done)
 }
 
@@ -53,8 +53,8 @@ fn an_added_command_needs_the_level_of_its_row() {
         if level > 1 {
             let packet = client.request(6, 0x34, &carried(0x30, NETFN, 2, &[9]));
             rig.send(&packet);
-            let answers = rig.sent_messages(&mut client);
-            let codes: Vec<u8> = answers.iter().map(|it| Message::parse(it).expect("a message").data[0]).collect();
+            let responses = rig.sent_messages(&mut client);
+            let codes: Vec<u8> = responses.iter().map(|it| Message::parse(it).expect("a message").data[0]).collect();
             assert_eq!(codes, if level == 4 { vec![0, 0xc1] } else { vec![0xd4] });
         }
     }

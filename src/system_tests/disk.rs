@@ -58,8 +58,9 @@ impl Machine {
         if self.rig.send(&packet).is_empty() {
             self.write();
         }
-        let answer = self.rig.sent_messages(&mut self.client).pop().unwrap_or_else(|| panic!("{netfn:02x} {cmd:02x}"));
-        Message::parse(&answer).unwrap().data[0]
+        let response =
+            self.rig.sent_messages(&mut self.client).pop().unwrap_or_else(|| panic!("{netfn:02x} {cmd:02x}"));
+        Message::parse(&response).unwrap().data[0]
     }
 
     fn in_memory(&self, file: StateFile) -> String {
@@ -190,10 +191,10 @@ fn changes_behind_one_that_fails_are_taken_back_with_it() {
     assert!(machine.rig.send(&second).is_empty());
     machine.disk.fail(0, 1);
     let job = machine.rig.save_job();
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     machine.rig.saved(job, Err("No space left on device".into()));
-    answers.extend(machine.rig.sent_messages(&mut machine.client));
-    let codes: Vec<_> = answers.iter().map(|answer| Message::parse(answer).unwrap().data[0]).collect();
+    responses.extend(machine.rig.sent_messages(&mut machine.client));
+    let codes: Vec<_> = responses.iter().map(|response| Message::parse(response).unwrap().data[0]).collect();
     assert_eq!(codes, [0xff, 0xff]);
     assert_eq!(machine.in_memory(StateFile::Users(McAddress::BMC)), before);
 }

@@ -17,7 +17,7 @@ fn cheap_client(rig: &mut Rig, level: u8) -> Client {
     client
 }
 
-/// The completion codes that came, in order, of answers to (netfn, cmd).
+/// The completion codes that came, in order, of responses to (netfn, cmd).
 fn codes(rig: &Rig, client: &mut Client, netfn: u8, cmd: u8) -> Vec<u8> {
     rig.sent_messages(client)
         .iter()
@@ -67,16 +67,16 @@ fn nothing_gets_more_than_the_table_allows_whichever_way_it_comes() {
                 for carried in [plain, broadcast] {
                     let packet = client.request(6, 0x34, &carried);
                     rig.send(&packet);
-                    let answers = codes(&rig, &mut client, 6, 0x34);
+                    let responses = codes(&rig, &mut client, 6, 0x34);
                     // What is not there is carried to who says so.
                     let carried = netfn == GROUP_EXTENSION && level > 1;
-                    assert_eq!(answers, [if carried { 0 } else { 0xd4 }], "{at}, bridged to {to:02x}");
+                    assert_eq!(responses, [if carried { 0 } else { 0xd4 }], "{at}, bridged to {to:02x}");
                 }
                 if level > 1 {
                     let packet = client.request(6, 0x34, &carried(0x30, 6, 0x34, &carried(to, netfn, cmd, &[])));
                     rig.send(&packet);
-                    let answers = codes(&rig, &mut client, 6, 0x34);
-                    assert_eq!(answers, [0, 0xd4], "{at}, bridged twice to {to:02x}");
+                    let responses = codes(&rig, &mut client, 6, 0x34);
+                    assert_eq!(responses, [0, 0xd4], "{at}, bridged twice to {to:02x}");
                 }
             }
         }
@@ -112,7 +112,7 @@ fn a_flood_of_slow_commands_waits_only_so_long() {
         refused += codes(&rig, &mut client, 0, 2).iter().filter(|code| **code == 0xc0).count();
     }
     assert_eq!(refused, 5000 - 32);
-    // Others go on, and so does the client once it has its answers.
+    // Others go on, and so does the client once it has its responses.
     let mut other = administrator(&mut rig);
     assert_eq!(other.ask(&mut rig, 6, 1, &[])[0], 0);
     let mut ran = 0;
@@ -218,7 +218,7 @@ fn a_session_does_not_answer_for_the_host() {
     let packet = client.packet(PayloadType::Ipmi, &message);
     assert!(rig.send(&packet).is_empty(), "it waits for the host");
     let mut forger = cheap_client(&mut rig, 2);
-    // An answer in the host's place, and a request to the other session.
+    // A response in the host's place, and a request to the other session.
     for (netfn, seq) in (0..64).map(|seq| (0x31, seq)).chain([(0x30, 0)]) {
         let mut forged = vec![0x41, 1];
         Message { to: 0x81, to_lun: 0, netfn, from: 0x20, from_lun: 2, seq, cmd: 0x99, data: &[0, 6, 6, 6] }

@@ -50,10 +50,10 @@ fn the_device_is_opened_with_its_controller() {
 #[test]
 fn a_request_from_the_bus_is_answered_on_the_bus() {
     let mut rig = with_device(ChannelNumber::from_wire(5));
-    let answer = rig.hear(IPMB, message(0x20, 6, 0x72, 9, 0x37, &[]));
+    let response = rig.hear(IPMB, message(0x20, 6, 0x72, 9, 0x37, &[]));
     let mut guid = vec![0];
     guid.extend_from_slice(&hex_literal::hex!("a123456789abcdefa123456789abcdef"));
-    assert_eq!(answer, [on_bus(message(0x72, 7, 0x20, 9, 0x37, &guid))]);
+    assert_eq!(response, [on_bus(message(0x72, 7, 0x20, 9, 0x37, &guid))]);
     assert_eq!(
         rig.hear(IPMB, message(0x55, 6, 0x72, 9, 0x2f, &[])),
         [on_bus(message(0x72, 7, 0x55, 9, 0x2f, &[0, 8]))]
@@ -71,8 +71,8 @@ fn a_request_from_the_bus_is_answered_on_the_bus() {
 fn requests_from_the_bus_for_the_host_are_refused() {
     let mut rig = with_device(ChannelNumber::from_wire(5));
     let request = Message { to_lun: 2, ..message(0x20, 6, 0x72, 1, 1, &[]) };
-    let answer = Message { from_lun: 2, ..message(0x72, 7, 0x20, 1, 1, &[0xcc]) };
-    assert_eq!(rig.hear(IPMB, request), [on_bus(answer)]);
+    let response = Message { from_lun: 2, ..message(0x72, 7, 0x20, 1, 1, &[0xcc]) };
+    assert_eq!(rig.hear(IPMB, request), [on_bus(response)]);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_session_reaches_a_controller_on_the_bus_and_gets_its_answer() {
     let (seq, from) = (carried_message.seq, carried_message.from);
     // On the bus it is the BMC who asks, under a number of its own.
     assert_eq!(rig.bus(), [on_bus(message(0x72, 6, 0x20, 0, 1, &[]))]);
-    // Somebody else's answer, and one to another command, are not meant.
+    // Somebody else's response, and one to another command, are not meant.
     for wrong in
         [message(0x20, 7, 0x74, 0, 1, &[0]), message(0x20, 7, 0x72, 0, 2, &[0]), message(0x20, 7, 0x72, 1, 1, &[0])]
     {
@@ -134,7 +134,7 @@ fn channel_0_can_be_a_device() {
     assert!(rig.sent.len() == 1, "the simulated MC 30h does not answer");
 }
 
-/// Send Message from the bus to a simulated controller: its answer goes back to the bus.
+/// Send Message from the bus to a simulated controller: its response goes back to the bus.
 #[test]
 fn the_bus_reaches_simulated_controllers() {
     let mut rig = with_device(ChannelNumber::from_wire(5));
@@ -145,7 +145,7 @@ fn the_bus_reaches_simulated_controllers() {
     assert_eq!(written, [outer, on_bus(message(0x72, 7, 0x30, 3, 0x2f, &[0, 8]))]);
 }
 
-/// The host asks for the answer at its own LUN 2 and finds it in the queue, with the channel.
+/// The host asks for the response at its own LUN 2 and finds it in the queue, with the channel.
 #[test]
 fn the_host_reaches_a_controller_on_the_bus() {
     let mut rig = with_device(ChannelNumber::from_wire(5));
@@ -161,7 +161,7 @@ fn the_host_reaches_a_controller_on_the_bus() {
         requester_lun: 0,
     };
     let request = Request { netfn: 6, cmd: 0x34, lun: 0, origin, data: &data };
-    let to = crate::serial::ReplyTo {
+    let to = crate::serial::ResponseTo {
         rs_addr: 0x20,
         rq_addr: 0,
         netfn: 6,

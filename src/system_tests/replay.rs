@@ -19,7 +19,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether an answer is the recorded one, but for the bits its remarks leave open.
+/// Whether a response is the recorded one, but for the bits its remarks leave open.
 fn same(want: &[u8], got: &[u8], remarks: &str) -> bool {
     let Some((_, mask)) = remarks.split_once("#volatile=") else { return want == got };
     let mask = mask.split_whitespace().next().unwrap_or_default();
@@ -78,9 +78,9 @@ fn replay(recording: &str, differs: &str, command_file: &str, netfns: &[u8]) -> 
             continue;
         }
         sent += 1;
-        let reply = world.ask(McAddress(mc), lun, bytes[0], bytes[1], &bytes[2..]);
-        let got = hex(reply.bytes());
-        match (same(&unhex(want), reply.bytes(), remarks), known.remove(&number)) {
+        let response = world.ask(McAddress(mc), lun, bytes[0], bytes[1], &bytes[2..]);
+        let got = hex(response.bytes());
+        match (same(&unhex(want), response.bytes(), remarks), known.remove(&number)) {
             (true, None) => {}
             (true, Some(_)) => writeln!(complaints, "row {number} no longer differs").unwrap(),
             (false, Some(ours)) if ours.is_none_or(|ours| ours == got) => {}

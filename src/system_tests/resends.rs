@@ -32,7 +32,7 @@ fn entries(rig: &mut Rig) -> u8 {
 }
 
 /// A client that numbers like FreeIPMI, adds the same event again and does not ask again itself: the event is logged when
-/// silence has shown that it was no resend, and its answer goes out then.
+/// silence has shown that it was no resend, and its response goes out then.
 #[test]
 fn the_same_event_again_is_logged_when_it_is_no_resend() {
     let mut rig = Rig::new(CONF, EMU);
@@ -50,7 +50,7 @@ fn the_same_event_again_is_logged_when_it_is_no_resend() {
     assert!(rig.sim.deadline().is_some_and(|due| due <= rig.now + Duration::from_millis(200)));
     rig.wait(1);
     rig.save();
-    let answer = one(rig.sent.iter().map(|(_, bytes)| bytes.clone()).collect());
-    assert_eq!(client.answer(&answer), [0, 2, 0]);
+    let response = one(rig.sent.iter().map(|(_, bytes)| bytes.clone()).collect());
+    assert_eq!(client.answer(&response), [0, 2, 0]);
     assert_eq!(entries(&mut rig), 2);
 }

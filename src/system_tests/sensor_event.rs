@@ -19,8 +19,8 @@ fn ask(world: &mut World, cmd: u8, data: &[u8]) -> Vec<u8> {
 }
 
 fn last_record(world: &mut World) -> Vec<u8> {
-    let reply = world.ask(BMC, 0, STORAGE, 0x43, &[0, 0, 0xff, 0xff, 0, 0xff]);
-    reply.data().get(2..).unwrap_or_default().to_vec()
+    let response = world.ask(BMC, 0, STORAGE, 0x43, &[0, 0, 0xff, 0xff, 0, 0xff]);
+    response.data().get(2..).unwrap_or_default().to_vec()
 }
 
 /// ipmitool reserves before it reads, whether the records can change or not.
@@ -41,7 +41,7 @@ fn device_records_that_never_change_can_be_reserved_and_read() {
     assert_eq!(world.ask(McAddress(0x30), 0, SENSOR_EVENT, 0x22, &[]).bytes(), [0xc1]);
 }
 
-/// The original fills the answer of this form with unset memory.
+/// The original fills the response of this form with unset memory.
 #[test]
 fn event_enable_without_masks_is_answered_with_one_byte() {
     let mut world = World::new(SETUP);
@@ -64,12 +64,12 @@ fn the_system_interface_brings_its_own_generator_id() {
     let mut world = World::new(SETUP);
     let event = [0x41, 4, 0x0c, 5, 0x6f, 1, 0xff, 0xff];
     let mut send = |data: &[u8]| {
-        let reply = world.ask_from(SYSTEM, BMC, 0, SENSOR_EVENT, 0x02, data);
-        (reply.bytes().to_vec(), last_record(&mut world))
+        let response = world.ask_from(SYSTEM, BMC, 0, SENSOR_EVENT, 0x02, data);
+        (response.bytes().to_vec(), last_record(&mut world))
     };
     assert_eq!(send(&event[..7]), (vec![0xc7], vec![]));
-    let (answer, record) = send(&event);
-    assert_eq!(answer, [0]);
+    let (response, record) = send(&event);
+    assert_eq!(response, [0]);
     assert_eq!(record[7..], [0x41, 0, 4, 0x0c, 5, 0x6f, 1, 0xff, 0xff]);
 }
 
@@ -160,8 +160,8 @@ fn an_absent_sensor_is_told_by_its_own_code() {
             assert_eq!(ask(&mut world, cmd, &[number, 0, 0, 0, 0, 0, 0, 0]), [0xcb], "{cmd:02x} of {number}");
         }
         for lun in [1, 3] {
-            let reply = world.ask(BMC, lun, SENSOR_EVENT, cmd, &[1, 0, 0, 0, 0, 0, 0, 0]);
-            assert_eq!(reply.bytes(), [0xcb], "{cmd:02x} on LUN {lun}");
+            let response = world.ask(BMC, lun, SENSOR_EVENT, cmd, &[1, 0, 0, 0, 0, 0, 0, 0]);
+            assert_eq!(response.bytes(), [0xcb], "{cmd:02x} on LUN {lun}");
         }
     }
 }

@@ -199,11 +199,11 @@ fn power_is_told_and_a_program_is_not_asked() {
     assert_eq!(rig.shown("power"), format!("MC 0x20: power not seen on yet\n{asks}"));
     assert!(rig.shown("status").contains("power not seen on yet, "));
     assert!(rig.jobs().is_empty(), "nothing is run");
-    for (answer, expected) in [("1", "on when last asked"), ("0", "off when last asked")] {
+    for (response, expected) in [("1", "on when last asked"), ("0", "off when last asked")] {
         let packet = client.request(0, 1, &[]);
         rig.send(&packet);
         let (job, _) = rig.program_job();
-        rig.shell(job, 0, &format!("power:{answer}\n"));
+        rig.shell(job, 0, &format!("power:{response}\n"));
         rig.wait(1);
         assert_eq!(rig.shown("power"), format!("MC 0x20: power {expected}\n{asks}"));
     }

@@ -42,7 +42,7 @@ fn session_of(rig: &mut Rig, user: &'static str) -> Client {
     client
 }
 
-/// Sends a request and gives the completion code, if an answer came at once.
+/// Sends a request and gives the completion code, if a response came at once.
 fn send(rig: &mut Rig, client: &mut Client, netfn: u8, cmd: u8, data: &[u8]) -> Option<u8> {
     let packet = client.request(netfn, cmd, data);
     rig.send(&packet).first().map(|datagram| client.answer(datagram)[0])
@@ -270,8 +270,8 @@ fn a_flood_of_changes_is_refused_before_it_changes_anything() {
         record[7] = number;
         send(&mut rig, &mut ops, 0x0a, 0x44, &record)
     };
-    let answers: Vec<_> = (0..40).map(&mut add).collect();
-    assert_eq!(answers, [vec![None; 32], vec![Some(0xc0); 8]].concat());
+    let responses: Vec<_> = (0..40).map(&mut add).collect();
+    assert_eq!(responses, [vec![None; 32], vec![Some(0xc0); 8]].concat());
     // Reading waits for no disk.
     assert_eq!(send(&mut rig, &mut ops, 6, 1, &[]), Some(0));
     rig.save();

@@ -110,8 +110,8 @@ fn a_client_finds_out_how_much_of_an_inventory_it_can_read_at_once() {
         for device in ["data 1 2 3", "file 0 \"storage-fru.bin\""] {
             let mut world = World::new(&format!("{SETUP}mc_add_fru_data 0x20 2 100 {device}\n"));
             for count in [224, 114, 59, 35] {
-                let reply = world.ask_from(origin, BMC, 0, STORAGE, 0x11, &[2, 0, 0, count]);
-                assert_eq!(reply.bytes(), [0xca], "{device}: {count} bytes");
+                let response = world.ask_from(origin, BMC, 0, STORAGE, 0x11, &[2, 0, 0, count]);
+                assert_eq!(response.bytes(), [0xca], "{device}: {count} bytes");
             }
         }
         let mut world = World::new(&format!("{SETUP}mc_add_fru_data 0x20 2 100 data 1 2 3\n"));

@@ -9,7 +9,7 @@ use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::command::testing::{BMC, LAN, SATELLITE};
 use crate::command::{Context, Outcome, STANDARD, Wait, dispatch};
 use crate::config::command::{Statement, statements};
-use crate::ipmi::{McAddress, Moment, Origin, Reply, Request};
+use crate::ipmi::{McAddress, Moment, Origin, Request, Response};
 use crate::lan::testing::Dice;
 use crate::runtime::statement::execute;
 use crate::settings::model::{Config, ControllerConfig, SolConfig, SolTarget};
@@ -130,7 +130,7 @@ impl World {
 
     /// Sends a request over LAN as an administrator; other controllers than the BMC are
     /// reached by bridging.
-    pub(super) fn ask(&mut self, mc: McAddress, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Reply {
+    pub(super) fn ask(&mut self, mc: McAddress, lun: u8, netfn: u8, cmd: u8, data: &[u8]) -> Response {
         let bridged = mc != BMC;
         let origin = Origin { bridged, requester: if bridged { BMC.0 } else { LAN.requester }, ..LAN };
         self.ask_from(origin, mc, lun, netfn, cmd, data)
@@ -145,11 +145,11 @@ impl World {
         netfn: u8,
         cmd: u8,
         data: &[u8],
-    ) -> Reply {
+    ) -> Response {
         let request = Request { netfn, cmd, lun, origin, data };
-        let mut reply = Reply::new(&origin);
+        let mut response = Response::new(&origin);
         let mut context = Context { now: NOW, machine: self.sim.machine_mut(), mc, origin, commands: &STANDARD };
-        let mut outcome = dispatch(&mut context, &request, &mut reply);
+        let mut outcome = dispatch(&mut context, &request, &mut response);
         while let Outcome::Wait(wait) = outcome {
             let gone_on = match wait {
                 Wait::Program(..) => panic!("no command of these network functions runs a program"),
@@ -157,20 +157,20 @@ impl World {
                     let content = self.read(&read);
                     let mut context =
                         Context { now: NOW, machine: self.sim.machine_mut(), mc, origin, commands: &STANDARD };
-                    then(&mut context, content, &mut reply)
+                    then(&mut context, content, &mut response)
                 }
                 Wait::Write(write, then) => {
                     let written = self.write(&write);
                     let mut context =
                         Context { now: NOW, machine: self.sim.machine_mut(), mc, origin, commands: &STANDARD };
-                    then(&mut context, written, &mut reply)
+                    then(&mut context, written, &mut response)
                 }
             };
             outcome = gone_on.unwrap_or_else(|code| {
-                reply.fail(code);
+                response.fail(code);
                 Outcome::Done
             });
         }
-        reply
+        response
     }
 }

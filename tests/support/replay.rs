@@ -21,7 +21,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use super::bench::project;
-use super::rmcp_client::{Reply, RmcpClient};
+use super::rmcp_client::{Response, RmcpClient};
 use super::vm_host::VmHost;
 
 /// One line of a recording.
@@ -119,7 +119,7 @@ impl Target {
     fn ask(&mut self, address: u8, netfn_lun: u8, command: u8, data: &[u8], want: &str) -> String {
         match self {
             Self::Lan(client) => {
-                let reply = if address != 0x20 {
+                let response = if address != 0x20 {
                     client.bridged(address, netfn_lun, command, data)
                 } else if want == "-" {
                     // Silence is waited for once and briefly.
@@ -128,10 +128,10 @@ impl Target {
                 } else {
                     client.request(netfn_lun, command, data)
                 };
-                match reply {
-                    Reply::Answer(bytes) => hex(&bytes),
-                    Reply::SendRefused(code) => format!("SEND {code:02x}"),
-                    Reply::Silence => "-".to_owned(),
+                match response {
+                    Response::Answer(bytes) => hex(&bytes),
+                    Response::SendRefused(code) => format!("SEND {code:02x}"),
+                    Response::Silence => "-".to_owned(),
                 }
             }
             Self::Vm(host) => {

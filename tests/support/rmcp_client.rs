@@ -56,7 +56,7 @@ pub struct Keys {
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum Response {
     /// Completion code and data.
     Answer(Vec<u8>),
     /// Send Message itself was refused with this completion code.
@@ -135,18 +135,18 @@ impl RmcpClient {
             left: false,
         };
         match client.request(6 << 2, 0x3b, &[privilege]) {
-            Reply::Answer(answer) if answer.first() == Some(&0) => Ok(client),
+            Response::Answer(answer) if answer.first() == Some(&0) => Ok(client),
             other => Err(format!("Set Session Privilege: {other:02x?}")),
         }
     }
 
     /// Sends a request to the BMC itself, three times if need be.
-    pub fn request(&mut self, netfn_lun: u8, command: u8, data: &[u8]) -> Reply {
+    pub fn request(&mut self, netfn_lun: u8, command: u8, data: &[u8]) -> Response {
         self.request_within(netfn_lun, command, data, Duration::from_secs(1), 3)
     }
 
     /// The same with a time limit of its own.
-    pub fn request_within(&mut self, netfn_lun: u8, command: u8, data: &[u8], limit: Duration, tries: u32) -> Reply {
+    pub fn request_within(&mut self, netfn_lun: u8, command: u8, data: &[u8], limit: Duration, tries: u32) -> Response {
         let sequence = self.next_requester_sequence();
         let message = ipmb_message(BMC_ADDRESS, netfn_lun, CONSOLE_ADDRESS, sequence << 2, command, data);
         for _ in 0..tries {
@@ -154,15 +154,15 @@ impl RmcpClient {
             let end = Instant::now() + limit;
             while let Some(answer) = self.receive(end) {
                 if answer[1] >> 2 == (netfn_lun >> 2) | 1 && answer[4] >> 2 == sequence && answer[5] == command {
-                    return Reply::Answer(answer[6..answer.len() - 1].to_vec());
+                    return Response::Answer(answer[6..answer.len() - 1].to_vec());
                 }
             }
         }
-        Reply::Silence
+        Response::Silence
     }
 
     /// Sends a request to another controller: in a Send Message to channel 0 with tracking.
-    pub fn bridged(&mut self, address: u8, netfn_lun: u8, command: u8, data: &[u8]) -> Reply {
+    pub fn bridged(&mut self, address: u8, netfn_lun: u8, command: u8, data: &[u8]) -> Response {
         let sequence = self.next_requester_sequence();
         // Both requests carry one sequence number: 2.0.33 answers the inner request with
         // the number of the outer one.
@@ -176,16 +176,16 @@ impl RmcpClient {
             if answer[1] >> 2 == 7 && answer[4] >> 2 == sequence && answer[5] == 0x34 {
                 match answer[6] {
                     0 if answer.len() > 15 => {
-                        return Reply::Answer(answer[13..answer.len() - 2].to_vec());
+                        return Response::Answer(answer[13..answer.len() - 2].to_vec());
                     }
                     0 => {}
-                    refused => return Reply::SendRefused(refused),
+                    refused => return Response::SendRefused(refused),
                 }
             } else if answer[1] >> 2 == (netfn_lun >> 2) | 1 && answer[4] >> 2 == sequence && answer[5] == command {
-                return Reply::Answer(answer[6..answer.len() - 1].to_vec());
+                return Response::Answer(answer[6..answer.len() - 1].to_vec());
             }
         }
-        Reply::Silence
+        Response::Silence
     }
 
     fn next_requester_sequence(&mut self) -> u8 {

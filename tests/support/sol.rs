@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 
 use super::process::{self, Captured, Guarded};
 use super::pty::Pty;
-use super::rmcp_client::{Reply, RmcpClient};
+use super::rmcp_client::{Response, RmcpClient};
 use super::{Ipmitool, Simulator};
 
 /// How long anything may take before a test gives up.
@@ -184,8 +184,8 @@ pub fn deactivate(client: &mut RmcpClient) -> Result<Vec<u8>, u8> {
 
 fn command(client: &mut RmcpClient, cmd: u8) -> Result<Vec<u8>, u8> {
     match client.request(APP, cmd, &INSTANCE) {
-        Reply::Answer(answer) if answer.first() == Some(&0) => Ok(answer[1..].to_vec()),
-        Reply::Answer(answer) => Err(answer[0]),
+        Response::Answer(answer) if answer.first() == Some(&0) => Ok(answer[1..].to_vec()),
+        Response::Answer(answer) => Err(answer[0]),
         other => panic!("{other:?}"),
     }
 }

@@ -39,7 +39,7 @@ use super::{logins, sol};
 const LAN_CONF: &str = include_str!("../../../examples/minimal/lan.conf");
 const SIM_EMU: &str = include_str!("../../../examples/minimal/sim.emu");
 
-/// Length of the request Get Device ID and of its answer, in bytes, with cipher suite 3.
+/// Length of the request Get Device ID and of its response, in bytes, with cipher suite 3.
 const REQUEST: usize = 64;
 const ANSWER: usize = 80;
 /// Sessions, and requests in flight in each.

@@ -11,7 +11,7 @@ use ipmi_sim_client::{ADMINISTRATOR, Account, CLOSE_SESSION, SET_SESSION_PRIVILE
 
 use super::Result;
 
-/// How long an answer is waited for.
+/// How long a response is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often something is sent that is not answered.
@@ -105,7 +105,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a command of network function App and waits for its answer, more than once if it is lost;
+    /// Sends a command of network function App and waits for its response, more than once if it is lost;
     /// passes over SOL packets.
     pub fn command(&mut self, cmd: u8, data: &[u8]) -> Result<Vec<u8>> {
         Ok(self.ask(cmd, data)?.ok_or_else(|| format!("no answer to command {cmd:#04x}"))?)

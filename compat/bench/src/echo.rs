@@ -23,7 +23,7 @@ pub struct Echo {
 }
 
 impl Echo {
-    /// Starts one that answers each datagram with `answer` bytes, the first of which is the request's.
+    /// Starts one that responses each datagram with `answer` bytes, the first of which is the request's.
     pub fn start(answer: usize) -> Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = socket.local_addr()?.port();

@@ -133,7 +133,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Takes the answers that are there.
+    /// Takes the responses that are there.
     fn receive(&mut self, mut answered: impl FnMut(Duration)) -> Result<()> {
         let mut datagram = [0; 1024];
         while self.flying > 0 {
@@ -178,7 +178,7 @@ impl Flow {
 
 /// What was measured.
 pub struct Load {
-    /// How long each answer took, sorted.
+    /// How long each response took, sorted.
     times: Vec<Duration>,
     /// Requests that were not answered within [`PATIENCE`]; others were sent in their place.
     pub lost: usize,
@@ -202,7 +202,7 @@ impl Load {
         microseconds(self.times[(self.times.len() - 1) * permille / 1000])
     }
 
-    /// Microseconds of the server's processor time for each answer.
+    /// Microseconds of the server's processor time for each response.
     pub fn processor(&self) -> Option<f64> {
         Some(microseconds(self.processor?) / self.times.len() as f64)
     }

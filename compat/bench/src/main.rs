@@ -54,7 +54,7 @@ enum What {
         /// Bytes of a request
         #[arg(long, default_value = "64")]
         request: usize,
-        /// Bytes of an answer
+        /// Bytes of a response
         #[arg(long, default_value = "80")]
         answer: usize,
     },
@@ -94,7 +94,7 @@ enum What {
         #[command(flatten)]
         amount: sol::Amount,
     },
-    /// Starts a program and waits for its first answer, again and again
+    /// Starts a program and waits for its first response, again and again
     Start {
         /// UDP port of the loopback address that it listens on
         port: u16,

@@ -1,4 +1,4 @@
-//! How long a simulator takes from its start to the first answer.
+//! How long a simulator takes from its start to the first response.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ impl Drop for Running {
 }
 
 /// Starts a program that listens on `port` of the loopback address and sends ASF presence pings
-/// until one is answered; gives the milliseconds from the start to the answer.
+/// until one is answered; gives the milliseconds from the start to the response.
 pub fn measure(port: u16, command: &mut Command) -> Result<(Running, f64)> {
     let socket = connect(port)?;
     socket.set_read_timeout(Some(TURN))?;

@@ -29,7 +29,7 @@ pub struct Login {
     pub privilege: u8,
     /// First session sequence number of what the BMC sends; not 0.
     pub outbound: u32,
-    /// The temporary session id, from the answer to Get Session Challenge.
+    /// The temporary session id, from the response to Get Session Challenge.
     pub id: SessionId,
     /// The challenge, from there as well.
     pub challenge: [u8; 16],
@@ -49,7 +49,7 @@ impl Login {
         request15(netfn::APP, GET_SESSION_CHALLENGE, &data)
     }
 
-    /// Takes session id and challenge from the answer to it.
+    /// Takes session id and challenge from the response to it.
     ///
     /// # Errors
     /// It is none, or refuses.
@@ -70,7 +70,7 @@ impl Login {
         packet15(header, &self.account.short_password(), &message(ACTIVATION_SEQ, netfn::APP, ACTIVATE_SESSION, &data))
     }
 
-    /// The session that the answer to it opens, and its highest privilege level.
+    /// The session that the response to it opens, and its highest privilege level.
     ///
     /// # Errors
     /// It is none, or refuses.

@@ -39,7 +39,7 @@ impl fmt::Display for Way {
 }
 
 impl Session {
-    /// Logs in as an administrator; `ask` sends a datagram and gives the one that answers it.
+    /// Logs in as an administrator; `ask` sends a datagram and gives the one that responses it.
     ///
     /// # Errors
     /// The BMC refuses, or is none; or those of `ask`.

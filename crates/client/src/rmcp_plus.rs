@@ -37,7 +37,7 @@ pub struct Login {
     pub console_id: u32,
     /// Rm, the console's random number.
     pub console_random: [u8; 16],
-    /// SIDc, the BMC's session id, from its answer to Open Session.
+    /// SIDc, the BMC's session id, from its response to Open Session.
     pub bmc_id: SessionId,
     /// Rc, the BMC's random number, from RAKP Message 2.
     pub bmc_random: [u8; 16],

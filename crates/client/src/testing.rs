@@ -62,13 +62,13 @@ pub fn request(seq: u8, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
     outside::message(seq, netfn, cmd, data)
 }
 
-/// Completion code and data of an answer outside sessions, in either format.
+/// Completion code and data of a response outside sessions, in either format.
 #[track_caller]
 pub fn answer_outside(datagram: &[u8]) -> Vec<u8> {
     outside::open(datagram).unwrap().data.to_vec()
 }
 
-/// The payload of an answer of the set-up.
+/// The payload of a response of the set-up.
 #[track_caller]
 pub fn setup_payload(payload_type: PayloadType, datagram: &[u8]) -> &[u8] {
     outside::open20(payload_type, datagram).unwrap()
@@ -120,18 +120,18 @@ impl Login20 {
 
     pub fn open(&self, server: &mut impl Server) -> Result<Handshake20, Status> {
         let mut login = self.login();
-        let answer = one_of(server.send_from(&self.from, &login.open_session()));
-        told(login.take_open_session(&answer))?;
+        let response = one_of(server.send_from(&self.from, &login.open_session()));
+        told(login.take_open_session(&response))?;
         Ok(Handshake20(login))
     }
 
     /// The whole login.
     pub fn run(&self, server: &mut impl Server) -> Result<Client, Status> {
         let mut handshake = self.open(server)?;
-        let answer = one_of(server.send_from(&self.from, &handshake.rakp1()));
-        handshake.take_rakp2(&answer)?;
-        let answer = one_of(server.send_from(&self.from, &handshake.rakp3()));
-        handshake.take_rakp4(&answer)?;
+        let response = one_of(server.send_from(&self.from, &handshake.rakp1()));
+        handshake.take_rakp2(&response)?;
+        let response = one_of(server.send_from(&self.from, &handshake.rakp3()));
+        handshake.take_rakp4(&response)?;
         let mut client = handshake.client();
         client.limit = server.limit(client.session);
         Ok(client)
@@ -229,7 +229,7 @@ impl Login15 {
         self.login(id, *challenge).activate()
     }
 
-    /// Reads the answer to Activate Session.
+    /// Reads the response to Activate Session.
     pub fn take_activation(&self, id: SessionId, datagram: &[u8]) -> Result<Client, u8> {
         let (session, limit) = done(self.login(id, [0; 16]).take_activation(datagram))?;
         let mut client = Client::of(session, Kind::Ipmi15, 4);
@@ -240,10 +240,10 @@ impl Login15 {
     /// The whole login; `Err(None)` is silence.
     pub fn run(&self, server: &mut impl Server) -> Result<Client, Option<u8>> {
         let (id, challenge) = self.challenge(server)?;
-        let answers = server.send(&self.activation(id, &challenge));
-        match answers.first() {
+        let responses = server.send(&self.activation(id, &challenge));
+        match responses.first() {
             None => Err(None),
-            Some(answer) => self.take_activation(id, answer).map_err(Some),
+            Some(response) => self.take_activation(id, response).map_err(Some),
         }
     }
 }
@@ -336,7 +336,7 @@ impl Client {
         (opened.sequence, opened.payload_type, opened.payload.to_vec())
     }
 
-    /// Completion code and data of the answer with the last rqSeq.
+    /// Completion code and data of the response with the last rqSeq.
     #[track_caller]
     pub fn answer(&mut self, datagram: &[u8]) -> Vec<u8> {
         let (_, payload_type, message) = self.read(datagram);
@@ -347,11 +347,11 @@ impl Client {
         message.data.to_vec()
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads its response.
     #[track_caller]
     pub fn ask(&mut self, server: &mut impl Server, netfn: u8, cmd: u8, data: &[u8]) -> Vec<u8> {
         let packet = self.request(netfn, cmd, data);
-        let answer = one(server.send(&packet));
-        self.answer(&answer)
+        let response = one(server.send(&packet));
+        self.answer(&response)
     }
 }

@@ -57,8 +57,8 @@ fn recorded_authentication_capabilities() {
     bench.site.add_user(1, "", "test", Privilege::User);
     let ask = |bench: &mut Bench, data: &[u8]| answer_outside(&one(bench.send(&sessionless15(6, 0x38, data))));
     let recorded = hex!("0600ff07 00 00000000 00000000 09 2018c88100388e04b5");
-    let answer = one(bench.send(&recorded));
-    assert_eq!(answer, hex!("0600ff07 00 00000000 00000000 10 811c6320003800 019706030000000007"));
+    let response = one(bench.send(&recorded));
+    assert_eq!(response, hex!("0600ff07 00 00000000 00000000 10 811c6320003800 019706030000000007"));
     assert_eq!(ask(&mut bench, &[0x0e, 4]), hex!("00 01 17 06 00 00 00 00 00"));
     bench.site.add_user(1, "", "", Privilege::User);
     assert_eq!(ask(&mut bench, &[0x01, 0x14]), hex!("00 01 17 05 00 00 00 00 00"));
@@ -93,10 +93,10 @@ fn answers_have_the_format_of_the_request() {
 fn suite_list(bench: &mut Bench, list: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     for index in 0.. {
-        let answer = answer_outside(&one(bench.send(&sessionless15(6, 0x54, &[0x0e, 0, list | index]))));
-        assert_eq!(answer[..2], [0, 1]);
-        bytes.extend_from_slice(&answer[2..]);
-        if answer.len() < 18 {
+        let response = answer_outside(&one(bench.send(&sessionless15(6, 0x54, &[0x0e, 0, list | index]))));
+        assert_eq!(response[..2], [0, 1]);
+        bytes.extend_from_slice(&response[2..]);
+        if response.len() < 18 {
             break;
         }
     }
@@ -130,8 +130,8 @@ fn cipher_suites_of_other_channels() {
     // Another LAN channel of the same controller is told about, with its own limits.
     let other = Site { cipher_privileges: hex!("00 00 40 00 00 00 00 00 00"), ..Site::default() };
     bench.site.neighbour = Some((ChannelNumber::from_wire(5), Box::new(other)));
-    let answer = answer_outside(&one(bench.send(&sessionless15(6, 0x54, &[5, 0, 0x80]))));
-    assert_eq!(answer, hex!("00 05 c003014181"));
+    let response = answer_outside(&one(bench.send(&sessionless15(6, 0x54, &[5, 0, 0x80]))));
+    assert_eq!(response, hex!("00 05 c003014181"));
     let mut client = Login20::default().run(&mut bench).unwrap();
     assert_eq!(client.ask(&mut bench, 6, 0x54, &[5, 0, 0x80]), hex!("00 05 c003014181"));
 }
@@ -296,22 +296,22 @@ fn open_session_refuses_with_eight_bytes() {
     ] {
         let mut request = good.clone();
         changes.iter().for_each(|(at, value)| request[*at] = *value);
-        let answer = one(bench.send(&request));
-        let payload = setup_payload(PayloadType::OpenSessionResponse, &answer);
+        let response = one(bench.send(&request));
+        let payload = setup_payload(PayloadType::OpenSessionResponse, &response);
         assert_eq!((payload.len(), payload[0], payload[1]), (8, 7, status), "{changes:?}");
         assert_eq!(payload[4..8], request[20..24]);
     }
     let mut short = good[..good.len() - 8].to_vec();
     short[14] = 24;
-    let answer = one(bench.send(&short));
-    assert_eq!(setup_payload(PayloadType::OpenSessionResponse, &answer), hex!("07 12 00 00 44332211"));
+    let response = one(bench.send(&short));
+    assert_eq!(setup_payload(PayloadType::OpenSessionResponse, &response), hex!("07 12 00 00 44332211"));
 }
 
 #[test]
 fn open_session_tells_the_real_maximum() {
     let privilege = |bench: &mut Bench, asked| {
-        let answer = one(bench.send(&Login20::default().open_request(asked)));
-        let payload = setup_payload(PayloadType::OpenSessionResponse, &answer).to_vec();
+        let response = one(bench.send(&Login20::default().open_request(asked)));
+        let payload = setup_payload(PayloadType::OpenSessionResponse, &response).to_vec();
         (payload[1], payload[2])
     };
     let mut bench = Bench::new();
@@ -331,8 +331,8 @@ fn algorithms_left_to_the_bmc_are_suite_3() {
     let mut bench = Bench::new();
     let mut request = Login20::default().open_request(4);
     [27, 35, 43].iter().for_each(|at| request[*at] = 0);
-    let answer = one(bench.send(&request));
-    let payload = setup_payload(PayloadType::OpenSessionResponse, &answer);
+    let response = one(bench.send(&request));
+    let payload = setup_payload(PayloadType::OpenSessionResponse, &response);
     assert_eq!(payload[12..], hex!("0000000801000000 0100000801000000 0200000801000000"));
 }
 
@@ -566,8 +566,8 @@ fn the_first_answer_after_activation_has_a_new_number() {
     let login = Login15 { outbound: u32::MAX, ..Default::default() };
     let mut client = login.run(&mut bench).unwrap();
     let packet = client.request(6, 1, &[]);
-    let answer = one(bench.send(&packet));
-    assert_eq!(client.read(&answer).0, 1, "behind the last comes 1");
+    let response = one(bench.send(&packet));
+    assert_eq!(client.read(&response).0, 1, "behind the last comes 1");
 }
 
 #[test]
@@ -576,8 +576,8 @@ fn outbound_numbers_of_rmcp_plus_start_at_one() {
     let mut client = Login20::default().run(&mut bench).unwrap();
     for expected in 1..5 {
         let packet = client.request(6, 1, &[]);
-        let answer = one(bench.send(&packet));
-        assert_eq!(client.read(&answer).0, expected);
+        let response = one(bench.send(&packet));
+        assert_eq!(client.read(&response).0, expected);
     }
 }
 
@@ -585,8 +585,8 @@ fn outbound_numbers_of_rmcp_plus_start_at_one() {
 fn a_packet_that_comes_again_is_answered_again_but_not_executed() {
     for (kind, mut bench, mut client) in every_client() {
         let packet = client.request(0, 2, &[2]);
-        let answer = one(bench.send(&packet));
-        let (sequence, _, message) = client.read(&answer);
+        let response = one(bench.send(&packet));
+        let (sequence, _, message) = client.read(&response);
         for _ in 0..20 {
             let again = one(bench.send(&packet));
             let (again_sequence, _, again_message) = client.read(&again);
@@ -606,12 +606,12 @@ fn a_request_that_comes_again_is_answered_again_but_not_executed() {
     for (kind, mut bench, mut client) in every_client() {
         client.ask(&mut bench, 6, 0x3b, &[4]);
         let packet = client.request(0, 2, &[2]);
-        let answer = one(bench.send(&packet));
-        let first = client.answer(&answer);
+        let response = one(bench.send(&packet));
+        let first = client.answer(&response);
         let again = client.again(0, 2, &[2]);
         let answer2 = one(bench.send(&again));
         assert_eq!(client.answer(&answer2), first, "{kind}");
-        assert_ne!(client.read(&answer).0, client.read(&answer2).0, "{kind}: a new packet gets a new number");
+        assert_ne!(client.read(&response).0, client.read(&answer2).0, "{kind}: a new packet gets a new number");
         assert_eq!(bench.requests(), 1, "{kind}");
         bench.wait(5001);
         let later = client.again(0, 2, &[2]);
@@ -633,12 +633,12 @@ fn a_slow_request_is_executed_once_and_answered_once() {
             assert!(bench.send(&packet).is_empty(), "{kind}");
         }
         assert_eq!(bench.requests(), 1, "{kind}");
-        let answer = one(bench.finish());
-        assert_eq!(client.answer(&answer), [0, 0xaa], "{kind}");
+        let response = one(bench.finish());
+        assert_eq!(client.answer(&response), [0, 0xaa], "{kind}");
         bench.wait(100);
         let again = client.again(0, 2, &[2]);
-        let answer = one(bench.send(&again));
-        assert_eq!(client.answer(&answer), [0, 0xaa], "{kind}");
+        let response = one(bench.send(&again));
+        assert_eq!(client.answer(&response), [0, 0xaa], "{kind}");
         assert_eq!(bench.requests(), 1, "{kind}");
     }
 }
@@ -653,9 +653,9 @@ fn a_slow_request_resent_under_new_numbers_answers_each() {
         assert!(bench.send(&packet).is_empty());
     }
     assert_eq!(bench.requests(), 1);
-    let answers = bench.finish();
-    assert_eq!(answers.len(), 3);
-    assert_eq!(client.answer(&answers[2]), [0, 0xaa]);
+    let responses = bench.finish();
+    assert_eq!(responses.len(), 3);
+    assert_eq!(client.answer(&responses[2]), [0, 0xaa]);
 }
 
 /// Both ends on a network that loses, doubles and reorders.
@@ -670,7 +670,7 @@ fn every_command_is_executed_exactly_once_on_a_bad_network() {
             let mut packet = client.request(0, 2, &data);
             let mut held_back: Option<Vec<u8>> = None;
             let mut tries = 0;
-            let answer = loop {
+            let response = loop {
                 tries += 1;
                 assert!(tries < 40);
                 let mut arriving = Vec::new();
@@ -683,15 +683,15 @@ fn every_command_is_executed_exactly_once_on_a_bad_network() {
                 if dice.below(2) == 0 {
                     arriving.extend(held_back.take());
                 }
-                let answers: Vec<_> = arriving.iter().flat_map(|datagram| bench.send(datagram)).collect();
-                if let Some(answer) = answers.into_iter().find(|_| dice.below(3) != 0) {
-                    break client.answer(&answer);
+                let responses: Vec<_> = arriving.iter().flat_map(|datagram| bench.send(datagram)).collect();
+                if let Some(response) = responses.into_iter().find(|_| dice.below(3) != 0) {
+                    break client.answer(&response);
                 }
                 bench.wait(300);
                 packet = if dice.below(2) == 0 { client.again(0, 2, &data) } else { packet };
             };
             assert_eq!(bench.requests(), before + 1, "{kind}, command {number}");
-            assert_eq!(answer[0], 0);
+            assert_eq!(response[0], 0);
             // Stay alive, and inside the window.
             bench.tick();
         }
@@ -754,8 +754,8 @@ fn malformed_logins() {
     // S10: a code that is too short is wrong, not a longer one.
     let mut short = messages[2][..30].to_vec();
     short[14] = 14;
-    let answer = one(bench.send(&short));
-    assert_eq!(setup_payload(PayloadType::Rakp4, &answer)[1], 0x0f);
+    let response = one(bench.send(&short));
+    assert_eq!(setup_payload(PayloadType::Rakp4, &response)[1], 0x0f);
     assert!(bench.send(&messages[2]).is_empty());
     assert_eq!(bench.channel.active_sessions(), 0);
 }
@@ -930,9 +930,9 @@ fn sessions_without_protection_stay_with_their_source() {
     for (kind, mut bench, mut client) in every_client() {
         let bound = ["suite 0", "suite 1", "suite 6", "suite 15", "None"].contains(&kind.as_str());
         let packet = client.request(6, 1, &[]);
-        let answers = bench.send_from("192.0.2.9:4000", &packet);
-        assert_eq!(answers.len(), usize::from(!bound), "{kind}");
-        if let Some((to, _)) = answers.first() {
+        let responses = bench.send_from("192.0.2.9:4000", &packet);
+        assert_eq!(responses.len(), usize::from(!bound), "{kind}");
+        if let Some((to, _)) = responses.first() {
             assert_eq!(to.to_string(), "192.0.2.9:4000", "{kind}: the answer goes where the question came from");
             assert_eq!(bench.channel.session(client.session).map(|session| session.peer.address), Some(*to));
         }
@@ -1039,12 +1039,12 @@ fn sixty_four_logins_of_one_source_at_once() {
     let logins: Vec<Login20> = (0..64).map(login).collect();
     let mut handshakes: Vec<_> = logins.iter().map(|login| login.open(&mut bench).unwrap()).collect();
     for (login, handshake) in logins.iter().zip(&mut handshakes) {
-        let answers = bench.send_from(&login.from, &handshake.rakp1());
-        handshake.take_rakp2(&answers[0].1).unwrap();
+        let responses = bench.send_from(&login.from, &handshake.rakp1());
+        handshake.take_rakp2(&responses[0].1).unwrap();
     }
     for (login, handshake) in logins.iter().zip(&mut handshakes) {
-        let answers = bench.send_from(&login.from, &handshake.rakp3());
-        handshake.take_rakp4(&answers[0].1).unwrap();
+        let responses = bench.send_from(&login.from, &handshake.rakp3());
+        handshake.take_rakp4(&responses[0].1).unwrap();
     }
     assert_eq!(bench.channel.active_sessions(), 64);
 }
@@ -1135,7 +1135,7 @@ fn guessing_is_slow_and_only_for_the_guesser() {
     }
 }
 
-/// IPMI 1.5 has no answer for a wrong password; a right one comes in its turn.
+/// IPMI 1.5 has no response for a wrong password; a right one comes in its turn.
 #[test]
 fn guessing_by_ipmi_1_5_is_slow_too() {
     let mut bench = Bench::new();
@@ -1152,15 +1152,15 @@ fn guessing_by_ipmi_1_5_is_slow_too() {
     let (id, challenge) = login.challenge(&mut bench).unwrap();
     let activation = login.activation(id, &challenge);
     assert!(bench.send(&activation).is_empty(), "it waits for its turn");
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     let mut waited = 0;
-    while answers.is_empty() {
+    while responses.is_empty() {
         bench.wait(10);
         waited += 10;
-        answers = bench.tick();
+        responses = bench.tick();
     }
     assert!(waited <= 1000, "{waited} ms");
-    let mut client = login.take_activation(id, &answers[0].1).unwrap();
+    let mut client = login.take_activation(id, &responses[0].1).unwrap();
     assert_eq!(client.ask(&mut bench, 6, 1, &[])[0], 0);
     // Ten guesses were free, and one had a turn at once; with their copies they were 64.
     bench.wait(60_000);
@@ -1344,11 +1344,11 @@ fn activate_session_inside_a_session_renumbers_and_nothing_else() {
         data[18..].copy_from_slice(&0x5000u32.to_le_bytes());
         let before = bench.channel.session(client.session);
         let packet = client.request(6, 0x3a, &data);
-        let answer = one(bench.send(&packet));
-        let (sequence, _, _) = client.read(&answer);
+        let response = one(bench.send(&packet));
+        let (sequence, _, _) = client.read(&response);
         assert_eq!(sequence, 0x5000, "{kind}");
-        let answer = client.answer(&answer);
-        assert_eq!((answer[0], &answer[2..6], answer[10]), (0, &client.session.to_le_bytes()[..], 4), "{kind}");
+        let response = client.answer(&response);
+        assert_eq!((response[0], &response[2..6], response[10]), (0, &client.session.to_le_bytes()[..], 4), "{kind}");
         assert_eq!(bench.channel.session(client.session), before, "{kind}");
     }
 }
@@ -1452,9 +1452,9 @@ fn bridged_answers_follow_and_come_again() {
         let second = one(bench.send_message(client.session, &bridged));
         assert_eq!(client.read(&second).2, bridged);
         let again = client.again(6, 0x34, &data);
-        let answers = bench.send(&again);
-        assert_eq!(answers.len(), 2, "{kind}");
-        assert_eq!(client.read(&answers[1]).2, bridged, "{kind}");
+        let responses = bench.send(&again);
+        assert_eq!(responses.len(), 2, "{kind}");
+        assert_eq!(client.read(&responses[1]).2, bridged, "{kind}");
         assert_eq!(bench.requests(), 1, "{kind}");
     }
 }

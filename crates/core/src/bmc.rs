@@ -49,7 +49,7 @@ use crate::ipmi::{ChannelNumber, McAddress, Moment, SessionId};
 /// ACPI power state "unknown", IPMI 2.0 tables 20-7 and 20-8.
 pub const ACPI_UNKNOWN: u8 = 0x2a;
 
-/// Everything that answers on one simulated IPMB.
+/// Everything that responses on one simulated IPMB.
 #[derive(Debug, Default)]
 pub struct Machine {
     /// By address.

@@ -22,7 +22,7 @@ pub mod transport;
 
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten, ProgramCall, ProgramResult};
 use crate::bmc::{At, Controller, Machine};
-use crate::ipmi::{ChannelNumber, CompletionCode, McAddress, Moment, Origin, Reply, Request, netfn};
+use crate::ipmi::{ChannelNumber, CompletionCode, McAddress, Moment, Origin, Request, Response, netfn};
 pub use commands::{Commands, Function, STANDARD};
 use entry::READ_RECORD;
 pub use entry::{Entry, Fields, Gate, Handler};
@@ -44,13 +44,13 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     /// The executing controller. It exists: the simulator looked it up before dispatch.
-    /// Should it have gone since, CEh is the answer.
+    /// Should it have gone since, CEh is the response.
     pub fn controller(&mut self) -> Result<&mut Controller, CompletionCode> {
         self.machine.controller_mut(self.mc).ok_or(CompletionCode::NO_RESPONSE)
     }
 
     /// The executing controller with the machine around it: what devices' functions work on. As for
-    /// [`controller`](Self::controller), CEh is the answer should it have gone.
+    /// [`controller`](Self::controller), CEh is the response should it have gone.
     pub fn at(&mut self) -> Result<At<'_>, CompletionCode> {
         self.machine.at(self.mc).ok_or(CompletionCode::NO_RESPONSE)
     }
@@ -87,9 +87,9 @@ impl Context<'_> {
 
 /// How a handler ends when it does not fail.
 pub enum Outcome {
-    /// The reply is complete.
+    /// The response is complete.
     Done,
-    /// Slow work comes first; what goes on with its result writes the reply.
+    /// Slow work comes first; what goes on with its result writes the response.
     Wait(Wait),
 }
 
@@ -104,13 +104,14 @@ pub enum Wait {
 }
 
 /// What a waiting command does with the result of its work.
-pub type Continuation<R> = Box<dyn FnOnce(&mut Context<'_>, R, &mut Reply) -> Result<Outcome, CompletionCode> + Send>;
+pub type Continuation<R> =
+    Box<dyn FnOnce(&mut Context<'_>, R, &mut Response) -> Result<Outcome, CompletionCode> + Send>;
 
 impl Outcome {
     /// Runs a helper program first.
     pub fn program(
         call: ProgramCall,
-        then: impl FnOnce(&mut Context<'_>, ProgramResult, &mut Reply) -> Result<Self, CompletionCode> + Send + 'static,
+        then: impl FnOnce(&mut Context<'_>, ProgramResult, &mut Response) -> Result<Self, CompletionCode> + Send + 'static,
     ) -> Self {
         Self::Wait(Wait::Program(call, Box::new(then)))
     }
@@ -118,7 +119,7 @@ impl Outcome {
     /// Reads a file first.
     pub fn read(
         read: FileRead,
-        then: impl FnOnce(&mut Context<'_>, FileContent, &mut Reply) -> Result<Self, CompletionCode> + Send + 'static,
+        then: impl FnOnce(&mut Context<'_>, FileContent, &mut Response) -> Result<Self, CompletionCode> + Send + 'static,
     ) -> Self {
         Self::Wait(Wait::Read(read, Box::new(then)))
     }
@@ -126,7 +127,7 @@ impl Outcome {
     /// Writes a file first.
     pub fn write(
         write: FileWrite,
-        then: impl FnOnce(&mut Context<'_>, FileWritten, &mut Reply) -> Result<Self, CompletionCode> + Send + 'static,
+        then: impl FnOnce(&mut Context<'_>, FileWritten, &mut Response) -> Result<Self, CompletionCode> + Send + 'static,
     ) -> Self {
         Self::Wait(Wait::Write(write, Box::new(then)))
     }
@@ -178,9 +179,9 @@ fn find_in(table: &'static [Entry], cmd: u8) -> Option<&'static Entry> {
 }
 
 /// Executes a request on the controller `context.mc`. Privilege was checked before.
-pub fn dispatch(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Outcome {
+pub fn dispatch(context: &mut Context<'_>, request: &Request<'_>, response: &mut Response) -> Outcome {
     let found = context.commands.find(context.machine, context.mc, request.netfn, request.cmd, request.data);
-    dispatch_to(found, context, request, reply)
+    dispatch_to(found, context, request, response)
 }
 
 /// The same for a command whose row has been looked up.
@@ -190,12 +191,12 @@ pub fn dispatch_to(
     found: Option<&Entry>,
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Outcome {
-    match execute(found, context, request, reply) {
+    match execute(found, context, request, response) {
         Ok(outcome) => outcome,
         Err(code) => {
-            reply.fail(code);
+            response.fail(code);
             Outcome::Done
         }
     }
@@ -205,17 +206,17 @@ fn execute(
     found: Option<&Entry>,
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     if !context.controller()?.enabled {
         return Err(CompletionCode::UNSPECIFIED);
     }
     match request.netfn {
         netfn::GROUP_EXTENSION if request.data.is_empty() => return Err(CompletionCode::INVALID_LENGTH),
-        netfn::OEM_GROUP => return oem::oem_group(found, context, request, reply),
+        netfn::OEM_GROUP => return oem::oem_group(found, context, request, response),
         _ => {}
     }
-    call(found, context, request, reply)
+    call(found, context, request, response)
 }
 
 /// Checks gate and length, and calls the handler.
@@ -223,7 +224,7 @@ fn call(
     found: Option<&Entry>,
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let entry = found.ok_or(CompletionCode::INVALID_COMMAND)?;
     if !(entry.gate)(context) {
@@ -232,7 +233,7 @@ fn call(
     if request.data.len() < entry.min_length {
         return Err(entry.too_short());
     }
-    (entry.handler)(context, request, reply)
+    (entry.handler)(context, request, response)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub use channel_number::ChannelNumber;
 pub use completion::CompletionCode;
 pub use host_signal::{HostSignal, capability};
 pub use mc_address::McAddress;
-pub use message::{Medium, Origin, Reply, Request, SessionRef};
+pub use message::{Medium, Origin, Request, Response, SessionRef};
 pub use moment::Moment;
 pub use nature::Nature;
 pub use peer::Peer;

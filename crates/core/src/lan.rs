@@ -31,7 +31,7 @@ pub use channel::{LanChannel, SessionInfo};
 pub(crate) use throttle::LogLimit;
 
 use crate::ipmi::{
-    AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Origin, Peer, Privilege, Reply, Request, SessionId,
+    AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Origin, Peer, Privilege, Request, Response, SessionId,
     UserNumber,
 };
 use zeroize::Zeroize;
@@ -55,8 +55,8 @@ pub trait Authority {
     /// LAN parameter 24: reserved byte, then a four-bit level per cipher suite entry.
     fn cipher_privileges(&self) -> [u8; 9];
     /// Answers a request outside sessions that the channel does not know; D5h when it needs a session.
-    /// The answer is short, and nothing changes.
-    fn before_login(&self, _netfn: u8, _cmd: u8, _data: &[u8], _reply: &mut Reply) -> Result<(), CompletionCode> {
+    /// The response is short, and nothing changes.
+    fn before_login(&self, _netfn: u8, _cmd: u8, _data: &[u8], _reply: &mut Response) -> Result<(), CompletionCode> {
         Err(CompletionCode::NOT_IN_PRESENT_STATE)
     }
     /// What executing a command once more does, which is for this controller or carried to an address; `data` names
@@ -182,9 +182,9 @@ pub enum Weight {
     Info,
 }
 
-/// Where an answer goes: kept by the simulator while a command waits for slow work.
+/// Where a response goes: kept by the simulator while a command waits for slow work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplyTo {
+pub struct ResponseTo {
     /// BMC's session id.
     pub session: SessionId,
     /// Address of the datagram that is answered.
@@ -208,19 +208,19 @@ pub struct ReplyTo {
 /// A command that the channel answered itself, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionCommand {
-    /// Where the answer went, with network function and command.
-    pub to: ReplyTo,
+    /// Where the response went, with network function and command.
+    pub to: ResponseTo,
     /// The request's data.
     pub request: Vec<u8>,
     /// Completion code and data.
-    pub answer: Vec<u8>,
+    pub response: Vec<u8>,
 }
 
 /// A request of which it took a while to find out that it is no resend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LateRequest {
-    /// Where the answer goes.
-    pub to: ReplyTo,
+    /// Where the response goes.
+    pub to: ResponseTo,
     /// The session's origin.
     pub origin: Origin,
     /// The request's data.
@@ -235,15 +235,15 @@ pub enum Received<'a> {
     /// A request in an established session; the simulator answers with
     /// [`LanChannel::respond`].
     Request {
-        /// Where the answer goes.
-        reply_to: ReplyTo,
+        /// Where the response goes.
+        response_to: ResponseTo,
         /// The request; its privilege has not been checked.
         request: Request<'a>,
     },
     /// A response message (odd network function) in an established session.
     Response {
         /// Who sent it, with its network function as received.
-        reply_to: ReplyTo,
+        response_to: ResponseTo,
         /// Completion code and data.
         data: &'a [u8],
         /// The session's origin.

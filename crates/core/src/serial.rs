@@ -34,9 +34,9 @@ pub struct Settings {
     pub controller: McAddress,
 }
 
-/// Where an answer on a line goes.
+/// Where a response on a line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplyTo {
+pub struct ResponseTo {
     /// Responder's address (framings that have one).
     pub rs_addr: u8,
     /// Requester's address (framings that have one).
@@ -52,10 +52,10 @@ pub struct ReplyTo {
     /// Command.
     pub cmd: u8,
     /// The line made a Send Message to channel 0 of a message for another controller
-    /// (`RadisysAscii`): only a failure is answered, and the other controller's answer goes
+    /// (`RadisysAscii`): only a failure is answered, and the other controller's response goes
     /// to [`Line::bridged_reply`].
     pub forwarded: bool,
-    /// Which connection of the line it came by: who asked may be gone when the answer is
+    /// Which connection of the line it came by: who asked may be gone when the response is
     /// there, and somebody else connected.
     pub connection: u32,
 }
@@ -65,8 +65,8 @@ pub struct ReplyTo {
 pub enum Inbound {
     /// A request (or, with an odd network function, a response).
     Message {
-        /// Where the answer goes.
-        reply_to: ReplyTo,
+        /// Where the response goes.
+        response_to: ResponseTo,
         /// The data bytes.
         data: Vec<u8>,
     },
@@ -74,8 +74,8 @@ pub enum Inbound {
     Capabilities(HostCapabilities),
     /// The host said that it was reset (VM protocol command 04h).
     HostReset,
-    /// Bytes to be written to the line behind the answers to the messages before: a
-    /// handshake, or the answer of an OEM handler.
+    /// Bytes to be written to the line behind the responses to the messages before: a
+    /// handshake, or the response of an OEM handler.
     Write(Vec<u8>),
     /// Something to be logged; nothing is answered.
     Fault(Fault),
@@ -182,7 +182,7 @@ impl Line {
     }
 
     /// Takes bytes; what they mean is appended to `inbound`. Messages for an OEM handler
-    /// come out as the answer to be written.
+    /// come out as the response to be written.
     pub fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
         let first = inbound.len();
         match &mut self.codec {
@@ -192,27 +192,27 @@ impl Line {
             Codec::RadisysAscii(decoder) => decoder.receive(bytes, inbound),
         }
         for item in inbound.iter_mut().skip(first) {
-            let Inbound::Message { reply_to, data } = item else { continue };
-            reply_to.connection = self.connection;
-            if let Some(answer) = self.oem.answer(reply_to, data) {
+            let Inbound::Message { response_to, data } = item else { continue };
+            response_to.connection = self.connection;
+            if let Some(response) = self.oem.answer(response_to, data) {
                 let mut written = Vec::new();
-                encode(self.settings.codec, reply_to, &answer, &mut written);
+                encode(self.settings.codec, response_to, &response, &mut written);
                 *item = Inbound::Write(written);
             }
         }
     }
 
-    /// Writes the answer (completion code and data) to a message, if who sent it is still there.
-    pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], out: &mut Vec<u8>) {
-        let delivered_elsewhere = to.forwarded && answer.first() == Some(&0);
+    /// Writes the response (completion code and data) to a message, if who sent it is still there.
+    pub fn respond(&mut self, to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
+        let delivered_elsewhere = to.forwarded && response.first() == Some(&0);
         if self.connected && to.connection == self.connection && !delivered_elsewhere {
-            encode(self.settings.codec, to, answer, out);
+            encode(self.settings.codec, to, response, out);
         }
     }
 
-    /// Writes the answer of another controller (a whole IPMB message) to a message that
-    /// was [`forwarded`](ReplyTo::forwarded); framings that cannot carry it write nothing.
-    pub fn bridged_reply(&mut self, message: &[u8], out: &mut Vec<u8>) {
+    /// Writes the response of another controller (a whole IPMB message) to a message that
+    /// was [`forwarded`](ResponseTo::forwarded); framings that cannot carry it write nothing.
+    pub fn bridged_response(&mut self, message: &[u8], out: &mut Vec<u8>) {
         if self.connected && self.settings.codec == CodecKind::RadisysAscii {
             radisys_ascii::encode(message, out);
         }
@@ -234,12 +234,12 @@ impl Line {
     }
 }
 
-/// Writes an answer in a framing.
-fn encode(codec: CodecKind, to: &ReplyTo, answer: &[u8], out: &mut Vec<u8>) {
+/// Writes a response in a framing.
+fn encode(codec: CodecKind, to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
     match codec {
-        CodecKind::Vm => vm::encode(to, answer, out),
-        CodecKind::Direct => direct::encode(to, answer, out),
-        CodecKind::TerminalMode => terminal_mode::encode(to, answer, out),
-        CodecKind::RadisysAscii => radisys_ascii::encode(&ipmb_message::answer(to, answer), out),
+        CodecKind::Vm => vm::encode(to, response, out),
+        CodecKind::Direct => direct::encode(to, response, out),
+        CodecKind::TerminalMode => terminal_mode::encode(to, response, out),
+        CodecKind::RadisysAscii => radisys_ascii::encode(&ipmb_message::answer(to, response), out),
     }
 }

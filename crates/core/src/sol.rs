@@ -33,8 +33,8 @@ const OUTPUT_CAPACITY_WITH_HISTORY: usize = 65536;
 
 /// How long a packet that came while the port took nothing is kept, to be taken and
 /// acknowledged when the port goes on. It is not answered meanwhile: consoles lose what is
-/// refused, or send it again without a pause, but all of them wait for an answer. ipmitool
-/// waits a second and then sends the characters under a new number, so an answer must not
+/// refused, or send it again without a pause, but all of them wait for a response. ipmitool
+/// waits a second and then sends the characters under a new number, so a response must not
 /// come later.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -305,7 +305,7 @@ impl Engine {
     /// Keeps a packet until the port goes on.
     fn park(&mut self, now: Moment, packet: &Packet<'_>) {
         let mut bytes = self.parked.take().map(|parked| parked.packet).unwrap_or_default();
-        // A console that goes on to other characters without an answer (ipmitool takes output
+        // A console that goes on to other characters without a response (ipmitool takes output
         // from the port for one) believes that these were taken.
         if let Ok(before) = Packet::parse(&bytes)
             && before.sequence != packet.sequence

@@ -289,10 +289,10 @@ async fn client(port: u16) -> UdpSocket {
 
 /// Receives the response to the presence ping with this tag.
 async fn pong(client: &UdpSocket, tag: u8) {
-    let mut answer = [0; 64];
-    let length = client.recv(&mut answer).await.unwrap();
-    assert!(presence::is_pong(&answer[..length]));
-    assert_eq!(answer[9], tag);
+    let mut response = [0; 64];
+    let length = client.recv(&mut response).await.unwrap();
+    assert!(presence::is_pong(&response[..length]));
+    assert_eq!(response[9], tag);
 }
 
 async fn ping(client: &UdpSocket, tag: u8) {
@@ -837,9 +837,9 @@ fn address(index: usize) -> std::net::Ipv4Addr {
 async fn ask(index: usize, port: u16) {
     let client = client_of(index, port).await;
     client.send(&outside::request15(0x06, 0x38, &[0x0e, 0x04])).await.unwrap();
-    let mut answer = [0; 64];
-    let length = tokio::time::timeout(Duration::from_secs(20), client.recv(&mut answer)).await.unwrap().unwrap();
-    let message = outside::open(&answer[..length]).unwrap();
+    let mut response = [0; 64];
+    let length = tokio::time::timeout(Duration::from_secs(20), client.recv(&mut response)).await.unwrap().unwrap();
+    let message = outside::open(&response[..length]).unwrap();
     assert_eq!((message.cmd, message.data[0]), (0x38, 0), "system {index}");
 }
 

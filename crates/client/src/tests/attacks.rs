@@ -26,9 +26,9 @@ fn answers_to_strangers() -> Vec<(String, usize, usize)> {
     let mut answered = Vec::new();
     for (name, question) in asked {
         // A new one for each, so that no limit hides anything.
-        let answers = Bench::new().send(&question);
-        assert!(answers.len() <= 1, "{name}");
-        answered.extend(answers.iter().map(|answer| (name.clone(), question.len(), answer.len())));
+        let responses = Bench::new().send(&question);
+        assert!(responses.len() <= 1, "{name}");
+        answered.extend(responses.iter().map(|response| (name.clone(), question.len(), response.len())));
     }
     answered
 }
@@ -37,19 +37,19 @@ fn answers_to_strangers() -> Vec<(String, usize, usize)> {
 fn answers_to_strangers_are_hardly_larger_than_their_questions() {
     let answered = answers_to_strangers();
     assert!(answered.len() > 1000);
-    for (name, question, answer) in answered {
+    for (name, question, response) in answered {
         let most = match name.as_str() {
             // ASF fixes both lengths: 12 and 28.
             "Presence Ping" => 28,
-            // IPMI 2.0 table 13-10: the answer adds the BMC's session id.
+            // IPMI 2.0 table 13-10: the response adds the BMC's session id.
             "Open Session" => question + 4,
             // Get System GUID adds the 16 bytes that were asked for and a completion code, as
             // Get Session Challenge and Get Channel Cipher Suites add theirs.
             _ => question + 18,
         };
-        assert!(answer <= most, "{name}: {question} bytes get {answer}");
+        assert!(response <= most, "{name}: {question} bytes get {response}");
         // 28 bytes of IP and UDP are around both.
-        assert!((answer + 28) * 10 <= (question + 28) * 14, "{name}: {question} bytes get {answer}");
+        assert!((response + 28) * 10 <= (question + 28) * 14, "{name}: {question} bytes get {response}");
     }
 }
 
@@ -161,7 +161,7 @@ fn integrity_is_checked_before_anything_is_decrypted() {
 
 #[test]
 fn wrong_pads_and_wrong_codes_look_the_same_from_outside() {
-    // What makes a padding oracle: telling the two apart by an answer, a refused login, or a
+    // What makes a padding oracle: telling the two apart by a response, a refused login, or a
     // session that ends.
     let mut bench = Bench::new();
     let mut client = Login20::suite(3).run(&mut bench).unwrap();
@@ -209,17 +209,17 @@ fn login_with(bench: &mut Bench, message: usize, at: usize, value: u8) -> Option
     };
     let open = login.open_request(0);
     let length = [open.len()];
-    let answers = send(bench, &change(0, open)?);
+    let responses = send(bench, &change(0, open)?);
     let Ok(mut handshake) = login.open(bench) else { return Some(length[0]) };
-    drop(answers);
+    drop(responses);
     let rakp1 = handshake.rakp1();
     let lengths = [length[0], rakp1.len()];
-    let answers = send(bench, &change(1, rakp1)?);
+    let responses = send(bench, &change(1, rakp1)?);
     if message == 1 {
         return Some(lengths[1]);
     }
-    let [answer] = answers.as_slice() else { return Some(lengths[1]) };
-    if handshake.take_rakp2(answer).is_err() {
+    let [response] = responses.as_slice() else { return Some(lengths[1]) };
+    if handshake.take_rakp2(response).is_err() {
         return Some(lengths[1]);
     }
     let rakp3 = handshake.rakp3();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipmi_sim_core::ipmi::{ChannelNumber, Moment, Origin, Privilege, SessionId, UserNumber};
 use ipmi_sim_core::lan::testing::{Dice, Site};
-use ipmi_sim_core::lan::{Event, LanChannel, Outbox, Received, ReplyTo, Settings, Weight};
+use ipmi_sim_core::lan::{Event, LanChannel, Outbox, Received, ResponseTo, Settings, Weight};
 
 use crate::testing::{GUID, Server};
 
@@ -34,7 +34,7 @@ pub struct Bench {
     pub handed: Vec<Handed>,
     /// Where the last request came from.
     pub last_origin: Option<Origin>,
-    pub waiting: Vec<ReplyTo>,
+    pub waiting: Vec<ResponseTo>,
     pub events: Vec<Event>,
     out: Outbox,
 }
@@ -44,10 +44,10 @@ impl Server for Bench {
         let from = from.parse().unwrap();
         let mut bytes = datagram.to_vec();
         let received = self.channel.receive(self.now, from, &mut bytes, &self.site, &mut self.dice, &mut self.out);
-        let mut answer = None;
+        let mut response = None;
         match received {
             Received::Handled => {}
-            Received::Request { reply_to, request } => {
+            Received::Request { response_to, request } => {
                 self.last_origin = Some(request.origin);
                 self.handed.push(Handed::Request {
                     netfn: request.netfn,
@@ -56,18 +56,18 @@ impl Server for Bench {
                     privilege: request.origin.privilege,
                 });
                 match self.work {
-                    Work::Quick => answer = Some(reply_to),
-                    Work::Slow => self.waiting.push(reply_to),
+                    Work::Quick => response = Some(response_to),
+                    Work::Slow => self.waiting.push(response_to),
                 }
             }
-            Received::Response { reply_to, data, .. } => {
-                self.handed.push(Handed::Response { netfn: reply_to.netfn, data: data.to_vec() });
+            Received::Response { response_to, data, .. } => {
+                self.handed.push(Handed::Response { netfn: response_to.netfn, data: data.to_vec() });
             }
             Received::Sol { session, payload } => {
                 self.handed.push(Handed::Sol { session, payload: payload.to_vec() });
             }
         }
-        if let Some(to) = answer {
+        if let Some(to) = response {
             let count = self.handed.len() as u8;
             self.channel.respond(&to, &[0, count], &mut self.dice, &mut self.out);
         }
@@ -106,7 +106,7 @@ impl Bench {
     /// Lets the clock run to `self.now` for the channel.
     pub fn tick(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         self.channel.timeout(self.now, &self.site, &mut self.dice, &mut self.out);
-        let late: Vec<ReplyTo> = self.out.events.iter().filter_map(late).collect();
+        let late: Vec<ResponseTo> = self.out.events.iter().filter_map(late).collect();
         for to in late {
             self.handed.push(Handed::Request { netfn: to.netfn, cmd: to.cmd, data: Vec::new(), privilege: None });
             let count = self.handed.len() as u8;
@@ -161,7 +161,7 @@ impl Bench {
 }
 
 /// Where the response to a request goes that waited in the channel.
-fn late(event: &Event) -> Option<ReplyTo> {
+fn late(event: &Event) -> Option<ResponseTo> {
     match event {
         Event::Request(late) => Some(late.to),
         _ => None,

@@ -133,7 +133,7 @@ impl Lan {
     }
 
     /// Allows these authentication types, as far as lan.conf offers them: what it does not
-    /// offer, nobody shall open over the network.
+    /// offer, cannot be opened over the network.
     pub fn restrict_auths(&mut self, auths: [AuthTypes; 4]) {
         for ((allowed, offered), wanted) in self.allowed_auths.iter_mut().zip(self.offered_auths).zip(auths) {
             *allowed = AuthTypes(wanted.0 & offered.0);

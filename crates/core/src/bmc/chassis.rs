@@ -182,7 +182,7 @@ impl Chassis {
         self.kept = Some(kept);
     }
 
-    /// Becomes what it was; the power stays as it is.
+    /// Restores what it was; the power stays as it is.
     pub(super) fn take_back(&mut self, before: Option<Kept>) {
         let power = self.kept.is_some_and(|kept| kept.power);
         self.kept = before.map(|kept| Kept { power, ..kept });
@@ -410,7 +410,7 @@ pub enum Power {
     On,
     /// Off.
     Off,
-    /// The program must be asked; [`observed`] takes the answer.
+    /// The program must be asked; [`observed`] takes the response.
     Ask(ProgramCall),
 }
 
@@ -941,10 +941,10 @@ mod tests {
         let text = "Chassis of MC 0x20: power cycle".into();
         assert_eq!(std::mem::take(&mut machine.actions), [Action::Log { level: LogLevel::Info, text }]);
         assert_eq!(machine.ensure(MC).chassis.deadline(), Some(at(5)));
-        for answer in [Ok(vec![Value::Integer(1)]), Err(ProgramFailure), Ok(vec![Value::Integer(-1)])] {
+        for response in [Ok(vec![Value::Integer(1)]), Err(ProgramFailure), Ok(vec![Value::Integer(-1)])] {
             let due = machine.ensure(MC).chassis.deadline().expect("armed again");
             timeout(&mut machine.found(MC), due);
-            then_of(machine.jobs.pop())(&mut machine.found(MC), due, answer);
+            then_of(machine.jobs.pop())(&mut machine.found(MC), due, response);
         }
         let due = machine.ensure(MC).chassis.deadline().expect("armed again");
         timeout(&mut machine.found(MC), due);
@@ -1080,12 +1080,12 @@ mod tests {
     }
 
     /// What the program was told, and whether it did it.
-    fn told(machine: &mut Machine, now: Moment, answer: ProgramResult) -> String {
+    fn told(machine: &mut Machine, now: Moment, response: ProgramResult) -> String {
         let Background::Program { call, then, .. } = machine.jobs.remove(0) else { panic!("no call") };
         let operation = if call.operation == Operation::Set { "set" } else { "get" };
         let value = call.parameters[0].value.as_ref().map(|value| format!("{value:?}")).unwrap_or_default();
         let text = format!("{operation} {} {value}", call.parameters[0].name);
-        then(&mut machine.found(MC), now, answer);
+        then(&mut machine.found(MC), now, response);
         text.trim_end().to_owned()
     }
 

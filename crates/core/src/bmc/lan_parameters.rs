@@ -70,7 +70,7 @@ const DEFAULT_CIPHER_PRIVILEGES: [u8; 9] = [0x44; 9];
 
 /// Parameter 24 as it is read. The first entry, suite 0, asks for no password and is open
 /// only for levels whose `allowed_auths_*` list contains `none`. It says the highest such
-/// level, or "not used", whatever was set: nobody shall believe it open where it is closed.
+/// level, or "not used", whatever was set: what is closed is not told as open.
 fn shown_privileges(mut levels: [u8; 9], auths: &[AuthTypes; 4]) -> [u8; 9] {
     let [_, first, ..] = &mut levels;
     let set = *first & 0x0f;
@@ -494,7 +494,7 @@ impl LanParameters {
         Ok(Read::Value(bytes))
     }
 
-    /// The program's answer to a [`Read::Ask`]: takes the value and gives its bytes, or
+    /// The program's response to a [`Read::Ask`]: takes the value and gives its bytes, or
     /// `None` when the program answered something else.
     pub fn got(&mut self, parameter: u8, value: Value) -> Option<ParameterBytes> {
         let index = external_index(parameter)?;
@@ -529,7 +529,7 @@ impl LanParameters {
                     *place = *byte;
                 }
             }
-            // What is too short is left at the original's answer, which has no destinations.
+            // What is too short is left at the original's response, which has no destinations.
             number::DESTINATION_TYPE => {
                 let [number, kind @ ..] = *data.first_chunk::<4>().ok_or(ParameterError::Unsupported)?;
                 values.destination(number)?.kind = kind;

@@ -87,7 +87,7 @@ impl From<NoLan> for AuthsError {
 }
 
 /// Sets the authentication types per level (callback, user, operator, administrator), by a client. They
-/// must be among those that lan.conf offers: it may be narrowed, and nobody shall widen it.
+/// must be among those that lan.conf offers: it may be narrowed, not widened.
 ///
 /// # Errors
 /// One of them is not offered, or there is no such LAN channel.

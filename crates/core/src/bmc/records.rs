@@ -5,7 +5,7 @@
 
 /// The id that means the first record in a request; never a record's own.
 pub const FIRST: u16 = 0x0000;
-/// The id that means the last record in a request and "no further record" in an answer.
+/// The id that means the last record in a request and "no further record" in a response.
 pub const LAST: u16 = 0xffff;
 
 /// Records in order of entry.

@@ -282,7 +282,7 @@ impl Repository {
         had_records
     }
 
-    /// Becomes what it was; reservation and clock stay.
+    /// Restores what it was; reservation and clock stay.
     pub(super) fn take_back(&mut self, before: Self) {
         let Self { reservation, time_offset, .. } = *self;
         *self = Self { reservation, time_offset, ..before };

@@ -190,7 +190,7 @@ impl Sel {
         }
     }
 
-    /// Becomes what it was; reservation and capacity stay.
+    /// Restores what it was; reservation and capacity stay.
     pub(super) fn take_back(&mut self, before: Self) {
         let Self { max_records, flags, reservation, .. } = *self;
         *self = Self { max_records, flags, reservation, ..before };

@@ -25,7 +25,7 @@ mod timer_use {
     pub const USE: u8 = 0x07;
     /// Don't stop the timer.
     pub const DONT_STOP: u8 = 0x40;
-    /// Running, in the answer of Get Watchdog Timer.
+    /// Running, in the response of Get Watchdog Timer.
     pub const RUNNING: u8 = 0x40;
     /// Don't log. Holds until the timer runs out.
     pub const DONT_LOG: u8 = 0x80;

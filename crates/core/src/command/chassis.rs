@@ -6,7 +6,7 @@ use super::{Context, Entry, Outcome};
 use crate::bmc::chassis::{self, Backend, Control, Controlled, NotSupported, Power, RestorePolicy};
 use crate::bmc::device_id::support;
 use crate::bmc::external::{Identify, ProgramCall, Value};
-use crate::ipmi::{CompletionCode, McAddress, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Request, Response};
 
 /// The Chassis commands, by number.
 #[rustfmt::skip]
@@ -51,50 +51,54 @@ fn is_chassis(context: &Context<'_>) -> bool {
 /// Runs a program and answers with what `then` writes when it succeeded, else with FFh.
 fn run(
     call: ProgramCall,
-    then: impl FnOnce(&mut Context<'_>, Vec<Value>, &mut Reply) -> Result<(), CompletionCode> + Send + 'static,
+    then: impl FnOnce(&mut Context<'_>, Vec<Value>, &mut Response) -> Result<(), CompletionCode> + Send + 'static,
 ) -> Result<Outcome, CompletionCode> {
-    Ok(Outcome::program(call, move |context, result, reply| {
-        then(context, result.map_err(|_| CompletionCode::UNSPECIFIED)?, reply)?;
+    Ok(Outcome::program(call, move |context, result, response| {
+        then(context, result.map_err(|_| CompletionCode::UNSPECIFIED)?, response)?;
         Ok(Outcome::Done)
     }))
 }
 
 /// Answer: capabilities, then the addresses of FRU, SDR, SEL and system management device:
 /// all the BMC's.
-fn get_capabilities(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn get_capabilities(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let bmc = context.machine.bmc.unwrap_or(McAddress::NONE).0;
-    reply.put(&[0, bmc, bmc, bmc, bmc])?;
+    response.put(&[0, bmc, bmc, bmc, bmc])?;
     Ok(Outcome::Done)
 }
 
 /// Answer: power state (bit 0) and restore policy (bits 6-5), last power event, other
 /// state (bits 6-4: identify light of a built-in chassis), and front panel buttons where the
 /// chassis has them.
-fn get_status(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn get_status(context: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     let now = context.now;
     match chassis::power(&mut context.at()?, now) {
-        Power::On => put_status(context, true, reply)?,
-        Power::Off => put_status(context, false, reply)?,
+        Power::On => put_status(context, true, response)?,
+        Power::Off => put_status(context, false, response)?,
         Power::Ask(call) => {
-            return run(call, |context, values, reply| {
+            return run(call, |context, values, response| {
                 let now = context.now;
                 let on = chassis::observed(&mut context.at()?, now, &Ok(values));
-                put_status(context, on.ok_or(CompletionCode::UNSPECIFIED)?, reply)
+                put_status(context, on.ok_or(CompletionCode::UNSPECIFIED)?, response)
             });
         }
     }
     Ok(Outcome::Done)
 }
 
-fn put_status(context: &mut Context<'_>, on: bool, reply: &mut Reply) -> Result<(), CompletionCode> {
+fn put_status(context: &mut Context<'_>, on: bool, response: &mut Response) -> Result<(), CompletionCode> {
     let now = context.now;
     let controller = context.controller()?;
     let backend = chassis::backend(controller);
     let chassis = &controller.chassis;
     let other = if backend == Backend::BuiltIn { chassis.identify_bits(now) } else { 0 };
-    reply.put(&[u8::from(on) | (chassis.restore_policy() as u8) << 5, 0, other])?;
+    response.put(&[u8::from(on) | (chassis.restore_policy() as u8) << 5, 0, other])?;
     match chassis.front_panel() {
-        Some(buttons) => reply.put(&[buttons]),
+        Some(buttons) => response.put(&[buttons]),
         None => Ok(()),
     }
 }
@@ -102,7 +106,7 @@ fn put_status(context: &mut Context<'_>, on: bool, reply: &mut Reply) -> Result<
 /// Request: control (bits 3-0). 4, the diagnostic interrupt, is CCh without a VM host that
 /// can do it; 6 to 13 do nothing, as in the original; 14 and 15 disable and enable the
 /// interface of a VM host.
-fn control(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn control(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     let what = match request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x0f {
         0 => Control::PowerDown,
         1 => Control::PowerUp,
@@ -132,7 +136,7 @@ fn done(result: Result<(), NotSupported>) -> Result<Outcome, CompletionCode> {
 }
 
 /// Request: seconds (15 when absent), force (bit 0).
-fn identify(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn identify(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     let seconds = request.data.first().copied().unwrap_or(IDENTIFY_SECONDS);
     let force = request.data.get(1).is_some_and(|byte| byte & 1 != 0);
     let (now, identify) = (context.now, Identify { seconds, force });
@@ -151,19 +155,23 @@ fn identify(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> 
 fn set_restore_policy(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let policy = request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x07;
     if policy != NO_CHANGE {
         let policy = RestorePolicy::from_number(policy).ok_or(CompletionCode::INVALID_FIELD)?;
         chassis::change_settings(&mut context.at()?, |kept| kept.restore_policy = policy);
     }
-    reply.put(&[SUPPORTED_POLICIES])?;
+    response.put(&[SUPPORTED_POLICIES])?;
     Ok(Outcome::Done)
 }
 
 /// Request: buttons to disable (bits 3-0: standby, diagnostic interrupt, reset, power).
-fn set_front_panel(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn set_front_panel(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let disabled = request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & 0x0f;
     chassis::change_settings(&mut context.at()?, |kept| kept.disabled_buttons = disabled);
     Ok(Outcome::Done)
@@ -173,7 +181,7 @@ fn set_front_panel(context: &mut Context<'_>, request: &Request<'_>, _: &mut Rep
 fn set_cycle_interval(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _: &mut Reply,
+    _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let seconds = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
     chassis::change_settings(&mut context.at()?, |kept| kept.cycle_interval = seconds);
@@ -181,9 +189,13 @@ fn set_cycle_interval(
 }
 
 /// Answer: restart cause, channel it came over.
-fn get_restart_cause(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn get_restart_cause(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let (cause, channel) = context.controller()?.chassis.restart_cause();
-    reply.put(&[cause as u8, channel.get()])?;
+    response.put(&[cause as u8, channel.get()])?;
     Ok(Outcome::Done)
 }
 
@@ -191,15 +203,15 @@ fn get_restart_cause(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Rep
 fn get_power_on_hours(
     context: &mut Context<'_>,
     _: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
     // Looks at the power, so that it is counted up to now; a program is not asked for this.
     chassis::power(&mut context.at()?, now);
     let minutes = context.controller()?.chassis.power_on_time(now).as_secs() / 60;
     let count = u32::try_from(minutes / u64::from(MINUTES_PER_COUNT)).unwrap_or(u32::MAX);
-    reply.put(&[MINUTES_PER_COUNT])?;
-    reply.put(&count.to_le_bytes())?;
+    response.put(&[MINUTES_PER_COUNT])?;
+    response.put(&count.to_le_bytes())?;
     Ok(Outcome::Done)
 }
 

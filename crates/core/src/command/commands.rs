@@ -126,17 +126,17 @@ mod tests {
     use super::*;
     use crate::command::testing::{BMC, LAN, Rig, SATELLITE, SYSTEM};
     use crate::command::{Context, Outcome, app, group_extension::dcmi};
-    use crate::ipmi::{CompletionCode, Reply, Request};
+    use crate::ipmi::{CompletionCode, Request, Response};
 
-    fn seven(_: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    fn seven(_: &mut Context<'_>, request: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
         // Whom the data name comes first.
         let named = match request.netfn {
             netfn::GROUP_EXTENSION => 1,
             netfn::OEM_GROUP => 3,
             _ => 0,
         };
-        reply.put(request.data.get(..named).unwrap_or_default())?;
-        reply.put(&[7])?;
+        response.put(request.data.get(..named).unwrap_or_default())?;
+        response.put(&[7])?;
         Ok(Outcome::Done)
     }
 

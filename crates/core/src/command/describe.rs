@@ -167,7 +167,7 @@ fn request_within(
     }
 }
 
-/// Appends an answer of the controller at `mc` in words: name, completion code, fields. `bytes` begin with the
+/// Appends a response of the controller at `mc` in words: name, completion code, fields. `bytes` begin with the
 /// completion code.
 pub fn answer(commands: &Commands, mc: McAddress, function: u8, cmd: u8, bytes: &[u8], text: &mut String) {
     title(commands, mc, function | 1, cmd, bytes.get(1..).unwrap_or_default(), text);

@@ -2,10 +2,10 @@
 
 use super::privilege::Required;
 use super::{Context, Outcome};
-use crate::ipmi::{CompletionCode, Nature, Privilege, Reply, Request};
+use crate::ipmi::{CompletionCode, Nature, Privilege, Request, Response};
 
 /// A command's implementation. `request.data` is at least the entry's minimum length long.
-pub type Handler = fn(&mut Context<'_>, &Request<'_>, &mut Reply) -> Result<Outcome, CompletionCode>;
+pub type Handler = fn(&mut Context<'_>, &Request<'_>, &mut Response) -> Result<Outcome, CompletionCode>;
 
 /// Whether a controller has a command at all; a closed gate is C1h, before any other check.
 pub type Gate = fn(&Context<'_>) -> bool;
@@ -56,7 +56,7 @@ fn always(_: &Context<'_>) -> bool {
     true
 }
 
-fn answered_elsewhere(_: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn answered_elsewhere(_: &mut Context<'_>, _: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     Err(CompletionCode::INVALID_COMMAND)
 }
 

@@ -1,5 +1,5 @@
 //! Group extension commands (network function 2Ch), whose first byte names the group that
-//! defined them, in the request and, behind the completion code, in the answer
+//! defined them, in the request and, behind the completion code, in the response
 //! (`commands-core.md` section 9).
 //!
 //! Two groups are known: [`picmg`], with `atca_enable`, and [`dcmi`], unless `mc_disable_dcmi` says

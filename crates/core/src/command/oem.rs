@@ -3,7 +3,7 @@
 
 use super::{Context, Entry, Outcome};
 use crate::bmc::oem::{self, Report};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// Controller-specific OEM commands (network function 30h), by number. What sets something logs an event, which is kept.
 #[rustfmt::skip]
@@ -35,12 +35,12 @@ pub(super) fn oem_group(
     found: Option<&Entry>,
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let iana: &[u8; 3] = request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    super::call(found, context, request, reply).or_else(|code| {
-        reply.fail(code);
-        reply.put(iana)?;
+    super::call(found, context, request, response).or_else(|code| {
+        response.fail(code);
+        response.put(iana)?;
         Ok(Outcome::Done)
     })
 }
@@ -49,11 +49,11 @@ pub(super) fn oem_group(
 fn set_history_return(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let kib = *request.data.get(3).ok_or(CompletionCode::INVALID_LENGTH)?;
     context.controller()?.sol.as_mut().ok_or(CompletionCode::NOT_PRESENT)?.set_history_return(kib);
-    reply.put(&IANA_HISTORY)?;
+    response.put(&IANA_HISTORY)?;
     Ok(Outcome::Done)
 }
 
@@ -61,16 +61,16 @@ fn set_history_return(
 fn get_history_return(
     context: &mut Context<'_>,
     _: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let kib = context.controller()?.sol.as_ref().ok_or(CompletionCode::NOT_PRESENT)?.history_return;
-    reply.put(&IANA_HISTORY)?;
-    reply.put(&[kib])?;
+    response.put(&IANA_HISTORY)?;
+    response.put(&[kib])?;
     Ok(Outcome::Done)
 }
 
 /// Request: value.
-fn set_power(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn set_power(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     let power = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
     let now = context.now;
     oem::set_power(&mut context.at()?, now, power, Report::Event);
@@ -78,8 +78,8 @@ fn set_power(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) ->
 }
 
 /// Answer: value.
-fn get_power(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&[context.controller()?.oem.power])?;
+fn get_power(context: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
+    response.put(&[context.controller()?.oem.power])?;
     Ok(Outcome::Done)
 }
 
@@ -87,7 +87,7 @@ fn get_power(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> R
 fn set_hot_swap_led(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _: &mut Reply,
+    _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let colour = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
     context.controller()?.board.leds.set_hot_swap_colour(colour);
@@ -95,8 +95,12 @@ fn set_hot_swap_led(
 }
 
 /// Answer: colour.
-fn get_hot_swap_led(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&[context.controller()?.board.leds.hot_swap_colour()])?;
+fn get_hot_swap_led(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
+    response.put(&[context.controller()?.board.leds.hot_swap_colour()])?;
     Ok(Outcome::Done)
 }
 

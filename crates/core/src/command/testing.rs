@@ -17,8 +17,8 @@ use crate::bmc::lan_parameters::LanParameters;
 use crate::bmc::sol_parameters::Sol;
 use crate::bmc::user::Limit;
 use crate::ipmi::{
-    AuthTypes, ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Privilege, Reply, Request, SessionId,
-    SessionRef, UserNumber,
+    AuthTypes, ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Privilege, Request, Response,
+    SessionId, SessionRef, UserNumber,
 };
 
 /// Address of the rig's BMC.
@@ -58,7 +58,7 @@ pub const SYSTEM: Origin = Origin {
     requester_lun: 0,
 };
 
-/// Answers of a helper program, by what it is asked: `get power` and so on. Calls are kept.
+/// Responses of a helper program, by what it is asked: `get power` and so on. Calls are kept.
 pub type Script = Box<dyn FnMut(&str) -> Result<Vec<Value>, ProgramFailure>>;
 
 /// A machine and a way to ask it.
@@ -191,12 +191,12 @@ impl Rig {
     }
 
     /// Sends a request, `06 01 ...` in hexadecimal, runs the programs it waits for, and
-    /// gives the answer, completion code first.
+    /// gives the response, completion code first.
     pub fn ask(&mut self, request: &str) -> String {
         let bytes = hex(request);
         let [netfn, cmd, ref data @ ..] = bytes[..] else { panic!("no command in {request:?}") };
         let request = Request { netfn, cmd, lun: 0, origin: self.origin, data };
-        let mut reply = Reply::new(&self.origin);
+        let mut response = Response::new(&self.origin);
         let mut context = Context {
             now: self.now,
             machine: &mut self.machine,
@@ -204,21 +204,21 @@ impl Rig {
             origin: self.origin,
             commands: &self.commands,
         };
-        let mut outcome = dispatch(&mut context, &request, &mut reply);
+        let mut outcome = dispatch(&mut context, &request, &mut response);
         while let Outcome::Wait(wait) = outcome {
-            assert_eq!(reply.bytes(), [0], "nothing is written before the program has run");
-            outcome = match self.go_on(wait, &mut reply) {
+            assert_eq!(response.bytes(), [0], "nothing is written before the program has run");
+            outcome = match self.go_on(wait, &mut response) {
                 Ok(outcome) => outcome,
                 Err(code) => {
-                    reply.fail(code);
+                    response.fail(code);
                     Outcome::Done
                 }
             };
         }
-        reply.bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+        response.bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
     }
 
-    fn go_on(&mut self, wait: Wait, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+    fn go_on(&mut self, wait: Wait, response: &mut Response) -> Result<Outcome, CompletionCode> {
         macro_rules! go_on {
             ($result:expr, $then:expr) => {{
                 let result = $result;
@@ -226,7 +226,7 @@ impl Rig {
                 $then(
                     &mut Context { now, machine: &mut self.machine, mc, origin, commands: &self.commands },
                     result,
-                    reply,
+                    response,
                 )
             }};
         }
@@ -240,8 +240,8 @@ impl Rig {
     /// Checks rows `request -> answer`, in order.
     pub fn expect(&mut self, rows: &str) {
         for row in rows.lines().map(str::trim).filter(|row| !row.is_empty()) {
-            let (request, answer) = row.split_once("->").unwrap_or_else(|| panic!("no arrow in {row:?}"));
-            assert_eq!(self.ask(request), answer.trim(), "answer to {request}");
+            let (request, response) = row.split_once("->").unwrap_or_else(|| panic!("no arrow in {row:?}"));
+            assert_eq!(self.ask(request), response.trim(), "answer to {request}");
         }
     }
 

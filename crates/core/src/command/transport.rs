@@ -7,7 +7,7 @@ use crate::bmc::ipv6_parameters::Ipv6Parameters;
 use crate::bmc::lan_parameters::{ParameterError, Read, Written, number as parameter};
 use crate::bmc::sol_parameters::{self, Access};
 use crate::bmc::{At, lan_settings};
-use crate::ipmi::{AuthTypes, ChannelNumber, CompletionCode, Reply, Request};
+use crate::ipmi::{AuthTypes, ChannelNumber, CompletionCode, Request, Response};
 
 /// The Transport commands, by number.
 #[rustfmt::skip]
@@ -78,24 +78,24 @@ fn lan<'a>(context: &'a mut Context<'_>, number: ChannelNumber) -> Result<&'a mu
 fn get_lan_parameters(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [channel, parameter, set, block] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = lan_number(context, channel)?;
     let lan = self::lan(context, number)?;
     if Ipv6Parameters::has(parameter) {
         let bytes = lan.parameters.ipv6(parameter, set, block).map_err(code)?;
-        reply.put(&[REVISION])?;
-        reply.put(bytes.as_slice())?;
+        response.put(&[REVISION])?;
+        response.put(bytes.as_slice())?;
         return Ok(Outcome::Done);
     }
     match lan.parameters.get(parameter, set, &lan.allowed_auths).map_err(code)? {
         Read::Value(bytes) => {
-            reply.put(&[REVISION])?;
-            reply.put(bytes.as_slice())?;
+            response.put(&[REVISION])?;
+            response.put(bytes.as_slice())?;
             Ok(Outcome::Done)
         }
-        Read::Ask(call) => Ok(Outcome::program(call, move |context, result, reply| {
+        Read::Ask(call) => Ok(Outcome::program(call, move |context, result, response| {
             // What the program does not know, or cannot tell now, is a parameter that is not
             // there: clients that print all parameters go on with the next.
             let unsupported = CompletionCode::COMMAND_SPECIFIC_80;
@@ -103,8 +103,8 @@ fn get_lan_parameters(
             let value = *values.first().ok_or(unsupported)?;
             let parameters = &mut self::lan(context, number)?.parameters;
             let bytes = parameters.got(parameter, value).ok_or(unsupported)?;
-            reply.put(&[REVISION])?;
-            reply.put(bytes.as_slice())?;
+            response.put(&[REVISION])?;
+            response.put(bytes.as_slice())?;
             Ok(Outcome::Done)
         })),
     }
@@ -114,7 +114,7 @@ fn get_lan_parameters(
 fn set_lan_parameters(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _: &mut Reply,
+    _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let ([channel, selector], data) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = lan_number(context, *channel)?;
@@ -168,7 +168,7 @@ fn commit(number: ChannelNumber, call: ProgramCall) -> Outcome {
 fn get_statistics(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [channel, clear] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     if clear > 1 {
@@ -178,7 +178,7 @@ fn get_statistics(
     let statistics = &mut lan(context, number)?.statistics;
     let Statistics { received, valid_rmcp, sent } = *statistics;
     for counter in [received, 0, 0, 0, sent, received, valid_rmcp, 0, 0] {
-        reply.put(&counter.to_le_bytes())?;
+        response.put(&counter.to_le_bytes())?;
     }
     if clear == 1 {
         *statistics = Statistics::default();
@@ -198,7 +198,7 @@ fn sol_lan(context: &Context<'_>) -> (ChannelNumber, u16) {
 fn get_sol_parameters(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [_, parameter] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let (channel, port) = sol_lan(context);
@@ -218,8 +218,8 @@ fn get_sol_parameters(
         }
         _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     };
-    reply.put(&[REVISION, first])?;
-    reply.put(second.as_slice())?;
+    response.put(&[REVISION, first])?;
+    response.put(second.as_slice())?;
     Ok(Outcome::Done)
 }
 
@@ -228,7 +228,7 @@ fn get_sol_parameters(
 fn set_sol_parameters(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _: &mut Reply,
+    _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [_, parameter, value] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     // Half a value of a parameter that the original does not have is answered as by the original.

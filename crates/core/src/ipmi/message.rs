@@ -1,4 +1,4 @@
-//! A request and its answer, free of any transport: where all channels meet.
+//! A request and its response, free of any transport: where all channels meet.
 
 use super::{ChannelNumber, CompletionCode, Privilege, SessionId, UserNumber};
 
@@ -67,24 +67,24 @@ pub struct Request<'a> {
     pub data: &'a [u8],
 }
 
-/// An answer being written: a completion code and data, in a fixed buffer.
+/// A response being written: a completion code and data, in a fixed buffer.
 ///
 /// The limits are what the original answers at most, 36 bytes with the completion code for direct
 /// requests and 255 for bridged ones (`commands-core.md` section 1.2), but for requests in an RMCP+
 /// session. Their packets hold more, and clients ask for whole records in them.
 #[derive(Clone)]
-pub struct Reply {
+pub struct Response {
     bytes: [u8; Self::RMCP_PLUS_LIMIT],
     len: usize,
     limit: usize,
 }
 
-impl Reply {
-    /// Most bytes of an answer to a direct request, completion code included.
+impl Response {
+    /// Most bytes of a response to a direct request, completion code included.
     pub const DIRECT_LIMIT: usize = 36;
-    /// Most bytes of an answer to a bridged request, completion code included.
+    /// Most bytes of a response to a bridged request, completion code included.
     pub const BRIDGED_LIMIT: usize = 255;
-    /// Most bytes of an answer in an RMCP+ session, completion code included: the longest SDR, 260
+    /// Most bytes of a response in an RMCP+ session, completion code included: the longest SDR, 260
     /// bytes, with the id of the next one.
     pub const RMCP_PLUS_LIMIT: usize = 263;
 
@@ -98,11 +98,11 @@ impl Reply {
         Self { bytes: [0; Self::RMCP_PLUS_LIMIT], len: 1, limit }
     }
 
-    /// An answer that is only a completion code.
+    /// A response that is only a completion code.
     pub fn with_code(origin: &Origin, code: CompletionCode) -> Self {
-        let mut reply = Self::new(origin);
-        reply.fail(code);
-        reply
+        let mut response = Self::new(origin);
+        response.fail(code);
+        response
     }
 
     /// How many more data bytes fit.
@@ -110,7 +110,7 @@ impl Reply {
         self.limit - self.len
     }
 
-    /// Makes the answer exactly the one byte `code`.
+    /// Makes the response exactly the one byte `code`.
     pub fn fail(&mut self, code: CompletionCode) {
         self.bytes[0] = code.0;
         self.len = 1;
@@ -126,7 +126,7 @@ impl Reply {
         CompletionCode(self.bytes[0])
     }
 
-    /// Appends bytes; an answer that would become too long is an error (C8h).
+    /// Appends bytes; a response that would become too long is an error (C8h).
     pub fn put(&mut self, data: &[u8]) -> Result<(), CompletionCode> {
         if data.len() > self.room() {
             return Err(CompletionCode::LENGTH_LIMIT);
@@ -147,7 +147,7 @@ impl Reply {
     }
 }
 
-impl std::fmt::Debug for Reply {
+impl std::fmt::Debug for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Reply({:02x?})", self.bytes())
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Both ends of a datagram's way. An answer leaves from the address that was asked: a client, and
+/// Both ends of a datagram's way. A response leaves from the address that was asked: a client, and
 /// every firewall between, takes it for a stranger's otherwise.
 ///
 /// Two peers are equal when it is the same client, whichever of our addresses it used.

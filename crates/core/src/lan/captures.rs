@@ -109,7 +109,7 @@ fn check_rmcp_plus(text: &str, suite: u8, dialect: Dialect, manner: Manner) {
         Message::parse(plain).unwrap();
         messages += 1;
     }
-    // Privilege, device id and close, each with its answer, at the least.
+    // Privilege, device id and close, each with its response, at the least.
     assert!(messages >= 6, "{messages}");
 }
 

@@ -6,7 +6,7 @@ mod sessions;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
-use super::duplicate::{Again, Finding, reply_to};
+use super::duplicate::{Again, Finding, response_to};
 use super::half_open::Logins;
 use super::packet::RMCP;
 use super::report::Report;
@@ -14,10 +14,10 @@ use super::session::Session;
 use super::throttle::LogLimit;
 use super::verdicts::{Turn, Verdicts};
 use super::window::Verdict;
-use super::{Authority, Event, LateRequest, Outbox, Received, ReplyTo, Settings};
+use super::{Authority, Event, LateRequest, Outbox, Received, ResponseTo, Settings};
 use crate::crypto::wipe_stack;
 use crate::ipmi::{
-    ChannelNumber, CompletionCode, Medium, Moment, Origin, Peer, Random, Reply, Request, SessionId, SessionRef,
+    ChannelNumber, CompletionCode, Medium, Moment, Origin, Peer, Random, Request, Response, SessionId, SessionRef,
     UserNumber, netfn,
 };
 use crate::wire::ipmb::{self, Message};
@@ -63,7 +63,7 @@ pub(super) struct Call<'c> {
     pub(super) has_turn: bool,
 }
 
-/// A datagram gets no answer, and why.
+/// A datagram gets no response, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dropped(pub(super) &'static str);
 
@@ -165,13 +165,13 @@ impl LanChannel {
         bytes: &'a [u8],
     ) -> Result<Received<'a>, Dropped> {
         let message = Message::parse(bytes)?;
-        let to = reply_to(session, call.from, &message);
+        let to = response_to(session, call.from, &message);
         let Some(session) = self.sessions.get_mut(&session) else { return Err(Dropped("its session is gone")) };
         if message.is_response() {
             return match verdict {
                 Verdict::Fresh => {
                     let origin = origin_of(&self.settings, session, &to, call.authority);
-                    Ok(Received::Response { reply_to: to, data: message.data, origin })
+                    Ok(Received::Response { response_to: to, data: message.data, origin })
                 }
                 _ => Err(Dropped("its sequence number was used before")),
             };
@@ -196,14 +196,14 @@ impl LanChannel {
         }
         let request =
             Request { netfn: message.netfn, cmd: message.cmd, lun: message.to_lun, origin, data: message.data };
-        Ok(Received::Request { reply_to: to, request })
+        Ok(Received::Request { response_to: to, request })
     }
 
-    /// Sends an answer again: under a new number to a client that asked under a new
+    /// Sends a response again: under a new number to a client that asked under a new
     /// number, else under the number it had.
     fn send_again(
         &mut self,
-        to: &ReplyTo,
+        to: &ResponseTo,
         peer: Peer,
         verdict: Verdict,
         index: usize,
@@ -215,8 +215,8 @@ impl LanChannel {
         for (again, sent) in recent.again(index, to) {
             let message = match again {
                 Again::Message(message) => message,
-                Again::Answer(answer) => {
-                    emit_answer(to, answer, link.max_message(), &mut self.message);
+                Again::Response(response) => {
+                    emit_response(to, response, link.max_message(), &mut self.message);
                     &self.message
                 }
             };
@@ -225,24 +225,24 @@ impl LanChannel {
         }
     }
 
-    /// Sends the answer (completion code and data) to a request, and to the copies of it
+    /// Sends the response (completion code and data) to a request, and to the copies of it
     /// that came meanwhile. A session that is gone gets nothing.
-    pub fn respond(&mut self, to: &ReplyTo, answer: &[u8], random: &mut dyn Random, out: &mut Outbox) {
+    pub fn respond(&mut self, to: &ResponseTo, response: &[u8], random: &mut dyn Random, out: &mut Outbox) {
         let Some(session) = self.sessions.get_mut(&to.session) else { return };
         let Session { link, recent, .. } = &mut **session;
-        let mut send = |to: &ReplyTo| {
-            emit_answer(to, answer, link.max_message(), &mut self.message);
+        let mut send = |to: &ResponseTo| {
+            emit_response(to, response, link.max_message(), &mut self.message);
             let sequence = link.next_sequence();
             link.send(to.peer, sequence, PayloadType::Ipmi, &self.message, random, out);
             sequence
         };
-        if !recent.answered(self.now, to, answer, &mut send) {
+        if !recent.answered(self.now, to, response, &mut send) {
             send(to);
         }
     }
 
     /// Sends a whole IPMI message (from responder's address to second checksum) to a
-    /// session: a bridged answer, or the host's answer to a request for it. It is kept with
+    /// session: a bridged response, or the host's response to a request for it. It is kept with
     /// the request it belongs to and sent again when that comes again.
     pub fn send_message(&mut self, session: SessionId, message: &[u8], random: &mut dyn Random, out: &mut Outbox) {
         let Some(session) = self.sessions.get_mut(&session) else { return };
@@ -374,7 +374,7 @@ impl LanChannel {
 }
 
 /// Where a message of this session comes from and what it may do, as of now.
-fn origin_of(settings: &Settings, session: &Session, to: &ReplyTo, authority: &dyn Authority) -> Origin {
+fn origin_of(settings: &Settings, session: &Session, to: &ResponseTo, authority: &dyn Authority) -> Origin {
     Origin {
         channel: settings.channel,
         medium: Medium::Lan,
@@ -394,10 +394,10 @@ fn origin_of(settings: &Settings, session: &Session, to: &ReplyTo, authority: &d
     }
 }
 
-/// Writes the answer to a request into `message`; one that does not fit into a packet
+/// Writes the response to a request into `message`; one that does not fit into a packet
 /// becomes CAh.
-fn emit_answer(to: &ReplyTo, answer: &[u8], limit: usize, message: &mut Vec<u8>) {
-    let fits = answer.len() + ipmb::OVERHEAD <= limit;
+fn emit_response(to: &ResponseTo, response: &[u8], limit: usize, message: &mut Vec<u8>) {
+    let fits = response.len() + ipmb::OVERHEAD <= limit;
     message.clear();
     Message {
         to: to.rq_addr,
@@ -407,14 +407,14 @@ fn emit_answer(to: &ReplyTo, answer: &[u8], limit: usize, message: &mut Vec<u8>)
         from_lun: to.rs_lun,
         seq: to.rq_seq,
         cmd: to.cmd,
-        data: if fits { answer } else { &[CompletionCode::CANNOT_RETURN_LENGTH.0] },
+        data: if fits { response } else { &[CompletionCode::CANNOT_RETURN_LENGTH.0] },
     }
     .emit(message);
 }
 
-/// An answer to a request outside sessions, with room for what such commands say.
-pub(super) fn empty_reply(channel: ChannelNumber) -> Reply {
-    Reply::new(&Origin {
+/// A response to a request outside sessions, with room for what such commands say.
+pub(super) fn empty_response(channel: ChannelNumber) -> Response {
+    Response::new(&Origin {
         channel,
         medium: Medium::Lan,
         privilege: None,

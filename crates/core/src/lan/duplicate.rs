@@ -8,7 +8,7 @@
 //!   request gets a new one, a retry keeps it, and it may be used again after five
 //!   seconds. ipmitool does that, and gives a resend a new session sequence number. So a
 //!   request with the rqSeq, address, LUN, network function, command and data of one that
-//!   was answered less than five seconds ago is a resend: it gets the same answer again.
+//!   was answered less than five seconds ago is a resend: it gets the same response again.
 //!   rqSeq wraps after 64 requests; only the last eight are remembered, so a client that
 //!   counts cannot meet its own past.
 //! * What only reads ([`Nature::Reads`]) is never a resend once it was answered: reading once more does no harm,
@@ -20,23 +20,23 @@
 //!   worked on, or a packet with a session sequence number that was used before, counts as
 //!   a resend, and what acts if it comes again after a client's patience in a session in which
 //!   packets were lost or doubled.
-//! * FreeIPMI gives a resend a new rqSeq as well and accepts only the answer to the newest.
+//! * FreeIPMI gives a resend a new rqSeq as well and accepts only the response to the newest.
 //!   While the first copy is being worked on, an equal request therefore joins it and each
-//!   rqSeq gets the answer. After the answer such a resend looks exactly like a new request: Add SEL Entry
-//!   once more is the same event a second time, or the first one whose answer was lost. What
+//!   rqSeq gets the response. After the response such a resend looks exactly like a new request: Add SEL Entry
+//!   once more is the same event a second time, or the first one whose response was lost. What
 //!   does no harm the second time is executed again. For what acts anew each time ([`Nature::Acts`]) the
 //!   [`Doubt`] is settled by the client's clock. FreeIPMI asks again T, 2 T, 4 T, 6 T ... after it asked first, whatever
 //!   its retransmission time-out T is, and gives each of these the next rqSeq. What comes sooner than after any
 //!   client's patience, or not as the next request, is new. Else nothing is executed and nothing answered until the
 //!   moment at which a resend would be followed by the next one: silence then, or a copy at a moment that does not fit,
-//!   proves a new request, which is executed; a copy at the right moment proves the resend, which gets the first answer
+//!   proves a new request, which is executed; a copy at the right moment proves the resend, which gets the first response
 //!   again. Where both would ask at the same moments, the doubling of the pause tells them apart one copy later. T
 //!   is then known, and in the rest of the session most of it is decided at once. That is held only
 //!   against clients that are known by their first numbers: FreeIPMI starts to count at a random
 //!   number, every other client at one of the first few.
 //! * A packet whose *session* sequence number was seen before was doubled by the network or
 //!   sent again unchanged (or is replayed by somebody). It never executes anything. The
-//!   client may depend on an answer, so it gets the first one again, under the first
+//!   client may depend on a response, so it gets the first one again, under the first
 //!   one's sequence number: nobody can use up the client's window with replays.
 //!
 //! ipmitool (1 or 2 s), pyghmi (from 0.5 s), ipmiutil and OpenIPMI's library keep rqSeq in a resend, in IPMI 1.5
@@ -44,7 +44,7 @@
 
 use std::time::Duration;
 
-use super::ReplyTo;
+use super::ResponseTo;
 use super::repeat::nature;
 use super::window::Verdict;
 use crate::crypto::wipe_stack;
@@ -104,7 +104,7 @@ pub(super) struct Recent {
 
 /// A request that may be the one before it, sent again.
 struct Doubt {
-    /// The entry that holds the answer.
+    /// The entry that holds the response.
     of: usize,
     /// How often that request had been sent.
     sends: u32,
@@ -148,7 +148,7 @@ struct Number {
 }
 
 impl Number {
-    fn of(to: &ReplyTo) -> Self {
+    fn of(to: &ResponseTo) -> Self {
         Self { address: to.rq_addr, lun: to.rq_lun, seq: to.rq_seq }
     }
 }
@@ -160,7 +160,7 @@ struct Entry {
     /// A hash of all that makes the request, save its numbers. A stranger cannot make
     /// collisions: requests are authenticated, and each session has its own memory.
     content: u64,
-    /// First copy came in, or the answer went out.
+    /// First copy came in, or the response went out.
     since: Moment,
     /// The last copy came in.
     asked: Moment,
@@ -171,10 +171,10 @@ struct Entry {
     patience: Duration,
     waiters: Vec<Waiter>,
     /// Completion code and data.
-    answer: Vec<u8>,
-    /// The whole bridged answer, when there was one, with the sequence number it had.
+    response: Vec<u8>,
+    /// The whole bridged response, when there was one, with the sequence number it had.
     follow_up: Option<(Vec<u8>, u32)>,
-    /// What a bridged answer to this Send Message looks like: network function, rqSeq, command.
+    /// What a bridged response to this Send Message looks like: network function, rqSeq, command.
     bridged: Option<(u8, u8, u8)>,
 }
 
@@ -198,7 +198,7 @@ impl Entry {
         self.waiters.iter().find(|waiter| Number::of(&waiter.to) == number)
     }
 
-    /// One more copy waits for the answer; of many the oldest is given up.
+    /// One more copy waits for the response; of many the oldest is given up.
     fn add(&mut self, waiter: Waiter) {
         if self.waiters.len() >= MOST_WAITERS {
             self.waiters.remove(0);
@@ -210,10 +210,10 @@ impl Entry {
 /// One copy of a request.
 #[derive(Clone, Copy)]
 struct Waiter {
-    to: ReplyTo,
+    to: ResponseTo,
     /// Session sequence number of the copy.
     received: u32,
-    /// Session sequence number of its answer.
+    /// Session sequence number of its response.
     sent: u32,
 }
 
@@ -226,16 +226,16 @@ pub(super) enum Finding {
     InWork,
     /// It may be a resend. What comes next tells, or [`Recent::overdue`] at this moment.
     Doubted(Moment),
-    /// Send the answer with this index again.
+    /// Send the response with this index again.
     Again(usize),
-    /// It was seen and its answer is gone: nothing to do.
+    /// It was seen and its response is gone: nothing to do.
     Stale,
 }
 
-/// An answer to be sent again: completion code and data, or a whole bridged message.
+/// A response to be sent again: completion code and data, or a whole bridged message.
 pub(super) enum Again<'a> {
     /// Completion code and data.
-    Answer(&'a [u8]),
+    Response(&'a [u8]),
     /// A whole message.
     Message(&'a [u8]),
 }
@@ -265,7 +265,7 @@ impl Recent {
         now: Moment,
         verdict: Verdict,
         received: u32,
-        to: &ReplyTo,
+        to: &ResponseTo,
         data: &[u8],
         nature_of: impl Fn(Option<McAddress>, u8, u8, &[u8]) -> Nature,
     ) -> Finding {
@@ -281,7 +281,7 @@ impl Recent {
             if follows { u32::from(steps) } else { 0 }
         });
         let repeats = self.last == Some((number, content));
-        // Numbers left out were copies of this request that were lost: FreeIPMI takes no answer but the newest's.
+        // Numbers left out were copies of this request that were lost: FreeIPMI takes no response but the newest's.
         let sends = self.last.map_or(1, |(last, _)| match number.seq.wrapping_sub(last.seq) & 0x3f {
             steps @ 1..=MOST_LOST => u32::from(steps),
             _ => 1,
@@ -329,7 +329,7 @@ impl Recent {
     }
 
     /// A packet whose session sequence number was used before.
-    fn seen(&self, now: Moment, received: u32, to: &ReplyTo, content: u64) -> Finding {
+    fn seen(&self, now: Moment, received: u32, to: &ResponseTo, content: u64) -> Finding {
         let same = |entry: &Entry| entry.content == content;
         if self.newest(|entry| same(entry) && entry.is_in_work() && now.since(entry.since) < entry.patience).is_some() {
             return Finding::InWork;
@@ -462,7 +462,7 @@ impl Recent {
     }
 
     /// Settles a doubt whose time is over: what to do, with the last copy of the request and its data.
-    pub(super) fn overdue(&mut self, now: Moment) -> Option<(Finding, ReplyTo, Vec<u8>)> {
+    pub(super) fn overdue(&mut self, now: Moment) -> Option<(Finding, ResponseTo, Vec<u8>)> {
         let due = |entry: &Entry| entry.doubt.as_ref().is_some_and(|doubt| doubt.until <= now);
         let index = self.entries.iter().position(due)?;
         let (lossy, timeout) = (self.lossy, self.timeout);
@@ -503,15 +503,15 @@ impl Recent {
         entry
     }
 
-    /// A request was answered: calls `send` for every copy that waits for the answer
+    /// A request was answered: calls `send` for every copy that waits for the response
     /// (each once; `send` gives the sequence number it used). False when the request is
     /// not remembered any more.
     pub(super) fn answered(
         &mut self,
         now: Moment,
-        to: &ReplyTo,
-        answer: &[u8],
-        mut send: impl FnMut(&ReplyTo) -> u32,
+        to: &ResponseTo,
+        response: &[u8],
+        mut send: impl FnMut(&ResponseTo) -> u32,
     ) -> bool {
         let waits = |entry: &Entry| {
             entry.state == State::InWork
@@ -527,13 +527,13 @@ impl Recent {
         }
         entry.state = State::Answered;
         entry.since = now;
-        entry.answer.clear();
-        entry.answer.extend_from_slice(answer);
+        entry.response.clear();
+        entry.response.extend_from_slice(response);
         true
     }
 
-    /// A whole message is on its way to the client: the answer of the host to a request
-    /// for it, or the bridged answer behind that to Send Message. Remembers it with the
+    /// A whole message is on its way to the client: the response of the host to a request
+    /// for it, or the bridged response behind that to Send Message. Remembers it with the
     /// request it belongs to.
     pub(super) fn follow_up(&mut self, now: Moment, message: &Message<'_>, bytes: &[u8], sent: u32) {
         let shape = (message.netfn, message.seq, message.cmd);
@@ -546,8 +546,8 @@ impl Recent {
             if direct {
                 entry.state = State::Answered;
                 entry.since = now;
-                entry.answer.clear();
-                entry.answer.extend_from_slice(message.data);
+                entry.response.clear();
+                entry.response.extend_from_slice(message.data);
                 entry.waiters.iter_mut().for_each(|waiter| waiter.sent = sent);
                 return;
             }
@@ -558,27 +558,27 @@ impl Recent {
         }
     }
 
-    /// The answer with this index, message by message, each with the sequence number it
+    /// The response with this index, message by message, each with the sequence number it
     /// was sent under to the copy of `to`.
-    pub(super) fn again(&self, index: usize, to: &ReplyTo) -> impl Iterator<Item = (Again<'_>, u32)> {
+    pub(super) fn again(&self, index: usize, to: &ResponseTo) -> impl Iterator<Item = (Again<'_>, u32)> {
         let entry = &self.entries[index];
         let copy = entry.copy(Number::of(to));
-        let answer = copy.map(|copy| (Again::Answer(&entry.answer), copy.sent));
+        let response = copy.map(|copy| (Again::Response(&entry.response), copy.sent));
         let follow_up = entry.follow_up.as_ref().map(|(bytes, sent)| (Again::Message(bytes.as_slice()), *sent));
-        answer.into_iter().chain(follow_up)
+        response.into_iter().chain(follow_up)
     }
 }
 
 /// FNV-1a with 64 bits: requests are short, and this is all the spreading they need.
-fn content(to: &ReplyTo, data: &[u8]) -> u64 {
+fn content(to: &ResponseTo, data: &[u8]) -> u64 {
     let head = [to.rs_addr, to.rs_lun, to.rq_addr, to.rq_lun, to.netfn, to.cmd];
     head.iter()
         .chain(data)
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-/// Network function, rqSeq and command of the answer a Send Message brings about.
-fn bridged(to: &ReplyTo, data: &[u8]) -> Option<(u8, u8, u8)> {
+/// Network function, rqSeq and command of the response a Send Message brings about.
+fn bridged(to: &ResponseTo, data: &[u8]) -> Option<(u8, u8, u8)> {
     if (to.netfn, to.cmd) != (netfn::APP, SEND_MESSAGE) {
         return None;
     }
@@ -589,9 +589,9 @@ fn bridged(to: &ReplyTo, data: &[u8]) -> Option<(u8, u8, u8)> {
     Some((message.netfn | 1, message.seq, message.cmd))
 }
 
-/// What a [`ReplyTo`] of a message looks like.
-pub(super) fn reply_to(session: SessionId, peer: Peer, message: &Message<'_>) -> ReplyTo {
-    ReplyTo {
+/// What a [`ResponseTo`] of a message looks like.
+pub(super) fn response_to(session: SessionId, peer: Peer, message: &Message<'_>) -> ResponseTo {
+    ResponseTo {
         session,
         peer,
         rs_addr: message.to,
@@ -624,8 +624,8 @@ mod tests {
             Self { recent: Recent::default(), now: Moment::default(), sequence: 0, outbound: 100 }
         }
 
-        fn to(seq: u8, cmd: u8) -> ReplyTo {
-            ReplyTo {
+        fn to(seq: u8, cmd: u8) -> ResponseTo {
+            ResponseTo {
                 session: SessionId(2),
                 peer: "192.0.2.1:1000".parse().unwrap(),
                 rs_addr: 0x20,
@@ -682,10 +682,10 @@ mod tests {
         client.answer(5, 2);
         client.wait(4999);
         let Finding::Again(index) = client.send(5, 2, &[1]) else { panic!("executed twice") };
-        let (Again::Answer(answer), sent) = client.recent.again(index, &Client::to(5, 2)).next().unwrap() else {
+        let (Again::Response(response), sent) = client.recent.again(index, &Client::to(5, 2)).next().unwrap() else {
             panic!("not an answer")
         };
-        assert_eq!((answer, sent), (&[0, 2][..], 101));
+        assert_eq!((response, sent), (&[0, 2][..], 101));
         client.wait(1);
         assert_eq!(client.send(5, 2, &[1]), Finding::New);
     }
@@ -751,10 +751,10 @@ mod tests {
 
     #[test]
     fn what_only_reads_is_executed_again_under_the_same_number_too() {
-        let reading = ReplyTo { netfn: netfn::SENSOR_EVENT, ..Client::to(1, 0x2d) };
+        let reading = ResponseTo { netfn: netfn::SENSOR_EVENT, ..Client::to(1, 0x2d) };
         // Get Device ID on another controller, by Send Message.
         let carried = [0x40, 0x30, 0x18, 0xb8, 0x20, 0x14, 0x01, 0xcb];
-        let bridged = ReplyTo { netfn: netfn::APP, ..Client::to(1, SEND_MESSAGE) };
+        let bridged = ResponseTo { netfn: netfn::APP, ..Client::to(1, SEND_MESSAGE) };
         for (to, data) in [(reading, &[1][..]), (bridged, &carried)] {
             let mut client = Client::new();
             for wait in [0, 20, 2000, 4000] {
@@ -799,7 +799,7 @@ mod tests {
         sequence: u32,
         timeout: u64,
         executed: u32,
-        /// How long the client waited for the answer to the last event.
+        /// How long the client waited for the response to the last event.
         took: u64,
     }
 
@@ -807,7 +807,7 @@ mod tests {
         fn new(timeout: u64) -> Self {
             let mut recent = Recent::new(Some(60));
             // Set Session Privilege Level.
-            let to = ReplyTo { netfn: netfn::APP, ..Client::to(39, 0x3b) };
+            let to = ResponseTo { netfn: netfn::APP, ..Client::to(39, 0x3b) };
             recent.judge(Self::at(9000), Verdict::Fresh, 1, &to, &[4], natures);
             recent.answered(Self::at(9000), &to, &[0, 4], |_| 1);
             Self { recent, now: 10_000, seq: 40, sequence: 2, timeout, executed: 0, took: 0 }
@@ -817,7 +817,7 @@ mod tests {
             Moment::new(Duration::from_millis(now))
         }
 
-        fn answer(&mut self, to: &ReplyTo, now: u64) -> Vec<u8> {
+        fn answer(&mut self, to: &ResponseTo, now: u64) -> Vec<u8> {
             self.executed += 1;
             let mut answered = Vec::new();
             assert!(self.recent.answered(Self::at(now), to, &[0], |waiter| {
@@ -827,13 +827,13 @@ mod tests {
             answered
         }
 
-        /// Sends an event until it is answered; `lost` tells of each sending whether the request (1) or its answer (2)
+        /// Sends an event until it is answered; `lost` tells of each sending whether the request (1) or its response (2)
         /// is lost. Each waits `delays` on its way.
         fn event(&mut self, event: u8, lost: &[u8], delays: impl Fn(u64) -> u64) {
             let started = self.now;
             let mut sendings = 0;
             loop {
-                let to = ReplyTo { netfn: netfn::STORAGE, ..Client::to(self.seq, 0x44) };
+                let to = ResponseTo { netfn: netfn::STORAGE, ..Client::to(self.seq, 0x44) };
                 let fate = lost.get(sendings as usize).copied().unwrap_or(0);
                 let arrives = self.now + delays(self.now);
                 let mut answered = Vec::new();
@@ -976,10 +976,10 @@ mod tests {
         to.netfn = netfn::APP;
         assert_eq!(client.recent.judge(client.now, Verdict::Fresh, 1, &to, &data, natures), Finding::New);
         assert!(client.recent.answered(client.now, &to, &[0], |_| 50));
-        let answer = Message { to: 0x20, to_lun: 0, netfn: 1, from: 0x30, from_lun: 0, seq: 5, cmd: 2, data: &[0] };
+        let response = Message { to: 0x20, to_lun: 0, netfn: 1, from: 0x30, from_lun: 0, seq: 5, cmd: 2, data: &[0] };
         let mut bytes = Vec::new();
-        answer.emit(&mut bytes);
-        client.recent.follow_up(client.now, &answer, &bytes, 51);
+        response.emit(&mut bytes);
+        client.recent.follow_up(client.now, &response, &bytes, 51);
         let Finding::Again(index) = client.recent.judge(client.now, Verdict::Fresh, 2, &to, &data, natures) else {
             panic!("bridged twice")
         };
@@ -994,8 +994,9 @@ mod tests {
         let mut to = Client::to(9, 1);
         to.rs_lun = SMS_LUN;
         client.recent.judge(client.now, Verdict::Fresh, 1, &to, &[], natures);
-        let answer = Message { to: 0x81, to_lun: 0, netfn: 1, from: 0x20, from_lun: 2, seq: 9, cmd: 1, data: &[0, 7] };
-        client.recent.follow_up(client.now, &answer, &[], 60);
+        let response =
+            Message { to: 0x81, to_lun: 0, netfn: 1, from: 0x20, from_lun: 2, seq: 9, cmd: 1, data: &[0, 7] };
+        client.recent.follow_up(client.now, &response, &[], 60);
         assert!(matches!(client.recent.judge(client.now, Verdict::Fresh, 2, &to, &[], natures), Finding::Again(_)));
     }
 }

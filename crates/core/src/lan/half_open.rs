@@ -3,13 +3,13 @@
 //! Anybody can start a login, in anybody's name, without proving anything, so these live apart from
 //! established sessions and can never take a place from one. There are two tables:
 //!
-//! * Begun: Open Session or Get Session Challenge was answered, and nothing shows yet that the answer arrived. Compact and
+//! * Begun: Open Session or Get Session Challenge was answered, and nothing shows yet that the response arrived. Compact and
 //!   large, made only when it is needed. When it is full the oldest goes, and nobody is to blame: at 20,000 forged Open
 //!   Sessions a second each stays for 0.8 s, far longer than a client needs for its next message. Dropped
 //!   at random, of right logins with a round trip of 10 ms every eightieth would be lost at that rate and every eighth at ten
 //!   times that; the oldest are safe up to 1.6 million a second, more than a socket takes. Only where the oldest do not live for one
 //!   round trip would some of the random ones: above 160,000 a second for clients 100 ms away.
-//! * Proven: the next message came from the same address with the random id that the first answer carried, or the
+//! * Proven: the next message came from the same address with the random id that the first response carried, or the
 //!   challenge. Only these hold passwords, only their expiry is a failure, and what is not proven takes no place from them.
 //!   When there are too many, whoever has most gives one.
 
@@ -91,7 +91,7 @@ pub(super) struct Challenge {
     /// The user it was made for.
     pub(super) user: UserNumber,
     /// The session it opened, and the request data that did, so that the same request
-    /// sent again gets the same answer and nothing else.
+    /// sent again gets the same response and nothing else.
     pub(super) used: Option<(SessionId, [u8; 22])>,
     /// The last code that was wrong: sent again it is no other guess.
     pub(super) wrong: Option<Secret<16>>,
@@ -104,7 +104,7 @@ pub(super) struct Opened {
     pub(super) tag: u8,
     /// The console's session id.
     pub(super) console_id: u32,
-    /// Privilege in the answer.
+    /// Privilege in the response.
     pub(super) privilege: Privilege,
     /// The suite.
     pub(super) suite: &'static Suite,

@@ -95,11 +95,11 @@ impl LanChannel {
             Some((session, first)) => self.activated_before(session, first == *data)?,
             None => self.activated_now(call, auth_type, data, &user, &password),
         };
-        let mut reply = super::channel::empty_reply(self.settings.channel);
+        let mut response = super::channel::empty_response(self.settings.channel);
         match outcome {
             Err(code) => {
                 self.login_refused(call.now, call.from, &user.name, refusal(code), call.out);
-                reply.fail(code);
+                response.fail(code);
             }
             Ok(session) => {
                 if let Some(Login { step: Step::Challenged(Challenge { used, .. }), .. }) =
@@ -112,16 +112,16 @@ impl LanChannel {
                     return Err(Dropped("its session is in use already"));
                 };
                 // Always fits: 10 bytes.
-                let _ = reply
+                let _ = response
                     .put(&[auth_type as u8])
-                    .and_then(|()| reply.put(&session.link.id.to_le_bytes()))
-                    .and_then(|()| reply.put(&inbound.to_le_bytes()))
-                    .and_then(|()| reply.put(&[session.limit.wire()]));
+                    .and_then(|()| response.put(&session.link.id.to_le_bytes()))
+                    .and_then(|()| response.put(&inbound.to_le_bytes()))
+                    .and_then(|()| response.put(&[session.limit.wire()]));
             }
         }
         let outbound = outbound_sequence(data);
         let mut bytes = Vec::new();
-        message.response(reply.bytes()).emit(&mut bytes);
+        message.response(response.bytes()).emit(&mut bytes);
         let header = Header { auth_type, sequence: outbound, session_id: id.0 };
         send_ipmi15(call.from, header, &password, &bytes, call.out);
         Ok(())
@@ -201,7 +201,7 @@ impl LanChannel {
         };
         let id = self.new_id(call.random, 0);
         let mut link = Link { id, outbound, protection: Protection::Ipmi15 { auth_type, password: password.clone() } };
-        // The answer to Activate Session takes the client's initial number.
+        // The response to Activate Session takes the client's initial number.
         link.next_sequence();
         let session = Session {
             link,

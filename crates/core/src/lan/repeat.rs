@@ -2,7 +2,7 @@
 //!
 //! A LAN channel knows no commands: [`Authority::nature`](super::Authority::nature) says it of each.
 
-use super::ReplyTo;
+use super::ResponseTo;
 use crate::ipmi::{McAddress, Nature, SEND_MESSAGE, netfn};
 use crate::wire::ipmb::Message;
 
@@ -12,7 +12,7 @@ const SMS_LUN: u8 = 2;
 /// The nature of a request, where `nature_of` is [`Authority::nature`](super::Authority::nature). A message that is
 /// carried to another controller is what it carries.
 pub(super) fn nature(
-    to: &ReplyTo,
+    to: &ResponseTo,
     data: &[u8],
     nature_of: impl Fn(Option<McAddress>, u8, u8, &[u8]) -> Nature,
 ) -> Nature {

@@ -3,7 +3,7 @@
 //!
 //! Set-up is a strict state machine: opened, exchanged, established. A message that does
 //! not belong to the state is dropped, except one that was sent before and comes again:
-//! it gets the answer it got. No payload but those of the set-up is looked at before RAKP
+//! it gets the response it got. No payload but those of the set-up is looked at before RAKP
 //! Message 3 was right.
 
 use super::channel::{Call, Dropped, LanChannel};
@@ -125,7 +125,7 @@ impl LanChannel {
         let id = SessionId(message.bmc_id);
         let from = call.from.ip();
         if let Some(login) = self.logins.find(call.now, id, from) {
-            // The same again gets the same answer; anything else has come too late.
+            // The same again gets the same response; anything else has come too late.
             let Step::Exchanged(before) = &login.step else {
                 return Err(Dropped("its RAKP message 1 is for an IPMI 1.5 login"));
             };

@@ -40,7 +40,7 @@ pub(super) struct Session {
     pub(super) inbound: Window,
     /// The last requests; in a box, because the map of sessions has many free places.
     pub(super) recent: Box<Recent>,
-    /// The last answer of the login, until the first packet shows that it arrived.
+    /// The last response of the login, until the first packet shows that it arrived.
     pub(super) login_answer: Option<LoginAnswer>,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Link {
     pub(super) protection: Protection,
 }
 
-/// The last answer of a login, should it be asked for again.
+/// The last response of a login, should it be asked for again.
 pub(super) enum LoginAnswer {
     /// To Activate Session.
     Activation {
@@ -65,7 +65,7 @@ pub(super) enum LoginAnswer {
     Rakp4 {
         /// Authentication code of RAKP Message 3.
         rakp3_code: Tag,
-        /// Integrity check value of the answer.
+        /// Integrity check value of the response.
         check_value: Tag,
     },
 }

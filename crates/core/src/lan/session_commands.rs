@@ -1,13 +1,13 @@
 //! Commands about sessions, inside a session. `lan-protocol.md` section 8.
 
-use super::channel::{Call, LanChannel, empty_reply};
+use super::channel::{Call, LanChannel, empty_response};
 use super::ipmi15::ACTIVATE_SESSION;
 use super::session::{Protection, Session};
 use super::sessionless::{
     GET_CHANNEL_AUTHENTICATION_CAPABILITIES, GET_CHANNEL_CIPHER_SUITES, GET_SESSION_CHALLENGE, GET_SYSTEM_GUID,
 };
-use super::{Authority, Event, ReplyTo, SessionCommand, policy};
-use crate::ipmi::{CompletionCode, Origin, Privilege, Reply, SessionId};
+use super::{Authority, Event, ResponseTo, SessionCommand, policy};
+use crate::ipmi::{CompletionCode, Origin, Privilege, Response, SessionId};
 use crate::wire::ipmb::Message;
 use crate::wire::session20;
 
@@ -26,38 +26,38 @@ impl LanChannel {
     pub(super) fn session_command(
         &mut self,
         call: &mut Call<'_>,
-        to: &ReplyTo,
+        to: &ResponseTo,
         origin: &Origin,
         message: &Message<'_>,
     ) -> bool {
-        let mut reply = empty_reply(self.settings.channel);
+        let mut response = empty_response(self.settings.channel);
         let mut close = None;
         let data = message.data;
         let outcome = match message.cmd {
-            GET_SYSTEM_GUID => reply.put(&self.settings.guid),
+            GET_SYSTEM_GUID => response.put(&self.settings.guid),
             // The original answers D5h whatever the request is; what no client means is left at that.
             GET_CHANNEL_AUTHENTICATION_CAPABILITIES if data.len() < 2 => Err(CompletionCode::NOT_IN_PRESENT_STATE),
             GET_CHANNEL_AUTHENTICATION_CAPABILITIES => {
-                self.authentication_capabilities(call.authority, data, &mut reply)
+                self.authentication_capabilities(call.authority, data, &mut response)
             }
             GET_SESSION_CHALLENGE => Err(CompletionCode::NOT_IN_PRESENT_STATE),
-            GET_CHANNEL_CIPHER_SUITES => self.cipher_suites(call.authority, data, &mut reply),
-            ACTIVATE_SESSION => self.activate_again(to.session, data, &mut reply),
+            GET_CHANNEL_CIPHER_SUITES => self.cipher_suites(call.authority, data, &mut response),
+            ACTIVATE_SESSION => self.activate_again(to.session, data, &mut response),
             SET_SESSION_PRIVILEGE => allowed(origin, Privilege::User)
-                .and_then(|()| self.set_privilege(to.session, call.authority, data, &mut reply)),
+                .and_then(|()| self.set_privilege(to.session, call.authority, data, &mut response)),
             CLOSE_SESSION => self.session_to_close(to.session, origin, data).map(|session| close = Some(session)),
             GET_SESSION_INFO => allowed(origin, Privilege::User)
-                .and_then(|()| self.session_info(to.session, call.authority, data, &mut reply)),
+                .and_then(|()| self.session_info(to.session, call.authority, data, &mut response)),
             _ => return false,
         };
         if let Err(code) = outcome {
-            reply.fail(code);
+            response.fail(code);
         }
         if call.out.watched {
-            let command = SessionCommand { to: *to, request: data.to_vec(), answer: reply.bytes().to_vec() };
+            let command = SessionCommand { to: *to, request: data.to_vec(), response: response.bytes().to_vec() };
             call.out.events.push(Event::Command(Box::new(command)));
         }
-        self.respond(to, reply.bytes(), call.random, call.out);
+        self.respond(to, response.bytes(), call.random, call.out);
         if let Some(session) = close {
             self.close_session(session, call.out);
         }
@@ -66,7 +66,7 @@ impl LanChannel {
 
     /// Activate Session inside a session gives its outbound packets a new number, and
     /// changes nothing else.
-    fn activate_again(&mut self, id: SessionId, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+    fn activate_again(&mut self, id: SessionId, data: &[u8], response: &mut Response) -> Result<(), CompletionCode> {
         let data: &[u8; 22] = data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
         let session = self.sessions.get_mut(&id).ok_or(CompletionCode::UNSPECIFIED)?;
         session.link.outbound = match u32::from_le_bytes([data[18], data[19], data[20], data[21]]) {
@@ -77,10 +77,10 @@ impl LanChannel {
             Protection::Ipmi15 { auth_type, .. } => *auth_type as u8,
             Protection::RmcpPlus(_) => session20::FORMAT,
         };
-        reply.put(&[auth_type])?;
-        reply.put(&session.link.id.to_le_bytes())?;
-        reply.put(&session.inbound.highest().to_le_bytes())?;
-        reply.put(&[session.limit.wire()])
+        response.put(&[auth_type])?;
+        response.put(&session.link.id.to_le_bytes())?;
+        response.put(&session.inbound.highest().to_le_bytes())?;
+        response.put(&[session.limit.wire()])
     }
 
     /// Set Session Privilege Level, IPMI 2.0 section 22.18. Limits may have changed since the login.
@@ -89,12 +89,12 @@ impl LanChannel {
         id: SessionId,
         authority: &dyn Authority,
         data: &[u8],
-        reply: &mut Reply,
+        response: &mut Response,
     ) -> Result<(), CompletionCode> {
         let &[level, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
         let session = self.sessions.get_mut(&id).ok_or(CompletionCode::UNSPECIFIED)?;
         let level = match level & 0x0f {
-            0 => return reply.put(&[shown(policy::session_limit(authority, session), session)]),
+            0 => return response.put(&[shown(policy::session_limit(authority, session), session)]),
             1 => return Err(CompletionCode::COMMAND_SPECIFIC_80),
             level => Privilege::from_wire(level).ok_or(CompletionCode::COMMAND_SPECIFIC_81)?,
         };
@@ -102,7 +102,7 @@ impl LanChannel {
             return Err(CompletionCode::COMMAND_SPECIFIC_81);
         }
         session.privilege = level;
-        reply.put(&[level.wire()])
+        response.put(&[level.wire()])
     }
 
     /// Close Session, IPMI 2.0 section 22.19: one's own, or as an administrator any.
@@ -123,7 +123,7 @@ impl LanChannel {
         own: SessionId,
         authority: &dyn Authority,
         data: &[u8],
-        reply: &mut Reply,
+        response: &mut Response,
     ) -> Result<(), CompletionCode> {
         let session = |id| self.sessions.get(&id).map(Box::as_ref);
         let found = match data {
@@ -146,13 +146,13 @@ impl LanChannel {
         };
         let count = u8::try_from(self.sessions.len()).unwrap_or(COUNTABLE).min(COUNTABLE);
         let handle = found.map_or(0, |session| session.handle);
-        reply.put(&[handle, COUNTABLE, count])?;
+        response.put(&[handle, COUNTABLE, count])?;
         let Some(session) = found else { return Ok(()) };
         // The original tells the protocol of the session that asks.
         let rmcp_plus = self.sessions.get(&own).is_some_and(|session| session.link.is_rmcp_plus());
         let protocol = if rmcp_plus { 0x10 } else { 0 };
         let level = shown(policy::session_limit(authority, session), session);
-        reply.put(&[session.user.get(), level, self.settings.channel.get() | protocol])
+        response.put(&[session.user.get(), level, self.settings.channel.get() | protocol])
     }
 
     /// The N-th session in the order of handles, from 1.

@@ -2,15 +2,15 @@
 //! `lan-protocol.md` section 3.
 //!
 //! Anybody can send these, so answers are short and change nothing, save for a challenge
-//! that is forgotten soon. The answer has the format of the request.
+//! that is forgotten soon. The response has the format of the request.
 
-use super::channel::{Call, Dropped, LanChannel, empty_reply};
+use super::channel::{Call, Dropped, LanChannel, empty_response};
 use super::half_open::{CHALLENGE_LIFE, Start};
 use super::packet::RMCP;
 use super::rmcp_plus::send;
 use super::{Authority, Neighbour, policy};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity, SUITES};
-use crate::ipmi::{ChannelNumber, CompletionCode, Privilege, Reply, UserNumber, netfn};
+use crate::ipmi::{ChannelNumber, CompletionCode, Privilege, Response, UserNumber, netfn};
 use crate::wire::ipmb::Message;
 use crate::wire::session15::{AuthType, Header, Packet};
 use crate::wire::session20::PayloadType;
@@ -23,7 +23,7 @@ pub(super) const GET_CHANNEL_AUTHENTICATION_CAPABILITIES: u8 = 0x38;
 pub(super) const GET_SESSION_CHALLENGE: u8 = 0x39;
 /// Get Channel Cipher Suites.
 pub(super) const GET_CHANNEL_CIPHER_SUITES: u8 = 0x54;
-/// Bytes of the cipher suite list in one answer.
+/// Bytes of the cipher suite list in one response.
 const LIST_CHUNK: usize = 16;
 
 impl LanChannel {
@@ -33,9 +33,9 @@ impl LanChannel {
             return Err(Dropped("it has a sequence number or authentication but no session id"));
         }
         let message = Message::parse(packet.message)?;
-        let reply = self.sessionless(call, &message)?;
+        let response = self.sessionless(call, &message)?;
         self.message.clear();
-        message.response(reply.bytes()).emit(&mut self.message);
+        message.response(response.bytes()).emit(&mut self.message);
         let header = Header { auth_type: AuthType::None, sequence: 0, session_id: 0 };
         call.out.datagram(call.from, |out| {
             RMCP.emit(out);
@@ -50,29 +50,29 @@ impl LanChannel {
             return Err(Dropped("it has a sequence number but no session id"));
         }
         let message = Message::parse(payload)?;
-        let reply = self.sessionless(call, &message)?;
-        send(call, PayloadType::Ipmi, |out| message.response(reply.bytes()).emit(out));
+        let response = self.sessionless(call, &message)?;
+        send(call, PayloadType::Ipmi, |out| message.response(response.bytes()).emit(out));
         Ok(())
     }
 
-    fn sessionless(&mut self, call: &mut Call<'_>, message: &Message<'_>) -> Result<Reply, Dropped> {
+    fn sessionless(&mut self, call: &mut Call<'_>, message: &Message<'_>) -> Result<Response, Dropped> {
         if message.is_response() {
             return Err(Dropped("it is a response outside a session"));
         }
-        let mut reply = empty_reply(self.settings.channel);
+        let mut response = empty_response(self.settings.channel);
         let outcome = match (message.netfn, message.cmd) {
-            (netfn::APP, GET_SYSTEM_GUID) => reply.put(&self.settings.guid),
+            (netfn::APP, GET_SYSTEM_GUID) => response.put(&self.settings.guid),
             (netfn::APP, GET_CHANNEL_AUTHENTICATION_CAPABILITIES) => {
-                self.authentication_capabilities(call.authority, message.data, &mut reply)
+                self.authentication_capabilities(call.authority, message.data, &mut response)
             }
-            (netfn::APP, GET_SESSION_CHALLENGE) => self.session_challenge(call, message.data, &mut reply),
-            (netfn::APP, GET_CHANNEL_CIPHER_SUITES) => self.cipher_suites(call.authority, message.data, &mut reply),
-            (netfn, cmd) => call.authority.before_login(netfn, cmd, message.data, &mut reply),
+            (netfn::APP, GET_SESSION_CHALLENGE) => self.session_challenge(call, message.data, &mut response),
+            (netfn::APP, GET_CHANNEL_CIPHER_SUITES) => self.cipher_suites(call.authority, message.data, &mut response),
+            (netfn, cmd) => call.authority.before_login(netfn, cmd, message.data, &mut response),
         };
         if let Err(code) = outcome {
-            reply.fail(code);
+            response.fail(code);
         }
-        Ok(reply)
+        Ok(response)
     }
 
     /// Get Channel Authentication Capabilities, IPMI 2.0 section 22.13.
@@ -80,7 +80,7 @@ impl LanChannel {
         &self,
         authority: &dyn Authority,
         data: &[u8],
-        reply: &mut Reply,
+        response: &mut Response,
     ) -> Result<(), CompletionCode> {
         let &[channel, level, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
         self.is_this_channel(ChannelNumber::from_wire(channel)).then_some(()).ok_or(CompletionCode::INVALID_FIELD)?;
@@ -101,11 +101,16 @@ impl LanChannel {
             types |= 0x80;
         }
         let versions = if extended { 0x03 } else { 0x00 };
-        reply.put(&[self.settings.channel.get(), types, logins, versions, 0, 0, 0, 0])
+        response.put(&[self.settings.channel.get(), types, logins, versions, 0, 0, 0, 0])
     }
 
     /// Get Session Challenge, IPMI 2.0 section 22.16.
-    fn session_challenge(&mut self, call: &mut Call<'_>, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+    fn session_challenge(
+        &mut self,
+        call: &mut Call<'_>,
+        data: &[u8],
+        response: &mut Response,
+    ) -> Result<(), CompletionCode> {
         let [_auth_type, rest @ ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
         let name: &[u8; 16] = rest.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
         let Some(user) = UserNumber::all().find(|number| call.authority.is_named(*number, name)) else {
@@ -124,8 +129,8 @@ impl LanChannel {
         let start = Start::Challenged(string, user);
         // Each request gets a challenge of its own.
         self.logins.begin(call.now, id, call.from, expires, u64::from(id.0), start);
-        reply.put(&id.to_le_bytes())?;
-        reply.put(&string)
+        response.put(&id.to_le_bytes())?;
+        response.put(&string)
     }
 
     /// Get Channel Cipher Suites, IPMI 2.0 section 22.15. Lists what works and is open.
@@ -133,7 +138,7 @@ impl LanChannel {
         &self,
         authority: &dyn Authority,
         data: &[u8],
-        reply: &mut Reply,
+        response: &mut Response,
     ) -> Result<(), CompletionCode> {
         let &[channel, _payload_type, selector, ..] = data else { return Err(CompletionCode::INVALID_LENGTH) };
         let mut number = ChannelNumber::from_wire(channel);
@@ -181,8 +186,8 @@ impl LanChannel {
         }
         let start = usize::from(selector & 0x1f) * LIST_CHUNK;
         let rest = list[..length].get(start..).unwrap_or_default();
-        reply.put(&[number.get()])?;
-        reply.put(&rest[..rest.len().min(LIST_CHUNK)])
+        response.put(&[number.get()])?;
+        response.put(&rest[..rest.len().min(LIST_CHUNK)])
     }
 
     fn is_this_channel(&self, channel: ChannelNumber) -> bool {

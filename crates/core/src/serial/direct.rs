@@ -4,7 +4,7 @@
 //! the response if there is one.
 
 use super::collector::Collector;
-use super::{Fault, Inbound, ReplyTo, ipmb_message};
+use super::{Fault, Inbound, ResponseTo, ipmb_message};
 
 const START: u8 = 0xa0;
 const STOP: u8 = 0xa5;
@@ -79,15 +79,15 @@ impl Decoder {
         match self.frame.frame().map(ipmb_message::parse) {
             None => Inbound::Fault(Fault::TooLong),
             Some(Err(fault)) => Inbound::Fault(fault),
-            Some(Ok((reply_to, data))) => Inbound::Message { reply_to, data: data.to_vec() },
+            Some(Ok((response_to, data))) => Inbound::Message { response_to, data: data.to_vec() },
         }
     }
 }
 
-/// Writes an answer.
-pub fn encode(to: &ReplyTo, answer: &[u8], out: &mut Vec<u8>) {
+/// Writes a response.
+pub fn encode(to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
     out.push(START);
-    for byte in ipmb_message::answer(to, answer) {
+    for byte in ipmb_message::answer(to, response) {
         match ESCAPED.iter().find(|(plain, _)| *plain == byte) {
             Some((_, code)) => out.extend_from_slice(&[ESCAPE, *code]),
             None => out.push(byte),

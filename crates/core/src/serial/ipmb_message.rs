@@ -1,7 +1,7 @@
 //! The IPMB message inside Direct mode and Radisys ASCII frames; its layout is
 //! [`wire::ipmb`](crate::wire::ipmb)'s.
 
-use super::{Fault, ReplyTo};
+use super::{Fault, ResponseTo};
 use crate::wire::ipmb::{Message, OVERHEAD, checksum};
 
 /// Most bytes of a message.
@@ -9,7 +9,7 @@ pub const MAX_LENGTH: usize = 259;
 
 /// Splits a message. Only the sum over the whole is checked, as the original does: a wrong
 /// header checksum made good by the last one passes.
-pub fn parse(bytes: &[u8]) -> Result<(ReplyTo, &[u8]), Fault> {
+pub fn parse(bytes: &[u8]) -> Result<(ResponseTo, &[u8]), Fault> {
     if bytes.len() > MAX_LENGTH {
         return Err(Fault::TooLong);
     }
@@ -17,7 +17,7 @@ pub fn parse(bytes: &[u8]) -> Result<(ReplyTo, &[u8]), Fault> {
     if checksum(bytes) != 0 {
         return Err(Fault::Checksum);
     }
-    let reply_to = ReplyTo {
+    let response_to = ResponseTo {
         rs_addr: message.to,
         rq_addr: message.from,
         netfn: message.netfn,
@@ -28,12 +28,12 @@ pub fn parse(bytes: &[u8]) -> Result<(ReplyTo, &[u8]), Fault> {
         forwarded: false,
         connection: 0,
     };
-    Ok((reply_to, message.data))
+    Ok((response_to, message.data))
 }
 
-/// The message that answers: addresses and LUNs swapped.
-pub fn answer(to: &ReplyTo, answer: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(OVERHEAD + answer.len());
+/// The message that responses: addresses and LUNs swapped.
+pub fn answer(to: &ResponseTo, response: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(OVERHEAD + response.len());
     Message {
         to: to.rq_addr,
         to_lun: to.rq_lun,
@@ -42,7 +42,7 @@ pub fn answer(to: &ReplyTo, answer: &[u8]) -> Vec<u8> {
         from_lun: to.rs_lun,
         seq: to.sequence,
         cmd: to.cmd,
-        data: answer,
+        data: response,
     }
     .emit(&mut bytes);
     bytes

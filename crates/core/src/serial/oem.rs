@@ -1,7 +1,7 @@
 //! OEM commands a serial line answers itself, before the controller sees them;
 //! `serial.md` section 13.
 
-use super::ReplyTo;
+use super::ResponseTo;
 use crate::ipmi::{CompletionCode, McAddress, netfn};
 use crate::settings::model::SerialOem;
 
@@ -32,8 +32,8 @@ impl Handler {
         Self { set, ipmb, echo: ECHO }
     }
 
-    /// The answer, completion code and data, if the command is one of the set.
-    pub fn answer(&mut self, request: &ReplyTo, data: &[u8]) -> Option<Vec<u8>> {
+    /// The response, completion code and data, if the command is one of the set.
+    pub fn answer(&mut self, request: &ResponseTo, data: &[u8]) -> Option<Vec<u8>> {
         if request.forwarded {
             return None;
         }
@@ -58,9 +58,9 @@ impl Handler {
             (SET_SERIAL_INTERFACE, _) => (CompletionCode::INVALID_FIELD, None),
             _ => return None,
         };
-        let mut answer = vec![code.0];
-        answer.extend(PIGEON_POINT_IANA);
-        answer.extend(flags);
-        Some(answer)
+        let mut response = vec![code.0];
+        response.extend(PIGEON_POINT_IANA);
+        response.extend(flags);
+        Some(response)
     }
 }

@@ -4,7 +4,7 @@
 //! on as a Send Message to the IPMB.
 
 use super::collector::Collector;
-use super::{Fault, Inbound, ReplyTo, hex, ipmb_message};
+use super::{Fault, Inbound, ResponseTo, hex, ipmb_message};
 use crate::ipmi::{McAddress, SEND_MESSAGE, netfn};
 
 const END: u8 = b'\r';
@@ -48,11 +48,11 @@ impl Decoder {
             None => Inbound::Fault(Fault::BadInput),
             Some(&address) if address == self.controller.0 || address == THIS => match ipmb_message::parse(&message) {
                 Err(fault) => Inbound::Fault(fault),
-                Ok((reply_to, data)) => Inbound::Message { reply_to, data: data.to_vec() },
+                Ok((response_to, data)) => Inbound::Message { response_to, data: data.to_vec() },
             },
             Some(_) if message.len() > ipmb_message::MAX_LENGTH => Inbound::Fault(Fault::TooLong),
             Some(_) => {
-                let reply_to = ReplyTo {
+                let response_to = ResponseTo {
                     rs_addr: THIS,
                     rq_addr: THIS,
                     netfn: netfn::APP,
@@ -65,7 +65,7 @@ impl Decoder {
                 };
                 let mut data = message;
                 data.insert(0, IPMB_CHANNEL);
-                Inbound::Message { reply_to, data }
+                Inbound::Message { response_to, data }
             }
         }
     }

@@ -4,7 +4,7 @@
 //! editing, no text commands, and errors are not told to the host.
 
 use super::collector::Collector;
-use super::{Fault, Inbound, ReplyTo, hex};
+use super::{Fault, Inbound, ResponseTo, hex};
 
 const START: u8 = b'[';
 const STOP: u8 = b']';
@@ -53,7 +53,7 @@ impl Decoder {
         let Some([netfn_lun, sequence, cmd, data @ ..]) = bytes.as_deref() else {
             return Inbound::Fault(Fault::BadInput);
         };
-        let reply_to = ReplyTo {
+        let response_to = ResponseTo {
             rs_addr: 0,
             rq_addr: 0,
             netfn: netfn_lun >> 2,
@@ -64,17 +64,17 @@ impl Decoder {
             forwarded: false,
             connection: 0,
         };
-        Inbound::Message { reply_to, data: data.to_vec() }
+        Inbound::Message { response_to, data: data.to_vec() }
     }
 }
 
-/// Writes an answer. LUN and bridge bits are always 0.
-pub fn encode(to: &ReplyTo, answer: &[u8], out: &mut Vec<u8>) {
+/// Writes a response. LUN and bridge bits are always 0.
+pub fn encode(to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
     out.push(START);
     for byte in [(to.netfn | 1) << 2, to.sequence << 2, to.cmd] {
         hex::encode(byte, out);
     }
-    for (index, byte) in answer.iter().enumerate() {
+    for (index, byte) in response.iter().enumerate() {
         if index > 0 {
             out.push(b' ');
         }

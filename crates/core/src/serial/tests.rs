@@ -32,9 +32,9 @@ fn exchange(line: &mut Line, bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for item in received(line, bytes) {
         match item {
-            Inbound::Message { reply_to, .. } => {
-                let answer = if reply_to.netfn == 6 && reply_to.cmd == 1 { &DEVICE_ID[..] } else { &[0xc1] };
-                line.respond(&reply_to, answer, &mut out);
+            Inbound::Message { response_to, .. } => {
+                let response = if response_to.netfn == 6 && response_to.cmd == 1 { &DEVICE_ID[..] } else { &[0xc1] };
+                line.respond(&response_to, response, &mut out);
             }
             Inbound::Write(bytes) => out.extend(bytes),
             other => panic!("{other:?}"),
@@ -104,7 +104,7 @@ mod vm_protocol {
             received(&mut line, &hex!("07 1a 01 de a0 07 1c 35 80 28 a0")),
             [
                 Inbound::Message {
-                    reply_to: ReplyTo {
+                    response_to: ResponseTo {
                         rs_addr: 0,
                         rq_addr: 0,
                         netfn: 6,
@@ -118,7 +118,7 @@ mod vm_protocol {
                     data: vec![]
                 },
                 Inbound::Message {
-                    reply_to: ReplyTo {
+                    response_to: ResponseTo {
                         rs_addr: 0,
                         rq_addr: 0,
                         netfn: 7,
@@ -236,13 +236,13 @@ mod vm_protocol {
         let mut line = connected(CodecKind::Vm);
         received(&mut line, &hex!("08 3f a1"));
         let inbound = received(&mut line, &hex!("0c 18 2e 0f 9f a0"));
-        let [Inbound::Message { reply_to, data }] = &inbound[..] else { panic!("{inbound:?}") };
+        let [Inbound::Message { response_to, data }] = &inbound[..] else { panic!("{inbound:?}") };
         assert_eq!(data[..], [0x0f]);
         let mut out = signals(
             &mut line,
             &[HostSignal::MessageInterrupt(true), HostSignal::Attention { on: true, interrupt: true }],
         );
-        line.respond(reply_to, &[0], &mut out);
+        line.respond(response_to, &[0], &mut out);
         assert_eq!(out, hex!("05 a1 02 a1 0c 1c 2e 00 aa ba a0"));
     }
 
@@ -250,14 +250,14 @@ mod vm_protocol {
     fn nothing_of_one_connection_reaches_the_next() {
         let mut line = connected(CodecKind::Vm);
         let inbound = received(&mut line, &hex!("01 18 01 e6 a0"));
-        let [Inbound::Message { reply_to, .. }] = &inbound[..] else { panic!() };
+        let [Inbound::Message { response_to, .. }] = &inbound[..] else { panic!() };
         assert!(received(&mut line, &hex!("01 18 aa")).is_empty());
         line.disconnected();
         let mut out = Vec::new();
-        line.respond(reply_to, &[0], &mut out);
+        line.respond(response_to, &[0], &mut out);
         assert!(out.is_empty(), "who asked is gone");
         line.connected(&mut Vec::new());
-        line.respond(reply_to, &[0], &mut out);
+        line.respond(response_to, &[0], &mut out);
         assert!(out.is_empty(), "somebody else is there");
         assert_eq!(exchange(&mut line, &hex!("a6 18 ee 54 a0")), hex!("a6 1c ee c1 8f a0"));
     }
@@ -413,19 +413,19 @@ mod radisys_ascii_codec {
     fn messages_for_others_are_passed_on() {
         let mut line = connected(CodecKind::RadisysAscii);
         let inbound = received(&mut line, b"2418C48114016A\r");
-        let [Inbound::Message { reply_to, data }] = &inbound[..] else { panic!("{inbound:?}") };
-        assert_eq!((reply_to.netfn, reply_to.cmd, reply_to.forwarded), (6, 0x34, true));
+        let [Inbound::Message { response_to, data }] = &inbound[..] else { panic!("{inbound:?}") };
+        assert_eq!((response_to.netfn, response_to.cmd, response_to.forwarded), (6, 0x34, true));
         assert_eq!(data[..], hex!("00 24 18 c4 81 14 01 6a"));
         let mut out = Vec::new();
-        line.respond(reply_to, &[0x83], &mut out);
+        line.respond(response_to, &[0x83], &mut out);
         assert_eq!(out, b"011CE30100348348\r");
         out.clear();
-        line.respond(reply_to, &[0], &mut out);
+        line.respond(response_to, &[0], &mut out);
         assert!(out.is_empty(), "the other controller answers");
-        line.bridged_reply(&hex!("81 1c 63 24 14 01 00 c7"), &mut out);
+        line.bridged_response(&hex!("81 1c 63 24 14 01 00 c7"), &mut out);
         assert_eq!(out, b"811C6324140100C7\r");
         out.clear();
-        connected(CodecKind::Vm).bridged_reply(&[1], &mut out);
+        connected(CodecKind::Vm).bridged_response(&[1], &mut out);
         assert!(out.is_empty());
     }
 
@@ -513,9 +513,9 @@ fn garbage_never_harms() {
                 let mut out = Vec::new();
                 for item in received(&mut line, &bytes) {
                     items += 1;
-                    if let Inbound::Message { reply_to, data } = item {
+                    if let Inbound::Message { response_to, data } = item {
                         assert!(data.len() <= 260);
-                        line.respond(&reply_to, &data, &mut out);
+                        line.respond(&response_to, &data, &mut out);
                     }
                 }
                 if round % 100 == 0 {

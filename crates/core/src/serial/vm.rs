@@ -2,7 +2,7 @@
 //! [`wire::vm`](crate::wire::vm)'s.
 
 use super::collector::Collector;
-use super::{Fault, HostCapabilities, Inbound, ReplyTo};
+use super::{Fault, HostCapabilities, Inbound, ResponseTo};
 use crate::wire::Error;
 use crate::wire::vm::{END_COMMAND, END_MESSAGE, ESCAPE, HostCommand, MAX_LENGTH, Message, unescape};
 
@@ -57,7 +57,7 @@ impl Decoder {
         }
         Some(match Message::parse(frame) {
             Ok(message) => {
-                let reply_to = ReplyTo {
+                let response_to = ResponseTo {
                     rs_addr: 0,
                     rq_addr: 0,
                     netfn: message.netfn,
@@ -68,7 +68,7 @@ impl Decoder {
                     forwarded: false,
                     connection: 0,
                 };
-                Inbound::Message { reply_to, data: message.data.to_vec() }
+                Inbound::Message { response_to, data: message.data.to_vec() }
             }
             Err(Error::Checksum) => Inbound::Fault(Fault::Checksum),
             Err(Error::Truncated | Error::Unknown) => Inbound::Fault(Fault::TooShort),
@@ -76,7 +76,7 @@ impl Decoder {
     }
 }
 
-/// Writes an answer. Its LUN is always 0.
-pub fn encode(to: &ReplyTo, answer: &[u8], out: &mut Vec<u8>) {
-    Message { sequence: to.sequence, netfn: to.netfn | 1, lun: 0, cmd: to.cmd, data: answer }.emit(out);
+/// Writes a response. Its LUN is always 0.
+pub fn encode(to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
+    Message { sequence: to.sequence, netfn: to.netfn | 1, lun: 0, cmd: to.cmd, data: response }.emit(out);
 }

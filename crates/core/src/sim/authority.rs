@@ -7,7 +7,9 @@ use crate::bmc::user::Users;
 use crate::bmc::{Controller, Machine};
 use crate::command::Commands;
 use crate::command::group_extension::dcmi;
-use crate::ipmi::{AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Privilege, Reply, UserNumber, netfn};
+use crate::ipmi::{
+    AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Privilege, Response, UserNumber, netfn,
+};
 use crate::lan::{Authority, LanUser, Neighbour};
 
 /// The users and limits of one LAN channel, at this moment.
@@ -69,9 +71,9 @@ impl Authority for LanAuthority<'_> {
         self.access.parameters.cipher_privileges()
     }
 
-    fn before_login(&self, netfn: u8, cmd: u8, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+    fn before_login(&self, netfn: u8, cmd: u8, data: &[u8], response: &mut Response) -> Result<(), CompletionCode> {
         match netfn {
-            netfn::GROUP_EXTENSION => dcmi::before_login(self.controller, cmd, data, reply),
+            netfn::GROUP_EXTENSION => dcmi::before_login(self.controller, cmd, data, response),
             _ => Err(CompletionCode::NOT_IN_PRESENT_STATE),
         }
     }

@@ -1,14 +1,14 @@
-//! Bridging: Send Message, and the answers of the controllers it leads to
+//! Bridging: Send Message, and the responses of the controllers it leads to
 //! (`commands-core.md` section 5, `lan-protocol.md` section 10).
 //!
 //! A request carried by Send Message is held against the privilege table like a direct
-//! one, and its answer travels as a message of its own behind the answer of Send Message.
+//! one, and its response travels as a message of its own behind the response of Send Message.
 
 use super::Simulator;
 use super::effect::{Effects, IpmbId, LanId};
 use super::return_path::{BridgedTo, ReturnPath, Target};
 use crate::command;
-use crate::ipmi::{ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Request, Response};
 use crate::wire::ipmb;
 
 /// How deep Send Message may lie inside Send Message.
@@ -35,7 +35,7 @@ impl Simulator {
             Ok(()) => return,
             Err(code) => code,
         };
-        self.answer(now, path, &Reply::with_code(&request.origin, code), out);
+        self.answer(now, path, &Response::with_code(&request.origin, code), out);
     }
 
     fn bridge(
@@ -94,10 +94,10 @@ impl Simulator {
         if self.ipmbs.is_open(ipmb) {
             self.bridge_to_device(now, ipmb, &carried, origin, back)?;
             self.write_to_ipmb(ipmb, out);
-            self.answer(now, path, &Reply::new(&request.origin), out);
+            self.answer(now, path, &Response::new(&request.origin), out);
             return Ok(());
         }
-        self.answer(now, path, &Reply::new(&request.origin), out);
+        self.answer(now, path, &Response::new(&request.origin), out);
         let inner = Request { netfn: carried.netfn, cmd: carried.cmd, lun: carried.to_lun, origin, data: carried.data };
         self.request(now, McAddress(carried.to), &inner, ReturnPath::Bridged(back), out);
         Ok(())
@@ -136,10 +136,10 @@ impl Simulator {
         Ok(carried)
     }
 
-    /// The answer of a bridged request, as a message of its own.
-    pub(super) fn bridged_answer(&mut self, now: Moment, to: &BridgedTo, reply: &Reply, out: &mut Effects) {
+    /// The response of a bridged request, as a message of its own.
+    pub(super) fn bridged_response(&mut self, now: Moment, to: &BridgedTo, response: &Response, out: &mut Effects) {
         self.message.clear();
-        to.request.response(reply.bytes()).emit(&mut self.message);
+        to.request.response(response.bytes()).emit(&mut self.message);
         match to.target {
             Target::Session(lan, session) => {
                 let message = std::mem::take(&mut self.message);
@@ -148,10 +148,10 @@ impl Simulator {
                 });
                 self.message = message;
             }
-            // The host gets an answer where it asked for one: at its own LUN 2.
-            Target::HostQueue if to.request.from_lun == 2 => self.queue_answer(now, to.mc, to.channel, out),
+            // The host gets a response where it asked for one: at its own LUN 2.
+            Target::HostQueue if to.request.from_lun == 2 => self.queue_response(now, to.mc, to.channel, out),
             Target::HostQueue => {}
-            Target::Line(serial) => self.line_bridged_answer(serial, out),
+            Target::Line(serial) => self.line_bridged_response(serial, out),
             Target::Bus(ipmb) => self.write_to_ipmb(ipmb, out),
         }
     }

@@ -106,7 +106,7 @@ impl Simulator {
                     minor,
                     device_support,
                     manufacturer,
-                    // The low 16 bits, as the answer has no room for more.
+                    // The low 16 bits, as the response has no room for more.
                     product: product as u16,
                     dynamic_sensors,
                     persist_sdr,

@@ -2,14 +2,14 @@
 //!
 //! A request over LAN with responder's LUN 2 is put into the receive queue of the system
 //! interface under a sequence number of ours; the host answers with Send Message to the
-//! LAN channel, and the answer goes back under the client's own number.
+//! LAN channel, and the response goes back under the client's own number.
 
 use super::Simulator;
 use super::effect::{Effects, LanId};
 use super::return_path::ReturnPath;
 use crate::bmc::messaging::{self, QueueFull};
 use crate::command;
-use crate::ipmi::{ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, McAddress, Medium, Moment, Origin, Request, Response};
 use crate::lan;
 use crate::wire::ipmb;
 
@@ -17,7 +17,7 @@ use crate::wire::ipmb;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     lan: LanId,
-    to: lan::ReplyTo,
+    to: lan::ResponseTo,
 }
 
 impl Simulator {
@@ -26,12 +26,12 @@ impl Simulator {
         &mut self,
         now: Moment,
         lan: LanId,
-        to: &lan::ReplyTo,
+        to: &lan::ResponseTo,
         request: &Request<'_>,
         out: &mut Effects,
     ) {
         if let Err(code) = self.forward_to_host(now, lan, to, request, out) {
-            self.answer(now, ReturnPath::Lan(lan, *to), &Reply::with_code(&request.origin, code), out);
+            self.answer(now, ReturnPath::Lan(lan, *to), &Response::with_code(&request.origin, code), out);
         }
     }
 
@@ -39,7 +39,7 @@ impl Simulator {
         &mut self,
         now: Moment,
         lan: LanId,
-        to: &lan::ReplyTo,
+        to: &lan::ResponseTo,
         request: &Request<'_>,
         out: &mut Effects,
     ) -> Result<(), CompletionCode> {
@@ -76,18 +76,18 @@ impl Simulator {
         queued.map_err(|_| CompletionCode::OUT_OF_SPACE)
     }
 
-    /// Puts the answer in the message buffer, which came from `channel`, into the receive queue
+    /// Puts the response in the message buffer, which came from `channel`, into the receive queue
     /// of `mc`: everything behind the requester's address.
-    pub(super) fn queue_answer(&mut self, now: Moment, mc: McAddress, channel: ChannelNumber, out: &mut Effects) {
+    pub(super) fn queue_response(&mut self, now: Moment, mc: McAddress, channel: ChannelNumber, out: &mut Effects) {
         let data = self.message.get(1..).unwrap_or_default().to_vec();
         if let Some(mut at) = self.machine.at(mc) {
-            // A full queue loses the answer, as a full queue on a board does.
+            // A full queue loses the response, as a full queue on a board does.
             let _ = messaging::enqueue(&mut at, now, messaging::Message { channel, data });
         }
         self.carry_out_actions(now, out);
     }
 
-    /// Send Message to a LAN channel: the host's answer to a forwarded request, or a
+    /// Send Message to a LAN channel: the host's response to a forwarded request, or a
     /// request of its own to a session.
     pub(super) fn send_to_lan(
         &mut self,
@@ -100,8 +100,8 @@ impl Simulator {
     ) -> Result<(), CompletionCode> {
         let slot = self.lans.get(lan).ok_or(CompletionCode::INVALID_FIELD)?;
         let (&handle, message) = message.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
-        let answer = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
-        if answer.is_response() && answer.data.is_empty() {
+        let response = ipmb::Message::parse_unchecked(message).map_err(|_| CompletionCode::INVALID_LENGTH)?;
+        if response.is_response() && response.data.is_empty() {
             return Err(CompletionCode::INVALID_LENGTH);
         }
         // Only the host speaks for the host: a session must not answer what another asked it,
@@ -109,35 +109,35 @@ impl Simulator {
         if origin.medium != Medium::System {
             return Err(CompletionCode::NOT_PRESENT);
         }
-        if !answer.is_response() {
+        if !response.is_response() {
             let session = slot.channel().session_with_handle(handle).ok_or(CompletionCode::NOT_PRESENT)?;
-            self.answer(now, path, &Reply::new(origin), out);
+            self.answer(now, path, &Response::new(origin), out);
             self.send_over_lan(now, lan, out, |channel, random, outbox| {
                 channel.send_message(session, message, random, outbox);
             });
             return Ok(());
         }
-        let waiting = self.host_messages.take_if(answer.seq, |waiting| {
-            waiting.lan == lan && waiting.to.netfn | 1 == answer.netfn && waiting.to.cmd == answer.cmd
+        let waiting = self.host_messages.take_if(response.seq, |waiting| {
+            waiting.lan == lan && waiting.to.netfn | 1 == response.netfn && waiting.to.cmd == response.cmd
         });
         let waiting = waiting.ok_or(CompletionCode::NOT_PRESENT)?;
-        self.answer(now, path, &Reply::new(origin), out);
+        self.answer(now, path, &Response::new(origin), out);
         self.send_over_lan(now, lan, out, |channel, random, outbox| {
-            channel.respond(&waiting.to, answer.data, random, outbox);
+            channel.respond(&waiting.to, response.data, random, outbox);
         });
         Ok(())
     }
 
-    /// A response message in a session that answers nothing we asked.
+    /// A response message in a session that responses nothing we asked.
     pub(super) fn unexpected_response(
         &mut self,
         now: Moment,
         lan: LanId,
-        to: lan::ReplyTo,
+        to: lan::ResponseTo,
         origin: Origin,
         out: &mut Effects,
     ) {
-        let reply = Reply::with_code(&origin, CompletionCode::NOT_PRESENT);
-        self.answer(now, ReturnPath::Lan(lan, to), &reply, out);
+        let response = Response::with_code(&origin, CompletionCode::NOT_PRESENT);
+        self.answer(now, ReturnPath::Lan(lan, to), &response, out);
     }
 }

@@ -8,7 +8,7 @@ use super::effect::{Effect, Effects, IpmbId};
 use super::return_path::{BridgedTo, ReturnPath};
 use super::tracker::Tracker;
 use crate::bmc::LogLevel;
-use crate::ipmi::{CompletionCode, McAddress, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Medium, Moment, Origin, Request, Response};
 use crate::lan::LogLimit;
 use crate::settings::model::IpmbConfig;
 use crate::wire::ipmb;
@@ -23,7 +23,7 @@ struct IpmbSlot {
     faults: LogLimit,
 }
 
-/// A request of ours on a bus that waits for its answer.
+/// A request of ours on a bus that waits for its response.
 #[derive(Debug)]
 struct Asked {
     ipmb: IpmbId,
@@ -66,7 +66,7 @@ impl IpmbDevices {
         self.asked.deadline()
     }
 
-    /// Forgets requests whose answers did not come.
+    /// Forgets requests whose responses did not come.
     pub(super) fn expire(&mut self, now: Moment) {
         self.asked.expire(now);
     }
@@ -95,7 +95,7 @@ impl Simulator {
         let path = ReturnPath::Ipmb(ipmb, ipmb::Message { data: &[], ..message });
         if message.to_lun == 2 {
             // For the host, which could not answer: it has no way to this bus but requests.
-            return self.answer(now, path, &Reply::with_code(&origin, CompletionCode::INVALID_FIELD), out);
+            return self.answer(now, path, &Response::with_code(&origin, CompletionCode::INVALID_FIELD), out);
         }
         let ipmb::Message { netfn, cmd, to_lun: lun, data, .. } = message;
         self.request(now, ipmb.mc, &Request { netfn, cmd, lun, origin, data }, path, out);
@@ -122,15 +122,21 @@ impl Simulator {
         }
     }
 
-    /// The answer to a request that came in on a bus.
-    pub(super) fn ipmb_answer(&mut self, ipmb: IpmbId, request: &ipmb::Message<'_>, answer: &[u8], out: &mut Effects) {
+    /// The response to a request that came in on a bus.
+    pub(super) fn respond_on_ipmb(
+        &mut self,
+        ipmb: IpmbId,
+        request: &ipmb::Message<'_>,
+        response: &[u8],
+        out: &mut Effects,
+    ) {
         self.message.clear();
-        request.response(answer).emit(&mut self.message);
+        request.response(response).emit(&mut self.message);
         self.write_to_ipmb(ipmb, out);
     }
 
     /// Send Message to a controller on a real bus. There it is the BMC's own request, under a
-    /// sequence number of ours, so that the answer comes back here.
+    /// sequence number of ours, so that the response comes back here.
     pub(super) fn bridge_to_device(
         &mut self,
         now: Moment,
@@ -146,23 +152,23 @@ impl Simulator {
         Ok(())
     }
 
-    fn ipmb_response(&mut self, now: Moment, ipmb: IpmbId, response: &ipmb::Message<'_>, out: &mut Effects) {
-        let asked = self.ipmbs.asked.take_if(response.seq, |asked| {
+    fn ipmb_response(&mut self, now: Moment, ipmb: IpmbId, message: &ipmb::Message<'_>, out: &mut Effects) {
+        let asked = self.ipmbs.asked.take_if(message.seq, |asked| {
             let request = &asked.back.request;
             asked.ipmb == ipmb
-                && request.to == response.from
-                && request.netfn | 1 == response.netfn
-                && request.cmd == response.cmd
+                && request.to == message.from
+                && request.netfn | 1 == message.netfn
+                && request.cmd == message.cmd
         });
         let Some(Asked { back, origin, .. }) = asked else {
             return self.log_ipmb_fault(now, ipmb, "it answers nothing that was asked", out);
         };
-        let mut reply = Reply::with_code(&origin, CompletionCode::UNSPECIFIED);
-        if let Some((code, data)) = response.data.split_first() {
-            reply.set_code(CompletionCode(*code));
-            // A message on a bus is shorter than any bridged answer may be.
-            let _ = reply.put(data);
+        let mut response = Response::with_code(&origin, CompletionCode::UNSPECIFIED);
+        if let Some((code, data)) = message.data.split_first() {
+            response.set_code(CompletionCode(*code));
+            // A message on a bus is shorter than any bridged response may be.
+            let _ = response.put(data);
         }
-        self.answer(now, ReturnPath::Bridged(back), &reply, out);
+        self.answer(now, ReturnPath::Bridged(back), &response, out);
     }
 }

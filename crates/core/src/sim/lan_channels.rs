@@ -209,20 +209,20 @@ impl Simulator {
         }
         match received {
             Received::Handled => {}
-            Received::Request { reply_to, request } => {
+            Received::Request { response_to, request } => {
                 let request =
-                    if limits_may_differ { self.under_limits(lan, reply_to.session, request) } else { request };
-                self.lan_request(now, lan, reply_to, &request, out);
+                    if limits_may_differ { self.under_limits(lan, response_to.session, request) } else { request };
+                self.lan_request(now, lan, response_to, &request, out);
             }
-            Received::Response { reply_to, data: _, origin } => {
-                self.unexpected_response(now, lan, reply_to, origin, out);
+            Received::Response { response_to, data: _, origin } => {
+                self.unexpected_response(now, lan, response_to, origin, out);
             }
             Received::Sol { session, payload } => self.sol_payload(now, lan, session, payload, out),
         }
     }
 
     /// A request in a session, with the level that the session has now.
-    fn lan_request(&mut self, now: Moment, lan: LanId, to: lan::ReplyTo, request: &Request<'_>, out: &mut Effects) {
+    fn lan_request(&mut self, now: Moment, lan: LanId, to: lan::ResponseTo, request: &Request<'_>, out: &mut Effects) {
         if request.lun == 2 {
             self.request_for_host(now, lan, &to, request, out);
         } else {

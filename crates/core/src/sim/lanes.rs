@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::effect::{IpmbId, ProgramJob, SerialId};
 use super::return_path::Requester;
-use super::waiting::{Aftermath, Execution, Waiting};
+use super::waiting::{Execution, Outstanding, Waiting};
 use crate::bmc::external::{Operation, ProgramCall, ProgramResult, Then};
 use crate::ipmi::{McAddress, Privilege, UserNumber};
 
@@ -237,11 +237,11 @@ impl Lanes {
     }
 
     /// What the commands that wait left to do.
-    pub(super) fn aftermaths_mut(&mut self) -> impl Iterator<Item = &mut Aftermath> {
+    pub(super) fn aftermaths_mut(&mut self) -> impl Iterator<Item = &mut Outstanding> {
         let lanes = self.lanes.values_mut();
         let entries = lanes.flat_map(|lane| lane.running.iter_mut().chain(&mut lane.waiting));
         entries.flat_map(|entry| &mut entry.waiters).filter_map(|waiter| match waiter {
-            Waiter::Command(waiting) => Some(&mut waiting.aftermath),
+            Waiter::Command(waiting) => Some(&mut waiting.outstanding),
             Waiter::Background(_) => None,
         })
     }

@@ -83,15 +83,15 @@ impl Pending {
         self.waiters.writer(job)
     }
 
-    /// Holds an answer back until the state it acknowledges is safe.
+    /// Holds a response back until the state it acknowledges is safe.
     pub(super) fn hold(&mut self, held: Held) {
         self.waiters.hold(held);
     }
 
-    /// The write of a state file is over: the answers that waited for it alone.
+    /// The write of a state file is over: the responses that waited for it alone.
     pub(super) fn settle(&mut self, id: SaveJob, fate: Fate) -> Vec<Held> {
-        for aftermath in self.programs.aftermaths_mut() {
-            aftermath.settle(id, fate);
+        for outstanding in self.programs.aftermaths_mut() {
+            outstanding.settle(id, fate);
         }
         self.waiters.settle(id, fate)
     }

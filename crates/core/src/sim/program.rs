@@ -80,7 +80,7 @@ pub fn outcome(call: &ProgramCall, line: &str, ended: &ProgramEnd) -> Outcome {
     }
     match ended.status {
         Some(0) => {}
-        // A refusal is an answer; a program that could not be run is none.
+        // A refusal is a response; a program that could not be run is none.
         Some(status) if call.operation == Operation::Check && !was_not_run(status) => return Outcome::failed(None),
         status => {
             let how = status.map_or_else(|| problem(ended), |status| said(end_text(status), ended));

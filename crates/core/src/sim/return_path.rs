@@ -6,20 +6,20 @@ use crate::ipmi::{ChannelNumber, McAddress, SessionId};
 use crate::wire::ipmb;
 use crate::{lan, serial};
 
-/// Where an answer goes.
+/// Where a response goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReturnPath {
     /// To the session that asked.
-    Lan(LanId, lan::ReplyTo),
+    Lan(LanId, lan::ResponseTo),
     /// To the line that asked.
-    Serial(SerialId, serial::ReplyTo),
+    Serial(SerialId, serial::ResponseTo),
     /// To the bus the request, here without its data, came in on.
     Ipmb(IpmbId, ipmb::Message<'static>),
-    /// As a message of its own, the answer to a bridged request.
+    /// As a message of its own, the response to a bridged request.
     Bridged(BridgedTo),
 }
 
-/// Where the answer to a bridged request goes, and its header.
+/// Where the response to a bridged request goes, and its header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BridgedTo {
     /// The controller whose channel it goes out on.
@@ -33,7 +33,7 @@ pub(super) struct BridgedTo {
     pub(super) depth: u8,
 }
 
-/// Who gets the answer.
+/// Who gets the response.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
     /// A session.

@@ -1,4 +1,4 @@
-//! The way of a request: privilege, execution, slow work, the answer's way back.
+//! The way of a request: privilege, execution, slow work, the response's way back.
 
 use super::Simulator;
 use super::accounts::ChangedUser;
@@ -7,12 +7,12 @@ use super::lanes::{self, Waiter};
 use super::program;
 use super::return_path::ReturnPath;
 use super::saves::{Ended, Fate};
-use super::waiting::{Aftermath, Execution, Held, Reader, Waiting, Writer};
+use super::waiting::{Execution, Held, Outstanding, Reader, Waiting, Writer};
 use crate::bmc::external::{Background, ProgramResult};
 use crate::bmc::watch::Event;
 use crate::bmc::{Action, LogLevel, StateFile, fru};
 use crate::command::{self, Context, Continuation, Entry, Outcome, Wait};
-use crate::ipmi::{CompletionCode, McAddress, Moment, Reply, Request, SEND_MESSAGE, netfn};
+use crate::ipmi::{CompletionCode, McAddress, Moment, Request, Response, SEND_MESSAGE, netfn};
 
 impl Simulator {
     /// A request from a session: its privilege is checked, then it is executed.
@@ -26,7 +26,7 @@ impl Simulator {
         if allowed || command::group_extension::is_absent(found, netfn, data) {
             self.dispatch(now, path.home(), found, request, path, out);
         } else {
-            self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::INSUFFICIENT_PRIVILEGE), out);
+            self.answer(now, path, &Response::with_code(&request.origin, CompletionCode::INSUFFICIENT_PRIVILEGE), out);
         }
     }
 
@@ -62,46 +62,46 @@ impl Simulator {
         let may_wait = self.pending.have_room(&execution);
         // What it changes would have to wait for its file, and could not be undone then.
         if !may_wait && found.is_some_and(|entry| entry.keeps) {
-            return self.answer(now, path, &Reply::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
+            return self.answer(now, path, &Response::with_code(&request.origin, CompletionCode::NODE_BUSY), out);
         }
-        let mut reply = Reply::new(&request.origin);
+        let mut response = Response::new(&request.origin);
         let mut context =
             Context { now, machine: &mut self.machine, mc, origin: request.origin, commands: &self.commands };
-        let mut outcome = command::dispatch_to(found, &mut context, request, &mut reply);
+        let mut outcome = command::dispatch_to(found, &mut context, request, &mut response);
         if !may_wait && matches!(outcome, Outcome::Wait(..)) {
-            reply.fail(CompletionCode::NODE_BUSY);
+            response.fail(CompletionCode::NODE_BUSY);
             outcome = Outcome::Done;
         }
-        self.finish(now, execution, outcome, reply, Aftermath::default(), out);
+        self.finish(now, execution, outcome, response, Outstanding::default(), out);
     }
 
-    /// What follows a command: its actions, then its answer now, after its slow work, or
-    /// after the state it changed is safe. `aftermath` is what it left before it waited.
+    /// What follows a command: its actions, then its response now, after its slow work, or
+    /// after the state it changed is safe. `outstanding` is what it left before it waited.
     fn finish(
         &mut self,
         now: Moment,
         execution: Execution,
         mut outcome: Outcome,
-        mut reply: Reply,
-        mut aftermath: Aftermath,
+        mut response: Response,
+        mut outstanding: Outstanding,
         out: &mut Effects,
     ) {
-        aftermath.merge(self.collect_actions(now, out));
+        outstanding.merge(self.collect_actions(now, out));
         loop {
-            (outcome, reply) = match outcome {
-                Outcome::Done if aftermath.saves.is_empty() => {
-                    return self.let_go(now, &execution.path, &mut reply, aftermath, out);
+            (outcome, response) = match outcome {
+                Outcome::Done if outstanding.saves.is_empty() => {
+                    return self.let_go(now, &execution.path, &mut response, outstanding, out);
                 }
-                Outcome::Done => return self.pending.hold(Held { execution, reply, aftermath }),
+                Outcome::Done => return self.pending.hold(Held { execution, response, outstanding }),
                 Outcome::Wait(Wait::Read(read, then)) => {
-                    return self.pending.read(read, Reader::Command(Waiting { execution, then, aftermath }), out);
+                    return self.pending.read(read, Reader::Command(Waiting { execution, then, outstanding }), out);
                 }
                 Outcome::Wait(Wait::Write(write, then)) => {
-                    return self.pending.write(write, Writer::Command(Waiting { execution, then, aftermath }), out);
+                    return self.pending.write(write, Writer::Command(Waiting { execution, then, outstanding }), out);
                 }
                 Outcome::Wait(Wait::Program(call, then)) => match program::command_line(&call) {
                     Ok(line) => {
-                        let waiter = Waiter::Command(Waiting { execution, then, aftermath });
+                        let waiter = Waiter::Command(Waiting { execution, then, outstanding });
                         return self.pending.run_program(execution.mc, call, line, waiter, out);
                     }
                     Err(outcome) => {
@@ -110,15 +110,15 @@ impl Simulator {
                     }
                 },
             };
-            aftermath.merge(self.collect_actions(now, out));
+            outstanding.merge(self.collect_actions(now, out));
         }
     }
 
     /// A waiting command goes on with the result of its work.
     fn go_on<R>(&mut self, now: Moment, waiting: Waiting<R>, result: R, out: &mut Effects) {
-        let Waiting { execution, then, aftermath } = waiting;
-        let (outcome, reply) = self.resume(now, execution, then, result);
-        self.finish(now, execution, outcome, reply, aftermath, out);
+        let Waiting { execution, then, outstanding } = waiting;
+        let (outcome, response) = self.resume(now, execution, then, result);
+        self.finish(now, execution, outcome, response, outstanding, out);
     }
 
     /// A program ended: everybody who waits for it goes on, and the next one is started.
@@ -162,59 +162,72 @@ impl Simulator {
         outcome.result
     }
 
-    /// An answer that waits for nothing goes out: FFh when what it acknowledges is not safe.
-    fn let_go(&mut self, now: Moment, path: &ReturnPath, reply: &mut Reply, aftermath: Aftermath, out: &mut Effects) {
-        if aftermath.failed {
+    /// A response that waits for nothing goes out: FFh when what it acknowledges is not safe.
+    fn let_go(
+        &mut self,
+        now: Moment,
+        path: &ReturnPath,
+        response: &mut Response,
+        outstanding: Outstanding,
+        out: &mut Effects,
+    ) {
+        if outstanding.failed {
             // Users are what they were, and so their sessions stay.
-            reply.fail(CompletionCode::UNSPECIFIED);
-            return self.answer(now, *path, reply, out);
+            response.fail(CompletionCode::UNSPECIFIED);
+            return self.answer(now, *path, response, out);
         }
-        self.answer(now, *path, reply, out);
-        self.users_changed(now, aftermath.users, Some(path), out);
+        self.answer(now, *path, response, out);
+        self.users_changed(now, outstanding.users, Some(path), out);
     }
 
-    /// The same for an answer that was held back.
+    /// The same for a response that was held back.
     fn let_held_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
-        let Held { execution, mut reply, aftermath } = held;
-        self.let_go(now, &execution.path, &mut reply, aftermath, out);
+        let Held { execution, mut response, outstanding } = held;
+        self.let_go(now, &execution.path, &mut response, outstanding, out);
     }
 
     /// Lets a waiting command go on with the result of its work.
-    fn resume<R>(&mut self, now: Moment, execution: Execution, then: Continuation<R>, result: R) -> (Outcome, Reply) {
+    fn resume<R>(
+        &mut self,
+        now: Moment,
+        execution: Execution,
+        then: Continuation<R>,
+        result: R,
+    ) -> (Outcome, Response) {
         let Execution { mc, origin, .. } = execution;
-        let mut reply = Reply::new(&origin);
+        let mut response = Response::new(&origin);
         let mut context = Context { now, machine: &mut self.machine, mc, origin, commands: &self.commands };
-        let outcome = then(&mut context, result, &mut reply).unwrap_or_else(|code| {
-            reply.fail(code);
+        let outcome = then(&mut context, result, &mut response).unwrap_or_else(|code| {
+            response.fail(code);
             Outcome::Done
         });
-        (outcome, reply)
+        (outcome, response)
     }
 
-    /// Sends an answer on its way.
-    pub(super) fn answer(&mut self, now: Moment, path: ReturnPath, reply: &Reply, out: &mut Effects) {
-        self.trace_answer(&path, reply, out);
+    /// Sends a response on its way.
+    pub(super) fn answer(&mut self, now: Moment, path: ReturnPath, response: &Response, out: &mut Effects) {
+        self.trace_response(&path, response, out);
         match path {
             ReturnPath::Lan(lan, to) => {
                 self.send_over_lan(now, lan, out, |channel, random, outbox| {
-                    channel.respond(&to, reply.bytes(), random, outbox);
+                    channel.respond(&to, response.bytes(), random, outbox);
                 });
             }
-            ReturnPath::Serial(serial, to) => self.serial_answer(serial, &to, reply.bytes(), out),
-            ReturnPath::Ipmb(ipmb, request) => self.ipmb_answer(ipmb, &request, reply.bytes(), out),
-            ReturnPath::Bridged(to) => self.bridged_answer(now, &to, reply, out),
+            ReturnPath::Serial(serial, to) => self.serial_response(serial, &to, response.bytes(), out),
+            ReturnPath::Ipmb(ipmb, request) => self.respond_on_ipmb(ipmb, &request, response.bytes(), out),
+            ReturnPath::Bridged(to) => self.bridged_response(now, &to, response, out),
         }
     }
 
     /// Carries out what the devices asked for, all of it at once.
     pub(super) fn carry_out_actions(&mut self, now: Moment, out: &mut Effects) {
-        let aftermath = self.collect_actions(now, out);
-        self.users_changed(now, aftermath.users, None, out);
+        let outstanding = self.collect_actions(now, out);
+        self.users_changed(now, outstanding.users, None, out);
     }
 
     /// Carries out what the devices asked for, in order, and says what is left to do.
-    fn collect_actions(&mut self, now: Moment, out: &mut Effects) -> Aftermath {
-        let mut aftermath = Aftermath::default();
+    fn collect_actions(&mut self, now: Moment, out: &mut Effects) -> Outstanding {
+        let mut outstanding = Outstanding::default();
         // Carrying out one action may cause others (a closed session frees its console).
         while !self.machine.actions.is_empty() || !self.machine.jobs.is_empty() {
             for background in std::mem::take(&mut self.machine.jobs) {
@@ -237,10 +250,10 @@ impl Simulator {
                 match action {
                     Action::Save(changed) => {
                         let file = changed.file();
-                        aftermath.saves.extend(self.saves.save(&mut self.machine, &self.configured, file, out));
+                        outstanding.saves.extend(self.saves.save(&mut self.machine, &self.configured, file, out));
                     }
                     Action::UserChanged { mc, user, change, ends_sessions } => {
-                        aftermath.users.push(ChangedUser { mc, user, change, ends_sessions });
+                        outstanding.users.push(ChangedUser { mc, user, change, ends_sessions });
                     }
                     action => self.act(now, action, out),
                 }
@@ -248,7 +261,7 @@ impl Simulator {
         }
         let saves = &self.saves;
         self.machine.unsaved.forget_unless(|file| saves.is_pending(file));
-        aftermath
+        outstanding
     }
 
     fn act(&mut self, now: Moment, action: Action, out: &mut Effects) {
@@ -288,7 +301,7 @@ impl Simulator {
         }
     }
 
-    /// A write is over: the answers held for it alone go out.
+    /// A write is over: the responses held for it alone go out.
     pub(super) fn release(&mut self, now: Moment, job: SaveJob, fate: Fate, out: &mut Effects) {
         for held in self.pending.settle(job, fate) {
             self.let_held_go(now, held, out);

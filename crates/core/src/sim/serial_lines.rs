@@ -4,7 +4,7 @@ use super::Simulator;
 use super::effect::{Effect, Effects, SerialId};
 use super::return_path::ReturnPath;
 use crate::bmc::{self, LogLevel};
-use crate::ipmi::{ChannelNumber, CompletionCode, HostSignal, McAddress, Medium, Moment, Origin, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, HostSignal, McAddress, Medium, Moment, Origin, Request, Response};
 use crate::lan::LogLimit;
 use crate::serial::{self, Fault, Inbound, Line};
 use crate::settings::model::SerialConfig;
@@ -106,7 +106,7 @@ impl Simulator {
         slot.line.receive(bytes, &mut inbound);
         for item in inbound {
             match item {
-                Inbound::Message { reply_to, data } => self.serial_message(now, serial, reply_to, &data, out),
+                Inbound::Message { response_to, data } => self.serial_message(now, serial, response_to, &data, out),
                 Inbound::Capabilities(capabilities) => {
                     if serial.channel == ChannelNumber::SYSTEM_INTERFACE
                         && let Some(mut at) = self.machine.at(serial.mc)
@@ -131,7 +131,14 @@ impl Simulator {
         out.list.push(Effect::Log { level: LogLevel::Warning, text });
     }
 
-    fn serial_message(&mut self, now: Moment, serial: SerialId, to: serial::ReplyTo, data: &[u8], out: &mut Effects) {
+    fn serial_message(
+        &mut self,
+        now: Moment,
+        serial: SerialId,
+        to: serial::ResponseTo,
+        data: &[u8],
+        out: &mut Effects,
+    ) {
         let origin = Origin {
             channel: serial.channel,
             medium: Medium::System,
@@ -143,7 +150,7 @@ impl Simulator {
         };
         let path = ReturnPath::Serial(serial, to);
         let refusal = if to.netfn & 1 != 0 {
-            // An answer to a forwarded request; the host answers those by Send Message.
+            // A response to a forwarded request; the host answers those by Send Message.
             Some(CompletionCode::NOT_PRESENT)
         } else if to.rs_lun == 2 {
             Some(CompletionCode::INVALID_FIELD)
@@ -151,7 +158,7 @@ impl Simulator {
             None
         };
         match refusal {
-            Some(code) => self.answer(now, path, &Reply::with_code(&origin, code), out),
+            Some(code) => self.answer(now, path, &Response::with_code(&origin, code), out),
             None => {
                 let request = Request { netfn: to.netfn, cmd: to.cmd, lun: to.rs_lun, origin, data };
                 self.request(now, serial.mc, &request, path, out);
@@ -159,14 +166,20 @@ impl Simulator {
         }
     }
 
-    pub(super) fn serial_answer(&mut self, serial: SerialId, to: &serial::ReplyTo, answer: &[u8], out: &mut Effects) {
-        self.serials.say(serial, out, |line, bytes| line.respond(to, answer, bytes));
+    pub(super) fn serial_response(
+        &mut self,
+        serial: SerialId,
+        to: &serial::ResponseTo,
+        response: &[u8],
+        out: &mut Effects,
+    ) {
+        self.serials.say(serial, out, |line, bytes| line.respond(to, response, bytes));
     }
 
     /// The message in the buffer goes out on a line that forwarded its request.
-    pub(super) fn line_bridged_answer(&mut self, serial: SerialId, out: &mut Effects) {
+    pub(super) fn line_bridged_response(&mut self, serial: SerialId, out: &mut Effects) {
         let message = &self.message;
-        self.serials.say(serial, out, |line, bytes| line.bridged_reply(message, bytes));
+        self.serials.say(serial, out, |line, bytes| line.bridged_response(message, bytes));
     }
 
     /// Tells the host of a controller something, if one is connected.

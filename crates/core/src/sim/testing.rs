@@ -27,7 +27,7 @@ impl Simulator {
     pub fn request_of_host(
         &mut self,
         now: Moment,
-        line: (SerialId, serial::ReplyTo),
+        line: (SerialId, serial::ResponseTo),
         request: &Request<'_>,
         out: &mut Effects,
     ) {

@@ -13,7 +13,7 @@ use super::effect::{Effect, Effects, LanId};
 use super::return_path::{ReturnPath, Target};
 use crate::bmc::LogLevel;
 use crate::command::{STANDARD, describe};
-use crate::ipmi::{McAddress, Peer, Reply, Request, SEND_MESSAGE, SessionId, netfn};
+use crate::ipmi::{McAddress, Peer, Request, Response, SEND_MESSAGE, SessionId, netfn};
 use crate::lan;
 use crate::wire::ipmb::Message;
 use crate::wire::session15::AuthType;
@@ -76,8 +76,8 @@ impl Simulator {
         }
     }
 
-    /// An answer on its way.
-    pub(super) fn trace_answer(&self, path: &ReturnPath, reply: &Reply, out: &mut Effects) {
+    /// A response on its way.
+    pub(super) fn trace_response(&self, path: &ReturnPath, response: &Response, out: &mut Effects) {
         if self.debug.messages {
             let (mc, lun, netfn, cmd) = match path {
                 ReturnPath::Lan(lan, to) => (lan.mc, to.rs_lun, to.netfn, to.cmd),
@@ -88,7 +88,7 @@ impl Simulator {
                 }
             };
             let mut text = format!("{} <- MC {mc:#04x} lun {lun}:", source(path));
-            describe::answer(&self.commands, mc, netfn, cmd, reply.bytes(), &mut text);
+            describe::answer(&self.commands, mc, netfn, cmd, response.bytes(), &mut text);
             show(out, text);
         }
     }
@@ -96,13 +96,13 @@ impl Simulator {
     /// A command about sessions that the LAN channel has answered.
     pub(super) fn trace_session_command(&self, lan: LanId, command: &lan::SessionCommand, out: &mut Effects) {
         if self.debug.messages {
-            let lan::SessionCommand { to, request, answer } = command;
+            let lan::SessionCommand { to, request, response } = command;
             let source = session(lan, to);
             let mut text = format!("{source} -> MC {:#04x} lun {}:", lan.mc, to.rs_lun);
             describe::request(&self.commands, lan.mc, to.netfn, to.cmd, request, &mut text);
             show(out, text);
             let mut text = format!("{source} <- MC {:#04x} lun {}:", lan.mc, to.rs_lun);
-            describe::answer(&self.commands, lan.mc, to.netfn, to.cmd, answer, &mut text);
+            describe::answer(&self.commands, lan.mc, to.netfn, to.cmd, response, &mut text);
             show(out, text);
         }
     }
@@ -222,7 +222,7 @@ fn place(lan: LanId, peer: Peer) -> String {
     format!("LAN channel {} {peer}", lan.channel)
 }
 
-fn session(lan: LanId, to: &lan::ReplyTo) -> String {
+fn session(lan: LanId, to: &lan::ResponseTo) -> String {
     format!("{} session {} seq {}", place(lan, to.peer), to.session, to.rq_seq)
 }
 

@@ -1,4 +1,4 @@
-//! Requests sent on to somebody else, until their answers come back.
+//! Requests sent on to somebody else, until their responses come back.
 //!
 //! Owns which sequence number stands for whose request, and for how long.
 
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::ipmi::Moment;
 
-/// How long an answer may take.
+/// How long a response may take.
 const LIFETIME: Duration = Duration::from_secs(5);
 
-/// Requests that wait for their answers; the index is the sequence number they went out under.
+/// Requests that wait for their responses; the index is the sequence number they went out under.
 #[derive(Debug)]
 pub(super) struct Tracker<T> {
     slots: [Option<Slot<T>>; 64],
@@ -54,7 +54,7 @@ impl<T> Tracker<T> {
         self.slots.iter().flatten().map(|slot| slot.until).min()
     }
 
-    /// Forgets requests whose answers did not come.
+    /// Forgets requests whose responses did not come.
     pub(super) fn expire(&mut self, now: Moment) {
         for slot in &mut self.slots {
             if slot.take_if(|slot| slot.until <= now).is_some() {

@@ -12,7 +12,7 @@ use super::return_path::ReturnPath;
 use super::saves::Fate;
 use crate::bmc::external::{FileContent, FileWritten, Then};
 use crate::command::Continuation;
-use crate::ipmi::{McAddress, Origin, Reply};
+use crate::ipmi::{McAddress, Origin, Response};
 
 /// How many requests may wait at the same time for slow work or for a state file. A request that
 /// needs neither is never refused. Clients have one or two under way; more than this is a
@@ -37,7 +37,7 @@ pub(super) struct Execution {
     pub(super) mc: McAddress,
     /// Where it came from.
     pub(super) origin: Origin,
-    /// Where its answer goes.
+    /// Where its response goes.
     pub(super) path: ReturnPath,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Waiting<R> {
     /// What it does with the result.
     pub(super) then: Continuation<R>,
     /// What it left to do before it waited.
-    pub(super) aftermath: Aftermath,
+    pub(super) outstanding: Outstanding,
 }
 
 /// Who waits for the content of a file.
@@ -70,26 +70,26 @@ pub(super) enum Writer {
     Backup { mc: McAddress },
 }
 
-/// An answer held back until the state it acknowledges is safe.
+/// A response held back until the state it acknowledges is safe.
 pub(super) struct Held {
     pub(super) execution: Execution,
-    pub(super) reply: Reply,
-    pub(super) aftermath: Aftermath,
+    pub(super) response: Response,
+    pub(super) outstanding: Outstanding,
 }
 
 /// What is left to do when the actions of the devices have been carried out.
 #[derive(Default)]
 #[must_use]
-pub(super) struct Aftermath {
+pub(super) struct Outstanding {
     /// State files being written.
     pub(super) saves: Vec<SaveJob>,
     /// One of them could not be written.
     pub(super) failed: bool,
-    /// Users that were changed. Sessions of theirs end after the answer: it may be for one of them.
+    /// Users that were changed. Sessions of theirs end after the response: it may be for one of them.
     pub(super) users: Vec<ChangedUser>,
 }
 
-impl Aftermath {
+impl Outstanding {
     pub(super) fn merge(&mut self, other: Self) {
         self.saves.extend(other.saves);
         self.users.extend(other.users);
@@ -132,21 +132,21 @@ impl Waiters {
         self.writes.remove(&job)
     }
 
-    /// The write of a state file is over: the answers that waited for it alone, in the order in which they
+    /// The write of a state file is over: the responses that waited for it alone, in the order in which they
     /// came.
     pub(super) fn settle(&mut self, id: SaveJob, fate: Fate) -> Vec<Held> {
         let read = self.reads.values_mut().filter_map(|reader| match reader {
-            Reader::Command(waiting) => Some(&mut waiting.aftermath),
+            Reader::Command(waiting) => Some(&mut waiting.outstanding),
             Reader::Background { .. } | Reader::Dump { .. } | Reader::History { .. } => None,
         });
         let written = self.writes.values_mut().filter_map(|writer| match writer {
-            Writer::Command(waiting) => Some(&mut waiting.aftermath),
+            Writer::Command(waiting) => Some(&mut waiting.outstanding),
             Writer::Backup { .. } => None,
         });
-        for aftermath in read.chain(written).chain(self.held.iter_mut().map(|held| &mut held.aftermath)) {
-            aftermath.settle(id, fate);
+        for outstanding in read.chain(written).chain(self.held.iter_mut().map(|held| &mut held.outstanding)) {
+            outstanding.settle(id, fate);
         }
-        let ready = self.held.extract_if(.., |held| held.aftermath.saves.is_empty());
+        let ready = self.held.extract_if(.., |held| held.outstanding.saves.is_empty());
         ready.collect()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns the state of one connection. Offers binary without echo, as the original does, and answers
 //! what the other end offers: binary and suppress-go-ahead are taken, the COM port control that a
-//! console server asks for is given, everything else is refused. An answer is sent only when
+//! console server asks for is given, everything else is refused. A response is sent only when
 //! something changes (RFC 1143), so two ends cannot talk for ever.
 
 use super::{LineEvent, ModemLines};
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn what_is_offered_is_answered_once() {
-        // Agreement to what the greeting asked for needs no answer, and neither does a refusal of it.
+        // Agreement to what the greeting asked for needs no response, and neither does a refusal of it.
         assert_eq!(answers(&hex!("fffb00 fffd00 fffb00 fffd00")), b"");
         assert_eq!(answers(&hex!("fffc00 fffe00")), b"");
         // Echo was refused in the greeting already.

@@ -86,7 +86,7 @@ impl Farewell {
     /// Appends the message.
     pub fn emit(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&IANA);
-        // FFh: the tag of a message that is no answer.
+        // FFh: the tag of a message that is no response.
         out.extend_from_slice(&[PRESENCE_PONG, 0xff, 0, 16]);
         out.extend_from_slice(&IANA);
         out.extend_from_slice(&[0; 12]);

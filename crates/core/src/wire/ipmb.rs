@@ -73,7 +73,7 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// Whether this answers something.
+    /// Whether this responses something.
     pub fn is_response(&self) -> bool {
         self.netfn & 1 == 1
     }

@@ -1,12 +1,12 @@
 //! RMCP+ session set-up: Open Session and the four RAKP messages.
 //! IPMI 2.0 sections 13.17 to 13.24.
 //!
-//! These are payloads; integers are little endian. An answer with an error is its first
+//! These are payloads; integers are little endian. A response with an error is its first
 //! eight bytes: tag, status, two reserved, console's session id.
 
 use super::{Error, array_at, u32_at};
 
-/// Length of an answer that says what went wrong.
+/// Length of a response that says what went wrong.
 pub const ERROR_LENGTH: usize = 8;
 /// The longest user name.
 pub const MAX_NAME: usize = 16;
@@ -40,7 +40,7 @@ impl Status {
     pub const ILLEGAL_PARAMETER: Self = Self(0x12);
 }
 
-/// Appends an answer that is only a status.
+/// Appends a response that is only a status.
 pub fn emit_error(tag: u8, status: Status, console_id: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&[tag, status.0, 0, 0]);
     out.extend_from_slice(&console_id.to_le_bytes());
@@ -92,7 +92,7 @@ impl Algorithms {
 /// RMCP+ Open Session Request, payload type 10h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OpenSessionRequest {
-    /// Comes back in the answer.
+    /// Comes back in the response.
     pub tag: u8,
     /// Requested maximum privilege; 0 is "the highest the algorithms allow".
     pub privilege: u8,
@@ -144,7 +144,7 @@ pub struct OpenSessionResponse {
 }
 
 impl OpenSessionResponse {
-    /// Reads an answer; one with an error is its status.
+    /// Reads a response; one with an error is its status.
     pub fn parse(payload: &[u8]) -> Result<Result<Self, Status>, Error> {
         let &[tag, status, privilege, ..] = array_at::<ERROR_LENGTH>(payload, 0)?;
         if status != 0 {
@@ -160,7 +160,7 @@ impl OpenSessionResponse {
         }))
     }
 
-    /// Appends the answer.
+    /// Appends the response.
     pub fn emit(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[self.tag, 0, self.privilege, 0]);
         out.extend_from_slice(&self.console_id.to_le_bytes());
@@ -172,7 +172,7 @@ impl OpenSessionResponse {
 /// RAKP Message 1, payload type 12h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rakp1<'a> {
-    /// Comes back in the answer.
+    /// Comes back in the response.
     pub tag: u8,
     /// The BMC's session id.
     pub bmc_id: u32,
@@ -229,7 +229,7 @@ pub struct Rakp2<'a> {
 }
 
 impl<'a> Rakp2<'a> {
-    /// Reads an answer; one with an error is its status.
+    /// Reads a response; one with an error is its status.
     pub fn parse(payload: &'a [u8]) -> Result<Result<Self, Status>, Error> {
         let &[tag, status, ..] = array_at::<ERROR_LENGTH>(payload, 0)?;
         if status != 0 {
@@ -257,7 +257,7 @@ impl<'a> Rakp2<'a> {
 /// RAKP Message 3, payload type 14h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rakp3<'a> {
-    /// Comes back in the answer.
+    /// Comes back in the response.
     pub tag: u8,
     /// What the console thinks of RAKP Message 2.
     pub status: Status,
@@ -294,7 +294,7 @@ pub struct Rakp4<'a> {
 }
 
 impl<'a> Rakp4<'a> {
-    /// Reads an answer; one with an error is its status.
+    /// Reads a response; one with an error is its status.
     pub fn parse(payload: &'a [u8]) -> Result<Result<Self, Status>, Error> {
         let &[tag, status, ..] = array_at::<ERROR_LENGTH>(payload, 0)?;
         if status != 0 {

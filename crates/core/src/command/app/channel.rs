@@ -3,7 +3,7 @@
 use crate::bmc::lan_settings::{self, AccessChange, KeyError, NoLan, Storage};
 use crate::bmc::security_key::Locked;
 use crate::command::{Context, Outcome};
-use crate::ipmi::{ChannelNumber, CompletionCode, Privilege, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, Privilege, Request, Response};
 
 /// Access mode "always available", per-message and user-level authentication on.
 const ACCESS_MODE: u8 = 0x02;
@@ -36,13 +36,13 @@ fn number(context: &Context<'_>, byte: u8) -> Result<ChannelNumber, CompletionCo
 pub fn get_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let number = number(context, *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?)?;
     let channel = context.controller()?.channels.get(number).ok_or(CompletionCode::NOT_PRESENT)?;
-    reply.put(&[number.get(), channel.medium, channel.protocol, channel.sessions()])?;
+    response.put(&[number.get(), channel.medium, channel.protocol, channel.sessions()])?;
     // The IPMI forum's enterprise number 7154, as for every standard protocol.
-    reply.put(&[0xf2, 0x1b, 0x00, 0x00, 0x00])?;
+    response.put(&[0xf2, 0x1b, 0x00, 0x00, 0x00])?;
     Ok(Outcome::Done)
 }
 
@@ -51,7 +51,7 @@ pub fn get_info(
 pub fn get_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [channel, which] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = number(context, channel)?;
@@ -63,13 +63,17 @@ pub fn get_access(
         VOLATILE => (lan.is_some_and(|lan| lan.pef_alerting), lan.map(|lan| lan.volatile_limit)),
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
-    reply.put(&[if pef { PEF_ALERTING } else { 0 } | ACCESS_MODE, limit.map_or(0, Privilege::wire)])?;
+    response.put(&[if pef { PEF_ALERTING } else { 0 } | ACCESS_MODE, limit.map_or(0, Privilege::wire)])?;
     Ok(Outcome::Done)
 }
 
 /// Request: channel, access (bits 7-6 which, 4 per-message authentication off, 3
 /// user-level authentication off, 2-0 mode), privilege limit (bits 7-6 which).
-pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn set_access(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let [channel, access, limit] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = number(context, channel)?;
     let channels = &context.controller()?.channels;
@@ -115,7 +119,7 @@ fn key_code(error: KeyError) -> CompletionCode {
 pub fn security_keys(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (&[channel, operation, id], value) = request.data.split_first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = number(context, channel & 0x0f)?;
@@ -132,8 +136,8 @@ pub fn security_keys(
     match operation {
         0 => {
             let value = key.read().map_err(|Locked| KEY_LOCKED)?;
-            reply.put(&[UNLOCKED])?;
-            reply.put(value)?;
+            response.put(&[UNLOCKED])?;
+            response.put(value)?;
         }
         1 => {
             if key.is_locked() {
@@ -141,11 +145,11 @@ pub fn security_keys(
             }
             let value = value.try_into().map_err(|_| if value.len() < 20 { KEY_TOO_SHORT } else { KEY_TOO_LONG })?;
             lan_settings::set_key(&mut at, number, value).map_err(key_code)?;
-            reply.put(&[UNLOCKED])?;
+            response.put(&[UNLOCKED])?;
         }
         _ => {
             lan_settings::lock_key(&mut at, number).map_err(key_code)?;
-            reply.put(&[LOCKED])?;
+            response.put(&[LOCKED])?;
         }
     }
     Ok(Outcome::Done)

@@ -4,13 +4,13 @@ use crate::bmc::channel::protocol;
 use crate::bmc::watchdog::Watchdog;
 use crate::bmc::{ACPI_UNKNOWN, dcmi, messaging, system_info};
 use crate::command::{Context, Outcome};
-use crate::ipmi::{ChannelNumber, CompletionCode, Reply, Request};
+use crate::ipmi::{ChannelNumber, CompletionCode, Request, Response};
 
 /// Get Self Test Results: no error.
 const SELF_TEST_PASSED: [u8; 2] = [0x55, 0x00];
 
 /// Get BT Interface Capabilities: one request at a time, messages of up to 255 bytes each way,
-/// an answer within 10 s, no retries. IPMI 2.0 section 22.10.
+/// a response within 10 s, no retries. IPMI 2.0 section 22.10.
 const BT_CAPABILITIES: [u8; 5] = [0x01, 0xff, 0xff, 10, 0];
 
 /// Types of system interfaces in Get System Interface Capabilities.
@@ -30,14 +30,18 @@ const LONGEST_MESSAGE: u8 = 0xff;
 const ACPI_SET: u8 = 0x80;
 
 /// Answer: see [`DeviceId::bytes`](crate::bmc::device_id::DeviceId::bytes).
-pub fn get_device_id(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&context.controller()?.device.bytes())?;
+pub fn get_device_id(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
+    response.put(&context.controller()?.device.bytes())?;
     Ok(Outcome::Done)
 }
 
 /// The messaging state and the watchdog are as after the start, and nobody has told which operating
 /// system runs; configuration stays.
-pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     let controller = context.controller()?;
     if let Some(watchdog) = &mut controller.watchdog {
         *watchdog = Watchdog::default();
@@ -51,13 +55,13 @@ pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> 
 }
 
 /// Accepted; a warm reset keeps everything that is simulated.
-pub fn warm_reset(_: &mut Context<'_>, _: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn warm_reset(_: &mut Context<'_>, _: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     Ok(Outcome::Done)
 }
 
 /// Answer: 55 00, no error.
-pub fn get_self_test(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&SELF_TEST_PASSED)?;
+pub fn get_self_test(_: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
+    response.put(&SELF_TEST_PASSED)?;
     Ok(Outcome::Done)
 }
 
@@ -65,7 +69,7 @@ pub fn get_self_test(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) ->
 pub fn set_acpi_state(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _: &mut Reply,
+    _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     for (state, told) in context.controller()?.acpi.iter_mut().zip(request.data) {
         if told & ACPI_SET != 0 {
@@ -84,9 +88,9 @@ pub fn has_acpi_state(context: &Context<'_>) -> bool {
 pub fn get_acpi_state(
     context: &mut Context<'_>,
     _: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(&context.controller()?.acpi)?;
+    response.put(&context.controller()?.acpi)?;
     Ok(Outcome::Done)
 }
 
@@ -102,8 +106,12 @@ pub fn has_guid(context: &Context<'_>) -> bool {
 }
 
 /// Answer: the controller's GUID, 16 bytes as configured.
-pub fn get_guid(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&device_guid(context).ok_or(CompletionCode::INVALID_COMMAND)?)?;
+pub fn get_guid(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
+    response.put(&device_guid(context).ok_or(CompletionCode::INVALID_COMMAND)?)?;
     Ok(Outcome::Done)
 }
 
@@ -117,9 +125,13 @@ pub fn has_bt(context: &Context<'_>) -> bool {
     })
 }
 
-/// Answer: requests at a time, size of requests, size of answers, seconds to answer, retries.
-pub fn get_bt_capabilities(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&BT_CAPABILITIES)?;
+/// Answer: requests at a time, size of requests, size of responses, seconds to answer, retries.
+pub fn get_bt_capabilities(
+    _: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
+    response.put(&BT_CAPABILITIES)?;
     Ok(Outcome::Done)
 }
 
@@ -138,7 +150,7 @@ pub fn has_system_interface(context: &Context<'_>) -> bool {
 pub fn get_interface_capabilities(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let channel =
         context.controller()?.channels.get(ChannelNumber::SYSTEM_INTERFACE).ok_or(CompletionCode::INVALID_COMMAND)?;
@@ -151,8 +163,8 @@ pub fn get_interface_capabilities(
         _ => &[SSIF, KCS, SMIC],
     };
     match kind.filter(|kind| kinds.contains(kind)) {
-        Some(SSIF) => reply.put(&[0, SINGLE_PART, SSIF_PART, SSIF_PART])?,
-        Some(_) => reply.put(&[0, INTERFACE_VERSION_1, LONGEST_MESSAGE])?,
+        Some(SSIF) => response.put(&[0, SINGLE_PART, SSIF_PART, SSIF_PART])?,
+        Some(_) => response.put(&[0, INTERFACE_VERSION_1, LONGEST_MESSAGE])?,
         None => return Err(CompletionCode::INVALID_FIELD),
     }
     Ok(Outcome::Done)
@@ -172,9 +184,9 @@ pub fn has_system_guid(context: &Context<'_>) -> bool {
 pub fn get_system_guid(
     context: &mut Context<'_>,
     _: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(&system_guid(context).ok_or(CompletionCode::INVALID_COMMAND)?)?;
+    response.put(&system_guid(context).ok_or(CompletionCode::INVALID_COMMAND)?)?;
     Ok(Outcome::Done)
 }
 
@@ -242,7 +254,7 @@ mod tests {
         let mut rig = Rig::host();
         rig.expect("06 57 -> c1\n 06 57 00 -> 00 00 00 20 20\n 06 57 01 -> 00 00 00 ff\n 06 57 f2 -> 00 00 00 ff");
         rig.expect("06 57 03 -> cc");
-        for (protocol, answers) in [
+        for (protocol, responses) in [
             (protocol::KCS, ["cc", "00 00 00 ff", "cc"]),
             (protocol::SMIC, ["cc", "cc", "00 00 00 ff"]),
             (protocol::SMBUS, ["00 00 00 20 20", "cc", "cc"]),
@@ -250,8 +262,8 @@ mod tests {
         ] {
             let line = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol, true);
             rig.machine.ensure(BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, line);
-            for (kind, answer) in answers.into_iter().enumerate() {
-                rig.expect(&format!("06 57 0{kind} -> {answer}"));
+            for (kind, response) in responses.into_iter().enumerate() {
+                rig.expect(&format!("06 57 0{kind} -> {response}"));
             }
         }
     }

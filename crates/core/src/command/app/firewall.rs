@@ -5,7 +5,7 @@
 use super::ELSEWHERE;
 use crate::command::privilege::Required;
 use crate::command::{Context, Entry, Outcome};
-use crate::ipmi::{ChannelNumber, CompletionCode, Origin, Reply, Request, SEND_MESSAGE, netfn};
+use crate::ipmi::{ChannelNumber, CompletionCode, Origin, Request, Response, SEND_MESSAGE, netfn};
 
 /// "Commands exist on this LUN, and none is restricted", two bits each.
 const LUN_UNRESTRICTED: u8 = 0x01;
@@ -70,7 +70,7 @@ fn available(context: &mut Context<'_>, channel: ChannelNumber, function: u8, na
 pub fn get_netfn_support(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let channel = channel(context, *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?)?;
     let mut pairs = 0u32;
@@ -81,9 +81,9 @@ pub fn get_netfn_support(
         }
     }
     let luns = (0..4).filter(|lun| *lun != HOST_LUN).fold(0, |luns, lun| luns | LUN_UNRESTRICTED << (2 * lun));
-    reply.put(&[luns])?;
+    response.put(&[luns])?;
     for lun in 0..4 {
-        reply.put(&if lun == HOST_LUN { [0; 4] } else { pairs.to_le_bytes() })?;
+        response.put(&if lun == HOST_LUN { [0; 4] } else { pairs.to_le_bytes() })?;
     }
     Ok(Outcome::Done)
 }
@@ -108,9 +108,9 @@ fn half_asked_for(context: &mut Context<'_>, request: &Request<'_>) -> Result<[u
 pub fn get_command_support(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(&half_asked_for(context, request)?.map(|byte| !byte))?;
+    response.put(&half_asked_for(context, request)?.map(|byte| !byte))?;
     Ok(Outcome::Done)
 }
 
@@ -118,10 +118,10 @@ pub fn get_command_support(
 pub fn get_configurable_commands(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     half_asked_for(context, request)?;
-    reply.put(&[0; 16])?;
+    response.put(&[0; 16])?;
     Ok(Outcome::Done)
 }
 
@@ -129,9 +129,9 @@ pub fn get_configurable_commands(
 pub fn get_command_enables(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(&half_asked_for(context, request)?)?;
+    response.put(&half_asked_for(context, request)?)?;
     Ok(Outcome::Done)
 }
 
@@ -173,9 +173,9 @@ mod tests {
             let told: Vec<u8> = [0, 0x40]
                 .into_iter()
                 .flat_map(|half| {
-                    let answer = rig.ask(&format!("06 61 0e {:02x} 00", function | half));
+                    let response = rig.ask(&format!("06 61 0e {:02x} 00", function | half));
                     let bytes =
-                        answer.split(' ').skip(1).map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal"));
+                        response.split(' ').skip(1).map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal"));
                     bytes.collect::<Vec<_>>()
                 })
                 .collect();
@@ -186,10 +186,10 @@ mod tests {
                 }
                 let there = told[usize::from(cmd >> 3)] & 1 << (cmd & 7) != 0;
                 let long = format!("0e {}", "00 ".repeat(29));
-                let answer = rig.ask(&format!("{function:02x} {cmd:02x} {long}"));
+                let response = rig.ask(&format!("{function:02x} {cmd:02x} {long}"));
                 // Some answer C1h for a state of affairs: no thresholds, no full record.
-                assert!(there || answer == "c1", "{function:02x} {cmd:02x}: {answer}");
-                assert!(!there || answer != "c1" || function == 0x04, "{function:02x} {cmd:02x} is told to be there");
+                assert!(there || response == "c1", "{function:02x} {cmd:02x}: {response}");
+                assert!(!there || response != "c1" || function == 0x04, "{function:02x} {cmd:02x} is told to be there");
             }
         }
     }

@@ -2,40 +2,60 @@
 
 use crate::bmc::messaging;
 use crate::command::{Context, Outcome};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// Request: enables.
-pub fn set_enables(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn set_enables(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let enables = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
     messaging::set_enables(&mut context.at()?, enables);
     Ok(Outcome::Done)
 }
 
 /// Answer: enables.
-pub fn get_enables(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&[context.controller()?.messaging.enables()])?;
+pub fn get_enables(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
+    response.put(&[context.controller()?.messaging.enables()])?;
     Ok(Outcome::Done)
 }
 
 /// Request: flags to clear.
-pub fn clear_flags(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn clear_flags(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let mask = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
     messaging::clear_flags(&mut context.at()?, mask);
     Ok(Outcome::Done)
 }
 
 /// Answer: flags.
-pub fn get_flags(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&[context.controller()?.messaging.flags()])?;
+pub fn get_flags(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
+    response.put(&[context.controller()?.messaging.flags()])?;
     Ok(Outcome::Done)
 }
 
 /// Answer: channel, then the message; 80h when there is none. A message that does not fit
 /// is lost (C8h), as in the original: it would block those behind it.
-pub fn get_message(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn get_message(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let message = messaging::fetch(&mut context.at()?).ok_or(CompletionCode::COMMAND_SPECIFIC_80)?;
-    reply.put(&[message.channel.get()])?;
-    reply.put(&message.data)?;
+    response.put(&[message.channel.get()])?;
+    response.put(&message.data)?;
     Ok(Outcome::Done)
 }
 
@@ -43,10 +63,10 @@ pub fn get_message(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply
 pub fn read_event_buffer(
     context: &mut Context<'_>,
     _: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let record = messaging::read_event(&mut context.at()?).ok_or(CompletionCode::COMMAND_SPECIFIC_80)?;
-    reply.put(&record)?;
+    response.put(&record)?;
     Ok(Outcome::Done)
 }
 

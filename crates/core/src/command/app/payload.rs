@@ -3,7 +3,7 @@
 use crate::bmc::sol_parameters::{self, ActivationError, INSTANCE_HISTORY, INSTANCE_PORT};
 use crate::bmc::{At, user};
 use crate::command::{Context, Outcome, has_sol};
-use crate::ipmi::{ChannelNumber, CompletionCode, Reply, Request, SessionId, UserNumber};
+use crate::ipmi::{ChannelNumber, CompletionCode, Request, Response, SessionId, UserNumber};
 
 /// Payload type "IPMI message".
 const TYPE_IPMI: u8 = 0;
@@ -63,7 +63,7 @@ fn sol_instance(request: &Request<'_>) -> Result<u8, CompletionCode> {
 pub fn activate(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let instance = sol_instance(request)?;
     let auxiliary = request.data.get(2).copied().unwrap_or_default();
@@ -89,17 +89,21 @@ pub fn activate(
     })?;
     let (inbound, outbound) =
         if instance == INSTANCE_PORT { (INBOUND_SIZE, OUTBOUND_SIZE) } else { (HISTORY_SIZE, HISTORY_SIZE) };
-    reply.put(&[0; 4])?;
+    response.put(&[0; 4])?;
     for number in [inbound, outbound, session.udp_port] {
-        reply.put(&number.to_le_bytes())?;
+        response.put(&number.to_le_bytes())?;
     }
-    reply.put(&NO_VLAN)?;
+    response.put(&NO_VLAN)?;
     Ok(Outcome::Done)
 }
 
 /// Request: type, instance, auxiliary (4). Who may activate may also deactivate, whoever
 /// activated: `ipmitool sol deactivate` stands on it. D4h to others.
-pub fn deactivate(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn deactivate(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let instance = sol_instance(request)?;
     if !matches!(instance, INSTANCE_PORT | INSTANCE_HISTORY) {
         return Err(CompletionCode::INVALID_FIELD);
@@ -118,14 +122,14 @@ pub fn deactivate(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
 pub fn get_activation_status(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let payload = *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?;
     let sol = context.controller()?.sol.as_ref().ok_or(CompletionCode::INVALID_COMMAND)?;
     if payload & 0x0f == TYPE_SOL {
-        reply.put(&[1, u8::from(sol.owner(INSTANCE_PORT).is_some()), 0])?;
+        response.put(&[1, u8::from(sol.owner(INSTANCE_PORT).is_some()), 0])?;
     } else {
-        reply.put(&[0; 3])?;
+        response.put(&[0; 3])?;
     }
     Ok(Outcome::Done)
 }
@@ -134,7 +138,7 @@ pub fn get_activation_status(
 pub fn get_instance_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     // The original looks at the length before it looks whether there is SOL at all.
     if !over_lan(context) {
@@ -145,8 +149,8 @@ pub fn get_instance_info(
         return Err(CompletionCode::INVALID_FIELD);
     }
     let sol = context.controller()?.sol.as_ref().ok_or(CompletionCode::INVALID_COMMAND)?;
-    reply.put(&sol.owner(INSTANCE_PORT).unwrap_or(SessionId::NONE).to_le_bytes())?;
-    reply.put(&[1, 0, 0, 0, 0, 0, 0, 0])?;
+    response.put(&sol.owner(INSTANCE_PORT).unwrap_or(SessionId::NONE).to_le_bytes())?;
+    response.put(&[1, 0, 0, 0, 0, 0, 0, 0])?;
     Ok(Outcome::Done)
 }
 
@@ -154,7 +158,7 @@ pub fn get_instance_info(
 pub fn set_user_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _: &mut Reply,
+    _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [_, operation, standard] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let set: fn(&mut At<'_>, _) = match operation >> 6 {
@@ -174,12 +178,12 @@ pub fn set_user_access(
 pub fn get_user_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [_, user] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = UserNumber::from_wire(user).ok_or(CompletionCode::INVALID_FIELD)?;
     let user = context.controller()?.users.get(number).ok_or(CompletionCode::INVALID_FIELD)?;
-    reply.put(&[if user.sol_access { ENABLE_SOL } else { 0 }, 0, 0, 0])?;
+    response.put(&[if user.sol_access { ENABLE_SOL } else { 0 }, 0, 0, 0])?;
     Ok(Outcome::Done)
 }
 
@@ -196,11 +200,11 @@ fn is_lan(context: &mut Context<'_>, byte: u8) -> Result<bool, CompletionCode> {
 pub fn get_channel_support(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let lan = is_lan(context, *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?)?;
     let sol = if lan && has_sol(context) { SUPPORT_SOL } else { 0 };
-    reply.put(&[SUPPORT_IPMI | sol, 0, 0, 0, 0, 0, 0, 0])?;
+    response.put(&[SUPPORT_IPMI | sol, 0, 0, 0, 0, 0, 0, 0])?;
     Ok(Outcome::Done)
 }
 
@@ -209,7 +213,7 @@ pub fn get_channel_support(
 pub fn get_channel_version(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [channel, payload] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let lan = is_lan(context, channel)?;
@@ -218,7 +222,7 @@ pub fn get_channel_version(
         TYPE_SOL if lan && has_sol(context) => {}
         _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     }
-    reply.put(&[FORMAT_VERSION])?;
+    response.put(&[FORMAT_VERSION])?;
     Ok(Outcome::Done)
 }
 
@@ -359,12 +363,12 @@ mod tests {
                 (session.encrypted, session.authenticated) = (encrypted, authenticated);
             }
             // What the client wishes in its auxiliary byte does not matter.
-            let answer = rig.ask("06 48 01 01 c6 00 00 00");
+            let response = rig.ask("06 48 01 01 c6 00 00 00");
             if admitted {
-                assert!(answer.starts_with("00 "), "{parameter}");
+                assert!(response.starts_with("00 "), "{parameter}");
                 rig.expect("06 49 01 01 00 00 00 00 -> 00");
             } else {
-                assert_eq!(answer, "84", "{parameter}");
+                assert_eq!(response, "84", "{parameter}");
             }
         }
     }

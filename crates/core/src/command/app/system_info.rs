@@ -2,7 +2,7 @@
 
 use crate::bmc::system_info::{self, InfoError, SystemInfo, Value};
 use crate::command::{Context, Outcome};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// Parameter revision 1.1.
 const REVISION: u8 = 0x11;
@@ -21,7 +21,7 @@ fn code(error: InfoError) -> CompletionCode {
 
 /// Request: parameter, data. 80h no such parameter, 81h it is being set already, C9h the text has
 /// no such block.
-pub fn set(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn set(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     let (parameter, data) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
     system_info::set(&mut context.at()?, *parameter, data).map_err(code)?;
     Ok(Outcome::Done)
@@ -29,7 +29,11 @@ pub fn set(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> R
 
 /// Request: bit 7 for the revision only, parameter, set, block (0: no parameter has any). Answer:
 /// revision; of a text the set's number and 16 bytes.
-pub fn get(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn get(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let [which, parameter, set, block] = *request.data else { return Err(CompletionCode::INVALID_LENGTH) };
     if !SystemInfo::supports(parameter) {
         return Err(code(InfoError::Unsupported));
@@ -38,17 +42,17 @@ pub fn get(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) 
         return Err(CompletionCode::INVALID_FIELD);
     }
     if which == REVISION_ONLY {
-        reply.put(&[REVISION])?;
+        response.put(&[REVISION])?;
         return Ok(Outcome::Done);
     }
     if block != 0 {
         return Err(CompletionCode::INVALID_FIELD);
     }
     match context.controller()?.system_info.get(parameter, set).map_err(code)? {
-        Value::InProgress(busy) => reply.put(&[REVISION, busy.into()])?,
+        Value::InProgress(busy) => response.put(&[REVISION, busy.into()])?,
         Value::Block(bytes) => {
-            reply.put(&[REVISION, set])?;
-            reply.put(&bytes)?;
+            response.put(&[REVISION, set])?;
+            response.put(&bytes)?;
         }
     }
     Ok(Outcome::Done)

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::bmc::user::{self, Access, AccessFlags, Limit, PasswordMismatch, PasswordSize};
 use crate::command::{Context, Outcome};
-use crate::ipmi::{CompletionCode, Reply, Request, UserNumber};
+use crate::ipmi::{CompletionCode, Request, Response, UserNumber};
 
 /// Bit 7 of the first byte of Set User Access: the flags are to change.
 const CHANGE_FLAGS: u8 = 0x80;
@@ -32,7 +32,11 @@ fn named(byte: u8) -> Result<UserNumber, CompletionCode> {
 }
 
 /// Request: flags, user, privilege limit, session limit (optional).
-pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn set_access(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let [flags, user, limit] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = number(user)?;
     let privilege = match Limit::from_wire(limit & 0x0f) {
@@ -54,7 +58,7 @@ pub fn set_access(context: &mut Context<'_>, request: &Request<'_>, _: &mut Repl
 pub fn get_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [_, user] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = number(user)?;
@@ -69,7 +73,7 @@ pub fn get_access(
         | flag(user.messaging == Some(true), IPMI_MESSAGING)
         | privilege;
     let status = if user.enabled { ENABLED } else { DISABLED };
-    reply.put(&[
+    response.put(&[
         UserNumber::LAST.get(),
         status | users.enabled(),
         u8::from(users.valid(UserNumber::NULL).is_some()),
@@ -79,7 +83,7 @@ pub fn get_access(
 }
 
 /// Request: user, name (16).
-pub fn set_name(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply) -> Result<Outcome, CompletionCode> {
+pub fn set_name(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     let (user, name) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
     let name = name.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = named(*user)?;
@@ -91,10 +95,10 @@ pub fn set_name(context: &mut Context<'_>, request: &Request<'_>, _: &mut Reply)
 pub fn get_name(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let number = named(*request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?)?;
-    reply.put(&context.controller()?.users.get(number).ok_or(CompletionCode::INVALID_FIELD)?.name)?;
+    response.put(&context.controller()?.users.get(number).ok_or(CompletionCode::INVALID_FIELD)?.name)?;
     Ok(Outcome::Done)
 }
 
@@ -104,7 +108,7 @@ pub fn get_name(
 pub fn set_password(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _: &mut Reply,
+    _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [user, operation] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = number(user)?;

@@ -9,7 +9,7 @@ use super::run;
 use crate::bmc::boot::{self, MAILBOX_BLOCK};
 use crate::bmc::chassis::{self, Backend, boot_flags_set};
 use crate::bmc::external::Value;
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// Boot option parameters, IPMI 2.0 table 28-14.
 mod parameter {
@@ -29,7 +29,7 @@ const VERSION: u8 = 0x01;
 const NUMBER: u8 = 0x3f;
 
 /// The first bytes of a parameter that the original does not have. What is too short is left
-/// at its answer.
+/// at its response.
 fn take<const N: usize>(data: &[u8]) -> Result<[u8; N], CompletionCode> {
     data.first_chunk().copied().ok_or(CompletionCode::INVALID_FIELD)
 }
@@ -39,7 +39,7 @@ fn take<const N: usize>(data: &[u8]) -> Result<[u8; N], CompletionCode> {
 pub(super) fn set_options(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _: &mut Reply,
+    _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (parameter, data) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
     let now = context.now;
@@ -104,7 +104,7 @@ pub(super) fn set_options(
 pub(super) fn get_options(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [parameter, set] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let parameter = parameter & NUMBER;
@@ -112,30 +112,30 @@ pub(super) fn get_options(
     if parameter == parameter::FLAGS
         && let Some(call) = chassis.get_boot_call()
     {
-        return run(call, |context, values, reply| {
+        return run(call, |context, values, response| {
             let Some(Value::BootDevice(device)) = values.first() else {
                 return Err(CompletionCode::UNSPECIFIED);
             };
             let boot = &mut context.controller()?.chassis.boot;
             boot.device_is(*device);
-            reply.put(&[VERSION, parameter::FLAGS])?;
-            reply.put(&boot.flags())
+            response.put(&[VERSION, parameter::FLAGS])?;
+            response.put(&boot.flags())
         });
     }
     let boot = &chassis.boot;
-    reply.put(&[VERSION, parameter])?;
+    response.put(&[VERSION, parameter])?;
     match parameter {
-        parameter::SET_IN_PROGRESS => reply.put(&[u8::from(boot.set_in_progress)])?,
-        parameter::SERVICE_PARTITION => reply.put(&[boot.service_partition])?,
-        parameter::SERVICE_PARTITION_SCAN => reply.put(&[boot.service_partition_scan])?,
-        parameter::VALID_BIT_CLEARING => reply.put(&[boot.valid_bit_clearing])?,
-        parameter::INFO_ACKNOWLEDGE => reply.put(&[0, boot.acknowledge])?,
-        parameter::FLAGS => reply.put(&boot.flags())?,
-        parameter::INITIATOR_INFO => reply.put(&boot.initiator)?,
+        parameter::SET_IN_PROGRESS => response.put(&[u8::from(boot.set_in_progress)])?,
+        parameter::SERVICE_PARTITION => response.put(&[boot.service_partition])?,
+        parameter::SERVICE_PARTITION_SCAN => response.put(&[boot.service_partition_scan])?,
+        parameter::VALID_BIT_CLEARING => response.put(&[boot.valid_bit_clearing])?,
+        parameter::INFO_ACKNOWLEDGE => response.put(&[0, boot.acknowledge])?,
+        parameter::FLAGS => response.put(&boot.flags())?,
+        parameter::INITIATOR_INFO => response.put(&boot.initiator)?,
         parameter::INITIATOR_MAILBOX => {
             let block: &[u8; MAILBOX_BLOCK] = boot.mailbox(set).ok_or(CompletionCode::OUT_OF_RANGE)?;
-            reply.put(&[set])?;
-            reply.put(block)?;
+            response.put(&[set])?;
+            response.put(block)?;
         }
         _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     }

@@ -10,7 +10,7 @@ use crate::bmc::channel::medium;
 use crate::bmc::dcmi::{self, Dhcp, MOST_TEXT, PowerLimit, Temperature, write_text};
 use crate::bmc::sensor;
 use crate::bmc::{Controller, chassis};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// The group: DCMI.
 pub const GROUP: u8 = 0xdc;
@@ -41,7 +41,7 @@ const GET_CAPABILITIES: u8 = 0x01;
 const CONFORMANCE: [u8; 3] = [1, 5, 2];
 /// Most bytes of a text that are read or written at once.
 const MOST_BYTES: u8 = 16;
-/// Most record ids, and temperatures, of one answer.
+/// Most record ids, and temperatures, of one response.
 const MOST_INSTANCES: usize = 8;
 /// Sensor type: temperature.
 const TEMPERATURE: u8 = 0x01;
@@ -72,28 +72,33 @@ fn word(request: &Request<'_>, at: usize) -> Result<u16, CompletionCode> {
 fn get_capabilities(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    capabilities(context.controller()?, byte(request, 1)?, reply)?;
+    capabilities(context.controller()?, byte(request, 1)?, response)?;
     Ok(Outcome::Done)
 }
 
 /// What Get DCMI Capabilities Info answers by a LAN channel of a controller to whoever has no session
 /// yet (DCMI 1.5 section 6.1); D5h to any other request, and where there is no DCMI.
-pub fn before_login(controller: &Controller, cmd: u8, data: &[u8], reply: &mut Reply) -> Result<(), CompletionCode> {
+pub fn before_login(
+    controller: &Controller,
+    cmd: u8,
+    data: &[u8],
+    response: &mut Response,
+) -> Result<(), CompletionCode> {
     match data {
         [GROUP, rest @ ..] if cmd == GET_CAPABILITIES && !controller.dcmi.disabled => {
-            capabilities(controller, *rest.first().ok_or(CompletionCode::INVALID_LENGTH)?, reply)
+            capabilities(controller, *rest.first().ok_or(CompletionCode::INVALID_LENGTH)?, response)
         }
         _ => Err(CompletionCode::NOT_IN_PRESENT_STATE),
     }
 }
 
-fn capabilities(controller: &Controller, parameter: u8, reply: &mut Reply) -> Result<(), CompletionCode> {
+fn capabilities(controller: &Controller, parameter: u8, response: &mut Response) -> Result<(), CompletionCode> {
     let mut lans = controller.channels.lans().map(|(number, _)| number.get());
     let (primary, secondary) = (lans.next(), lans.next());
     let absent = 0xff;
-    reply.put(&[GROUP])?;
+    response.put(&[GROUP])?;
     match parameter {
         // Power management; system interface, terminal mode, secondary LAN channel. What is
         // mandatory is reserved since DCMI 1.1.
@@ -101,30 +106,30 @@ fn capabilities(controller: &Controller, parameter: u8, reply: &mut Reply) -> Re
             let host = controller.channels.host().is_some();
             let terminal = controller.channels.iter().any(|(_, channel)| channel.medium == medium::RS232);
             let access = u8::from(host) | u8::from(terminal) << 1 | u8::from(secondary.is_some()) << 2;
-            reply.put(&CONFORMANCE)?;
-            reply.put(&[0x00, 0x01, access])?;
+            response.put(&CONFORMANCE)?;
+            response.put(&[0x00, 0x01, access])?;
         }
         // Entries of the log, which does not roll over; GUID, asset tag; temperatures of inlet,
         // processor, baseboard, and how often they are read.
         2 => {
             let entries = (controller.sel.max_records().min(0x0fff) as u16).to_le_bytes();
-            reply.put(&CONFORMANCE)?;
-            reply.put(&entries)?;
-            reply.put(&[0x05, 0x07, SAMPLING])?;
+            response.put(&CONFORMANCE)?;
+            response.put(&entries)?;
+            response.put(&[0x05, 0x07, SAMPLING])?;
         }
         // Power is managed by this controller, on the primary channel.
         3 => {
-            reply.put(&CONFORMANCE)?;
-            reply.put(&[controller.address.0, 0x01])?;
+            response.put(&CONFORMANCE)?;
+            response.put(&[controller.address.0, 0x01])?;
         }
         4 => {
-            reply.put(&CONFORMANCE)?;
-            reply.put(&[primary.unwrap_or(absent), secondary.unwrap_or(absent), absent])?;
+            response.put(&CONFORMANCE)?;
+            response.put(&[primary.unwrap_or(absent), secondary.unwrap_or(absent), absent])?;
         }
         5 => {
-            reply.put(&CONFORMANCE)?;
-            reply.put(&[PERIODS.len() as u8])?;
-            reply.put(&PERIODS)?;
+            response.put(&CONFORMANCE)?;
+            response.put(&[PERIODS.len() as u8])?;
+            response.put(&PERIODS)?;
         }
         _ => return Err(CompletionCode::INVALID_FIELD),
     }
@@ -137,7 +142,7 @@ fn capabilities(controller: &Controller, parameter: u8, reply: &mut Reply) -> Re
 fn get_power_reading(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let code = byte(request, 2)?;
     let window = match byte(request, 1)? {
@@ -149,12 +154,12 @@ fn get_power_reading(
     let now = context.now;
     match chassis::power(&mut context.at()?, now) {
         // What the model says depends on the power, which the program knows.
-        chassis::Power::Ask(call) if !told => Ok(Outcome::program(call, move |context, result, reply| {
+        chassis::Power::Ask(call) if !told => Ok(Outcome::program(call, move |context, result, response| {
             let now = context.now;
             chassis::observed(&mut context.at()?, now, &result);
-            put_power_reading(context, window, code, reply)
+            put_power_reading(context, window, code, response)
         })),
-        _ => put_power_reading(context, window, code, reply),
+        _ => put_power_reading(context, window, code, response),
     }
 }
 
@@ -162,7 +167,7 @@ fn put_power_reading(
     context: &mut Context<'_>,
     window: Option<Duration>,
     code: u8,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
     let mut at = context.at()?;
@@ -172,27 +177,31 @@ fn put_power_reading(
         Some(_) => code.into(),
         None => u32::try_from(reading.period.as_millis()).unwrap_or(u32::MAX),
     };
-    reply.put(&[GROUP])?;
+    response.put(&[GROUP])?;
     for watts in [reading.current, reading.minimum, reading.maximum, reading.average] {
-        reply.put(&watts.to_le_bytes())?;
+        response.put(&watts.to_le_bytes())?;
     }
-    reply.put(&time.to_le_bytes())?;
-    reply.put(&period.to_le_bytes())?;
-    reply.put(&[MEASURED])?;
+    response.put(&time.to_le_bytes())?;
+    response.put(&period.to_le_bytes())?;
+    response.put(&[MEASURED])?;
     Ok(Outcome::Done)
 }
 
 /// Answer: exception action, watts, correction time, sampling period. 80h, with the data behind
 /// it, while no limit is active.
-fn get_power_limit(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn get_power_limit(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let PowerLimit { action, watts, correction, sampling, active } = context.controller()?.dcmi.settings.limit;
-    reply.put(&[GROUP, 0, 0, action])?;
-    reply.put(&watts.to_le_bytes())?;
-    reply.put(&correction.to_le_bytes())?;
-    reply.put(&[0, 0])?;
-    reply.put(&sampling.to_le_bytes())?;
+    response.put(&[GROUP, 0, 0, action])?;
+    response.put(&watts.to_le_bytes())?;
+    response.put(&correction.to_le_bytes())?;
+    response.put(&[0, 0])?;
+    response.put(&sampling.to_le_bytes())?;
     if !active {
-        reply.set_code(CompletionCode::COMMAND_SPECIFIC_80);
+        response.set_code(CompletionCode::COMMAND_SPECIFIC_80);
     }
     Ok(Outcome::Done)
 }
@@ -203,7 +212,7 @@ fn get_power_limit(context: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply
 fn set_power_limit(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (action, watts, sampling) = (byte(request, 4)?, word(request, 5)?, word(request, 13)?);
     let correction = u32::from(word(request, 7)?) | u32::from(word(request, 9)?) << 16;
@@ -217,7 +226,7 @@ fn set_power_limit(
         settings.limit = PowerLimit { action, watts, correction, sampling, active };
     });
     dcmi::reset_statistics(&mut at, now);
-    reply.put(&[GROUP])?;
+    response.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
 
@@ -225,7 +234,7 @@ fn set_power_limit(
 fn activate_power_limit(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let active = match byte(request, 1)? {
         0 => false,
@@ -238,19 +247,19 @@ fn activate_power_limit(
     let mut at = context.at()?;
     dcmi::look(&mut at, now);
     dcmi::change(&mut at, |settings| settings.limit.active = active);
-    reply.put(&[GROUP])?;
+    response.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
 
 /// Request: offset, count, at most 16. Answer: length of the whole text, the bytes there are.
-fn read_text(text: &[u8], request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn read_text(text: &[u8], request: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     let (offset, count) = (byte(request, 1)?, byte(request, 2)?);
     let rest = text.get(usize::from(offset)..).ok_or(CompletionCode::OUT_OF_RANGE)?;
     if count > MOST_BYTES {
         return Err(CompletionCode::OUT_OF_RANGE);
     }
-    reply.put(&[GROUP, text.len() as u8])?;
-    reply.put(rest.get(..usize::from(count)).unwrap_or(rest))?;
+    response.put(&[GROUP, text.len() as u8])?;
+    response.put(rest.get(..usize::from(count)).unwrap_or(rest))?;
     Ok(Outcome::Done)
 }
 
@@ -270,21 +279,21 @@ fn given_text<'r>(request: &Request<'r>) -> Result<(usize, &'r [u8]), Completion
 fn get_asset_tag(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    read_text(&context.controller()?.dcmi.settings.asset_tag, request, reply)
+    read_text(&context.controller()?.dcmi.settings.asset_tag, request, response)
 }
 
 /// Answer: length of the whole tag, which ends behind what was written.
 fn set_asset_tag(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (offset, data) = given_text(request)?;
     let tag = write_text(&context.controller()?.dcmi.settings.asset_tag, offset, data, MOST_TEXT)
         .ok_or(CompletionCode::OUT_OF_RANGE)?;
-    reply.put(&[GROUP, tag.len() as u8])?;
+    response.put(&[GROUP, tag.len() as u8])?;
     dcmi::change(&mut context.at()?, |settings| settings.asset_tag = tag);
     Ok(Outcome::Done)
 }
@@ -299,12 +308,12 @@ fn default_identifier(context: &mut Context<'_>) -> Result<String, CompletionCod
 fn get_identifier(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let default = default_identifier(context)?;
     match &context.controller()?.dcmi.settings.identifier[..] {
-        [] => read_text(default.as_bytes(), request, reply),
-        identifier => read_text(identifier, request, reply),
+        [] => read_text(default.as_bytes(), request, response),
+        identifier => read_text(identifier, request, response),
     }
 }
 
@@ -312,7 +321,7 @@ fn get_identifier(
 fn set_identifier(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (offset, data) = given_text(request)?;
     let written = write_text(&context.controller()?.dcmi.settings.identifier, offset, data, MOST_TEXT + 1)
@@ -321,7 +330,7 @@ fn set_identifier(
     if end > MOST_TEXT {
         return Err(CompletionCode::OUT_OF_RANGE);
     }
-    reply.put(&[GROUP, written.len() as u8])?;
+    response.put(&[GROUP, written.len() as u8])?;
     let identifier = written.get(..end).unwrap_or(&written).to_vec();
     dcmi::change(&mut context.at()?, |settings| settings.identifier = identifier);
     Ok(Outcome::Done)
@@ -343,36 +352,36 @@ fn asked_temperatures(context: &Context<'_>, request: &Request<'_>) -> Result<(V
     Ok((found, total))
 }
 
-/// Answer: instances of the entity, how many are in the answer, their record ids.
+/// Answer: instances of the entity, how many are in the response, their record ids.
 fn get_sensor_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (found, total) = asked_temperatures(context, request)?;
     let shown = found.get(..MOST_INSTANCES).unwrap_or(&found);
-    reply.put(&[GROUP, total, shown.len() as u8])?;
+    response.put(&[GROUP, total, shown.len() as u8])?;
     for temperature in shown {
-        reply.put(&temperature.record.to_le_bytes())?;
+        response.put(&temperature.record.to_le_bytes())?;
     }
     Ok(Outcome::Done)
 }
 
-/// Answer: instances of the entity, how many are in the answer; of each the temperature, bit 7 its
+/// Answer: instances of the entity, how many are in the response; of each the temperature, bit 7 its
 /// sign, in degrees, and the instance.
 fn get_temperatures(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (found, total) = asked_temperatures(context, request)?;
     let read =
         |temperature: &Temperature| Some((sensor::reading(context.machine, temperature.sensor)?, temperature.instance));
     let readings: Vec<_> = found.iter().filter_map(read).take(MOST_INSTANCES).collect();
-    reply.put(&[GROUP, total, readings.len() as u8])?;
+    response.put(&[GROUP, total, readings.len() as u8])?;
     for (degrees, instance) in readings {
         let degrees = degrees.round().clamp(-127.0, 127.0) as i8;
-        reply.put(&[u8::from(degrees < 0) << 7 | degrees.unsigned_abs(), instance])?;
+        response.put(&[u8::from(degrees < 0) << 7 | degrees.unsigned_abs(), instance])?;
     }
     Ok(Outcome::Done)
 }
@@ -382,14 +391,14 @@ fn get_temperatures(
 fn set_thermal_limit(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let place = thermal_place(context, request)?;
     let limit = *request.data.get(3..).and_then(|data| data.first_chunk()).ok_or(CompletionCode::INVALID_LENGTH)?;
     dcmi::change(&mut context.at()?, |settings| {
         settings.thermal.insert(place, limit);
     });
-    reply.put(&[GROUP])?;
+    response.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
 
@@ -397,12 +406,12 @@ fn set_thermal_limit(
 fn get_thermal_limit(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let place = thermal_place(context, request)?;
     let limit = context.controller()?.dcmi.settings.thermal.get(&place).copied().unwrap_or_default();
-    reply.put(&[GROUP])?;
-    reply.put(&limit)?;
+    response.put(&[GROUP])?;
+    response.put(&limit)?;
     Ok(Outcome::Done)
 }
 
@@ -421,7 +430,7 @@ fn thermal_place(context: &Context<'_>, request: &Request<'_>) -> Result<(u8, u8
 fn set_parameter(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let mut dhcp = context.controller()?.dcmi.settings.dhcp;
     match byte(request, 1)? {
@@ -433,7 +442,7 @@ fn set_parameter(
         _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     }
     dcmi::change(&mut context.at()?, |settings| settings.dhcp = dhcp);
-    reply.put(&[GROUP])?;
+    response.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
 
@@ -441,7 +450,7 @@ fn set_parameter(
 fn get_parameter(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let Dhcp { discovery, initial_timeout, server_timeout, retry_interval } = context.controller()?.dcmi.settings.dhcp;
     let (first, second) = match byte(request, 1)? {
@@ -454,10 +463,10 @@ fn get_parameter(
         }
         _ => return Err(CompletionCode::COMMAND_SPECIFIC_80),
     };
-    reply.put(&[GROUP])?;
-    reply.put(&CONFORMANCE)?;
-    reply.put(&[first])?;
-    reply.put(second.as_slice())?;
+    response.put(&[GROUP])?;
+    response.put(&CONFORMANCE)?;
+    response.put(&[first])?;
+    response.put(second.as_slice())?;
     Ok(Outcome::Done)
 }
 
@@ -634,8 +643,8 @@ mod tests {
         let last = std::iter::repeat_n("61 ", 16).collect::<String>();
         for part in 0..4 {
             let (offset, length) = (part * 16, (part + 1) * 16);
-            let answer = if part == 3 { "c9".to_owned() } else { format!("00 dc {length:02x}") };
-            rig.expect(&format!("2c 0a dc {offset:02x} 10 {last} -> {answer}"));
+            let response = if part == 3 { "c9".to_owned() } else { format!("00 dc {length:02x}") };
+            rig.expect(&format!("2c 0a dc {offset:02x} 10 {last} -> {response}"));
         }
         // 63 characters and the NUL that ends them.
         rig.expect(&format!("2c 0a dc 30 10 {} 00 -> 00 dc 40\n 2c 09 dc 3e 10 -> 00 dc 3f 61", &last[..45]));

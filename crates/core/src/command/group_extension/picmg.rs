@@ -12,7 +12,7 @@ use crate::bmc::fru::FruKind;
 use crate::bmc::hot_swap::{self, Activation};
 use crate::bmc::picmg::{Led, Light, LockError, Site};
 use crate::bmc::{Action, LogLevel};
-use crate::ipmi::{CompletionCode, McAddress, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Request, Response};
 
 /// The group: PICMG.
 pub const GROUP: u8 = 0x00;
@@ -37,7 +37,7 @@ pub static COMMANDS: &[Entry] = &[
 
 /// PICMG version 2.2, highest FRU id 0, this controller's FRU id 0.
 const PROPERTIES: [u8; 3] = [0x22, 0x00, 0x00];
-/// The reserved byte of an answer with an address.
+/// The reserved byte of a response with an address.
 const RESERVED: u8 = 0xff;
 /// The controller that has the shelf's FRU, and its device id.
 const SHELF_MANAGER: McAddress = McAddress::BMC;
@@ -59,9 +59,9 @@ fn board_only(request: &Request<'_>) -> Result<(), CompletionCode> {
 }
 
 /// Answer: version, highest FRU id, own FRU id.
-fn get_properties(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
-    reply.put(&[GROUP])?;
-    reply.put(&PROPERTIES)?;
+fn get_properties(_: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
+    response.put(&[GROUP])?;
+    response.put(&PROPERTIES)?;
     Ok(Outcome::Done)
 }
 
@@ -70,7 +70,7 @@ fn get_properties(_: &mut Context<'_>, _: &Request<'_>, reply: &mut Reply) -> Re
 fn get_address_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let fru = request.data.get(1).copied().unwrap_or(0);
     let shelf = &context.machine.shelf;
@@ -84,12 +84,16 @@ fn get_address_info(
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
     let site = shelf.site(hardware_address).filter(|_| fru == 0).ok_or(unavailable)?;
-    reply.put(&[GROUP, hardware_address, hardware_address << 1, RESERVED, fru, site.number, site.site_type])?;
+    response.put(&[GROUP, hardware_address, hardware_address << 1, RESERVED, fru, site.number, site.site_type])?;
     Ok(Outcome::Done)
 }
 
 /// Request: FRU, option. There is nothing behind a simulated board to be reset.
-fn fru_control(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn fru_control(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     board_only(request)?;
     let option = match byte(request, 2)? {
         0 => "cold reset",
@@ -100,7 +104,7 @@ fn fru_control(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Rep
     };
     let text = format!("FRU Control of MC {:#04x}: {option}, which changes nothing", context.mc);
     context.machine.actions.push(Action::Log { level: LogLevel::Debug, text });
-    reply.put(&[GROUP])?;
+    response.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
 
@@ -109,7 +113,7 @@ fn fru_control(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Rep
 fn get_led_properties(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     board_only(request)?;
     let lights = match context.controller()?.board.leds.counted() {
@@ -117,8 +121,8 @@ fn get_led_properties(
         3 => [0x07, 0],
         _ => [0x0f, 4],
     };
-    reply.put(&[GROUP])?;
-    reply.put(&lights)?;
+    response.put(&[GROUP])?;
+    response.put(&lights)?;
     Ok(Outcome::Done)
 }
 
@@ -133,10 +137,10 @@ fn light<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a 
 fn get_led_colours(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let light = light(context, request)?;
-    reply.put(&[GROUP, light.colours, light.local_colour, light.override_colour])?;
+    response.put(&[GROUP, light.colours, light.local_colour, light.override_colour])?;
     Ok(Outcome::Done)
 }
 
@@ -146,7 +150,7 @@ fn get_led_colours(
 fn set_led_state(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let light = light(context, request)?;
     let [function, on, colour] =
@@ -156,7 +160,7 @@ fn set_led_state(
         0xfb..=0xfe => return Err(CompletionCode::INVALID_FIELD),
         off => light.take_over(Light { off, on, colour }),
     }
-    reply.put(&[GROUP])?;
+    response.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
 
@@ -165,16 +169,16 @@ fn set_led_state(
 fn get_led_state(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let light = *light(context, request)?;
     if light.local_control {
-        reply.put(&[GROUP, 0x01])?;
-        reply.put(&bytes(light.shown))?;
+        response.put(&[GROUP, 0x01])?;
+        response.put(&bytes(light.shown))?;
     } else {
-        reply.put(&[GROUP, 0x02 | u8::from(light.has_local_control)])?;
-        reply.put(&bytes(light.local))?;
-        reply.put(&bytes(light.shown))?;
+        response.put(&[GROUP, 0x02 | u8::from(light.has_local_control)])?;
+        response.put(&bytes(light.local))?;
+        response.put(&bytes(light.shown))?;
     }
     Ok(Outcome::Done)
 }
@@ -187,7 +191,7 @@ fn bytes(light: Light) -> [u8; 3] {
 fn set_activation(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     board_only(request)?;
     let sensor = context.controller()?.board.hot_swap_sensor().ok_or(CompletionCode::INVALID_COMMAND)?;
@@ -198,7 +202,7 @@ fn set_activation(
     };
     let now = context.now;
     hot_swap::activate(&mut context.at()?, now, sensor, activation);
-    reply.put(&[GROUP])?;
+    response.put(&[GROUP])?;
     Ok(Outcome::Done)
 }
 
@@ -206,10 +210,10 @@ fn set_activation(
 fn get_control_capabilities(
     _: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     board_only(request)?;
-    reply.put(&[GROUP, CONTROL_CAPABILITIES])?;
+    response.put(&[GROUP, CONTROL_CAPABILITIES])?;
     Ok(Outcome::Done)
 }
 
@@ -225,31 +229,31 @@ fn shelf_fru_only(request: &Request<'_>) -> Result<(), CompletionCode> {
 /// Request: FRU, operation (0 query, 1 lock, 2 unlock and discard, 3 unlock and commit), lock
 /// id (2). Answer: the id of a new lock, else 0 (2), and how often something was committed
 /// before (4). 81h: locked, or not with this id; D5h: there is nothing to lock.
-fn lock(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn lock(context: &mut Context<'_>, request: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     shelf_fru_only(request)?;
     let operation = byte(request, 2)?;
     let id = word(request, 3)?;
     let now = context.now;
     let lock = &mut context.machine.shelf.lock;
     match operation {
-        0 => lock_state(reply, 0, lock.commits()),
-        1 => begin_lock(context, reply),
+        0 => lock_state(response, 0, lock.commits()),
+        1 => begin_lock(context, response),
         2 => {
             lock.discard(now, id).map_err(lock_refused)?;
-            lock_state(reply, 0, lock.commits())
+            lock_state(response, 0, lock.commits())
         }
         3 => {
             let (copy, commits) = lock.commit(now, id).map_err(lock_refused)?;
-            commit(context, reply, copy, commits)
+            commit(context, response, copy, commits)
         }
         _ => Err(CompletionCode::INVALID_FIELD),
     }
 }
 
-fn lock_state(reply: &mut Reply, id: u16, commits: u32) -> Result<Outcome, CompletionCode> {
-    reply.put(&[GROUP])?;
-    reply.put(&id.to_le_bytes())?;
-    reply.put(&commits.to_le_bytes())?;
+fn lock_state(response: &mut Response, id: u16, commits: u32) -> Result<Outcome, CompletionCode> {
+    response.put(&[GROUP])?;
+    response.put(&id.to_le_bytes())?;
+    response.put(&commits.to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -258,38 +262,38 @@ fn lock_refused(_: LockError) -> CompletionCode {
 }
 
 /// Locks a copy of the device; one that lies in a file is read first.
-fn begin_lock(context: &mut Context<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn begin_lock(context: &mut Context<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     if context.machine.shelf.lock.is_held(context.now) {
         return Err(CompletionCode::COMMAND_SPECIFIC_81);
     }
     match context.controller()?.frus.get(SHELF_FRU) {
         Some(FruKind::Inline(bytes)) if !bytes.is_empty() => {
             let copy = bytes.clone();
-            locked(context, reply, copy)
+            locked(context, response, copy)
         }
         Some(device @ FruKind::File { size, .. }) if *size != 0 => {
             let size = *size as usize;
             let file = device.file_read(0, size).ok_or(CompletionCode::UNSPECIFIED)?;
-            Ok(Outcome::read(file, move |context, content, reply| {
+            Ok(Outcome::read(file, move |context, content, response| {
                 let mut bytes = content.map_err(|_| CompletionCode::UNSPECIFIED)?;
                 bytes.resize(size, 0);
-                locked(context, reply, bytes)
+                locked(context, response, bytes)
             }))
         }
         _ => Err(CompletionCode::NOT_IN_PRESENT_STATE),
     }
 }
 
-fn locked(context: &mut Context<'_>, reply: &mut Reply, copy: Vec<u8>) -> Result<Outcome, CompletionCode> {
+fn locked(context: &mut Context<'_>, response: &mut Response, copy: Vec<u8>) -> Result<Outcome, CompletionCode> {
     let lock = &mut context.machine.shelf.lock;
     let id = lock.lock(context.now, copy).map_err(lock_refused)?;
-    lock_state(reply, id, lock.commits())
+    lock_state(response, id, lock.commits())
 }
 
 /// Puts a copy in the device's place: what fits, should the device be another by now.
 fn commit(
     context: &mut Context<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
     mut copy: Vec<u8>,
     commits: u32,
 ) -> Result<Outcome, CompletionCode> {
@@ -307,16 +311,16 @@ fn commit(
         }
         Some(FruKind::History(_)) | None => None,
     };
-    let Some(file) = file else { return lock_state(reply, 0, commits) };
-    Ok(Outcome::write(file, move |_, written, reply| match written {
-        Ok(count) if count == copy.len() => lock_state(reply, 0, commits),
+    let Some(file) = file else { return lock_state(response, 0, commits) };
+    Ok(Outcome::write(file, move |_, written, response| match written {
+        Ok(count) if count == copy.len() => lock_state(response, 0, commits),
         _ => Err(CompletionCode::UNSPECIFIED),
     }))
 }
 
 /// Request: FRU, lock id (2), offset (2), data. Answer: how many bytes. 80h: not locked with
 /// this id.
-fn write(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) -> Result<Outcome, CompletionCode> {
+fn write(context: &mut Context<'_>, request: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     shelf_fru_only(request)?;
     let (id, offset) = (word(request, 2)?, word(request, 4)?);
     let data = request.data.get(6..).unwrap_or_default();
@@ -328,7 +332,7 @@ fn write(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) ->
         LockError::OutOfRange => CompletionCode::OUT_OF_RANGE,
         LockError::TooLong => CompletionCode::LENGTH_LIMIT,
     })?;
-    reply.put(&[GROUP, count])?;
+    response.put(&[GROUP, count])?;
     Ok(Outcome::Done)
 }
 
@@ -338,7 +342,7 @@ fn write(context: &mut Context<'_>, request: &Request<'_>, reply: &mut Reply) ->
 fn get_manager_address(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     /// Number of addresses, site type (shelf manager), site number: any, size of an address
     /// with what stands around it, and its type: the active one, IPv4.
@@ -346,10 +350,10 @@ fn get_manager_address(
     let manager = context.machine.shelf.manager.filter(|_| request.data.get(1) == Some(&0));
     let manager = manager.ok_or(CompletionCode::OUT_OF_RANGE)?;
     let address: SocketAddrV4 = manager.address;
-    reply.put(&manager.since.to_le_bytes())?;
-    reply.put(&ENTRY)?;
-    reply.put(&address.ip().octets())?;
-    reply.put(&address.port().to_be_bytes())?;
+    response.put(&manager.since.to_le_bytes())?;
+    response.put(&ENTRY)?;
+    response.put(&address.ip().octets())?;
+    response.put(&address.port().to_be_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -357,9 +361,9 @@ fn get_manager_address(
 fn get_power_allocation(
     _: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(match byte(request, 1)? {
+    response.put(match byte(request, 1)? {
         0 => &[GROUP, 0x00, 0x00, 0x69, 0x00, 0xe3, 0x00],
         1 => &[GROUP, 0x00, 0x00, 0xe3, 0x00],
         _ => return Err(CompletionCode::DESTINATION_UNAVAILABLE),
@@ -420,9 +424,9 @@ mod tests {
     #[test]
     fn asking_for_the_lights_takes_none_away() {
         let mut rig = shelf();
-        for (count, answer) in [(2, "03 00"), (3, "07 00"), (4, "0f 04"), (5, "0f 04"), (8, "0f 04")] {
+        for (count, response) in [(2, "03 00"), (3, "07 00"), (4, "0f 04"), (5, "0f 04"), (8, "0f 04")] {
             picmg::set_led_count(&mut rig.machine.found(BMC), count).unwrap();
-            rig.expect(&format!("2c 05 00 00 -> 00 00 {answer}"));
+            rig.expect(&format!("2c 05 00 00 -> 00 00 {response}"));
             rig.expect(&format!("2c 06 00 00 {:02x} -> 00 00 02 02 02\n 2c 06 00 00 {count:02x} -> cc", count - 1));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::storage::sdr::{RecordRequest, put_record};
 use super::super::{Context, Outcome};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// Flag of Get Device SDR Info: the sensors may change.
 const DYNAMIC_POPULATION: u8 = 0x80;
@@ -12,16 +12,16 @@ const DYNAMIC_POPULATION: u8 = 0x80;
 pub(super) fn get_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let controller = context.controller()?;
     let sdrs = &controller.device_sdrs;
     let records = sdrs.lun(request.lun).map_or(0, |list| list.records().len()) as u8;
     if controller.device.dynamic_sensors {
-        reply.put(&[records, DYNAMIC_POPULATION | sdrs.populated_luns()])?;
-        reply.put(&sdrs.change_time().to_le_bytes())?;
+        response.put(&[records, DYNAMIC_POPULATION | sdrs.populated_luns()])?;
+        response.put(&sdrs.change_time().to_le_bytes())?;
     } else {
-        reply.put(&[records, sdrs.populated_luns()])?;
+        response.put(&[records, sdrs.populated_luns()])?;
     }
     Ok(Outcome::Done)
 }
@@ -30,7 +30,7 @@ pub(super) fn get_info(
 pub(super) fn get(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let wanted = RecordRequest::parse(request)?;
     let controller = context.controller()?;
@@ -39,7 +39,7 @@ pub(super) fn get(
         return Err(CompletionCode::INVALID_RESERVATION);
     }
     let (record, next) = list.find(wanted.id).ok_or(CompletionCode::NOT_PRESENT)?;
-    put_record(reply, record, next, &wanted, CompletionCode::LENGTH_LIMIT)?;
+    put_record(response, record, next, &wanted, CompletionCode::LENGTH_LIMIT)?;
     Ok(Outcome::Done)
 }
 
@@ -48,9 +48,9 @@ pub(super) fn get(
 pub(super) fn reserve(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let list = context.controller()?.device_sdrs.lun_mut(request.lun).ok_or(CompletionCode::NOT_PRESENT)?;
-    reply.put(&list.reserve().to_le_bytes())?;
+    response.put(&list.reserve().to_le_bytes())?;
     Ok(Outcome::Done)
 }

@@ -3,14 +3,14 @@
 use super::super::{Context, Outcome};
 use crate::bmc::event::{SYSTEM_EVENT_RECORD, deliver};
 use crate::bmc::sensor::EventReceiver;
-use crate::ipmi::{CompletionCode, McAddress, Medium, Reply, Request};
+use crate::ipmi::{CompletionCode, McAddress, Medium, Request, Response};
 
 /// `[address][LUN]`. Bit 0 of the address is dropped, so the FFh that should disable becomes
 /// FEh, where nobody is.
 pub(super) fn set_receiver(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (address, lun) = (McAddress(request.data[0] & 0xfe), request.data[1] & 0x03);
     context.controller()?.sensors.event_receiver = EventReceiver { address, lun };
@@ -21,20 +21,20 @@ pub(super) fn set_receiver(
 pub(super) fn get_receiver(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let EventReceiver { address, lun } = context.controller()?.sensors.event_receiver;
-    reply.put(&[address.0, lun])?;
+    response.put(&[address.0, lun])?;
     Ok(Outcome::Done)
 }
 
 /// `[revision][type][number][direction and code][data 1..3]`, on a system interface with the
 /// generator id in front. It becomes a record of this controller, whatever its event
-/// receiver is, and the answer is 00h even when nothing could be logged.
+/// receiver is, and the response is 00h even when nothing could be logged.
 pub(super) fn platform_event(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let origin = &context.origin;
     let mut record = [0; 16];

@@ -2,7 +2,7 @@
 
 use super::super::{Context, Outcome};
 use crate::bmc::pef::{FILTERS, PefError, REVISION};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// PEF version 1.5.
 const VERSION: u8 = 0x51;
@@ -28,9 +28,9 @@ impl From<PefError> for CompletionCode {
 pub(super) fn get_capabilities(
     _context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(&[VERSION, ACTIONS, FILTERS])?;
+    response.put(&[VERSION, ACTIONS, FILTERS])?;
     Ok(Outcome::Done)
 }
 
@@ -41,12 +41,12 @@ const NONE_PROCESSED: u16 = 0x0000;
 pub(super) fn get_last_processed(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sel = &context.controller()?.sel;
-    reply.put(&sel.last_add_time().to_le_bytes())?;
+    response.put(&sel.last_add_time().to_le_bytes())?;
     for id in [sel.last_id(), NONE_PROCESSED, NONE_PROCESSED] {
-        reply.put(&id.to_le_bytes())?;
+        response.put(&id.to_le_bytes())?;
     }
     Ok(Outcome::Done)
 }
@@ -55,7 +55,7 @@ pub(super) fn get_last_processed(
 pub(super) fn set_parameter(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (selector, data) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
     context.controller()?.pef.set(selector & !REVISION_ONLY, data)?;
@@ -67,13 +67,13 @@ pub(super) fn set_parameter(
 pub(super) fn get_parameter(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (selector, set, block) = (request.data[0], request.data[1], request.data[2]);
-    reply.put(&[REVISION])?;
+    response.put(&[REVISION])?;
     let pef = &context.controller()?.pef;
     pef.get(selector & !REVISION_ONLY, set, block, |data| {
-        if selector & REVISION_ONLY == 0 { reply.put(data) } else { Ok(()) }
+        if selector & REVISION_ONLY == 0 { response.put(data) } else { Ok(()) }
     })??;
     Ok(Outcome::Done)
 }

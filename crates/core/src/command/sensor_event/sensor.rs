@@ -3,7 +3,7 @@
 
 use super::super::{Context, Outcome};
 use crate::bmc::sensor::{self, EventSupport, Place, Sensor, Support, THRESHOLD_CODE, Threshold};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// Events enabled, in the flags of event enable commands and of a reading.
 const EVENTS_ENABLED: u8 = 0x80;
@@ -45,18 +45,18 @@ fn flags(sensor: &Sensor) -> u8 {
 const LAST_READING: u8 = 0xff;
 
 /// `[number][reading]`; answer `[next reading][M 2][B 2][accuracy][exponents]`. The factors of
-/// a record hold for every reading. Without a full record there are none, and the answer is
+/// a record hold for every reading. Without a full record there are none, and the response is
 /// the original's, C1h.
 pub(super) fn get_reading_factors(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     find(context, request)?;
     let id = place(request)?.of(context.mc);
     let factors = sensor::reading_factors(context.machine, id).ok_or(CompletionCode::INVALID_COMMAND)?;
-    reply.put(&[LAST_READING])?;
-    reply.put(&factors)?;
+    response.put(&[LAST_READING])?;
+    response.put(&factors)?;
     Ok(Outcome::Done)
 }
 
@@ -64,13 +64,13 @@ pub(super) fn get_reading_factors(
 pub(super) fn get_event_status(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sensor = find(context, request)?;
     let (assertions, deassertions) = sensor.event_status();
-    reply.put(&[flags(sensor)])?;
-    reply.put(&assertions.to_le_bytes())?;
-    reply.put(&deassertions.to_le_bytes())?;
+    response.put(&[flags(sensor)])?;
+    response.put(&assertions.to_le_bytes())?;
+    response.put(&deassertions.to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -78,7 +78,7 @@ pub(super) fn get_event_status(
 pub(super) fn set_hysteresis(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sensor = find(context, request)?;
     if sensor.hysteresis.support != Support::Settable {
@@ -93,13 +93,13 @@ pub(super) fn set_hysteresis(
 pub(super) fn get_hysteresis(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let hysteresis = find(context, request)?.hysteresis;
     if !hysteresis.support.readable() {
         return Err(CompletionCode::INVALID_COMMAND);
     }
-    reply.put(&[hysteresis.positive, hysteresis.negative])?;
+    response.put(&[hysteresis.positive, hysteresis.negative])?;
     Ok(Outcome::Done)
 }
 
@@ -108,7 +108,7 @@ pub(super) fn get_hysteresis(
 pub(super) fn set_thresholds(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sensor = find(context, request)?;
     if sensor.event_reading_code != THRESHOLD_CODE || sensor.thresholds.support != Support::Settable {
@@ -129,15 +129,15 @@ pub(super) fn set_thresholds(
 pub(super) fn get_thresholds(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sensor = find(context, request)?;
     let thresholds = &sensor.thresholds;
     if sensor.event_reading_code != THRESHOLD_CODE || !thresholds.support.readable() {
         return Err(CompletionCode::INVALID_COMMAND);
     }
-    reply.put(&[thresholds.readable & THRESHOLD_MASK])?;
-    reply.put(&Threshold::ALL.map(|threshold| match thresholds.readable & threshold.bit() {
+    response.put(&[thresholds.readable & THRESHOLD_MASK])?;
+    response.put(&Threshold::ALL.map(|threshold| match thresholds.readable & threshold.bit() {
         0 => 0,
         _ => thresholds.values[threshold.index()],
     }))?;
@@ -153,11 +153,11 @@ enum MaskOperation {
 }
 
 /// `[number][flags][assert 2][deassert 2]`. A polled sensor whose scanning is enabled is
-/// polled before the masks take effect and before the answer.
+/// polled before the masks take effect and before the response.
 pub(super) fn set_event_enable(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let flags = request.data[1];
     let sensor = find(context, request)?;
@@ -212,16 +212,16 @@ fn change_masks(
 pub(super) fn get_event_enable(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sensor = find(context, request)?;
     if !sensor.event_support.switchable() {
         return Err(CompletionCode::INVALID_COMMAND);
     }
-    reply.put(&[flags(sensor)])?;
+    response.put(&[flags(sensor)])?;
     if sensor.event_support != EventSupport::EntireSensor {
-        reply.put(&sensor.assertions.enabled.to_le_bytes())?;
-        reply.put(&sensor.deassertions.enabled.to_le_bytes())?;
+        response.put(&sensor.assertions.enabled.to_le_bytes())?;
+        response.put(&sensor.deassertions.enabled.to_le_bytes())?;
     }
     Ok(Outcome::Done)
 }
@@ -230,7 +230,7 @@ pub(super) fn get_event_enable(
 pub(super) fn rearm(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (now, place) = (context.now, place(request)?);
     let (assertions, deassertions) = match request.data[1] & REARM_ALL {
@@ -247,18 +247,18 @@ pub(super) fn rearm(
 pub(super) fn get_reading(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sensor = find(context, request)?;
     if sensor.event_only {
         return Err(CompletionCode::INVALID_FIELD);
     }
     if !sensor.has_value {
-        reply.put(&[0, flags(sensor) | READING_UNAVAILABLE, 0, 0])?;
+        response.put(&[0, flags(sensor) | READING_UNAVAILABLE, 0, 0])?;
         return Ok(Outcome::Done);
     }
     let [low, high] = (sensor.status & sensor::STATES).to_le_bytes();
-    reply.put(&[sensor.value, flags(sensor), low, high])?;
+    response.put(&[sensor.value, flags(sensor), low, high])?;
     Ok(Outcome::Done)
 }
 
@@ -266,9 +266,9 @@ pub(super) fn get_reading(
 pub(super) fn get_type(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sensor = find(context, request)?;
-    reply.put(&[sensor.sensor_type, sensor.event_reading_code])?;
+    response.put(&[sensor.sensor_type, sensor.event_reading_code])?;
     Ok(Outcome::Done)
 }

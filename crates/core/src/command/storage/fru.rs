@@ -5,7 +5,7 @@ use super::super::{Context, Outcome};
 use super::word;
 use crate::bmc::fru::FruKind;
 use crate::bmc::{Action, LogLevel};
-use crate::ipmi::{CompletionCode, Reply, Request, SessionId};
+use crate::ipmi::{CompletionCode, Request, Response, SessionId};
 
 /// The device is accessed by bytes.
 const ACCESS_BY_BYTES: u8 = 0x00;
@@ -26,7 +26,7 @@ fn bytes_of(device: &FruKind, session: Option<SessionId>) -> Option<&[u8]> {
 pub(super) fn get_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let session = context.origin.session.map(|session| session.id);
     let controller = context.controller()?;
@@ -42,8 +42,8 @@ pub(super) fn get_info(
     if size == 0 {
         return Err(CompletionCode::INVALID_FIELD);
     }
-    reply.put(&(size as u16).to_le_bytes())?;
-    reply.put(&[ACCESS_BY_BYTES])?;
+    response.put(&(size as u16).to_le_bytes())?;
+    response.put(&[ACCESS_BY_BYTES])?;
     Ok(Outcome::Done)
 }
 
@@ -53,7 +53,7 @@ pub(super) fn get_info(
 pub(super) fn read(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let offset = word(request, 1)?;
     let count = usize::from(request.data[3]);
@@ -62,7 +62,7 @@ pub(super) fn read(
     if let FruKind::File { size, .. } = device {
         let left = (*size as usize).checked_sub(usize::from(offset)).ok_or(beyond_file(*size, offset))?;
         let count = count.min(left);
-        if count > reply.room() - 1 {
+        if count > response.room() - 1 {
             return Err(CompletionCode::CANNOT_RETURN_LENGTH);
         }
         if count == 0 {
@@ -70,10 +70,10 @@ pub(super) fn read(
         }
         let file = device.file_read(offset, count).ok_or(CompletionCode::UNSPECIFIED)?;
         let name = file_name(device);
-        return Ok(Outcome::read(file, move |context, content, reply| match content {
+        return Ok(Outcome::read(file, move |context, content, response| match content {
             Ok(mut bytes) => {
                 bytes.resize(count, 0);
-                put_data(reply, &bytes)
+                put_data(response, &bytes)
             }
             Err(problem) => Err(failed(context, "(read) error on open", &name, &problem)),
         }));
@@ -81,11 +81,11 @@ pub(super) fn read(
     let bytes = bytes_of(device, session).filter(|bytes| !bytes.is_empty()).ok_or(CompletionCode::INVALID_FIELD)?;
     let left = bytes.get(usize::from(offset)..).filter(|left| !left.is_empty());
     let left = left.ok_or(CompletionCode::OUT_OF_RANGE)?;
-    put_data(reply, &left[..count.min(left.len())])
+    put_data(response, &left[..count.min(left.len())])
 }
 
-/// The answer to an offset behind the end of a file-backed device. The original answers C8h;
-/// right behind the end, where it would read over its own stack, the answer is C9h.
+/// The response to an offset behind the end of a file-backed device. The original answers C8h;
+/// right behind the end, where it would read over its own stack, the response is C9h.
 fn beyond_file(size: u32, offset: u16) -> CompletionCode {
     match u32::from(offset).wrapping_sub(size) {
         1 | 2 => CompletionCode::OUT_OF_RANGE,
@@ -93,12 +93,12 @@ fn beyond_file(size: u32, offset: u16) -> CompletionCode {
     }
 }
 
-fn put_data(reply: &mut Reply, data: &[u8]) -> Result<Outcome, CompletionCode> {
-    if data.len() >= reply.room() {
+fn put_data(response: &mut Response, data: &[u8]) -> Result<Outcome, CompletionCode> {
+    if data.len() >= response.room() {
         return Err(CompletionCode::CANNOT_RETURN_LENGTH);
     }
-    reply.put(&[data.len() as u8])?;
-    reply.put(data)?;
+    response.put(&[data.len() as u8])?;
+    response.put(data)?;
     Ok(Outcome::Done)
 }
 
@@ -120,7 +120,7 @@ fn failed(context: &mut Context<'_>, doing: &str, name: &str, problem: &str) -> 
 pub(super) fn write(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let offset = word(request, 1)?;
     let data = request.data.get(3..).unwrap_or_default();
@@ -142,7 +142,7 @@ pub(super) fn write(
     let count = u8::try_from(data.len()).map_err(|_| CompletionCode::LENGTH_LIMIT)?;
     if let FruKind::Inline(bytes) = device {
         bytes[start..start + data.len()].copy_from_slice(data);
-        reply.put(&[count])?;
+        response.put(&[count])?;
         return Ok(Outcome::Done);
     }
     if data.is_empty() {
@@ -150,9 +150,9 @@ pub(super) fn write(
     }
     let file = device.file_write(offset, data).ok_or(CompletionCode::UNSPECIFIED)?;
     let name = file_name(device);
-    Ok(Outcome::write(file, move |context, written, reply| match written {
+    Ok(Outcome::write(file, move |context, written, response| match written {
         Ok(written) if written == usize::from(count) => {
-            reply.put(&[count])?;
+            response.put(&[count])?;
             Ok(Outcome::Done)
         }
         Ok(_) => Err(failed(context, "(write) error on write", &name, "not everything was written")),

@@ -4,7 +4,7 @@ use super::super::{Context, Outcome};
 use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
 use crate::bmc::sdr::{ALLOCATION_UNIT, AddError, CAPACITY, OPERATIONS, Part, Progress, Repository};
 use crate::bmc::{sdr, sensor};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// SDR version of IPMI 1.5 and later.
 const VERSION: u8 = 0x51;
@@ -43,7 +43,7 @@ const REST: u8 = 0xff;
 /// Counts may reach into the bytes that the original shows behind a record. Who asks for the rest
 /// of it gets the record: such a client need not look at its length byte.
 pub(in crate::command) fn put_record<'a>(
-    reply: &mut Reply,
+    response: &mut Response,
     record: &'a [u8],
     next: u16,
     wanted: &RecordRequest,
@@ -55,11 +55,11 @@ pub(in crate::command) fn put_record<'a>(
         REST => from(sdr::whole(record)).unwrap_or(left),
         count => left.get(..usize::from(count)).unwrap_or(left),
     };
-    if data.len() + 2 > reply.room() {
+    if data.len() + 2 > response.room() {
         return Err(too_long);
     }
-    reply.put(&next.to_le_bytes())?;
-    reply.put(data)
+    response.put(&next.to_le_bytes())?;
+    response.put(data)
 }
 
 /// The repository, if the reservation at the front of the request holds.
@@ -82,17 +82,17 @@ fn code(problem: AddError) -> CompletionCode {
 pub(super) fn get_info(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sdr = &context.controller()?.sdr;
     let count = sdr.records().len() as u16;
     let free = u32::from(sdr.free()) * u32::from(ALLOCATION_UNIT);
-    reply.put(&[VERSION])?;
-    reply.put(&count.to_le_bytes())?;
-    reply.put(&(free.min(MAX_FREE) as u16).to_le_bytes())?;
-    reply.put(&sdr.last_add_time().to_le_bytes())?;
-    reply.put(&sdr.last_erase_time().to_le_bytes())?;
-    reply.put(&[OPERATIONS])?;
+    response.put(&[VERSION])?;
+    response.put(&count.to_le_bytes())?;
+    response.put(&(free.min(MAX_FREE) as u16).to_le_bytes())?;
+    response.put(&sdr.last_add_time().to_le_bytes())?;
+    response.put(&sdr.last_erase_time().to_le_bytes())?;
+    response.put(&[OPERATIONS])?;
     Ok(Outcome::Done)
 }
 
@@ -100,13 +100,13 @@ pub(super) fn get_info(
 pub(super) fn get_allocation_info(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let free = context.controller()?.sdr.free();
     for number in [CAPACITY, ALLOCATION_UNIT, free, free] {
-        reply.put(&number.to_le_bytes())?;
+        response.put(&number.to_le_bytes())?;
     }
-    reply.put(&[1])?;
+    response.put(&[1])?;
     Ok(Outcome::Done)
 }
 
@@ -114,9 +114,9 @@ pub(super) fn get_allocation_info(
 pub(super) fn reserve(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(&context.controller()?.sdr.reserve().to_le_bytes())?;
+    response.put(&context.controller()?.sdr.reserve().to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -124,11 +124,11 @@ pub(super) fn reserve(
 pub(super) fn get(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let wanted = RecordRequest::parse(request)?;
     let (record, next) = reserved(context, request)?.find(wanted.id).ok_or(CompletionCode::NOT_PRESENT)?;
-    put_record(reply, record, next, &wanted, CompletionCode::CANNOT_RETURN_LENGTH)?;
+    put_record(response, record, next, &wanted, CompletionCode::CANNOT_RETURN_LENGTH)?;
     Ok(Outcome::Done)
 }
 
@@ -136,11 +136,11 @@ pub(super) fn get(
 pub(super) fn add(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
     let id = sdr::add(&mut context.at()?, now, request.data).map_err(code)?;
-    reply.put(&id.to_le_bytes())?;
+    response.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -148,14 +148,14 @@ pub(super) fn add(
 pub(super) fn add_part(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (id, offset, now) = (word(request, 2)?, request.data[4], context.now);
     let progress = if request.data[5] & 0x0f == 1 { Progress::Last } else { Progress::Partial };
     reserved(context, request)?;
     let part = Part { id, offset, progress, bytes: &request.data[6..] };
     let id = sdr::add_part(&mut context.at()?, now, part).map_err(code)?;
-    reply.put(&id.to_le_bytes())?;
+    response.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -163,12 +163,12 @@ pub(super) fn add_part(
 pub(super) fn delete(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (id, now) = (word(request, 2)?, context.now);
     reserved(context, request)?;
     let id = sdr::delete(&mut context.at()?, now, id).ok_or(CompletionCode::NOT_PRESENT)?;
-    reply.put(&id.to_le_bytes())?;
+    response.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -176,7 +176,7 @@ pub(super) fn delete(
 pub(super) fn clear(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
     reserved(context, request)?;
@@ -184,7 +184,7 @@ pub(super) fn clear(
         Erase::Initiate => sdr::clear(&mut context.at()?, now),
         Erase::Status => {}
     }
-    reply.put(&[ERASURE_COMPLETE])?;
+    response.put(&[ERASURE_COMPLETE])?;
     Ok(Outcome::Done)
 }
 
@@ -192,10 +192,10 @@ pub(super) fn clear(
 pub(super) fn get_time(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
-    reply.put(&context.controller()?.sdr.time(now).to_le_bytes())?;
+    response.put(&context.controller()?.sdr.time(now).to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -203,7 +203,7 @@ pub(super) fn get_time(
 pub(super) fn set_time(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (time, now) = (time(request)?, context.now);
     context.controller()?.sdr.set_time(now, time);
@@ -214,12 +214,12 @@ pub(super) fn set_time(
 pub(super) fn enter_or_exit_update(
     _context: &mut Context<'_>,
     _request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     Ok(Outcome::Done)
 }
 
-/// Get Run Initialization Agent: run it, in the request; it is done, in the answer.
+/// Get Run Initialization Agent: run it, in the request; it is done, in the response.
 const AGENT: u8 = 0x01;
 
 /// `[run]`: bit 0 sets the sensors up again from their records, else it is only asked; answer
@@ -227,11 +227,11 @@ const AGENT: u8 = 0x01;
 pub(super) fn run_initialization_agent(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     if request.data.first().ok_or(CompletionCode::INVALID_LENGTH)? & AGENT != 0 {
         sensor::initialize(&mut context.at()?);
     }
-    reply.put(&[AGENT])?;
+    response.put(&[AGENT])?;
     Ok(Outcome::Done)
 }

@@ -4,7 +4,7 @@ use super::super::{Context, Outcome};
 use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
 use crate::bmc::sel::{self, Record, Sel};
 use crate::bmc::{Error, StateFile};
-use crate::ipmi::{CompletionCode, Reply, Request};
+use crate::ipmi::{CompletionCode, Request, Response};
 
 /// SEL version of IPMI 1.5 and later.
 const VERSION: u8 = 0x51;
@@ -36,15 +36,15 @@ fn capped(number: u32) -> [u8; 2] {
 pub(super) fn get_info(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sel = &context.controller()?.sel;
-    reply.put(&[VERSION])?;
-    reply.put(&(sel.records().len() as u16).to_le_bytes())?;
-    reply.put(&capped(sel.free().saturating_mul(u32::from(RECORD_LENGTH))))?;
-    reply.put(&sel.last_add_time().to_le_bytes())?;
-    reply.put(&sel.last_erase_time().to_le_bytes())?;
-    reply.put(&[sel.flags()])?;
+    response.put(&[VERSION])?;
+    response.put(&(sel.records().len() as u16).to_le_bytes())?;
+    response.put(&capped(sel.free().saturating_mul(u32::from(RECORD_LENGTH))))?;
+    response.put(&sel.last_add_time().to_le_bytes())?;
+    response.put(&sel.last_erase_time().to_le_bytes())?;
+    response.put(&[sel.flags()])?;
     Ok(Outcome::Done)
 }
 
@@ -53,14 +53,14 @@ pub(super) fn get_info(
 pub(super) fn get_allocation_info(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let sel = &context.controller()?.sel;
     let free = capped(sel.free());
     for number in [capped(sel.max_records()), RECORD_LENGTH.to_le_bytes(), free, free] {
-        reply.put(&number)?;
+        response.put(&number)?;
     }
-    reply.put(&[1])?;
+    response.put(&[1])?;
     Ok(Outcome::Done)
 }
 
@@ -68,9 +68,9 @@ pub(super) fn get_allocation_info(
 pub(super) fn reserve(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(&context.controller()?.sel.reserve().to_le_bytes())?;
+    response.put(&context.controller()?.sel.reserve().to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -79,7 +79,7 @@ pub(super) fn reserve(
 pub(super) fn get(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (id, offset, count) = (word(request, 2)?, usize::from(request.data[4]), usize::from(request.data[5]));
     let sel = reserved(context, request)?;
@@ -88,8 +88,8 @@ pub(super) fn get(
     }
     let (record, next) = sel.find(id).ok_or(CompletionCode::NOT_PRESENT)?;
     let left = &record[offset..];
-    reply.put(&next.to_le_bytes())?;
-    reply.put(&left[..count.min(left.len())])?;
+    response.put(&next.to_le_bytes())?;
+    response.put(&left[..count.min(left.len())])?;
     Ok(Outcome::Done)
 }
 
@@ -98,17 +98,17 @@ pub(super) fn get(
 pub(super) fn add(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     // The id in it means nothing.
     let &[_, _, record_type, ref data @ ..]: &Record =
         request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let now = context.now;
     match context.at()?.for_client(|at| sel::add_entry(at, now, record_type, *data)) {
-        Ok(id) => reply.put(&id.to_le_bytes())?,
+        Ok(id) => response.put(&id.to_le_bytes())?,
         Err(Error::Full) => {
-            reply.put(&[0, 0])?;
-            reply.set_code(CompletionCode::OUT_OF_SPACE);
+            response.put(&[0, 0])?;
+            response.set_code(CompletionCode::OUT_OF_SPACE);
         }
         Err(_) => return Err(CompletionCode::INVALID_COMMAND),
     }
@@ -119,12 +119,12 @@ pub(super) fn add(
 pub(super) fn delete(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (id, now) = (word(request, 2)?, context.now);
     reserved(context, request)?;
     let id = changed(context, |sel| sel.delete(now, id).ok_or(CompletionCode::NOT_PRESENT))?;
-    reply.put(&id.to_le_bytes())?;
+    response.put(&id.to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -133,7 +133,7 @@ pub(super) fn delete(
 pub(super) fn clear(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
     reserved(context, request)?;
@@ -145,7 +145,7 @@ pub(super) fn clear(
         }
         Ok(())
     })?;
-    reply.put(&[ERASURE_COMPLETE])?;
+    response.put(&[ERASURE_COMPLETE])?;
     Ok(Outcome::Done)
 }
 
@@ -153,10 +153,10 @@ pub(super) fn clear(
 pub(super) fn get_time(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let now = context.now;
-    reply.put(&context.controller()?.sel.time(now).to_le_bytes())?;
+    response.put(&context.controller()?.sel.time(now).to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -164,7 +164,7 @@ pub(super) fn get_time(
 pub(super) fn set_time(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (time, now) = (time(request)?, context.now);
     changed(context, |sel| {
@@ -178,9 +178,9 @@ pub(super) fn set_time(
 pub(super) fn get_utc_offset(
     context: &mut Context<'_>,
     _request: &Request<'_>,
-    reply: &mut Reply,
+    response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    reply.put(&context.controller()?.sel.utc_offset().unwrap_or(sel::UNSPECIFIED_OFFSET).to_le_bytes())?;
+    response.put(&context.controller()?.sel.utc_offset().unwrap_or(sel::UNSPECIFIED_OFFSET).to_le_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -188,7 +188,7 @@ pub(super) fn get_utc_offset(
 pub(super) fn set_utc_offset(
     context: &mut Context<'_>,
     request: &Request<'_>,
-    _reply: &mut Reply,
+    _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let minutes = word(request, 0)? as i16;
     let minutes = match minutes {

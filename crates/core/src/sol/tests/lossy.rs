@@ -337,7 +337,7 @@ fn a_megabyte_both_ways() {
     let mut world = World::new(PLAIN, 3, FINE, Console::new(&typed, 255, 0, Manners::Polite));
     world.run(&printed);
     check(&world, &typed, &printed);
-    // Full packets and one answer each, nothing twice.
+    // Full packets and one response each, nothing twice.
     let packets = 2 * (1usize << 20).div_ceil(255);
     assert!(world.datagrams <= 2 * packets + 600, "{} datagrams for {packets} packets", world.datagrams);
 }

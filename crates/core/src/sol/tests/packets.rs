@@ -56,7 +56,7 @@ fn the_acknowledgement_rides_on_a_data_packet() {
     bench.port_says(b"one");
     bench.port_says(b"two");
     bench.sent();
-    // Acknowledges and types at once: the next data and the answer come in one packet.
+    // Acknowledges and types at once: the next data and the response come in one packet.
     bench.console(&hex!("05 01 03 00 68 69"));
     assert_eq!(bench.sent(), [packet([2, 5, 2, 0], b"two")]);
     // Later data do not say it again.
