@@ -9,6 +9,8 @@
 //! Nothing here touches a socket, a file, a process, a clock or a random source: time is an argument, randomness
 //! a trait, and what is to be done outside comes back as values.
 
+#![cfg_attr(not(test), warn(unreachable_pub))]
+
 pub mod bmc;
 pub mod command;
 pub mod ipmi;

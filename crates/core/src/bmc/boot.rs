@@ -19,9 +19,9 @@ pub const PERSISTENT: u8 = 0x40;
 /// Parameter 3: "do not clear the valid bit ...".
 mod keep {
     /// ... on a reset or power cycle by the watchdog.
-    pub const ON_WATCHDOG: u8 = 1 << 2;
+    pub(super) const ON_WATCHDOG: u8 = 1 << 2;
     /// ... when no Chassis Control comes within 60 seconds.
-    pub const ON_TIMEOUT: u8 = 1 << 3;
+    pub(super) const ON_TIMEOUT: u8 = 1 << 3;
 }
 
 /// The boot device selector in boot flags: bits 5-2 of the second byte.

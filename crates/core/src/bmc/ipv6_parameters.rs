@@ -16,10 +16,10 @@ pub const LAST: u8 = 80;
 
 /// Parameters that are more than a row of the table.
 mod number {
-    pub const ENABLES: u8 = 51;
-    pub const STATUS: u8 = 55;
-    pub const STATIC_ADDRESS: u8 = 56;
-    pub const DYNAMIC_ADDRESS: u8 = 59;
+    pub(super) const ENABLES: u8 = 51;
+    pub(super) const STATUS: u8 = 55;
+    pub(super) const STATIC_ADDRESS: u8 = 56;
+    pub(super) const DYNAMIC_ADDRESS: u8 = 59;
 }
 
 /// IPv6 alone, and IPv4 with IPv6; alerts are sent nowhere.
@@ -37,8 +37,8 @@ pub const MOST: usize = 20;
 
 /// Address status of parameters 56 and 59.
 mod status {
-    pub const ACTIVE: u8 = 0;
-    pub const DISABLED: u8 = 1;
+    pub(super) const ACTIVE: u8 = 0;
+    pub(super) const DISABLED: u8 = 1;
 }
 
 /// Address source of parameter 59: the operating system's interface has it, which SLAAC comes

@@ -19,18 +19,18 @@ const STRING_AREA: usize = STRING * ENTRIES as usize + BLOCK;
 
 /// Parameter selectors.
 mod parameter {
-    pub const SET_IN_PROGRESS: u8 = 0;
-    pub const CONTROL: u8 = 1;
-    pub const ALERT_STARTUP_DELAY: u8 = 4;
-    pub const FILTER_COUNT: u8 = 5;
-    pub const FILTER_TABLE: u8 = 6;
-    pub const FILTER_DATA_1: u8 = 7;
-    pub const POLICY_COUNT: u8 = 8;
-    pub const POLICY_TABLE: u8 = 9;
-    pub const SYSTEM_GUID: u8 = 10;
-    pub const STRING_COUNT: u8 = 11;
-    pub const STRING_KEYS: u8 = 12;
-    pub const STRINGS: u8 = 13;
+    pub(super) const SET_IN_PROGRESS: u8 = 0;
+    pub(super) const CONTROL: u8 = 1;
+    pub(super) const ALERT_STARTUP_DELAY: u8 = 4;
+    pub(super) const FILTER_COUNT: u8 = 5;
+    pub(super) const FILTER_TABLE: u8 = 6;
+    pub(super) const FILTER_DATA_1: u8 = 7;
+    pub(super) const POLICY_COUNT: u8 = 8;
+    pub(super) const POLICY_TABLE: u8 = 9;
+    pub(super) const SYSTEM_GUID: u8 = 10;
+    pub(super) const STRING_COUNT: u8 = 11;
+    pub(super) const STRING_KEYS: u8 = 12;
+    pub(super) const STRINGS: u8 = 13;
 }
 
 /// Why a parameter was not set or read.

@@ -22,28 +22,28 @@ const COUNT: Duration = Duration::from_millis(100);
 /// Bits of the first byte of Set Watchdog Timer.
 mod timer_use {
     /// Timer use, 1 to 5.
-    pub const USE: u8 = 0x07;
+    pub(super) const USE: u8 = 0x07;
     /// Don't stop the timer.
-    pub const DONT_STOP: u8 = 0x40;
+    pub(super) const DONT_STOP: u8 = 0x40;
     /// Running, in the response of Get Watchdog Timer.
-    pub const RUNNING: u8 = 0x40;
+    pub(super) const RUNNING: u8 = 0x40;
     /// Don't log. Holds until the timer runs out.
-    pub const DONT_LOG: u8 = 0x80;
+    pub(super) const DONT_LOG: u8 = 0x80;
 }
 
 /// Timeout actions, IPMI 2.0 table 27-7.
 mod action {
-    pub const NONE: u8 = 0;
-    pub const RESET: u8 = 1;
-    pub const POWER_DOWN: u8 = 2;
-    pub const POWER_CYCLE: u8 = 3;
+    pub(super) const NONE: u8 = 0;
+    pub(super) const RESET: u8 = 1;
+    pub(super) const POWER_DOWN: u8 = 2;
+    pub(super) const POWER_CYCLE: u8 = 3;
 }
 
 /// Pre-timeout interrupts, IPMI 2.0 table 27-7.
 mod pretimeout {
-    pub const NONE: u8 = 0;
-    pub const NMI: u8 = 2;
-    pub const MESSAGE_INTERRUPT: u8 = 3;
+    pub(super) const NONE: u8 = 0;
+    pub(super) const NMI: u8 = 2;
+    pub(super) const MESSAGE_INTERRUPT: u8 = 3;
 }
 
 /// Where the countdown is.

@@ -38,7 +38,7 @@ fn rows(netfn: u8) -> &'static [&'static [u8]] {
 }
 
 /// What a command that is in no table needs; an administrator, when nothing is known of it.
-pub fn required(netfn: u8, cmd: u8, data: &[u8]) -> Required {
+pub(super) fn required(netfn: u8, cmd: u8, data: &[u8]) -> Required {
     if netfn == netfn::GROUP_EXTENSION && data.first() == Some(&dcmi::GROUP) {
         // DCMI 1.5 table 5-1: to read.
         return Required::Level(Privilege::User);
@@ -55,7 +55,7 @@ pub fn required(netfn: u8, cmd: u8, data: &[u8]) -> Required {
 }
 
 /// What a command that is in no table does the second time.
-pub fn nature(netfn: u8, cmd: u8, data: &[u8]) -> Nature {
+pub(super) fn nature(netfn: u8, cmd: u8, data: &[u8]) -> Nature {
     match (netfn, cmd) {
         // Chassis Reset, Alert Immediate, Master Write-Read, Partial Add SEL Entry.
         (netfn::CHASSIS, 0x03) | (netfn::SENSOR_EVENT, 0x16) | (netfn::APP, 0x52) | (netfn::STORAGE, 0x45) => {

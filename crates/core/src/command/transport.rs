@@ -34,19 +34,19 @@ const REVISION: u8 = 0x11;
 
 /// SOL configuration parameters, IPMI 2.0 table 26-5.
 mod sol {
-    pub const SET_IN_PROGRESS: u8 = 0;
-    pub const ENABLE: u8 = 1;
+    pub(super) const SET_IN_PROGRESS: u8 = 0;
+    pub(super) const ENABLE: u8 = 1;
     /// Encryption, authentication, privilege level.
-    pub const AUTHENTICATION: u8 = 2;
+    pub(super) const AUTHENTICATION: u8 = 2;
     /// Character accumulate interval (5 ms), character send threshold.
-    pub const ACCUMULATE: u8 = 3;
+    pub(super) const ACCUMULATE: u8 = 3;
     /// Retry count, retry interval (10 ms).
-    pub const RETRY: u8 = 4;
-    pub const NON_VOLATILE_BIT_RATE: u8 = 5;
-    pub const VOLATILE_BIT_RATE: u8 = 6;
+    pub(super) const RETRY: u8 = 4;
+    pub(super) const NON_VOLATILE_BIT_RATE: u8 = 5;
+    pub(super) const VOLATILE_BIT_RATE: u8 = 6;
     /// Read only.
-    pub const PAYLOAD_CHANNEL: u8 = 7;
-    pub const PAYLOAD_PORT: u8 = 8;
+    pub(super) const PAYLOAD_CHANNEL: u8 = 7;
+    pub(super) const PAYLOAD_PORT: u8 = 8;
 }
 
 fn code(error: ParameterError) -> CompletionCode {

@@ -2,7 +2,7 @@
 
 /// Collects up to a limit and remembers that there was more.
 #[derive(Debug)]
-pub struct Collector {
+pub(super) struct Collector {
     bytes: Vec<u8>,
     limit: usize,
     overrun: bool,
@@ -10,12 +10,12 @@ pub struct Collector {
 
 impl Collector {
     /// An empty collector for at most `limit` bytes.
-    pub fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self { bytes: Vec::new(), limit, overrun: false }
     }
 
     /// Appends a byte.
-    pub fn push(&mut self, byte: u8) {
+    pub(super) fn push(&mut self, byte: u8) {
         if self.bytes.len() < self.limit {
             self.bytes.push(byte);
         } else {
@@ -24,22 +24,22 @@ impl Collector {
     }
 
     /// What is wrong with the frame makes it as bad as one that is too long.
-    pub fn spoil(&mut self) {
+    pub(super) fn spoil(&mut self) {
         self.overrun = true;
     }
 
     /// Whether nothing came.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty() && !self.overrun
     }
 
     /// The bytes, or `None` if there were too many.
-    pub fn frame(&self) -> Option<&[u8]> {
+    pub(super) fn frame(&self) -> Option<&[u8]> {
         if self.overrun { None } else { Some(&self.bytes) }
     }
 
     /// Starts over and keeps the memory.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.overrun = false;
     }

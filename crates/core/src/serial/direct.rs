@@ -22,7 +22,7 @@ enum State {
 
 /// Receive state.
 #[derive(Debug)]
-pub struct Decoder {
+pub(super) struct Decoder {
     frame: Collector,
     state: State,
 }
@@ -35,7 +35,7 @@ impl Default for Decoder {
 
 impl Decoder {
     /// Takes bytes; what they mean is appended to `inbound`.
-    pub fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
+    pub(super) fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
         for &byte in bytes {
             match (self.state, byte) {
                 (_, HANDSHAKE) => {}
@@ -85,7 +85,7 @@ impl Decoder {
 }
 
 /// Writes a response.
-pub fn encode(to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode(to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
     out.push(START);
     for byte in ipmb_message::answer(to, response) {
         match ESCAPED.iter().find(|(plain, _)| *plain == byte) {

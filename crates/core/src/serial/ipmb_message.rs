@@ -5,11 +5,11 @@ use super::{Fault, ResponseTo};
 use crate::wire::ipmb::{Message, OVERHEAD, checksum};
 
 /// Most bytes of a message.
-pub const MAX_LENGTH: usize = 259;
+pub(super) const MAX_LENGTH: usize = 259;
 
 /// Splits a message. Only the sum over the whole is checked, as the original does: a wrong
 /// header checksum made good by the last one passes.
-pub fn parse(bytes: &[u8]) -> Result<(ResponseTo, &[u8]), Fault> {
+pub(super) fn parse(bytes: &[u8]) -> Result<(ResponseTo, &[u8]), Fault> {
     if bytes.len() > MAX_LENGTH {
         return Err(Fault::TooLong);
     }
@@ -32,7 +32,7 @@ pub fn parse(bytes: &[u8]) -> Result<(ResponseTo, &[u8]), Fault> {
 }
 
 /// The message that responses: addresses and LUNs swapped.
-pub fn answer(to: &ResponseTo, response: &[u8]) -> Vec<u8> {
+pub(super) fn answer(to: &ResponseTo, response: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(OVERHEAD + response.len());
     Message {
         to: to.rq_addr,

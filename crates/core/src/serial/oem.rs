@@ -19,7 +19,7 @@ const GET_MESSAGE_FLAGS: u8 = 0x31;
 
 /// The OEM command set of one line.
 #[derive(Debug)]
-pub struct Handler {
+pub(super) struct Handler {
     set: Option<SerialOem>,
     ipmb: McAddress,
     /// Pigeon Point's echo flag, which has no effect.
@@ -28,12 +28,12 @@ pub struct Handler {
 
 impl Handler {
     /// A command set, or none, that reports `ipmb` as the line's IPMB address.
-    pub fn new(set: Option<SerialOem>, ipmb: McAddress) -> Self {
+    pub(super) fn new(set: Option<SerialOem>, ipmb: McAddress) -> Self {
         Self { set, ipmb, echo: ECHO }
     }
 
     /// The response, completion code and data, if the command is one of the set.
-    pub fn answer(&mut self, request: &ResponseTo, data: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn answer(&mut self, request: &ResponseTo, data: &[u8]) -> Option<Vec<u8>> {
         if request.forwarded {
             return None;
         }

@@ -15,19 +15,19 @@ const IPMB_CHANNEL: u8 = 0;
 
 /// Receive state.
 #[derive(Debug)]
-pub struct Decoder {
+pub(super) struct Decoder {
     text: Collector,
     controller: McAddress,
 }
 
 impl Decoder {
     /// A line of the controller with this address.
-    pub fn new(controller: McAddress) -> Self {
+    pub(super) fn new(controller: McAddress) -> Self {
         Self { text: Collector::new(hex::MAX_CHARACTERS), controller }
     }
 
     /// Takes bytes; what they mean is appended to `inbound`.
-    pub fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
+    pub(super) fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
         for &byte in bytes {
             match byte {
                 END => {
@@ -72,7 +72,7 @@ impl Decoder {
 }
 
 /// Writes an IPMB message.
-pub fn encode(message: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode(message: &[u8], out: &mut Vec<u8>) {
     message.iter().for_each(|byte| hex::encode(*byte, out));
     out.push(END);
 }

@@ -13,7 +13,7 @@ const MAX_BYTES: usize = 255;
 
 /// Receive state.
 #[derive(Debug)]
-pub struct Decoder {
+pub(super) struct Decoder {
     text: Collector,
     inside: bool,
 }
@@ -26,7 +26,7 @@ impl Default for Decoder {
 
 impl Decoder {
     /// Takes bytes; what they mean is appended to `inbound`.
-    pub fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
+    pub(super) fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
         for &byte in bytes {
             match byte {
                 START => {
@@ -69,7 +69,7 @@ impl Decoder {
 }
 
 /// Writes a response. LUN and bridge bits are always 0.
-pub fn encode(to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode(to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
     out.push(START);
     for byte in [(to.netfn | 1) << 2, to.sequence << 2, to.cmd] {
         hex::encode(byte, out);

@@ -8,7 +8,7 @@ use crate::wire::vm::{END_COMMAND, END_MESSAGE, ESCAPE, HostCommand, MAX_LENGTH,
 
 /// Receive state.
 #[derive(Debug)]
-pub struct Decoder {
+pub(super) struct Decoder {
     frame: Collector,
     escaped: bool,
 }
@@ -21,7 +21,7 @@ impl Default for Decoder {
 
 impl Decoder {
     /// Takes bytes; what they mean is appended to `inbound`.
-    pub fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
+    pub(super) fn receive(&mut self, bytes: &[u8], inbound: &mut Vec<Inbound>) {
         for &byte in bytes {
             match byte {
                 END_MESSAGE | END_COMMAND => {
@@ -77,6 +77,6 @@ impl Decoder {
 }
 
 /// Writes a response. Its LUN is always 0.
-pub fn encode(to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode(to: &ResponseTo, response: &[u8], out: &mut Vec<u8>) {
     Message { sequence: to.sequence, netfn: to.netfn | 1, lun: 0, cmd: to.cmd, data: response }.emit(out);
 }

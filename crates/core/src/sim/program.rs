@@ -22,7 +22,7 @@ const LONGEST_LINE: usize = 200;
 
 /// What came of a call: the values or the failure, and what to log about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// For the command that asked.
     pub result: ProgramResult,
     /// For the log; a refused check is no event and has none.
@@ -44,7 +44,7 @@ impl Outcome {
 /// # Errors
 /// A value without a name (boot device 3, say) fails before anything runs; the error is
 /// the whole outcome.
-pub fn command_line(call: &ProgramCall) -> Result<String, Outcome> {
+pub(super) fn command_line(call: &ProgramCall) -> Result<String, Outcome> {
     let mut line = format!("{} {}", call.prefix, operation_word(call.operation));
     for parameter in &call.parameters {
         line.push(' ');
@@ -69,7 +69,7 @@ pub fn command_line(call: &ProgramCall) -> Result<String, Outcome> {
 /// What the program's end means for the call it was run for.
 ///
 /// For a get the values stand in the order of the call's parameters.
-pub fn outcome(call: &ProgramCall, line: &str, ended: &ProgramEnd) -> Outcome {
+pub(super) fn outcome(call: &ProgramCall, line: &str, ended: &ProgramEnd) -> Outcome {
     let word = match call.operation {
         Operation::Get => "read",
         Operation::Set => "write",
@@ -106,7 +106,7 @@ pub fn outcome(call: &ProgramCall, line: &str, ended: &ProgramEnd) -> Outcome {
 }
 
 /// What a program that went well wrote to standard error, for the log.
-pub fn remark(line: &str, ended: &ProgramEnd) -> Option<String> {
+pub(super) fn remark(line: &str, ended: &ProgramEnd) -> Option<String> {
     let remark = last_line(&ended.complaints).filter(|_| ended.status == Some(0))?;
     Some(format!("({line}) wrote: {remark}"))
 }
@@ -117,7 +117,7 @@ fn problem(ended: &ProgramEnd) -> String {
 }
 
 /// How a process ended, of the raw wait status.
-pub fn end_text(status: i32) -> String {
+pub(super) fn end_text(status: i32) -> String {
     let (signal, code) = (status & 0x7f, status >> 8 & 0xff);
     match (signal, code) {
         (0, 126) => "exit status 126: cannot be run".to_owned(),

@@ -19,15 +19,15 @@ use crate::ipmi::{McAddress, Origin, Response};
 /// flood, which would queue up helper programs and memory without end.
 mod most_waiting {
     /// Of one session or line.
-    pub const OF_ONE_REQUESTER: usize = 32;
+    pub(super) const OF_ONE_REQUESTER: usize = 32;
     /// Of one user, in all sessions.
-    pub const OF_ONE_USER: usize = 64;
+    pub(super) const OF_ONE_USER: usize = 64;
     /// Of all users below administrator level. The rest is for administrators and the host.
-    pub const OF_USERS: usize = 512;
+    pub(super) const OF_USERS: usize = 512;
     /// Of all sessions. The rest is for the host.
-    pub const OF_SESSIONS: usize = 896;
+    pub(super) const OF_SESSIONS: usize = 896;
     /// Of all.
-    pub const ALTOGETHER: usize = 1024;
+    pub(super) const ALTOGETHER: usize = 1024;
 }
 
 /// A command being executed.

@@ -20,7 +20,7 @@ const LIMIT: usize = 2 * HOLD;
 
 /// Whether the port is telnet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Escaping {
+pub(super) enum Escaping {
     /// Bytes go as they are.
     Plain,
     /// `FF` is doubled.
@@ -29,7 +29,7 @@ pub enum Escaping {
 
 /// Characters on their way to the port.
 #[derive(Debug)]
-pub struct PortQueue {
+pub(super) struct PortQueue {
     escaping: Escaping,
     open: bool,
     pending: Vec<u8>,
@@ -39,18 +39,18 @@ pub struct PortQueue {
 
 impl PortQueue {
     /// A port that is not open.
-    pub fn new(escaping: Escaping) -> Self {
+    pub(super) fn new(escaping: Escaping) -> Self {
         Self { escaping, open: false, pending: Vec::new(), under_way: 0, held: false }
     }
 
     /// The port was opened; nothing of before is left.
-    pub fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         self.close();
         self.open = true;
     }
 
     /// The port was lost, with everything on its way. Whether that ended a hold.
-    pub fn close(&mut self) -> bool {
+    pub(super) fn close(&mut self) -> bool {
         self.open = false;
         self.pending.clear();
         self.under_way = 0;
@@ -58,17 +58,17 @@ impl PortQueue {
     }
 
     /// Whether the port is open.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.open
     }
 
     /// Whether characters are not taken at present.
-    pub fn is_held(&self) -> bool {
+    pub(super) fn is_held(&self) -> bool {
         self.held
     }
 
     /// Whether nothing can be taken at all.
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.waiting() >= LIMIT
     }
 
@@ -77,7 +77,7 @@ impl PortQueue {
     }
 
     /// Takes characters. A port that is not open takes them and drops them.
-    pub fn take(&mut self, data: &[u8]) {
+    pub(super) fn take(&mut self, data: &[u8]) {
         if self.open {
             match self.escaping {
                 Escaping::Plain => self.pending.extend_from_slice(data),
@@ -89,20 +89,20 @@ impl PortQueue {
 
     /// Adds bytes that are not typed characters (they are not escaped); without room they
     /// are dropped.
-    pub fn insert(&mut self, bytes: &[u8]) {
+    pub(super) fn insert(&mut self, bytes: &[u8]) {
         if self.open && self.waiting() + bytes.len() <= LIMIT {
             self.pending.extend_from_slice(bytes);
         }
     }
 
     /// Throws away what is not under way. Whether that ended a hold.
-    pub fn flush(&mut self) -> bool {
+    pub(super) fn flush(&mut self) -> bool {
         self.pending.clear();
         self.end_hold()
     }
 
     /// The port has taken `count` bytes. Whether that ended a hold.
-    pub fn written(&mut self, count: usize) -> bool {
+    pub(super) fn written(&mut self, count: usize) -> bool {
         self.under_way = self.under_way.saturating_sub(count);
         self.end_hold()
     }
@@ -114,7 +114,7 @@ impl PortQueue {
     }
 
     /// Gives everything to the port, unless a write is under way.
-    pub fn hand_over(&mut self, out: &mut Outbox) {
+    pub(super) fn hand_over(&mut self, out: &mut Outbox) {
         if self.under_way == 0 && !self.pending.is_empty() {
             out.port(&self.pending);
             self.under_way = self.pending.len();

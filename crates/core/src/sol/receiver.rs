@@ -8,7 +8,7 @@ use crate::wire::sol::MAX_SEQUENCE;
 
 /// What was said to a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Acknowledgement {
+pub(super) struct Acknowledgement {
     /// Its sequence number.
     pub sequence: u8,
     /// How many of its characters were taken.
@@ -17,7 +17,7 @@ pub struct Acknowledgement {
 
 /// What a numbered packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// Not seen before.
     New,
     /// Seen and acknowledged so. The acknowledgement got lost, or this is a late copy the
@@ -34,14 +34,14 @@ struct Seen {
 
 /// The packets of a console, as far as they must be remembered.
 #[derive(Debug, Default)]
-pub struct Receiver {
+pub(super) struct Receiver {
     last: Option<Acknowledgement>,
     seen: [Option<Seen>; MAX_SEQUENCE as usize + 1],
 }
 
 impl Receiver {
     /// What was said last, if anything.
-    pub fn last(&self) -> Option<Acknowledgement> {
+    pub(super) fn last(&self) -> Option<Acknowledgement> {
         self.last
     }
 
@@ -51,7 +51,7 @@ impl Receiver {
     /// packet. Any other number is new, too (consoles may jump), unless it is an exact copy of
     /// the packet that had this number before: consoles count round 1 to 15, so such a copy
     /// has been overtaken by its successors.
-    pub fn judge(&self, sequence: u8, data: &[u8]) -> Verdict {
+    pub(super) fn judge(&self, sequence: u8, data: &[u8]) -> Verdict {
         let Some(last) = self.last else { return Verdict::New };
         if last.sequence == sequence {
             return Verdict::Known(last);
@@ -65,7 +65,7 @@ impl Receiver {
     }
 
     /// A new packet was taken as far as `accepted` says.
-    pub fn take(&mut self, sequence: u8, data: &[u8], accepted: u8) -> Acknowledgement {
+    pub(super) fn take(&mut self, sequence: u8, data: &[u8], accepted: u8) -> Acknowledgement {
         if let Some(slot) = self.seen.get_mut(usize::from(sequence)) {
             *slot = Some(Seen { content: digest(data), accepted });
         }

@@ -17,11 +17,11 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Hands out packet sequence numbers: 1 to 15, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sequence(u8);
+pub(super) struct Sequence(u8);
 
 impl Sequence {
     /// The next one will be 1.
-    pub const START: Self = Self(0);
+    pub(super) const START: Self = Self(0);
 
     fn advance(&mut self) -> u8 {
         self.0 = self.0 % MAX_SEQUENCE + 1;
@@ -31,7 +31,7 @@ impl Sequence {
 
 /// What to make of the character count in an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counting {
+pub(super) enum Counting {
     /// So many characters were taken, the rest is sent again.
     Exact,
     /// An acknowledgement takes the whole packet (the history, where readers count carelessly).
@@ -50,7 +50,7 @@ enum State {
 
 /// What a packet of the console says of a packet of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Acknowledged {
+pub(super) struct Acknowledged {
     /// Its sequence number; 0 is none.
     pub sequence: u8,
     /// How many of its characters were taken.
@@ -61,7 +61,7 @@ pub struct Acknowledged {
 
 /// A packet that must be sent now: the first `len` characters of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
+pub(super) struct Due {
     /// Its sequence number.
     pub sequence: u8,
     /// Whether it was sent before.
@@ -71,7 +71,7 @@ pub struct Due {
 
 /// Characters on their way to a console.
 #[derive(Debug)]
-pub struct Sender {
+pub(super) struct Sender {
     buffer: VecDeque<u8>,
     packet_data: usize,
     counting: Counting,
@@ -84,7 +84,7 @@ pub struct Sender {
 
 impl Sender {
     /// Nothing to send, in packets of `packet_data` characters.
-    pub fn new(packet_data: usize, counting: Counting) -> Self {
+    pub(super) fn new(packet_data: usize, counting: Counting) -> Self {
         Self {
             buffer: VecDeque::new(),
             packet_data,
@@ -96,7 +96,7 @@ impl Sender {
     }
 
     /// Starts over with `buffer` to send.
-    pub fn restart(&mut self, now: Moment, buffer: VecDeque<u8>) {
+    pub(super) fn restart(&mut self, now: Moment, buffer: VecDeque<u8>) {
         self.buffer = buffer;
         self.state = State::Idle;
         self.acknowledged = 0;
@@ -104,29 +104,29 @@ impl Sender {
     }
 
     /// Starts over with nothing to send and keeps the memory.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.flush();
         self.state = State::Idle;
         self.acknowledged = 0;
     }
 
     /// How many characters are not acknowledged.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.buffer.len()
     }
 
     /// Whether nothing is left to send.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 
     /// Whether a packet waits for its acknowledgement.
-    pub fn is_outstanding(&self) -> bool {
+    pub(super) fn is_outstanding(&self) -> bool {
         matches!(self.state, State::Outstanding { .. })
     }
 
     /// Appends characters.
-    pub fn push(&mut self, now: Moment, bytes: &[u8]) {
+    pub(super) fn push(&mut self, now: Moment, bytes: &[u8]) {
         if self.buffer.is_empty() {
             self.waiting_since = now;
         }
@@ -134,7 +134,7 @@ impl Sender {
     }
 
     /// Throws everything away, the outstanding packet too.
-    pub fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         self.buffer.clear();
         if self.is_outstanding() {
             self.state = State::Idle;
@@ -145,7 +145,7 @@ impl Sender {
     ///
     /// A NACK of the outstanding packet, or of the one acknowledged last, pauses; any later
     /// packet without NACK goes on.
-    pub fn acknowledge(&mut self, now: Moment, timing: &Timing, told: Acknowledged) {
+    pub(super) fn acknowledge(&mut self, now: Moment, timing: &Timing, told: Acknowledged) {
         let Acknowledged { sequence: acknowledged, count, nack } = told;
         match self.state {
             State::Outstanding { sequence, len, .. } if acknowledged == sequence => {
@@ -176,7 +176,7 @@ impl Sender {
 
     /// The packet to send now, if any; it counts as sent. A packet that was sent often
     /// enough is dropped and its successor takes its place.
-    pub fn due(&mut self, now: Moment, timing: &Timing, sequences: &mut Sequence) -> Option<Due> {
+    pub(super) fn due(&mut self, now: Moment, timing: &Timing, sequences: &mut Sequence) -> Option<Due> {
         match &mut self.state {
             State::Outstanding { resend_at, .. } if now < *resend_at => return None,
             State::Outstanding { sequence, len, sends, resend_at } => {
@@ -212,7 +212,7 @@ impl Sender {
     }
 
     /// Appends the characters of a packet.
-    pub fn write(&self, due: &Due, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, due: &Due, out: &mut Vec<u8>) {
         let (front, back) = self.buffer.as_slices();
         let from_front = due.len.min(front.len());
         let from_back = (due.len - from_front).min(back.len());
@@ -221,7 +221,7 @@ impl Sender {
     }
 
     /// When [`due`](Self::due) must be asked next, if nothing else happens.
-    pub fn deadline(&self, timing: &Timing) -> Option<Moment> {
+    pub(super) fn deadline(&self, timing: &Timing) -> Option<Moment> {
         match self.state {
             State::Outstanding { resend_at, .. } => Some(resend_at),
             _ if self.buffer.is_empty() => None,

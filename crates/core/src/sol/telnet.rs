@@ -25,28 +25,28 @@ const COM_PORT_OPTION: u8 = 44;
 
 /// Commands of the COM port option, RFC 2217 section 3; answers are 100 higher.
 mod com_port {
-    pub const SET_BAUDRATE: u8 = 1;
-    pub const SET_CONTROL: u8 = 5;
-    pub const SET_LINESTATE_MASK: u8 = 10;
-    pub const SET_MODEMSTATE_MASK: u8 = 11;
-    pub const NOTIFY_LINESTATE: u8 = 106;
-    pub const NOTIFY_MODEMSTATE: u8 = 107;
-    pub const DTR_ON: u8 = 8;
-    pub const DTR_OFF: u8 = 9;
-    pub const RTS_ON: u8 = 11;
-    pub const RTS_OFF: u8 = 12;
+    pub(super) const SET_BAUDRATE: u8 = 1;
+    pub(super) const SET_CONTROL: u8 = 5;
+    pub(super) const SET_LINESTATE_MASK: u8 = 10;
+    pub(super) const SET_MODEMSTATE_MASK: u8 = 11;
+    pub(super) const NOTIFY_LINESTATE: u8 = 106;
+    pub(super) const NOTIFY_MODEMSTATE: u8 = 107;
+    pub(super) const DTR_ON: u8 = 8;
+    pub(super) const DTR_OFF: u8 = 9;
+    pub(super) const RTS_ON: u8 = 11;
+    pub(super) const RTS_OFF: u8 = 12;
     /// Line state: break detected.
-    pub const BREAK_DETECTED: u8 = 0x10;
+    pub(super) const BREAK_DETECTED: u8 = 0x10;
     /// Modem state: carrier detect, data set ready; and that they changed.
-    pub const CARRIER_DETECT: u8 = 0x80;
-    pub const DATA_SET_READY: u8 = 0x20;
-    pub const CHANGES: u8 = 0x0a;
+    pub(super) const CARRIER_DETECT: u8 = 0x80;
+    pub(super) const DATA_SET_READY: u8 = 0x20;
+    pub(super) const CHANGES: u8 = 0x0a;
 }
 
 /// Sent when the port was opened.
-pub const GREETING: &[u8] = &[IAC, DO, BINARY, IAC, WILL, BINARY, IAC, DONT, ECHO, IAC, WONT, ECHO];
+pub(super) const GREETING: &[u8] = &[IAC, DO, BINARY, IAC, WILL, BINARY, IAC, DONT, ECHO, IAC, WONT, ECHO];
 /// A break.
-pub const BREAK: &[u8] = &[IAC, BRK];
+pub(super) const BREAK: &[u8] = &[IAC, BRK];
 /// Most bytes of a sub-negotiation that are looked at.
 const LONGEST_SUB: usize = 16;
 
@@ -123,7 +123,7 @@ impl Options {
 
 /// What came besides data.
 #[derive(Debug, Default)]
-pub struct Aside {
+pub(super) struct Aside {
     /// To be sent to the other end.
     pub answers: Vec<u8>,
     /// What happened on the line behind it.
@@ -132,7 +132,7 @@ pub struct Aside {
 
 /// One connection.
 #[derive(Debug)]
-pub struct Connection {
+pub(super) struct Connection {
     state: State,
     sub: Vec<u8>,
     ours: Options,
@@ -147,7 +147,7 @@ impl Default for Connection {
 
 impl Connection {
     /// Appends the data in `bytes` to `data`.
-    pub fn decode(&mut self, mut bytes: &[u8], data: &mut Vec<u8>, aside: &mut Aside) {
+    pub(super) fn decode(&mut self, mut bytes: &[u8], data: &mut Vec<u8>, aside: &mut Aside) {
         loop {
             if self.state == State::Data {
                 let plain = bytes.iter().position(|&byte| byte == IAC).unwrap_or(bytes.len());
@@ -228,20 +228,20 @@ impl Connection {
     }
 
     /// Whether the other end is a console server that lets us control its port.
-    pub fn controls_port(&self) -> bool {
+    pub(super) fn controls_port(&self) -> bool {
         self.ours.get(COM_PORT_OPTION) == Stand::On
     }
 }
 
 /// Appends the commands that set the modem lines of a console server's port.
-pub fn modem_lines(lines: ModemLines, out: &mut Vec<u8>) {
+pub(super) fn modem_lines(lines: ModemLines, out: &mut Vec<u8>) {
     let ModemLines { rts, dtr } = lines;
     com_port_command(com_port::SET_CONTROL, &[if rts { com_port::RTS_ON } else { com_port::RTS_OFF }], out);
     com_port_command(com_port::SET_CONTROL, &[if dtr { com_port::DTR_ON } else { com_port::DTR_OFF }], out);
 }
 
 /// Appends the command that sets the speed of a console server's port.
-pub fn bit_rate(bits_per_second: u32, out: &mut Vec<u8>) {
+pub(super) fn bit_rate(bits_per_second: u32, out: &mut Vec<u8>) {
     com_port_command(com_port::SET_BAUDRATE, &bits_per_second.to_be_bytes(), out);
 }
 
@@ -252,7 +252,7 @@ fn com_port_command(command: u8, value: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends `data` to `out` with `FF` doubled.
-pub fn escape(data: &[u8], out: &mut Vec<u8>) {
+pub(super) fn escape(data: &[u8], out: &mut Vec<u8>) {
     for run in data.split_inclusive(|&byte| byte == IAC) {
         out.extend_from_slice(run);
         if run.last() == Some(&IAC) {

@@ -34,19 +34,19 @@ pub const MAX_LENGTH: usize = 259;
 
 /// Command numbers, host to BMC and BMC to host.
 mod code {
-    pub const VERSION: u8 = 0xff;
-    pub const ATTENTION_OFF: u8 = 0x00;
-    pub const ATTENTION: u8 = 0x01;
-    pub const ATTENTION_INTERRUPT: u8 = 0x02;
-    pub const POWER_OFF: u8 = 0x03;
-    pub const RESET: u8 = 0x04;
-    pub const ENABLE_INTERRUPT: u8 = 0x05;
-    pub const DISABLE_INTERRUPT: u8 = 0x06;
-    pub const NMI: u8 = 0x07;
-    pub const CAPABILITIES: u8 = 0x08;
-    pub const GRACEFUL_SHUTDOWN: u8 = 0x09;
-    pub const DISABLE_INTERFACE: u8 = 0x0a;
-    pub const ENABLE_INTERFACE: u8 = 0x0b;
+    pub(super) const VERSION: u8 = 0xff;
+    pub(super) const ATTENTION_OFF: u8 = 0x00;
+    pub(super) const ATTENTION: u8 = 0x01;
+    pub(super) const ATTENTION_INTERRUPT: u8 = 0x02;
+    pub(super) const POWER_OFF: u8 = 0x03;
+    pub(super) const RESET: u8 = 0x04;
+    pub(super) const ENABLE_INTERRUPT: u8 = 0x05;
+    pub(super) const DISABLE_INTERRUPT: u8 = 0x06;
+    pub(super) const NMI: u8 = 0x07;
+    pub(super) const CAPABILITIES: u8 = 0x08;
+    pub(super) const GRACEFUL_SHUTDOWN: u8 = 0x09;
+    pub(super) const DISABLE_INTERFACE: u8 = 0x0a;
+    pub(super) const ENABLE_INTERFACE: u8 = 0x0b;
 }
 
 fn emit_escaped(byte: u8, out: &mut Vec<u8>) {

@@ -15,44 +15,44 @@ const MIN_BODY: u8 = 20;
 
 /// Offsets into a record, from its id; those behind 17 hold for full records unless said.
 mod field {
-    pub const TYPE: usize = 3;
-    pub const LENGTH: usize = 4;
-    pub const OWNER: usize = 5;
-    pub const OWNER_LUN: usize = 6;
-    pub const NUMBER: usize = 7;
+    pub(super) const TYPE: usize = 3;
+    pub(super) const LENGTH: usize = 4;
+    pub(super) const OWNER: usize = 5;
+    pub(super) const OWNER_LUN: usize = 6;
+    pub(super) const NUMBER: usize = 7;
     /// Entity id, then its instance.
-    pub const ENTITY: usize = 8;
-    pub const INITIALIZATION: usize = 10;
-    pub const CAPABILITIES: usize = 11;
-    pub const SENSOR_TYPE: usize = 12;
-    pub const EVENT_READING_CODE: usize = 13;
-    pub const ASSERTIONS: usize = 14;
-    pub const DEASSERTIONS: usize = 16;
+    pub(super) const ENTITY: usize = 8;
+    pub(super) const INITIALIZATION: usize = 10;
+    pub(super) const CAPABILITIES: usize = 11;
+    pub(super) const SENSOR_TYPE: usize = 12;
+    pub(super) const EVENT_READING_CODE: usize = 13;
+    pub(super) const ASSERTIONS: usize = 14;
+    pub(super) const DEASSERTIONS: usize = 16;
     /// Which thresholds can be read, then which can be set.
-    pub const READABLE_THRESHOLDS: usize = 18;
-    pub const SETTABLE_THRESHOLDS: usize = 19;
+    pub(super) const READABLE_THRESHOLDS: usize = 18;
+    pub(super) const SETTABLE_THRESHOLDS: usize = 19;
     /// How many sensors share a compact record, in bits 3-0.
-    pub const SHARING: usize = 23;
+    pub(super) const SHARING: usize = 23;
     /// Analog data format, in the same place in compact records.
-    pub const UNITS: usize = 20;
-    pub const LINEARIZATION: usize = 23;
+    pub(super) const UNITS: usize = 20;
+    pub(super) const LINEARIZATION: usize = 23;
     /// M, B, accuracy and exponents.
-    pub const FACTORS: usize = 24;
+    pub(super) const FACTORS: usize = 24;
     /// Upper non-recoverable first, lower non-critical last.
-    pub const THRESHOLDS: usize = 36;
-    pub const FULL_HYSTERESIS: usize = 42;
-    pub const COMPACT_HYSTERESIS: usize = 25;
+    pub(super) const THRESHOLDS: usize = 36;
+    pub(super) const FULL_HYSTERESIS: usize = 42;
+    pub(super) const COMPACT_HYSTERESIS: usize = 25;
 }
 
 /// Sensor initialization bits, byte 10.
 mod init {
-    pub const SCANNING_ON: u8 = 1 << 0;
-    pub const EVENTS_ON: u8 = 1 << 1;
-    pub const SENSOR_TYPE: u8 = 1 << 2;
-    pub const HYSTERESIS: u8 = 1 << 3;
-    pub const THRESHOLDS: u8 = 1 << 4;
-    pub const EVENTS: u8 = 1 << 5;
-    pub const SCANNING: u8 = 1 << 6;
+    pub(super) const SCANNING_ON: u8 = 1 << 0;
+    pub(super) const EVENTS_ON: u8 = 1 << 1;
+    pub(super) const SENSOR_TYPE: u8 = 1 << 2;
+    pub(super) const HYSTERESIS: u8 = 1 << 3;
+    pub(super) const THRESHOLDS: u8 = 1 << 4;
+    pub(super) const EVENTS: u8 = 1 << 5;
+    pub(super) const SCANNING: u8 = 1 << 6;
 }
 
 fn byte(record: &[u8], offset: usize) -> u8 {

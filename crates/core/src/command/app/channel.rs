@@ -33,7 +33,7 @@ fn number(context: &Context<'_>, byte: u8) -> Result<ChannelNumber, CompletionCo
 
 /// Request: channel. Answer: channel, medium, protocol, session support and number of
 /// active sessions, vendor id (3), auxiliary (2).
-pub fn get_info(
+pub(super) fn get_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -48,7 +48,7 @@ pub fn get_info(
 
 /// Request: channel, which (bits 7-6). Answer: access mode with the PEF alerting bit,
 /// privilege limit. An absent channel is CCh.
-pub fn get_access(
+pub(super) fn get_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -69,7 +69,7 @@ pub fn get_access(
 
 /// Request: channel, access (bits 7-6 which, 4 per-message authentication off, 3
 /// user-level authentication off, 2-0 mode), privilege limit (bits 7-6 which).
-pub fn set_access(
+pub(super) fn set_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Response,
@@ -116,7 +116,7 @@ fn key_code(error: KeyError) -> CompletionCode {
 ///
 /// K_R does not exist: random numbers come from the system's generator. A K_G of zeros is none. It holds
 /// for logins from now on; a lock can be taken back by nobody but the owner of the state directory.
-pub fn security_keys(
+pub(super) fn security_keys(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,

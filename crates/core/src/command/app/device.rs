@@ -30,7 +30,7 @@ const LONGEST_MESSAGE: u8 = 0xff;
 const ACPI_SET: u8 = 0x80;
 
 /// Answer: see [`DeviceId::bytes`](crate::bmc::device_id::DeviceId::bytes).
-pub fn get_device_id(
+pub(super) fn get_device_id(
     context: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,
@@ -41,7 +41,11 @@ pub fn get_device_id(
 
 /// The messaging state and the watchdog are as after the start, and nobody has told which operating
 /// system runs; configuration stays.
-pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
+pub(super) fn cold_reset(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let controller = context.controller()?;
     if let Some(watchdog) = &mut controller.watchdog {
         *watchdog = Watchdog::default();
@@ -55,18 +59,22 @@ pub fn cold_reset(context: &mut Context<'_>, _: &Request<'_>, _: &mut Response) 
 }
 
 /// Accepted; a warm reset keeps everything that is simulated.
-pub fn warm_reset(_: &mut Context<'_>, _: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
+pub(super) fn warm_reset(_: &mut Context<'_>, _: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
     Ok(Outcome::Done)
 }
 
 /// Answer: 55 00, no error.
-pub fn get_self_test(_: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
+pub(super) fn get_self_test(
+    _: &mut Context<'_>,
+    _: &Request<'_>,
+    response: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     response.put(&SELF_TEST_PASSED)?;
     Ok(Outcome::Done)
 }
 
 /// Request: system state, device state; each is taken when its bit 7 is set.
-pub fn set_acpi_state(
+pub(super) fn set_acpi_state(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Response,
@@ -80,12 +88,12 @@ pub fn set_acpi_state(
 }
 
 /// Whether anybody has told an ACPI power state; there is none to be asked for before.
-pub fn has_acpi_state(context: &Context<'_>) -> bool {
+pub(super) fn has_acpi_state(context: &Context<'_>) -> bool {
     context.controller_is(|controller| controller.acpi != [ACPI_UNKNOWN; 2])
 }
 
 /// Answer: system state, device state, 2Ah for one that nobody has told.
-pub fn get_acpi_state(
+pub(super) fn get_acpi_state(
     context: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,
@@ -101,12 +109,12 @@ fn device_guid(context: &Context<'_>) -> Option<[u8; 16]> {
 }
 
 /// Whether the controller has a device GUID.
-pub fn has_guid(context: &Context<'_>) -> bool {
+pub(super) fn has_guid(context: &Context<'_>) -> bool {
     device_guid(context).is_some()
 }
 
 /// Answer: the controller's GUID, 16 bytes as configured.
-pub fn get_guid(
+pub(super) fn get_guid(
     context: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,
@@ -116,7 +124,7 @@ pub fn get_guid(
 }
 
 /// Whether the host's channel is a BT interface (`serial bt`).
-pub fn has_bt(context: &Context<'_>) -> bool {
+pub(super) fn has_bt(context: &Context<'_>) -> bool {
     context.controller_is(|controller| {
         controller
             .channels
@@ -126,7 +134,7 @@ pub fn has_bt(context: &Context<'_>) -> bool {
 }
 
 /// Answer: requests at a time, size of requests, size of responses, seconds to answer, retries.
-pub fn get_bt_capabilities(
+pub(super) fn get_bt_capabilities(
     _: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,
@@ -137,7 +145,7 @@ pub fn get_bt_capabilities(
 
 /// Whether there is a system interface: KCS, SMIC, BT or SSIF, or a virtual machine's, whatever its
 /// emulator puts before it.
-pub fn has_system_interface(context: &Context<'_>) -> bool {
+pub(super) fn has_system_interface(context: &Context<'_>) -> bool {
     context.controller_is(|controller| controller.channels.get(ChannelNumber::SYSTEM_INTERFACE).is_some())
 }
 
@@ -147,7 +155,7 @@ pub fn has_system_interface(context: &Context<'_>) -> bool {
 /// 22.9).
 ///
 /// A single part is what every SSIF can transfer, and what drivers assume where nothing is said.
-pub fn get_interface_capabilities(
+pub(super) fn get_interface_capabilities(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -176,12 +184,12 @@ fn system_guid(context: &Context<'_>) -> Option<[u8; 16]> {
 }
 
 /// Whether there is a system GUID.
-pub fn has_system_guid(context: &Context<'_>) -> bool {
+pub(super) fn has_system_guid(context: &Context<'_>) -> bool {
     system_guid(context).is_some()
 }
 
 /// Answer: the GUID of the first LAN channel that has one, else the controller's.
-pub fn get_system_guid(
+pub(super) fn get_system_guid(
     context: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,

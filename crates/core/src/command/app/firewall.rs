@@ -67,7 +67,7 @@ fn available(context: &mut Context<'_>, channel: ChannelNumber, function: u8, na
 
 /// Request: channel. Answer: two bits for each LUN, then for each LUN a bit for each pair of
 /// network functions (4 bytes).
-pub fn get_netfn_support(
+pub(super) fn get_netfn_support(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -105,7 +105,7 @@ fn half_asked_for(context: &mut Context<'_>, request: &Request<'_>) -> Result<[u
 }
 
 /// Answer: a bit for each of 128 commands, 0 for one that is there.
-pub fn get_command_support(
+pub(super) fn get_command_support(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -115,7 +115,7 @@ pub fn get_command_support(
 }
 
 /// Answer: a bit for each of 128 commands that can be enabled and disabled: none.
-pub fn get_configurable_commands(
+pub(super) fn get_configurable_commands(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -126,7 +126,7 @@ pub fn get_configurable_commands(
 }
 
 /// Answer: a bit for each of 128 commands, 1 for one that is enabled.
-pub fn get_command_enables(
+pub(super) fn get_command_enables(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,

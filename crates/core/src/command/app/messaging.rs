@@ -5,7 +5,7 @@ use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Request, Response};
 
 /// Request: enables.
-pub fn set_enables(
+pub(super) fn set_enables(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Response,
@@ -16,7 +16,7 @@ pub fn set_enables(
 }
 
 /// Answer: enables.
-pub fn get_enables(
+pub(super) fn get_enables(
     context: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,
@@ -26,7 +26,7 @@ pub fn get_enables(
 }
 
 /// Request: flags to clear.
-pub fn clear_flags(
+pub(super) fn clear_flags(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Response,
@@ -37,7 +37,7 @@ pub fn clear_flags(
 }
 
 /// Answer: flags.
-pub fn get_flags(
+pub(super) fn get_flags(
     context: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,
@@ -48,7 +48,7 @@ pub fn get_flags(
 
 /// Answer: channel, then the message; 80h when there is none. A message that does not fit
 /// is lost (C8h), as in the original: it would block those behind it.
-pub fn get_message(
+pub(super) fn get_message(
     context: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,
@@ -60,7 +60,7 @@ pub fn get_message(
 }
 
 /// Answer: the event record, 16 bytes; 80h when there is none.
-pub fn read_event_buffer(
+pub(super) fn read_event_buffer(
     context: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,

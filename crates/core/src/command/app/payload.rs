@@ -33,12 +33,12 @@ const SUPPORT_SOL: u8 = 0x04;
 const ENABLE_SOL: u8 = 1 << TYPE_SOL;
 
 /// Whether the controller has SOL and the channel the request came in on has sessions.
-pub fn over_lan(context: &Context<'_>) -> bool {
+pub(super) fn over_lan(context: &Context<'_>) -> bool {
     has_sol(context) && context.controller_is(|controller| controller.channels.lan(context.origin.channel).is_some())
 }
 
 /// Whether the request came directly in a session that could carry SOL.
-pub fn in_session(context: &Context<'_>) -> bool {
+pub(super) fn in_session(context: &Context<'_>) -> bool {
     over_lan(context) && context.origin.session.is_some() && !context.origin.bridged
 }
 
@@ -60,7 +60,7 @@ fn sol_instance(request: &Request<'_>) -> Result<u8, CompletionCode> {
 /// D4h the session has not the privilege level of that parameter, D5h it is an IPMI 1.5 session.
 ///
 /// SOL is protected as the session is, whatever the auxiliary bits 7 and 6 ask for.
-pub fn activate(
+pub(super) fn activate(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -99,7 +99,7 @@ pub fn activate(
 
 /// Request: type, instance, auxiliary (4). Who may activate may also deactivate, whoever
 /// activated: `ipmitool sol deactivate` stands on it. D4h to others.
-pub fn deactivate(
+pub(super) fn deactivate(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Response,
@@ -119,7 +119,7 @@ pub fn deactivate(
 }
 
 /// Request: type. Answer: capacity, active instances (2); the history is not shown.
-pub fn get_activation_status(
+pub(super) fn get_activation_status(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -135,7 +135,7 @@ pub fn get_activation_status(
 }
 
 /// Request: type, instance. Answer: session id (4, 0 when inactive), port number, 7 bytes.
-pub fn get_instance_info(
+pub(super) fn get_instance_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -155,7 +155,7 @@ pub fn get_instance_info(
 }
 
 /// Request: channel, operation and user (bits 7-6: 0 enable, 1 disable), enables (4).
-pub fn set_user_access(
+pub(super) fn set_user_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Response,
@@ -175,7 +175,7 @@ pub fn set_user_access(
 }
 
 /// Request: channel, user. Answer: enables (4).
-pub fn get_user_access(
+pub(super) fn get_user_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -197,7 +197,7 @@ fn is_lan(context: &mut Context<'_>, byte: u8) -> Result<bool, CompletionCode> {
 }
 
 /// Request: channel. Answer: supported payload types (8), see [`SUPPORT_SOL`].
-pub fn get_channel_support(
+pub(super) fn get_channel_support(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -210,7 +210,7 @@ pub fn get_channel_support(
 
 /// Request: channel, type. Answer: format version; 80h when the channel does not carry
 /// the payload.
-pub fn get_channel_version(
+pub(super) fn get_channel_version(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,

@@ -21,7 +21,11 @@ fn code(error: InfoError) -> CompletionCode {
 
 /// Request: parameter, data. 80h no such parameter, 81h it is being set already, C9h the text has
 /// no such block.
-pub fn set(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
+pub(super) fn set(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let (parameter, data) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
     system_info::set(&mut context.at()?, *parameter, data).map_err(code)?;
     Ok(Outcome::Done)
@@ -29,7 +33,7 @@ pub fn set(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) -
 
 /// Request: bit 7 for the revision only, parameter, set, block (0: no parameter has any). Answer:
 /// revision; of a text the set's number and 16 bytes.
-pub fn get(
+pub(super) fn get(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,

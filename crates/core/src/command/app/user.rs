@@ -32,7 +32,7 @@ fn named(byte: u8) -> Result<UserNumber, CompletionCode> {
 }
 
 /// Request: flags, user, privilege limit, session limit (optional).
-pub fn set_access(
+pub(super) fn set_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Response,
@@ -55,7 +55,7 @@ pub fn set_access(
 
 /// Request: channel, user. Answer: highest user number, enable status with the number of enabled
 /// users, number of fixed names, flags with the privilege limit.
-pub fn get_access(
+pub(super) fn get_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -83,7 +83,11 @@ pub fn get_access(
 }
 
 /// Request: user, name (16).
-pub fn set_name(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
+pub(super) fn set_name(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let (user, name) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
     let name = name.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
     let number = named(*user)?;
@@ -92,7 +96,7 @@ pub fn set_name(context: &mut Context<'_>, request: &Request<'_>, _: &mut Respon
 }
 
 /// Request: user. Answer: name (16).
-pub fn get_name(
+pub(super) fn get_name(
     context: &mut Context<'_>,
     request: &Request<'_>,
     response: &mut Response,
@@ -105,7 +109,7 @@ pub fn get_name(
 /// Request: user with the size in bit 7 (set: 20 bytes), operation, password. Operations:
 /// 0 disable, 1 enable, 2 set, 3 test (80h another password, 81h the 16-byte form for a
 /// longer one).
-pub fn set_password(
+pub(super) fn set_password(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Response,

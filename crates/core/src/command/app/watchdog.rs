@@ -5,19 +5,23 @@ use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Request, Response};
 
 /// Whether the controller has a watchdog timer: only the BMC does.
-pub fn exists(context: &Context<'_>) -> bool {
+pub(super) fn exists(context: &Context<'_>) -> bool {
     context.controller_is(|controller| controller.watchdog.is_some())
 }
 
 /// Starts the countdown; 80h before the first Set Watchdog Timer.
-pub fn reset_timer(context: &mut Context<'_>, _: &Request<'_>, _: &mut Response) -> Result<Outcome, CompletionCode> {
+pub(super) fn reset_timer(
+    context: &mut Context<'_>,
+    _: &Request<'_>,
+    _: &mut Response,
+) -> Result<Outcome, CompletionCode> {
     let now = context.now;
     watchdog::reset(&mut context.at()?, now).map_err(|_| CompletionCode::COMMAND_SPECIFIC_80)?;
     Ok(Outcome::Done)
 }
 
 /// Request: use, actions, pre-timeout, expired flags to clear, countdown (2).
-pub fn set_timer(
+pub(super) fn set_timer(
     context: &mut Context<'_>,
     request: &Request<'_>,
     _: &mut Response,
@@ -29,7 +33,7 @@ pub fn set_timer(
 }
 
 /// Answer: see [`Watchdog::bytes`](watchdog::Watchdog::bytes).
-pub fn get_timer(
+pub(super) fn get_timer(
     context: &mut Context<'_>,
     _: &Request<'_>,
     response: &mut Response,

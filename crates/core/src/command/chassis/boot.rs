@@ -13,14 +13,14 @@ use crate::ipmi::{CompletionCode, Request, Response};
 
 /// Boot option parameters, IPMI 2.0 table 28-14.
 mod parameter {
-    pub const SET_IN_PROGRESS: u8 = 0;
-    pub const SERVICE_PARTITION: u8 = 1;
-    pub const SERVICE_PARTITION_SCAN: u8 = 2;
-    pub const VALID_BIT_CLEARING: u8 = 3;
-    pub const INFO_ACKNOWLEDGE: u8 = 4;
-    pub const FLAGS: u8 = 5;
-    pub const INITIATOR_INFO: u8 = 6;
-    pub const INITIATOR_MAILBOX: u8 = 7;
+    pub(super) const SET_IN_PROGRESS: u8 = 0;
+    pub(super) const SERVICE_PARTITION: u8 = 1;
+    pub(super) const SERVICE_PARTITION_SCAN: u8 = 2;
+    pub(super) const VALID_BIT_CLEARING: u8 = 3;
+    pub(super) const INFO_ACKNOWLEDGE: u8 = 4;
+    pub(super) const FLAGS: u8 = 5;
+    pub(super) const INITIATOR_INFO: u8 = 6;
+    pub(super) const INITIATOR_MAILBOX: u8 = 7;
 }
 
 /// Parameter version of Get System Boot Options.
