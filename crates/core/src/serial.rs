@@ -53,7 +53,7 @@ pub struct ResponseTo {
     pub cmd: u8,
     /// The line made a Send Message to channel 0 of a message for another controller
     /// (`RadisysAscii`): only a failure is answered, and the other controller's response goes
-    /// to [`Line::bridged_reply`].
+    /// to [`Line::bridged_response`].
     pub forwarded: bool,
     /// Which connection of the line it came by: who asked may be gone when the response is
     /// there, and somebody else connected.
