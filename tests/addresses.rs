@@ -5,8 +5,16 @@ mod support;
 
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
+use std::task::Poll;
 use std::time::Duration;
 
+use ipmi_sim::config::Span;
+use ipmi_sim::host::SystemId;
+use ipmi_sim::ipmi::{ChannelNumber, McAddress, Moment};
+use ipmi_sim::runtime::lan::PortId;
+use ipmi_sim::runtime::lan_ports::{LanPorts, Notice, Sharing};
+use ipmi_sim::settings::model::{Address, Port};
+use ipmi_sim::sim::LanId;
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::machine::{self, Need};
@@ -90,6 +98,47 @@ fn a_session_stays_at_the_address_it_was_opened_at() {
         }
         console.close();
     }
+}
+
+/// A prefix that is routed to this machine (`ip route add local PREFIX dev lo`) without being on an interface.
+#[test]
+fn ports_that_share_a_socket_have_addresses_that_are_only_routed_here() {
+    namespace::alone("ports_that_share_a_socket_have_addresses_that_are_only_routed_here", || {
+        let mut prefixes = vec![("198.51.100.0/24", ["198.51.100.7", "198.51.100.9"])];
+        if machine::has("ports_that_share_a_socket_have_addresses_that_are_only_routed_here", Need::Ipv6) {
+            prefixes.push(("2001:db8:1::/64", ["2001:db8:1::7", "2001:db8:1::ffff:9"]));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut ports = LanPorts::new(None, Sharing::SamePort);
+            for ((prefix, addresses), family) in prefixes.iter().zip(0..) {
+                namespace::run("ip", &["route", "add", "local", prefix, "dev", "lo"], "iproute2");
+                for (address, number) in addresses.iter().zip(0..) {
+                    let system = SystemId { index: 2 * family + number, generation: 0 };
+                    let id = PortId { system, lan: LanId { mc: McAddress::BMC, channel: ChannelNumber::LAN } };
+                    let to = SocketAddr::new(address.parse().expect("an address"), 623);
+                    let (host, port) = (address.to_string(), Port::Number(623));
+                    let opened = ports.open(id, &Address { host, port, span: Span::default(), other_family: None });
+                    assert!(opened.contains(&Notice::Opened(to)), "{opened:?}");
+                }
+                for (address, number) in addresses.iter().zip(0..) {
+                    let to = SocketAddr::new(address.parse().expect("an address"), 623);
+                    let client = UdpSocket::bind(if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).expect("a socket");
+                    client.connect(to).expect("a route");
+                    client.send(b"question").expect("a route");
+                    let ready = std::future::poll_fn(|cx| ports.poll(cx).map_or(Poll::Pending, Poll::Ready)).await;
+                    let mut batch = ports.receive(ready, Moment::default());
+                    let (id, from, _) = batch.datagrams().next().expect("a datagram");
+                    assert_eq!((id.system.index, from.local), (2 * family + number, to));
+                    ports.send(id, from, (0, 6), b"answer");
+                    ports.flush(b"answer");
+                    client.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
+                    assert_eq!(client.recv(&mut [0; 8]).expect("an answer from there"), 6);
+                    ports.give_back(batch);
+                }
+            }
+        });
+    });
 }
 
 /// The original serves the first address of a name only, so that it depends on the resolver who

@@ -131,6 +131,8 @@ fn kind(bound: SocketAddr) -> usize {
 enum Use {
     /// One channel, on one address or on all.
     One,
+    /// One channel on one address, until there are several.
+    First,
     /// The channels of several addresses: it is bound to all addresses of one family.
     Shared,
 }
@@ -161,14 +163,22 @@ impl Lan {
         } else {
             open_socket(address, Use::One)?
         };
-        Ok(Self { local: bound.local_addr()?, used: Use::One, socket: watch(bound, Interest::READABLE)? })
+        Self::with(bound, Use::One)
+    }
+
+    /// Opens the socket of the first of several channels that may come to share one.
+    pub fn open_first(address: SocketAddr) -> io::Result<Self> {
+        Self::with(open_socket(address, Use::First)?, Use::First)
     }
 
     /// Opens a socket for all addresses of the family of this one, at its port. It tells for which of them each
     /// datagram was, and sends from any, also from those that the machine only has a route for (`AnyIP`).
     pub fn open_shared(address: SocketAddr) -> io::Result<Self> {
-        let bound = open_socket(every_address(address), Use::Shared)?;
-        Ok(Self { local: bound.local_addr()?, used: Use::Shared, socket: watch(bound, Interest::READABLE)? })
+        Self::with(open_socket(every_address(address), Use::Shared)?, Use::Shared)
+    }
+
+    fn with(bound: UdpSocket, used: Use) -> io::Result<Self> {
+        Ok(Self { local: bound.local_addr()?, used, socket: watch(bound, Interest::READABLE)? })
     }
 
     /// Ready when there may be datagrams.
@@ -235,7 +245,7 @@ impl Lan {
                         // An address that is no longer ours, or never was one to answer from (a
                         // broadcast): the system knows better.
                         (Err(Errno::EINVAL | Errno::EADDRNOTAVAIL | Errno::ENETUNREACH), Some(_))
-                            if self.used == Use::One =>
+                            if self.used != Use::Shared =>
                         {
                             self.send_plainly(first, bytes.get(*start..*end))
                         }
@@ -386,6 +396,18 @@ fn destination(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStorage>) ->
     told.unwrap_or(bound)
 }
 
+/// Whether a socket may have this address, as far as that can be found out.
+///
+/// # Errors
+/// The operating system's.
+pub fn is_ours(address: SocketAddr) -> io::Result<()> {
+    match address.ip() {
+        IpAddr::V4(ip) => UdpSocket::bind((ip, 0)).map(drop),
+        // It refuses those that are only routed to this machine.
+        IpAddr::V6(_) => Ok(()),
+    }
+}
+
 /// All addresses of the family of this one, at its port.
 pub fn every_address(address: SocketAddr) -> SocketAddr {
     let ip: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -395,39 +417,59 @@ pub fn every_address(address: SocketAddr) -> SocketAddr {
 /// Where sockets with these addresses are reached: `::` is every address that an interface has
 /// now, that of the loopback only where there is no other.
 pub fn served(sockets: impl Iterator<Item = IpAddr>) -> Served {
-    let mut served = Served::default();
-    for socket in sockets {
-        match socket.to_canonical() {
-            IpAddr::V4(_) => served.ipv4 = true,
-            IpAddr::V6(address) => {
-                served.ipv4 |= address.is_unspecified();
-                served.ipv6.extend(addresses_of(address));
-            }
-        }
-    }
-    served
+    Interfaces::default().served(sockets)
 }
 
-/// The addresses of interfaces that a socket is reached at, with their prefix lengths; those of
-/// the widest scope come first.
-fn addresses_of(socket: Ipv6Addr) -> Vec<(Ipv6Addr, u8)> {
-    let interfaces = getifaddrs().into_iter().flatten();
-    let mut addresses: Vec<(Ipv6Addr, u8)> = interfaces
-        .filter_map(|interface| {
-            let address = interface.address?.as_sockaddr_in6()?.ip();
-            let mask = interface.netmask.and_then(|mask| Some(mask.as_sockaddr_in6()?.ip()));
-            let prefix = mask.map_or(128, |mask| mask.to_bits().leading_ones() as u8);
-            (socket.is_unspecified() || socket == address).then_some((address, prefix))
-        })
-        .collect();
-    if socket.is_unspecified() && addresses.iter().any(|(address, _)| !address.is_loopback()) {
-        addresses.retain(|(address, _)| !address.is_loopback());
+/// The IPv6 addresses of interfaces, looked at when they are asked for.
+#[derive(Debug, Default)]
+pub struct Interfaces {
+    /// With their prefix lengths.
+    addresses: Option<Vec<(Ipv6Addr, u8)>>,
+}
+
+impl Interfaces {
+    /// As [`served`].
+    pub fn served(&mut self, sockets: impl Iterator<Item = IpAddr>) -> Served {
+        let mut served = Served::default();
+        for socket in sockets {
+            match socket.to_canonical() {
+                IpAddr::V4(_) => served.ipv4 = true,
+                IpAddr::V6(address) => {
+                    served.ipv4 |= address.is_unspecified();
+                    served.ipv6.extend(self.addresses_of(address));
+                }
+            }
+        }
+        served
     }
-    addresses.sort_by_key(|(address, _)| address.is_unicast_link_local());
-    if addresses.is_empty() && !socket.is_unspecified() {
-        addresses.push((socket, 128));
+
+    /// Has them looked at again when they are asked for the next time.
+    pub fn forget(&mut self) {
+        self.addresses = None;
     }
-    addresses
+
+    /// The addresses that a socket is reached at, with their prefix lengths; those of the widest scope come first.
+    fn addresses_of(&mut self, socket: Ipv6Addr) -> Vec<(Ipv6Addr, u8)> {
+        let all = self.addresses.get_or_insert_with(|| {
+            let interfaces = getifaddrs().into_iter().flatten();
+            let addresses = interfaces.filter_map(|interface| {
+                let address = interface.address?.as_sockaddr_in6()?.ip();
+                let mask = interface.netmask.and_then(|mask| Some(mask.as_sockaddr_in6()?.ip()));
+                Some((address, mask.map_or(128, |mask| mask.to_bits().leading_ones() as u8)))
+            });
+            addresses.collect()
+        });
+        let ours = |address: &Ipv6Addr| socket.is_unspecified() || socket == *address;
+        let mut addresses: Vec<_> = all.iter().filter(|(address, _)| ours(address)).copied().collect();
+        if socket.is_unspecified() && addresses.iter().any(|(address, _)| !address.is_loopback()) {
+            addresses.retain(|(address, _)| !address.is_loopback());
+        }
+        addresses.sort_by_key(|(address, _)| address.is_unicast_link_local());
+        if addresses.is_empty() && !socket.is_unspecified() {
+            addresses.push((socket, 128));
+        }
+        addresses
+    }
 }
 
 /// Whether this machine has IPv6 at all.
@@ -455,8 +497,8 @@ fn open_socket(address: SocketAddr, used: Use) -> io::Result<UdpSocket> {
             SocketAddr::V6(_) => setsockopt(&fd, sockopt::Ipv6RecvPacketInfo, &true)?,
         }
     }
-    if used == Use::Shared {
-        // IPv6 does not send from an address that no interface has, though it is routed to this machine, without it.
+    if address.is_ipv6() && used != Use::One {
+        // Without it an address that is routed to this machine, and that no interface has, is none for IPv6.
         let _ = setsockopt(&fd, sockopt::IpFreebind, &true);
     }
     if setsockopt(&fd, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {

@@ -15,7 +15,7 @@ pub use sockets::Sharing;
 use sockets::{Owner, Socket, Sockets, Unbound};
 
 use super::clock;
-use super::lan::{BATCH, Batch, Headers, Lan, PortId, has_ipv6, served};
+use super::lan::{BATCH, Batch, Headers, Interfaces, Lan, PortId, has_ipv6};
 use super::pcap::Capture;
 use super::ready::Ready;
 use crate::bmc::LogLevel;
@@ -58,6 +58,8 @@ pub struct LanPorts {
     /// The channel they are sent from.
     sender: Option<PortId>,
     capture: Option<Capture>,
+    /// Looked at once for all that is opened between two sleeps.
+    interfaces: Interfaces,
     /// Datagrams that were left out: for an address that no channel has, or too many for one.
     left_out: u64,
 }
@@ -102,6 +104,7 @@ impl LanPorts {
             outgoing: Vec::with_capacity(BATCH),
             sender: None,
             capture,
+            interfaces: Interfaces::default(),
             left_out: 0,
         }
     }
@@ -125,7 +128,12 @@ impl LanPorts {
     /// The number of a socket that may have something; each has its turn. Only when there is none does the loop go
     /// to sleep, and then all can wake it.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Option<usize> {
-        self.ready.poll(cx)
+        let ready = self.ready.poll(cx);
+        if ready.is_none() {
+            // Meanwhile they may become others.
+            self.interfaces.forget();
+        }
+        ready
     }
 
     /// Takes the datagrams that have arrived at a socket, at most a batch, which is to be
@@ -264,8 +272,8 @@ impl LanPorts {
     }
 
     /// Where a channel is reached, all in all: to be asked when all of its sockets are open.
-    pub fn served(&self, id: PortId) -> Served {
-        served(self.channels.get(&id).into_iter().flat_map(Channel::locals).map(|local| local.ip()))
+    pub fn served(&mut self, id: PortId) -> Served {
+        self.interfaces.served(self.channels.get(&id).into_iter().flat_map(Channel::locals).map(|local| local.ip()))
     }
 
     /// Opens the sockets of a channel: one, or one of each family where a name stands for both.
@@ -572,11 +580,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_address_that_is_not_ours_is_told() {
+        let (mut ports, port) = fleet(2);
+        let notices = ports.open(id(3), &place(format!("192.0.2.77:{port}").parse().unwrap()));
+        let [Notice::Fatal(text)] = &notices[..] else { panic!("{notices:?}") };
+        assert!(text.contains("Cannot assign requested address: 192.0.2.77"), "{text}");
+    }
+
+    #[tokio::test]
     async fn ipv6_ports_share_a_socket_of_their_own() {
         let (mut ports, port) = fleet(2);
         let mut opened = Vec::new();
         // The addresses of this machine; ::1 is always among them where there is IPv6.
-        let mut served = super::served(["::".parse().unwrap()].into_iter()).ipv6;
+        let mut served = crate::runtime::lan::served(["::".parse().unwrap()].into_iter()).ipv6;
         served.push((std::net::Ipv6Addr::LOCALHOST, 128));
         served.dedup();
         for (number, (ip, _)) in (10..).zip(served.iter().filter(|(ip, _)| !ip.is_unicast_link_local())) {

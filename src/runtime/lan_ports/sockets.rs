@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use super::backlog::Backlog;
-use crate::runtime::lan::{Lan, PortId, bind_failure, every_address};
+use crate::runtime::lan::{Lan, PortId, bind_failure, every_address, is_ours};
 use crate::runtime::ready::Ready;
 
 /// Whether ports share sockets.
@@ -137,17 +137,16 @@ impl Sockets {
         trying: impl FnMut(u16),
     ) -> Result<(usize, SocketAddr), Unbound> {
         if self.sharing == Sharing::None {
-            return self.open_own(id, address, trying).map_err(Unbound::Refused);
+            return Ok(self.add(id, Lan::open(address, trying).map_err(Unbound::Refused)?));
         }
-        let there = self.by_port.get(&port_of(address)).copied();
-        match there {
-            Some(number) if is_shareable(address) => self.share(number, id, address).map(|()| (number, address)),
-            _ => {
-                let (number, local) = self.open_own(id, address, trying).map_err(|error| self.why(address, error))?;
-                self.by_port.entry(port_of(local)).or_insert(number);
-                Ok((number, local))
-            }
+        let there = self.by_port.get(&port_of(address)).copied().filter(|_| is_shareable(address));
+        if let Some(number) = there {
+            return self.share(number, id, address).map(|()| (number, address));
         }
+        let lan = if is_shareable(address) { Lan::open_first(address) } else { Lan::open(address, trying) };
+        let (number, local) = self.add(id, lan.map_err(|error| self.why(address, error))?);
+        self.by_port.entry(port_of(local)).or_insert(number);
+        Ok((number, local))
     }
 
     /// Who of ours has a port that the operating system says is in use.
@@ -164,20 +163,15 @@ impl Sockets {
         }
     }
 
-    fn open_own(
-        &mut self,
-        id: PortId,
-        address: SocketAddr,
-        trying: impl FnMut(u16),
-    ) -> io::Result<(usize, SocketAddr)> {
-        let lan = Lan::open(address, trying)?;
+    /// Adds a socket for one port; its number, and where it is.
+    fn add(&mut self, id: PortId, lan: Lan) -> (usize, SocketAddr) {
         let number = self.free.pop().unwrap_or_else(|| {
             self.list.push(None);
             self.list.len() - 1
         });
         let local = lan.local;
         self.put(number, lan, Owner::One(id, None));
-        Ok((number, local))
+        (number, local)
     }
 
     fn put(&mut self, number: usize, lan: Lan, owner: Owner) {
@@ -189,6 +183,8 @@ impl Sockets {
 
     /// Adds an address to a socket, which from the second on is one for all addresses.
     fn share(&mut self, number: usize, id: PortId, address: SocketAddr) -> Result<(), Unbound> {
+        // Nobody would say so later.
+        is_ours(address).map_err(Unbound::Refused)?;
         let Some(socket) = self.get_mut(number) else { return Ok(()) };
         let (first, local) = match &mut socket.owner {
             Owner::Several(ports) => {
@@ -216,7 +212,7 @@ impl Sockets {
             }
             Err(error) => error,
         };
-        match Lan::open(local, |_| {}) {
+        match Lan::open_first(local) {
             Ok(lan) => self.put(number, lan, Owner::One(first, error.raw_os_error())),
             Err(lost) => log::error!("{first} is lost: {}", bind_failure(local, &lost)),
         }
