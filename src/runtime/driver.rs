@@ -137,6 +137,8 @@ struct Driver {
     /// Ports that another has, and whose they are.
     taken: Vec<(PortId, SocketAddr, PortId)>,
     effects: Effects,
+    /// Whose effects these are: systems, each with the end of its part.
+    called: Vec<(SystemId, usize)>,
     lans: LanPorts,
     /// What systems are told once the present effects are carried out.
     inputs: VecDeque<(SystemId, Input<'static>)>,
@@ -188,6 +190,7 @@ impl Driver {
             failed: Vec::new(),
             taken: Vec::new(),
             effects: Effects::default(),
+            called: Vec::new(),
             lans: LanPorts::new(
                 capture,
                 match plan.scope {
@@ -318,19 +321,13 @@ impl Driver {
     fn datagrams(&mut self, number: usize) {
         let (now, wall) = (clock::now(), self.wall);
         let mut batch = self.lans.receive(number, now);
-        let mut asked = None;
         for (PortId { system, lan }, from, bytes) in batch.datagrams().filter(|(.., bytes)| !bytes.is_empty()) {
-            if let Some(other) = asked.filter(|asked| *asked != system) {
-                self.carry_out(other);
-            }
-            asked = Some(system);
             if let Some(driven) = self.systems.here(system) {
                 driven.seat.handle(now, wall, Input::Datagram { lan, from, bytes }, &mut self.effects);
+                self.called(system);
             }
         }
-        if let Some(system) = asked {
-            self.carry_out(system);
-        }
+        self.carry_out_all();
         self.lans.give_back(batch);
     }
 

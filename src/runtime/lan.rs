@@ -3,6 +3,7 @@
 //! Owns the socket and how datagrams get in and out of it in batches, each by the address of ours
 //! that the client used. Looks at no byte.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
@@ -231,15 +232,16 @@ impl Lan {
     /// used. What the network does not take is lost, as datagrams are; the last trouble is returned.
     pub fn send(&self, headers: &mut Headers, bytes: &[u8], datagrams: &[(Peer, usize, usize)]) -> io::Result<()> {
         let mut trouble = Ok(());
-        for same_way in datagrams.chunk_by(|(one, ..), (next, ..)| one.local == next.local) {
-            for some in same_way.chunks(BATCH) {
+        let has_source = |(to, ..): &(Peer, usize, usize)| Source::of(self.local, to).is_some();
+        for alike in datagrams.chunk_by(|one, next| has_source(one) == has_source(next)) {
+            for some in alike.chunks(BATCH) {
                 let mut some = some;
                 while let Some((first, start, end)) = some.first() {
                     let source = Source::of(self.local, first);
                     let sent = match (some.len(), source) {
                         (1, None) => self.send_plainly(first, bytes.get(*start..*end)),
-                        (1, _) => self.send_batch::<1>(headers, bytes, some, source),
-                        _ => self.send_batch::<BATCH>(headers, bytes, some, source),
+                        (1, _) => self.send_batch::<1>(headers, bytes, some),
+                        _ => self.send_batch::<BATCH>(headers, bytes, some),
                     };
                     let sent = match (sent, source) {
                         // An address that is no longer ours, or never was one to answer from (a
@@ -273,30 +275,42 @@ impl Lan {
         sendto(self.socket.as_raw_fd(), bytes.unwrap_or_default(), &to, MsgFlags::MSG_DONTWAIT).map(|_| 1)
     }
 
-    /// Sends up to `MOST` datagrams with one system call.
+    /// Sends up to `MOST` datagrams with one system call: all of them say which address they leave from, or none.
     fn send_batch<const MOST: usize>(
         &self,
         headers: &mut Headers,
         bytes: &[u8],
         datagrams: &[(Peer, usize, usize)],
-        source: Option<Source>,
     ) -> nix::Result<usize> {
         let at = |index: usize| datagrams.get(index);
         let slices: [[IoSlice<'_>; 1]; MOST] = std::array::from_fn(|index| {
             let range = at(index).map_or(0..0, |(_, start, end)| *start..*end);
             [IoSlice::new(bytes.get(range).unwrap_or_default())]
         });
+        let sources: [_; MOST] = std::array::from_fn(|index| at(index).and_then(|(to, ..)| Source::of(self.local, to)));
+        let each = sources.each_ref().map(|source| source.as_ref().map(Source::control));
+        let controls = Controls { each, next: Cell::new(0) };
         let Some((headers, receivers)) = headers.of(self.local) else { return Ok(0) };
         receivers.clear();
         receivers.extend(datagrams.iter().map(|(to, _, _)| Some(to.address.into())));
         let some = slices.iter().take(datagrams.len());
         let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        let (headers, receivers) = (&mut headers.send, &*receivers);
-        let sent = match &source {
-            Some(source) => sendmmsg(fd, headers, some, receivers, [source.control()], flags),
-            None => sendmmsg(fd, headers, some, receivers, [], flags),
-        };
-        Ok(sent?.count())
+        Ok(sendmmsg(fd, &mut headers.send, some, &*receivers, controls, flags)?.count())
+    }
+}
+
+/// What each datagram of a batch says to the system. `sendmmsg` has one list of control messages, but asks for it anew
+/// for each datagram, in order; a test holds it to that.
+struct Controls<'a, const MOST: usize> {
+    each: [Option<ControlMessage<'a>>; MOST],
+    next: Cell<usize>,
+}
+
+impl<'a, const MOST: usize> AsRef<[ControlMessage<'a>]> for Controls<'a, MOST> {
+    fn as_ref(&self) -> &[ControlMessage<'a>] {
+        let index = self.next.get();
+        self.next.set(index + 1);
+        self.each.get(index).map_or(&[], Option::as_slice)
     }
 }
 

@@ -53,10 +53,10 @@ pub struct LanPorts {
     headers: Headers,
     /// Unless its datagrams are being handed out.
     batch: Option<Batch>,
-    /// Datagrams to be sent together, all from one channel.
+    /// Datagrams to be sent together, all from one socket.
     outgoing: Vec<(Peer, usize, usize)>,
-    /// The channel they are sent from.
-    sender: Option<PortId>,
+    /// The number of the socket they are sent from.
+    sender: Option<usize>,
     capture: Option<Capture>,
     /// Looked at once for all that is opened between two sleeps.
     interfaces: Interfaces,
@@ -192,14 +192,32 @@ impl LanPorts {
         self.left_out
     }
 
-    /// Sends a range of `bytes` soon: with what follows from the same channel, at the latest with
+    /// Sends a range of `bytes` soon: with what follows from the same socket, at the latest with
     /// [`flush`](Self::flush).
-    pub fn send(&mut self, port: PortId, to: Peer, (start, end): (usize, usize), bytes: &[u8]) {
-        if self.sender != Some(port) || self.outgoing.len() == BATCH {
+    pub fn send(&mut self, id: PortId, to: Peer, (start, end): (usize, usize), bytes: &[u8]) {
+        let Some((socket, to)) = self.way(id, to) else { return };
+        if self.sender != Some(socket) || self.outgoing.len() == BATCH {
             self.flush(bytes);
-            self.sender = Some(port);
+            self.sender = Some(socket);
         }
         self.outgoing.push((to, start, end));
+    }
+
+    /// From which socket and address a channel sends to a client.
+    fn way(&self, id: PortId, to: Peer) -> Option<(usize, Peer)> {
+        // Nearly always where the last was sent from.
+        if let Some(sender) = self.sender
+            && self.sockets.get(sender).is_some_and(|socket| socket.is_shared_at(to.local))
+        {
+            return Some((sender, to));
+        }
+        let channel = self.channels.get(&id)?;
+        // Each family through its own socket, where a channel has two.
+        let second = channel.second.map(|(_, second)| second);
+        let is_ipv4 = to.address.is_ipv4();
+        let place = second.filter(|second| second.local.is_ipv4() == is_ipv4).unwrap_or(channel.first);
+        let is_shared = matches!(self.sockets.get(place.socket)?.owner, Owner::Several(_));
+        Some((place.socket, if is_shared { Peer { local: place.local, ..to } } else { to }))
     }
 
     /// Sends what waits to be sent.
@@ -207,24 +225,11 @@ impl LanPorts {
         if self.outgoing.is_empty() {
             return;
         }
-        let Self { sockets, channels, headers, outgoing, sender, capture, .. } = self;
-        let Some((id, channel)) = sender.and_then(|sender| channels.get_key_value(&sender)) else {
-            outgoing.clear();
-            return;
-        };
-        // Each family through its own socket, where a channel has two.
-        let is_ipv4 = |(to, ..): &(Peer, usize, usize)| to.address.is_ipv4();
-        for some in outgoing.chunk_by_mut(|one, next| is_ipv4(one) == is_ipv4(next)) {
-            let family = some.first().is_some_and(is_ipv4);
-            let second = channel.second.map(|(_, second)| second);
-            let place = second.filter(|second| second.local.is_ipv4() == family).unwrap_or(channel.first);
-            let Some(socket) = sockets.get(place.socket) else { continue };
-            if matches!(socket.owner, Owner::Several(_)) {
-                some.iter_mut().for_each(|(to, ..)| to.local = place.local);
-            }
-            if let Err(error) = send_through(&socket.lan, headers, capture, bytes, some) {
-                log::debug!("{id}: a datagram is lost: {error}");
-            }
+        let Self { sockets, headers, outgoing, sender, capture, .. } = self;
+        if let Some(Socket { lan, .. }) = sender.and_then(|number| sockets.get(number))
+            && let Err(error) = send_through(lan, headers, capture, bytes, outgoing)
+        {
+            log::debug!("{}: a datagram is lost: {error}", lan.local);
         }
         outgoing.clear();
     }
@@ -533,10 +538,12 @@ mod tests {
             assert_eq!(from.local.to_string(), format!("127.64.0.{number}:{port}"));
         }
         assert_eq!(ports.left_out(), 2, "nobody has the other two");
-        for (whose, from, bytes) in &seen {
-            ports.send(*whose, *from, (0, 1), bytes);
-            ports.flush(bytes);
+        // All with one system call, each from its address.
+        let answers: Vec<u8> = seen.iter().map(|(.., bytes)| bytes[0]).collect();
+        for (number, (whose, from, _)) in seen.iter().enumerate() {
+            ports.send(*whose, *from, (number, number + 1), &answers);
         }
+        ports.flush(&answers);
         // What a system sends unasked has no address of ours in it.
         let unasked = Peer::from(clients[0].local_addr().unwrap());
         ports.send(id(1), unasked, (0, 1), &[1]);

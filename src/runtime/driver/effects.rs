@@ -45,14 +45,40 @@ pub(super) struct Around<'a> {
 impl Driver {
     /// Carries out what a system that was called wants done.
     pub(super) fn carry_out(&mut self, id: SystemId) {
-        self.arm(id);
-        if self.effects.list.is_empty() {
-            return;
+        self.called(id);
+        self.carry_out_all();
+    }
+
+    /// What is wanted since the last call of this is that of a system.
+    pub(super) fn called(&mut self, id: SystemId) {
+        let end = self.effects.list.len();
+        match self.called.last_mut() {
+            Some((last, until)) if *last == id => *until = end,
+            _ => self.called.push((id, end)),
         }
+    }
+
+    /// Carries out what all systems that were called want done.
+    pub(super) fn carry_out_all(&mut self) {
         // Taken out so that carrying out may use the rest of the driver; both keep their
         // memory.
+        let mut called = std::mem::take(&mut self.called);
+        for (id, _) in &called {
+            self.arm(*id);
+        }
+        if self.effects.list.is_empty() {
+            called.clear();
+            self.called = called;
+            return;
+        }
         let mut effects = std::mem::take(&mut self.effects);
-        for effect in effects.list.drain(..) {
+        let mut systems = called.drain(..);
+        let mut whose = systems.next();
+        for (effect, number) in effects.list.drain(..).zip(0..) {
+            while whose.is_some_and(|(_, end)| number >= end) {
+                whose = systems.next();
+            }
+            let Some((id, _)) = whose else { break };
             match effect {
                 Effect::Send { lan, to, start, end } => {
                     self.lans.send(PortId { system: id, lan }, to, (start, end), &effects.bytes);
@@ -63,9 +89,10 @@ impl Driver {
                 }
             }
         }
+        drop(systems);
         self.lans.flush(&effects.bytes);
         effects.clear();
-        self.effects = effects;
+        (self.effects, self.called) = (effects, called);
         while let Some((port, address, by)) = self.taken.pop() {
             let other = self.systems.get(by.system).map_or("", Driven::name);
             let text = format!("Unable to bind to LAN port: {address} is that of {other} ({by})");

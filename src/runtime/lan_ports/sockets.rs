@@ -61,6 +61,15 @@ impl Owner {
     }
 }
 
+impl Socket {
+    /// Whether it is that of several ports, one of them at this address.
+    pub(super) fn is_shared_at(&self, local: SocketAddr) -> bool {
+        matches!(self.owner, Owner::Several(_))
+            && port_of(self.lan.local) == port_of(local)
+            && !local.ip().is_unspecified()
+    }
+}
+
 /// Why a port cannot be had.
 #[derive(Debug)]
 pub(super) enum Unbound {
