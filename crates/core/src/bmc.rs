@@ -9,6 +9,7 @@ mod at;
 pub mod boot;
 pub mod channel;
 pub mod chassis;
+mod clock;
 pub mod dcmi;
 pub mod device_id;
 mod error;

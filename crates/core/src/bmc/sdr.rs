@@ -4,8 +4,9 @@
 //! Owns records, ids, reservations and the repository's clock. Looks into a record only for
 //! its length; what a record means for a sensor is in [`sensor`](super::sensor).
 
+use super::clock::Clock;
 use super::records::{FIRST, LAST, Records, id_of};
-use super::sel::{clock, next_reservation, offset_for};
+use super::sel::next_reservation;
 use super::unsaved::{Save, Unchanged};
 use super::{At, Error, StateFile};
 use crate::ipmi::Moment;
@@ -113,7 +114,7 @@ pub struct Repository {
     own: Option<u16>,
     partial: Option<PartialAdd>,
     reservation: u16,
-    time_offset: i64,
+    clock: Clock,
     last_add: u32,
     last_erase: u32,
 }
@@ -160,12 +161,12 @@ impl Repository {
 
     /// The repository's clock.
     pub fn time(&self, now: Moment) -> u32 {
-        clock(now, self.time_offset)
+        self.clock.time(now)
     }
 
     /// Sets the repository's clock.
     pub fn set_time(&mut self, now: Moment, time: u32) {
-        self.time_offset = offset_for(now, time);
+        self.clock.set(now, time);
     }
 
     /// How many more records there is room for. More than [`CAPACITY`] can come from a command file
@@ -284,8 +285,8 @@ impl Repository {
 
     /// Restores what it was; reservation and clock stay.
     pub(super) fn take_back(&mut self, before: Self) {
-        let Self { reservation, time_offset, .. } = *self;
-        *self = Self { reservation, time_offset, ..before };
+        let Self { reservation, clock, .. } = *self;
+        *self = Self { reservation, clock, ..before };
     }
 
     /// Takes a record put back from the state file that has the same bytes as `record`

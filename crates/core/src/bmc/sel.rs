@@ -4,6 +4,7 @@
 //! Decides nothing about who may log: events come through [`event`](super::event),
 //! clients' records through the Storage commands, both by way of [`log()`].
 
+use super::clock::Clock;
 use super::records::{LAST, Records, id_of};
 use super::watch::Event;
 use super::{At, Error, StateFile};
@@ -37,7 +38,7 @@ pub struct Sel {
     flags: u8,
     overflow: bool,
     reservation: u16,
-    time_offset: i64,
+    clock: Clock,
     last_add: u32,
     last_erase: u32,
     utc_offset: Option<i16>,
@@ -54,7 +55,7 @@ impl Sel {
         *self = Self {
             max_records,
             flags: flags & SETTABLE_FLAGS,
-            time_offset: self.time_offset,
+            clock: self.clock,
             utc_offset: self.utc_offset,
             ..Self::default()
         };
@@ -68,7 +69,7 @@ impl Sel {
         let left_out = self.records.restore(records);
         self.last_add = last_add;
         self.last_erase = last_erase;
-        self.time_offset = time_offset;
+        self.clock = Clock::ahead(time_offset);
         left_out
     }
 
@@ -89,7 +90,7 @@ impl Sel {
 
     /// Seconds the log's clock is ahead of the machine's monotonic clock.
     pub fn time_offset(&self) -> i64 {
-        self.time_offset
+        self.clock.offset()
     }
 
     /// Minutes the log's clock is ahead of UTC, when somebody has said so.
@@ -119,12 +120,12 @@ impl Sel {
 
     /// The log's clock.
     pub fn time(&self, now: Moment) -> u32 {
-        clock(now, self.time_offset)
+        self.clock.time(now)
     }
 
     /// Sets the log's clock.
     pub fn set_time(&mut self, now: Moment, time: u32) {
-        self.time_offset = offset_for(now, time);
+        self.clock.set(now, time);
     }
 
     /// Puts the clock forward to the time of the newest record, if it is behind it: without a
@@ -216,17 +217,6 @@ impl Sel {
         self.overflow = false;
         self.last_erase = self.time(now);
     }
-}
-
-/// The seconds a clock shows that is `offset` seconds ahead of the monotonic clock.
-pub(super) fn clock(now: Moment, offset: i64) -> u32 {
-    // A clock of 32 bits wraps; that is what clients see of it.
-    (now.seconds() as i64).wrapping_add(offset) as u32
-}
-
-/// The offset that makes a clock show `time` now.
-pub(super) fn offset_for(now: Moment, time: u32) -> i64 {
-    i64::from(time).wrapping_sub(now.seconds() as i64)
 }
 
 /// The reservation id after `id`; 0 is never one.

@@ -1,6 +1,7 @@
 //! Storage commands: FRU inventory, SDR repository, SEL
 //! (`commands-sensor-storage.md` sections 8 to 10, IPMI 2.0 sections 31, 33 and 34).
 
+mod clocks;
 mod fru;
 pub(super) mod sdr;
 mod sel;
@@ -38,11 +39,6 @@ fn deletes_sel(context: &Context<'_>) -> bool {
 fn word(request: &Request<'_>, offset: usize) -> Result<u16, CompletionCode> {
     let bytes = request.data.get(offset..).and_then(<[u8]>::first_chunk).ok_or(CompletionCode::INVALID_LENGTH)?;
     Ok(u16::from_le_bytes(*bytes))
-}
-
-/// The time a request begins with.
-fn time(request: &Request<'_>) -> Result<u32, CompletionCode> {
-    request.data.first_chunk().map(|bytes| u32::from_le_bytes(*bytes)).ok_or(CompletionCode::INVALID_LENGTH)
 }
 
 /// What a Clear SDR Repository or Clear SEL asks for.
@@ -87,8 +83,8 @@ pub static COMMANDS: &[Entry] = &[
         .fields("reservation:2 record:2", "record:2"),
     Entry::new(0x27, "Clear SDR Repository", sdr::clear).gate(has_sdrs).at_least(6).operator().keeps()
         .fields("reservation:2 clr:s3 operation", "progress&0f{erasing,done}"),
-    Entry::new(0x28, "Get SDR Repository Time", sdr::get_time).gate(has_sdrs).user().reads().fields("", "time:d4"),
-    Entry::new(0x29, "Set SDR Repository Time", sdr::set_time).gate(has_sdrs).at_least(4).operator().keeps()
+    Entry::new(0x28, "Get SDR Repository Time", clocks::get_sdr_time).gate(has_sdrs).user().reads().fields("", "time:d4"),
+    Entry::new(0x29, "Set SDR Repository Time", clocks::set_sdr_time).gate(has_sdrs).at_least(4).operator().keeps()
         .fields("time:d4", ""),
     Entry::new(0x2a, "Enter SDR Repository Update Mode", sdr::enter_or_exit_update).gate(has_sdrs).operator(),
     Entry::new(0x2b, "Exit SDR Repository Update Mode", sdr::enter_or_exit_update).gate(has_sdrs).operator(),
@@ -106,8 +102,8 @@ pub static COMMANDS: &[Entry] = &[
         .fields("reservation:2 record:2", "record:2"),
     Entry::new(0x47, "Clear SEL", sel::clear).gate(has_sel).at_least(6).operator().keeps()
         .fields("reservation:2 clr:s3 operation", "progress&0f{erasing,done}"),
-    Entry::new(0x48, "Get SEL Time", sel::get_time).gate(has_sel).user().reads().fields("", "time:d4"),
-    Entry::new(0x49, "Set SEL Time", sel::set_time).gate(has_sel).at_least(4).operator().keeps().fields("time:d4", ""),
+    Entry::new(0x48, "Get SEL Time", clocks::get_sel_time).gate(has_sel).user().reads().fields("", "time:d4"),
+    Entry::new(0x49, "Set SEL Time", clocks::set_sel_time).gate(has_sel).at_least(4).operator().keeps().fields("time:d4", ""),
     Entry::new(0x5c, "Get SEL Time UTC Offset", sel::get_utc_offset).gate(has_sel).administrator().reads().ours(),
     Entry::new(0x5d, "Set SEL Time UTC Offset", sel::set_utc_offset).gate(has_sel).at_least(2)
         .administrator().keeps().ours(),

@@ -1,7 +1,7 @@
 //! SDR repository (IPMI 2.0 section 33).
 
 use super::super::{Context, Outcome};
-use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
+use super::{ERASURE_COMPLETE, Erase, erase_operation, word};
 use crate::bmc::sdr::{ALLOCATION_UNIT, AddError, CAPACITY, OPERATIONS, Part, Progress, Repository};
 use crate::bmc::{sdr, sensor};
 use crate::ipmi::{CompletionCode, Request, Response};
@@ -185,28 +185,6 @@ pub(super) fn clear(
         Erase::Status => {}
     }
     response.put(&[ERASURE_COMPLETE])?;
-    Ok(Outcome::Done)
-}
-
-/// Answer `[time 4]`.
-pub(super) fn get_time(
-    context: &mut Context<'_>,
-    _request: &Request<'_>,
-    response: &mut Response,
-) -> Result<Outcome, CompletionCode> {
-    let now = context.now;
-    response.put(&context.controller()?.sdr.time(now).to_le_bytes())?;
-    Ok(Outcome::Done)
-}
-
-/// `[time 4]`
-pub(super) fn set_time(
-    context: &mut Context<'_>,
-    request: &Request<'_>,
-    _reply: &mut Response,
-) -> Result<Outcome, CompletionCode> {
-    let (time, now) = (time(request)?, context.now);
-    context.controller()?.sdr.set_time(now, time);
     Ok(Outcome::Done)
 }
 

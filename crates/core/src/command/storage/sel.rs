@@ -1,7 +1,7 @@
 //! System event log (IPMI 2.0 section 31).
 
 use super::super::{Context, Outcome};
-use super::{ERASURE_COMPLETE, Erase, erase_operation, time, word};
+use super::{ERASURE_COMPLETE, Erase, erase_operation, word};
 use crate::bmc::sel::{self, Record, Sel};
 use crate::bmc::{Error, StateFile};
 use crate::ipmi::{CompletionCode, Request, Response};
@@ -146,31 +146,6 @@ pub(super) fn clear(
         Ok(())
     })?;
     response.put(&[ERASURE_COMPLETE])?;
-    Ok(Outcome::Done)
-}
-
-/// Answer `[time 4]`.
-pub(super) fn get_time(
-    context: &mut Context<'_>,
-    _request: &Request<'_>,
-    response: &mut Response,
-) -> Result<Outcome, CompletionCode> {
-    let now = context.now;
-    response.put(&context.controller()?.sel.time(now).to_le_bytes())?;
-    Ok(Outcome::Done)
-}
-
-/// `[time 4]`; records and times there are stay as they are.
-pub(super) fn set_time(
-    context: &mut Context<'_>,
-    request: &Request<'_>,
-    _reply: &mut Response,
-) -> Result<Outcome, CompletionCode> {
-    let (time, now) = (time(request)?, context.now);
-    changed(context, |sel| {
-        sel.set_time(now, time);
-        Ok(())
-    })?;
     Ok(Outcome::Done)
 }
 
