@@ -10,6 +10,7 @@ use crate::config::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
 use crate::config::suggest::nearest;
 use crate::config::text::{clip, quote};
 use crate::ipmi::McAddress;
+use crate::settings::command::Device;
 
 /// Largest FRU, `emu.md` section 7.
 const FRU_MAX: u32 = 8192;
@@ -260,9 +261,9 @@ fn persist(words: &mut Arguments<'_>) -> Result<Command, Fault> {
 
 fn mc_add(a: &mut Arguments<'_>) -> Result<Command, Fault> {
     let mc = McAddress(uchar(a, "IPMB address")?);
-    let device_id = uchar(a, "Device ID")?;
+    let id = uchar(a, "Device ID")?;
     let has_device_sdrs = named(a, "Has Device SDRs", HAS_SDRS)?;
-    let device_revision = uchar(a, "Device Revision")?;
+    let revision = uchar(a, "Device Revision")?;
     let major = uchar(a, "Major FW Rev")?;
     let minor = uchar(a, "Minor FW Rev")?;
     let device_support = uchar(a, "Device Support")?;
@@ -282,11 +283,10 @@ fn mc_add(a: &mut Arguments<'_>) -> Result<Command, Fault> {
             }
         }
     }
-    Ok(Command::McAdd {
-        mc,
-        device_id,
+    let device = Device {
+        id,
         has_device_sdrs,
-        device_revision,
+        revision,
         major,
         minor,
         device_support,
@@ -294,7 +294,8 @@ fn mc_add(a: &mut Arguments<'_>) -> Result<Command, Fault> {
         product,
         dynamic_sensors,
         persist_sdr,
-    })
+    };
+    Ok(Command::McAdd { mc, device })
 }
 
 fn guid(a: &mut Arguments<'_>) -> Result<[u8; 16], Fault> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::{Severity, Span};
 use crate::ipmi::McAddress;
+use crate::settings::command::Device;
 
 fn resolve_with(line: &str, variables: &[(&str, &str)]) -> Result<Option<Instruction>, crate::config::Diagnostic> {
     let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -214,21 +215,29 @@ fn controllers() {
         resolve("mc_add 0x120 1 has-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr dynsens persist_sdr"),
         Command::McAdd {
             mc: McAddress::BMC,
-            device_id: 1,
-            has_device_sdrs: 1,
-            device_revision: 0x23,
-            major: 9,
-            minor: 8,
-            device_support: 0x9f,
-            manufacturer: 0x1291,
-            product: 0xf02,
-            dynamic_sensors: true,
-            persist_sdr: true,
+            device: Device {
+                id: 1,
+                has_device_sdrs: 1,
+                revision: 0x23,
+                major: 9,
+                minor: 8,
+                device_support: 0x9f,
+                manufacturer: 0x1291,
+                product: 0xf02,
+                dynamic_sensors: true,
+                persist_sdr: true,
+            },
         }
     );
     let line = "mc_add 0x30 0 no-device-sdrs 0 0 0 0 0 0";
-    assert!(matches!(resolve(line), Command::McAdd { has_device_sdrs: 0, dynamic_sensors: false, .. }));
-    assert!(matches!(resolve("mc_add 0x30 0 2 0 0 0 0 0 0"), Command::McAdd { has_device_sdrs: 2, .. }));
+    assert!(matches!(
+        resolve(line),
+        Command::McAdd { device: Device { has_device_sdrs: 0, dynamic_sensors: false, .. }, .. }
+    ));
+    assert!(matches!(
+        resolve("mc_add 0x30 0 2 0 0 0 0 0 0"),
+        Command::McAdd { device: Device { has_device_sdrs: 2, .. }, .. }
+    ));
     fails("mc_add 0x22 0 maybe", "Invalid Has Device SDRs given: found 'maybe'", 15, 5);
     fails(&format!("{line} # x"), "Invalid MC flag: #,", 42, 1);
     fails("mc_add 0x22 0 1 1", "No Major FW Rev given", 18, 1);

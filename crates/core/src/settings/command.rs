@@ -40,19 +40,7 @@ pub enum Command {
     /// `power`: ours, tells whether the power is on.
     Power { mc: Option<McAddress> },
     /// `mc_add`
-    McAdd {
-        mc: McAddress,
-        device_id: u8,
-        has_device_sdrs: u8,
-        device_revision: u8,
-        major: u8,
-        minor: u8,
-        device_support: u8,
-        manufacturer: u32,
-        product: u32,
-        dynamic_sensors: bool,
-        persist_sdr: bool,
-    },
+    McAdd { mc: McAddress, device: Device },
     /// `mc_setbmc`
     McSetBmc { mc: McAddress },
     /// `mc_delete`
@@ -172,6 +160,31 @@ impl Command {
             _ => None,
         }
     }
+}
+
+/// What `mc_add` says of a controller (`commands-core.md` section 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Device id.
+    pub id: u8,
+    /// Whether it has device SDRs: any number but 0, as written.
+    pub has_device_sdrs: u8,
+    /// Device revision.
+    pub revision: u8,
+    /// Major firmware revision.
+    pub major: u8,
+    /// Minor firmware revision.
+    pub minor: u8,
+    /// Additional device support.
+    pub device_support: u8,
+    /// IANA number of the manufacturer.
+    pub manufacturer: u32,
+    /// Product number, as written; its low 16 bits count.
+    pub product: u32,
+    /// `dynsens`
+    pub dynamic_sensors: bool,
+    /// `persist_sdr`
+    pub persist_sdr: bool,
 }
 
 /// `poll MS file STRING [option...]` of `sensor_add` (`emu.md` section 7).

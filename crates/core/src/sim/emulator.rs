@@ -14,7 +14,7 @@ use crate::bmc::sensor::{
 };
 use crate::bmc::{At, Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
 use crate::ipmi::{McAddress, Moment};
-use crate::settings::command::{Command, SensorAddress, SensorPoll, Variables};
+use crate::settings::command::{Command, Device, SensorAddress, SensorPoll, Variables};
 
 /// Why a command was not carried out.
 struct Refusal {
@@ -85,35 +85,7 @@ impl Simulator {
             Command::Persist { on: None } => {}
             Command::Persist { on: Some(true) } => self.saves.set_persistence(Persistence::On),
             Command::Persist { on: Some(false) } => self.saves.set_persistence(Persistence::Off),
-            Command::McAdd {
-                mc,
-                device_id,
-                has_device_sdrs,
-                device_revision,
-                major,
-                minor,
-                device_support,
-                manufacturer,
-                product,
-                dynamic_sensors,
-                persist_sdr,
-            } => {
-                let device = DeviceId {
-                    id: device_id,
-                    has_device_sdrs: has_device_sdrs != 0,
-                    revision: device_revision,
-                    major,
-                    minor,
-                    device_support,
-                    manufacturer,
-                    // The low 16 bits, as the response has no room for more.
-                    product: product as u16,
-                    dynamic_sensors,
-                    persist_sdr,
-                    ..DeviceId::default()
-                };
-                self.mc_add(mc, device).map_err(Refusal::error)?;
-            }
+            Command::McAdd { mc, device } => self.mc_add(mc, device.into()).map_err(Refusal::error)?,
             Command::McSetBmc { mc } => self.set_bmc(mc),
             Command::McDelete { mc } => self.mc_delete(now, mc, out),
             Command::McDisable { mc } => self.named(mc)?.enabled = false,
@@ -255,6 +227,25 @@ impl Simulator {
         if let Some(config) = self.configured.controller(mc).cloned() {
             self.configure_controller(&config);
             self.identify_lans(mc);
+        }
+    }
+}
+
+impl From<Device> for DeviceId {
+    fn from(device: Device) -> Self {
+        Self {
+            id: device.id,
+            has_device_sdrs: device.has_device_sdrs != 0,
+            revision: device.revision,
+            major: device.major,
+            minor: device.minor,
+            device_support: device.device_support,
+            manufacturer: device.manufacturer,
+            // The low 16 bits, as the response has no room for more.
+            product: device.product as u16,
+            dynamic_sensors: device.dynamic_sensors,
+            persist_sdr: device.persist_sdr,
+            ..Self::default()
         }
     }
 }
