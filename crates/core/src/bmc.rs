@@ -301,7 +301,7 @@ impl Controller {
 mod tests {
     use std::time::Duration;
 
-    use super::channel::{Channel, medium, protocol};
+    use super::channel::{Channel, Framing, medium, protocol};
     use super::device_id::DeviceId;
     use super::*;
     use crate::ipmi::HostSignal;
@@ -325,7 +325,8 @@ mod tests {
     #[test]
     fn a_described_bmc_keeps_its_serial_line() {
         let mut machine = bmc();
-        let line = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol::BT_1_5, true);
+        let line =
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol::BT_1_5, Framing::Vm);
         machine.ensure(McAddress::BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, line);
         machine.describe(McAddress::BMC, DeviceId::default());
         assert_eq!(
@@ -344,7 +345,7 @@ mod tests {
         let now = Moment::new(Duration::from_secs(5));
         machine.ensure(McAddress::BMC).channels.set(
             ChannelNumber::SYSTEM_INTERFACE,
-            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true),
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, Framing::Vm),
         );
         let waiting = messaging::Message { channel: ChannelNumber::LAN, data: vec![1] };
         messaging::enqueue(&mut machine.found(McAddress::BMC), now, waiting).expect("room");

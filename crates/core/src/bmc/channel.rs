@@ -156,6 +156,15 @@ pub enum Kind {
     Serial,
 }
 
+/// How a serial line frames messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// The VM protocol, in which the host and the BMC tell each other more than messages.
+    Vm,
+    /// Another one.
+    Other,
+}
+
 /// One channel.
 #[derive(Debug)]
 pub struct Channel {
@@ -188,11 +197,10 @@ impl Channel {
         Self { medium: medium::SYSTEM_INTERFACE, protocol: protocol::KCS, kind: Kind::Host(Host::default()) }
     }
 
-    /// A serial line; see `serial.md` section 1 for medium and protocol. `vm`: it speaks
-    /// the VM protocol; `number` 15 makes it the host's channel.
-    pub fn serial(number: ChannelNumber, medium: u8, protocol: u8, vm: bool) -> Self {
+    /// A serial line; see `serial.md` section 1 for medium and protocol. `number` 15 makes it the host's channel.
+    pub fn serial(number: ChannelNumber, medium: u8, protocol: u8, framing: Framing) -> Self {
         let kind = if number == ChannelNumber::SYSTEM_INTERFACE {
-            Kind::Host(Host { vm, ..Host::default() })
+            Kind::Host(Host { vm: framing == Framing::Vm, ..Host::default() })
         } else {
             Kind::Serial
         };

@@ -246,7 +246,7 @@ pub fn timeout(at: &mut At<'_>, now: Moment) {
 #[cfg(test)]
 mod tests {
     use super::super::Machine;
-    use super::super::channel::{Channel, medium, protocol};
+    use super::super::channel::{Channel, Framing, medium, protocol};
     use super::*;
     use crate::ipmi::McAddress;
 
@@ -254,7 +254,8 @@ mod tests {
 
     fn with_host() -> Machine {
         let mut machine = Machine::default();
-        let channel = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true);
+        let channel =
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, Framing::Vm);
         machine.ensure(MC).channels.set(ChannelNumber::SYSTEM_INTERFACE, channel);
         machine.ensure(MC).channels.host_mut().expect("channel 15").announced = 0x3f;
         machine

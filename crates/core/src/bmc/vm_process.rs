@@ -180,7 +180,7 @@ pub fn timeout(at: &mut At<'_>, now: Moment) {
 #[cfg(test)]
 mod tests {
     use super::super::Machine;
-    use super::super::channel::{Channel, medium, protocol};
+    use super::super::channel::{Channel, Framing, medium, protocol};
     use super::*;
     use crate::ipmi::{ChannelNumber, McAddress};
 
@@ -195,7 +195,7 @@ mod tests {
         let controller = machine.ensure(MC);
         controller.channels.set(
             ChannelNumber::SYSTEM_INTERFACE,
-            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true),
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, Framing::Vm),
         );
         controller.channels.host_mut().expect("channel 15").connected = connected;
         controller.vm.start_command = Some("qemu".into());

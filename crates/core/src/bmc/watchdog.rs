@@ -250,7 +250,7 @@ fn report(at: &mut At<'_>, now: Moment, data: [u8; 3]) {
 mod tests {
     use super::super::Action;
     use super::super::Machine;
-    use super::super::channel::{Channel, medium, protocol};
+    use super::super::channel::{Channel, Framing, medium, protocol};
     use super::super::device_id::DeviceId;
     use super::super::sensor::{self, Description, EventSettings};
     use super::*;
@@ -266,7 +266,7 @@ mod tests {
         let channels = &mut machine.ensure(MC).channels;
         channels.set(
             ChannelNumber::SYSTEM_INTERFACE,
-            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true),
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, Framing::Vm),
         );
         let host = channels.host_mut().expect("channel 15");
         host.connected = true;

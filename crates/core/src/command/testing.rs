@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Commands, Context, Outcome, Wait, dispatch};
 use crate::bmc::Machine;
-use crate::bmc::channel::{Channel, Lan, medium, protocol};
+use crate::bmc::channel::{Channel, Framing, Lan, medium, protocol};
 use crate::bmc::device_id::DeviceId;
 use crate::bmc::external::{
     Background, FileContent, FileRead, FileWrite, FileWritten, Identify, Operation, ProgramCall, ProgramFailure,
@@ -103,7 +103,8 @@ impl Rig {
         }
         for mc in [BMC, SATELLITE] {
             let controller = machine.ensure(mc);
-            let serial = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true);
+            let serial =
+                Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, Framing::Vm);
             controller.channels.set(ChannelNumber::SYSTEM_INTERFACE, serial);
             controller.sol = Some(Sol::new(0));
             controller.enabled = true;

@@ -2,7 +2,7 @@
 
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
-use crate::bmc::channel::{Channel, Lan, medium, protocol};
+use crate::bmc::channel::{Channel, Framing, Lan, medium, protocol};
 use crate::bmc::dcmi;
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::history::History;
@@ -65,7 +65,8 @@ impl Simulator {
                 SerialInterface::Smic => (medium::SYSTEM_INTERFACE, protocol::SMIC),
                 SerialInterface::Ssif => (medium::SMBUS_2, protocol::SMBUS),
             };
-            let channel = Channel::serial(serial.channel, medium, protocol, serial.codec == CodecKind::Vm);
+            let framing = if serial.codec == CodecKind::Vm { Framing::Vm } else { Framing::Other };
+            let channel = Channel::serial(serial.channel, medium, protocol, framing);
             controller.channels.set(serial.channel, channel);
         }
         for ipmb in &config.ipmbs {

@@ -2,7 +2,7 @@
 
 use super::super::Machine;
 use super::super::StateFile;
-use super::super::channel::{Channel, medium, protocol};
+use super::super::channel::{Channel, Framing, medium, protocol};
 use super::super::external::{Background, ProgramFailure, Then};
 use super::*;
 use crate::ipmi::{HostSignal, McAddress, capability};
@@ -24,7 +24,7 @@ fn with_host(announced: u8, connected: bool) -> Machine {
     let channels = &mut machine.ensure(MC).channels;
     channels.set(
         ChannelNumber::SYSTEM_INTERFACE,
-        Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, true),
+        Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::RS232, protocol::TERMINAL_MODE, Framing::Vm),
     );
     let host = channels.host_mut().expect("channel 15");
     host.announced = announced;

@@ -200,7 +200,7 @@ pub(super) fn get_system_guid(
 
 #[cfg(test)]
 mod tests {
-    use crate::bmc::channel::{Channel, medium, protocol};
+    use crate::bmc::channel::{Channel, Framing, medium, protocol};
     use crate::bmc::watchdog::Watchdog;
     use crate::command::testing::{BMC, Rig, SATELLITE, SYSTEM};
     use crate::ipmi::{ChannelNumber, McAddress};
@@ -268,7 +268,8 @@ mod tests {
             (protocol::SMBUS, ["00 00 00 20 20", "cc", "cc"]),
             (protocol::BT_1_5, ["cc"; 3]),
         ] {
-            let line = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol, true);
+            let line =
+                Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol, Framing::Vm);
             rig.machine.ensure(BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, line);
             for (kind, response) in responses.into_iter().enumerate() {
                 rig.expect(&format!("06 57 0{kind} -> {response}"));
@@ -280,7 +281,8 @@ mod tests {
     fn a_bt_interface_tells_its_capabilities() {
         let mut rig = Rig::host();
         rig.expect("06 36 -> c1");
-        let line = Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol::BT_1_5, true);
+        let line =
+            Channel::serial(ChannelNumber::SYSTEM_INTERFACE, medium::SYSTEM_INTERFACE, protocol::BT_1_5, Framing::Vm);
         rig.machine.ensure(BMC).channels.set(ChannelNumber::SYSTEM_INTERFACE, line);
         rig.expect("06 36 -> 00 01 ff ff 0a 00");
     }
