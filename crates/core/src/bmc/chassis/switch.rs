@@ -6,7 +6,7 @@ use crate::bmc::boot::BootCause;
 use crate::bmc::vm_process;
 use crate::ipmi::{HostSignal, Moment};
 
-pub(super) fn set_modelled_power(at: &mut At<'_>, now: Moment, on: bool, what: &str) {
+fn set_modelled_power(at: &mut At<'_>, now: Moment, on: bool, what: &str) {
     let chassis = &mut at.chassis;
     let changed = chassis.power != on;
     chassis.power = on;
