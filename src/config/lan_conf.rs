@@ -280,6 +280,7 @@ fn form(keyword: &str) -> Option<Rule> {
 fn lan_form(keyword: &str) -> Option<Rule> {
     Some(match keyword {
         "addr" => Rule::addr,
+        "advertised_port" => Rule::advertised_port,
         "priv_limit" => Rule::priv_limit,
         "allowed_auths_callback" | "allowed_auths_user" | "allowed_auths_operator" | "allowed_auths_admin" => {
             Rule::allowed_auths

@@ -336,6 +336,7 @@ fn plain() -> Config {
     let lan = LanConfig {
         channel: ChannelNumber::LAN,
         address: Some(literal((Ipv4Addr::LOCALHOST, 0).into())),
+        advertised_port: None,
         privilege_limit: None,
         allowed_auths: [AuthTypes::MD5; 4],
         guid: None,

@@ -230,3 +230,36 @@ fn whoever_looks_at_a_dead_port_is_told_why_and_when_it_lives() {
     assert_eq!(client.ask(&mut rig, 6, 0x49, &[1, 1, 0, 0, 0, 0]), [0]);
     assert!(history(&mut rig, &mut client).starts_with(b"login: "));
 }
+
+/// Behind NAT the socket's port is of no use to a client.
+#[test]
+fn another_port_is_told_where_lan_conf_says_so() {
+    let conf = |port: &str| WITH_SOL.replace("guid a123", &format!("{port}\n  guid a123"));
+    let mut rig = Rig::new(&conf("advertised_port 30623"), EMU);
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
+    rig.lan_opened("127.0.0.1:9001");
+    let mut client = administrator(&mut rig);
+    let told = |rig: &mut Rig, client: &mut Client| {
+        let activated = client.ask(rig, 6, 0x48, &[1, 1, 0, 0, 0, 0]);
+        assert_eq!(client.ask(rig, 6, 0x49, &[1, 1, 0, 0, 0, 0]), [0]);
+        let parameter = client.ask(rig, 0x0c, 0x22, &[0x0e, 8, 0, 0]);
+        let port = |bytes: &[u8]| u16::from_le_bytes([bytes[0], bytes[1]]);
+        (port(&activated[9..]), port(&parameter[2..]), client.ask(rig, 0x0c, 0x02, &[0x0e, 8, 0, 0]))
+    };
+    assert_eq!(told(&mut rig, &mut client), (30623, 30623, vec![0, 0x11, 0x9f, 0x77]));
+    assert_eq!(client.ask(&mut rig, 0x0c, 0x01, &[0x0e, 8, 1, 2]), [0x82]);
+    // Those who watch the program see the socket.
+    rig.command("status");
+    assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::Print { text, .. } if text.contains(":9001"))));
+
+    let changed = |of: &str| format!("{of} of LAN channel 1 of MC 0x20 changed");
+    for (line, port, parameter) in [("advertised_port 31000", 31000, vec![0, 0x11, 0x18, 0x79]), ("", 9001, vec![0x80])]
+    {
+        let config = Box::new(lan_conf::parse("lan.conf", conf(line).as_bytes()).0.unwrap());
+        rig.call(|sim, now, out| sim.handle(now, Input::Reload { config, files: Default::default() }, out));
+        let Some(Effect::Reloaded(changes)) = rig.effects.pop() else { panic!("nothing is told") };
+        let texts: Vec<_> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, [changed("advertised_port")]);
+        assert_eq!(told(&mut rig, &mut client), (port, port, parameter));
+    }
+}

@@ -106,8 +106,17 @@ pub struct Settings {
     pub channel: ChannelNumber,
     /// System GUID, in the order of the configuration.
     pub guid: [u8; 16],
-    /// UDP port the channel is reached at.
+    /// UDP port of its socket.
     pub udp_port: u16,
+    /// UDP port that clients are told instead of it.
+    pub advertised_port: Option<u16>,
+}
+
+impl Settings {
+    /// The UDP port that clients are told.
+    pub fn told_port(&self) -> u16 {
+        self.advertised_port.unwrap_or(self.udp_port)
+    }
 }
 
 /// Datagrams and reports on their way out, in a buffer that is used again and again.

@@ -1,6 +1,6 @@
 //! The statements of a LAN block.
 
-use super::values::{auths, boolean, privilege};
+use super::values::{auths, boolean, privilege, udp_port};
 use super::{Block, NAME_MAX, Place, Reader};
 use crate::config::arguments::{Arguments, Fault, Found};
 use crate::config::grammar::Rule;
@@ -48,6 +48,7 @@ impl Reader<'_> {
                 }
                 lan.address = Some(address);
             }
+            Rule::advertised_port => lan.advertised_port = Some(udp_port(a)?),
             Rule::priv_limit => lan.privilege_limit = Some(privilege(a)?),
             Rule::allowed_auths => {
                 let auths = auths(a)?;

@@ -63,6 +63,7 @@ impl Reader<'_> {
                     lan: LanConfig {
                         channel: channel.unwrap_or_default(),
                         address: None,
+                        advertised_port: None,
                         privilege_limit: None,
                         allowed_auths: [AuthTypes::default(); 4],
                         guid: None,

@@ -261,6 +261,12 @@ fn lan_blocks() {
     let (_, span, message) = finding("name \"x\"\nstartlan 1\naddr :: 1\naddr :: 2\nendlan\n");
     assert_eq!((message.as_str(), span.line, span.length), ("LAN address already set, line 3", 4, 4));
 
+    assert_eq!(lan("advertised_port 30623").advertised_port, Some(30623));
+    for port in ["0", "65536", "x", "0x10", "-1", "30623#"] {
+        fails(&block(&format!("advertised_port {port}")), "Invalid port", 17, port.len() as u32);
+    }
+    fails(&block("advertised_port"), "No port given: expected a port number from 1 to 65535", 16, 1);
+
     assert_eq!(lan("allowed_auths_user").allowed_auths, [AuthTypes(0); 4]);
     assert_eq!(lan("allowed_auths_operator none md5").allowed_auths[2], AuthTypes(0b101));
     assert_eq!(lan("allowed_auths_callback straight").allowed_auths[0], AuthTypes(0x10));
@@ -470,7 +476,7 @@ fn listed_keywords_are_known() {
     for entry in LAN_STATEMENTS {
         assert!(lan_form(entry.name).is_some() && form(entry.name).is_none(), "{}", entry.name);
     }
-    assert_eq!((STATEMENTS.len(), LAN_STATEMENTS.len()), (15, 12));
+    assert_eq!((STATEMENTS.len(), LAN_STATEMENTS.len()), (15, 13));
 }
 
 /// Places count characters, so that an editor finds them.

@@ -42,6 +42,14 @@ pub(super) fn unsigned(a: &mut Arguments<'_>, what: &str) -> Result<u64, Fault> 
     integer_at(a, what).map(|(value, _)| value)
 }
 
+/// A port number that clients can be told.
+pub(super) fn udp_port(a: &mut Arguments<'_>) -> Result<u16, Fault> {
+    const EXPECTED: &str = "expected a port number from 1 to 65535";
+    let word = a.next().map_err(|missing| missing.fault(format!("No port given: {EXPECTED}")))?;
+    let port = port_value(word.text).and_then(|value| u16::try_from(value).ok()).filter(|port| *port > 0);
+    port.ok_or_else(|| word.fault(format!("Invalid port: found {}, {EXPECTED}", word.quoted())))
+}
+
 pub(super) fn boolean(a: &mut Arguments<'_>) -> Result<bool, Fault> {
     let word = a.next().map_err(|missing| missing.fault("No boolean value given: expected true or false"))?;
     match word.rule {

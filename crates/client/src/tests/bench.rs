@@ -81,7 +81,7 @@ impl Server for Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        Self::with(Settings { channel: ChannelNumber::LAN, guid: GUID, udp_port: 623 })
+        Self::with(Settings { channel: ChannelNumber::LAN, guid: GUID, udp_port: 623, advertised_port: None })
     }
 
     pub fn with(settings: Settings) -> Self {

@@ -27,6 +27,8 @@ pub mod number {
     pub const SUBNET_MASK: u8 = 6;
     /// IPv4 header parameters.
     pub const IPV4_HEADER: u8 = 7;
+    /// Primary RMCP port.
+    pub const PRIMARY_PORT: u8 = 8;
     /// BMC-generated ARP control.
     pub const ARP_CONTROL: u8 = 10;
     /// Gratuitous ARP interval.
@@ -231,6 +233,8 @@ pub struct LanParameters {
     lock: Option<Lock>,
     /// Where the channel is reached.
     pub served: Served,
+    /// Parameter 8, shown where clients are told another port than that of the socket.
+    pub primary_port: Option<u16>,
 }
 
 impl Default for LanParameters {
@@ -309,6 +313,7 @@ impl LanParameters {
             },
             lock: None,
             served: Served::default(),
+            primary_port: None,
         }
     }
 
@@ -456,6 +461,10 @@ impl LanParameters {
                 ParameterBytes::new(&[callback, user, operator, admin, 0])
             }
             number::IPV4_HEADER => ParameterBytes::new(&values.ipv4_header),
+            number::PRIMARY_PORT => {
+                let port = self.primary_port.ok_or(ParameterError::Unsupported)?;
+                ParameterBytes::new(&port.to_le_bytes())
+            }
             number::ARP_CONTROL => ParameterBytes::new(&values.arp[..1]),
             number::ARP_INTERVAL => ParameterBytes::new(&values.arp[1..]),
             // There is none until somebody sets it, so that what clients print stays as it was.
@@ -547,6 +556,7 @@ impl LanParameters {
             | number::DESTINATIONS
             | number::CIPHER_SUITE_COUNT
             | number::CIPHER_SUITES => return Err(ParameterError::ReadOnly),
+            number::PRIMARY_PORT if self.primary_port.is_some() => return Err(ParameterError::ReadOnly),
             _ => return Err(ParameterError::Unsupported),
         }
         values.unsaved = true;

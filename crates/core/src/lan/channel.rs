@@ -104,6 +104,11 @@ impl LanChannel {
         self.settings.udp_port = port;
     }
 
+    /// Another port that clients are told, or that of the socket again.
+    pub fn set_advertised_port(&mut self, port: Option<u16>) {
+        self.settings.advertised_port = port;
+    }
+
     /// Another GUID: for logins from now on.
     pub fn set_guid(&mut self, guid: [u8; 16]) {
         self.settings.guid = guid;
@@ -386,7 +391,7 @@ fn origin_of(settings: &Settings, session: &Session, to: &ResponseTo, authority:
             rmcp_plus: session.link.is_rmcp_plus(),
             authenticated: session.link.is_authenticated(),
             encrypted: session.link.is_encrypted(),
-            udp_port: settings.udp_port,
+            udp_port: settings.told_port(),
         }),
         bridged: false,
         requester: to.rq_addr,

@@ -68,7 +68,8 @@ impl LanChannels {
             Some(Port::Number(port)) => *port,
             _ => 0,
         };
-        let channel = LanChannel::new(Settings { channel: config.channel, guid, udp_port });
+        let advertised_port = config.advertised_port;
+        let channel = LanChannel::new(Settings { channel: config.channel, guid, udp_port, advertised_port });
         let id = LanId { mc, channel: config.channel };
         self.slots.push(LanSlot { id, config, channel, open: false, enabled: Moment::default() });
     }
@@ -118,6 +119,13 @@ impl LanChannels {
         if let Some(slot) = self.get_mut(lan) {
             slot.channel.set_guid(guid);
         }
+    }
+
+    /// Has clients told another port than that of the socket, or that one again. Gives the port that they are told.
+    pub(super) fn advertise(&mut self, lan: LanId, port: Option<u16>) -> Option<u16> {
+        let slot = self.get_mut(lan)?;
+        slot.channel.set_advertised_port(port);
+        Some(slot.channel.settings().told_port())
     }
 
     /// The socket of a channel is to be opened. Gives the channel, unless that was asked for before.
@@ -181,7 +189,8 @@ impl Simulator {
         if let Some(sol) = self.machine.controller_mut(lan.mc).and_then(|controller| controller.sol.as_mut())
             && sol.lan.is_none_or(|(first, _)| lan.channel <= first)
         {
-            sol.lan = Some((lan.channel, local.port()));
+            let told = self.lans.get(lan).map_or(local.port(), |slot| slot.channel.settings().told_port());
+            sol.lan = Some((lan.channel, told));
         }
         let controller = self.machine.controller_mut(lan.mc);
         if let Some(channel) = controller.and_then(|controller| controller.channels.lan_mut(lan.channel)) {

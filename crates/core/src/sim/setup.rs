@@ -87,6 +87,7 @@ impl Simulator {
             let mut state = Lan::new(limit, lan.allowed_auths, LanParameters::new(lan.config_program.clone()));
             state.pef_alerting = lan.pef_alerting;
             state.guid = Some(guid);
+            state.parameters.primary_port = lan.advertised_port;
             state.key = SecurityKey::new(lan.bmc_key);
             self.machine.ensure(mc).channels.set(lan.channel, Channel::lan(state));
         }

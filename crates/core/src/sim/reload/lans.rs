@@ -52,11 +52,28 @@ impl Reload<'_> {
             }
             access.parameters.set_program(running.config_program.clone());
         }
+        let port = self.report.take(&of("advertised_port"), &mut running.advertised_port, &new.advertised_port);
+        if port {
+            self.advertise(id, running.advertised_port);
+        }
         self.reload_limits(id, running, limit_changed);
         self.move_lan(id, running, new);
         self.simulator.lans.configure(id, running.clone());
         if doors && open {
             self.simulator.warn_of_open_doors(id, self.out);
+        }
+    }
+
+    /// Another `advertised_port`.
+    fn advertise(&mut self, id: LanId, port: Option<u16>) {
+        let told = self.simulator.lans.advertise(id, port);
+        if let Some(access) = self.simulator.access(id) {
+            access.parameters.primary_port = port;
+        }
+        let sol = self.simulator.machine.controller_mut(id.mc).and_then(|controller| controller.sol.as_mut());
+        let lan = sol.and_then(|sol| sol.lan.as_mut()).filter(|(channel, _)| *channel == id.channel);
+        if let (Some((_, port)), Some(told)) = (lan, told) {
+            *port = told;
         }
     }
 
