@@ -43,6 +43,9 @@
 #[doc(hidden)]
 pub mod config;
 mod embed;
+#[cfg(feature = "program")]
+#[doc(hidden)]
+pub mod fleet;
 #[doc(hidden)]
 pub mod host;
 #[doc(hidden)]
