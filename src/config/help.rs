@@ -45,7 +45,11 @@ pub const COMMANDS: &[Entry] = &[
         "MC DEVICE_ID has-device-sdrs|no-device-sdrs REVISION MAJOR MINOR SUPPORT MANUFACTURER PRODUCT [dynsens] [persist_sdr]",
         "configure a management controller",
     ),
-    entry("mc_add_fru_data", "MC DEVICE SIZE data BYTE...|file OFFSET \"FILE\"", "give a FRU device its content"),
+    entry(
+        "mc_add_fru_data",
+        "MC DEVICE SIZE data BYTE...|file OFFSET \"FILE\"|text [FIELD \"TEXT\"]...",
+        "give a FRU device its content",
+    ),
     entry("mc_delete", "MC", "remove a management controller"),
     entry("mc_disable", "MC", "stop a management controller from answering"),
     entry("mc_disable_dcmi", "MC", "remove the Data Center Manageability Interface from a management controller"),

@@ -1,6 +1,7 @@
 //! From the text of one statement to an [`Instruction`]: words become values (`emu.md` sections 3,
 //! 4 and 7).
 
+use super::fru_text::{Field, Inventory};
 use super::sensor_add::sensor_add;
 use super::words::{data, mask, mc_address, named, optional_mc, sensor, uchar, uchar_of, uint, uint_of};
 use super::{Command, Instruction, Variables};
@@ -327,10 +328,12 @@ fn guid(a: &mut Arguments<'_>) -> Result<[u8; 16], Fault> {
 
 fn fru_data(a: &mut Arguments<'_>) -> Result<Command, Fault> {
     let (mc, device) = (mc_address(a)?, uchar(a, "Device ID")?);
-    let word = a.next().map_err(|missing| missing.fault("No FRU physical size given"))?;
-    let size = uint_of(&word, "FRU physical size")?;
+    let word_of_size = a.next().map_err(|missing| missing.fault("No FRU physical size given"))?;
+    let size = uint_of(&word_of_size, "FRU physical size")?;
     if size > FRU_MAX {
-        return Err(word.fault(format!("FRU physical size {size} is too large, at most {FRU_MAX} bytes are possible")));
+        return Err(
+            word_of_size.fault(format!("FRU physical size {size} is too large, at most {FRU_MAX} bytes are possible"))
+        );
     }
     let mut word = a.again(Rule::first, a.position())?;
     let kind = word.next().map_err(|missing| missing.fault("No FRU data type given: expected data or file"))?;
@@ -350,6 +353,31 @@ fn fru_data(a: &mut Arguments<'_>) -> Result<Command, Fault> {
             let (path, _) = words.string().map_err(|fault| fault.inside("Error with FRU filename"))?;
             Ok(Command::McAddFruFile { mc, device, size, offset, path })
         }
+        "text" => {
+            let data = fru_text(&mut a.again(Rule::fru_text, after)?)?;
+            match data.len() > size as usize {
+                true => {
+                    Err(word_of_size.fault(format!("these texts take {} bytes, and the FRU has {size}", data.len())))
+                }
+                false => Ok(Command::McAddFruData { mc, device, size, data }),
+            }
+        }
         _ => Err(kind.fault(format!("FRU type not given, need file or data: found {}", kind.quoted()))),
     }
+}
+
+/// The inventory that texts make: `FIELD STRING` as often as wanted.
+fn fru_text(a: &mut Arguments<'_>) -> Result<Vec<u8>, Fault> {
+    let mut inventory = Inventory::default();
+    while let Some(name) = a.next_if_any() {
+        let Some(field) = Field::named(name.text) else {
+            let names = || Field::ALL.iter().map(|field| field.name());
+            let hint = nearest(name.text, names()).map(|name| format!(", did you mean '{name}'?")).unwrap_or_default();
+            let all = names().collect::<Vec<_>>().join(", ");
+            return Err(name.fault(format!("Unknown field: {}{hint} Expected one of {all}", name.quoted())));
+        };
+        let (text, range) = a.string().map_err(|fault| fault.inside(&format!("Error with {}", field.name())))?;
+        inventory.set(field, &text).map_err(|why| Fault::new(range, why))?;
+    }
+    Ok(inventory.bytes())
 }
