@@ -345,9 +345,14 @@ pub(crate) fn uuid(text: &str) -> Option<[u8; 16]> {
     Some(u128::from_str_radix(&number, 16).ok()?.to_le_bytes())
 }
 
-/// Reads a word of the kind `bytes`; `digits` are the allowed numbers of hexadecimal digits.
+/// Reads a word of the kind `bytes`; `digits` are the allowed numbers of hexadecimal digits. The value of a variable
+/// needs no quotes: what is not in quotes and has not that many digits is the text itself.
 pub(crate) fn byte_string(found: &Found<'_>, digits: &[usize]) -> Result<ByteString, BytesFault> {
     let text = found.text;
+    let is_hex = found.rule == Rule::hex && digits.contains(&text.len());
+    if found.variable.is_some() && found.rule != Rule::quoted && !is_hex {
+        return Ok(ByteString::Quoted(encode(text).into_owned()));
+    }
     match found.rule {
         Rule::quoted => Ok(ByteString::Quoted(encode(text.get(1..text.len() - 1).unwrap_or_default()).into_owned())),
         _ if text.starts_with('"') => Err(BytesFault::Unclosed),

@@ -33,14 +33,30 @@ const NAME_MAX: usize = 15;
 /// back only when none of them is an error. Faults are in the order of their lines, a
 /// missing `name` last.
 pub fn parse(file: &str, text: &[u8]) -> (Option<Config>, Vec<Diagnostic>) {
+    parse_for(file, text, Given::default())
+}
+
+/// What is known of a system before its lan.conf is read.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Its name, where lan.conf has none.
+    pub name: Option<String>,
+    /// Variables that are there from the first line on, in the order in which the [`Config`] has them.
+    pub variables: Vec<(String, String)>,
+}
+
+/// The same for a system that something is known of.
+pub fn parse_for(file: &str, text: &[u8], given: Given) -> (Option<Config>, Vec<Diagnostic>) {
     let lines: Vec<Line<'_>> = lines(text).collect();
+    let config = Config { controllers: vec![ControllerConfig::new(BMC)], ..Config::default() };
     let mut reader = Reader {
         file,
-        config: Config { controllers: vec![ControllerConfig::new(BMC)], ..Config::default() },
+        named: given.name.is_some(),
+        variables: given.variables.iter().cloned().collect(),
+        config: Config { name: given.name.unwrap_or_default(), variables: given.variables, ..config },
         current: 0,
-        named: false,
+        said: false,
         block: None,
-        variables: Variables::new(),
         diagnostics: Vec::new(),
     };
     for (index, line) in lines.iter().enumerate() {
@@ -87,7 +103,10 @@ struct Reader<'f> {
     config: Config,
     /// Index of the controller that statements are about.
     current: usize,
+    /// Whether it has a name.
     named: bool,
+    /// Whether a line gave it one.
+    said: bool,
     block: Option<Block>,
     variables: Variables,
     diagnostics: Vec<Diagnostic>,

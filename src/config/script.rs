@@ -34,6 +34,8 @@ pub struct Statement {
     /// ([`crate::config::text`]).
     pub lines: Vec<(u32, String)>,
     assembly: Assembly,
+    /// What it asks for, where that was read ahead and depends on no variable.
+    ahead: Option<Box<Instruction>>,
 }
 
 /// Cuts a command file into statements: continuation lines joined, comments and empty
@@ -56,11 +58,16 @@ pub fn statements(file: &str, text: &[u8]) -> Vec<Statement> {
             assembled += line.bytes.len() - 1;
             continue;
         }
-        out.push(Statement { file: file.into(), lines: std::mem::take(&mut pending), assembly: Assembly::File });
+        out.push(Statement {
+            file: file.into(),
+            lines: std::mem::take(&mut pending),
+            assembly: Assembly::File,
+            ahead: None,
+        });
         assembled = 0;
     }
     if !pending.is_empty() {
-        out.push(Statement { file: file.into(), lines: pending, assembly: Assembly::Unfinished });
+        out.push(Statement { file: file.into(), lines: pending, assembly: Assembly::Unfinished, ahead: None });
     }
     out
 }
@@ -76,7 +83,17 @@ impl Statement {
     /// One command that is not subject to the rules of command files: a line of a console,
     /// or the argument of `-x`. `file` is the name for diagnostics, `<console>` or `<-x>`.
     pub fn single(file: &str, text: impl AsRef<[u8]>) -> Self {
-        Self { file: file.into(), lines: vec![(1, decode(text.as_ref()))], assembly: Assembly::Single }
+        Self { file: file.into(), lines: vec![(1, decode(text.as_ref()))], assembly: Assembly::Single, ahead: None }
+    }
+
+    /// Reads the statement ahead if it is the same with all variables, for whoever resolves it again and again.
+    pub fn read_ahead(&mut self) {
+        if self.ahead.is_none()
+            && !self.lines.iter().any(|(_, line)| line.contains('$'))
+            && let Ok(Some(instruction)) = self.resolve(&Variables::new())
+        {
+            self.ahead = Some(Box::new(instruction));
+        }
     }
 
     /// Reads the statement with the variables as they are now. `Ok(None)`: nothing to do
@@ -85,6 +102,9 @@ impl Statement {
     /// An error of [`Severity::Warning`] means that the original, too, ignores the statement:
     /// it is a command cut off by the end of the file.
     pub fn resolve(&self, variables: &Variables) -> Result<Option<Instruction>, Diagnostic> {
+        if let Some(instruction) = &self.ahead {
+            return Ok(Some((**instruction).clone()));
+        }
         let joined = self.join();
         if joined.text.len() > LONGEST {
             return Err(self.too_long(joined.text.len()));
@@ -257,6 +277,21 @@ mod tests {
         assert_eq!(all.len(), 2);
         let warning = all[1].resolve(&Variables::new()).expect_err("a warning");
         assert_eq!((warning.severity, warning.span.line, warning.span.column), (Severity::Warning, 2, 11));
+    }
+
+    #[test]
+    fn what_depends_on_no_variable_can_be_read_ahead() {
+        let text = "mc_enable 0x20\nmc_enable $mc\n# $mc\nx y\n\nsensor_set_value 0x20 \\\n0 1 \\\n2 0\n$mc 1\n";
+        let mut ahead = statements("f", text.as_bytes());
+        let plain = ahead.clone();
+        ahead.iter_mut().for_each(Statement::read_ahead);
+        let read: Vec<bool> = ahead.iter().map(|statement| statement.ahead.is_some()).collect();
+        assert_eq!(read, [true, false, false, false, false, true, false]);
+        for variables in [Variables::new(), Variables::from([("mc".into(), "0x30".into())])] {
+            for (ahead, plain) in ahead.iter().zip(&plain) {
+                assert_eq!(ahead.resolve(&variables), plain.resolve(&variables));
+            }
+        }
     }
 
     #[test]

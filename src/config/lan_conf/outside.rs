@@ -35,11 +35,11 @@ impl Reader<'_> {
         match form {
             Rule::name => {
                 let (name, range) = a.string()?;
-                if self.named {
+                if self.said {
                     self.warn(place, range, "name is given twice; this one counts");
                 }
                 self.config.name = name;
-                self.named = true;
+                (self.named, self.said) = (true, true);
             }
             Rule::set_working_mc => {
                 let (value, word) = integer_at(a, "the IPMB address of a management controller")?;

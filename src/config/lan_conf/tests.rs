@@ -467,6 +467,51 @@ fn the_rest() {
     assert_eq!((bmc.address, bmc.poweroff_wait, bmc.kill_wait, bmc.start_now), (McAddress::BMC, 60, 20, false));
 }
 
+/// A BMC of a fleet has its name and variables before a line is read.
+#[test]
+fn what_is_given_holds_from_the_first_line_on() {
+    let given = |name: Option<&str>| Given {
+        name: name.map(str::to_owned),
+        variables: [("name", "n7"), ("secret", "it's me"), ("addr", "10.0.0.7")]
+            .map(|(n, v)| (n.into(), v.into()))
+            .into(),
+    };
+    let text = "name $name\nuser 2 on \"u\" $secret admin 3\nstartlan 1\naddr $addr 623\nendlan\ndefine x $name\n";
+    let (config, found) = parse_for("lan.conf", text.as_bytes(), given(None));
+    assert_eq!(found, []);
+    let config = config.unwrap();
+    assert_eq!((config.name.as_str(), config.controllers[0].users[0].password), ("n7", padded("it's me")));
+    assert_eq!(config.controllers[0].lans[0].address.as_ref().map(|address| address.host.as_str()), Some("10.0.0.7"));
+    let names: Vec<_> = config.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(names, [("name", "n7"), ("secret", "it's me"), ("addr", "10.0.0.7"), ("x", "n7")]);
+
+    let name = |text: &str| parse_for("lan.conf", text.as_bytes(), given(Some("n8"))).0.map(|config| config.name);
+    assert_eq!(name("kill_wait 3\n").as_deref(), Some("n8"));
+    assert_eq!(name("name \"other\"\n").as_deref(), Some("other"));
+    assert!(parse_for("lan.conf", b"kill_wait 3\n", given(None)).0.is_none());
+}
+
+/// The value of a variable is a text without quotes, unless it is one of the forms that it has in a line.
+#[test]
+fn a_variable_needs_no_quotes_to_be_a_password() {
+    for (value, password) in [
+        ("secret", &b"secret"[..]),
+        ("two words", b"two words"),
+        ("\"quoted\"", b"quoted"),
+        ("\"", b"\""),
+        ("", b""),
+        ("00112233", b"00112233"),
+        ("61626364000000000000000000000000", b"abcd"),
+    ] {
+        let given = Given { name: Some("x".into()), variables: vec![("pw".into(), value.into())] };
+        let (config, found) = parse_for("lan.conf", b"user 2 on \"u\" $pw admin 3\n", given);
+        assert_eq!(found, []);
+        let mut expected = [0; 20];
+        expected[..password.len()].copy_from_slice(password);
+        assert_eq!(config.unwrap().controllers[0].users[0].password, expected, "{value}");
+    }
+}
+
 /// Every keyword that is listed is one, and none is forgotten.
 #[test]
 fn listed_keywords_are_known() {
