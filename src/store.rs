@@ -6,6 +6,7 @@
 //! of this room that does input and output, and only the runtime calls them. What the values mean to a
 //! device is not known here.
 
+pub mod base;
 pub mod directory;
 pub mod disk;
 pub mod format;
