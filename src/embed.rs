@@ -12,6 +12,7 @@ mod seat;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -23,11 +24,11 @@ pub use events::Events;
 use crate::bmc::Error;
 use crate::bmc::boot::{Boots, Device};
 use crate::bmc::chassis::Control;
-use crate::config::Diagnostic;
 use crate::config::command::Statement;
+use crate::config::{Diagnostic, Severity};
 use crate::ipmi::{ChannelNumber, McAddress, Moment, Privilege, UserNumber};
 use crate::runtime::script::Script;
-use crate::runtime::statement::StatementOutcome;
+use crate::runtime::statement::{ONE_BMC, StatementOutcome};
 use crate::sim::{Effects, LogRecord, SensorState, Simulator, UserAccount};
 use seat::Shared;
 
@@ -290,6 +291,9 @@ impl Drop for Bmc {
     }
 }
 
+/// Included files are looked for as named, and nowhere else.
+const NOWHERE: &[PathBuf] = &[];
+
 /// Runs statements, each by way of `execute`; gives what they printed, and what is wrong with them.
 fn run(
     mut script: Script,
@@ -303,8 +307,11 @@ fn run(
         match outcome {
             StatementOutcome::Done | StatementOutcome::NoEcho => {}
             StatementOutcome::Failed(diagnostic) => faults.push(diagnostic),
+            StatementOutcome::Bmc(_) | StatementOutcome::Bmcs(_) => {
+                faults.push(statement.refused(Severity::Error, ONE_BMC));
+            }
             StatementOutcome::Include(path) => {
-                if let Err(diagnostic) = script.include(&path, &statement, &[]) {
+                if let Err(diagnostic) = script.include(&path, &statement, NOWHERE) {
                     faults.push(*diagnostic);
                 }
             }

@@ -71,10 +71,9 @@ impl Row {
         self.columns.iter().zip(&self.values).map(|(name, value)| (&**name, &**value))
     }
 
-    /// Whether it is the same BMC with the same texts, wherever it stands in the list.
+    /// Whether it is the same BMC with the same texts, wherever it stands in the list: a BMC that runs keeps its number.
     pub fn is_like(&self, other: &Self) -> bool {
         self.name == other.name
-            && self.index == other.index
             && self.variables().eq(other.variables())
             && self.lan_conf == other.lan_conf
             && self.commands == other.commands
@@ -121,6 +120,23 @@ impl Rows {
         let (file, text) = self.list.as_ref()?;
         Some(diagnostic(file, text, place, severity, message))
     }
+
+    /// Where in the list a value of a BMC stands: its own field, or else the name of the BMC.
+    pub fn place_of(&self, row: &Row, value: &str) -> Span {
+        let line =
+            self.list.as_ref().and_then(|(_, text)| text.split('\n').nth((row.place.line as usize).checked_sub(1)?));
+        let mut column = 1;
+        for field in line.unwrap_or_default().split(',') {
+            let length = field.chars().count() as u32;
+            let text = field.trim();
+            if text.trim_matches('"') == value {
+                let blanks = field.chars().take_while(|character| character.is_whitespace()).count() as u32;
+                return Span { column: column + blanks, length: text.chars().count() as u32, ..row.place };
+            }
+            column += length + 1;
+        }
+        row.place
+    }
 }
 
 /// Why there is no fleet.
@@ -142,14 +158,6 @@ impl Source {
             Self::List(path) => list::read(path, files),
             Self::Folder(path) => folder::read(path).map_err(Fault::Other),
             Self::Range(range) => Ok(range.rows(files)),
-        }
-    }
-
-    /// What it is called in messages.
-    pub fn name(&self) -> String {
-        match self {
-            Self::List(path) | Self::Folder(path) => path.display().to_string(),
-            Self::Range(range) => range.to_string(),
         }
     }
 }

@@ -15,6 +15,8 @@ pub mod demo;
 pub mod driver;
 #[cfg(feature = "program")]
 pub mod dry_run;
+#[cfg(feature = "program")]
+pub mod fleet;
 pub mod lan;
 #[cfg(feature = "program")]
 pub mod lan_ports;
@@ -47,6 +49,8 @@ pub mod script;
 pub(crate) mod seat;
 #[cfg(feature = "program")]
 pub mod service;
+#[cfg(feature = "program")]
+mod serving;
 #[cfg(feature = "program")]
 pub mod start;
 #[cfg(feature = "program")]

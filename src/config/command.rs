@@ -35,6 +35,16 @@ pub enum Instruction {
     },
     /// `noecho`: consoles only.
     NoEcho,
+    /// `bmc`: ours, chooses the BMC of a fleet that a console talks to.
+    Bmc {
+        /// Its name; nothing shows which it is.
+        name: String,
+    },
+    /// `bmcs`: ours, lists the BMCs of a fleet.
+    Bmcs {
+        /// What their names have in them.
+        about: String,
+    },
     /// `quit`
     Quit,
 }

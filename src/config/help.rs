@@ -34,6 +34,8 @@ const fn entry(name: &'static str, arguments: &'static str, summary: &'static st
 pub const COMMANDS: &[Entry] = &[
     entry("atca_enable", "", "turn on ATCA mode; before mc_add"),
     entry("atca_set_site", "HWADDR TYPE NUMBER", "set the site of a hardware address"),
+    entry("bmc", "[NAME]", "of a fleet, choose the BMC that this console talks to, or show which it is"),
+    entry("bmcs", "[TEXT]", "list the BMCs of a fleet, or those with a text in their names"),
     entry("debug", "[raw] [msg] [sol]", "log raw LAN bytes, messages, serial over LAN; without arguments: nothing"),
     entry("define", "NAME \"VALUE\"", "set a variable, used as $NAME"),
     entry("device_sdr_add", "MC LUN BYTE...", "add a record to the device SDRs"),

@@ -68,6 +68,8 @@ const START: Span = Span { line: 1, column: 1, length: 1 };
 struct Field {
     text: String,
     span: Span,
+    /// Its quote is not closed, so that it has what follows in it.
+    unclosed: bool,
 }
 
 /// What the header says.
@@ -140,7 +142,7 @@ impl List<'_> {
             } else if !raw.ends_with('"') {
                 self.fault(span, "something follows the closing quote; a quote in a field is written as two");
             }
-            return Field { text: value, span };
+            return Field { text: value, span, unclosed: quotes % 2 == 1 };
         }
         let trimmed = raw.trim_matches([' ', '\t']);
         let span = place.span(start + raw.len() - raw.trim_start_matches([' ', '\t']).len(), trimmed);
@@ -150,7 +152,7 @@ impl List<'_> {
                 "a blank stands before this quote, expected the quote behind the comma",
             );
         }
-        Field { text: trimmed.to_owned(), span }
+        Field { text: trimmed.to_owned(), span, unclosed: false }
     }
 
     /// The columns, unless there is no column for names.
@@ -183,7 +185,7 @@ impl List<'_> {
         let find = |name: &str| header.iter().position(|field| field.text == name);
         let Some(name) = find(NAME) else {
             let near = nearest(NAME, header.iter().map(|field| field.text.as_str()));
-            let span = near.and_then(|near| find(near)).and_then(|near| header.get(near)).map(|field| field.span);
+            let span = near.and_then(find).and_then(|near| header.get(near)).map(|field| field.span);
             let first = header.first().map_or(START, |field| field.span);
             let hint = near.map(|near| format!("; is it {}?", quote(near))).unwrap_or_default();
             self.fault(
@@ -239,6 +241,9 @@ impl List<'_> {
     /// Whether a record has as many fields as the header.
     fn has_every_column(&mut self, columns: &Columns, record: &[Field]) -> bool {
         let (found, expected) = (record.len(), columns.all.len());
+        if record.iter().any(|field| field.unclosed) {
+            return false;
+        }
         let fields = |count| if count == 1 { "1 field".to_owned() } else { format!("{count} fields") };
         if let Some(more) = record.get(expected) {
             let text = format!("this line has {}, expected {expected} as in the header", fields(found));
@@ -407,7 +412,7 @@ mod tests {
     #[test]
     fn quotes_that_are_wrong_are_pointed_at() {
         let closed = "this quote is not closed; one in a field is written as two";
-        assert_eq!(faults("name,x\nn1,\"abc\nn2,y\nn3,z\n"), [format!("2:4+1 {closed}")]);
+        assert_eq!(faults("name,x,y\nn1,\"abc\nn2,y\nn3,z\n"), [format!("2:4+1 {closed}")]);
         let follows = "something follows the closing quote; a quote in a field is written as two";
         assert_eq!(faults("name,x\nn1,\"a\"b\"c\"x\n"), [format!("2:4+8 {follows}")]);
         let before = "a blank stands before this quote, expected the quote behind the comma";
@@ -454,5 +459,10 @@ mod tests {
         let rows = read("name,addr\nn1,1\n").unwrap();
         let later = rows.fault(rows.rows[0].place, Severity::Error, "no").unwrap();
         assert_eq!(later.to_string(), "nodes.csv:2:1: error: no\n2 | n1,1\n  | ^^");
+        let rows = read("name,addr\r\nn1, 10.0.0.1\r\n\"n2\",\"10.0.0.2\"\r\n").unwrap();
+        let place = |index: usize, value| rows.place_of(&rows.rows[index], value);
+        assert_eq!(place(0, "10.0.0.1"), Span { line: 2, column: 5, length: 8 });
+        assert_eq!(place(1, "10.0.0.2"), Span { line: 3, column: 6, length: 10 });
+        assert_eq!(place(1, "10.0.0.3"), rows.rows[1].place);
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::demo;
-use crate::config::{Diagnostic, Severity, lan_conf};
+use crate::config::lan_conf::{self, Given};
+use crate::config::{Diagnostic, Severity};
 use crate::host::names::{Transport, resolve};
 use crate::settings::model::{Address, Config};
 use crate::store::directory::message;
@@ -80,14 +81,31 @@ pub fn read(source: &Source, strictness: Strictness) -> Read {
     let text = match source.read() {
         Ok(text) => text,
         Err(error) => {
-            let why = format!("Unable to open configuration file '{name}': {}", message(&error));
-            return Read { config: None, findings: vec![Finding::Unreadable(why)], text: String::new() };
+            let findings = vec![Finding::Unreadable(unreadable(&name, &error))];
+            return Read { config: None, findings, text: String::new() };
         }
     };
-    let (config, mut diagnostics) = lan_conf::parse(&name, &text);
+    let (config, findings) = read_text(&name, &text, Given::default(), strictness);
+    let findings = findings.into_iter().map(Finding::Fault).collect();
+    Read { config, findings, text: String::from_utf8_lossy(&text).into_owned() }
+}
+
+/// Why a file is not read.
+pub(super) fn unreadable(name: &str, error: &std::io::Error) -> String {
+    format!("Unable to open configuration file '{name}': {}", message(error))
+}
+
+/// The same for a text, and a system that something is known of.
+pub(super) fn read_text(
+    name: &str,
+    text: &[u8],
+    given: Given,
+    strictness: Strictness,
+) -> (Option<Config>, Vec<Diagnostic>) {
+    let (config, mut diagnostics) = lan_conf::parse_for(name, text, given);
     let config = config.map(|mut config| {
-        let text = String::from_utf8_lossy(&text);
-        diagnostics.extend(look_up_names(&mut config, &name, &text));
+        let text = String::from_utf8_lossy(text);
+        diagnostics.extend(look_up_names(&mut config, name, &text));
         if strictness == Strictness::Strict {
             // C plug-ins cannot be loaded, which otherwise is a warning.
             for library in &config.libraries {
@@ -99,8 +117,7 @@ pub fn read(source: &Source, strictness: Strictness) -> Read {
     });
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.line, diagnostic.span.column));
     let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    let findings = diagnostics.into_iter().map(Finding::Fault).collect();
-    Read { config: config.filter(|_| !failed), findings, text: String::from_utf8_lossy(&text).into_owned() }
+    (config.filter(|_| !failed), diagnostics)
 }
 
 /// The line of a text with this number, from 1.

@@ -8,6 +8,7 @@
 pub mod announce;
 mod consoles;
 mod effects;
+pub mod fleet;
 mod life;
 pub mod reload;
 mod statements;
@@ -28,11 +29,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use consoles::{After, Consoles};
+use fleet::{Fleet, FleetPlan, FleetRead};
 use life::Life;
 use reload::Read;
 use statements::{Begun, Starts};
 use systems::{Presence, Systems};
-pub use systems::{Scope, SystemPlan};
+pub use systems::{Scope, Stage, SystemPlan};
 
 use super::Ending;
 use super::clock::{self, Alarm};
@@ -84,10 +86,12 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Who is told that everything is open.
     pub service: Service,
-    /// What is printed on standard output then.
+    /// What is printed on standard output then; of a fleet the beginning of it, before how many it is.
     pub ready_line: Option<String>,
     /// The file that what goes over LAN is written to, and its name.
     pub capture: Option<(File, String)>,
+    /// Where the systems come from, if they come and go.
+    pub fleet: Option<FleetPlan>,
 }
 
 /// What a failing statement at start means.
@@ -125,13 +129,17 @@ enum Wake {
     Lan(usize),
     /// The configuration of a system was read again.
     Reloaded(SystemId, Read),
-    /// Nothing; a statement can be executed.
+    /// The fleet was read again.
+    Fleet(FleetRead),
+    /// Nothing; a step of a reload or a statement can be executed.
     Statement,
 }
 
 struct Driver {
     scope: Scope,
     systems: Systems,
+    /// Those that were taken in and are to begin.
+    seated: VecDeque<(SystemId, Stage)>,
     /// Those that cannot be served as they are set up, and are to be removed.
     failed: Vec<SystemId>,
     /// Ports that another has, and whose they are.
@@ -157,6 +165,9 @@ struct Driver {
     /// Configurations that were read again.
     reloads: mpsc::UnboundedReceiver<(SystemId, Read)>,
     to_reloads: mpsc::UnboundedSender<(SystemId, Read)>,
+    /// Fleets that were read again.
+    fleets: mpsc::UnboundedReceiver<FleetRead>,
+    to_fleets: mpsc::UnboundedSender<FleetRead>,
 
     life: Life,
 
@@ -168,6 +179,7 @@ struct Driver {
     consoles: Consoles,
     failures: Failures,
     reports: Reports,
+    fleet: Option<Box<Fleet>>,
     /// Systems whose command files and `-x` are not done.
     starts: Starts,
     /// Faults of command files that were told.
@@ -184,9 +196,11 @@ impl Driver {
             .map(|(file, name)| Capture::start(file, name, HostEvents::new(FIRST, to_host_events.clone())))
             .transpose()?;
         let (to_reloads, reloads) = mpsc::unbounded_channel();
+        let (to_fleets, fleets) = mpsc::unbounded_channel();
         let mut driver = Self {
             scope: plan.scope,
             systems: Systems::default(),
+            seated: VecDeque::new(),
             failed: Vec::new(),
             taken: Vec::new(),
             effects: Effects::default(),
@@ -209,6 +223,8 @@ impl Driver {
             to_host_events,
             reloads,
             to_reloads,
+            fleets,
+            to_fleets,
             life: Life::new(plan.service, plan.ready_line),
             begun: None,
             statement_limit: plan.statement_limit,
@@ -216,6 +232,7 @@ impl Driver {
             consoles,
             failures: plan.failures,
             reports: Reports::new(plan.syslog),
+            fleet: plan.fleet.map(Fleet::new).map(Box::new),
             starts: Starts::default(),
             told: BTreeSet::new(),
             ending: None,
@@ -237,14 +254,13 @@ impl Driver {
             tokio::spawn(children::reap_orphans());
         }
         self.begin();
-        self.serve().await
-    }
-
-    /// The start of all systems.
-    fn begin(&mut self) {
-        for id in self.systems.ids() {
-            self.handle(id, Input::Begin);
+        self.give_inputs();
+        self.remove_failed();
+        if self.starts.is_empty() {
+            // They come as they are after their command files.
+            self.start_ended();
         }
+        self.serve().await
     }
 
     /// Does what is to be done, until the program is to end.
@@ -260,7 +276,7 @@ impl Driver {
             self.alarm.arm(now, self.life.deadline());
             self.alarm.arm(now, self.lans.deadline());
             self.alarm.arm(now, self.starts.deadline());
-            let due = self.has_runs() && self.due_run(now);
+            let due = self.has_steps() || self.has_runs() && self.due_run(now);
             let wake = poll_fn(|cx| self.poll(cx, due)).await;
             self.wall = clock::both();
             match wake {
@@ -279,7 +295,11 @@ impl Driver {
                 }
                 Wake::Lan(index) => self.datagrams(index),
                 Wake::Reloaded(id, read) => self.reloaded(id, read),
-                Wake::Statement => self.execute(),
+                Wake::Fleet(read) => self.fleet_read(read),
+                Wake::Statement => {
+                    self.steps();
+                    self.execute();
+                }
             }
             // Other tasks get their turn even while there is always something to do here.
             tokio::task::coop::consume_budget().await;
@@ -307,6 +327,9 @@ impl Driver {
         }
         if let Poll::Ready(Some((id, read))) = self.reloads.poll_recv(cx) {
             return Poll::Ready(Wake::Reloaded(id, read));
+        }
+        if let Poll::Ready(Some(read)) = self.fleets.poll_recv(cx) {
+            return Poll::Ready(Wake::Fleet(read));
         }
         if !self.lan_first
             && let Some(index) = self.lans.poll(cx)

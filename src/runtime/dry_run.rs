@@ -2,11 +2,9 @@
 //! connected to, so that every fault is found that a start would find.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use super::clock;
-use super::script::Script;
-use super::script::fault;
+use super::script::{Includes, Script, fault};
 use super::statement::{self, StatementOutcome};
 use crate::bmc::LogLevel;
 use crate::config::command::{Command, Instruction, Statement, Variables};
@@ -54,7 +52,12 @@ impl Report {
 
 /// Executes a script on `system` and throws away everything it wants done outside. The files of
 /// FRU devices are looked at. `files` are the names of the state files that it has.
-pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf], files: &[String]) -> Report {
+pub fn check(
+    system: &mut Simulator,
+    mut script: Script,
+    includes: &(impl Includes + ?Sized),
+    files: &[String],
+) -> Report {
     let mut effects = Effects::default();
     let mut report = Report::default();
     let mut seen = HashSet::new();
@@ -70,8 +73,12 @@ pub fn check(system: &mut Simulator, mut script: Script, directories: &[PathBuf]
         match outcome {
             StatementOutcome::Done | StatementOutcome::Sleep(_) | StatementOutcome::NoEcho => {}
             StatementOutcome::Failed(fault) => report.faults.push(fault),
+            StatementOutcome::Bmc(_) | StatementOutcome::Bmcs(_) => {
+                let fault = statement.refused(Severity::Error, statement::ONE_BMC);
+                report.faults.push(fault);
+            }
             StatementOutcome::Include(path) => {
-                if let Err(fault) = script.include(&path, &statement, directories) {
+                if let Err(fault) = script.include(&path, &statement, includes) {
                     report.faults.push(*fault);
                 }
             }

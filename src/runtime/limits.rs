@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::SIGXFSZ;
 
 use crate::host::workers;
@@ -15,6 +15,8 @@ use crate::store::directory::message;
 /// Descriptors there must be room for at start: the runtime's own, which ends without them, and
 /// enough to open a port, run a program and write a file.
 const DESCRIPTORS: usize = 32;
+/// Descriptors for everything else but state folders.
+const FILES: usize = 1024;
 
 /// From now on, a file that grows beyond the limit on its size is an error for whoever writes it
 /// (EFBIG). The signal is caught and not ignored, as programs that are run would inherit that.
@@ -45,6 +47,17 @@ pub fn prepare() -> Result<Vec<String>, String> {
         notes.push(format!("No thread can be started ({why}): everything waits while a file is read or written"));
     }
     Ok(notes)
+}
+
+/// Lets so many more files be open, as far as that is allowed: each state folder that is written to is kept locked.
+pub fn allow_files(count: usize) {
+    let wanted = u64::try_from(count + FILES).unwrap_or(u64::MAX);
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < wanted
+    {
+        // What is refused is told when there are too many.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard);
+    }
 }
 
 /// Tries to open so many, all at the same time.

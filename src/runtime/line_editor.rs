@@ -38,6 +38,13 @@ impl Keyboard {
         }
     }
 
+    /// What stands before a line.
+    pub fn set_prompt(&mut self, prompt: &[u8]) {
+        if let Self::Keys(editor) = self {
+            editor.prompt = prompt.to_vec();
+        }
+    }
+
     /// Says how many columns the terminal has; 0 when that is not known.
     pub fn set_columns(&mut self, columns: usize) {
         if let Self::Keys(editor) = self {
@@ -74,6 +81,8 @@ struct Row {
 /// The editor of one terminal.
 #[derive(Debug)]
 pub struct LineEditor {
+    /// What stands before the line.
+    prompt: Vec<u8>,
     echo: bool,
     /// Width of the terminal; 0 when it is not known.
     columns: usize,
@@ -103,6 +112,7 @@ impl LineEditor {
     /// With nothing typed and echo on.
     pub fn new() -> Self {
         Self {
+            prompt: PROMPT.to_vec(),
             echo: true,
             columns: 0,
             start: 0,
@@ -144,13 +154,13 @@ impl LineEditor {
     /// Takes prompt and line away, so that something else can be shown.
     pub fn hide(&self, out: &mut Vec<u8>) {
         out.push(b'\r');
-        out.extend(std::iter::repeat_n(b' ', PROMPT.len() + self.row.text.len()));
+        out.extend(std::iter::repeat_n(b' ', self.prompt_columns() + self.row.text.len()));
         out.push(b'\r');
     }
 
     /// Shows prompt and line again as they were.
     pub fn show(&self, out: &mut Vec<u8>) {
-        out.extend(PROMPT);
+        out.extend(&self.prompt);
         out.extend(self.row.text.iter().flatten());
         back(self.row.text.len() - self.row.cursor.min(self.row.text.len()), out);
     }
@@ -163,7 +173,7 @@ impl LineEditor {
             return;
         }
         out.push(b'\r');
-        out.extend(PROMPT);
+        out.extend(&self.prompt);
         let room = self.room();
         self.row.text = vec![b" ".to_vec(); before.text.len().min(room)];
         self.draw(out);
@@ -173,8 +183,12 @@ impl LineEditor {
     fn room(&self) -> usize {
         match self.columns {
             0 => usize::MAX,
-            columns => columns.saturating_sub(PROMPT.len() + 1).max(1),
+            columns => columns.saturating_sub(self.prompt_columns() + 1).max(1),
         }
+    }
+
+    fn prompt_columns(&self) -> usize {
+        String::from_utf8_lossy(&self.prompt).chars().count()
     }
 
     /// What is to stand behind the prompt.
@@ -332,7 +346,7 @@ impl LineEditor {
             self.interrupted = true;
             out.extend(AGAIN);
         }
-        out.extend(PROMPT);
+        out.extend(&self.prompt);
         None
     }
 

@@ -7,11 +7,13 @@ use clap::{ArgAction, Parser, ValueHint};
 
 use super::logging::Format;
 use super::start::print;
+use crate::fleet::range::{Ports, Prefix};
 
 /// The short usage, after the name of the program.
 const USAGE: &str = "[-c|--config-file FILE] [-f|--command-file FILE] [-x|--command-string CMD]
-        [-s|--state-dir DIR] [-p|--nopersist] [--demo] [--init DIR] [-n|--nostdio]
-        [--pid-file FILE] [--ready-line] [--program-timeout SECONDS] [-d|--debug]
+        [-s|--state-dir DIR] [-p|--nopersist] [--demo] [--init DIR]
+        [--fleet FILE|DIR] [--count N --addresses PREFIX [--ports PORTS]]
+        [--programs N] [-n|--nostdio] [--pid-file FILE] [--ready-line] [--program-timeout SECONDS] [-d|--debug]
         [--log-format text|json] [--pcap FILE] [-v|--version] [--check] [--strict]
         [--ping] [-?|--help] [--usage] [CONFIG]";
 
@@ -31,6 +33,10 @@ Signals:
 Examples:
   ipmi_sim --demo                              a BMC to try, without any file
   ipmi_sim --init bmc                          write the files of a BMC of your own
+  ipmi_sim -n --fleet nodes.csv -c lan.conf -f sim.emu
+                                               a BMC for each row of a list
+  ipmi_sim -n --count 10000 --addresses 127.64.0.0/16 -c lan.conf -f sim.emu
+                                               ten thousand BMCs
   ipmi_sim -c lan.conf -f sim.emu -s state     with a console: try `help`, leave with `quit`
   ipmi_sim -n --pid-file /run/ipmi_sim.pid     as a service, files from /etc/ipmi
   ipmi_sim --check -c lan.conf -f sim.emu      say what is wrong with the files
@@ -129,6 +135,70 @@ pub struct Options {
     )]
     pub init: Option<PathBuf>,
 
+    /// Many BMCs: one for each row of FILE, a list in CSV whose header
+    /// names their $variables ($name is a must; columns conf and emu are
+    /// files of their own), or for each folder in DIR with a lan.conf
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Fleets",
+        long = "fleet",
+        value_name = "FILE|DIR",
+        value_hint = ValueHint::AnyPath,
+        allow_hyphen_values = true,
+        conflicts_with_all = ["count", "demo", "init"],
+        overrides_with = "fleet"
+    )]
+    pub fleet: Option<PathBuf>,
+
+    /// N BMCs of one configuration, in which $name, $index, $addr and
+    /// $port are each one's own
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Fleets",
+        long = "count",
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..),
+        requires = "addresses",
+        conflicts_with_all = ["demo", "init"],
+        overrides_with = "count"
+    )]
+    pub count: Option<u32>,
+
+    /// The addresses of those BMCs, as 127.64.0.0/16 or fd00::/64; the
+    /// network's own address and broadcast are left out
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Fleets",
+        long = "addresses",
+        value_name = "PREFIX",
+        requires = "count",
+        overrides_with = "addresses"
+    )]
+    pub addresses: Option<Prefix>,
+
+    /// Their UDP port, or several as 6230-6239: then each address is
+    /// there with the first, then with the next [default: 623]
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Fleets",
+        long = "ports",
+        value_name = "PORTS",
+        requires = "count",
+        overrides_with = "ports"
+    )]
+    pub ports: Option<Ports>,
+
+    /// How many helper programs of all BMCs may run at once
+    #[arg(
+        help_heading = "Fleets",
+        long = "programs",
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..),
+        default_value_t = 64,
+        overrides_with = "programs"
+    )]
+    pub programs: u16,
+
     /// No console on standard input and output
     #[arg(help_heading = "Running", short = 'n', long = "nostdio", overrides_with = "nostdio")]
     pub nostdio: bool,
@@ -146,7 +216,7 @@ pub struct Options {
     pub pid_file: Option<PathBuf>,
 
     /// Print `ipmi_sim NAME is ready` on standard output
-    /// when everything is open
+    /// when everything is open; for a fleet NAME is `fleet of N`
     #[arg(verbatim_doc_comment, help_heading = "Running", long = "ready-line", overrides_with = "ready_line")]
     pub ready_line: bool,
 
@@ -204,7 +274,8 @@ pub struct Options {
     pub strict: bool,
 
     /// Ask whether a running program answers on every LAN channel of
-    /// the configuration, and exit with status 0 or 1 within a second
+    /// the configuration, and exit with status 0 or 1 within a second;
+    /// a large fleet takes longer
     #[arg(verbatim_doc_comment, help_heading = "Checking", long = "ping", overrides_with = "ping")]
     pub ping: bool,
 
@@ -324,6 +395,16 @@ mod tests {
             "--demo -c lan.conf",
             "--demo lan.conf",
             "--demo --init x",
+            "--fleet x --count 3 --addresses ::1",
+            "--fleet x --demo",
+            "--count 3",
+            "--count 0 --addresses ::1",
+            "--count 3 --addresses 10.0.0.5/24",
+            "--addresses ::1",
+            "--fleet x --ports 1-2",
+            "--count 3 --addresses ::1 --ports 2-1",
+            "--count 3 --addresses ::1 --init x",
+            "--programs 0",
             "--log-format xml",
         ] {
             let error =

@@ -15,11 +15,11 @@ use crate::settings::model::Config;
 use crate::store::directory::message;
 
 /// How often a channel is asked before it counts as silent.
-const ROUNDS: u8 = 3;
+pub(super) const ROUNDS: u8 = 3;
 /// How long each time is waited for all channels together; three times this is less than a second.
-const ROUND: Duration = Duration::from_millis(300);
+pub(super) const ROUND: Duration = Duration::from_millis(300);
 /// Room for a pong, which has 28 bytes.
-const PONG: usize = 64;
+pub(super) const PONG: usize = 64;
 
 /// A LAN channel to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

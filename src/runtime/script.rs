@@ -4,7 +4,9 @@
 //! Executes nothing.
 
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::command::{Statement, statements};
 use crate::config::text::os_string;
@@ -20,35 +22,86 @@ const MOST_FILES: usize = 1000;
 /// Statements waiting to be executed: a stack of texts, the innermost included file on top.
 #[derive(Debug, Default)]
 pub struct Script {
-    texts: Vec<std::vec::IntoIter<Statement>>,
+    texts: Vec<Next>,
     included: usize,
+}
+
+/// The next statement of a text that other scripts may have as well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Next {
+    text: Arc<[Statement]>,
+    index: usize,
+}
+
+impl Deref for Next {
+    type Target = Statement;
+
+    fn deref(&self) -> &Statement {
+        // Never made without it.
+        &self.text[self.index]
+    }
+}
+
+/// Where included files are.
+pub trait Includes {
+    /// The statements of a file.
+    ///
+    /// # Errors
+    /// It cannot be read, in the system's words.
+    fn included(&self, path: &str) -> Result<Arc<[Statement]>, String>;
+}
+
+/// Those of configuration directories.
+impl Includes for [PathBuf] {
+    fn included(&self, path: &str) -> Result<Arc<[Statement]>, String> {
+        let (name, text) = read_included(path, self).map_err(|error| message(&error))?;
+        Ok(statements(&name, &text).into())
+    }
 }
 
 impl Script {
     /// Puts a file's statements before all others.
     pub fn push_file(&mut self, name: &str, text: &[u8]) {
-        self.texts.push(statements(name, text).into_iter());
+        self.push_statements(statements(name, text).into());
+    }
+
+    /// Puts statements before all others.
+    pub fn push_statements(&mut self, text: Arc<[Statement]>) {
+        self.texts.push(Next { text, index: 0 });
     }
 
     /// Puts one line, which is not assembled from several, before all others.
     pub fn push_line(&mut self, name: &str, line: &[u8]) {
-        self.texts.push(vec![Statement::single(name, line)].into_iter());
+        self.push_statements([Statement::single(name, line)].into());
     }
 
     /// The next statement.
-    pub fn next_statement(&mut self) -> Option<Statement> {
+    pub fn next_statement(&mut self) -> Option<Next> {
         loop {
-            match self.texts.last_mut()?.next() {
-                Some(statement) => return Some(statement),
-                None => {
-                    self.texts.pop();
-                }
+            let next = self.texts.last_mut()?;
+            if next.index < next.text.len() {
+                let statement = next.clone();
+                next.index += 1;
+                return Some(statement);
             }
+            self.texts.pop();
+        }
+    }
+
+    /// Puts the statement that was last taken before all others again; nothing may have been included since.
+    pub fn put_back(&mut self) {
+        if let Some(next) = self.texts.last_mut() {
+            next.index = next.index.saturating_sub(1);
         }
     }
 
     /// Puts the statements of an included file before all others.
-    pub fn include(&mut self, path: &str, by: &Statement, directories: &[PathBuf]) -> Result<(), Box<Diagnostic>> {
+    pub fn include(
+        &mut self,
+        path: &str,
+        by: &Statement,
+        includes: &(impl Includes + ?Sized),
+    ) -> Result<(), Box<Diagnostic>> {
         let fault = |why: String| Box::new(fault(by, path, format!("Could not read include file {path}: {why}")));
         if self.texts.len() >= DEPTH {
             return Err(fault(format!("more than {DEPTH} files include each other")));
@@ -57,15 +110,14 @@ impl Script {
             return Err(fault(format!("more than {MOST_FILES} files are included")));
         }
         self.included += 1;
-        let (name, text) = read_included(path, directories).map_err(|error| fault(message(&error)))?;
-        self.push_file(&name, &text);
+        self.push_statements(includes.included(path).map_err(fault)?);
         Ok(())
     }
 }
 
 /// A file is looked for as named, from the working directory; then, unless the name
 /// begins with `/`, `./` or `../`, in the configuration directories.
-fn read_included(path: &str, directories: &[PathBuf]) -> io::Result<(String, Vec<u8>)> {
+pub(super) fn read_included(path: &str, directories: &[PathBuf]) -> io::Result<(String, Vec<u8>)> {
     let first = match std::fs::read(os_string(path)) {
         Ok(text) => return Ok((path.to_string(), text)),
         Err(error) => error,
@@ -115,6 +167,8 @@ pub fn read_command_file(path: &Path) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
+    const NOWHERE: &[PathBuf] = &[];
+
     /// The last statement of a text.
     fn statement(text: &[u8]) -> Statement {
         statements("a.emu", text).pop().unwrap()
@@ -149,13 +203,13 @@ mod tests {
     #[test]
     fn a_missing_file_is_pointed_at() {
         let by = statement(b"\n  include \\\n\t\"no.emu\"\n");
-        let diagnostic = Script::default().include("no.emu", &by, &[]).unwrap_err();
+        let diagnostic = Script::default().include("no.emu", &by, NOWHERE).unwrap_err();
         assert_eq!(diagnostic.span, Span { line: 3, column: 3, length: 6 });
         assert_eq!(diagnostic.message, "Could not read include file no.emu: No such file or directory");
         assert_eq!(diagnostic.source_line, "\t\"no.emu\"");
         // The name came out of a variable.
         let by = statement(b"\ninclude $X\n");
-        let diagnostic = Script::default().include("no.emu", &by, &[]).unwrap_err();
+        let diagnostic = Script::default().include("no.emu", &by, NOWHERE).unwrap_err();
         assert_eq!(diagnostic.span, Span { line: 2, column: 1, length: 1 });
     }
 
@@ -167,7 +221,7 @@ mod tests {
         let name = path.display().to_string();
         let by = Statement::single(&name, b"x");
         let mut script = Script::default();
-        let depth = (0..1000).take_while(|_| script.include(&name, &by, &[]).is_ok()).count();
+        let depth = (0..1000).take_while(|_| script.include(&name, &by, NOWHERE).is_ok()).count();
         assert_eq!(depth, DEPTH);
     }
 
@@ -182,7 +236,7 @@ mod tests {
         while let Some(statement) = script.next_statement() {
             statements += 1;
             assert!(statements < 10_000, "it goes on and on");
-            let _ = script.include(&name, &statement, &[]);
+            let _ = script.include(&name, &statement, NOWHERE);
         }
         assert_eq!(statements, 1 + 2 * MOST_FILES);
     }

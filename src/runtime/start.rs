@@ -2,32 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-use nix::sys::stat::fstat;
 
 use super::configuration::{Finding, Source, Strictness};
 use super::console::LineEnd;
-use super::driver::announce::{Announcement, Audience, quoted};
+use super::driver::announce::{Announcement, quoted};
+use super::driver::fleet::FleetPlan;
 use super::driver::reload::{Fresh, Reader};
-use super::driver::{self, COMMAND_STRING, Failures, Plan, Scope, SystemPlan};
+use super::driver::{COMMAND_STRING, Scope, Stage, SystemPlan};
+use super::fleet::again::Again;
+use super::fleet::start::Fleet;
 use super::logging::complain;
 use super::options::Options;
-use super::pid_file::PidFile;
 use super::places::Places;
 use super::review::{self, Facts};
 use super::script::{Script, read_command_file};
-use super::service::{Environment, Service};
+use super::serving::{Serving, What, audience};
 use super::terminal::{StandardInput, Streams};
-use super::{Ending, clock, configuration, demo, dry_run, limits, logging, pcap, ping, starter};
+use super::{Ending, configuration, demo, dry_run, limits, logging, ping, starter};
 use crate::config::{Diagnostic, Severity, Span};
 use crate::host::jobs::{StateWriter, remove_leftover};
-use crate::host::programs;
 use crate::host::random::SystemRandom;
 use crate::ipmi::Random;
 use crate::settings::model::{Address, Config};
@@ -50,12 +48,6 @@ const FOR_COMMANDS: &str = "it belongs in the command file";
 const FOR_LAN_CONF: &str = "it belongs in lan.conf";
 const MISTAKEN: usize = 3;
 const NO_NAME: &str = "name not set in config file";
-
-/// How long the first poll of a sensor, say, may hold up the lines after it.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
-
-/// Room for what the system tells at a time: more descriptors than are usually open.
-const IO_EVENTS: usize = 64;
 
 /// Why there is nothing to run; already reported.
 struct Stop(u8);
@@ -94,6 +86,9 @@ pub(super) fn print(text: impl AsRef<[u8]>) {
 }
 
 fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
+    if let Some(fleet) = Fleet::of(options, places).map_err(|text| stop(&text))? {
+        return start_fleet(options, fleet);
+    }
     let source = source(options, places);
     if options.ping {
         return ask(&source).map(|()| Ending::Status(0));
@@ -134,39 +129,13 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
             return Ok(Ending::Status(0));
         }
     }
-    let mut notes = limits::prepare().map_err(|text| stop(&text))?;
-    // Before anything is touched that a running program may be using.
-    let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose().map_err(|text| stop(&text))?;
-    let capture = open_capture(options)?;
-    let (persistence, files, directory, lock) = open_state(options, places, &config.name, &mut notes)?;
-    remove_leftovers(&config, &mut notes);
+    let mut serving = Serving::open(options).map_err(|text| stop(&text))?;
+    let notes = &mut serving.notes;
+    let (persistence, files, directory, lock) = open_state(options, places, &config.name, notes)?;
+    remove_leftovers(&config, notes);
     let state = directory
         .clone()
         .map(|directory| -> StateWriter { Arc::new(move |name, content| directory.write(name, content)) });
-    // Descriptor 0 without anybody behind it is no console: the original aborts.
-    let streams = Streams::standard().map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
-    let input = streams.kind();
-    let standard = (!options.nostdio && input != StandardInput::Nothing).then_some(input);
-    let plan = Plan {
-        scope: Scope::One,
-        streams,
-        standard,
-        console: config.console.as_ref().and_then(Address::literal),
-        program_limit: Duration::from_secs(options.program_timeout.into()),
-        programs: programs::MOST,
-        statement_limit: STATEMENT_LIMIT,
-        failures: if options.strict { Failures::Fatal } else { Failures::Reported },
-        syslog: logging::system_log(),
-        notes,
-        service: Service::new(&Environment::of_process(), clock::now()),
-        ready_line: options.ready_line.then(|| format!("ipmi_sim {} is ready", config.name)),
-        capture,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_io_events_per_tick(IO_EVENTS)
-        .build()
-        .map_err(|error| stop(&format!("Unable to start: {}", message(&error))))?;
     let announcement = Announcement {
         name: config.name.clone(),
         state: directory.as_ref().map(|directory| directory.path().display().to_string()),
@@ -174,22 +143,61 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         audience: audience(),
         without_bmc: commands.hint(),
     };
+    let what = What {
+        scope: Scope::One,
+        console: config.console.as_ref().and_then(Address::literal),
+        ready_line: format!("ipmi_sim {} is ready", config.name),
+        fleet: None,
+    };
     let system = SystemPlan {
         index: 0,
         system: Box::new(Simulator::new(config, files, persistence, random()?)),
         script,
         configuration: source.name(),
-        directories: places.configuration.clone(),
+        directories: places.configuration.clone().into(),
         state,
         reader: reader(source, strictness, directory),
         announcement,
+        row: "".into(),
+        stage: Stage::New,
     };
-    let ending = runtime.block_on(driver::run(vec![system], plan));
-    // Helper programs that still run are left to finish: one of them may be holding a power
-    // button.
-    runtime.shutdown_timeout(Duration::from_millis(50));
-    drop((lock, pid_file));
+    let ending = serving.run(options, vec![system], what).map_err(|text| stop(&text))?;
+    drop(lock);
     Ok(ending)
+}
+
+/// The same for a fleet.
+fn start_fleet(options: &Options, fleet: Fleet) -> Result<Ending, Stop> {
+    let status = |is_sound| if is_sound { Ok(Ending::Status(0)) } else { Err(Stop(1)) };
+    if options.ping {
+        return status(fleet.ask());
+    }
+    if options.version {
+        print(format!("ipmi_sim {}\n", env!("CARGO_PKG_VERSION")));
+        return status(fleet.read());
+    }
+    if options.check {
+        return status(fleet.check());
+    }
+    let serving = Serving::open(options).map_err(|text| stop(&text))?;
+    let rows = fleet.rows().ok_or(Stop(1))?;
+    limits::allow_files(rows.rows.len());
+    let again = Arc::new(Again::new(fleet));
+    let maker = again.maker();
+    let made = again.fleet().make(&maker, &rows).ok_or(Stop(1))?;
+    let console = made.iter().find_map(|(_, made)| made.console);
+    let systems = again.plans(&maker, made);
+    drop(maker);
+    drop(rows);
+    let announcement = Announcement {
+        name: again.fleet().source_for_people(),
+        state: again.fleet().state_place(),
+        audience: audience(),
+        ..Announcement::default()
+    };
+    let fleet = Some(FleetPlan { announcement, reader: Arc::new(move |running| again.read(running)) });
+    let what = What { scope: Scope::Fleet, console, ready_line: "ipmi_sim fleet".into(), fleet };
+    serving.run(options, systems, what).map_err(|text| stop(&text))
 }
 
 /// `--check` and `--strict`: carries the command file out on a system that nobody is connected to. With
@@ -208,7 +216,7 @@ fn check(
     let persistence = if is_kept { Persistence::On } else { Persistence::Off };
     let files: Vec<String> = kept.files.keys().cloned().collect();
     let mut system = Simulator::new(config.clone(), read_all(&kept.files), persistence, random()?);
-    let report = dry_run::check(&mut system, script, &places.configuration, &files);
+    let report = dry_run::check(&mut system, script, &*places.configuration, &files);
     kept.notes.iter().for_each(|note| logging::warn(note));
     for text in &report.state {
         let (place, what) = text.split_once(": ").unwrap_or((text, ""));
@@ -401,21 +409,6 @@ fn near(configuration: &Path, name: &str) -> Option<PathBuf> {
     Some(directory.map_or_else(|| file.clone(), |directory| directory.join(&file)))
 }
 
-/// Who reads standard error.
-fn audience() -> Audience {
-    let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
-    let same = match (fstat(&stdout), fstat(&stderr)) {
-        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino, one.st_rdev) == (other.st_dev, other.st_ino, other.st_rdev),
-        _ => false,
-    };
-    match (stderr.is_terminal() && !logging::is_formatted(), same) {
-        (true, true) => Audience::SameTerminal,
-        (true, false) => Audience::Terminal,
-        (false, true) => Audience::SameFile,
-        (false, false) => Audience::Log,
-    }
-}
-
 type State = (Persistence, Files, Option<StateDirectory>, Option<FolderLock>);
 
 fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<String>) -> Result<State, Stop> {
@@ -446,13 +439,6 @@ fn remove_leftovers(config: &Config, notes: &mut Vec<String>) {
             notes.push(format!("{path}.new: left over from an earlier run and cannot be removed: {}", message(&error)));
         }
     }
-}
-
-fn open_capture(options: &Options) -> Result<Option<(File, String)>, Stop> {
-    let Some(path) = &options.pcap else { return Ok(None) };
-    let name = path.display().to_string();
-    let file = pcap::open(path).map_err(|error| stop(&format!("Unable to write {name}: {}", message(&error))))?;
-    Ok(Some((file, name)))
 }
 
 /// How the configuration is read again while the program runs.

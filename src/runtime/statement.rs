@@ -6,6 +6,9 @@ use crate::config::{Diagnostic, Severity, help};
 use crate::ipmi::Moment;
 use crate::sim::{ConsoleId, Effect, Effects, Input, Simulator};
 
+/// What is said of `bmc` and `bmcs` where there is no fleet, or no console.
+pub const ONE_BMC: &str = "bmc and bmcs are for the consoles of a fleet: there is one BMC here";
+
 /// What the caller of [`execute`] does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatementOutcome {
@@ -19,6 +22,10 @@ pub enum StatementOutcome {
     Sleep(u32),
     /// Stop the echo of this console.
     NoEcho,
+    /// This console talks to the BMC of this name from now on; without a name, show which it is.
+    Bmc(String),
+    /// List the BMCs with this in their names.
+    Bmcs(String),
     /// End the program in an orderly way with status 0.
     Quit,
 }
@@ -36,6 +43,8 @@ pub fn execute(
         Ok(Some(Instruction::Include { path })) => return StatementOutcome::Include(path),
         Ok(Some(Instruction::Sleep { milliseconds })) => return StatementOutcome::Sleep(milliseconds),
         Ok(Some(Instruction::NoEcho)) => return StatementOutcome::NoEcho,
+        Ok(Some(Instruction::Bmc { name })) => return StatementOutcome::Bmc(name),
+        Ok(Some(Instruction::Bmcs { about })) => return StatementOutcome::Bmcs(about),
         Ok(Some(Instruction::Quit)) => return StatementOutcome::Quit,
         Ok(Some(Instruction::Help { about })) => {
             let text = help::commands(about.as_deref().unwrap_or_default());

@@ -80,18 +80,18 @@ impl Inventory {
 
     /// The content of the device: a header, and the areas that have a text.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let areas: [(&[u8], &[Option<Vec<u8>>], &[u8]); 3] = [
-            (&[RACK_MOUNT], &self.texts[..2], &[]),
+        let areas = [
+            Area { start: &[RACK_MOUNT], texts: &self.texts[..2], end: &[] },
             // Made at no known time; without a FRU file id, as the product.
-            (&[ENGLISH, 0, 0, 0], &self.texts[2..6], &[LATIN_1]),
-            (&[ENGLISH], &self.texts[6..], &[LATIN_1]),
+            Area { start: &[ENGLISH, 0, 0, 0], texts: &self.texts[2..6], end: &[LATIN_1] },
+            Area { start: &[ENGLISH], texts: &self.texts[6..], end: &[LATIN_1] },
         ];
         let mut offsets = [0; 3];
         let mut out = vec![0; UNIT];
-        for ((start, texts, end), offset) in areas.into_iter().zip(&mut offsets) {
-            if texts.iter().any(Option::is_some) {
+        for (area, offset) in areas.iter().zip(&mut offsets) {
+            if area.texts.iter().any(Option::is_some) {
                 *offset = (out.len() / UNIT) as u8;
-                out.extend(area(start, texts, end));
+                out.extend(area.bytes());
             }
         }
         let [chassis, board, product] = offsets;
@@ -101,20 +101,31 @@ impl Inventory {
     }
 }
 
-fn area(start: &[u8], texts: &[Option<Vec<u8>>], end: &[u8]) -> Vec<u8> {
-    let mut area = vec![VERSION, 0];
-    area.extend_from_slice(start);
-    for text in texts.iter().map(|text| text.as_deref().unwrap_or_default()) {
-        area.push(LATIN_1 | text.len() as u8);
-        area.extend_from_slice(text);
+/// An area of the device.
+struct Area<'a> {
+    /// What stands before the texts, behind version and length.
+    start: &'a [u8],
+    texts: &'a [Option<Vec<u8>>],
+    /// Fields without a text.
+    end: &'a [u8],
+}
+
+impl Area<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        let mut area = vec![VERSION, 0];
+        area.extend_from_slice(self.start);
+        for text in self.texts.iter().map(|text| text.as_deref().unwrap_or_default()) {
+            area.push(LATIN_1 | text.len() as u8);
+            area.extend_from_slice(text);
+        }
+        area.extend_from_slice(self.end);
+        area.push(NO_MORE);
+        // The last byte is the checksum.
+        area.resize((area.len() + 1).next_multiple_of(UNIT) - 1, 0);
+        area[1] = ((area.len() + 1) / UNIT) as u8;
+        area.push(checksum(&area));
+        area
     }
-    area.extend_from_slice(end);
-    area.push(NO_MORE);
-    // The last byte is the checksum.
-    area.resize((area.len() + 1).next_multiple_of(UNIT) - 1, 0);
-    area[1] = ((area.len() + 1) / UNIT) as u8;
-    area.push(checksum(&area));
-    area
 }
 
 /// What makes the sum of all bytes zero.

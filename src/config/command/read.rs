@@ -18,6 +18,9 @@ const FRU_MAX: u32 = 8192;
 /// Most data bytes of an SDR.
 const SDR_MAX: usize = 256;
 
+/// What is not meant where something else is typed: there is mostly no fleet.
+const OF_FLEETS: [&str; 2] = ["bmc", "bmcs"];
+
 /// Names of numbers, `emu.md` section 7.
 const HAS_SDRS: &[(&str, u8)] = &[("has-device-sdrs", 1), ("no-device-sdrs", 0)];
 const SUPPORT: &[(&str, u8)] = &[("none", 0), ("readable", 1), ("settable", 2), ("fixed", 3)];
@@ -29,6 +32,8 @@ const EVENT_SUPPORT: &[(&str, u8)] = &[("per-state", 0), ("entire-sensor", 1), (
 fn form(word: &str) -> Option<Rule> {
     Some(match word {
         "atca_enable" => Rule::atca_enable,
+        "bmc" => Rule::bmc,
+        "bmcs" => Rule::bmcs,
         "atca_set_site" => Rule::atca_set_site,
         "debug" => Rule::debug,
         "define" => Rule::define,
@@ -89,7 +94,7 @@ fn unknown(word: &Found<'_>) -> Fault {
         " (it has a carriage return inside)".to_string()
     } else if word.text == "?" {
         ", did you mean 'help'?".to_string()
-    } else if let Some(name) = nearest(word.text, names(COMMANDS)) {
+    } else if let Some(name) = nearest(word.text, names(COMMANDS).filter(|name| !OF_FLEETS.contains(name))) {
         format!(", did you mean '{name}'?")
     } else {
         String::new()
@@ -105,6 +110,8 @@ fn instruction(form: Rule, a: &mut Arguments<'_>) -> Result<Instruction, Fault> 
         Rule::quit => Instruction::Quit,
         Rule::help => Instruction::Help { about: a.inner().next_if_any().map(|word| word.text.to_string()) },
         Rule::noecho => Instruction::NoEcho,
+        Rule::bmc => Instruction::Bmc { name: rest(&mut a.inner()) },
+        Rule::bmcs => Instruction::Bmcs { about: rest(&mut a.inner()) },
         Rule::include => {
             let (path, _) = a.string().map_err(|fault| fault.inside("Could not get include filename"))?;
             Instruction::Include { path }
@@ -366,6 +373,18 @@ fn fru_data(a: &mut Arguments<'_>) -> Result<Command, Fault> {
     }
 }
 
+/// All that is left of a line: words with one blank between them.
+fn rest(words: &mut Arguments<'_>) -> String {
+    let mut rest = String::new();
+    while let Some(word) = words.next_if_any() {
+        if !rest.is_empty() {
+            rest.push(' ');
+        }
+        rest.push_str(word.text);
+    }
+    rest
+}
+
 /// The inventory that texts make: `FIELD STRING` as often as wanted.
 fn fru_text(a: &mut Arguments<'_>) -> Result<Vec<u8>, Fault> {
     let mut inventory = Inventory::default();
@@ -378,6 +397,9 @@ fn fru_text(a: &mut Arguments<'_>) -> Result<Vec<u8>, Fault> {
         };
         let (text, range) = a.string().map_err(|fault| fault.inside(&format!("Error with {}", field.name())))?;
         inventory.set(field, &text).map_err(|why| Fault::new(range, why))?;
+    }
+    if let Some((name, range)) = a.unknown_variable() {
+        return Err(Fault::new(range, format!("there is no variable {}", quote(name))));
     }
     Ok(inventory.bytes())
 }

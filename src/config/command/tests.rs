@@ -454,7 +454,7 @@ fn controllers_that_must_exist() {
                 format!("sensor_set_event_support 0x42 1 1 1 1 1{}", " 000000000000000".repeat(4))
             }
             "define" | "include" | "read_cmds" => format!("{} 'x' 'x'", entry.name),
-            "debug" | "persist" | "quit" | "noecho" => entry.name.to_string(),
+            "debug" | "persist" | "quit" | "noecho" | "bmc" | "bmcs" => entry.name.to_string(),
             "sensor_add" => "sensor_add 0x42 1 1 1 1".to_string(),
             name => format!("{name} 0x42{}", " 1".repeat(14)),
         };
@@ -467,6 +467,6 @@ fn controllers_that_must_exist() {
         };
         assert_eq!(required_mc, with_mc.then_some(McAddress(0x42)), "{line}");
     }
-    // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state.
-    assert_eq!(HELP.len(), 39);
+    // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state, 2 of fleets.
+    assert_eq!(HELP.len(), 41);
 }

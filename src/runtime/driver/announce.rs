@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::systems::Driven;
+use super::systems::{Driven, Scope};
 use super::{Driver, FIRST};
 use crate::bmc::LogLevel;
 use crate::host::SystemId;
@@ -63,9 +63,36 @@ impl Driver {
         if !log::log_enabled!(target: SERVING, log::Level::Info) {
             return;
         }
-        for id in self.systems.ids() {
-            self.announce_one(id);
+        match self.fleet.as_ref().map(|fleet| fleet.announcement.clone()) {
+            Some(announcement) => self.announce_fleet(&announcement),
+            None => self.systems.ids().into_iter().for_each(|id| self.announce_one(id)),
         }
+    }
+
+    /// A fleet is told as a whole.
+    fn announce_fleet(&mut self, announcement: &Announcement) {
+        let version = env!("CARGO_PKG_VERSION");
+        let mut facts = vec![format!("ipmi_sim {version} serves {}{}", bmcs(self.systems.count()), announcement.name)];
+        let (mut places, mut count) = (None, 0);
+        for (_, place) in self.lans.places() {
+            let (first, last) = *places.get_or_insert((place, place));
+            places = Some((first.min(place), last.max(place)));
+            count += 1;
+        }
+        facts.push(match places {
+            None => "No LAN channel is open".into(),
+            Some((only, _)) if count == 1 => format!("LAN: UDP {only}"),
+            Some((first, last)) => format!("LAN: UDP {first} to {last}, {count} addresses"),
+        });
+        facts.extend(self.consoles.address().map(|address| format!("Console: TCP {address}")));
+        facts.push(state_fact(announcement));
+        let first = self.systems.ids().first().copied();
+        let line = first.and_then(|id| {
+            let mut lans: Vec<(LanId, SocketAddr)> = self.lans.places_of_system(id).collect();
+            lans.sort_unstable();
+            client_line(&lans, &self.systems.here(id)?.seat.system.logins(), None)
+        });
+        self.tell_people(&facts, line, announcement.audience);
     }
 
     fn announce_one(&mut self, id: SystemId) {
@@ -75,19 +102,23 @@ impl Driver {
         let Some(Driven { seat, announcement, .. }) = self.systems.here(id) else { return };
         let logins = seat.system.logins();
         let facts = facts(announcement, &lans, &others, &logins);
-        let (audience, password) = (announcement.audience, announcement.password);
+        let (audience, client) = (announcement.audience, client_line(&lans, &logins, announcement.password));
+        self.tell_people(&facts, client, audience);
+    }
+
+    fn tell_people(&self, facts: &[String], client: Option<String>, audience: Audience) {
         let console = self.consoles.standard().is_some();
         match audience {
             // A program at the console expects nothing but what it knows.
             Audience::SameFile if console => {}
             Audience::Log | Audience::SameFile => {
-                for fact in &facts {
+                for fact in facts {
                     self.reports.serving(LogLevel::Info, fact);
                 }
             }
             audience @ (Audience::Terminal | Audience::SameTerminal) => {
                 let mut text = facts.join("\n  ");
-                if let Some(line) = client_line(&lans, &logins, password) {
+                if let Some(line) = client {
                     text += &format!("\n  try:  {line}");
                 }
                 text += match self.consoles.standard() {
@@ -125,9 +156,22 @@ impl Driver {
             }
             return;
         }
-        let places: Vec<String> = self.lans.places().map(|(_, local)| local.to_string()).collect();
-        if let Some(line) = self.life.open(&places) {
-            self.consoles.say(&format!("{line}\n"));
+        let status = match self.scope {
+            Scope::Fleet => self.fleet_status(),
+            Scope::One => {
+                let places: Vec<String> = self.lans.places().map(|(_, local)| local.to_string()).collect();
+                match places.as_slice() {
+                    [] => "Ready, without LAN".into(),
+                    places => format!("Answering on {}", places.join(", ")),
+                }
+            }
+        };
+        if let Some(line) = self.life.open(status) {
+            let text = match self.scope {
+                Scope::One => format!("{line}\n"),
+                Scope::Fleet => format!("{line} of {} is ready\n", self.systems.count()),
+            };
+            self.consoles.say(&text);
         }
         self.life.tell_ready();
     }
@@ -154,11 +198,20 @@ fn facts(
         facts.push(served(id, &places.collect::<Vec<_>>().join(" and "), logins));
     }
     facts.extend(others.iter().cloned());
-    facts.push(match &announcement.state {
+    facts.push(state_fact(announcement));
+    facts
+}
+
+fn state_fact(announcement: &Announcement) -> String {
+    match &announcement.state {
         Some(folder) => format!("State: {folder}"),
         None => "State: not kept".into(),
-    });
-    facts
+    }
+}
+
+/// So many BMCs, in words.
+pub fn bmcs(count: usize) -> String {
+    if count == 1 { "1 BMC".into() } else { format!("{count} BMCs") }
 }
 
 /// One LAN channel, its place, and who can log in there.

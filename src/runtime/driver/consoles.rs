@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 
 use super::statements::Run;
 use super::{CONSOLE, FIRST};
-use crate::config::text::encode;
-use crate::host::tcp;
+use crate::config::text::{encode, printable};
+use crate::host::{SystemId, tcp};
 use crate::ipmi::Moment;
 use crate::runtime::console::{Editor, Kind, LineEnd, PROMPT, Typed};
 use crate::runtime::console_port::{self, ConsoleEvent, ConsoleWriter, STANDARD};
@@ -53,8 +53,35 @@ struct Console {
     input: VecDeque<u8>,
     /// The command being executed.
     run: Option<Run>,
+    /// Whom it talks to.
+    bmc: Bmc,
     /// There is no more input.
     ended: bool,
+}
+
+/// Whom a console talks to, and how it says so.
+#[derive(Clone, Debug)]
+pub(super) struct Bmc {
+    system: SystemId,
+    prompt: Vec<u8>,
+}
+
+impl Bmc {
+    /// The only one there is.
+    fn only() -> Self {
+        Self { system: FIRST, prompt: PROMPT.to_vec() }
+    }
+
+    /// Which it is.
+    pub(super) fn system(&self) -> SystemId {
+        self.system
+    }
+
+    /// One of many.
+    pub(super) fn named(system: SystemId, name: &str) -> Self {
+        let shown: String = name.chars().map(printable).collect();
+        Self { system, prompt: [shown.as_bytes(), PROMPT].concat() }
+    }
 }
 
 impl Console {
@@ -96,6 +123,8 @@ pub(super) struct Consoles {
     runs: usize,
     /// Where the TCP console listens.
     address: Option<SocketAddr>,
+    /// Whom a console talks to at first.
+    bmc: Bmc,
     events: mpsc::Receiver<ConsoleEvent>,
     to_events: mpsc::Sender<ConsoleEvent>,
 }
@@ -126,6 +155,7 @@ impl Consoles {
             consoles: BTreeMap::new(),
             runs: 0,
             address,
+            bmc: Bmc::only(),
             events,
             to_events,
         })
@@ -163,6 +193,19 @@ impl Consoles {
         Ok(())
     }
 
+    /// Consoles that are opened from now on talk to this one at first.
+    pub(super) fn set_bmc(&mut self, bmc: Bmc) {
+        self.bmc = bmc;
+    }
+
+    /// A console talks to another one.
+    pub(super) fn choose_bmc(&mut self, id: ConsoleId, bmc: Bmc) {
+        if let Some(console) = self.consoles.get_mut(&id) {
+            console.editor.set_prompt(&bmc.prompt);
+            console.bmc = bmc;
+        }
+    }
+
     /// Opens the console on standard input, if there is one.
     pub(super) fn open_standard(&mut self) {
         if self.standard.is_none() {
@@ -177,13 +220,15 @@ impl Consoles {
     }
 
     fn open(&mut self, id: ConsoleId, writer: ConsoleWriter, kind: Kind) {
-        writer.write(PROMPT.to_vec());
+        let bmc = self.bmc.clone();
+        writer.write(bmc.prompt.clone());
         writer.more();
-        let editor = match self.standard {
+        let mut editor = match self.standard {
             Some(StandardInput::Terminal) if id == STANDARD => Keyboard::Keys(LineEditor::new()),
             _ => Keyboard::Bytes(Editor::new(kind)),
         };
-        let console = Console { writer, editor, input: VecDeque::new(), run: None, ended: false };
+        editor.set_prompt(&bmc.prompt);
+        let console = Console { writer, editor, input: VecDeque::new(), run: None, bmc, ended: false };
         self.consoles.insert(id, console);
     }
 
@@ -242,7 +287,7 @@ impl Consoles {
             Some(Typed::Line(line)) => {
                 let mut script = Script::default();
                 script.push_line(CONSOLE, &line);
-                console.run = Some(Run::new(FIRST, script));
+                console.run = Some(Run::new(console.bmc.system, script));
                 self.runs += 1;
                 console.read_ahead();
             }
@@ -300,7 +345,8 @@ impl Consoles {
 
     /// The next statement may come. `None`: the console is gone.
     pub(super) fn prompt(&mut self, id: ConsoleId) -> Option<After> {
-        self.consoles.get(&id)?.writer.write(PROMPT.to_vec());
+        let console = self.consoles.get(&id)?;
+        console.writer.write(console.bmc.prompt.clone());
         Some(self.advance(id))
     }
 

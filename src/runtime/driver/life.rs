@@ -18,12 +18,14 @@ pub(super) struct Life {
     readiness: Readiness,
     /// Systems whose configuration is being read again.
     reloading: BTreeSet<SystemId>,
+    /// A fleet is being read again.
+    fleet: bool,
 }
 
 impl Life {
     /// At its start.
     pub(super) fn new(service: Service, ready_line: Option<String>) -> Self {
-        Self { service, ready_line, readiness: Readiness::Starting, reloading: BTreeSet::new() }
+        Self { service, ready_line, readiness: Readiness::Starting, reloading: BTreeSet::new(), fleet: false }
     }
 
     /// When the next sign of life is due.
@@ -62,14 +64,16 @@ impl Life {
         is_news
     }
 
-    /// Everything is open, LAN at these places. Gives what is to be printed before [`tell_ready`](Self::tell_ready).
-    pub(super) fn open(&mut self, places: &[String]) -> Option<&str> {
-        self.service.set_status(match places {
-            [] => "Ready, without LAN".into(),
-            places => format!("Answering on {}", places.join(", ")),
-        });
+    /// Everything is open, as `status` says. Gives what is to be printed before [`tell_ready`](Self::tell_ready).
+    pub(super) fn open(&mut self, status: String) -> Option<&str> {
+        self.service.set_status(status);
         self.readiness = Readiness::Ready;
         self.ready_line.as_deref()
+    }
+
+    /// What the service manager shows from the next word to it on.
+    pub(super) fn set_status(&mut self, status: String) {
+        self.service.set_status(status);
     }
 
     /// Tells the service manager so.
@@ -79,9 +83,19 @@ impl Life {
 
     /// Everything is to be read again.
     pub(super) fn reload_asked(&self, now: Moment) {
-        if self.reloading.is_empty() {
+        if self.reloading.is_empty() && !self.fleet {
             self.service.reloading(now);
         }
+    }
+
+    /// A fleet is being read again.
+    pub(super) fn fleet_reload_begins(&mut self) {
+        self.fleet = true;
+    }
+
+    /// That is over, but for [`reload_over`](Self::reload_over).
+    pub(super) fn fleet_reload_ends(&mut self) {
+        self.fleet = false;
     }
 
     /// A system is being read again.
@@ -96,7 +110,7 @@ impl Life {
 
     /// The reload of a system is over: with the last of them, what was told before holds again.
     pub(super) fn reload_over(&self) {
-        if !self.reloading.is_empty() {
+        if self.fleet || !self.reloading.is_empty() {
             return;
         }
         match self.readiness {

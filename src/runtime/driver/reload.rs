@@ -66,6 +66,9 @@ fn headline(finding: &str) -> &str {
 impl Driver {
     /// SIGHUP.
     pub(super) fn begin_reload(&mut self) {
+        if self.begin_fleet_reload() {
+            return;
+        }
         self.life.reload_asked(clock::now());
         for id in self.systems.ids() {
             let Some(system) = self.systems.here(id) else { continue };

@@ -172,6 +172,9 @@ impl Driver {
         (run.until, run.patience) = (None, None);
         run.work.clear();
         let Some(statement) = run.script.next_statement() else { return false };
+        if let Some(console) = console {
+            self.find_another_bmc(console, run);
+        }
         let typed = statement.file == CONSOLE || statement.file == COMMAND_STRING;
         if !typed {
             match console {
@@ -211,6 +214,20 @@ impl Driver {
             }
             StatementOutcome::Sleep(milliseconds) => {
                 run.until = Some(now + Duration::from_millis(milliseconds.into()));
+            }
+            StatementOutcome::Bmc(_) | StatementOutcome::Bmcs(_) if console.is_none() || self.scope == Scope::One => {
+                self.failed(id, console, &statement.refused(Severity::Error, statement::ONE_BMC));
+            }
+            StatementOutcome::Bmc(name) => {
+                if let Some(console) = console
+                    && let Err(text) = self.choose_bmc(console, id, &name)
+                {
+                    self.failed(id, Some(console), &statement.refused(Severity::Error, text));
+                }
+            }
+            StatementOutcome::Bmcs(about) => {
+                let text = self.list_bmcs(&about);
+                console.into_iter().for_each(|id| self.consoles.print(id, &text));
             }
             StatementOutcome::NoEcho => {
                 if let Some(id) = console {
@@ -299,6 +316,7 @@ impl Driver {
             return self.fatal(&text);
         }
         self.announce();
+        self.set_first_bmc();
         // Before the prompt, which is the last thing that programs wait for.
         self.tell_ready();
         self.consoles.open_standard();

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::Driver;
 use super::announce::Announcement;
 use super::reload::{Reader, Reload};
-use super::statements::Run;
+use super::statements::{Begun, Run};
 use crate::host::jobs::{Helpers, StateWriter};
 use crate::host::{HostEvents, SystemId};
+use crate::runtime::clock;
 use crate::runtime::script::Script;
 use crate::runtime::seat::{Seat, Setup};
-use crate::sim::{Input, Simulator};
+use crate::sim::{Effect, Input, Simulator};
 
 /// A system that is to be driven.
 pub struct SystemPlan {
@@ -24,13 +25,29 @@ pub struct SystemPlan {
     /// lan.conf, as the user named it, for messages.
     pub configuration: String,
     /// Where included files are looked for.
-    pub directories: Vec<PathBuf>,
+    pub directories: Arc<[PathBuf]>,
     /// How state files are written, if they are.
     pub state: Option<StateWriter>,
     /// How the configuration is read again.
     pub reader: Reader,
     /// What is said of the start.
     pub announcement: Announcement,
+    /// The row of the fleet that it is of.
+    pub row: Arc<str>,
+    /// How far it has come.
+    pub stage: Stage,
+}
+
+/// How far a system has come before it is driven.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// It is at the beginning of its life.
+    #[default]
+    New,
+    /// It has begun, and wants this done outside; what is left of its script waits for that.
+    Begun(Vec<Effect>),
+    /// It has started, and wants this done outside.
+    Started(Vec<Effect>),
 }
 
 /// How many systems the program is for.
@@ -46,8 +63,9 @@ pub enum Scope {
 /// A system in the loop.
 pub(super) struct Driven {
     pub(super) seat: Seat,
-    pub(super) directories: Vec<PathBuf>,
+    pub(super) directories: Arc<[PathBuf]>,
     pub(super) announcement: Announcement,
+    pub(super) row: Arc<str>,
     pub(super) reader: Reader,
     pub(super) reload: Option<Reload>,
     /// Its command file and `-x`, until they are done.
@@ -140,6 +158,11 @@ impl Systems {
         self.places.iter().filter_map(|place| place.system.as_deref())
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.free.len() == self.places.len()
@@ -149,7 +172,9 @@ impl Systems {
 impl Driver {
     /// Takes in a system, which begins with the loop, or is told so by whoever adds it.
     pub(super) fn seat(&mut self, plan: SystemPlan) -> SystemId {
-        let SystemPlan { index, system, script, configuration, directories, state, reader, announcement } = plan;
+        let SystemPlan { index, system, script, configuration, directories, state, reader, announcement, row, stage } =
+            plan;
+        let is_started = matches!(stage, Stage::Started(_));
         let (programs, to_host_events) = (Arc::clone(&self.programs), &self.to_host_events);
         let helpers = Helpers { programs, name: announcement.name.clone(), index };
         let id = self.systems.insert(|id| {
@@ -158,21 +183,52 @@ impl Driver {
                 seat: Seat::new(setup, &HostEvents::new(id, to_host_events.clone())),
                 directories,
                 announcement,
+                row,
                 reader,
                 reload: None,
-                start: Some(Box::new(Run::new(id, script))),
+                start: (!is_started).then(|| Box::new(Run::new(id, script))),
                 presence: Presence::Here,
             }
         });
-        self.starts.add(id);
+        if !is_started {
+            self.starts.add(id);
+        }
+        self.seated.push_back((id, stage));
         id
     }
 
+    /// Begins with the systems that were taken in.
+    pub(super) fn begin(&mut self) {
+        while let Some((id, stage)) = self.seated.pop_front() {
+            match stage {
+                Stage::New => self.handle(id, Input::Begin),
+                Stage::Begun(effects) => self.go_on(id, effects),
+                Stage::Started(effects) => {
+                    self.effects.list.extend(effects);
+                    self.carry_out(id);
+                }
+            }
+        }
+    }
+
+    /// Carries out what the script of a system has begun; the rest of it waits for that.
+    fn go_on(&mut self, id: SystemId, effects: Vec<Effect>) {
+        self.begun = Some(Begun { system: id, saves: Vec::new(), work: Vec::new() });
+        self.effects.list.extend(effects);
+        self.carry_out(id);
+        let (begun, limit) = (self.begun.take(), clock::now() + self.statement_limit);
+        if let (Some(begun), Some(driven)) = (begun, self.systems.here(id))
+            && let Some(run) = &mut driven.start
+        {
+            run.work.extend(begun.work);
+            run.patience = Some(limit);
+        }
+    }
+
     /// Adds a system while the others run: it begins, its command file is executed, and then it has started.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for fleets that are read again"))]
     pub(super) fn add(&mut self, plan: SystemPlan) -> SystemId {
         let id = self.seat(plan);
-        self.handle(id, Input::Begin);
+        self.begin();
         id
     }
 

@@ -81,6 +81,7 @@ fn bare(script: &str, standard: Option<StandardInput>) -> Bench {
         service: Service::default(),
         ready_line: None,
         capture: None,
+        fleet: None,
     };
     let mut texts = Script::default();
     texts.push_file("test.emu", script.as_bytes());
@@ -137,10 +138,12 @@ impl Bench {
             system: Box::new(Simulator::new(config, BTreeMap::new(), persistence, random)),
             script,
             configuration: "lan.conf".into(),
-            directories,
+            directories: directories.into(),
             state,
             reader,
             announcement: Announcement::default(),
+            row: "".into(),
+            stage: Stage::New,
         };
         (system, plan, keyboard, screen)
     }

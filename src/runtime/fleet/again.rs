@@ -1,0 +1,189 @@
+//! A fleet that is read again: which BMCs are new, which are gone, and whose configuration is another.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::addresses;
+use super::faults::{Faults, Finding};
+use super::make::{Made, Maker, Settings, Stage};
+use super::progress::Progress;
+use super::start::Fleet;
+use super::together::{self, Share};
+use crate::bmc::LogLevel;
+use crate::fleet::{Fault, Row, Rows};
+use crate::host::jobs::StateWriter;
+use crate::runtime::driver::announce::Announcement;
+use crate::runtime::driver::fleet::{Difference, FleetRead};
+use crate::runtime::driver::reload::{Fresh, Read, Reader};
+use crate::runtime::driver::{Stage as DrivenStage, SystemPlan};
+use crate::runtime::script::Script;
+use crate::store::base::{Base, Folder};
+use crate::store::format::read_all;
+
+/// What is known of a BMC that runs.
+#[derive(Debug)]
+struct Known {
+    row: Row,
+    /// What the system is called.
+    name: Arc<str>,
+    /// Of its lan.conf.
+    text: u64,
+    folder: Option<Arc<Folder>>,
+}
+
+/// A fleet that runs.
+pub struct Again {
+    fleet: Fleet,
+    known: Mutex<HashMap<Arc<str>, Known>>,
+    /// One of a fleet is not read again by itself.
+    reader: Reader,
+    directories: Arc<[PathBuf]>,
+}
+
+impl Again {
+    /// With nobody in it.
+    pub fn new(fleet: Fleet) -> Self {
+        let directories = fleet.settings.places.configuration.clone().into();
+        let reader: Reader = Arc::new(|| Err(Vec::new()));
+        Self { fleet, known: Mutex::default(), reader, directories }
+    }
+
+    /// The fleet.
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// Makes its BMCs at first.
+    pub fn maker(&self) -> Maker<'_> {
+        Maker::new(&self.fleet.settings)
+    }
+
+    /// How the BMCs that were made of rows are driven.
+    pub fn plans(&self, maker: &Maker<'_>, made: Vec<(&Row, Made)>) -> Vec<SystemPlan> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let plan = |(row, made): (&Row, Made)| {
+            let (name, folder) = (Arc::clone(&made.name), made.folder.clone());
+            known.insert(Arc::clone(&row.name), Known { row: row.clone(), name, text: hash(maker, row), folder });
+            self.plan(maker, row, made)
+        };
+        made.into_iter().map(plan).collect()
+    }
+
+    fn plan(&self, maker: &Maker<'_>, row: &Row, made: Made) -> SystemPlan {
+        let Made { name, system, effects, stage, folder, lan_conf, .. } = made;
+        let state = folder.map(|folder| -> StateWriter { Arc::new(move |name, content| folder.write(name, content)) });
+        let (stage, script) = match stage {
+            Stage::Started => (DrivenStage::Started(effects), Script::default()),
+            Stage::Waits(script) => (DrivenStage::Begun(effects), script),
+        };
+        let own = maker.directories(row);
+        let directories = if *own == *self.directories { Arc::clone(&self.directories) } else { own.into() };
+        SystemPlan {
+            index: row.index as usize,
+            system,
+            script,
+            configuration: lan_conf.display().to_string(),
+            directories,
+            state,
+            reader: Arc::clone(&self.reader),
+            announcement: Announcement { name: name.to_string(), ..Announcement::default() },
+            row: Arc::clone(&row.name),
+            stage,
+        }
+    }
+
+    /// What is different, given the rows of the BMCs that run.
+    pub fn read(&self, running: &HashSet<Arc<str>>) -> FleetRead {
+        let rows = self.fleet.source.read(&self.fleet.files).map_err(|fault| match fault {
+            Fault::List(faults) => faults.into_iter().map(|fault| Finding::Fault(fault).headline()).collect(),
+            Fault::Other(text) => vec![text],
+        })?;
+        let state = self.fleet.settings.state.as_ref().map(|base| Base::open(base.path())).transpose();
+        let settings = Settings { state: state.map_err(|text| vec![text])?, ..self.fleet.settings.clone() };
+        let maker = Maker::new(&settings);
+        let (gone, changed, new) = self.compare(&maker, running, &rows);
+        let mut faults = Faults::default();
+        let made = together::map(&new, Share::Beside, &mut Progress::none(), |row| maker.make(row));
+        let mut systems = Vec::with_capacity(new.len());
+        let mut names = self.names();
+        for (row, made) in new.into_iter().zip(made) {
+            let findings = match made {
+                Ok(mut made) => {
+                    let mut findings = std::mem::take(&mut made.findings);
+                    match names.get(&made.name) {
+                        Some(other) => findings.push(addresses::same_name(row, &made.name, other)),
+                        None => {
+                            names.insert(Arc::clone(&made.name), Arc::clone(&row.lan_conf));
+                            systems.push((row, made));
+                        }
+                    }
+                    findings
+                }
+                Err(findings) => findings,
+            };
+            findings.into_iter().for_each(|finding| faults.add(row, finding));
+        }
+        let changed = together::map(&changed, Share::Beside, &mut Progress::none(), |row| {
+            (Arc::clone(&row.name), self.changed(&maker, row))
+        });
+        let told = faults.told(rows.rows.len());
+        let level = |finding: &Finding| if finding.is_error() { LogLevel::Error } else { LogLevel::Warning };
+        let faults = told.iter().map(|finding| (level(finding), format!("SIGHUP: {}", finding.headline()))).collect();
+        Ok(Difference { gone, changed, new: self.plans(&maker, systems), faults })
+    }
+
+    /// The names of the systems that run, and where they are from.
+    fn names(&self) -> HashMap<Arc<str>, Arc<Path>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.values().map(|known| (Arc::clone(&known.name), Arc::clone(&known.row.lan_conf))).collect()
+    }
+
+    /// Who is gone, whose row or lan.conf is another, and who is new.
+    fn compare<'a>(
+        &self,
+        maker: &Maker<'_>,
+        running: &HashSet<Arc<str>>,
+        rows: &'a Rows,
+    ) -> (Vec<Arc<str>>, Vec<&'a Row>, Vec<&'a Row>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|row, _| running.contains(row));
+        let (mut changed, mut new) = (Vec::new(), Vec::new());
+        for row in &rows.rows {
+            match known.get(&row.name) {
+                None => new.push(row),
+                Some(known) if known.row.is_like(row) && known.text == hash(maker, row) => {}
+                Some(_) => changed.push(row),
+            }
+        }
+        let names: HashSet<&str> = rows.rows.iter().map(|row| &*row.name).collect();
+        let gone: Vec<Arc<str>> = running.iter().filter(|row| !names.contains(&***row)).cloned().collect();
+        known.retain(|row, _| names.contains(&**row));
+        (gone, changed, new)
+    }
+
+    /// The configuration of a row that is another; the next time it is compared with this one.
+    fn changed(&self, maker: &Maker<'_>, row: &Row) -> Read {
+        let lines = |findings: Vec<Finding>| findings.iter().map(Finding::headline).collect::<Vec<_>>();
+        let index = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(&row.name).map_or(row.index, |known| known.row.index)
+        };
+        let row = &Row { index, ..row.clone() };
+        let (config, findings) = maker.configuration(row).map_err(lines)?;
+        let text = hash(maker, row);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = known.get_mut(&row.name) else { return Err(Vec::new()) };
+        let files =
+            known.folder.as_ref().map(|folder| folder.read_settings()).transpose().map_err(|text| vec![text])?;
+        (known.row, known.text) = (row.clone(), text);
+        Ok(Fresh { config, files: read_all(&files.unwrap_or_default()), warnings: lines(findings) })
+    }
+}
+
+fn hash(maker: &Maker<'_>, row: &Row) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    maker.lan_conf(row).hash(&mut hasher);
+    hasher.finish()
+}

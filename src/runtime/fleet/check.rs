@@ -1,0 +1,112 @@
+//! `--check` for a fleet: each BMC by itself, all of them beside each other.
+
+use std::sync::Arc;
+
+use super::addresses::Addresses;
+use super::faults::{Faults, Finding};
+use super::make::{Maker, Settings};
+use super::progress::Progress;
+use super::together::{self, Share};
+use crate::fleet::{Row, Rows};
+use crate::host::random::SystemRandom;
+use crate::runtime::driver::announce::bmcs;
+use crate::runtime::dry_run;
+use crate::runtime::review::{self, Facts};
+use crate::sim::{Effect, Persistence, Simulator};
+use crate::store::base::Base;
+use crate::store::directory::{Loaded, StateDirectory};
+use crate::store::format::read_all;
+
+/// What was found of one BMC.
+struct Checked {
+    name: Arc<str>,
+    opened: Vec<Effect>,
+    findings: Vec<Finding>,
+}
+
+/// What was found of a fleet.
+pub(super) struct Report {
+    /// Everything that is wrong.
+    pub(super) faults: Faults,
+    /// How many BMCs have an error.
+    pub(super) failed: usize,
+    /// What would be served, a line each.
+    pub(super) serves: Vec<String>,
+}
+
+/// Carries the command file of each BMC out on a system that nobody is connected to.
+pub(super) fn check(rows: &Rows, settings: &Settings) -> Report {
+    let maker = Maker::new(settings);
+    let mut progress = Progress::new("Checking", rows.rows.len());
+    let checked = together::map(&rows.rows, Share::All, &mut progress, |row| one(&maker, settings, row));
+    progress.end();
+    let (mut faults, mut addresses, mut failed) = (Faults::default(), Addresses::default(), 0);
+    for (row, Checked { name, opened, mut findings }) in rows.rows.iter().zip(checked) {
+        findings.extend(addresses.take(rows, row, &name, &opened));
+        failed += usize::from(findings.iter().any(Finding::is_error));
+        findings.into_iter().for_each(|finding| faults.add(row, finding));
+    }
+    let mut serves = vec![format!("Serves {}", bmcs(rows.rows.len()))];
+    serves.extend(addresses.span().map(|(first, last, count)| match count {
+        1 => format!("LAN: UDP {first}"),
+        count => format!("LAN: UDP {first} to {last}, {count} addresses"),
+    }));
+    serves.push(match &settings.state {
+        Some(base) => format!("State: {}/ipmi_sim/NAME", base.path().display()),
+        None => "State: not kept".into(),
+    });
+    Report { faults, failed, serves }
+}
+
+fn one(maker: &Maker<'_>, settings: &Settings, row: &Row) -> Checked {
+    let nothing = |findings| Checked { name: Arc::clone(&row.name), opened: Vec::new(), findings };
+    let (config, mut findings) = match maker.configuration(row) {
+        Ok(read) => read,
+        Err(findings) => return nothing(findings),
+    };
+    let (script, random) = match (maker.script(row, &config.name), SystemRandom::new()) {
+        (Ok(script), Ok(random)) => (script, random),
+        (Err(finding), _) => return nothing(vec![finding]),
+        (_, Err(error)) => return nothing(vec![Finding::Problem(error.to_string())]),
+    };
+    let base = settings.state.as_ref();
+    let kept = base.filter(|base| base.may_have(&config.name));
+    let kept = kept.map(|base| StateDirectory::inspect(base.path(), &config.name)).unwrap_or_default();
+    let Loaded { files, notes } = kept;
+    let persistence = if base.is_some() { Persistence::On } else { Persistence::Off };
+    let names: Vec<String> = files.keys().cloned().collect();
+    let mut system = Simulator::new(config.clone(), read_all(&files), persistence, Box::new(random));
+    let directories = maker.directories(row);
+    let report = dry_run::check(&mut system, script, &maker.folders(&directories), &names);
+    findings.extend(notes.into_iter().map(Finding::Note));
+    findings.extend(report.state.iter().map(|text| Finding::Note(state_note(base, &config.name, text))));
+    findings.extend(report.faults.into_iter().map(Finding::Fault));
+    findings.extend(report.problem.map(|problem| Finding::Problem(problem + maker.hint(row))));
+    let file = row.lan_conf.display().to_string();
+    let text = maker.lan_conf(row);
+    let (controllers, logins) = (system.controllers(), system.logins());
+    let facts = Facts {
+        file: &file,
+        text: &text,
+        config: &config,
+        opened: &report.opened,
+        controllers: &controllers,
+        logins: &logins,
+    };
+    findings.extend(review::review(facts).into_iter().map(Finding::Fault));
+    let name = if *config.name == *row.name { Arc::clone(&row.name) } else { config.name.as_str().into() };
+    Checked { name, opened: report.opened, findings }
+}
+
+/// What the log would say of a state file, with its place.
+fn state_note(base: Option<&Base>, name: &str, text: &str) -> String {
+    let (place, what) = text.split_once(": ").unwrap_or((text, ""));
+    let file = place.split(':').next().unwrap_or_default();
+    match base {
+        Some(base) => {
+            let folder = StateDirectory::folder_of(base.path(), name, file);
+            format!("{}: warning: {what}", folder.join(place).display())
+        }
+        None => text.to_owned(),
+    }
+}

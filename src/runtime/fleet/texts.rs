@@ -1,0 +1,81 @@
+//! The texts of a fleet: each file is read once, and what does not depend on variables is understood once.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::command::{Statement, statements};
+use crate::runtime::configuration::unreadable;
+use crate::runtime::script::{Includes, read_command_file, read_included};
+use crate::store::directory::message;
+
+/// Texts that were read.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    configurations: Cache<PathBuf, [u8]>,
+    commands: Cache<PathBuf, [Statement]>,
+    included: Cache<(PathBuf, String), [Statement]>,
+}
+
+#[derive(Debug)]
+struct Cache<K, T: ?Sized>(Mutex<HashMap<K, Result<Arc<T>, String>>>);
+
+impl<K, T: ?Sized> Default for Cache<K, T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq + Clone, T: ?Sized> Cache<K, T> {
+    /// What is known of a file, or else what comes of reading it; others wait meanwhile, for it is mostly the same file.
+    fn get(&self, key: &K, read: impl FnOnce() -> Result<Arc<T>, String>) -> Result<Arc<T>, String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(key) {
+            return known.clone();
+        }
+        let new = read();
+        known.insert(key.clone(), new.clone());
+        new
+    }
+}
+
+impl Texts {
+    /// A lan.conf.
+    pub(super) fn configuration(&self, path: &Path) -> Result<Arc<[u8]>, String> {
+        let read = || match std::fs::read(path) {
+            Ok(text) => Ok(text.into()),
+            Err(error) => Err(unreadable(&path.display().to_string(), &error)),
+        };
+        self.configurations.get(&path.to_owned(), read)
+    }
+
+    /// A command file.
+    pub(super) fn commands(&self, path: &Path) -> Result<Arc<[Statement]>, String> {
+        let read = || Ok(ahead(&path.display().to_string(), &read_command_file(path)?));
+        self.commands.get(&path.to_owned(), read)
+    }
+}
+
+fn ahead(name: &str, text: &[u8]) -> Arc<[Statement]> {
+    let mut statements = statements(name, text);
+    statements.iter_mut().for_each(Statement::read_ahead);
+    statements.into()
+}
+
+/// Where the files are that the command file of a BMC includes.
+pub(super) struct Folders<'a> {
+    pub(super) texts: &'a Texts,
+    /// Where they are looked for, besides the working directory.
+    pub(super) directories: &'a [PathBuf],
+}
+
+impl Includes for Folders<'_> {
+    fn included(&self, path: &str) -> Result<Arc<[Statement]>, String> {
+        let own = self.directories.first().cloned().unwrap_or_default();
+        self.texts.included.get(&(own, path.to_owned()), || {
+            let (name, text) = read_included(path, self.directories).map_err(|error| message(&error))?;
+            Ok(ahead(&name, &text))
+        })
+    }
+}
