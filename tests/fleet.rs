@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
@@ -177,6 +178,101 @@ fn one_that_cannot_start_is_told_and_the_others_are_served() {
     strict.assert_failed().assert_says("3 of 4 BMCs cannot start");
     let check = ended(&bench, &["--check", "--fleet", "nodes.csv", "-p"], &files);
     check.assert_failed().assert_says(&twice).assert_says("3 of 4 BMCs have errors");
+}
+
+/// What waits in a command file, for a file or because it says so, holds up nobody else; ready are all when the last is.
+#[test]
+fn what_waits_in_a_command_file_holds_up_nobody_else() {
+    let (bench, files) = bench();
+    let port = free_port();
+    let commands = fs::read_to_string(project("examples/fleet/sim.emu")).expect("the example");
+    bench.write("late.emu", commands.replace("mc_enable 0x20", "sleep 1500\nmc_enable 0x20"));
+    bench.write("degrees", "42\n");
+    let polled = "sensor_add 0x20 0 40 1 1 poll 3600000 file \"degrees\"\n\
+                  sensor_set_event_support 0x20 0 40 enable scanning none 000000000000000 000000000000000 000000000000000 000000000000000\n\
+                  define POLLED \"0x20\"\nmc_enable $POLLED\n";
+    bench.write("polled.emu", commands.replace("mc_enable 0x20\n", polled));
+    let rows = format!(
+        "name,addr,port,emu\na,127.85.0.1,{port},\nb,127.85.0.2,{port},late.emu\nc,127.85.0.3,{port},polled.emu\n"
+    );
+    bench.write("nodes.csv", rows);
+    let mut all = vec!["-n", "--ready-line", "-p", "--fleet", "nodes.csv"];
+    all.extend(files.iter().map(String::as_str));
+    let simulator = Simulator::spawn(Subject::under_test(), &bench, &all, Stdin::Null);
+    let answers = |name: &str| {
+        let ping = ended(&bench, &["--ping", "--fleet", "nodes.csv", "-p"], &files);
+        !ping.stderr.contains(&format!("{name}: LAN channel"))
+    };
+    assert_eq!(eventually(START, || (answers("a") && answers("c")).then_some(())), Some(()), "{}", simulator.report());
+    assert!(simulator.stdout.wait_for("ipmi_sim fleet of 3 is ready\n", START), "{}", simulator.report());
+    assert!(answers("b"), "{}", simulator.report());
+    // Raw reading 42 of sensor 40.
+    ipmitool("127.85.0.3", port, "raw 4 0x2d 40").assert_ok().assert_says("2a c0");
+}
+
+/// A service manager is told of a fleet as of one BMC, with numbers.
+#[test]
+fn a_service_manager_is_told_how_many_there_are() {
+    let (bench, files) = bench();
+    let port = free_port();
+    let socket = bench.path("notify");
+    let manager = UnixDatagram::bind(&socket).expect("a socket");
+    manager.set_read_timeout(Some(START)).expect("a time limit");
+    let next = || {
+        let mut text = [0; 500];
+        let length = manager.recv(&mut text).expect("a word");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    bench.write("nodes.csv", list(&[("a", "2.1"), ("b", "2.2")], port));
+    let mut all = vec!["-n", "-p", "--fleet", "nodes.csv"];
+    all.extend(files.iter().map(String::as_str));
+    let environment = [("NOTIFY_SOCKET", socket.to_str().expect("a path"))];
+    let simulator = Simulator::spawn_with(Subject::under_test(), &bench, &all, Stdin::Null, &environment);
+    assert_eq!(next(), "READY=1\nSTATUS=2 BMCs answering");
+    bench.write("nodes.csv", list(&[("a", "2.1"), ("b", "2.2"), ("c", "2.3")], port));
+    simulator.signal(Signal::SIGHUP);
+    assert!(next().starts_with("RELOADING=1\n"));
+    assert_eq!(next(), "READY=1\nSTATUS=3 BMCs answering");
+    simulator.signal(Signal::SIGTERM);
+    assert!(next().starts_with("STOPPING=1\n"));
+}
+
+/// SIGHUP again and again while the list changes: in the end there is what the list says last.
+#[test]
+fn a_storm_of_reloads_ends_with_the_last_list() {
+    let (bench, files) = bench();
+    let port = free_port();
+    let many = |first: u32, count: u32| {
+        let rows: String =
+            (first..first + count).map(|n| format!("n{n},127.84.{}.{},{port}\n", n / 200, n % 200 + 1)).collect();
+        format!("name,addr,port\n{rows}")
+    };
+    bench.write("nodes.csv", many(0, 100));
+    let simulator = started(&bench, &["--fleet", "nodes.csv", "-s", "state"], &files);
+    ipmitool("127.84.0.100", port, "user set name 5 guest").assert_ok();
+    for round in 0..40 {
+        // A list is replaced as a whole.
+        bench.write("next.csv", many(round * 7, 100));
+        fs::rename(bench.path("next.csv"), bench.path("nodes.csv")).expect("the list");
+        simulator.signal(Signal::SIGHUP);
+        if round % 5 == 0 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    bench.write("next.csv", many(99, 100));
+    fs::rename(bench.path("next.csv"), bench.path("nodes.csv")).expect("the list");
+    simulator.signal(Signal::SIGHUP);
+    let all_answer = || {
+        let ping = ended(&bench, &["--ping", "--fleet", "nodes.csv", "-p"], &files);
+        ping.stdout.contains("100 of 100 LAN channels").then_some(())
+    };
+    assert_eq!(eventually(START, all_answer), Some(()), "{}", simulator.report());
+    assert!(!simulator.stderr.text().contains("ERROR"), "{}", simulator.report());
+    bench.write("nodes.csv", many(0, 99));
+    let gone = ended(&bench, &["--ping", "--fleet", "nodes.csv", "-p"], &files);
+    gone.assert_failed().assert_says("0 of 99 LAN channels of 99 BMCs answer");
+    // Its state came back with it.
+    ipmitool("127.84.0.100", port, "user list").assert_ok().assert_says("guest");
 }
 
 /// What a row says is a variable everywhere, passwords without quotes included; programs have the name in their environment.
