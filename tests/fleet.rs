@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
@@ -140,9 +141,20 @@ fn bmcs_come_and_go_and_the_others_do_not_notice() {
     assert!(simulator.stderr.text().contains("nodes.csv:3:1: error: the name 'b' is that of line 2 already"));
     ipmitool("127.88.0.4", port, "power status").assert_ok();
 
+    // One that cannot be had now is tried again the next time.
+    let taken = UdpSocket::bind(("127.88.0.9", port + 1)).expect("a port");
+    let moved = list(&[("a", "0.9"), ("b", "0.2")], port).replace(&format!("0.9,{port}"), &format!("0.9,{}", port + 1));
+    bench.write("nodes.csv", &moved);
+    reload("a: Unable to bind");
+    drop(taken);
+    reload("SIGHUP: the fleet was read again: 1 new, 0 gone, 0 changed");
+    ipmitool("127.88.0.9", port + 1, "power status").assert_ok();
+
     // What it had changed comes back with it.
+    bench.write("nodes.csv", list(&[("b", "0.2")], port));
+    reload("SIGHUP: the fleet was read again: 0 new, 1 gone, 0 changed");
     bench.write("nodes.csv", list(&[("a", "0.9"), ("b", "0.2")], port));
-    reload("SIGHUP: the fleet was read again: 1 new, 2 gone, 0 changed");
+    reload("SIGHUP: the fleet was read again: 1 new, 0 gone, 0 changed");
     ipmitool("127.88.0.9", port, "user list").assert_ok().assert_says("guest");
 }
 

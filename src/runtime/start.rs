@@ -195,7 +195,7 @@ fn start_fleet(options: &Options, fleet: Fleet) -> Result<Ending, Stop> {
         audience: audience(),
         ..Announcement::default()
     };
-    let fleet = Some(FleetPlan { announcement, reader: Arc::new(move |running| again.read(running)) });
+    let fleet = Some(FleetPlan { announcement, reader: Arc::new(move |lost| again.read(lost)) });
     let what = What { scope: Scope::Fleet, console, ready_line: "ipmi_sim fleet".into(), fleet };
     serving.run(options, systems, what).map_err(|text| stop(&text))
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns what is still to be done of a reload: a little at a time, so that nobody else waits.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,9 +34,9 @@ pub struct FleetPlan {
     pub reader: FleetReader,
 }
 
-/// What is different when a fleet is read again, given the rows of the systems that run. `Err`: why nothing changes, one
-/// text for each fault.
-pub type FleetReader = Arc<dyn Fn(&HashSet<Arc<str>>) -> FleetRead + Send + Sync>;
+/// What is different when a fleet is read again, given the rows of systems that could not be served since the last time.
+/// `Err`: why nothing changes, one text for each fault.
+pub type FleetReader = Arc<dyn Fn(&[Arc<str>]) -> FleetRead + Send + Sync>;
 
 /// What was read again.
 pub type FleetRead = Result<Difference, Vec<String>>;
@@ -65,6 +65,10 @@ enum Step {
 pub(super) struct Fleet {
     pub(super) announcement: Announcement,
     reader: FleetReader,
+    /// The systems that are here, by their rows.
+    rows: HashMap<Arc<str>, SystemId>,
+    /// Rows of systems that could not be served, for the reader.
+    lost: Vec<Arc<str>>,
     steps: VecDeque<Step>,
     is_read: bool,
     /// SIGHUP came again meanwhile.
@@ -76,7 +80,33 @@ pub(super) struct Fleet {
 impl Fleet {
     pub(super) fn new(plan: FleetPlan) -> Self {
         let FleetPlan { announcement, reader } = plan;
-        Self { announcement, reader, steps: VecDeque::new(), is_read: false, again: false, told: String::new() }
+        Self {
+            announcement,
+            reader,
+            rows: HashMap::new(),
+            lost: Vec::new(),
+            steps: VecDeque::new(),
+            is_read: false,
+            again: false,
+            told: String::new(),
+        }
+    }
+
+    /// A system has come.
+    pub(super) fn insert(&mut self, row: Arc<str>, id: SystemId) {
+        self.rows.insert(row, id);
+    }
+
+    /// A system goes.
+    pub(super) fn remove(&mut self, row: &str, id: SystemId) {
+        if self.rows.get(row) == Some(&id) {
+            self.rows.remove(row);
+        }
+    }
+
+    /// A system cannot be served as it is set up.
+    pub(super) fn lose(&mut self, row: Arc<str>) {
+        self.lost.push(row);
     }
 }
 
@@ -95,10 +125,10 @@ impl Driver {
             return true;
         }
         (fleet.is_read, fleet.again) = (true, false);
-        let rows: HashSet<Arc<str>> = self.systems.iter().map(|driven| Arc::clone(&driven.row)).collect();
+        let lost = std::mem::take(&mut fleet.lost);
         let (reader, done) = (Arc::clone(&fleet.reader), self.to_fleets.clone());
         self.life.fleet_reload_begins();
-        drop(workers::FILES.run(move || drop(done.send(reader(&rows)))));
+        drop(workers::FILES.run(move || drop(done.send(reader(&lost)))));
         true
     }
 
@@ -120,16 +150,11 @@ impl Driver {
                         format!("SIGHUP: the fleet was read again: {new} new, {gone} gone, {changed} changed")
                     }
                 };
-                let ids: HashMap<Arc<str>, SystemId> = self
-                    .systems
-                    .ids()
-                    .into_iter()
-                    .filter_map(|id| Some((Arc::clone(&self.systems.get(id)?.row), id)))
-                    .collect();
                 // Addresses are free before others take them.
-                fleet.steps.extend(gone.iter().filter_map(|row| Some(Step::Remove(*ids.get(row)?))));
+                let id = |row: &Arc<str>| fleet.rows.get(row).copied();
+                fleet.steps.extend(gone.iter().filter_map(|row| Some(Step::Remove(id(row)?))));
                 fleet.steps.extend(
-                    changed.into_iter().filter_map(|(row, read)| Some(Step::Reload(*ids.get(&row)?, Box::new(read)))),
+                    changed.into_iter().filter_map(|(row, read)| Some(Step::Reload(id(&row)?, Box::new(read)))),
                 );
                 fleet.steps.extend(new.into_iter().map(|plan| Step::Add(Box::new(plan))));
                 for (level, fault) in faults {

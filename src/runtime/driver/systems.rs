@@ -193,6 +193,9 @@ impl Driver {
         if !is_started {
             self.starts.add(id);
         }
+        if let (Some(fleet), Some(driven)) = (&mut self.fleet, self.systems.get(id)) {
+            fleet.insert(Arc::clone(&driven.row), id);
+        }
         self.seated.push_back((id, stage));
         id
     }
@@ -244,6 +247,9 @@ impl Driver {
         driven.seat.leave();
         driven.reload = None;
         let was_starting = driven.start.take().is_some();
+        if let Some(fleet) = &mut self.fleet {
+            fleet.remove(&driven.row, id);
+        }
         self.life.reload_ends(id);
         self.lans.close_system(id);
         self.timers.forget(id);
@@ -265,6 +271,9 @@ impl Driver {
     /// Removes the systems that cannot be served as they are set up.
     pub(super) fn remove_failed(&mut self) {
         while let Some(id) = self.failed.pop() {
+            if let (Some(fleet), Some(driven)) = (&mut self.fleet, self.systems.here(id)) {
+                fleet.lose(Arc::clone(&driven.row));
+            }
             self.remove(id);
         }
     }

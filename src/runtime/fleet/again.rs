@@ -94,8 +94,9 @@ impl Again {
         }
     }
 
-    /// What is different, given the rows of the BMCs that run.
-    pub fn read(&self, running: &HashSet<Arc<str>>) -> FleetRead {
+    /// What is different, given the rows of BMCs that could not be served since the last time.
+    pub fn read(&self, lost: &[Arc<str>]) -> FleetRead {
+        self.forget(lost);
         let rows = self.fleet.source.read(&self.fleet.files).map_err(|fault| match fault {
             Fault::List(faults) => faults.into_iter().map(|fault| Finding::Fault(fault).headline()).collect(),
             Fault::Other(text) => vec![text],
@@ -103,7 +104,7 @@ impl Again {
         let state = self.fleet.settings.state.as_ref().map(|base| Base::open(base.path())).transpose();
         let settings = Settings { state: state.map_err(|text| vec![text])?, ..self.fleet.settings.clone() };
         let maker = Maker::new(&settings);
-        let (gone, changed, new) = self.compare(&maker, running, &rows);
+        let (gone, changed, new) = self.compare(&maker, &rows);
         let mut faults = Faults::default();
         let made = together::map(&new, Share::Beside, &mut Progress::none(), |row| maker.make(row));
         let mut systems = Vec::with_capacity(new.len());
@@ -134,6 +135,14 @@ impl Again {
         Ok(Difference { gone, changed, new: self.plans(&maker, systems), faults })
     }
 
+    /// They are new the next time.
+    fn forget(&self, rows: &[Arc<str>]) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in rows {
+            known.remove(row);
+        }
+    }
+
     /// The names of the systems that run, and where they are from.
     fn names(&self) -> HashMap<Arc<str>, Arc<Path>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,14 +150,8 @@ impl Again {
     }
 
     /// Who is gone, whose row or lan.conf is another, and who is new.
-    fn compare<'a>(
-        &self,
-        maker: &Maker<'_>,
-        running: &HashSet<Arc<str>>,
-        rows: &'a Rows,
-    ) -> (Vec<Arc<str>>, Vec<&'a Row>, Vec<&'a Row>) {
+    fn compare<'a>(&self, maker: &Maker<'_>, rows: &'a Rows) -> (Vec<Arc<str>>, Vec<&'a Row>, Vec<&'a Row>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|row, _| running.contains(row));
         let (mut changed, mut new) = (Vec::new(), Vec::new());
         for row in &rows.rows {
             match known.get(&row.name) {
@@ -158,8 +161,10 @@ impl Again {
             }
         }
         let names: HashSet<&str> = rows.rows.iter().map(|row| &*row.name).collect();
-        let gone: Vec<Arc<str>> = running.iter().filter(|row| !names.contains(&***row)).cloned().collect();
-        known.retain(|row, _| names.contains(&**row));
+        let gone: Vec<Arc<str>> = known.keys().filter(|row| !names.contains(&***row)).cloned().collect();
+        for row in &gone {
+            known.remove(row);
+        }
         (gone, changed, new)
     }
 
