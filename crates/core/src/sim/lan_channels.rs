@@ -71,6 +71,8 @@ impl LanChannels {
         let advertised_port = config.advertised_port;
         let channel = LanChannel::new(Settings { channel: config.channel, guid, udp_port, advertised_port });
         let id = LanId { mc, channel: config.channel };
+        // Most controllers have one.
+        self.slots.reserve_exact(1);
         self.slots.push(LanSlot { id, config, channel, open: false, enabled: Moment::default() });
     }
 

@@ -9,10 +9,14 @@ use crate::ipmi::Moment;
 /// How long a response may take.
 const LIFETIME: Duration = Duration::from_secs(5);
 
+/// Most requests that wait.
+const MOST: usize = 64;
+
 /// Requests that wait for their responses; the index is the sequence number they went out under.
 #[derive(Debug)]
 pub(super) struct Tracker<T> {
-    slots: [Option<Slot<T>>; 64],
+    /// As far as they were ever taken since none was.
+    slots: Vec<Option<Slot<T>>>,
     /// How many of them are taken: asked with every datagram.
     taken: usize,
 }
@@ -25,15 +29,25 @@ struct Slot<T> {
 
 impl<T> Default for Tracker<T> {
     fn default() -> Self {
-        Self { slots: [const { None }; 64], taken: 0 }
+        Self { slots: Vec::new(), taken: 0 }
     }
 }
 
 impl<T> Tracker<T> {
     /// Takes a sequence number; none is left when 64 requests wait.
     pub(super) fn insert(&mut self, now: Moment, waiting: T) -> Option<u8> {
-        let index = self.slots.iter().position(Option::is_none)?;
-        self.slots[index] = Some(Slot { until: now + LIFETIME, waiting });
+        let slot = Some(Slot { until: now + LIFETIME, waiting });
+        let index = match self.slots.iter().position(Option::is_none) {
+            Some(index) => {
+                self.slots[index] = slot;
+                index
+            }
+            None if self.slots.len() < MOST => {
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+            None => return None,
+        };
         self.taken += 1;
         u8::try_from(index).ok()
     }
@@ -43,7 +57,15 @@ impl<T> Tracker<T> {
         let slot = self.slots.get_mut(usize::from(seq))?;
         let taken = slot.take_if(|slot| is_it(&slot.waiting))?;
         self.taken -= 1;
+        self.give_back();
         Some(taken.waiting)
+    }
+
+    /// Nearly always nobody waits, in most systems nobody ever did.
+    fn give_back(&mut self) {
+        if self.taken == 0 {
+            self.slots = Vec::new();
+        }
     }
 
     /// When [`expire`](Self::expire) wants to be called next.
@@ -61,6 +83,7 @@ impl<T> Tracker<T> {
                 self.taken -= 1;
             }
         }
+        self.give_back();
     }
 }
 
