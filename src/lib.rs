@@ -84,5 +84,8 @@ pub use ipmi_sim_core::{
     bmc::chassis::Control,
     bmc::watch::Event,
     ipmi::{ChannelNumber, McAddress, Moment, Privilege, Random, UserNumber},
-    sim::{Effect, Effects, Input, LanId, LogRecord, SensorEvent, SensorState, Simulator, UserAccount, Work, WorkDone},
+    sim::{
+        Effect, Effects, Input, LanId, LogRecord, Pool, SensorEvent, SensorState, Simulator, UserAccount, Work,
+        WorkDone,
+    },
 };

@@ -25,6 +25,7 @@ pub mod messaging;
 pub mod oem;
 pub mod pef;
 pub mod picmg;
+mod pool;
 pub mod power_meter;
 pub mod records;
 pub mod sdr;
@@ -44,6 +45,7 @@ pub mod watchdog;
 pub use action::{Action, LogLevel, StateFile};
 pub use at::At;
 pub use error::Error;
+pub use pool::Pool;
 
 use crate::ipmi::{ChannelNumber, McAddress, Moment, SessionId};
 

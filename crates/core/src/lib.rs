@@ -17,6 +17,7 @@ pub mod ipmi;
 pub mod lan;
 pub mod serial;
 pub mod settings;
+mod shared;
 pub mod sim;
 pub mod sol;
 pub mod state;

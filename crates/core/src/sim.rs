@@ -35,6 +35,7 @@ mod trace;
 mod tracker;
 mod waiting;
 
+pub use crate::bmc::Pool;
 pub use effect::{
     ConsoleId, Content, Effect, Effects, IpmbId, JobId, LanId, OUTPUT_LIMIT, ProgramEnd, ProgramJob, ReadJob,
     SaveFailure, SaveJob, Saved, SerialId, Work, WorkDone, WriteJob,
@@ -162,6 +163,11 @@ impl Simulator {
     /// discovery commands, but for those of an enterprise.
     pub fn add_commands(&mut self, mc: Option<McAddress>, function: Function, entries: &'static [Entry]) {
         self.commands.add(mc, function, entries);
+    }
+
+    /// Has what others have, too, in memory once from now on: for whoever sets up many systems that are nearly the same.
+    pub fn share(&mut self, pool: &mut Pool) {
+        self.machine.controllers_mut().for_each(|controller| controller.share(pool));
     }
 
     /// Start of life, before the command file: SOL ports are opened.

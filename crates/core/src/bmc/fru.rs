@@ -4,6 +4,7 @@
 //! Opens no file: what is in one is read by [`FileRead`]s and written by [`FileWrite`]s.
 
 use crate::ipmi::SessionId;
+use crate::shared::{Known, Shared};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -75,7 +76,8 @@ pub enum Dump<'a> {
 /// The FRU inventory devices of a controller.
 #[derive(Debug, Default)]
 pub struct Frus {
-    devices: BTreeMap<u8, FruKind>,
+    /// By number.
+    devices: Shared<Vec<(u8, FruKind)>>,
 }
 
 impl Frus {
@@ -87,9 +89,9 @@ impl Frus {
         if data.len() > size as usize {
             return Err(Error::Invalid);
         }
-        let mut bytes = data.to_vec();
-        bytes.resize(size as usize, 0);
-        self.devices.insert(device, FruKind::Inline(bytes));
+        let mut bytes = vec![0; size as usize];
+        bytes[..data.len()].copy_from_slice(data);
+        self.insert(device, FruKind::Inline(bytes));
         Ok(())
     }
 
@@ -97,13 +99,34 @@ impl Frus {
     /// the number. [`Error::Invalid`]: more than 8192 bytes.
     pub fn add_file(&mut self, device: u8, size: u32, offset: u32, path: String) -> Result<(), Error> {
         let size = checked_size(size)?;
-        self.devices.insert(device, FruKind::File { size, offset, path });
+        self.insert(device, FruKind::File { size, offset, path });
         Ok(())
+    }
+
+    fn insert(&mut self, device: u8, kind: FruKind) {
+        match self.find(device) {
+            Ok(index) => self.devices[index].1 = kind,
+            Err(index) => {
+                // There are few.
+                self.devices.reserve_exact(1);
+                self.devices.insert(index, (device, kind));
+            }
+        }
+    }
+
+    /// Where in the list a device is, or would be.
+    fn find(&self, device: u8) -> Result<usize, usize> {
+        self.devices.binary_search_by_key(&device, |(number, _)| *number)
+    }
+
+    /// Has what others have, too, in memory once.
+    pub(super) fn share(&mut self, known: &mut Known<Vec<(u8, FruKind)>>) {
+        known.share(&mut self.devices);
     }
 
     /// `historyfru=` of a `sol` line.
     pub fn add_history(&mut self, device: u8) {
-        self.devices.insert(device, FruKind::History(BTreeMap::new()));
+        self.insert(device, FruKind::History(BTreeMap::new()));
     }
 
     /// The devices in files: number, path and where in the file they end.
@@ -118,19 +141,19 @@ impl Frus {
 
     /// The device with this number.
     pub fn get(&self, device: u8) -> Option<&FruKind> {
-        self.devices.get(&device)
+        self.find(device).ok().map(|index| &self.devices[index].1)
     }
 
     /// The device with this number, to be changed.
     pub fn get_mut(&mut self, device: u8) -> Option<&mut FruKind> {
-        self.devices.get_mut(&device)
+        self.find(device).ok().map(|index| &mut self.devices[index].1)
     }
 
     /// Keeps a copy of the console history for `session`, in place of what it had: the
     /// newest bytes a FRU has room for.
     pub fn keep_history(&mut self, session: SessionId, mut history: Vec<u8>) {
         history.drain(..history.len().saturating_sub(MAX_HISTORY));
-        for device in self.devices.values_mut() {
+        for (_, device) in self.devices.iter_mut() {
             if let FruKind::History(snapshots) = device {
                 snapshots.insert(session, history.clone());
             }
@@ -139,9 +162,13 @@ impl Frus {
 
     /// Forgets the history snapshot of a session that has ended.
     pub fn session_closed(&mut self, session: SessionId) {
-        for device in self.devices.values_mut() {
-            if let FruKind::History(snapshots) = device {
-                snapshots.remove(&session);
+        let has_one = |(_, device): &(u8, FruKind)| matches!(device, FruKind::History(of) if of.contains_key(&session));
+        // Most have none, and those in common stay so.
+        if self.devices.iter().any(has_one) {
+            for (_, device) in self.devices.iter_mut() {
+                if let FruKind::History(snapshots) = device {
+                    snapshots.remove(&session);
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ pub const FIRST: u16 = 0x0000;
 pub const LAST: u16 = 0xffff;
 
 /// Records in order of entry.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Records<T> {
     entries: Vec<T>,
     /// Whether the ids ascend in order of entry, so that a binary search finds them. Only

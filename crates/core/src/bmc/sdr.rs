@@ -10,6 +10,7 @@ use super::sel::next_reservation;
 use super::unsaved::{Save, Unchanged};
 use super::{At, Error, StateFile};
 use crate::ipmi::Moment;
+use crate::shared::{Known, Shared};
 
 /// A record: id (2), version, type, length of the body, body. Bytes behind the declared end
 /// are shown to clients, as the original shows them, and count for nothing else: they are
@@ -107,7 +108,7 @@ pub enum Progress {
 /// The SDR repository.
 #[derive(Clone, Debug, Default)]
 pub struct Repository {
-    records: Records<Record>,
+    records: Shared<Records<Record>>,
     /// Records put back from the state file that no `main_sdr_add` has named yet.
     unclaimed: Vec<u16>,
     /// The id of the record that nobody gave ([`provide_locator`]), while it is there.
@@ -120,6 +121,11 @@ pub struct Repository {
 }
 
 impl Repository {
+    /// Has what others have, too, in memory once.
+    pub(super) fn share(&mut self, known: &mut Known<Records<Record>>) {
+        known.share(&mut self.records);
+    }
+
     /// The records up to their declared ends, oldest first.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.records.iter().map(|record| whole(record))

@@ -14,7 +14,7 @@ mod setup;
 mod state;
 mod threshold;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use number::{Format, Scale};
 pub use poll::{Content, Dependency, PollSpec, begin_poll, finish_poll, timeout};
@@ -25,9 +25,11 @@ pub use super::sensor_id::{Place, SensorId};
 use super::event::{self, Direction};
 use super::{At, Controller, Error, Machine, picmg};
 use crate::ipmi::{McAddress, Moment};
+use crate::shared::{Known, Shared};
 
 /// Event/reading type code of threshold sensors, IPMI 2.0 table 42-1.
 pub const THRESHOLD_CODE: u8 = 0x01;
+const LAST_LUN: u8 = 3;
 /// Sensor number that no sensor has.
 const RESERVED_NUMBER: u8 = 0xff;
 /// The state bits of a discrete sensor, 0 to 14.
@@ -177,7 +179,7 @@ pub struct Notice {
 }
 
 /// One sensor.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sensor {
     /// Sensor type, IPMI 2.0 table 42-3.
     pub sensor_type: u8,
@@ -236,7 +238,8 @@ impl Sensor {
 pub struct Sensors {
     /// Where events go.
     pub event_receiver: EventReceiver,
-    luns: [BTreeMap<u8, Box<Sensor>>; 4],
+    /// By place.
+    list: Shared<Vec<(Place, Sensor)>>,
     /// When which polled sensor is due.
     timers: BTreeSet<(Moment, Place)>,
 }
@@ -244,19 +247,27 @@ pub struct Sensors {
 impl Sensors {
     /// The sensor with this place.
     pub fn get(&self, place: Place) -> Option<&Sensor> {
-        self.luns.get(usize::from(place.lun))?.get(&place.number).map(Box::as_ref)
+        self.find(place).ok().map(|index| &self.list[index].1)
     }
 
     /// All sensors, by LUN and number.
     pub fn iter(&self) -> impl Iterator<Item = (Place, &Sensor)> {
-        (0..)
-            .zip(&self.luns)
-            .flat_map(|(lun, list)| list.iter().map(move |(&number, sensor)| (Place { lun, number }, &**sensor)))
+        self.list.iter().map(|(place, sensor)| (*place, sensor))
     }
 
     /// The sensor with this place, to be changed.
     pub fn get_mut(&mut self, place: Place) -> Option<&mut Sensor> {
-        self.luns.get_mut(usize::from(place.lun))?.get_mut(&place.number).map(Box::as_mut)
+        self.find(place).ok().map(|index| &mut self.list[index].1)
+    }
+
+    /// Where in the list a sensor is, or would be.
+    fn find(&self, place: Place) -> Result<usize, usize> {
+        self.list.binary_search_by_key(&place, |(place, _)| *place)
+    }
+
+    /// Has what others have, too, in memory once.
+    pub(super) fn share(&mut self, known: &mut Known<Vec<(Place, Sensor)>>) {
+        known.share(&mut self.list);
     }
 }
 
@@ -327,12 +338,12 @@ pub fn add(at: &mut At<'_>, now: Moment, place: Place, description: Description)
             }
         }
     }
-    let sensors = &mut at.sensors;
-    let list = sensors.luns.get_mut(usize::from(place.lun)).ok_or(Error::Invalid)?;
-    if list.contains_key(&place.number) {
+    if place.lun > LAST_LUN {
         return Err(Error::Invalid);
     }
-    list.insert(place.number, Box::new(sensor));
+    let sensors = &mut at.sensors;
+    let Err(index) = sensors.find(place) else { return Err(Error::Invalid) };
+    sensors.list.insert(index, (place, sensor));
     sensors.arm(now, place);
     if sensor_type == picmg::HOT_SWAP_SENSOR {
         picmg::hot_swap_sensor_added(at, place);

@@ -12,6 +12,7 @@ use zeroize::Zeroize;
 use super::unsaved::Unchanged;
 use super::{Action, At, StateFile};
 use crate::ipmi::{AuthTypes, Privilege, UserNumber};
+use crate::shared::{Known, Shared};
 
 /// Privilege limit of a user, IPMI 2.0 section 22.26.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,6 +138,19 @@ impl User {
     }
 }
 
+impl PartialEq for User {
+    fn eq(&self, other: &Self) -> bool {
+        // Without the password, which is compared in constant time.
+        let rest = |user: &Self| {
+            let Self { enabled, messaging, link_auth, callback_only, name, password: _, .. } = user;
+            let Self { has_password, privilege, max_sessions, session_limit, auths, sol_access, .. } = user;
+            let flags = (*enabled, *messaging, *link_auth, *callback_only, *has_password, *sol_access);
+            (flags, *name, *privilege, *max_sessions, *session_limit, *auths)
+        };
+        rest(self) == rest(other) && bool::from(self.password.ct_eq(&other.password))
+    }
+}
+
 impl Drop for User {
     fn drop(&mut self) {
         self.password.zeroize();
@@ -156,14 +170,14 @@ impl fmt::Debug for User {
 #[derive(Clone, Debug)]
 pub struct Users {
     /// By number; the first place is nobody's.
-    users: Vec<User>,
+    users: Shared<Vec<User>>,
     /// lan.conf enables user 1, the one without a name. Only then may it log in.
     pub anonymous: bool,
 }
 
 impl Default for Users {
     fn default() -> Self {
-        Self { users: vec![User::default(); usize::from(UserNumber::LAST.get()) + 1], anonymous: false }
+        Self { users: vec![User::default(); usize::from(UserNumber::LAST.get()) + 1].into(), anonymous: false }
     }
 }
 
@@ -186,6 +200,11 @@ pub enum PasswordMismatch {
 }
 
 impl Users {
+    /// Has what others have, too, in memory once.
+    pub(super) fn share(&mut self, known: &mut Known<Vec<User>>) {
+        known.share(&mut self.users);
+    }
+
     /// The user with this number, valid or not.
     pub fn get(&self, number: UserNumber) -> Option<&User> {
         self.users.get(usize::from(number.get()))

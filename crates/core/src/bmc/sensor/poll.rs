@@ -69,7 +69,7 @@ pub struct PollSpec {
 }
 
 /// The polling side of a sensor.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Poll {
     spec: PollSpec,
     /// When the timer fires, if it runs.
