@@ -268,7 +268,10 @@ impl Reader<'_> {
 
     fn close(&mut self, block: Block) {
         if block.usable {
-            self.controller().lans.push(block.lan);
+            let lans = &mut self.controller().lans;
+            // Most controllers have one.
+            lans.reserve_exact(1);
+            lans.push(block.lan);
         }
     }
 }

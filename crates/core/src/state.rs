@@ -138,6 +138,11 @@ impl Items {
         self.list.push(Item { name: name.as_ref().into(), value: Value::Bytes(bytes.into()) });
     }
 
+    /// Gives back memory that nothing stands in.
+    pub fn shrink_to_fit(&mut self) {
+        self.list.shrink_to_fit();
+    }
+
     /// All items in logical order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Item> {
         self.list.iter()

@@ -93,7 +93,15 @@ impl Unsaved {
             copies.writing = None;
             if copies.later.is_none() {
                 self.copies.remove(&file);
+                self.give_back();
             }
+        }
+    }
+
+    /// An empty map keeps its memory, and most of the time everything is saved.
+    fn give_back(&mut self) {
+        if self.copies.is_empty() {
+            self.copies = BTreeMap::new();
         }
     }
 
@@ -102,6 +110,7 @@ impl Unsaved {
     pub fn forget_unless(&mut self, is_written: impl Fn(StateFile) -> bool) {
         if !self.copies.is_empty() {
             self.copies.retain(|file, _| is_written(*file));
+            self.give_back();
         }
     }
 
@@ -132,6 +141,7 @@ impl Machine {
     /// The file could not be written: takes back what clients changed since it was written last.
     pub fn take_back(&mut self, file: StateFile) {
         let Some(copies) = self.unsaved.copies.remove(&file) else { return };
+        self.unsaved.give_back();
         let Some(before) = copies.writing.or(copies.later) else { return };
         let owner = match file {
             StateFile::Users(mc) | StateFile::Sol(mc) | StateFile::Chassis(mc) => mc,

@@ -140,6 +140,8 @@ pub(super) struct Saves {
     persistence: Persistence,
     /// Files of the last run, by name; taken when their owner appears.
     stored: Files,
+    /// What the file of GUIDs holds, or is to hold.
+    guids: Items,
     /// GUIDs were made that are not in their file yet.
     new_guids: bool,
     /// How many seconds the wall clock is ahead of the monotonic one, when it is known.
@@ -156,9 +158,10 @@ pub(super) struct Saves {
 
 impl Saves {
     /// With the files of the last run.
-    pub(super) fn new(stored: Files, persistence: Persistence) -> Self {
+    pub(super) fn new(mut stored: Files, persistence: Persistence) -> Self {
         Self {
             persistence,
+            guids: stored.remove(GUID_FILE).map(|file| file.items).unwrap_or_default(),
             stored,
             new_guids: false,
             wall_clock: None,
@@ -194,7 +197,14 @@ impl Saves {
     /// [put back](Self::put_back).
     pub(super) fn take(&mut self, name: &str) -> Option<StoredFile> {
         match self.persistence {
-            Persistence::On => self.stored.remove(name),
+            Persistence::On => {
+                let file = self.stored.remove(name);
+                if self.stored.is_empty() {
+                    // An empty map keeps its memory.
+                    self.stored = Files::new();
+                }
+                file
+            }
             Persistence::Off => None,
         }
     }
@@ -213,8 +223,7 @@ impl Saves {
     /// The GUID of a LAN channel without a `guid` line: made once, then kept.
     pub(super) fn guid(&mut self, mc: McAddress, channel: ChannelNumber, random: &mut dyn Random) -> [u8; 16] {
         let name = format!("{mc:02x}.{channel}");
-        let mut items = self.stored.get(GUID_FILE).map(|file| file.items.clone()).unwrap_or_default();
-        if let Some(guid) = items.bytes(&name).and_then(|bytes| bytes.try_into().ok()) {
+        if let Some(guid) = self.guids.bytes(&name).and_then(|bytes| bytes.try_into().ok()) {
             return guid;
         }
         let mut guid = [0; 16];
@@ -222,8 +231,8 @@ impl Saves {
         // RFC 4122 version 4, variant 1.
         guid[6] = guid[6] & 0x0f | 0x40;
         guid[8] = guid[8] & 0x3f | 0x80;
-        items.push_bytes(name, guid);
-        self.stored.insert(GUID_FILE.into(), items.into());
+        self.guids.push_bytes(name, guid);
+        self.guids.shrink_to_fit();
         self.new_guids = true;
         guid
     }
@@ -232,7 +241,7 @@ impl Saves {
     /// device, and nobody waits.
     pub(super) fn save_guids(&mut self, out: &mut Effects) {
         if std::mem::take(&mut self.new_guids) && self.persistence == Persistence::On {
-            let content = self.stored.get(GUID_FILE).map(|file| file.items.emit()).unwrap_or_default();
+            let content = self.guids.emit();
             let job = self.new_job();
             out.list.push(Effect::Run(Work::Save { job, name: GUID_FILE.into(), content }));
         }
@@ -351,7 +360,18 @@ impl Saves {
         {
             ended.fates.push((next, Fate::Done));
         }
+        self.give_back();
         Some(ended)
+    }
+
+    /// An empty map keeps its memory, and most of the time nothing is written.
+    fn give_back(&mut self) {
+        if self.jobs.is_empty() {
+            self.jobs = HashMap::new();
+        }
+        if self.saving.is_empty() {
+            self.saving = HashMap::new();
+        }
     }
 
     /// Tries the files again that are due, and writes what changed in those that had their rest. Gives the writes
@@ -411,6 +431,7 @@ impl Saves {
                 without_owner.push(next);
             }
         }
+        self.give_back();
         without_owner
     }
 
