@@ -1,4 +1,4 @@
-//! A datagram's way through the simulator allocates nothing: all its buffers are used again.
+//! A datagram's way through the simulator allocates nothing: all its buffers are used again. What sessions took is given back.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +11,17 @@ use ipmi_sim::config::lan_conf;
 use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::{ChannelNumber, McAddress, Moment, netfn};
 use ipmi_sim::runtime::statement::execute;
-use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Simulator};
-use ipmi_sim_client::{ADMINISTRATOR, Account, Error, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, Session, Way};
+use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Pool, Simulator};
+use ipmi_sim_client::{
+    ADMINISTRATOR, Account, CLOSE_SESSION, Error, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, Session, Way,
+};
+
+/// Sensor/Event and Storage, IPMI 2.0 sections 33 and 35.
+const GET_SENSOR_READING: u8 = 0x2d;
+const RESERVE_SDR_REPOSITORY: u8 = 0x22;
+const GET_SDR: u8 = 0x23;
+/// Record type.
+const FULL_SENSOR: u8 = 0x01;
 
 const LAN: LanId = LanId { mc: McAddress(0x20), channel: ChannelNumber::LAN };
 
@@ -42,6 +51,11 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
+        Self::with(&mut Pool::default())
+    }
+
+    /// A system that shares with others of the pool.
+    fn with(pool: &mut Pool) -> Self {
         let text = file("lan.conf");
         let (config, faults) = lan_conf::parse("lan.conf", &text);
         let config = config.unwrap_or_else(|| panic!("{faults:?}"));
@@ -54,6 +68,7 @@ impl Rig {
             execute(&mut system, now, None, &statement, &mut effects);
         }
         system.handle(now, Input::Started, &mut effects);
+        system.share(pool);
         effects.clear();
         Self { system, now, from: "127.0.0.1:4000".parse().expect("an address"), effects }
     }
@@ -104,5 +119,61 @@ fn a_request_in_a_session_allocates_nothing() {
         assert!(allocation_counter::measure(|| some(64)).count_total > 0);
         let counted = allocation_counter::measure(|| some(640));
         assert_eq!(counted.count_total, 0, "suite {suite}: {counted:?}");
+    }
+}
+
+impl Rig {
+    /// A login, a walk through SDRs and sensors, and a logout, as `ipmitool sdr` does it; then what is due until nothing is.
+    fn visit(&mut self, way: Way) {
+        let mut random = random();
+        let session = Session::login(way, Account::new("admin", "admin"), &mut random, |datagram| {
+            let mut answer = Vec::new();
+            self.datagram(&mut datagram.to_vec(), &mut answer);
+            Ok::<_, Error>(answer)
+        });
+        let mut session = session.expect("a login");
+        let id_of_session = session.id.0.to_le_bytes();
+        let mut seq = 0;
+        let mut ask = |netfn: u8, cmd: u8, data: &[u8]| {
+            let (mut packet, mut answer) = (Vec::new(), Vec::new());
+            session.request((seq, netfn, cmd), data, &mut random, &mut packet);
+            self.datagram(&mut packet, &mut answer);
+            seq = (seq + 1) % 64;
+            let response = session.open_unverified(&mut answer).and_then(|opened| opened.response()?.done());
+            response.map(|response| response.data.to_vec()).expect("a response")
+        };
+        ask(netfn::APP, SET_SESSION_PRIVILEGE_LEVEL, &[ADMINISTRATOR]);
+        let reservation = ask(netfn::STORAGE, RESERVE_SDR_REPOSITORY, &[]);
+        let mut id = vec![0, 0];
+        while id != [0xff, 0xff] {
+            let record = ask(netfn::STORAGE, GET_SDR, &[&reservation[..], &id, &[0, 16]].concat());
+            if record[5] == FULL_SENSOR {
+                ask(netfn::SENSOR_EVENT, GET_SENSOR_READING, &record[9..10]);
+            }
+            id = record[..2].to_vec();
+        }
+        ask(netfn::APP, CLOSE_SESSION, &id_of_session);
+        while let Some(due) = self.system.deadline() {
+            self.now = self.now.max(due);
+            self.system.handle(self.now, Input::Timeout, &mut self.effects);
+            self.effects.clear();
+        }
+    }
+}
+
+/// Of thousands of systems few are used at a time; what they have in common stays common.
+#[test]
+fn a_system_holds_no_more_after_a_visit_than_before() {
+    let mut pool = Pool::default();
+    let mut first = Rig::with(&mut pool);
+    let mut second = Rig::with(&mut pool);
+    for way in [Way::Suite(3), Way::Suite(17), Way::Md5] {
+        // What systems of a process have in common is there then.
+        first.visit(way);
+        std::mem::swap(&mut first.effects, &mut second.effects);
+        let held = allocation_counter::measure(|| second.visit(way));
+        std::mem::swap(&mut first.effects, &mut second.effects);
+        assert!(held.bytes_total > 1000);
+        assert_eq!((held.bytes_current, held.count_current), (0, 0), "{way}: {held:?}");
     }
 }

@@ -133,6 +133,11 @@ pub struct Outbox {
 impl Outbox {
     /// Appends one datagram; `write` fills it.
     pub fn datagram(&mut self, to: Peer, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.datagrams.capacity() == 0 {
+            // Nearly always there is one at a time, and those of a login have room in this.
+            self.datagrams.reserve_exact(1);
+            self.bytes.reserve_exact(128);
+        }
         let start = self.bytes.len();
         write(&mut self.bytes);
         self.datagrams.push((to, start..self.bytes.len()));
@@ -151,6 +156,11 @@ impl Outbox {
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.datagrams.is_empty()
+    }
+
+    /// Forgets the datagrams and events and gives the memory back.
+    pub(crate) fn give_back(&mut self) {
+        *self = Self { watched: self.watched, ..Self::default() };
     }
 
     /// Forgets the datagrams and events and keeps the memory.

@@ -346,6 +346,13 @@ impl Logins {
         self.list.remove(at)
     }
 
+    /// Gives the memory of proven logins back, if there are none.
+    pub(super) fn give_back(&mut self) {
+        if self.list.is_empty() {
+            self.list = VecDeque::new();
+        }
+    }
+
     /// Ends all logins of a user.
     pub(super) fn remove_user(&mut self, user: UserNumber) {
         self.list.retain(|login| match &login.step {
@@ -361,6 +368,7 @@ impl Logins {
     pub(super) fn expire(&mut self, now: Moment) -> Vec<Login> {
         self.begun.expire(now);
         if self.list.iter().all(|login| login.expires > now) {
+            self.give_back();
             return Vec::new();
         }
         let all = std::mem::take(&mut self.list).into_iter();

@@ -169,6 +169,13 @@ impl LanChannels {
         }
     }
 
+    /// Sessions have ended: of many systems few are used at a time.
+    fn give_back(&mut self) {
+        if self.slots.iter_mut().all(|slot| slot.channel.give_back()) && self.outbox.is_empty() {
+            self.outbox.give_back();
+        }
+    }
+
     /// When a channel wants to be called next.
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.slots.iter().filter_map(|slot| slot.channel.deadline()).min()
@@ -275,8 +282,12 @@ impl Simulator {
         }
         let events = std::mem::take(&mut self.lans.outbox.events);
         self.lans.outbox.clear();
+        let ended = events.iter().any(|event| matches!(event, lan::Event::Closed { .. }));
         for event in events {
             self.lan_event(now, lan, event, out);
+        }
+        if ended {
+            self.lans.give_back();
         }
     }
 

@@ -21,11 +21,13 @@ fn place(request: &Request<'_>) -> Result<Place, CompletionCode> {
     Ok(Place { lun: request.lun, number })
 }
 
-fn find<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a mut Sensor, CompletionCode> {
-    at_place(context, place(request)?)
+fn find<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a Sensor, CompletionCode> {
+    let place = place(request)?;
+    context.controller()?.sensors.get(place).ok_or(CompletionCode::NOT_PRESENT)
 }
 
-fn at_place<'a>(context: &'a mut Context<'_>, place: Place) -> Result<&'a mut Sensor, CompletionCode> {
+/// The sensor, to be changed.
+fn change<'a>(context: &'a mut Context<'_>, place: Place) -> Result<&'a mut Sensor, CompletionCode> {
     context.controller()?.sensors.get_mut(place).ok_or(CompletionCode::NOT_PRESENT)
 }
 
@@ -80,10 +82,10 @@ pub(super) fn set_hysteresis(
     request: &Request<'_>,
     _reply: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    let sensor = find(context, request)?;
-    if sensor.hysteresis.support != Support::Settable {
+    if find(context, request)?.hysteresis.support != Support::Settable {
         return Err(CompletionCode::INVALID_COMMAND);
     }
+    let sensor = change(context, place(request)?)?;
     sensor.hysteresis.positive = request.data[2];
     sensor.hysteresis.negative = request.data[3];
     Ok(Outcome::Done)
@@ -171,11 +173,12 @@ pub(super) fn set_event_enable(
         2 => MaskOperation::Disable,
         _ => return Err(CompletionCode::INVALID_FIELD),
     };
+    let (now, place) = (context.now, place(request)?);
+    let sensor = change(context, place)?;
     sensor.events_enabled = flags & EVENTS_ENABLED != 0;
     sensor.scanning_enabled = flags & SCANNING_ENABLED != 0;
     let scanning = sensor.scanning_enabled;
     let masks = masks(&request.data[2..]);
-    let (now, place) = (context.now, place(request)?);
     if scanning && let Some((read, ticket)) = sensor::begin_poll(&mut context.at()?, now, place) {
         return Ok(Outcome::read(read, move |context, content, _reply| {
             let now = context.now;
@@ -192,7 +195,7 @@ fn change_masks(
     operation: MaskOperation,
     (assertions, deassertions): (u16, u16),
 ) -> Result<Outcome, CompletionCode> {
-    let sensor = at_place(context, place)?;
+    let sensor = change(context, place)?;
     match operation {
         MaskOperation::Nothing => {}
         MaskOperation::Enable => {

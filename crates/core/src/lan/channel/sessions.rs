@@ -1,5 +1,6 @@
 //! The sessions of a channel: how one begins and ends, who has to give way, what there is to know of one.
 
+use std::collections::HashMap;
 use std::hash::Hasher;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -103,6 +104,16 @@ impl LanChannel {
     /// Ends a session, as Close Session does.
     pub fn close_session(&mut self, session: SessionId, out: &mut Outbox) {
         self.end(session, End::Closed, out);
+    }
+
+    /// Gives the memory back that sessions took, if there are none; says whether there are none.
+    pub(crate) fn give_back(&mut self) -> bool {
+        if self.sessions.is_empty() {
+            self.sessions = HashMap::default();
+            self.message = Vec::new();
+            self.logins.give_back();
+        }
+        self.sessions.is_empty()
     }
 
     fn end(&mut self, session: SessionId, why: End, out: &mut Outbox) {
