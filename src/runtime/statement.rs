@@ -54,7 +54,7 @@ pub fn execute(
         Ok(None) => return StatementOutcome::Done,
         Err(diagnostic) => return StatementOutcome::Failed(diagnostic),
     };
-    system.handle(now, Input::Command { console, command: Box::new(command) }, out);
+    system.handle(now, Input::Command { console, command: &command }, out);
     match out.list.pop_if(|effect| matches!(effect, Effect::Refused(_))) {
         Some(Effect::Refused(message)) => StatementOutcome::Failed(statement.refused(Severity::Error, message)),
         _ => StatementOutcome::Done,

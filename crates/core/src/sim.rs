@@ -147,7 +147,7 @@ impl Simulator {
             Input::LanStays(lan, address) => self.lan_stays(lan, address),
             Input::ProcessStarted(mc, identity) => self.process_started(now, mc, identity, out),
             Input::ProcessExited(mc, status) => self.process_exited(now, mc, status, out),
-            Input::Command { console, command } => self.command(now, console, *command, out),
+            Input::Command { console, command } => self.command(now, console, command, out),
             Input::Reload { config, files } => self.reload(now, *config, &files, out),
             Input::Begin => self.begin(now, out),
             Input::Started => self.started(now, out),

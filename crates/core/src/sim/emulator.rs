@@ -52,7 +52,7 @@ impl Simulator {
 
     /// Carries out a command of the command file (`console` is `None`) or of a console. What came before a
     /// fault is done.
-    pub(super) fn command(&mut self, now: Moment, console: Option<ConsoleId>, command: Command, out: &mut Effects) {
+    pub(super) fn command(&mut self, now: Moment, console: Option<ConsoleId>, command: &Command, out: &mut Effects) {
         let result = self.execute(now, console, command, out);
         self.carry_out_actions(now, out);
         if let Err(refusal) = result {
@@ -64,20 +64,20 @@ impl Simulator {
         &mut self,
         now: Moment,
         console: Option<ConsoleId>,
-        command: Command,
+        command: &Command,
         out: &mut Effects,
     ) -> Result<(), Refusal> {
         if let Some(mc) = command.required_mc() {
             self.named(mc)?;
         }
         let mut print = |text: String| out.list.push(Effect::Print { console, text });
-        match command {
+        match *command {
             Command::Status => print(self.show_status(now)),
             Command::Sessions { mc } => print(self.show_sessions(now, self.shown(mc)?)),
             Command::Sensors { mc } => print(show::sensors(&self.machine, self.shown(mc)?)),
             Command::Sel { mc } => print(show::event_log(self.shown(mc)?)),
             Command::Power { mc } => print(show::power(now, self.shown(mc)?)),
-            Command::Define { name, value } => self.configured.define(name, value),
+            Command::Define { ref name, ref value } => self.configured.define(name.clone(), value.clone()),
             Command::Debug { raw, messages, sol } => {
                 self.debug = Debug { raw, messages, sol };
                 self.lans.set_debug(self.debug);
@@ -91,11 +91,11 @@ impl Simulator {
             Command::McDisable { mc } => self.named(mc)?.enabled = false,
             Command::McEnable { mc } => self.mc_enable(now, mc, out),
             Command::McSetGuid { mc, guid } => self.set_guid(mc, guid),
-            Command::McAddFruData { mc, device, size, data } => {
-                self.named(mc)?.frus.add_inline(device, size, &data).or_unable_to("add FRU data")?;
+            Command::McAddFruData { mc, device, size, ref data } => {
+                self.named(mc)?.frus.add_inline(device, size, data).or_unable_to("add FRU data")?;
             }
-            Command::McAddFruFile { mc, device, size, offset, path } => {
-                self.named(mc)?.frus.add_file(device, size, offset, path).or_unable_to("add FRU data")?;
+            Command::McAddFruFile { mc, device, size, offset, ref path } => {
+                self.named(mc)?.frus.add_file(device, size, offset, path.clone()).or_unable_to("add FRU data")?;
             }
             Command::McDumpFruData { mc, device } => self.dump_fru(mc, device, console, out)?,
             Command::McDisableDcmi { mc } => self.named(mc)?.dcmi.disabled = true,
@@ -117,11 +117,11 @@ impl Simulator {
                 let added = sel::add_entry(&mut self.named(mc)?, now, record_type, data);
                 print(format!("Added record {}\n", added.or_unable_to("add to sel")?));
             }
-            Command::MainSdrAdd { mc, data } => {
-                sdr::add_main(&mut self.named(mc)?, now, &data).or_unable_to("add to sdr")?;
+            Command::MainSdrAdd { mc, ref data } => {
+                sdr::add_main(&mut self.named(mc)?, now, data).or_unable_to("add to sdr")?;
             }
-            Command::DeviceSdrAdd { mc, lun, data } => {
-                sdr::add_device(&mut self.named(mc)?, now, lun, &data).or_unable_to("add to sdr")?;
+            Command::DeviceSdrAdd { mc, lun, ref data } => {
+                sdr::add_device(&mut self.named(mc)?, now, lun, data).or_unable_to("add to sdr")?;
             }
             Command::SensorAdd { .. }
             | Command::SensorSetBit { .. }
@@ -139,10 +139,10 @@ impl Simulator {
         Ok(())
     }
 
-    fn execute_on_sensor(&mut self, now: Moment, command: Command) -> Result<(), Refusal> {
+    fn execute_on_sensor(&mut self, now: Moment, command: &Command) -> Result<(), Refusal> {
         let Some(SensorAddress { mc, lun, number }) = command.sensor() else { return Ok(()) };
         let adds = matches!(command, Command::SensorAdd { .. });
-        let bit = match command {
+        let bit = match *command {
             Command::SensorSetBit { bit, .. } | Command::SensorSetBitClearRest { bit, .. } => Some(bit),
             _ => None,
         };
@@ -255,10 +255,10 @@ fn id(sensor: SensorAddress) -> SensorId {
 }
 
 /// A command about the sensor at `place`: what it is to do, in the original's words, and what came of it.
-fn change_sensor(at: &mut At<'_>, now: Moment, place: Place, command: Command) -> (&'static str, Result<(), Error>) {
-    match command {
-        Command::SensorAdd { sensor: _, sensor_type, event_reading_code, event_only, poll } => {
-            let poll = poll.map(poll_spec);
+fn change_sensor(at: &mut At<'_>, now: Moment, place: Place, command: &Command) -> (&'static str, Result<(), Error>) {
+    match *command {
+        Command::SensorAdd { sensor: _, sensor_type, event_reading_code, event_only, ref poll } => {
+            let poll = poll.as_ref().map(poll_spec);
             let description = sensor::Description { sensor_type, event_reading_code, event_only, poll };
             ("add to sensor", sensor::add(at, now, place, description))
         }
@@ -309,10 +309,10 @@ fn reporting(event: bool) -> Reporting {
     if event { Reporting::Events } else { Reporting::Silent }
 }
 
-fn poll_spec(poll: SensorPoll) -> sensor::PollSpec {
+fn poll_spec(poll: &SensorPoll) -> sensor::PollSpec {
     sensor::PollSpec {
         interval: Duration::from_millis(poll.interval.into()),
-        path: poll.path,
+        path: poll.path.clone(),
         content: if poll.raw { sensor::Content::Raw } else { sensor::Content::Ascii },
         offset: poll.offset,
         length: poll.length,

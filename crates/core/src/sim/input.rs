@@ -69,7 +69,7 @@ pub enum Input<'a> {
         /// Who gets what it prints; `None` is standard output.
         console: Option<ConsoleId>,
         /// The command.
-        command: Box<Command>,
+        command: &'a Command,
     },
     /// The configuration and the state files of settings were read again.
     /// [`Effect::Reloaded`](super::Effect::Reloaded) says what is different.
