@@ -6,9 +6,12 @@
 pub mod folder;
 pub mod list;
 pub mod range;
+pub mod slice;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use slice::Slice;
 
 use crate::config::{Diagnostic, Severity, Span};
 
@@ -149,16 +152,29 @@ pub enum Fault {
 }
 
 impl Source {
-    /// Reads the list or folder. May wait for the disk.
+    /// Reads the list or folder, and takes a slice of it. May wait for the disk.
     ///
     /// # Errors
-    /// It cannot be read, has faults, or has no BMC.
-    pub fn read(&self, files: &Files) -> Result<Rows, Fault> {
-        match self {
-            Self::List(path) => list::read(path, files),
-            Self::Folder(path) => folder::read(path).map_err(Fault::Other),
-            Self::Range(range) => Ok(range.rows(files)),
-        }
+    /// It cannot be read, has faults, in other slices too, or has no BMC.
+    pub fn read(&self, files: &Files, slice: Slice) -> Result<Rows, Fault> {
+        let mut rows = match self {
+            Self::List(path) => list::read(path, files)?,
+            Self::Folder(path) => folder::read(path).map_err(Fault::Other)?,
+            Self::Range(range) => return some(range.rows(files, slice), range.count(), slice),
+        };
+        let all = rows.rows.len();
+        let taken = slice.range(all);
+        rows.rows.truncate(taken.end);
+        rows.rows.drain(..taken.start);
+        some(rows, all, slice)
+    }
+}
+
+/// The rows of a slice, if there are any.
+fn some(rows: Rows, all: usize, slice: Slice) -> Result<Rows, Fault> {
+    match rows.rows.is_empty() {
+        false => Ok(rows),
+        true => Err(Fault::Other(format!("Slice {slice} of {all} BMCs has none: expected fewer slices"))),
     }
 }
 

@@ -158,6 +158,48 @@ fn bmcs_come_and_go_and_the_others_do_not_notice() {
     ipmitool("127.88.0.9", port, "user list").assert_ok().assert_says("guest");
 }
 
+/// Two processes share a list, as pods do. The second is told so by its environment.
+#[test]
+fn processes_share_a_list_by_slices() {
+    let (bench, files) = bench();
+    // In one network, where several addresses of a port are one process's.
+    let ports = [(); 4].map(|()| free_port());
+    let rows = ["a", "b", "c", "d"].into_iter().zip(ports);
+    let rows: Vec<_> = rows.map(|(name, port)| format!("{name},127.0.0.1,{port}\n")).collect();
+    let list = |count: usize| format!("name,addr,port\n{}", rows[..count].concat());
+    bench.write("nodes.csv", list(3));
+    let first = started(&bench, &["--fleet", "nodes.csv", "-s", "one", "--slice", "1/2"], &files);
+    assert!(first.stdout.wait_for("ipmi_sim fleet of 1 is ready\n", START), "{}", first.report());
+    assert!(first.stderr.wait_for("nodes.csv, slice 1/2", START), "{}", first.report());
+    let mut all = vec!["-n", "--ready-line", "--fleet", "nodes.csv", "-s", "two"];
+    all.extend(files.iter().map(String::as_str));
+    let environment = [("IPMI_SIM_SLICE", "2/2")];
+    let second = Simulator::spawn_with(Subject::under_test(), &bench, &all, Stdin::Null, &environment);
+    assert!(second.stdout.wait_for("ipmi_sim fleet of 2 is ready\n", START), "{}", second.report());
+    // Its number is that in the whole list.
+    ipmitool("127.0.0.1", ports[0], "fru print").assert_ok().assert_says("Product Serial : SN-1");
+    ipmitool("127.0.0.1", ports[2], "fru print").assert_ok().assert_says("Product Serial : SN-3");
+    let ping = |slice| ended(&bench, &["--ping", "--fleet", "nodes.csv", "--slice", slice], &files);
+    ping("1/1").assert_ok().assert_says("3 of 3 LAN channels of 3 BMCs answer");
+    ping("2/2").assert_ok().assert_says("2 of 2 LAN channels of 2 BMCs answer");
+    ping("1/4").assert_failed().assert_says("Slice 1/4 of 3 BMCs has none: expected fewer slices");
+
+    // A list that is longer has its borders elsewhere.
+    bench.write("nodes.csv", list(4));
+    for (simulator, told) in [(&second, "1 new, 1 gone, 0 changed"), (&first, "1 new, 0 gone, 0 changed")] {
+        simulator.signal(Signal::SIGHUP);
+        let told = format!("SIGHUP: the fleet was read again: {told}");
+        assert!(simulator.stderr.wait_for(&told, START), "{told}: {}", simulator.report());
+    }
+    ping("1/2").assert_ok();
+    ping("2/2").assert_ok();
+
+    let mut command = Command::new(Subject::under_test().program());
+    command.args(["--check", "--fleet", "nodes.csv", "-p"]).args(&files).current_dir(bench.folder());
+    let wrong = Ran::run(command.env("IPMI_SIM_SLICE", "5/4"), "openipmi", START);
+    wrong.assert_failed().assert_says("IPMI_SIM_SLICE in the environment: expected a slice from 1/4 to 4/4");
+}
+
 #[test]
 fn one_that_cannot_start_is_told_and_the_others_are_served() {
     let (bench, files) = bench();

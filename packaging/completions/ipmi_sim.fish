@@ -7,6 +7,7 @@ complete -c ipmi_sim -l fleet -d 'Many BMCs: one for each row of FILE, a list in
 complete -c ipmi_sim -l count -d 'N BMCs of one configuration, in which $name, $index, $addr and $port are each one\'s own' -r
 complete -c ipmi_sim -l addresses -d 'The addresses of those BMCs, as 127.64.0.0/16 or fd00::/64; the network\'s own address and broadcast are left out' -r
 complete -c ipmi_sim -l ports -d 'Their UDP port, or several as 6230-6239: then each address is there with the first, then with the next [default: 623]' -r
+complete -c ipmi_sim -l slice -d 'Slice I of N: only those BMCs of the list, folder or number, so that several processes share them' -r
 complete -c ipmi_sim -l programs -d 'How many helper programs of all BMCs may run at once' -r
 complete -c ipmi_sim -l pid-file -d 'Write the process id to FILE; refuse to start while another process holds it' -r -F
 complete -c ipmi_sim -l program-timeout -d 'How long a chassis control or LAN configuration program may take' -r

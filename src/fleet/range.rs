@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::slice::Slice;
 use super::{ADDRESS, Files, Naming, PORT, Row, Rows};
 use crate::config::Span;
 
@@ -156,8 +157,13 @@ impl Range {
         Ok(Self { count, addresses, ports })
     }
 
-    /// The BMCs.
-    pub(super) fn rows(&self, files: &Files) -> Rows {
+    /// How many BMCs there are.
+    pub(super) fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// The BMCs of a slice.
+    pub(super) fn rows(&self, files: &Files, slice: Slice) -> Rows {
         let columns: Arc<[Box<str>]> = [ADDRESS, PORT].map(Box::from).into();
         let hosts = self.addresses.hosts().1;
         let digits = self.count.to_string().len().max(DIGITS);
@@ -176,7 +182,8 @@ impl Range {
                 place: Span::default(),
             }
         };
-        Rows { rows: (1..=self.count).map(row).collect(), list: None }
+        let taken = slice.range(self.count());
+        Rows { rows: (taken.start as u32 + 1..=taken.end as u32).map(row).collect(), list: None }
     }
 }
 
@@ -191,10 +198,14 @@ mod tests {
     use super::*;
     use std::path::Path;
 
+    fn files() -> Files {
+        Files { lan_conf: Path::new("lan.conf").into(), commands: None }
+    }
+
     /// The name, address and port of each BMC.
     fn rows(count: u32, addresses: &str, ports: &str) -> Vec<String> {
         let range = Range::new(count, addresses.parse().unwrap(), ports.parse().unwrap()).unwrap();
-        let rows = range.rows(&Files { lan_conf: Path::new("lan.conf").into(), commands: None }).rows;
+        let rows = range.rows(&files(), Slice::default()).rows;
         assert!(rows.iter().zip(1..).all(|(row, index)| row.index == index));
         let shown = |row: &Row| {
             let [(ADDRESS, address), (PORT, port)] = row.variables().collect::<Vec<_>>()[..] else { panic!("{row:?}") };
@@ -228,6 +239,16 @@ mod tests {
         assert_eq!(rows(2, "::1", "1-2")[1], "bmc00002 ::1 2");
         assert_eq!(rows(1, "::/0", "623")[0], "bmc00001 ::1 623");
         assert_eq!(rows(100_000, "10.0.0.0/8", "623")[99_999], "bmc100000 10.1.134.160 623");
+    }
+
+    #[test]
+    fn a_bmc_is_the_same_in_every_slice() {
+        let range = Range::new(10, "10.0.0.0/24".parse().unwrap(), Ports::default()).unwrap();
+        let whole = range.rows(&files(), Slice::default()).rows;
+        let slices = ["1/3", "2/3", "3/3"].map(|slice| range.rows(&files(), slice.parse().unwrap()).rows);
+        assert_eq!(slices.each_ref().map(Vec::len), [3, 3, 4]);
+        assert_eq!(slices.concat(), whole);
+        assert_eq!((&*whole[3].name, whole[3].index), ("bmc00004", 4));
     }
 
     #[test]

@@ -3,19 +3,23 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, ValueHint};
+use clap::{ArgAction, ArgGroup, Parser, ValueHint};
 
 use super::logging::Format;
 use super::start::print;
 use crate::fleet::range::{Ports, Prefix};
+use crate::fleet::slice::Slice;
 
 /// The short usage, after the name of the program.
 const USAGE: &str = "[-c|--config-file FILE] [-f|--command-file FILE] [-x|--command-string CMD]
         [-s|--state-dir DIR] [-p|--nopersist] [--demo] [--init DIR]
         [--fleet FILE|DIR] [--count N --addresses PREFIX [--ports PORTS]]
-        [--programs N] [-n|--nostdio] [--pid-file FILE] [--ready-line] [--program-timeout SECONDS] [-d|--debug]
+        [--slice I/N] [--programs N] [-n|--nostdio] [--pid-file FILE] [--ready-line] [--program-timeout SECONDS] [-d|--debug]
         [--log-format text|json] [--pcap FILE] [-v|--version] [--check] [--strict]
         [--ping] [-?|--help] [--usage] [CONFIG]";
+
+/// The variable of the environment that takes the place of `--slice`.
+const SLICE: &str = "IPMI_SIM_SLICE";
 
 /// What `--help` says behind the options.
 const AFTER_HELP: &str = "\
@@ -53,7 +57,8 @@ Manual pages: ipmi_sim(1), ipmi_lan(5), ipmi_sim_cmd(5), sdrcomp(1).";
     disable_help_flag = true,
     disable_version_flag = true,
     override_usage = "ipmi_sim [OPTIONS] [CONFIG]",
-    after_help = AFTER_HELP
+    after_help = AFTER_HELP,
+    group = ArgGroup::new("many").args(["fleet", "count"])
 )]
 pub struct Options {
     /// Configuration: channels, users, serial ports; see ipmi_lan(5)
@@ -188,6 +193,18 @@ pub struct Options {
     )]
     pub ports: Option<Ports>,
 
+    /// Slice I of N: only those BMCs of the list, folder or number, so
+    /// that several processes share them
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Fleets",
+        long = "slice",
+        value_name = "I/N",
+        requires = "many",
+        overrides_with = "slice"
+    )]
+    pub slice: Option<Slice>,
+
     /// How many helper programs of all BMCs may run at once
     #[arg(
         help_heading = "Fleets",
@@ -315,6 +332,20 @@ impl Options {
         self.config_file.as_ref().or(self.positional.as_ref())
     }
 
+    /// Which BMCs of a fleet are asked for: by the option, or else by the environment, which health checks in a container
+    /// have in common with what they check.
+    ///
+    /// # Errors
+    /// The environment has no slice where one should be, in one line.
+    pub fn slice(&self) -> Result<Slice, String> {
+        let named = |why| format!("{SLICE} in the environment: {why}");
+        match (self.slice, std::env::var_os(SLICE)) {
+            (Some(slice), _) => Ok(slice),
+            (None, None) => Ok(Slice::default()),
+            (None, Some(text)) => text.to_string_lossy().parse().map_err(named),
+        }
+    }
+
     /// What `-d` asks to be dumped, as the words of the `debug` command.
     pub fn debug_words(&self) -> String {
         [(1, "raw"), (2, "msg"), (4, "sol")]
@@ -405,6 +436,10 @@ mod tests {
             "--count 3 --addresses ::1 --ports 2-1",
             "--count 3 --addresses ::1 --init x",
             "--programs 0",
+            "--slice 1/2",
+            "--slice 1/2 -c x",
+            "--fleet x --slice 0/2",
+            "--fleet x --slice 3/2",
             "--log-format xml",
         ] {
             let error =

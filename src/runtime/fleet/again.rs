@@ -97,7 +97,7 @@ impl Again {
     /// What is different, given the rows of BMCs that could not be served since the last time.
     pub fn read(&self, lost: &[Arc<str>]) -> FleetRead {
         self.forget(lost);
-        let rows = self.fleet.source.read(&self.fleet.files).map_err(|fault| match fault {
+        let rows = self.fleet.read_rows().map_err(|fault| match fault {
             Fault::List(faults) => faults.into_iter().map(|fault| Finding::Fault(fault).headline()).collect(),
             Fault::Other(text) => vec![text],
         })?;

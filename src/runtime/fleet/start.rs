@@ -10,6 +10,7 @@ use super::ping;
 use super::progress::Progress;
 use super::together::{self, Share};
 use crate::fleet::range::Range;
+use crate::fleet::slice::Slice;
 use crate::fleet::{self, Files, Row, Rows, Source};
 use crate::runtime::configuration::Strictness;
 use crate::runtime::driver::announce::bmcs;
@@ -29,6 +30,8 @@ const NAMED: usize = 10;
 pub struct Fleet {
     /// Where its BMCs come from.
     pub source: Source,
+    /// Which of them are this process's.
+    pub slice: Slice,
     /// Their files, where they have none of their own.
     pub files: Files,
     /// What they are made with.
@@ -69,12 +72,20 @@ impl Fleet {
             command: options.command_string.clone(),
             debug: options.debug_words(),
         };
-        Ok(Some(Self { source, files, settings }))
+        Ok(Some(Self { source, slice: options.slice()?, files, settings }))
+    }
+
+    /// Reads where its BMCs come from. May wait for the disk.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn read_rows(&self) -> Result<Rows, fleet::Fault> {
+        self.source.read(&self.files, self.slice)
     }
 
     /// Its BMCs, or nothing, when it was told why not.
     pub fn rows(&self) -> Option<Rows> {
-        match self.source.read(&self.files) {
+        match self.read_rows() {
             Ok(rows) => return Some(rows),
             Err(fleet::Fault::List(faults)) => {
                 let mut all = Faults::default();
@@ -191,9 +202,10 @@ impl Fleet {
 
     /// Where the BMCs come from, for people, behind how many there are; nothing where they have said so.
     pub fn source_for_people(&self) -> String {
+        let slice = if self.slice.is_part() { format!(", slice {}", self.slice) } else { String::new() };
         match &self.source {
-            Source::List(path) | Source::Folder(path) => format!(" of {}", path.display()),
-            Source::Range(_) => String::new(),
+            Source::List(path) | Source::Folder(path) => format!(" of {}{slice}", path.display()),
+            Source::Range(_) => slice,
         }
     }
 
