@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::configuration::source_line;
+use super::driver::Scope;
 use super::driver::announce::served;
 use super::lan::has_ipv6;
 use crate::config::text::{os_string, quote};
@@ -34,6 +35,8 @@ const NET_BIND_SERVICE: u32 = 10;
 /// What is known of a configuration.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
+    /// Whether it is one of many.
+    pub scope: Scope,
     /// What lan.conf is called.
     pub file: &'a str,
     /// Its text.
@@ -243,10 +246,14 @@ impl Review<'_> {
                 }
                 let foreign = bind(address.ip()).is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable);
                 if foreign && (address.is_ipv4() || has_ipv6()) {
-                    self.warn(
-                        *span,
-                        format!("{} is not an address of this machine: it will not start here", address.ip()),
-                    );
+                    // One socket for all addresses is there in any case.
+                    let so = match self.facts.scope {
+                        Scope::One => "it will not start here",
+                        Scope::Fleet => {
+                            "nobody reaches it, unless its prefix is routed: ip route add local PREFIX dev lo"
+                        }
+                    };
+                    self.warn(*span, format!("{} is not an address of this machine: {so}", address.ip()));
                 }
                 if address.port() != 0 && address.port() < first_port() {
                     let port = address.port();

@@ -248,8 +248,15 @@ fn check(
     }
     let text = configuration::read(source, Strictness::Lenient).text;
     let (file, controllers, logins) = (source.name(), system.controllers(), system.logins());
-    let facts =
-        Facts { file: &file, text: &text, config, opened: &report.opened, controllers: &controllers, logins: &logins };
+    let facts = Facts {
+        scope: Scope::One,
+        file: &file,
+        text: &text,
+        config,
+        opened: &report.opened,
+        controllers: &controllers,
+        logins: &logins,
+    };
     for finding in review::review(facts) {
         logging::tell(&finding);
         sound &= finding.severity < Severity::Error;

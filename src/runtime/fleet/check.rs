@@ -9,6 +9,7 @@ use super::progress::Progress;
 use super::together::{self, Share};
 use crate::fleet::{Row, Rows};
 use crate::host::random::SystemRandom;
+use crate::runtime::driver::Scope;
 use crate::runtime::driver::announce::bmcs;
 use crate::runtime::dry_run;
 use crate::runtime::review::{self, Facts};
@@ -86,6 +87,7 @@ fn one(maker: &Maker<'_>, settings: &Settings, row: &Row) -> Checked {
     let text = maker.lan_conf(row);
     let (controllers, logins) = (system.controllers(), system.logins());
     let facts = Facts {
+        scope: Scope::Fleet,
         file: &file,
         text: &text,
         config: &config,

@@ -139,7 +139,21 @@ fn general(row: &Row, text: &str) -> String {
     let mut values: Vec<&str> = row.variables().map(|(_, value)| value).chain([&*row.name, &*index]).collect();
     values.retain(|value| !value.is_empty());
     values.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
-    values.iter().fold(text.to_owned(), |text, value| text.replace(value, "$"))
+    values.iter().fold(text.to_owned(), |text, value| without(&text, value))
+}
+
+/// A text without a value where that stands by itself.
+fn without(text: &str, value: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once(value) {
+        let is_part = |neighbour: Option<char>| neighbour.is_some_and(char::is_alphanumeric);
+        let whole =
+            !is_part(before.chars().next_back().or_else(|| out.chars().next_back())) && !is_part(after.chars().next());
+        out.push_str(before);
+        out.push_str(if whole { "$" } else { value });
+        rest = after;
+    }
+    out + rest
 }
 
 #[cfg(test)]
@@ -183,7 +197,8 @@ mod tests {
             faults.add(&row(name, address), fault(3, &format!("'{address}' is no address")));
             faults.add(&row(name, address), Finding::Problem("no file".into()));
         }
-        faults.add(&row("bb", ""), fault(3, "no port"));
+        faults.add(&row("bb", "1"), fault(3, "no port, so 161 and bbb"));
+        faults.add(&row("cc", "6"), fault(3, "no port, so 161 and bbb"));
         faults.add(&row("bb", ""), fault(5, "two's"));
         faults.add(&row("cc", ""), fault(5, "two's"));
         assert_eq!(
@@ -191,7 +206,7 @@ mod tests {
             [
                 "lan.conf:3:1: error: '10.0.0.x' is no address (all 3 BMCs)",
                 "no file (all 3 BMCs)",
-                "lan.conf:3:1: error: no port (bb)",
+                "lan.conf:3:1: error: no port, so 161 and bbb (bb and another BMC)",
                 "lan.conf:5:1: error: two's (bb and another BMC)",
             ]
         );
