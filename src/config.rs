@@ -18,6 +18,7 @@ pub(crate) mod number;
 mod script;
 pub(crate) mod suggest;
 pub mod text;
+mod words;
 
 pub use crate::settings::Span;
 pub use diagnostic::{Diagnostic, Severity};

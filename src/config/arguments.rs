@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use pest::Parser;
-use pest::iterators::{Pair, Pairs};
+use pest::iterators::Pair;
 
 use super::grammar::{Grammar, Rule};
 use super::number;
 use super::text::{encode, quote};
+use super::words::{Source, Word, Words};
 
 /// What cannot be read, at which bytes of the statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,16 +147,17 @@ pub(crate) enum Head<'a> {
     Keyword(Found<'a>),
 }
 
-/// Reads the first word of `text`.
-pub(crate) fn head<'a>(text: &'a str, variables: &'a HashMap<String, String>) -> Head<'a> {
+/// Reads the first word of a statement.
+pub(crate) fn head<'a>(source: impl Into<Source<'a>>, variables: &'a HashMap<String, String>) -> Head<'a> {
+    let source = source.into();
     let nothing = Head::Nothing { unknown_variable: None };
-    let pair = Grammar::parse(Rule::head, text).ok().and_then(|mut pairs| pairs.next()?.into_inner().next());
-    let Some(pair) = pair else { return nothing };
-    let range = pair.as_span().start()..pair.as_span().end();
-    match pair.as_rule() {
-        Rule::word => Head::Keyword(Found { rule: Rule::word, text: pair.as_str(), range, variable: None }),
+    let Some((word, _)) = source.cut(Rule::head, 0).and_then(|mut words| words.next()) else { return nothing };
+    let range = word.range();
+    let text = source.text.get(range.clone()).unwrap_or_default();
+    match word.rule {
+        Rule::word => Head::Keyword(Found { rule: Rule::word, text, range, variable: None }),
         Rule::variable => {
-            let name = name_of(pair.as_str());
+            let name = name_of(text);
             match variables.get(name) {
                 Some(value) => Head::Keyword(Found { rule: Rule::word, text: value, range, variable: Some(name) }),
                 None => Head::Nothing { unknown_variable: Some((name, range)) },
@@ -172,9 +174,9 @@ fn name_of(word: &str) -> &str {
 
 /// The arguments of a statement, one after the other.
 pub(crate) struct Arguments<'a> {
-    text: &'a str,
+    source: Source<'a>,
     base: usize,
-    pairs: Pairs<'a, Rule>,
+    words: Words,
     variables: &'a HashMap<String, String>,
     /// One past the last argument taken.
     after: usize,
@@ -183,34 +185,38 @@ pub(crate) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// The arguments that begin at byte `base` of `text`, in the form `rule`.
+    /// The arguments that begin at byte `base` of the statement, in the form `rule`.
     pub(crate) fn new(
         rule: Rule,
-        text: &'a str,
+        source: impl Into<Source<'a>>,
         base: usize,
         variables: &'a HashMap<String, String>,
     ) -> Result<Self, Fault> {
+        let source = source.into();
         // The grammar takes anything, so only a slip in the grammar itself comes here.
-        let unreadable = || Fault::new(base.min(text.len())..text.len(), "unreadable arguments");
-        let rest = text.get(base..).ok_or_else(unreadable)?;
-        let pair = Grammar::parse(rule, rest).ok().and_then(|mut pairs| pairs.next()).ok_or_else(unreadable)?;
-        Ok(Self { text, base, pairs: pair.into_inner(), variables, after: base, unknown: None })
+        let words = source.cut(rule, base).ok_or_else(|| {
+            let end = source.text.len();
+            Fault::new(base.min(end)..end, "unreadable arguments")
+        })?;
+        Ok(Self { source, base, words, variables, after: base, unknown: None })
     }
 
     /// The arguments that begin at byte `base` of the same statement.
     pub(crate) fn again(&self, rule: Rule, base: usize) -> Result<Self, Fault> {
-        Self::new(rule, self.text, base, self.variables)
+        Self::new(rule, self.source, base, self.variables)
     }
 
     /// One past the last word.
     pub(crate) fn end(&self) -> Range<usize> {
-        let end = self.text.trim_end_matches([' ', '\t', '\n']).len();
+        let end = self.source.text.trim_end_matches([' ', '\t', '\n']).len();
         end..end
     }
 
-    fn place(&self, pair: &Pair<'a, Rule>) -> Range<usize> {
-        let span = pair.as_span();
-        self.base + span.start()..self.base + span.end()
+    /// A word, and where it stands.
+    fn found(&self, word: Word) -> (&'a str, Range<usize>) {
+        let Range { start, end } = word.range();
+        let range = self.base + start..self.base + end;
+        (self.source.text.get(range.clone()).unwrap_or_default(), range)
     }
 
     /// One past the last argument taken.
@@ -227,19 +233,19 @@ impl<'a> Arguments<'a> {
     pub(crate) fn next(&mut self) -> Result<Found<'a>, Missing<'a>> {
         let missing = Missing { range: self.end(), variable: None };
         self.unknown = None;
-        let Some(kind) = self.pairs.next() else { return Err(missing) };
-        let rule = kind.as_rule();
+        let Some((kind, mut inner)) = self.words.next() else { return Err(missing) };
+        let rule = kind.rule;
         if rule == Rule::missing {
             return Err(missing);
         }
         // A rule without kinds inside is found as itself.
-        let pair = kind.clone().into_inner().next().unwrap_or(kind);
-        let range = self.place(&pair);
+        let word = inner.next().map_or(kind, |(word, _)| word);
+        let (text, range) = self.found(word);
         self.after = range.end;
-        if pair.as_rule() != Rule::variable {
-            return Ok(Found { rule: pair.as_rule(), text: pair.as_str(), range, variable: None });
+        if word.rule != Rule::variable {
+            return Ok(Found { rule: word.rule, text, range, variable: None });
         }
-        let name = name_of(pair.as_str());
+        let name = name_of(text);
         let Some(value) = self.variables.get(name) else {
             self.unknown = Some((name, range.clone()));
             return Err(Missing { range, variable: Some(name) });
@@ -250,10 +256,10 @@ impl<'a> Arguments<'a> {
 
     /// The next argument, when it is a UUID; else it is still to be taken. See [`uuid`].
     pub(crate) fn next_if_uuid(&mut self) -> Option<[u8; 16]> {
-        let before = (self.pairs.clone(), self.after, self.unknown.clone());
+        let before = (self.words.clone(), self.after, self.unknown.clone());
         let guid = self.next().ok().filter(|word| word.rule != Rule::quoted).and_then(|word| uuid(word.text));
         if guid.is_none() {
-            (self.pairs, self.after, self.unknown) = before;
+            (self.words, self.after, self.unknown) = before;
         }
         guid
     }
@@ -266,20 +272,26 @@ impl<'a> Arguments<'a> {
 
     /// The arguments inside the next one: `words`, `data`.
     pub(crate) fn inner(&mut self) -> Self {
-        let pairs = self.pairs.next().map_or_else(|| self.pairs.clone(), |pair| pair.into_inner());
-        Self { text: self.text, base: self.base, pairs, variables: self.variables, after: self.after, unknown: None }
+        let words = self.words.next().map_or_else(|| self.words.clone(), |(_, inner)| inner);
+        Self {
+            words,
+            source: self.source,
+            base: self.base,
+            variables: self.variables,
+            after: self.after,
+            unknown: None,
+        }
     }
 
     /// The next argument as a delimited string, and its place.
     pub(crate) fn string(&mut self) -> Result<(String, Range<usize>), Fault> {
         let end = self.end();
-        let Some(string) = self.pairs.next() else { return Err(Fault::new(end, STRING_MISSING)) };
+        let Some((_, mut pieces)) = self.words.next() else { return Err(Fault::new(end, STRING_MISSING)) };
         let mut value = String::new();
         let mut place: Option<Range<usize>> = None;
-        for piece in string.into_inner() {
-            let range = self.place(&piece);
-            let text = piece.as_str();
-            match piece.as_rule() {
+        while let Some((piece, _)) = pieces.next() {
+            let (text, range) = self.found(piece);
+            match piece.rule {
                 Rule::double_quoted | Rule::single_quoted => {
                     value.push_str(text.get(1..text.len().saturating_sub(1)).unwrap_or_default());
                 }

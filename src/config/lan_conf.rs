@@ -17,6 +17,7 @@ use super::grammar::Rule;
 use super::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
 use super::suggest::nearest;
 use super::text::{Line, decode, lines, quote};
+use super::words::{Forms, Source};
 use super::{Diagnostic, Severity, Span};
 use crate::ipmi::{ChannelNumber, McAddress};
 use crate::settings::model::{Address, Config, ControllerConfig, LanConfig, Setting};
@@ -47,29 +48,63 @@ pub struct Given {
 
 /// The same for a system that something is known of.
 pub fn parse_for(file: &str, text: &[u8], given: Given) -> (Option<Config>, Vec<Diagnostic>) {
-    let lines: Vec<Line<'_>> = lines(text).collect();
-    let config = Config { controllers: vec![ControllerConfig::new(BMC)], ..Config::default() };
-    let mut reader = Reader {
-        file,
-        named: given.name.is_some(),
-        variables: given.variables.iter().cloned().collect(),
-        config: Config { name: given.name.unwrap_or_default(), variables: given.variables, ..config },
-        current: 0,
-        said: false,
-        block: None,
-        diagnostics: Vec::new(),
-    };
-    for (index, line) in lines.iter().enumerate() {
-        let text = decode(line.bytes);
-        let place = Place { number: line.number, text: &text };
-        if line.cut {
-            let end = text.len();
-            reader.report(place, Severity::Warning, Fault::new(end..end, "a NUL byte hides the rest of this line"));
-        }
-        let following = lines.get(index + 1..).unwrap_or_default();
-        reader.line(place, following);
+    Template::new(file, text).config(given)
+}
+
+/// A lan.conf for any number of systems: its lines are cut into words once. What a word means is looked up for each
+/// system, because it may be a variable.
+#[derive(Debug)]
+pub struct Template {
+    file: String,
+    lines: Vec<TemplateLine>,
+}
+
+/// A line of a [`Template`].
+#[derive(Debug)]
+struct TemplateLine {
+    number: u32,
+    text: String,
+    /// Whether a NUL cut it off.
+    cut: bool,
+    forms: Forms,
+}
+
+impl Template {
+    /// `file` is its name for diagnostics.
+    pub fn new(file: &str, text: &[u8]) -> Self {
+        let line = |line: Line<'_>| TemplateLine {
+            number: line.number,
+            text: decode(line.bytes),
+            cut: line.cut,
+            forms: Forms::default(),
+        };
+        Self { file: file.into(), lines: lines(text).map(line).collect() }
     }
-    reader.finish(lines.first().map(|line| decode(line.bytes)).unwrap_or_default())
+
+    /// What it says for a system that something is known of; faults as [`parse`] has them.
+    pub fn config(&self, given: Given) -> (Option<Config>, Vec<Diagnostic>) {
+        let config = Config { controllers: vec![ControllerConfig::new(BMC)], ..Config::default() };
+        let mut reader = Reader {
+            file: &self.file,
+            named: given.name.is_some(),
+            variables: given.variables.iter().cloned().collect(),
+            config: Config { name: given.name.unwrap_or_default(), variables: given.variables, ..config },
+            current: 0,
+            said: false,
+            block: None,
+            diagnostics: Vec::new(),
+        };
+        for (index, line) in self.lines.iter().enumerate() {
+            let place = Place { number: line.number, text: &line.text };
+            if line.cut {
+                let end = line.text.len();
+                reader.report(place, Severity::Warning, Fault::new(end..end, "a NUL byte hides the rest of this line"));
+            }
+            let following = self.lines.get(index + 1..).unwrap_or_default();
+            reader.line(place, &line.forms, following);
+        }
+        reader.finish(self.lines.first().map_or("", |line| &line.text))
+    }
 }
 
 /// A line being read.
@@ -135,17 +170,18 @@ impl Reader<'_> {
         }
     }
 
-    fn line(&mut self, place: Place<'_>, following: &[Line<'_>]) {
+    fn line(&mut self, place: Place<'_>, forms: &Forms, following: &[TemplateLine]) {
+        let source = Source::kept(place.text, forms);
         // The variables are put back below; a statement may read them while it changes the rest.
         let variables = std::mem::take(&mut self.variables);
         let mut new = None;
-        match head(place.text, &variables) {
+        match head(source, &variables) {
             Head::Nothing { unknown_variable: Some((name, range)) } => {
                 let message = format!("line ignored: there is no variable {}", quote(name));
                 self.warn(place, range, message);
             }
             Head::Nothing { unknown_variable: None } => {}
-            Head::Keyword(keyword) => match self.statement(place, &keyword, following, &variables) {
+            Head::Keyword(keyword) => match self.statement(place, source, &keyword, following, &variables) {
                 Ok(definition) => new = definition,
                 Err(fault) => self.report(place, Severity::Error, fault),
             },
@@ -163,13 +199,14 @@ impl Reader<'_> {
     fn statement(
         &mut self,
         place: Place<'_>,
+        source: Source<'_>,
         keyword: &Found<'_>,
-        following: &[Line<'_>],
+        following: &[TemplateLine],
         variables: &Variables,
     ) -> Result<Option<(String, String)>, Fault> {
         if let Some(block) = self.block.take() {
             if let Some(form) = lan_form(keyword.text) {
-                let arguments = Arguments::new(form, place.text, keyword.range.end, variables);
+                let arguments = Arguments::new(form, source, keyword.range.end, variables);
                 return self.lan_statement(place, form, keyword, arguments, block).map(|()| None);
             }
             let Some(form) = form(keyword.text) else {
@@ -206,7 +243,7 @@ impl Reader<'_> {
             };
             return Err(keyword.fault(message));
         };
-        let mut arguments = Arguments::new(form, place.text, keyword.range.end, variables)?;
+        let mut arguments = Arguments::new(form, source, keyword.range.end, variables)?;
         if form == Rule::define {
             return define(&mut arguments).map(Some);
         }
@@ -214,7 +251,7 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    fn finish(mut self, first_line: String) -> (Option<Config>, Vec<Diagnostic>) {
+    fn finish(mut self, first_line: &str) -> (Option<Config>, Vec<Diagnostic>) {
         if let Some(block) = self.block.take() {
             let line = block.line.clone();
             let place = Place { number: block.lan.span.line, text: &line };
@@ -225,7 +262,7 @@ impl Reader<'_> {
         // Only the end of the file tells of an open block; its place is earlier.
         self.diagnostics.sort_by_key(|diagnostic| diagnostic.span.line);
         if !self.named {
-            let place = Place { number: 1, text: &first_line };
+            let place = Place { number: 1, text: first_line };
             let message = "name not set in config file: expected a line name \"NAME\"";
             self.report(place, Severity::Error, Fault::new(0..0, message));
         }
@@ -318,11 +355,9 @@ fn lan_form(keyword: &str) -> Option<Rule> {
 }
 
 /// Whether the LAN block ends before another one begins.
-fn endlan_follows(lines: &[Line<'_>]) -> bool {
-    let word = |line: &Line<'_>| {
-        line.bytes.split(|byte| b" \t".contains(byte)).find(|word| !word.is_empty()).unwrap_or_default().to_vec()
-    };
-    lines.iter().map(word).find(|word| word == b"endlan" || word == b"startlan").is_some_and(|word| word == b"endlan")
+fn endlan_follows(lines: &[TemplateLine]) -> bool {
+    let mut words = lines.iter().filter_map(|line| line.text.split([' ', '\t']).find(|word| !word.is_empty()));
+    words.find(|word| ["endlan", "startlan"].contains(word)) == Some("endlan")
 }
 
 fn list(entries: &[Entry]) -> String {

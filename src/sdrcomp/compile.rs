@@ -100,7 +100,7 @@ impl Compiler<'_> {
             // Put back below; a statement may read the variables while it changes the rest.
             let variables = std::mem::take(&mut self.variables);
             let mut definition = None;
-            match head(&text, &variables) {
+            match head(text.as_str(), &variables) {
                 Head::Nothing { unknown_variable: Some((name, range)) } => {
                     let message = format!("line ignored: Unknown variable named {}", quote(name));
                     self.warn(place, Fault::new(range, message));

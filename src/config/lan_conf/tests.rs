@@ -491,6 +491,28 @@ fn what_is_given_holds_from_the_first_line_on() {
     assert!(parse_for("lan.conf", b"kill_wait 3\n", given(None)).0.is_none());
 }
 
+/// What a template says for a system does not depend on those that it was read for before.
+#[test]
+fn a_template_says_what_the_text_says() {
+    let text = "name $name\n$x 1\n addr 1.2.3.4 $port\n priv_limit $level\n allowed_auths_admin $auth md5 none\nendlan\n\
+                user 2 $on $name \"x\" $level 3 $auth\n$x\nsol $sol 9600 $option history=$x\nserial $x $name 9 codec $codec\n\
+                poweroff_wait $seconds\ndefine seconds $x\npoweroff_wait $seconds\nkill_wait\0\nstartlan 2\nname \"y\"";
+    let template = Template::new("lan.conf", text.as_bytes());
+    let given = |values: &[(&str, &str)]| Given {
+        name: None,
+        variables: values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+    };
+    let all = [
+        given(&[]),
+        given(&[("name", "a"), ("x", "startlan"), ("port", "623"), ("level", "admin"), ("auth", "md2")]),
+        given(&[("name", "'b"), ("x", "kcs-2"), ("level", "nobody"), ("seconds", "z"), ("on", "1"), ("codec", "VM")]),
+        given(&[("name", "c"), ("x", "define y"), ("sol", "/dev/x"), ("option", "nortscts"), ("level", "user")]),
+    ];
+    for given in all.iter().chain(all.iter().rev()) {
+        assert_eq!(template.config(given.clone()), parse_for("lan.conf", text.as_bytes(), given.clone()));
+    }
+}
+
 /// The value of a variable is a text without quotes, unless it is one of the forms that it has in a line.
 #[test]
 fn a_variable_needs_no_quotes_to_be_a_password() {
