@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::arguments::Fault;
 use super::command::{Instruction, Variables, read};
 use super::text::{decode, lines};
+use super::words::{Forms, Source};
 use super::{Diagnostic, Severity, Span};
 
 /// Longest statement, in bytes. The largest there is, the data of a FRU device of 8 KiB byte by byte,
@@ -24,8 +26,13 @@ enum Assembly {
     Single,
 }
 
+/// What a statement asks for, if anything.
+type Read = Result<Option<Instruction>, Diagnostic>;
+
 /// One physical or continued line of a command file, ready to be resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It remembers how it was read, for the systems of a fleet that carry out the same one.
+#[derive(Debug)]
 pub struct Statement {
     /// Name of the text it comes from.
     pub file: String,
@@ -34,9 +41,18 @@ pub struct Statement {
     /// ([`crate::config::text`]).
     pub lines: Vec<(u32, String)>,
     assembly: Assembly,
-    /// What it asks for, where that was read ahead and depends on no variable.
-    ahead: Option<Box<Instruction>>,
+    forms: Forms,
+    /// What it asks for, where that depends on no variable and was read once.
+    read: OnceLock<Box<Read>>,
 }
+
+impl PartialEq for Statement {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.file, &self.lines, self.assembly) == (&other.file, &other.lines, other.assembly)
+    }
+}
+
+impl Eq for Statement {}
 
 /// Cuts a command file into statements: continuation lines joined, comments and empty
 /// lines kept as statements without a command so that the echo is complete.
@@ -58,16 +74,11 @@ pub fn statements(file: &str, text: &[u8]) -> Vec<Statement> {
             assembled += line.bytes.len() - 1;
             continue;
         }
-        out.push(Statement {
-            file: file.into(),
-            lines: std::mem::take(&mut pending),
-            assembly: Assembly::File,
-            ahead: None,
-        });
+        out.push(Statement::new(file, std::mem::take(&mut pending), Assembly::File));
         assembled = 0;
     }
     if !pending.is_empty() {
-        out.push(Statement { file: file.into(), lines: pending, assembly: Assembly::Unfinished, ahead: None });
+        out.push(Statement::new(file, pending, Assembly::Unfinished));
     }
     out
 }
@@ -83,17 +94,11 @@ impl Statement {
     /// One command that is not subject to the rules of command files: a line of a console,
     /// or the argument of `-x`. `file` is the name for diagnostics, `<console>` or `<-x>`.
     pub fn single(file: &str, text: impl AsRef<[u8]>) -> Self {
-        Self { file: file.into(), lines: vec![(1, decode(text.as_ref()))], assembly: Assembly::Single, ahead: None }
+        Self::new(file, vec![(1, decode(text.as_ref()))], Assembly::Single)
     }
 
-    /// Reads the statement ahead if it is the same with all variables, for whoever resolves it again and again.
-    pub fn read_ahead(&mut self) {
-        if self.ahead.is_none()
-            && !self.lines.iter().any(|(_, line)| line.contains('$'))
-            && let Ok(Some(instruction)) = self.resolve(&Variables::new())
-        {
-            self.ahead = Some(Box::new(instruction));
-        }
+    fn new(file: &str, lines: Vec<(u32, String)>, assembly: Assembly) -> Self {
+        Self { file: file.into(), lines, assembly, forms: Forms::default(), read: OnceLock::new() }
     }
 
     /// Reads the statement with the variables as they are now. `Ok(None)`: nothing to do
@@ -102,9 +107,21 @@ impl Statement {
     /// An error of [`Severity::Warning`] means that the original, too, ignores the statement:
     /// it is a command cut off by the end of the file.
     pub fn resolve(&self, variables: &Variables) -> Result<Option<Instruction>, Diagnostic> {
-        if let Some(instruction) = &self.ahead {
-            return Ok(Some((**instruction).clone()));
+        self.read(variables).map(|instruction| instruction.map(Cow::into_owned))
+    }
+
+    /// The same, without a copy of what was read before.
+    pub fn read(&self, variables: &Variables) -> Result<Option<Cow<'_, Instruction>>, Diagnostic> {
+        if self.lines.iter().any(|(_, line)| line.contains('$')) {
+            return self.read_now(variables).map(|instruction| instruction.map(Cow::Owned));
         }
+        match &**self.read.get_or_init(|| Box::new(self.read_now(variables))) {
+            Ok(instruction) => Ok(instruction.as_ref().map(Cow::Borrowed)),
+            Err(diagnostic) => Err(diagnostic.clone()),
+        }
+    }
+
+    fn read_now(&self, variables: &Variables) -> Read {
         let joined = self.join();
         if joined.text.len() > LONGEST {
             return Err(self.too_long(joined.text.len()));
@@ -118,7 +135,8 @@ impl Statement {
                 Err(self.diagnostic(&joined, Fault::new(end..end, message), Severity::Warning))
             }
             _ if short => Ok(None),
-            _ => read(&joined.text, variables).map_err(|fault| self.diagnostic(&joined, fault, Severity::Error)),
+            _ => read(Source::kept(&joined.text, &self.forms), variables)
+                .map_err(|fault| self.diagnostic(&joined, fault, Severity::Error)),
         }
     }
 
@@ -279,19 +297,24 @@ mod tests {
         assert_eq!((warning.severity, warning.span.line, warning.span.column), (Severity::Warning, 2, 11));
     }
 
+    /// Whoever reads a statement finds in it what he would find if he were the first.
     #[test]
-    fn what_depends_on_no_variable_can_be_read_ahead() {
-        let text = "mc_enable 0x20\nmc_enable $mc\n# $mc\nx y\n\nsensor_set_value 0x20 \\\n0 1 \\\n2 0\n$mc 1\n";
-        let mut ahead = statements("f", text.as_bytes());
-        let plain = ahead.clone();
-        ahead.iter_mut().for_each(Statement::read_ahead);
-        let read: Vec<bool> = ahead.iter().map(|statement| statement.ahead.is_some()).collect();
-        assert_eq!(read, [true, false, false, false, false, true, false]);
-        for variables in [Variables::new(), Variables::from([("mc".into(), "0x30".into())])] {
-            for (ahead, plain) in ahead.iter().zip(&plain) {
-                assert_eq!(ahead.resolve(&variables), plain.resolve(&variables));
+    fn what_was_read_is_the_same_for_all() {
+        let text = "mc_enable 0x20\nmc_enable $mc\n# $mc\nx y\n\nsensor_set_value 0x20 \\\n0 1 \\\n2 0\n$mc 1\n\
+                    mc_add_fru_data 0x20 0 9 $kind 1 2 $mc\nmc_enable zz\nsleep 1 \\\n";
+        let kept = statements("f", text.as_bytes());
+        let all = [
+            Variables::new(),
+            Variables::from([("mc".into(), "0x30".into()), ("kind".into(), "data".into())]),
+            Variables::from([("mc".into(), "sleep".into()), ("kind".into(), "file".into())]),
+        ];
+        for variables in all.iter().chain(all.iter().rev()) {
+            for (kept, fresh) in kept.iter().zip(statements("f", text.as_bytes())) {
+                assert_eq!((kept, kept.resolve(variables)), (&fresh, fresh.resolve(variables)));
             }
         }
+        let read: Vec<bool> = kept.iter().map(|statement| statement.read.get().is_some()).collect();
+        assert_eq!(read, [true, false, false, true, true, true, false, false, true, true]);
     }
 
     #[test]

@@ -38,23 +38,26 @@ pub fn execute(
     statement: &Statement,
     out: &mut Effects,
 ) -> StatementOutcome {
-    let command = match statement.resolve(system.variables()) {
-        Ok(Some(Instruction::System(command))) => command,
-        Ok(Some(Instruction::Include { path })) => return StatementOutcome::Include(path),
-        Ok(Some(Instruction::Sleep { milliseconds })) => return StatementOutcome::Sleep(milliseconds),
-        Ok(Some(Instruction::NoEcho)) => return StatementOutcome::NoEcho,
-        Ok(Some(Instruction::Bmc { name })) => return StatementOutcome::Bmc(name),
-        Ok(Some(Instruction::Bmcs { about })) => return StatementOutcome::Bmcs(about),
-        Ok(Some(Instruction::Quit)) => return StatementOutcome::Quit,
-        Ok(Some(Instruction::Help { about })) => {
+    let instruction = match statement.read(system.variables()) {
+        Ok(Some(instruction)) => instruction,
+        Ok(None) => return StatementOutcome::Done,
+        Err(diagnostic) => return StatementOutcome::Failed(diagnostic),
+    };
+    let command = match &*instruction {
+        Instruction::System(command) => command,
+        Instruction::Include { path } => return StatementOutcome::Include(path.clone()),
+        Instruction::Sleep { milliseconds } => return StatementOutcome::Sleep(*milliseconds),
+        Instruction::NoEcho => return StatementOutcome::NoEcho,
+        Instruction::Bmc { name } => return StatementOutcome::Bmc(name.clone()),
+        Instruction::Bmcs { about } => return StatementOutcome::Bmcs(about.clone()),
+        Instruction::Quit => return StatementOutcome::Quit,
+        Instruction::Help { about } => {
             let text = help::commands(about.as_deref().unwrap_or_default());
             out.list.push(Effect::Print { console, text });
             return StatementOutcome::Done;
         }
-        Ok(None) => return StatementOutcome::Done,
-        Err(diagnostic) => return StatementOutcome::Failed(diagnostic),
     };
-    system.handle(now, Input::Command { console, command: &command }, out);
+    system.handle(now, Input::Command { console, command }, out);
     match out.list.pop_if(|effect| matches!(effect, Effect::Refused(_))) {
         Some(Effect::Refused(message)) => StatementOutcome::Failed(statement.refused(Severity::Error, message)),
         _ => StatementOutcome::Done,

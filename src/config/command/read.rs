@@ -10,6 +10,7 @@ use crate::config::grammar::Rule;
 use crate::config::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
 use crate::config::suggest::nearest;
 use crate::config::text::{clip, quote};
+use crate::config::words::Source;
 use crate::ipmi::McAddress;
 use crate::settings::command::Device;
 
@@ -75,14 +76,14 @@ fn form(word: &str) -> Option<Rule> {
     })
 }
 
-/// Reads the text of one statement.
-pub(in crate::config) fn read(text: &str, variables: &Variables) -> Result<Option<Instruction>, Fault> {
-    let Head::Keyword(word) = head(text, variables) else { return Ok(None) };
+/// Reads one statement.
+pub(in crate::config) fn read(source: Source<'_>, variables: &Variables) -> Result<Option<Instruction>, Fault> {
+    let Head::Keyword(word) = head(source, variables) else { return Ok(None) };
     let Some(form) = form(word.text) else { return Err(unknown(&word)) };
-    if form == Rule::noecho && text != word.text {
+    if form == Rule::noecho && source.text != word.text {
         return Err(word.fault("Unknown command: noecho: it has to be the whole line"));
     }
-    let mut arguments = Arguments::new(form, text, word.range.end, variables)?;
+    let mut arguments = Arguments::new(form, source, word.range.end, variables)?;
     instruction(form, &mut arguments).map(Some)
 }
 

@@ -52,15 +52,9 @@ impl Texts {
 
     /// A command file.
     pub(super) fn commands(&self, path: &Path) -> Result<Arc<[Statement]>, String> {
-        let read = || Ok(ahead(&path.display().to_string(), &read_command_file(path)?));
+        let read = || Ok(statements(&path.display().to_string(), &read_command_file(path)?).into());
         self.commands.get(&path.to_owned(), read)
     }
-}
-
-fn ahead(name: &str, text: &[u8]) -> Arc<[Statement]> {
-    let mut statements = statements(name, text);
-    statements.iter_mut().for_each(Statement::read_ahead);
-    statements.into()
 }
 
 /// Where the files are that the command file of a BMC includes.
@@ -75,7 +69,7 @@ impl Includes for Folders<'_> {
         let own = self.directories.first().cloned().unwrap_or_default();
         self.texts.included.get(&(own, path.to_owned()), || {
             let (name, text) = read_included(path, self.directories).map_err(|error| message(&error))?;
-            Ok(ahead(&name, &text))
+            Ok(statements(&name, &text).into())
         })
     }
 }
