@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::demo;
-use crate::config::lan_conf::{self, Given};
+use crate::config::lan_conf::{Given, Template};
 use crate::config::{Diagnostic, Severity};
 use crate::host::names::{Transport, resolve};
 use crate::settings::model::{Address, Config};
@@ -85,9 +85,10 @@ pub fn read(source: &Source, strictness: Strictness) -> Read {
             return Read { config: None, findings, text: String::new() };
         }
     };
-    let (config, findings) = read_text(&name, &text, Given::default(), strictness);
+    let lan_conf = LanConf::new(name, text);
+    let (config, findings) = lan_conf.read(Given::default(), strictness);
     let findings = findings.into_iter().map(Finding::Fault).collect();
-    Read { config, findings, text: String::from_utf8_lossy(&text).into_owned() }
+    Read { config, findings, text: lan_conf.text }
 }
 
 /// Why a file is not read.
@@ -95,29 +96,46 @@ pub(super) fn unreadable(name: &str, error: &std::io::Error) -> String {
     format!("Unable to open configuration file '{name}': {}", message(error))
 }
 
-/// The same for a text, and a system that something is known of.
-pub(super) fn read_text(
-    name: &str,
-    text: &[u8],
-    given: Given,
-    strictness: Strictness,
-) -> (Option<Config>, Vec<Diagnostic>) {
-    let (config, mut diagnostics) = lan_conf::parse_for(name, text, given);
-    let config = config.map(|mut config| {
-        let text = String::from_utf8_lossy(text);
-        diagnostics.extend(look_up_names(&mut config, name, &text));
-        if strictness == Strictness::Strict {
-            // C plug-ins cannot be loaded, which otherwise is a warning.
-            for library in &config.libraries {
-                let lines = diagnostics.iter_mut().filter(|found| found.span.line == library.span.line);
-                lines.for_each(|found| found.severity = Severity::Error);
+/// A lan.conf as it was read, for any number of systems.
+#[derive(Debug)]
+pub(super) struct LanConf {
+    name: String,
+    text: String,
+    template: Template,
+}
+
+impl LanConf {
+    /// `name` is what it is called in messages.
+    pub(super) fn new(name: String, text: Vec<u8>) -> Self {
+        let template = Template::new(&name, &text);
+        // Without a copy, mostly.
+        let text = String::from_utf8(text).unwrap_or_else(|text| String::from_utf8_lossy(text.as_bytes()).into_owned());
+        Self { name, text, template }
+    }
+
+    /// The text, as far as it can be shown.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it says for a system that something is known of, names looked up.
+    pub(super) fn read(&self, given: Given, strictness: Strictness) -> (Option<Config>, Vec<Diagnostic>) {
+        let (config, mut diagnostics) = self.template.config(given);
+        let config = config.map(|mut config| {
+            diagnostics.extend(look_up_names(&mut config, &self.name, &self.text));
+            if strictness == Strictness::Strict {
+                // C plug-ins cannot be loaded, which otherwise is a warning.
+                for library in &config.libraries {
+                    let lines = diagnostics.iter_mut().filter(|found| found.span.line == library.span.line);
+                    lines.for_each(|found| found.severity = Severity::Error);
+                }
             }
-        }
-        config
-    });
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.line, diagnostic.span.column));
-    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    (config.filter(|_| !failed), diagnostics)
+            config
+        });
+        diagnostics.sort_by_key(|diagnostic| (diagnostic.span.line, diagnostic.span.column));
+        let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        (config.filter(|_| !failed), diagnostics)
+    }
 }
 
 /// The line of a text with this number, from 1.

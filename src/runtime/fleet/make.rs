@@ -2,9 +2,10 @@
 //! for what is done outside.
 
 use std::ffi::OsString;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::faults::Finding;
 use super::texts::{Folders, Texts};
@@ -17,13 +18,13 @@ use crate::host::jobs::remove_leftover;
 use crate::host::random::SystemRandom;
 use crate::ipmi::{ChannelNumber, McAddress};
 use crate::runtime::clock;
-use crate::runtime::configuration::{Strictness, read_text};
+use crate::runtime::configuration::Strictness;
 use crate::runtime::driver::COMMAND_STRING;
 use crate::runtime::places::Places;
 use crate::runtime::script::Script;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::settings::model::{Address, Config};
-use crate::sim::{Effect, Effects, Input, Persistence, Simulator, Work, WorkDone};
+use crate::sim::{Effect, Effects, Input, Persistence, Pool, Simulator, Work, WorkDone};
 use crate::state::{Files, GUID_FILE};
 use crate::store::base::{Base, Folder};
 use crate::store::directory::message;
@@ -49,6 +50,10 @@ pub struct Settings {
 pub struct Maker<'a> {
     settings: &'a Settings,
     texts: Texts,
+    /// What they have in common.
+    pool: Mutex<Pool>,
+    /// The generator that they draw from.
+    random: Mutex<Option<SystemRandom>>,
 }
 
 /// How far a system has come.
@@ -83,7 +88,15 @@ pub struct Made {
 impl<'a> Maker<'a> {
     /// Nothing is read yet.
     pub fn new(settings: &'a Settings) -> Self {
-        Self { settings, texts: Texts::default() }
+        Self { settings, texts: Texts::default(), pool: Mutex::default(), random: Mutex::default() }
+    }
+
+    fn random(&self) -> io::Result<SystemRandom> {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(random) = &*random {
+            return Ok(random.clone());
+        }
+        Ok(random.insert(SystemRandom::new()?).clone())
     }
 
     /// The configuration of a row, and what is wrong with it.
@@ -97,8 +110,7 @@ impl<'a> Maker<'a> {
         let columns =
             row.variables().filter(|(name, _)| *name != NAME).map(|(name, value)| (name.into(), value.into()));
         let given = Given { name: Some(row.name.to_string()), variables: own.into_iter().chain(columns).collect() };
-        let file = row.lan_conf.display().to_string();
-        let (config, diagnostics) = read_text(&file, &text, given, self.settings.strictness);
+        let (config, diagnostics) = text.read(given, self.settings.strictness);
         let findings = diagnostics.into_iter().map(Finding::Fault).collect();
         match config {
             Some(mut config) => {
@@ -151,7 +163,7 @@ impl<'a> Maker<'a> {
         };
         add_guids(&config, &mut files);
         remove_leftovers(&config, &mut findings);
-        let random = match SystemRandom::new() {
+        let random = match self.random() {
             Ok(random) => Box::new(random),
             Err(error) => {
                 findings.push(Finding::Problem(format!("no random numbers from the operating system: {error}")));
@@ -170,7 +182,8 @@ impl<'a> Maker<'a> {
             }
             Run::Waits => Stage::Waits(script),
         };
-        let Start { system, effects, .. } = start;
+        let Start { mut system, effects, .. } = start;
+        system.share(&mut self.pool.lock().unwrap_or_else(PoisonError::into_inner));
         let mut kept = Vec::with_capacity(effects.len());
         let mut no_bmc = false;
         for effect in effects {
@@ -205,7 +218,7 @@ impl<'a> Maker<'a> {
     /// The text of a row's lan.conf, as far as it can be read.
     pub(super) fn lan_conf(&self, row: &Row) -> String {
         let text = self.texts.configuration(&row.lan_conf);
-        text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+        text.map(|text| text.text().to_owned()).unwrap_or_default()
     }
 
     /// The statements of a row. What is executed first is pushed last.

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::command::{Statement, statements};
-use crate::runtime::configuration::unreadable;
+use crate::runtime::configuration::{LanConf, unreadable};
 use crate::runtime::script::{Includes, read_command_file, read_included};
 use crate::store::directory::message;
 
 /// Texts that were read.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    configurations: Cache<PathBuf, [u8]>,
+    configurations: Cache<PathBuf, LanConf>,
     commands: Cache<PathBuf, [Statement]>,
     included: Cache<(PathBuf, String), [Statement]>,
 }
@@ -42,9 +42,9 @@ impl<K: Hash + Eq + Clone, T: ?Sized> Cache<K, T> {
 
 impl Texts {
     /// A lan.conf.
-    pub(super) fn configuration(&self, path: &Path) -> Result<Arc<[u8]>, String> {
+    pub(super) fn configuration(&self, path: &Path) -> Result<Arc<LanConf>, String> {
         let read = || match std::fs::read(path) {
-            Ok(text) => Ok(text.into()),
+            Ok(text) => Ok(LanConf::new(path.display().to_string(), text).into()),
             Err(error) => Err(unreadable(&path.display().to_string(), &error)),
         };
         self.configurations.get(&path.to_owned(), read)
