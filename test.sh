@@ -3,7 +3,7 @@
 #
 #   ./test.sh [arguments for cargo test]
 #
-# Needs Rust and a C compiler to link with. The clients are Debian packages; when all of them are there
+# Needs Rust and a C compiler to link with. The clients are Debian packages, but for one of PyPI; when all of them are there
 # nothing is installed and no network is used. The kernel of the QEMU guest, and a small Debian system that
 # the package is installed in, are put below the target folder, once. What this machine cannot do is left
 # out and listed at the end. The last line is the total; exit status 0 only when everything passed.
@@ -26,6 +26,8 @@ for need in ipmi_sim:openipmi ipmitool:ipmitool ipmi-sensors:freeipmi-tools conm
     # Administrators' folders are not in everybody's PATH.
     PATH=$PATH:/usr/sbin:/sbin command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
 done
+# A command cannot tell.
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     echo "test.sh: installing$missing"
     as_root=
@@ -44,6 +46,9 @@ export PATH
 
 # Without it tests/qemu_guest.rs fails with the same words; the other tests do not need it.
 sh tests/guest/kernel.sh "${CARGO_TARGET_DIR:-target}/tmp/guest-kernel" || true
+
+# The same for tests/kubernetes.rs: what no Debian package has.
+sh tests/kubernetes/validator.sh "${CARGO_TARGET_DIR:-target}/tmp/kubernetes-validate" || true
 
 # The same for tests/package.rs, which is left out without the rights that this needs; it waits for
 # a network most of the time.
