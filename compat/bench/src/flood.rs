@@ -1,6 +1,6 @@
 //! Datagrams of a stranger, so many a second, from an address of their own.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -74,10 +74,10 @@ impl Kind {
     }
 }
 
-/// Sends `rate` datagrams a second for so many seconds, and says how many went out. Answers are not read.
-pub fn run(port: u16, kind: Kind, rate: u32, seconds: f64) -> Result<u64> {
+/// Sends `target` `rate` datagrams a second for so many seconds, and says how many went out. Answers are not read.
+pub fn run(target: SocketAddr, kind: Kind, rate: u32, seconds: f64) -> Result<u64> {
     let socket = UdpSocket::bind((STRANGER, 0))?;
-    socket.connect((Ipv4Addr::LOCALHOST, port))?;
+    socket.connect(target)?;
     let (begin, mut sent, mut datagram) = (Instant::now(), 0u32, Vec::new());
     let end = Duration::from_secs_f64(seconds);
     while begin.elapsed() < end {

@@ -3,6 +3,7 @@
 #[path = "mod.rs"]
 mod bench;
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -11,7 +12,7 @@ use bench::compare::{Extent, Programs, compare};
 use bench::connection::Target;
 use bench::load::{Amount, DEVICE_ID, Flow, Load, MIXED};
 use bench::process::processor_time;
-use bench::{echo, flood, load, logins, sol, start};
+use bench::{echo, fleet, flood, load, logins, sol, start};
 use clap::{Parser, Subcommand};
 
 /// Loads BMCs on the loopback address and measures them.
@@ -104,6 +105,24 @@ enum What {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<String>,
     },
+    /// A fleet of BMCs in one process: its figures beside their bars; fails when one is missed
+    Fleet {
+        /// This program
+        #[arg(long, default_value = "target/release/ipmi_sim")]
+        ours: PathBuf,
+        /// The folder with the files of the example
+        #[arg(long, default_value = "examples/fleet")]
+        example: PathBuf,
+        /// 1,000 BMCs and not 10,000, and no 100,000
+        #[arg(long)]
+        quick: bool,
+        /// UDP port of all BMCs, whose addresses begin with 127.64.0.1
+        #[arg(long, default_value = "24723")]
+        port: u16,
+        /// How many times as long as the bars say things may take; without it what the machine's other work costs
+        #[arg(long)]
+        slack: Option<f64>,
+    },
     /// The original and this program side by side, as tables
     Compare {
         /// The original
@@ -162,7 +181,7 @@ fn run(what: What) -> Result<()> {
             }
         }
         What::Flood { port, kind, rate, seconds } => {
-            println!("sent {}", flood::run(port, kind, rate, seconds)?);
+            println!("sent {}", flood::run((Ipv4Addr::LOCALHOST, port).into(), kind, rate, seconds)?);
         }
         What::Sol { target, serial, amount } => {
             let speed = sol::measure(&target, serial, amount)?;
@@ -171,6 +190,16 @@ fn run(what: What) -> Result<()> {
             println!("both-bytes-per-second {:.0}", speed.both);
             println!("echo-p50-us {:.0}\necho-p99-us {:.0}", speed.echo[0], speed.echo[1]);
             println!("sent-again {}", speed.sent_again);
+        }
+        What::Fleet { ours, example, quick, port, slack } => {
+            let extent = if quick { fleet::Extent::QUICK } else { fleet::Extent::FULL };
+            let places = fleet::Places { program: ours, example, port };
+            let report = fleet::measure(&places, extent, slack)?;
+            print!("{report}");
+            let missed = report.missed().count();
+            if missed > 0 {
+                return Err(format!("{missed} bars are missed").into());
+            }
         }
         What::Start { port, count, command } => {
             let (program, arguments) = command.split_first().ok_or("which program?")?;

@@ -37,6 +37,11 @@ pub fn wake_ups(pid: u32) -> Result<u64> {
     Ok(of_threads(pid, "status")?.iter().filter_map(|text| field(text, "voluntary_ctxt_switches")).sum())
 }
 
+/// How many descriptors a process has open.
+pub fn descriptors(pid: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
 /// Memory of a process in KiB.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {

@@ -1,5 +1,7 @@
 //! How long a simulator takes from its start to the first response.
 
+use std::fs::File;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,6 +30,25 @@ impl Running {
         Ok(Self(command.spawn().map_err(|error| format!("{name}: {error}"))?))
     }
 
+    /// Starts a program that writes its messages into a file.
+    pub fn start_with_log(command: &mut Command, log: &Path) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?);
+        let name = command.get_program().to_string_lossy().into_owned();
+        Ok(Self(command.spawn().map_err(|error| format!("{name}: {error}"))?))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill(Pid::from_raw(self.0.id().try_into()?), signal)?)
+    }
+
+    /// Kills it and waits for its end.
+    pub fn kill(&mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.0.id()
@@ -36,7 +57,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Ok(pid) = i32::try_from(self.0.id()) {
+        // One that has ended has given its number back.
+        if let (Ok(None), Ok(pid)) = (self.0.try_wait(), i32::try_from(self.0.id())) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
         let _ = self.0.wait();
