@@ -34,6 +34,9 @@ pub const BATCH: usize = 32;
 const DATAGRAM: usize = 1024;
 /// What the socket shall hold: a burst of a thousand clients. The system may allow less.
 const RECEIVE_BUFFER: usize = 2 << 20;
+/// The same of a socket that many systems share: a burst of ten thousand clients, some 800 bytes of the system's memory each, and
+/// what they send again. It takes memory only while it is full.
+const SHARED_RECEIVE_BUFFER: usize = 16 << 20;
 /// The first port tried when the configuration says 0.
 const FIRST_FREE: u16 = 49152;
 
@@ -515,8 +518,9 @@ fn open_socket(address: SocketAddr, used: Use) -> io::Result<UdpSocket> {
         // Without it an address that is routed to this machine, and that no interface has, is none for IPv6.
         let _ = setsockopt(&fd, sockopt::IpFreebind, &true);
     }
-    if setsockopt(&fd, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
-        let _ = setsockopt(&fd, sockopt::RcvBuf, &RECEIVE_BUFFER);
+    let buffer = if used == Use::Shared { SHARED_RECEIVE_BUFFER } else { RECEIVE_BUFFER };
+    if setsockopt(&fd, sockopt::RcvBufForce, &buffer).is_err() {
+        let _ = setsockopt(&fd, sockopt::RcvBuf, &buffer);
     }
     bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
     Ok(fd.into())
