@@ -11,7 +11,7 @@ use ipmi_sim::config::lan_conf;
 use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::{ChannelNumber, McAddress, Moment, netfn};
 use ipmi_sim::runtime::statement::execute;
-use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Pool, Simulator};
+use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Pool, Simulator, Work, WorkDone};
 use ipmi_sim_client::{
     ADMINISTRATOR, Account, CLOSE_SESSION, Error, GET_DEVICE_ID, SET_SESSION_PRIVILEGE_LEVEL, Session, Way,
 };
@@ -22,6 +22,9 @@ const RESERVE_SDR_REPOSITORY: u8 = 0x22;
 const GET_SDR: u8 = 0x23;
 /// Record type.
 const FULL_SENSOR: u8 = 0x01;
+
+/// Chassis, IPMI 2.0 section 28.8.
+const SET_POWER_RESTORE_POLICY: u8 = 0x06;
 
 const LAN: LanId = LanId { mc: McAddress(0x20), channel: ChannelNumber::LAN };
 
@@ -51,15 +54,15 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        Self::with(&mut Pool::default())
+        Self::with(&mut Pool::default(), Persistence::Off)
     }
 
     /// A system that shares with others of the pool.
-    fn with(pool: &mut Pool) -> Self {
+    fn with(pool: &mut Pool, persistence: Persistence) -> Self {
         let text = file("lan.conf");
         let (config, faults) = lan_conf::parse("lan.conf", &text);
         let config = config.unwrap_or_else(|| panic!("{faults:?}"));
-        let mut system = Simulator::new(config, BTreeMap::new(), Persistence::Off, Box::new(random()));
+        let mut system = Simulator::new(config, BTreeMap::new(), persistence, Box::new(random()));
         let now = Moment::new(Duration::from_secs(1000));
         let mut effects = Effects::default();
         system.handle(now, Input::Begin, &mut effects);
@@ -69,21 +72,34 @@ impl Rig {
         }
         system.handle(now, Input::Started, &mut effects);
         system.share(pool);
-        effects.clear();
-        Self { system, now, from: "127.0.0.1:4000".parse().expect("an address"), effects }
+        let mut rig = Self { system, now, from: "127.0.0.1:4000".parse().expect("an address"), effects };
+        rig.carry_out(&mut Vec::new());
+        rig
     }
 
     /// Hands a datagram in and copies what is sent in answer to the end of `answers`.
     fn datagram(&mut self, bytes: &mut [u8], answers: &mut Vec<u8>) {
         self.now = self.now + Duration::from_micros(10);
         self.system.handle(self.now, Input::Datagram { lan: LAN, from: self.from.into(), bytes }, &mut self.effects);
-        for effect in &self.effects.list {
-            if let Effect::Send { start, end, .. } = effect {
-                answers.extend_from_slice(&self.effects.bytes[*start..*end]);
-            }
-        }
-        self.effects.clear();
+        self.carry_out(answers);
         self.system.deadline();
+    }
+
+    /// Copies what is sent and saves what is to be saved, until nothing is.
+    fn carry_out(&mut self, answers: &mut Vec<u8>) {
+        let mut saves = Vec::new();
+        loop {
+            for effect in &self.effects.list {
+                match effect {
+                    Effect::Send { start, end, .. } => answers.extend_from_slice(&self.effects.bytes[*start..*end]),
+                    Effect::Run(Work::Save { job, .. }) => saves.push(*job),
+                    _ => {}
+                }
+            }
+            self.effects.clear();
+            let Some(job) = saves.pop() else { return };
+            self.system.handle(self.now, Input::WorkDone(WorkDone::Saved(job, Ok(()))), &mut self.effects);
+        }
     }
 
     fn ask(&mut self, client: &mut Client, seq: u8, cmd: u8, data: &[u8]) {
@@ -123,8 +139,9 @@ fn a_request_in_a_session_allocates_nothing() {
 }
 
 impl Rig {
-    /// A login, a walk through SDRs and sensors, and a logout, as `ipmitool sdr` does it; then what is due until nothing is.
-    fn visit(&mut self, way: Way) {
+    /// A login, a walk through SDRs and sensors as `ipmitool sdr` does it, a change that is kept, and a logout; then what
+    /// is due until nothing is.
+    fn visit(&mut self, way: Way, policy: u8) {
         let mut random = random();
         let session = Session::login(way, Account::new("admin", "admin"), &mut random, |datagram| {
             let mut answer = Vec::new();
@@ -152,11 +169,12 @@ impl Rig {
             }
             id = record[..2].to_vec();
         }
+        ask(netfn::CHASSIS, SET_POWER_RESTORE_POLICY, &[policy]);
         ask(netfn::APP, CLOSE_SESSION, &id_of_session);
         while let Some(due) = self.system.deadline() {
             self.now = self.now.max(due);
             self.system.handle(self.now, Input::Timeout, &mut self.effects);
-            self.effects.clear();
+            self.carry_out(&mut Vec::new());
         }
     }
 }
@@ -165,13 +183,13 @@ impl Rig {
 #[test]
 fn a_system_holds_no_more_after_a_visit_than_before() {
     let mut pool = Pool::default();
-    let mut first = Rig::with(&mut pool);
-    let mut second = Rig::with(&mut pool);
-    for way in [Way::Suite(3), Way::Suite(17), Way::Md5] {
+    let mut first = Rig::with(&mut pool, Persistence::On);
+    let mut second = Rig::with(&mut pool, Persistence::On);
+    for (way, policy) in [(Way::Suite(3), 1), (Way::Suite(17), 2), (Way::Md5, 0)] {
         // What systems of a process have in common is there then.
-        first.visit(way);
+        first.visit(way, policy);
         std::mem::swap(&mut first.effects, &mut second.effects);
-        let held = allocation_counter::measure(|| second.visit(way));
+        let held = allocation_counter::measure(|| second.visit(way, policy));
         std::mem::swap(&mut first.effects, &mut second.effects);
         assert!(held.bytes_total > 1000);
         assert_eq!((held.bytes_current, held.count_current), (0, 0), "{way}: {held:?}");

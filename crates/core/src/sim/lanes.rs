@@ -179,7 +179,7 @@ impl Lane {
 /// The programs of all controllers.
 #[derive(Default)]
 pub(super) struct Lanes {
-    lanes: BTreeMap<McAddress, Lane>,
+    lanes: BTreeMap<McAddress, Box<Lane>>,
 }
 
 impl Lanes {
@@ -230,9 +230,11 @@ impl Lanes {
 
     /// The commands that wait.
     pub(super) fn executions(&self) -> impl Iterator<Item = &Execution> {
-        self.lanes.values().flat_map(Lane::entries).flat_map(|entry| &entry.waiters).filter_map(|waiter| match waiter {
-            Waiter::Command(waiting) => Some(&waiting.execution),
-            Waiter::Background(_) => None,
+        self.lanes.values().flat_map(|lane| lane.entries()).flat_map(|entry| &entry.waiters).filter_map(|waiter| {
+            match waiter {
+                Waiter::Command(waiting) => Some(&waiting.execution),
+                Waiter::Background(_) => None,
+            }
         })
     }
 

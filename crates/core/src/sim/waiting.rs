@@ -125,11 +125,28 @@ impl Waiters {
     }
 
     pub(super) fn reader(&mut self, job: ReadJob) -> Option<Reader> {
-        self.reads.remove(&job)
+        let reader = self.reads.remove(&job);
+        self.give_back();
+        reader
     }
 
     pub(super) fn writer(&mut self, job: WriteJob) -> Option<Writer> {
-        self.writes.remove(&job)
+        let writer = self.writes.remove(&job);
+        self.give_back();
+        writer
+    }
+
+    /// What is empty again keeps its memory, which is much for one of thousands of systems.
+    fn give_back(&mut self) {
+        if self.reads.is_empty() {
+            self.reads = HashMap::new();
+        }
+        if self.writes.is_empty() {
+            self.writes = HashMap::new();
+        }
+        if self.held.is_empty() {
+            self.held = Vec::new();
+        }
     }
 
     /// The write of a state file is over: the responses that waited for it alone, in the order in which they
@@ -146,8 +163,9 @@ impl Waiters {
         for outstanding in read.chain(written).chain(self.held.iter_mut().map(|held| &mut held.outstanding)) {
             outstanding.settle(id, fate);
         }
-        let ready = self.held.extract_if(.., |held| held.outstanding.saves.is_empty());
-        ready.collect()
+        let ready = self.held.extract_if(.., |held| held.outstanding.saves.is_empty()).collect();
+        self.give_back();
+        ready
     }
 
     fn executions(&self) -> impl Iterator<Item = &Execution> {
