@@ -114,6 +114,7 @@ impl LanConf {
     }
 
     /// The text, as far as it can be shown.
+    #[cfg(feature = "program")]
     pub(super) fn text(&self) -> &str {
         &self.text
     }
