@@ -66,8 +66,7 @@ impl<'a> Rig<'a> {
 
     /// Waits for the machine the BMC has started (again).
     fn wait_for_machine(&mut self) {
-        self.console = Console::open(self.bench);
-        self.console.wait_for_boot();
+        self.console = Console::open_next(self.bench);
     }
 
     #[track_caller]

@@ -159,11 +159,31 @@ impl Console {
         Self { stream, unread: Vec::new(), transcript: String::new() }
     }
 
+    /// Connects to the machine that comes after one that has ended, and waits until its guest has booted.
+    #[track_caller]
+    pub fn open_next(bench: &Bench) -> Self {
+        let began = Instant::now();
+        loop {
+            let mut console = Self::open(bench);
+            let messages = console.read_until("@@ready", BOOT);
+            // The machine that ends may still take a connection, and says nothing.
+            if messages.is_some() || !console.transcript.is_empty() || began.elapsed() > BOOT {
+                Self::booted(messages, began);
+                return console;
+            }
+        }
+    }
+
     /// Waits until the guest has booted, after its start or a reset.
     #[track_caller]
     pub fn wait_for_boot(&mut self) {
         let began = Instant::now();
-        let messages = self.read_until("@@ready", BOOT).expect("the guest boots");
+        Self::booted(self.read_until("@@ready", BOOT), began);
+    }
+
+    #[track_caller]
+    fn booted(messages: Option<String>, began: Instant) {
+        let messages = messages.expect("the guest boots");
         assert!(!messages.contains("@@ no module"), "{messages}");
         eprintln!("the guest booted in {:.1} s", began.elapsed().as_secs_f32());
     }
