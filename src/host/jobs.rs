@@ -19,6 +19,7 @@ use super::{HostEvent, HostEvents, report, shell, workers};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::config::text::os_string;
 use crate::ipmi::McAddress;
+use crate::settings::model::Config;
 use crate::sim::{Content, Input, ProgramEnd, SaveFailure, Saved, Work, WorkDone};
 use crate::store::WriteError;
 use crate::store::directory::{as_far_as_it_goes, message};
@@ -316,11 +317,19 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes what backups of console histories left behind that were being written when the program ended. Gives what
+/// cannot be removed, a text each.
+pub fn remove_leftovers(config: &Config) -> Vec<String> {
+    let sols = config.controllers.iter().filter_map(|controller| controller.sol.as_ref());
+    let unremoved = |path: &str| {
+        let error = remove_leftover(path).err()?;
+        Some(format!("{path}.new: left over from an earlier run and cannot be removed: {}", message(&error)))
+    };
+    sols.filter_map(|sol| sol.backup_file.as_deref()).filter_map(unremoved).collect()
+}
+
 /// Removes what a replacement of this file that did not end left behind.
-///
-/// # Errors
-/// The operating system's.
-pub fn remove_leftover(path: &str) -> io::Result<()> {
+fn remove_leftover(path: &str) -> io::Result<()> {
     let path = PathBuf::from(os_string(path));
     remove_if_there(&temporary_of(&std::fs::canonicalize(&path).unwrap_or(path)))
 }

@@ -478,7 +478,7 @@ impl Driver {
     async fn finish(mut self: Box<Self>, ending: Ending) -> Ending {
         self.ending = None;
         self.life.stopping();
-        let mut writing: BTreeSet<SystemId> = self.systems.ids().into_iter().collect();
+        let mut writing: BTreeSet<SystemId> = self.systems.ids().collect();
         for id in &writing {
             if self.systems.here(*id).is_some() {
                 self.handle(*id, Input::End);

@@ -2,6 +2,7 @@
 //! connected to, so that every fault is found that a start would find.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::clock;
 use super::script::{Includes, Script, fault};
@@ -11,7 +12,7 @@ use crate::config::command::{Command, Instruction, Statement, Variables};
 use crate::config::text::os_string;
 use crate::config::{Diagnostic, Severity};
 use crate::sim::{Effect, Effects, Input, Simulator};
-use crate::store::directory::message;
+use crate::store::directory::{StateDirectory, message};
 
 /// What a check found.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -112,6 +113,13 @@ pub fn check(
         _ => None,
     });
     report
+}
+
+/// What the log would say of a state file (one of [`Report::state`]), with the folder that the file of a system is in.
+pub fn with_folder(text: &str, base: &Path, name: &str) -> String {
+    let (place, what) = text.split_once(": ").unwrap_or((text, ""));
+    let folder = StateDirectory::folder_of(base, name, place.split(':').next().unwrap_or_default());
+    format!("{}: warning: {what}", folder.join(place).display())
 }
 
 fn opens(effect: &Effect) -> bool {

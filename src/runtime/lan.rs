@@ -377,30 +377,27 @@ pub(crate) fn reached(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStora
     if !bound.ip().is_unspecified() {
         return bound;
     }
-    let told = message.cmsgs().ok().into_iter().flatten().find_map(|told| match told {
-        // Ours also where the datagram was for everybody.
-        ControlMessageOwned::Ipv4PacketInfo(info) => {
-            let ip = Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes());
-            Some(SocketAddr::new(ip.into(), bound.port()))
-        }
-        ControlMessageOwned::Ipv6PacketInfo(info) => {
-            let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
-            // Nobody answers from a group's address.
-            let ours = !ip.is_multicast() && !ip.to_canonical().is_multicast();
-            let interface = if ip.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
-            ours.then(|| SocketAddrV6::new(ip, bound.port(), 0, interface).into())
-        }
-        _ => None,
-    });
-    told.unwrap_or(bound)
+    // Ours also where the datagram was for everybody.
+    let told = told(bound, message, |info| info.ipi_spec_dst);
+    // Nobody answers from a group's address.
+    told.filter(|address| !address.ip().is_multicast() && !address.ip().to_canonical().is_multicast()).unwrap_or(bound)
 }
 
 /// Which address a datagram was sent to, on a socket that has all of them: `bound` where that is not known.
 fn destination(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStorage>) -> SocketAddr {
-    let told = message.cmsgs().ok().into_iter().flatten().find_map(|told| match told {
-        // Unlike `ipi_spec_dst` that of a broadcast is no one's.
+    // Unlike `ipi_spec_dst` that of a broadcast is no one's.
+    told(bound, message, |info| info.ipi_addr).unwrap_or(bound)
+}
+
+/// The address that the system tells with a datagram, for IPv4 one of the two.
+fn told(
+    bound: SocketAddr,
+    message: &RecvMsg<'_, '_, SockaddrStorage>,
+    which: fn(&in_pktinfo) -> in_addr,
+) -> Option<SocketAddr> {
+    message.cmsgs().ok()?.find_map(|told| match told {
         ControlMessageOwned::Ipv4PacketInfo(info) => {
-            let ip = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes());
+            let ip = Ipv4Addr::from(which(&info).s_addr.to_ne_bytes());
             Some(SocketAddr::new(ip.into(), bound.port()))
         }
         ControlMessageOwned::Ipv6PacketInfo(info) => {
@@ -409,8 +406,7 @@ fn destination(bound: SocketAddr, message: &RecvMsg<'_, '_, SockaddrStorage>) ->
             Some(SocketAddrV6::new(ip, bound.port(), 0, interface).into())
         }
         _ => None,
-    });
-    told.unwrap_or(bound)
+    })
 }
 
 /// Whether a socket may have this address, as far as that can be found out.

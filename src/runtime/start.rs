@@ -25,13 +25,13 @@ use super::serving::{Serving, What, audience};
 use super::terminal::{StandardInput, Streams};
 use super::{Ending, configuration, demo, dry_run, limits, logging, ping, starter};
 use crate::config::{Diagnostic, Severity, Span};
-use crate::host::jobs::{StateWriter, remove_leftover};
+use crate::host::jobs::{StateWriter, remove_leftovers};
 use crate::host::random::SystemRandom;
 use crate::ipmi::Random;
 use crate::settings::model::{Address, Config};
 use crate::sim::{Persistence, Simulator};
 use crate::state::Files;
-use crate::store::directory::{Loaded, StateDirectory, message};
+use crate::store::directory::{Loaded, StateDirectory};
 use crate::store::format::read_all;
 use crate::store::{FolderLock, LockError};
 
@@ -132,7 +132,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     let mut serving = Serving::open(options).map_err(|text| stop(&text))?;
     let notes = &mut serving.notes;
     let (persistence, files, directory, lock) = open_state(options, places, &config.name, notes)?;
-    remove_leftovers(&config, notes);
+    notes.extend(remove_leftovers(&config));
     let state = directory
         .clone()
         .map(|directory| -> StateWriter { Arc::new(move |name, content| directory.write(name, content)) });
@@ -191,7 +191,7 @@ fn start_fleet(options: &Options, fleet: Fleet) -> Result<Ending, Stop> {
     drop(rows);
     let announcement = Announcement {
         name: again.fleet().source_for_people(),
-        state: again.fleet().state_place(),
+        state: again.fleet().settings.state_place(),
         audience: audience(),
         ..Announcement::default()
     };
@@ -218,11 +218,7 @@ fn check(
     let mut system = Simulator::new(config.clone(), read_all(&kept.files), persistence, random()?);
     let report = dry_run::check(&mut system, script, &*places.configuration, &files);
     kept.notes.iter().for_each(|note| logging::warn(note));
-    for text in &report.state {
-        let (place, what) = text.split_once(": ").unwrap_or((text, ""));
-        let folder = StateDirectory::folder_of(&base, &config.name, place.split(':').next().unwrap_or_default());
-        logging::warn(&format!("{}: warning: {what}", folder.join(place).display()));
-    }
+    report.state.iter().for_each(|text| logging::warn(&dry_run::with_folder(text, &base, &config.name)));
     report.faults.iter().for_each(logging::tell);
     let mut sound = report.is_clean();
     if let Some(problem) = &report.problem {
@@ -436,16 +432,6 @@ fn open_state(options: &Options, places: &Places, name: &str, notes: &mut Vec<St
     let loaded = directory.load_all();
     notes.extend(loaded.notes);
     Ok((Persistence::On, read_all(&loaded.files), Some(directory), lock))
-}
-
-/// Backups of console histories that were being written when the program ended.
-fn remove_leftovers(config: &Config, notes: &mut Vec<String>) {
-    let sols = config.controllers.iter().filter_map(|controller| controller.sol.as_ref());
-    for path in sols.filter_map(|sol| sol.backup_file.as_deref()) {
-        if let Err(error) = remove_leftover(path) {
-            notes.push(format!("{path}.new: left over from an earlier run and cannot be removed: {}", message(&error)));
-        }
-    }
 }
 
 /// How the configuration is read again while the program runs.

@@ -65,7 +65,7 @@ impl Driver {
         }
         match self.fleet.as_ref().map(|fleet| fleet.announcement.clone()) {
             Some(announcement) => self.announce_fleet(&announcement),
-            None => self.systems.ids().into_iter().for_each(|id| self.announce_one(id)),
+            None => self.systems.ids().collect::<Vec<_>>().into_iter().for_each(|id| self.announce_one(id)),
         }
     }
 
@@ -81,12 +81,11 @@ impl Driver {
         }
         facts.push(match places {
             None => "No LAN channel is open".into(),
-            Some((only, _)) if count == 1 => format!("LAN: UDP {only}"),
-            Some((first, last)) => format!("LAN: UDP {first} to {last}, {count} addresses"),
+            Some((first, last)) => lan_fact(first, last, count),
         });
         facts.extend(self.consoles.address().map(|address| format!("Console: TCP {address}")));
-        facts.push(state_fact(announcement));
-        let first = self.systems.ids().first().copied();
+        facts.push(state_fact(announcement.state.as_deref()));
+        let first = self.systems.ids().next();
         let line = first.and_then(|id| {
             let mut lans: Vec<(LanId, SocketAddr)> = self.lans.places_of_system(id).collect();
             lans.sort_unstable();
@@ -198,12 +197,21 @@ fn facts(
         facts.push(served(id, &places.collect::<Vec<_>>().join(" and "), logins));
     }
     facts.extend(others.iter().cloned());
-    facts.push(state_fact(announcement));
+    facts.push(state_fact(announcement.state.as_deref()));
     facts
 }
 
-fn state_fact(announcement: &Announcement) -> String {
-    match &announcement.state {
+/// Where the LAN channels of a fleet are: the first address, the last, and how many there are.
+pub fn lan_fact(first: SocketAddr, last: SocketAddr, count: usize) -> String {
+    match count {
+        1 => format!("LAN: UDP {first}"),
+        count => format!("LAN: UDP {first} to {last}, {count} addresses"),
+    }
+}
+
+/// Where state is kept, if it is.
+pub fn state_fact(folder: Option<&str>) -> String {
+    match folder {
         Some(folder) => format!("State: {folder}"),
         None => "State: not kept".into(),
     }

@@ -219,7 +219,7 @@ impl Driver {
     }
 
     fn first_bmc(&self) -> Option<Bmc> {
-        let id = self.systems.ids().into_iter().next()?;
+        let id = self.systems.ids().next()?;
         Some(Bmc::named(id, self.systems.get(id)?.name()))
     }
 
@@ -247,8 +247,7 @@ impl Driver {
             self.consoles.print(console, &text);
             return Ok(());
         }
-        let found =
-            self.systems.ids().into_iter().find(|id| self.systems.get(*id).is_some_and(|driven| driven.name() == name));
+        let found = self.systems.ids().find(|id| self.systems.get(*id).is_some_and(|driven| driven.name() == name));
         let Some(id) = found else {
             let hint = nearest(name, self.systems.iter().map(Driven::name));
             let hint = hint.map(|near| format!(", did you mean '{near}'?")).unwrap_or_default();

@@ -70,7 +70,7 @@ impl Driver {
             return;
         }
         self.life.reload_asked(clock::now());
-        for id in self.systems.ids() {
+        for id in self.systems.ids().collect::<Vec<_>>() {
             let Some(system) = self.systems.here(id) else { continue };
             match &mut system.reload {
                 Some(reload) => reload.again = true,

@@ -148,9 +148,9 @@ impl Systems {
     }
 
     /// The ids of all.
-    pub(super) fn ids(&self) -> Vec<SystemId> {
+    pub(super) fn ids(&self) -> impl Iterator<Item = SystemId> {
         let places = self.places.iter().zip(0..).filter(|(place, _)| place.system.is_some());
-        places.map(|(place, index)| SystemId { index, generation: place.generation }).collect()
+        places.map(|(place, index)| SystemId { index, generation: place.generation })
     }
 
     /// All of them.

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::faults::Finding;
+use super::make::Maker;
 use crate::config::{Diagnostic, Severity};
 use crate::fleet::{Row, Rows};
-use crate::runtime::configuration::source_line;
+use crate::runtime::configuration::{LanConf, source_line};
 use crate::settings::model::Address;
 use crate::sim::Effect;
 
@@ -21,7 +22,13 @@ pub(super) struct Addresses {
 
 impl Addresses {
     /// Takes the name and the addresses of a system, unless another one has one of them: then that is what is wrong with it.
-    pub(super) fn take(&mut self, rows: &Rows, row: &Row, name: &Arc<str>, effects: &[Effect]) -> Option<Finding> {
+    pub(super) fn take(
+        &mut self,
+        maker: &Maker<'_>,
+        (rows, row): (&Rows, &Row),
+        name: &Arc<str>,
+        effects: &[Effect],
+    ) -> Option<Finding> {
         if let Some(other) = self.names.get(name) {
             return Some(same_name(row, name, other));
         }
@@ -35,7 +42,9 @@ impl Addresses {
         };
         for (address, place) in opened() {
             if let Some((other, line)) = self.taken.get(&place) {
-                return Some(twice(rows, row, (name, other, *line), (address, place)));
+                let lan_conf = maker.lan_conf(row);
+                let written = source_line(lan_conf.as_deref().map_or("", LanConf::text), address.span.line);
+                return Some(twice((rows, row), (name, other, *line), (address, place), written));
             }
         }
         self.names.insert(Arc::clone(name), Arc::clone(&row.lan_conf));
@@ -58,12 +67,14 @@ pub(super) fn same_name(row: &Row, name: &str, other: &Path) -> Finding {
 }
 
 /// In the list if the address comes from there, else in lan.conf.
-fn twice(rows: &Rows, row: &Row, (name, other, line): (&str, &str, u32), at: (&Address, SocketAddr)) -> Finding {
-    let (address, place) = at;
+fn twice(
+    (rows, row): (&Rows, &Row),
+    (name, other, line): (&str, &str, u32),
+    (address, place): (&Address, SocketAddr),
+    written: String,
+) -> Finding {
     let whose = if line > 0 { format!("'{other}' in line {line}") } else { format!("'{other}'") };
     let text = format!("'{name}' has the address {} and port {}, which are those of {whose}", place.ip(), place.port());
-    let lan_conf = std::fs::read_to_string(&*row.lan_conf).unwrap_or_default();
-    let written = source_line(&lan_conf, address.span.line);
     if written.contains('$')
         && let Some(fault) = rows.fault(rows.place_of(row, &address.host), Severity::Error, &*text)
     {

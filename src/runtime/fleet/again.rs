@@ -14,6 +14,7 @@ use super::together::{self, Share};
 use crate::bmc::LogLevel;
 use crate::fleet::{Fault, Row, Rows};
 use crate::host::jobs::StateWriter;
+use crate::runtime::configuration::LanConf;
 use crate::runtime::driver::announce::Announcement;
 use crate::runtime::driver::fleet::{Difference, FleetRead};
 use crate::runtime::driver::reload::{Fresh, Read, Reader};
@@ -189,6 +190,6 @@ impl Again {
 
 fn hash(maker: &Maker<'_>, row: &Row) -> u64 {
     let mut hasher = DefaultHasher::new();
-    maker.lan_conf(row).hash(&mut hasher);
+    maker.lan_conf(row).as_deref().map_or("", LanConf::text).hash(&mut hasher);
     hasher.finish()
 }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::faults::{Faults, Finding};
-use super::make::{Maker, Settings};
+use super::make::{Maker, Settings, name_of};
 use super::progress::Progress;
 use super::together::{self, Share};
 use crate::fleet::{Row, Rows};
 use crate::host::random::SystemRandom;
+use crate::runtime::configuration::LanConf;
 use crate::runtime::driver::Scope;
-use crate::runtime::driver::announce::bmcs;
+use crate::runtime::driver::announce::{bmcs, lan_fact, state_fact};
 use crate::runtime::dry_run;
 use crate::runtime::review::{self, Facts};
 use crate::sim::{Effect, Persistence, Simulator};
-use crate::store::base::Base;
 use crate::store::directory::{Loaded, StateDirectory};
 use crate::store::format::read_all;
 
@@ -43,19 +43,13 @@ pub(super) fn check(rows: &Rows, settings: &Settings) -> Report {
     progress.end();
     let (mut faults, mut addresses, mut failed) = (Faults::default(), Addresses::default(), 0);
     for (row, Checked { name, opened, mut findings }) in rows.rows.iter().zip(checked) {
-        findings.extend(addresses.take(rows, row, &name, &opened));
+        findings.extend(addresses.take(&maker, (rows, row), &name, &opened));
         failed += usize::from(findings.iter().any(Finding::is_error));
         findings.into_iter().for_each(|finding| faults.add(row, finding));
     }
     let mut serves = vec![format!("Serves {}", bmcs(rows.rows.len()))];
-    serves.extend(addresses.span().map(|(first, last, count)| match count {
-        1 => format!("LAN: UDP {first}"),
-        count => format!("LAN: UDP {first} to {last}, {count} addresses"),
-    }));
-    serves.push(match &settings.state {
-        Some(base) => format!("State: {}/ipmi_sim/NAME", base.path().display()),
-        None => "State: not kept".into(),
-    });
+    serves.extend(addresses.span().map(|(first, last, count)| lan_fact(first, last, count)));
+    serves.push(state_fact(settings.state_place().as_deref()));
     Report { faults, failed, serves }
 }
 
@@ -80,35 +74,26 @@ fn one(maker: &Maker<'_>, settings: &Settings, row: &Row) -> Checked {
     let directories = maker.directories(row);
     let report = dry_run::check(&mut system, script, &maker.folders(&directories), &names);
     findings.extend(notes.into_iter().map(Finding::Note));
-    findings.extend(report.state.iter().map(|text| Finding::Note(state_note(base, &config.name, text))));
+    if let Some(base) = base {
+        let texts = report.state.iter().map(|text| dry_run::with_folder(text, base.path(), &config.name));
+        findings.extend(texts.map(Finding::Note));
+    }
     findings.extend(report.faults.into_iter().map(Finding::Fault));
     findings.extend(report.problem.map(|problem| Finding::Problem(problem + maker.hint(row))));
     let file = row.lan_conf.display().to_string();
     let text = maker.lan_conf(row);
+    let text = text.as_deref().map_or("", LanConf::text);
     let (controllers, logins) = (system.controllers(), system.logins());
     let facts = Facts {
         scope: Scope::Fleet,
         file: &file,
-        text: &text,
+        text,
         config: &config,
         opened: &report.opened,
         controllers: &controllers,
         logins: &logins,
     };
     findings.extend(review::review(facts).into_iter().map(Finding::Fault));
-    let name = if *config.name == *row.name { Arc::clone(&row.name) } else { config.name.as_str().into() };
+    let name = name_of(row, &config);
     Checked { name, opened: report.opened, findings }
-}
-
-/// What the log would say of a state file, with its place.
-fn state_note(base: Option<&Base>, name: &str, text: &str) -> String {
-    let (place, what) = text.split_once(": ").unwrap_or((text, ""));
-    let file = place.split(':').next().unwrap_or_default();
-    match base {
-        Some(base) => {
-            let folder = StateDirectory::folder_of(base.path(), name, file);
-            format!("{}: warning: {what}", folder.join(place).display())
-        }
-        None => text.to_owned(),
-    }
 }

@@ -14,11 +14,11 @@ use crate::config::Severity;
 use crate::config::lan_conf::Given;
 use crate::crypto::mac::{Hash, Keyed};
 use crate::fleet::{Commands, INDEX, NAME, Naming, Row, folder};
-use crate::host::jobs::remove_leftover;
+use crate::host::jobs::remove_leftovers;
 use crate::host::random::SystemRandom;
 use crate::ipmi::{ChannelNumber, McAddress};
 use crate::runtime::clock;
-use crate::runtime::configuration::Strictness;
+use crate::runtime::configuration::{LanConf, Strictness};
 use crate::runtime::driver::COMMAND_STRING;
 use crate::runtime::places::Places;
 use crate::runtime::script::Script;
@@ -27,7 +27,7 @@ use crate::settings::model::{Address, Config};
 use crate::sim::{Effect, Effects, Input, Persistence, Pool, Simulator, Work, WorkDone};
 use crate::state::{Files, GUID_FILE};
 use crate::store::base::{Base, Folder};
-use crate::store::directory::message;
+use crate::store::directory::StateDirectory;
 use crate::store::format::read_all;
 
 /// What all BMCs of a fleet are made with.
@@ -43,6 +43,19 @@ pub struct Settings {
     pub command: Option<OsString>,
     /// What is dumped, as the words of `debug`.
     pub debug: String,
+}
+
+impl Settings {
+    /// Where the state of a system is, for people.
+    pub fn state_place(&self) -> Option<String> {
+        let base = self.state.as_ref()?;
+        Some(StateDirectory::place(base.path(), "NAME").display().to_string())
+    }
+}
+
+/// The name of a system, in memory once where it is that of its row.
+pub(super) fn name_of(row: &Row, config: &Config) -> Arc<str> {
+    if *config.name == *row.name { Arc::clone(&row.name) } else { config.name.as_str().into() }
 }
 
 /// Makes systems of rows. Each text is read once in its life.
@@ -129,8 +142,7 @@ impl<'a> Maker<'a> {
     /// Why it cannot be served, and what else is wrong with it.
     pub fn make(&self, row: &Row) -> Result<Made, Vec<Finding>> {
         let (config, mut findings) = self.configuration(row)?;
-        let name: Arc<str> =
-            if *config.name == *row.name { Arc::clone(&row.name) } else { config.name.as_str().into() };
+        let name = name_of(row, &config);
         let script = match self.script(row, &name) {
             Ok(script) => script,
             Err(finding) => {
@@ -162,7 +174,7 @@ impl<'a> Maker<'a> {
             },
         };
         add_guids(&config, &mut files);
-        remove_leftovers(&config, &mut findings);
+        findings.extend(remove_leftovers(&config).into_iter().map(Finding::Note));
         let random = match self.random() {
             Ok(random) => Box::new(random),
             Err(error) => {
@@ -215,10 +227,9 @@ impl<'a> Maker<'a> {
         Folders { texts: &self.texts, directories }
     }
 
-    /// The text of a row's lan.conf, as far as it can be read.
-    pub(super) fn lan_conf(&self, row: &Row) -> String {
-        let text = self.texts.configuration(&row.lan_conf);
-        text.map(|text| text.text().to_owned()).unwrap_or_default()
+    /// The lan.conf of a row, if it can be read.
+    pub(super) fn lan_conf(&self, row: &Row) -> Option<Arc<LanConf>> {
+        self.texts.configuration(&row.lan_conf).ok()
     }
 
     /// The statements of a row. What is executed first is pushed last.
@@ -362,15 +373,4 @@ fn guid(name: &str, mc: McAddress, channel: ChannelNumber) -> [u8; 16] {
     guid[6] = guid[6] & 0x0f | 0x80;
     guid[8] = guid[8] & 0x3f | 0x80;
     guid
-}
-
-/// Backups of console histories that were being written when the program ended.
-fn remove_leftovers(config: &Config, findings: &mut Vec<Finding>) {
-    let sols = config.controllers.iter().filter_map(|controller| controller.sol.as_ref());
-    for path in sols.filter_map(|sol| sol.backup_file.as_deref()) {
-        if let Err(error) = remove_leftover(path) {
-            let text = format!("{path}.new: left over from an earlier run and cannot be removed: {}", message(&error));
-            findings.push(Finding::Note(text));
-        }
-    }
 }

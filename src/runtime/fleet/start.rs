@@ -174,7 +174,7 @@ impl Fleet {
         let (mut faults, mut addresses) = (Faults::default(), Addresses::default());
         let mut systems = Vec::with_capacity(total);
         for (row, made) in rows.rows.iter().zip(all) {
-            let made = made.and_then(|made| match addresses.take(rows, row, &made.name, &made.effects) {
+            let made = made.and_then(|made| match addresses.take(maker, (rows, row), &made.name, &made.effects) {
                 None => Ok(made),
                 Some(fault) => Err(made.findings.into_iter().chain([fault]).collect()),
             });
@@ -207,11 +207,5 @@ impl Fleet {
             Source::List(path) | Source::Folder(path) => format!(" of {}{slice}", path.display()),
             Source::Range(_) => slice,
         }
-    }
-
-    /// Where the state of a system is, for people.
-    pub fn state_place(&self) -> Option<String> {
-        let base = self.settings.state.as_ref()?;
-        Some(base.path().join("ipmi_sim").join("NAME").display().to_string())
     }
 }
