@@ -14,6 +14,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
+use support::manager::Manager;
 use support::namespace::{alone, run, with_own_mounts};
 use support::process::{self, Captured, Guarded, spawn};
 use support::pty::Pty;
@@ -132,13 +133,8 @@ fn ready_is_never_said_when_nothing_is_open() {
     let (bench, port) = small(&format!("console 127.0.0.1 {console}"));
     bench.write("sim.emu", SMALL_EMU.replace("mc_enable 0x20\n", ""));
     let path = bench.path("notify");
-    let manager = UnixDatagram::bind(&path).expect("a socket");
-    manager.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
-    let next = || {
-        let mut buffer = [0; 500];
-        let length = manager.recv(&mut buffer).expect("a message");
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
-    };
+    let manager = Manager::at(&path);
+    let next = || manager.next_within(TIMEOUT);
     let socket = path.display().to_string();
     let arguments = [&["-n", "--ready-line"][..], &FILES].concat();
     let simulator =

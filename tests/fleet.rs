@@ -5,13 +5,13 @@ mod support;
 
 use std::fs;
 use std::net::UdpSocket;
-use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use support::bench::{free_port, project};
 use support::client::FREEIPMI_PACKAGE;
+use support::manager::Manager;
 use support::process::eventually;
 use support::{Bench, Ran, Simulator, Stdin, Subject};
 
@@ -270,13 +270,8 @@ fn a_service_manager_is_told_how_many_there_are() {
     let (bench, files) = bench();
     let port = free_port();
     let socket = bench.path("notify");
-    let manager = UnixDatagram::bind(&socket).expect("a socket");
-    manager.set_read_timeout(Some(START)).expect("a time limit");
-    let next = || {
-        let mut text = [0; 500];
-        let length = manager.recv(&mut text).expect("a word");
-        String::from_utf8_lossy(&text[..length]).into_owned()
-    };
+    let manager = Manager::at(&socket);
+    let next = || manager.next_within(START);
     bench.write("nodes.csv", list(&[("a", "2.1"), ("b", "2.2")], port));
     let mut all = vec!["-n", "-p", "--fleet", "nodes.csv"];
     all.extend(files.iter().map(String::as_str));

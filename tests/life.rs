@@ -15,6 +15,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
+use support::manager::Manager;
 use support::process::{Captured, eventually, signal, spawn, wait};
 use support::pty::Pty;
 use support::simulator::{TIMEOUT, presence_ping};
@@ -269,20 +270,8 @@ fn a_line_says_that_everything_is_open() {
     client(port).ok("mc info");
 }
 
-/// What comes to the socket of a service manager.
-struct Manager(UnixDatagram);
-
-impl Manager {
-    fn next(&self) -> String {
-        let mut buffer = [0; 500];
-        self.0.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
-        let length = self.0.recv(&mut buffer).expect("a message");
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
-    }
-
-    fn next_but_watchdog(&self) -> String {
-        std::iter::repeat_with(|| self.next()).find(|text| text != "WATCHDOG=1").expect("endless")
-    }
+fn next_but_watchdog(manager: &Manager) -> String {
+    std::iter::repeat_with(|| manager.next_within(TIMEOUT)).find(|text| text != "WATCHDOG=1").expect("endless")
 }
 
 #[test]
@@ -299,10 +288,10 @@ fn a_service_manager_is_told_what_happens() {
         let environment = [("NOTIFY_SOCKET", variable.as_str())];
         let arguments = [&["-n"][..], &FILES].concat();
         let mut simulator = Simulator::spawn_with(Subject::Ours, &bench, &arguments, Stdin::Null, &environment);
-        assert_eq!(manager.next(), format!("READY=1\nSTATUS=Answering on 127.0.0.1:{port}"));
+        assert_eq!(manager.next_within(TIMEOUT), format!("READY=1\nSTATUS=Answering on 127.0.0.1:{port}"));
         assert!(presence_ping(port, Duration::from_secs(2)), "said and true");
         simulator.signal(Signal::SIGHUP);
-        let text = manager.next();
+        let text = manager.next_within(TIMEOUT);
         let since: u64 = text
             .strip_prefix("RELOADING=1\nMONOTONIC_USEC=")
             .and_then(|rest| rest.split('\n').next()?.parse().ok())
@@ -310,9 +299,9 @@ fn a_service_manager_is_told_what_happens() {
         let uptime = fs::read_to_string("/proc/uptime").expect("the time");
         let uptime: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
         assert!((uptime - since as f64 / 1e6).abs() < 60.0, "{uptime} {since}");
-        assert!(manager.next().starts_with("READY=1\n"));
+        assert!(manager.next_within(TIMEOUT).starts_with("READY=1\n"));
         simulator.signal(Signal::SIGTERM);
-        assert!(manager.next().starts_with("STOPPING=1\n"));
+        assert!(manager.next_within(TIMEOUT).starts_with("STOPPING=1\n"));
         simulator.wait(TIMEOUT).expect("an end");
     }
 }
@@ -321,22 +310,22 @@ fn a_service_manager_is_told_what_happens() {
 fn signs_of_life_come_when_they_are_wanted() {
     let (bench, _) = small("");
     let path = bench.path("notify");
-    let manager = Manager(UnixDatagram::bind(&path).expect("a socket"));
+    let manager = Manager::at(&path);
     let socket = path.display().to_string();
     let arguments = [&["-n"][..], &FILES].concat();
     let environment = [("NOTIFY_SOCKET", socket.as_str()), ("WATCHDOG_USEC", "100000")];
     let mut simulator = Simulator::spawn_with(Subject::Ours, &bench, &arguments, Stdin::Null, &environment);
-    assert!(manager.next_but_watchdog().starts_with("READY=1"));
+    assert!(next_but_watchdog(&manager).starts_with("READY=1"));
     for _ in 0..5 {
-        assert_eq!(manager.next(), "WATCHDOG=1");
+        assert_eq!(manager.next_within(TIMEOUT), "WATCHDOG=1");
     }
     simulator.signal(Signal::SIGTERM);
     simulator.wait(TIMEOUT).expect("an end");
-    while !manager.next().starts_with("STOPPING=1") {}
+    while !manager.next_within(TIMEOUT).starts_with("STOPPING=1") {}
     // Another process is watched.
     let environment = [&environment[..], &[("WATCHDOG_PID", "1")]].concat();
     let simulator = Simulator::spawn_with(Subject::Ours, &bench, &arguments, Stdin::Null, &environment);
-    assert!(manager.next().starts_with("READY=1"));
+    assert!(manager.next_within(TIMEOUT).starts_with("READY=1"));
     manager.0.set_read_timeout(Some(Duration::from_millis(300))).expect("a time limit");
     assert!(manager.0.recv(&mut [0; 100]).is_err());
     drop(simulator);

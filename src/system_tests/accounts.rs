@@ -292,24 +292,14 @@ fn every_limit_that_drops_binds_open_sessions_at_once() {
     for client in [&mut client, &mut old] {
         assert_eq!(levels(&mut rig, client), [true; 3]);
     }
-    let channel = |rig: &mut Rig, limit: Privilege| {
-        rig.sim
-            .machine_mut()
-            .controller_mut(McAddress::BMC)
-            .unwrap()
-            .channels
-            .lan_mut(ChannelNumber::LAN)
-            .unwrap()
-            .volatile_limit = limit;
-    };
-    channel(&mut rig, Privilege::Operator);
+    limit_of_the_channel(&mut rig, Privilege::Operator);
     for client in [&mut client, &mut old] {
         assert_eq!(levels(&mut rig, client), [true, true, false]);
         assert_eq!(client.ask(&mut rig, 6, 0x3b, &[0]), [0, 3]);
         assert_eq!(client.ask(&mut rig, 6, 0x3b, &[4]), [0x81]);
         assert_eq!(client.ask(&mut rig, 6, 0x3d, &[0])[5], 3);
     }
-    channel(&mut rig, Privilege::User);
+    limit_of_the_channel(&mut rig, Privilege::User);
     for client in [&mut client, &mut old] {
         assert_eq!(levels(&mut rig, client), [true, false, false]);
         // Inside a Send Message as well.
@@ -317,9 +307,9 @@ fn every_limit_that_drops_binds_open_sessions_at_once() {
         // To end others is for administrators.
         assert_eq!(client.ask(&mut rig, 6, 0x3c, &[0, 0, 0, 0, 1]), [0xd4]);
     }
-    channel(&mut rig, Privilege::Callback);
+    limit_of_the_channel(&mut rig, Privilege::Callback);
     assert_eq!(levels(&mut rig, &mut client), [false; 3]);
-    channel(&mut rig, Privilege::Administrator);
+    limit_of_the_channel(&mut rig, Privilege::Administrator);
     assert_eq!(levels(&mut rig, &mut client), [true; 3]);
     // The cipher suite's, for those that have one.
     let set = client.request(0x0c, 1, &[1, 24, 0, 0x44, 0x24, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44]);
@@ -346,6 +336,11 @@ fn set_channel_access_binds_the_sessions_that_are_open() {
     }
 }
 
+fn limit_of_the_channel(rig: &mut Rig, limit: Privilege) {
+    let controller = rig.sim.machine_mut().controller_mut(McAddress::BMC).unwrap();
+    controller.channels.lan_mut(ChannelNumber::LAN).unwrap().volatile_limit = limit;
+}
+
 #[test]
 fn serial_over_lan_ends_where_its_session_lost_the_level_for_it() {
     let mut rig = Rig::new(WITH_SOL, EMU);
@@ -356,25 +351,11 @@ fn serial_over_lan_ends_where_its_session_lost_the_level_for_it() {
     rig.send(&keys);
     let written = |rig: &Rig| rig.effects.iter().filter(|effect| matches!(effect, Effect::SolWrite { .. })).count();
     assert_eq!(written(&rig), 1);
-    rig.sim
-        .machine_mut()
-        .controller_mut(McAddress::BMC)
-        .unwrap()
-        .channels
-        .lan_mut(ChannelNumber::LAN)
-        .unwrap()
-        .volatile_limit = Privilege::Callback;
+    limit_of_the_channel(&mut rig, Privilege::Callback);
     let keys = client.packet(PayloadType::Sol, b"\x02\x00\x00\x00b");
     rig.send(&keys);
     assert_eq!(written(&rig), 1);
-    rig.sim
-        .machine_mut()
-        .controller_mut(McAddress::BMC)
-        .unwrap()
-        .channels
-        .lan_mut(ChannelNumber::LAN)
-        .unwrap()
-        .volatile_limit = Privilege::Administrator;
+    limit_of_the_channel(&mut rig, Privilege::Administrator);
     let mut second = administrator(&mut rig);
     assert_eq!(second.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], 0, "it is free again");
 }

@@ -15,6 +15,7 @@ pub mod client;
 pub mod config;
 pub mod corpus;
 pub mod machine;
+pub mod manager;
 pub mod namespace;
 pub mod process;
 pub mod pty;

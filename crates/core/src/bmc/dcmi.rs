@@ -201,15 +201,8 @@ pub fn temperatures(controller: &Controller, entity: u8) -> Vec<Temperature> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::power_meter::tests::{at, reading};
     use super::*;
-
-    fn at(milliseconds: u64) -> Moment {
-        Moment::new(Duration::from_millis(milliseconds))
-    }
-
-    fn reading(current: u16, minimum: u16, maximum: u16, average: u16, milliseconds: u64) -> Option<Reading> {
-        Some(Reading { current, minimum, maximum, average, period: Duration::from_millis(milliseconds) })
-    }
 
     #[test]
     fn what_happened_between_two_looks_follows_from_the_time_on() {

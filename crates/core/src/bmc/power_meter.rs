@@ -132,14 +132,21 @@ impl PowerMeter {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn at(milliseconds: u64) -> Moment {
+    pub(in crate::bmc) fn at(milliseconds: u64) -> Moment {
         Moment::new(Duration::from_millis(milliseconds))
     }
 
-    fn reading(current: u16, minimum: u16, maximum: u16, average: u16, milliseconds: u64) -> Option<Reading> {
+    /// What is read of these powers in watts over so many milliseconds.
+    pub(in crate::bmc) fn reading(
+        current: u16,
+        minimum: u16,
+        maximum: u16,
+        average: u16,
+        milliseconds: u64,
+    ) -> Option<Reading> {
         Some(Reading { current, minimum, maximum, average, period: Duration::from_millis(milliseconds) })
     }
 
