@@ -59,7 +59,7 @@ fn run(
     }))
 }
 
-/// Answer: capabilities, then the addresses of FRU, SDR, SEL and system management device:
+/// Response: capabilities, then the addresses of FRU, SDR, SEL and system management device:
 /// all the BMC's.
 fn get_capabilities(
     context: &mut Context<'_>,
@@ -71,7 +71,7 @@ fn get_capabilities(
     Ok(Outcome::Done)
 }
 
-/// Answer: power state (bit 0) and restore policy (bits 6-5), last power event, other
+/// Response: power state (bit 0) and restore policy (bits 6-5), last power event, other
 /// state (bits 6-4: identify light of a built-in chassis), and front panel buttons where the
 /// chassis has them.
 fn get_status(context: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
@@ -151,7 +151,7 @@ fn identify(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response) 
     Ok(Outcome::Done)
 }
 
-/// Request: policy (bits 2-0; 3 changes nothing). Answer: supported policies.
+/// Request: policy (bits 2-0; 3 changes nothing). Response: supported policies.
 fn set_restore_policy(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -188,7 +188,7 @@ fn set_cycle_interval(
     Ok(Outcome::Done)
 }
 
-/// Answer: restart cause, channel it came over.
+/// Response: restart cause, channel it came over.
 fn get_restart_cause(
     context: &mut Context<'_>,
     _: &Request<'_>,
@@ -199,7 +199,7 @@ fn get_restart_cause(
     Ok(Outcome::Done)
 }
 
-/// Answer: minutes per count, count (4).
+/// Response: minutes per count, count (4).
 fn get_power_on_hours(
     context: &mut Context<'_>,
     _: &Request<'_>,

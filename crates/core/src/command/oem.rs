@@ -77,7 +77,7 @@ fn set_power(context: &mut Context<'_>, request: &Request<'_>, _: &mut Response)
     Ok(Outcome::Done)
 }
 
-/// Answer: value.
+/// Response: value.
 fn get_power(context: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     response.put(&[context.controller()?.oem.power])?;
     Ok(Outcome::Done)
@@ -94,7 +94,7 @@ fn set_hot_swap_led(
     Ok(Outcome::Done)
 }
 
-/// Answer: colour.
+/// Response: colour.
 fn get_hot_swap_led(
     context: &mut Context<'_>,
     _: &Request<'_>,

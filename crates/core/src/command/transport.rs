@@ -74,7 +74,7 @@ fn lan<'a>(context: &'a mut Context<'_>, number: ChannelNumber) -> Result<&'a mu
     context.controller()?.channels.lan_mut(number).ok_or(CompletionCode::NOT_PRESENT)
 }
 
-/// Request: channel, parameter, set, block. Answer: revision, data.
+/// Request: channel, parameter, set, block. Response: revision, data.
 fn get_lan_parameters(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -161,7 +161,7 @@ fn commit(number: ChannelNumber, call: ProgramCall) -> Outcome {
     })
 }
 
-/// Request: channel, bit 0 to clear them. Answer: nine counters as they were before, the least
+/// Request: channel, bit 0 to clear them. Response: nine counters as they were before, the least
 /// significant byte first: IP packets received, their header errors, address errors, fragments, IP
 /// packets sent, UDP packets received, valid RMCP packets received, UDP proxy packets received and
 /// dropped. There is no proxy.
@@ -193,7 +193,7 @@ fn sol_lan(context: &Context<'_>) -> (ChannelNumber, u16) {
     asking.or_else(first).unwrap_or_default()
 }
 
-/// Request: channel (ignored), parameter, set, block. Answer: revision and the parameter's data:
+/// Request: channel (ignored), parameter, set, block. Response: revision and the parameter's data:
 /// one byte, or two for parameters 3, 4 and 8 (IPMI 2.0 table 26-5).
 fn get_sol_parameters(
     context: &mut Context<'_>,

@@ -5,7 +5,7 @@ use super::channel::{Call, Dropped, LanChannel};
 use super::duplicate::Recent;
 use super::half_open::{Challenge, Login, Start, Step};
 use super::packet::RMCP;
-use super::session::{Link, LoginAnswer, Protection, Session, send_ipmi15, verify_ipmi15};
+use super::session::{Link, LoginResponse, Protection, Session, send_ipmi15, verify_ipmi15};
 use super::window::{Verdict, Window};
 use super::{LanUser, Received, policy};
 use crate::crypto::{Secret, equal};
@@ -108,7 +108,7 @@ impl LanChannel {
                     *used = Some((session, *data));
                 }
                 let session = self.sessions.get(&session).ok_or(Dropped("its session is gone"))?;
-                let Some(LoginAnswer::Activation { inbound, .. }) = &session.login_answer else {
+                let Some(LoginResponse::Activation { inbound, .. }) = &session.login_response else {
                     return Err(Dropped("its session is in use already"));
                 };
                 // Always fits: 10 bytes.
@@ -214,7 +214,7 @@ impl LanChannel {
             last_used: call.now,
             inbound: Window::ipmi15(inbound),
             recent: Recent::boxed(None),
-            login_answer: Some(LoginAnswer::Activation { inbound }),
+            login_response: Some(LoginResponse::Activation { inbound }),
         };
         self.establish(session, call.out);
         Ok(id)

@@ -10,7 +10,7 @@ use super::channel::{Call, Dropped, LanChannel};
 use super::duplicate::Recent;
 use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Start, Step};
 use super::packet::outside_sessions;
-use super::session::{Link, LoginAnswer, Protection, RmcpPlus, Session};
+use super::session::{Link, LoginResponse, Protection, RmcpPlus, Session};
 use super::window::{Verdict, Window};
 use super::{Received, policy};
 use crate::crypto::mac::Tag;
@@ -190,7 +190,7 @@ impl LanChannel {
         let console_id = exchanged.opened.console_id;
         match self.finish(call, &exchanged, &message) {
             Ok(session) => {
-                if let Some(LoginAnswer::Rakp4 { check_value, .. }) = &session.login_answer {
+                if let Some(LoginResponse::Rakp4 { check_value, .. }) = &session.login_response {
                     let rakp4 = Rakp4 { tag: message.tag, console_id, check_value: check_value.bytes() };
                     send(call, PayloadType::Rakp4, |out| rakp4.emit(out));
                 }
@@ -242,7 +242,7 @@ impl LanChannel {
             last_used: call.now,
             inbound: Window::rmcp_plus(),
             recent: Recent::boxed(Some(exchanged.opened.tag)),
-            login_answer: Some(LoginAnswer::Rakp4 { rakp3_code: expected, check_value }),
+            login_response: Some(LoginResponse::Rakp4 { rakp3_code: expected, check_value }),
         })
     }
 
@@ -251,8 +251,8 @@ impl LanChannel {
         const STRANGE: Dropped = Dropped("its RAKP message 3 is for an established session");
         let from = call.from;
         let session = self.live(call, id)?;
-        let (Some(LoginAnswer::Rakp4 { rakp3_code, check_value }), Protection::RmcpPlus(plus)) =
-            (&session.login_answer, &session.link.protection)
+        let (Some(LoginResponse::Rakp4 { rakp3_code, check_value }), Protection::RmcpPlus(plus)) =
+            (&session.login_response, &session.link.protection)
         else {
             return Err(STRANGE);
         };

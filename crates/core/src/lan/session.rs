@@ -41,7 +41,7 @@ pub(super) struct Session {
     /// The last requests; in a box, because the map of sessions has many free places.
     pub(super) recent: Box<Recent>,
     /// The last response of the login, until the first packet shows that it arrived.
-    pub(super) login_answer: Option<LoginAnswer>,
+    pub(super) login_response: Option<LoginResponse>,
 }
 
 /// The way from the BMC to the client of a session.
@@ -55,7 +55,7 @@ pub(super) struct Link {
 }
 
 /// The last response of a login, should it be asked for again.
-pub(super) enum LoginAnswer {
+pub(super) enum LoginResponse {
     /// To Activate Session.
     Activation {
         /// The initial inbound sequence number it was told.

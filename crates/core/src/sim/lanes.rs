@@ -239,7 +239,7 @@ impl Lanes {
     }
 
     /// What the commands that wait left to do.
-    pub(super) fn aftermaths_mut(&mut self) -> impl Iterator<Item = &mut Outstanding> {
+    pub(super) fn outstanding_mut(&mut self) -> impl Iterator<Item = &mut Outstanding> {
         let lanes = self.lanes.values_mut();
         let entries = lanes.flat_map(|lane| lane.running.iter_mut().chain(&mut lane.waiting));
         entries.flat_map(|entry| &mut entry.waiters).filter_map(|waiter| match waiter {

@@ -90,7 +90,7 @@ impl Pending {
 
     /// The write of a state file is over: the responses that waited for it alone.
     pub(super) fn settle(&mut self, id: SaveJob, fate: Fate) -> Vec<Held> {
-        for outstanding in self.programs.aftermaths_mut() {
+        for outstanding in self.programs.outstanding_mut() {
             outstanding.settle(id, fate);
         }
         self.waiters.settle(id, fate)

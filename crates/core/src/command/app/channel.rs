@@ -31,7 +31,7 @@ fn number(context: &Context<'_>, byte: u8) -> Result<ChannelNumber, CompletionCo
     Ok(context.channel_number(ChannelNumber::new(byte).ok_or(CompletionCode::INVALID_FIELD)?))
 }
 
-/// Request: channel. Answer: channel, medium, protocol, session support and number of
+/// Request: channel. Response: channel, medium, protocol, session support and number of
 /// active sessions, vendor id (3), auxiliary (2).
 pub(super) fn get_info(
     context: &mut Context<'_>,
@@ -46,7 +46,7 @@ pub(super) fn get_info(
     Ok(Outcome::Done)
 }
 
-/// Request: channel, which (bits 7-6). Answer: access mode with the PEF alerting bit,
+/// Request: channel, which (bits 7-6). Response: access mode with the PEF alerting bit,
 /// privilege limit. An absent channel is CCh.
 pub(super) fn get_access(
     context: &mut Context<'_>,
@@ -112,7 +112,7 @@ fn key_code(error: KeyError) -> CompletionCode {
 }
 
 /// Set Channel Security Keys, IPMI 2.0 section 22.25. Request: channel, operation (0 read, 1 set, 2 lock), key
-/// (0 K_R, 1 K_G), its 20 bytes (only to set it). Answer: lock status, the key (only when it is read).
+/// (0 K_R, 1 K_G), its 20 bytes (only to set it). Response: lock status, the key (only when it is read).
 ///
 /// K_R does not exist: random numbers come from the system's generator. A K_G of zeros is none. It holds
 /// for logins from now on; a lock can be taken back by nobody but the owner of the state directory.

@@ -29,7 +29,7 @@ const LONGEST_MESSAGE: u8 = 0xff;
 /// Bit 7 of either byte of Set ACPI Power State: the state is to be set.
 const ACPI_SET: u8 = 0x80;
 
-/// Answer: see [`DeviceId::bytes`](crate::bmc::device_id::DeviceId::bytes).
+/// Response: see [`DeviceId::bytes`](crate::bmc::device_id::DeviceId::bytes).
 pub(super) fn get_device_id(
     context: &mut Context<'_>,
     _: &Request<'_>,
@@ -63,7 +63,7 @@ pub(super) fn warm_reset(_: &mut Context<'_>, _: &Request<'_>, _: &mut Response)
     Ok(Outcome::Done)
 }
 
-/// Answer: 55 00, no error.
+/// Response: 55 00, no error.
 pub(super) fn get_self_test(
     _: &mut Context<'_>,
     _: &Request<'_>,
@@ -92,7 +92,7 @@ pub(super) fn has_acpi_state(context: &Context<'_>) -> bool {
     context.controller_is(|controller| controller.acpi != [ACPI_UNKNOWN; 2])
 }
 
-/// Answer: system state, device state, 2Ah for one that nobody has told.
+/// Response: system state, device state, 2Ah for one that nobody has told.
 pub(super) fn get_acpi_state(
     context: &mut Context<'_>,
     _: &Request<'_>,
@@ -113,7 +113,7 @@ pub(super) fn has_guid(context: &Context<'_>) -> bool {
     device_guid(context).is_some()
 }
 
-/// Answer: the controller's GUID, 16 bytes as configured.
+/// Response: the controller's GUID, 16 bytes as configured.
 pub(super) fn get_guid(
     context: &mut Context<'_>,
     _: &Request<'_>,
@@ -133,7 +133,7 @@ pub(super) fn has_bt(context: &Context<'_>) -> bool {
     })
 }
 
-/// Answer: requests at a time, size of requests, size of responses, seconds to answer, retries.
+/// Response: requests at a time, size of requests, size of responses, seconds to answer, retries.
 pub(super) fn get_bt_capabilities(
     _: &mut Context<'_>,
     _: &Request<'_>,
@@ -149,7 +149,7 @@ pub(super) fn has_system_interface(context: &Context<'_>) -> bool {
     context.controller_is(|controller| controller.channels.get(ChannelNumber::SYSTEM_INTERFACE).is_some())
 }
 
-/// Request: type of interface, 0 SSIF, 1 KCS, 2 SMIC. Answer: reserved, then for SSIF its version
+/// Request: type of interface, 0 SSIF, 1 KCS, 2 SMIC. Response: reserved, then for SSIF its version
 /// with bits 7-6 for single-part transfers alone and the sizes of messages in and out, else its
 /// version and the size of a message in. CCh for another type than the system's (IPMI 2.0 section
 /// 22.9).
@@ -188,7 +188,7 @@ pub(super) fn has_system_guid(context: &Context<'_>) -> bool {
     system_guid(context).is_some()
 }
 
-/// Answer: the GUID of the first LAN channel that has one, else the controller's.
+/// Response: the GUID of the first LAN channel that has one, else the controller's.
 pub(super) fn get_system_guid(
     context: &mut Context<'_>,
     _: &Request<'_>,

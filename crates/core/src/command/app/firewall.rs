@@ -65,7 +65,7 @@ fn available(context: &mut Context<'_>, channel: ChannelNumber, function: u8, na
     commands
 }
 
-/// Request: channel. Answer: two bits for each LUN, then for each LUN a bit for each pair of
+/// Request: channel. Response: two bits for each LUN, then for each LUN a bit for each pair of
 /// network functions (4 bytes).
 pub(super) fn get_netfn_support(
     context: &mut Context<'_>,
@@ -104,7 +104,7 @@ fn half_asked_for(context: &mut Context<'_>, request: &Request<'_>) -> Result<[u
     Ok(available(context, channel, function & 0x3e, request.data.get(3..).unwrap_or_default()).half(upper))
 }
 
-/// Answer: a bit for each of 128 commands, 0 for one that is there.
+/// Response: a bit for each of 128 commands, 0 for one that is there.
 pub(super) fn get_command_support(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -114,7 +114,7 @@ pub(super) fn get_command_support(
     Ok(Outcome::Done)
 }
 
-/// Answer: a bit for each of 128 commands that can be enabled and disabled: none.
+/// Response: a bit for each of 128 commands that can be enabled and disabled: none.
 pub(super) fn get_configurable_commands(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -125,7 +125,7 @@ pub(super) fn get_configurable_commands(
     Ok(Outcome::Done)
 }
 
-/// Answer: a bit for each of 128 commands, 1 for one that is enabled.
+/// Response: a bit for each of 128 commands, 1 for one that is enabled.
 pub(super) fn get_command_enables(
     context: &mut Context<'_>,
     request: &Request<'_>,

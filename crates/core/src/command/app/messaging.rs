@@ -15,7 +15,7 @@ pub(super) fn set_enables(
     Ok(Outcome::Done)
 }
 
-/// Answer: enables.
+/// Response: enables.
 pub(super) fn get_enables(
     context: &mut Context<'_>,
     _: &Request<'_>,
@@ -36,7 +36,7 @@ pub(super) fn clear_flags(
     Ok(Outcome::Done)
 }
 
-/// Answer: flags.
+/// Response: flags.
 pub(super) fn get_flags(
     context: &mut Context<'_>,
     _: &Request<'_>,
@@ -46,7 +46,7 @@ pub(super) fn get_flags(
     Ok(Outcome::Done)
 }
 
-/// Answer: channel, then the message; 80h when there is none. A message that does not fit
+/// Response: channel, then the message; 80h when there is none. A message that does not fit
 /// is lost (C8h), as in the original: it would block those behind it.
 pub(super) fn get_message(
     context: &mut Context<'_>,
@@ -59,7 +59,7 @@ pub(super) fn get_message(
     Ok(Outcome::Done)
 }
 
-/// Answer: the event record, 16 bytes; 80h when there is none.
+/// Response: the event record, 16 bytes; 80h when there is none.
 pub(super) fn read_event_buffer(
     context: &mut Context<'_>,
     _: &Request<'_>,

@@ -52,7 +52,7 @@ fn sol_instance(request: &Request<'_>) -> Result<u8, CompletionCode> {
     Ok(instance & 0x0f)
 }
 
-/// Request: type, instance, auxiliary (4). Answer: auxiliary (4), inbound size (2),
+/// Request: type, instance, auxiliary (4). Response: auxiliary (4), inbound size (2),
 /// outbound size (2), UDP port (2), VLAN (2).
 ///
 /// 80h active already, 81h SOL is disabled or the user may not use it, 84h the session has not
@@ -118,7 +118,7 @@ pub(super) fn deactivate(
     Ok(Outcome::Done)
 }
 
-/// Request: type. Answer: capacity, active instances (2); the history is not shown.
+/// Request: type. Response: capacity, active instances (2); the history is not shown.
 pub(super) fn get_activation_status(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -134,7 +134,7 @@ pub(super) fn get_activation_status(
     Ok(Outcome::Done)
 }
 
-/// Request: type, instance. Answer: session id (4, 0 when inactive), port number, 7 bytes.
+/// Request: type, instance. Response: session id (4, 0 when inactive), port number, 7 bytes.
 pub(super) fn get_instance_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -174,7 +174,7 @@ pub(super) fn set_user_access(
     Ok(Outcome::Done)
 }
 
-/// Request: channel, user. Answer: enables (4).
+/// Request: channel, user. Response: enables (4).
 pub(super) fn get_user_access(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -196,7 +196,7 @@ fn is_lan(context: &mut Context<'_>, byte: u8) -> Result<bool, CompletionCode> {
     Ok(channels.lan(number).is_some())
 }
 
-/// Request: channel. Answer: supported payload types (8), see [`SUPPORT_SOL`].
+/// Request: channel. Response: supported payload types (8), see [`SUPPORT_SOL`].
 pub(super) fn get_channel_support(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -208,7 +208,7 @@ pub(super) fn get_channel_support(
     Ok(Outcome::Done)
 }
 
-/// Request: channel, type. Answer: format version; 80h when the channel does not carry
+/// Request: channel, type. Response: format version; 80h when the channel does not carry
 /// the payload.
 pub(super) fn get_channel_version(
     context: &mut Context<'_>,

@@ -31,7 +31,7 @@ pub(super) fn set(
     Ok(Outcome::Done)
 }
 
-/// Request: bit 7 for the revision only, parameter, set, block (0: no parameter has any). Answer:
+/// Request: bit 7 for the revision only, parameter, set, block (0: no parameter has any). Response:
 /// revision; of a text the set's number and 16 bytes.
 pub(super) fn get(
     context: &mut Context<'_>,

@@ -53,7 +53,7 @@ pub(super) fn set_access(
     Ok(Outcome::Done)
 }
 
-/// Request: channel, user. Answer: highest user number, enable status with the number of enabled
+/// Request: channel, user. Response: highest user number, enable status with the number of enabled
 /// users, number of fixed names, flags with the privilege limit.
 pub(super) fn get_access(
     context: &mut Context<'_>,
@@ -95,7 +95,7 @@ pub(super) fn set_name(
     Ok(Outcome::Done)
 }
 
-/// Request: user. Answer: name (16).
+/// Request: user. Response: name (16).
 pub(super) fn get_name(
     context: &mut Context<'_>,
     request: &Request<'_>,

@@ -32,7 +32,7 @@ pub(super) fn set_timer(
     Ok(Outcome::Done)
 }
 
-/// Answer: see [`Watchdog::bytes`](watchdog::Watchdog::bytes).
+/// Response: see [`Watchdog::bytes`](watchdog::Watchdog::bytes).
 pub(super) fn get_timer(
     context: &mut Context<'_>,
     _: &Request<'_>,

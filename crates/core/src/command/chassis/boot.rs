@@ -99,7 +99,7 @@ pub(super) fn set_options(
     Ok(Outcome::Done)
 }
 
-/// Request: parameter (bits 5-0), set, block. Answer: version, parameter, data. 80h no such
+/// Request: parameter (bits 5-0), set, block. Response: version, parameter, data. 80h no such
 /// parameter.
 pub(super) fn get_options(
     context: &mut Context<'_>,

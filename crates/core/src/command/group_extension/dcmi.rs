@@ -68,7 +68,7 @@ fn word(request: &Request<'_>, at: usize) -> Result<u16, CompletionCode> {
     Ok(u16::from_le_bytes([byte(request, at)?, byte(request, at + 1)?]))
 }
 
-/// Request: parameter. Answer: conformance, revision, data. CCh for an unknown parameter.
+/// Request: parameter. Response: conformance, revision, data. CCh for an unknown parameter.
 fn get_capabilities(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -136,7 +136,7 @@ fn capabilities(controller: &Controller, parameter: u8, response: &mut Response)
     Ok(())
 }
 
-/// Request: 1, or 2 and an averaging period. Answer: present, lowest, highest, average power in
+/// Request: 1, or 2 and an averaging period. Response: present, lowest, highest, average power in
 /// watts, time, period (milliseconds, or the averaging period), state. CBh while a sensor that
 /// tells the power has never had a reading.
 fn get_power_reading(
@@ -187,7 +187,7 @@ fn put_power_reading(
     Ok(Outcome::Done)
 }
 
-/// Answer: exception action, watts, correction time, sampling period. 80h, with the data behind
+/// Response: exception action, watts, correction time, sampling period. 80h, with the data behind
 /// it, while no limit is active.
 fn get_power_limit(
     context: &mut Context<'_>,
@@ -251,7 +251,7 @@ fn activate_power_limit(
     Ok(Outcome::Done)
 }
 
-/// Request: offset, count, at most 16. Answer: length of the whole text, the bytes there are.
+/// Request: offset, count, at most 16. Response: length of the whole text, the bytes there are.
 fn read_text(text: &[u8], request: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     let (offset, count) = (byte(request, 1)?, byte(request, 2)?);
     let rest = text.get(usize::from(offset)..).ok_or(CompletionCode::OUT_OF_RANGE)?;
@@ -284,7 +284,7 @@ fn get_asset_tag(
     read_text(&context.controller()?.dcmi.settings.asset_tag, request, response)
 }
 
-/// Answer: length of the whole tag, which ends behind what was written.
+/// Response: length of the whole tag, which ends behind what was written.
 fn set_asset_tag(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -317,7 +317,7 @@ fn get_identifier(
     }
 }
 
-/// Answer: length of the string so far. A NUL ends it; clients send one with the last bytes.
+/// Response: length of the string so far. A NUL ends it; clients send one with the last bytes.
 fn set_identifier(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -352,7 +352,7 @@ fn asked_temperatures(context: &Context<'_>, request: &Request<'_>) -> Result<(V
     Ok((found, total))
 }
 
-/// Answer: instances of the entity, how many are in the response, their record ids.
+/// Response: instances of the entity, how many are in the response, their record ids.
 fn get_sensor_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -367,7 +367,7 @@ fn get_sensor_info(
     Ok(Outcome::Done)
 }
 
-/// Answer: instances of the entity, how many are in the response; of each the temperature, bit 7 its
+/// Response: instances of the entity, how many are in the response; of each the temperature, bit 7 its
 /// sign, in degrees, and the instance.
 fn get_temperatures(
     context: &mut Context<'_>,
@@ -402,7 +402,7 @@ fn set_thermal_limit(
     Ok(Outcome::Done)
 }
 
-/// Answer: exception actions, degrees, exception time; zeros for one that nobody has set.
+/// Response: exception actions, degrees, exception time; zeros for one that nobody has set.
 fn get_thermal_limit(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -446,7 +446,7 @@ fn set_parameter(
     Ok(Outcome::Done)
 }
 
-/// Request: parameter, set. Answer: conformance, revision, data. 80h no such parameter.
+/// Request: parameter, set. Response: conformance, revision, data. 80h no such parameter.
 fn get_parameter(
     context: &mut Context<'_>,
     request: &Request<'_>,

@@ -58,7 +58,7 @@ fn board_only(request: &Request<'_>) -> Result<(), CompletionCode> {
     if byte(request, 1)? == 0 { Ok(()) } else { Err(CompletionCode::DESTINATION_UNAVAILABLE) }
 }
 
-/// Answer: version, highest FRU id, own FRU id.
+/// Response: version, highest FRU id, own FRU id.
 fn get_properties(_: &mut Context<'_>, _: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     response.put(&[GROUP])?;
     response.put(&PROPERTIES)?;
@@ -66,7 +66,7 @@ fn get_properties(_: &mut Context<'_>, _: &Request<'_>, response: &mut Response)
 }
 
 /// Request: FRU, key type, key, site type; without a key it is about the controller itself.
-/// Answer: hardware address, IPMB address, FFh, FRU, site number, site type.
+/// Response: hardware address, IPMB address, FFh, FRU, site number, site type.
 fn get_address_info(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -108,7 +108,7 @@ fn fru_control(
     Ok(Outcome::Done)
 }
 
-/// Request: FRU. Answer: a bit per light among LED 0 to 3, and how many there are beyond
+/// Request: FRU. Response: a bit per light among LED 0 to 3, and how many there are beyond
 /// them, which is 4 for any board with more than three lights, as in the original.
 fn get_led_properties(
     context: &mut Context<'_>,
@@ -133,7 +133,7 @@ fn light<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a 
     context.controller()?.board.leds.get_mut(number).ok_or(CompletionCode::INVALID_FIELD)
 }
 
-/// Request: FRU, light. Answer: colours, default colour of local control, of an override.
+/// Request: FRU, light. Response: colours, default colour of local control, of an override.
 fn get_led_colours(
     context: &mut Context<'_>,
     request: &Request<'_>,
@@ -164,7 +164,7 @@ fn set_led_state(
     Ok(Outcome::Done)
 }
 
-/// Request: FRU, light. Answer: states (bit 0 local control exists, bit 1 override), what
+/// Request: FRU, light. Response: states (bit 0 local control exists, bit 1 override), what
 /// local control shows, and in override what is shown; each off-, on-duration and colour.
 fn get_led_state(
     context: &mut Context<'_>,
@@ -206,7 +206,7 @@ fn set_activation(
     Ok(Outcome::Done)
 }
 
-/// Request: FRU. Answer: what FRU Control understands.
+/// Request: FRU. Response: what FRU Control understands.
 fn get_control_capabilities(
     _: &mut Context<'_>,
     request: &Request<'_>,
@@ -227,7 +227,7 @@ fn shelf_fru_only(request: &Request<'_>) -> Result<(), CompletionCode> {
 }
 
 /// Request: FRU, operation (0 query, 1 lock, 2 unlock and discard, 3 unlock and commit), lock
-/// id (2). Answer: the id of a new lock, else 0 (2), and how often something was committed
+/// id (2). Response: the id of a new lock, else 0 (2), and how often something was committed
 /// before (4). 81h: locked, or not with this id; D5h: there is nothing to lock.
 fn lock(context: &mut Context<'_>, request: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     shelf_fru_only(request)?;
@@ -318,7 +318,7 @@ fn commit(
     }))
 }
 
-/// Request: FRU, lock id (2), offset (2), data. Answer: how many bytes. 80h: not locked with
+/// Request: FRU, lock id (2), offset (2), data. Response: how many bytes. 80h: not locked with
 /// this id.
 fn write(context: &mut Context<'_>, request: &Request<'_>, response: &mut Response) -> Result<Outcome, CompletionCode> {
     shelf_fru_only(request)?;
@@ -357,7 +357,7 @@ fn get_manager_address(
     Ok(Outcome::Done)
 }
 
-/// Request: FRU. Answer: constants of the original, shorter for FRU 1; D3h for others.
+/// Request: FRU. Response: constants of the original, shorter for FRU 1; D3h for others.
 fn get_power_allocation(
     _: &mut Context<'_>,
     request: &Request<'_>,

@@ -77,7 +77,7 @@ impl LanChannel {
     pub(in crate::lan) fn used(session: &mut Session, now: Moment, from: Peer) {
         session.last_used = now;
         session.peer = from;
-        session.login_answer = None;
+        session.login_response = None;
     }
 
     /// The session with this id, unless it is over.
