@@ -234,6 +234,31 @@ fn one_that_cannot_start_is_told_and_the_others_are_served() {
     check.assert_failed().assert_says(&twice).assert_says("3 of 4 BMCs have errors");
 }
 
+/// At the start and when rows are read again.
+#[test]
+fn a_port_that_hundreds_cannot_have_is_told_in_one_line() {
+    let (bench, files) = bench();
+    let other = UdpSocket::bind("0.0.0.0:0").expect("a port");
+    let (port, taken) = (free_port(), other.local_addr().expect("its address").port());
+    let rows = |count: usize| -> String {
+        let rows = (0..count).map(|number| format!("n{number},127.82.{}.{},{taken}\n", number / 200, number % 200 + 1));
+        format!("name,addr,port\nfirst,127.82.9.1,{port}\n{}", rows.collect::<String>())
+    };
+    bench.write("nodes.csv", rows(300));
+    let simulator = started(&bench, &["--fleet", "nodes.csv", "-p"], &files);
+    assert!(simulator.stdout.wait_for("ipmi_sim fleet of 1 is ready\n", START));
+    let said = |count: usize| {
+        let who = format!("{} other BMCs: Unable to bind to LAN port: Address already in use: 127.82.", count - 1);
+        assert!(simulator.stderr.wait_for(&who, START), "{}", simulator.report());
+        simulator.stderr.text().matches("Unable to bind").count()
+    };
+    assert_eq!(said(300), 1, "{}", simulator.report());
+    bench.write("nodes.csv", rows(400));
+    simulator.signal(Signal::SIGHUP);
+    assert_eq!(said(400), 2, "{}", simulator.report());
+    ipmitool("127.82.9.1", port, "power status").assert_ok();
+}
+
 /// What waits in a command file, for a file or because it says so, holds up nobody else; ready are all when the last is.
 #[test]
 fn what_waits_in_a_command_file_holds_up_nobody_else() {

@@ -15,6 +15,7 @@ mod statements;
 mod systems;
 #[cfg(test)]
 mod tests;
+mod unserved;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
@@ -35,6 +36,7 @@ use reload::Read;
 use statements::{Begun, Starts};
 use systems::{Presence, Systems};
 pub use systems::{Scope, Stage, SystemPlan};
+use unserved::Unserved;
 
 use super::Ending;
 use super::clock::{self, Alarm};
@@ -142,6 +144,8 @@ struct Driver {
     seated: VecDeque<(SystemId, Stage)>,
     /// Those that cannot be served as they are set up, and are to be removed.
     failed: Vec<SystemId>,
+    /// Why, as long as that was not told.
+    unserved: Unserved,
     /// Ports that another has, and whose they are.
     taken: Vec<(PortId, SocketAddr, PortId)>,
     effects: Effects,
@@ -202,6 +206,7 @@ impl Driver {
             systems: Systems::default(),
             seated: VecDeque::new(),
             failed: Vec::new(),
+            unserved: Unserved::default(),
             taken: Vec::new(),
             effects: Effects::default(),
             called: Vec::new(),
@@ -276,6 +281,7 @@ impl Driver {
             self.alarm.arm(now, self.life.deadline());
             self.alarm.arm(now, self.lans.deadline());
             self.alarm.arm(now, self.starts.deadline());
+            self.alarm.arm(now, self.unserved.deadline());
             let due = self.has_steps() || self.has_runs() && self.due_run(now);
             let wake = poll_fn(|cx| self.poll(cx, due)).await;
             self.wall = clock::both();

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::consoles::Consoles;
 use super::reload::{self, Reload};
 use super::statements::Begun;
 use super::systems::{Driven, Scope};
+use super::unserved::{Extent, Unserved};
 use super::{Driver, Ending, Failures};
 use crate::bmc::LogLevel;
 use crate::config::Span;
@@ -30,6 +31,7 @@ pub(super) struct Around<'a> {
     /// What the program cannot go on without ends it.
     is_strict: bool,
     failed: &'a mut Vec<SystemId>,
+    unserved: &'a mut Unserved,
     taken: &'a mut Vec<(PortId, SocketAddr, PortId)>,
     reload: &'a mut Option<Reload>,
     /// What to do when there is no BMC.
@@ -106,7 +108,7 @@ impl Driver {
 
     /// Does something with a seat and what is around it.
     pub(super) fn with<T>(&mut self, id: SystemId, call: impl FnOnce(&mut Seat, Around<'_>) -> T) -> Option<T> {
-        let Self { scope, systems, failed, taken, lans, consoles, reports, inputs, begun, ending, .. } = self;
+        let Self { scope, systems, failed, unserved, taken, lans, consoles, reports, inputs, begun, ending, .. } = self;
         let is_strict = *scope == Scope::One || (self.failures == Failures::Fatal && self.life.is_starting());
         let Driven { seat, announcement, reload, .. } = systems.get_mut(id)?;
         let around = Around {
@@ -115,6 +117,7 @@ impl Driver {
             name: &announcement.name,
             is_strict,
             failed,
+            unserved,
             taken,
             reload,
             without_bmc: announcement.without_bmc.as_deref(),
@@ -137,6 +140,26 @@ impl Around<'_> {
             Scope::Fleet => format!("{}: {text}", self.name).into(),
         }
     }
+
+    /// The system cannot be served as it is set up; for the most part because of this address.
+    fn not_served(&mut self, text: String, about: Option<IpAddr>) {
+        self.unserved(Extent::System, text, about);
+        if self.is_strict {
+            // The first reason to end counts.
+            self.ending.get_or_insert(Ending::Status(1));
+        } else {
+            self.failed.push(self.id);
+        }
+    }
+
+    /// Of a fleet it is told later, once for all with the same reason.
+    fn unserved(&mut self, extent: Extent, text: String, about: Option<IpAddr>) {
+        match (self.scope, extent) {
+            (Scope::Fleet, _) => self.unserved.add(self.name, extent, text, about),
+            (Scope::One, Extent::System) => self.reports.fatal(&text),
+            (Scope::One, Extent::Part(level)) => self.reports.report(level, &text),
+        }
+    }
 }
 
 impl Surroundings for Around<'_> {
@@ -146,11 +169,12 @@ impl Surroundings for Around<'_> {
 
     fn open_lan(&mut self, lan: LanId, address: &Address) {
         let id = PortId { system: self.id, lan };
+        let about = address.literal().map(|address| address.ip());
         for notice in self.lans.open(id, address) {
             match notice {
                 Notice::Say(text) if self.scope == Scope::One => self.consoles.say(&text),
                 Notice::Say(_) => {}
-                Notice::Report(level, text) => self.reports.report(level, &self.said(&text)),
+                Notice::Report(level, text) => self.unserved(Extent::Part(level), text, about),
                 Notice::Opened(local) => {
                     let served = self.lans.served(id);
                     self.tell(Input::LanOpened(lan, local, served));
@@ -160,7 +184,7 @@ impl Surroundings for Around<'_> {
                     let address = Address { host, port, span: Span::default(), other_family: None };
                     self.tell(Input::LanStays(lan, Some(address)));
                 }
-                Notice::Fatal(text) => self.fatal(&text),
+                Notice::Fatal(text) => self.not_served(text, about),
                 Notice::Taken(address, by) => self.taken.push((id, address, by)),
             }
         }
@@ -187,13 +211,7 @@ impl Surroundings for Around<'_> {
     }
 
     fn fatal(&mut self, text: &str) {
-        self.reports.fatal(&self.said(text));
-        if self.is_strict {
-            // The first reason to end counts.
-            self.ending.get_or_insert(Ending::Status(1));
-        } else {
-            self.failed.push(self.id);
-        }
+        self.not_served(text.into(), None);
     }
 
     fn no_bmc(&mut self, text: &str) {

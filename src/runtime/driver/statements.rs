@@ -301,6 +301,7 @@ impl Driver {
         if self.ending.is_some() || !self.starts.is_empty() {
             return;
         }
+        self.tell_unserved_if_due();
         if self.scope == Scope::Fleet && self.systems.is_empty() && self.life.is_starting() {
             return self.fatal("Unable to start: none of the BMCs can be served");
         }

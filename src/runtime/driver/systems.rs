@@ -270,6 +270,7 @@ impl Driver {
 
     /// Removes the systems that cannot be served as they are set up.
     pub(super) fn remove_failed(&mut self) {
+        self.tell_unserved_if_due();
         while let Some(id) = self.failed.pop() {
             if let (Some(fleet), Some(driven)) = (&mut self.fleet, self.systems.here(id)) {
                 fleet.lose(Arc::clone(&driven.row));

@@ -986,6 +986,45 @@ async fn of_a_fleet_those_that_fail_are_removed() {
     }
 }
 
+/// A port that another program has is told once, with how many cannot be served for that.
+#[tokio::test]
+async fn a_port_that_no_bmc_of_a_fleet_can_have_is_told_once() {
+    // All addresses, or one that is none of theirs and only keeps them from sharing a socket.
+    for (taken, failed) in [("0.0.0.0".into(), 3), (address(7).to_string(), 2)] {
+        let other = std::net::UdpSocket::bind((taken, 0)).unwrap();
+        let port = other.local_addr().unwrap().port();
+        let (mut systems, mut rest) = (Vec::new(), Vec::new());
+        for index in 0..3 {
+            let (system, plan, screen) = member(index, port, "mc_enable 0x20\n");
+            systems.push(system);
+            rest.push((plan, screen));
+        }
+        let (mut plan, mut screen) = rest.swap_remove(0);
+        let log = system_log(&mut plan);
+        plan.ready_line = Some("ready".into());
+        let (mut driver, signals) = driver(systems, plan);
+        let user = async {
+            if failed < 3 {
+                wait_for(&mut screen, |seen| seen.ends_with("ready of 1 is ready\n")).await;
+                terminate(&signals).await;
+            }
+        };
+        let (ending, ()) = tokio::join!(driver.drive(), user);
+        assert_eq!(ending, if failed == 3 { Ending::Status(1) } else { TERMINATED });
+        let logged = log.entries();
+        let told: Vec<&str> = logged.lines().filter(|line| line.contains("Unable to bind to LAN port")).collect();
+        let [told] = told[..] else { panic!("{logged}") };
+        let why = match failed {
+            3 => format!(
+                "bmc0 and 2 other BMCs: Unable to bind to LAN port: Address already in use: {} port {port}",
+                address(0)
+            ),
+            _ => "bmc1 and another BMC: Unable to bind to LAN port: Address already in use: * (every".into(),
+        };
+        assert!(told.contains(&why), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_fleet_of_which_none_can_be_served_ends() {
     let (mut system, plan, _screen) = member(0, free_udp_port(), "");
