@@ -7,6 +7,7 @@ mod attacks;
 mod disk;
 mod hostile;
 mod ipmb_devices;
+mod operations;
 mod reload;
 mod replay;
 mod resends;

@@ -18,6 +18,7 @@ pub mod external;
 pub mod fru;
 pub mod history;
 pub mod hot_swap;
+mod id_string;
 pub mod ipv6_parameters;
 pub mod lan_parameters;
 pub mod lan_settings;
@@ -255,6 +256,11 @@ pub struct Controller {
 }
 
 impl Controller {
+    /// What Get Device GUID tells: the GUID of `mc_set_guid`, else that of the first LAN channel (`lan-conf.md` section 4).
+    pub fn device_guid(&self) -> Option<[u8; 16]> {
+        self.guid.or_else(|| self.channels.lans().find_map(|(_, lan)| lan.guid))
+    }
+
     /// What a reader of the console history gets: the newest bytes, at most as many as the
     /// OEM command "set history return size" allows, and the end message. With `readclear` the
     /// history is empty then.

@@ -42,7 +42,12 @@ pub use effect::{
 };
 pub use input::Input;
 pub use logins::{ControllerState, Login};
-pub use operations::{LogRecord, SensorEvent, SensorState, UserAccount};
+pub use operations::{
+    ControlFailed, ControllerView, Done, FruContent, FruDevice, IpmiVersion, LanAddress, LanView, LogEntry, LogFault,
+    LogPage, LogRecord, LogUse, Overview, Password, PowerDone, SdrPlace, SdrRecord, SensorEvent, SensorFault,
+    SensorState, SessionView, SolHeld, ThresholdState, UserAccount, UserChange, UserFault, UserLimit, View,
+    WatchdogView,
+};
 pub use reload::{Change, OnDisk, Reach};
 
 use crate::bmc::vm_process::Identity;
@@ -55,6 +60,7 @@ use crate::state::Files;
 use configured::Configured;
 use ipmb_devices::IpmbDevices;
 use lan_channels::{LanChannels, LanSlot};
+use operations::Starting;
 use pending::Pending;
 use saves::{Fate, Saves};
 use serial_lines::SerialLines;
@@ -93,6 +99,8 @@ pub struct Simulator {
 
     /// Slow work, and who waits for it.
     pending: Pending,
+    /// Who waits for start commands.
+    starting: Starting,
     /// State files: those of the last run, and those on their way to the disk.
     saves: Saves,
 
@@ -116,6 +124,7 @@ impl Simulator {
             host_messages: Tracker::default(),
             message: Vec::new(),
             pending: Pending::default(),
+            starting: Starting::default(),
             saves: Saves::new(state, persistence),
             debug: trace::Debug::default(),
             user_changes: LogLimit::default(),
@@ -211,6 +220,7 @@ impl Simulator {
             bmc::vm_process::started(&mut at, identity);
         }
         self.carry_out_actions(now, out);
+        self.starting.over(mc, &Ok(()));
     }
 
     /// The start command of an MC ended with this raw wait status, or could not be started.
@@ -226,6 +236,7 @@ impl Simulator {
             bmc::chassis::process_ended(&mut at);
         }
         self.carry_out_actions(now, out);
+        self.starting.over(mc, &Err(ControlFailed::NotStarted));
     }
 
     /// When [`Input::Timeout`] is due.

@@ -93,10 +93,13 @@ enum Light {
 struct OnTime {
     sum: Duration,
     since: Option<Moment>,
+    /// Whether anybody has looked.
+    observed: bool,
 }
 
 impl OnTime {
     fn observe(&mut self, now: Moment, on: bool) {
+        self.observed = true;
         match (self.since, on) {
             (None, true) => self.since = Some(now),
             (Some(since), false) => {
@@ -270,6 +273,26 @@ pub fn known_power(controller: &Controller) -> bool {
     match backend(controller) {
         Backend::Program => controller.chassis.on_time.since.is_some(),
         Backend::Host | Backend::BuiltIn => modelled_power(controller),
+    }
+}
+
+/// Whether the power is on as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PowerState {
+    /// On; behind a program, when it was asked last.
+    On,
+    /// Off; behind a program, when it was asked last.
+    Off,
+    /// Nobody has asked the program.
+    Unknown,
+}
+
+/// The power as far as is known: nobody is asked and nothing is noted.
+pub fn power_state(controller: &Controller) -> PowerState {
+    match (backend(controller), known_power(controller)) {
+        (_, true) => PowerState::On,
+        (Backend::Program, false) if !controller.chassis.on_time.observed => PowerState::Unknown,
+        (_, false) => PowerState::Off,
     }
 }
 

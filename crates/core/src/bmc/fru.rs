@@ -3,6 +3,8 @@
 //!
 //! Opens no file: what is in one is read by [`FileRead`]s and written by [`FileWrite`]s.
 
+pub mod areas;
+
 use crate::ipmi::SessionId;
 use crate::shared::{Known, Shared};
 use std::collections::BTreeMap;
@@ -137,6 +139,11 @@ impl Frus {
             }
             FruKind::Inline(_) | FruKind::History(_) => None,
         })
+    }
+
+    /// All devices, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, &FruKind)> {
+        self.devices.iter().map(|(number, device)| (*number, device))
     }
 
     /// The device with this number.

@@ -378,7 +378,11 @@ pub fn reading_factors(machine: &Machine, id: SensorId) -> Option<[u8; 6]> {
 /// record has it (IPMI 2.0 section 36.3). `None` without such a record, or without a reading.
 pub fn reading(machine: &Machine, id: SensorId) -> Option<f64> {
     let sensor = machine.controller(id.mc)?.sensors.get(id.place())?;
-    let raw = (sensor.enabled && sensor.has_value).then_some(sensor.value)?;
+    value_of(machine, id, (sensor.enabled && sensor.has_value).then_some(sensor.value)?)
+}
+
+/// What a raw reading of a sensor stands for, in the unit of its record. `None` without a full record.
+pub fn value_of(machine: &Machine, id: SensorId, raw: u8) -> Option<f64> {
     descriptions(machine, id).find_map(|record| setup::value(record, raw))
 }
 
@@ -414,6 +418,11 @@ pub fn temperature_record(record: &[u8]) -> Option<TemperatureRecord> {
 /// record, or with an empty name.
 pub fn name(machine: &Machine, id: SensorId) -> Option<String> {
     records(machine, id).find_map(|record| label::name(record, id)).filter(|name| !name.is_empty())
+}
+
+/// What a record calls what it describes; `None` for types without an id string, or with an empty one.
+pub fn record_name(record: &[u8]) -> Option<String> {
+    label::of_record(record).filter(|name| !name.is_empty())
 }
 
 /// The unit of what [`reading`] says, as its record has it: byte 21 (bit 0: a percentage), then the
@@ -512,6 +521,28 @@ pub fn set_bit_clear_rest(
     notices[15] = sensor.set_state(bit, 1);
     report(at, now, place, reporting, notices.into_iter().flatten());
     picmg::value_changed(at, place, bit);
+    Ok(())
+}
+
+/// Has exactly these states hold, a bit for each, 0 to 14: clears all others in ascending order, then sets those that do
+/// not hold yet. The reading stays.
+pub fn set_states(at: &mut At<'_>, now: Moment, place: Place, states: u16, reporting: Reporting) -> Result<(), Error> {
+    let sensor = find(at, place)?;
+    if states & !STATES != 0 {
+        return Err(Error::Invalid);
+    }
+    sensor.has_value = true;
+    let mut notices = [None; 30];
+    let changes = (0..15).map(|bit| (bit, 0)).chain((0..15).map(|bit| (bit, 1)));
+    for ((bit, value), notice) in changes.zip(&mut notices) {
+        let wanted = u8::from(states & 1 << bit != 0);
+        let holds = u8::from(sensor.status & 1 << bit != 0);
+        // What only makes events holds nothing.
+        if wanted == value && holds != value {
+            *notice = sensor.set_state(bit, value);
+        }
+    }
+    report(at, now, place, reporting, notices.into_iter().flatten());
     Ok(())
 }
 

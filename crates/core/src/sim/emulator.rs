@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::effect::{ConsoleId, Effect, Effects};
+use super::operations::ControlFailed;
 use super::show;
 use super::trace::Debug;
 use super::waiting::Reader;
@@ -74,9 +75,9 @@ impl Simulator {
         match *command {
             Command::Status => print(self.show_status(now)),
             Command::Sessions { mc } => print(self.show_sessions(now, self.shown(mc)?)),
-            Command::Sensors { mc } => print(show::sensors(&self.machine, self.shown(mc)?)),
+            Command::Sensors { mc } => print(self.show_sensors(self.shown(mc)?)),
             Command::Sel { mc } => print(show::event_log(self.shown(mc)?)),
-            Command::Power { mc } => print(show::power(now, self.shown(mc)?)),
+            Command::Power { mc } => print(show::power(self.shown(mc)?)),
             Command::Define { ref name, ref value } => self.configured.define(name.clone(), value.clone()),
             Command::Debug { raw, messages, sol } => {
                 self.debug = Debug { raw, messages, sol };
@@ -224,6 +225,7 @@ impl Simulator {
             self.saves.put_back(&self.machine, &self.configured, file);
         }
         self.machine.remove(mc);
+        self.starting.over(mc, &Err(ControlFailed::Gone));
         if let Some(config) = self.configured.controller(mc).cloned() {
             self.configure_controller(&config);
             self.identify_lans(mc);

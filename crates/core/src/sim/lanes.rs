@@ -9,16 +9,17 @@
 
 use std::collections::BTreeMap;
 
-use super::effect::{IpmbId, ProgramJob, SerialId};
+use super::Simulator;
+use super::effect::{Effects, IpmbId, ProgramJob, SerialId};
 use super::return_path::Requester;
 use super::waiting::{Execution, Outstanding, Waiting};
 use crate::bmc::external::{Operation, ProgramCall, ProgramResult, Then};
-use crate::ipmi::{McAddress, Privilege, UserNumber};
+use crate::ipmi::{McAddress, Moment, Privilege, UserNumber};
 
 /// Who asks, as far as shares and turns go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Party {
-    /// The simulator itself: a step of a power cycle.
+    /// The simulator itself, for a step of a power cycle, and whoever is around it.
     Simulator,
     /// Whoever is at a line, or at the system interface.
     Line(SerialId),
@@ -73,20 +74,25 @@ pub(super) enum Waiter {
     Command(Waiting<ProgramResult>),
     /// The simulator itself.
     Background(Then<ProgramResult>),
+    /// Whoever is around the system.
+    Owner(Told),
 }
+
+/// What whoever is around the system does when the program that he asked for has ended; a failure in words.
+pub(super) type Told = Box<dyn FnOnce(&mut Simulator, Moment, Result<(), String>, &mut Effects) + Send>;
 
 impl Waiter {
     fn party(&self) -> Party {
         match self {
             Self::Command(waiting) => Party::of(&waiting.execution),
-            Self::Background(_) => Party::Simulator,
+            Self::Background(_) | Self::Owner(_) => Party::Simulator,
         }
     }
 
     fn requester(&self) -> Option<Requester> {
         match self {
             Self::Command(waiting) => Some(waiting.execution.path.requester()),
-            Self::Background(_) => None,
+            Self::Background(_) | Self::Owner(_) => None,
         }
     }
 }
@@ -233,7 +239,7 @@ impl Lanes {
         self.lanes.values().flat_map(|lane| lane.entries()).flat_map(|entry| &entry.waiters).filter_map(|waiter| {
             match waiter {
                 Waiter::Command(waiting) => Some(&waiting.execution),
-                Waiter::Background(_) => None,
+                Waiter::Background(_) | Waiter::Owner(_) => None,
             }
         })
     }
@@ -244,7 +250,7 @@ impl Lanes {
         let entries = lanes.flat_map(|lane| lane.running.iter_mut().chain(&mut lane.waiting));
         entries.flat_map(|entry| &mut entry.waiters).filter_map(|waiter| match waiter {
             Waiter::Command(waiting) => Some(&mut waiting.outstanding),
-            Waiter::Background(_) => None,
+            Waiter::Background(_) | Waiter::Owner(_) => None,
         })
     }
 }

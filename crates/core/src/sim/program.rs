@@ -34,6 +34,12 @@ impl Outcome {
     pub(super) fn failed(log: impl Into<Option<String>>) -> Self {
         Self { result: Err(ProgramFailure), log: log.into() }
     }
+
+    /// Whether it did what was asked; else why not.
+    pub(super) fn success(&self) -> Result<(), String> {
+        let why = || self.log.clone().unwrap_or_else(|| "the helper program refused".into());
+        self.result.as_ref().map(|_| ()).map_err(|ProgramFailure| why())
+    }
 }
 
 /// The line for `sh -c`: `<prefix> <op> <parm> ["<value>" <parm> "<value>" ...]`.

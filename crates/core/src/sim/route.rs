@@ -7,7 +7,7 @@ use super::lanes::{self, Waiter};
 use super::program;
 use super::return_path::ReturnPath;
 use super::saves::{Ended, Fate};
-use super::waiting::{Execution, Held, Outstanding, Reader, Waiting, Writer};
+use super::waiting::{Answer, Execution, Held, Kept, Outstanding, Reader, Waiting, Writer};
 use crate::bmc::external::{Background, ProgramResult};
 use crate::bmc::watch::Event;
 use crate::bmc::{Action, LogLevel, StateFile, fru};
@@ -92,7 +92,10 @@ impl Simulator {
                 Outcome::Done if outstanding.saves.is_empty() => {
                     return self.let_go(now, &execution.path, &mut response, outstanding, out);
                 }
-                Outcome::Done => return self.pending.hold(Held { execution, response, outstanding }),
+                Outcome::Done => {
+                    let answer = Answer::Response(Box::new((execution, response)));
+                    return self.pending.hold(Held { answer, outstanding });
+                }
                 Outcome::Wait(Wait::Read(read, then)) => {
                     return self.pending.read(read, Reader::Command(Waiting { execution, then, outstanding }), out);
                 }
@@ -135,6 +138,7 @@ impl Simulator {
             out.list.push(Effect::Log { level: LogLevel::Warning, text });
         }
         let outcome = program::outcome(&entry.call, &entry.line, ended);
+        let success = outcome.success();
         let result = self.judged(now, mc, outcome, out);
         for waiter in entry.waiters {
             let result = result.clone();
@@ -146,13 +150,20 @@ impl Simulator {
                     }
                     self.carry_out_actions(now, out);
                 }
+                Waiter::Owner(told) => told(self, now, success.clone(), out),
             }
         }
         self.pending.start_program(mc, out);
     }
 
     /// Logs a failure and gives the result.
-    fn judged(&mut self, now: Moment, mc: McAddress, outcome: program::Outcome, out: &mut Effects) -> ProgramResult {
+    pub(super) fn judged(
+        &mut self,
+        now: Moment,
+        mc: McAddress,
+        outcome: program::Outcome,
+        out: &mut Effects,
+    ) -> ProgramResult {
         if let Some(text) = outcome.log {
             // In the original's words, which its consoles show.
             if let Some(text) = self.pending.permit_complaint(now, mc, text) {
@@ -180,10 +191,29 @@ impl Simulator {
         self.users_changed(now, outstanding.users, Some(path), out);
     }
 
-    /// The same for a response that was held back.
+    /// The same for what was held back.
     fn let_held_go(&mut self, now: Moment, held: Held, out: &mut Effects) {
-        let Held { execution, mut response, outstanding } = held;
-        self.let_go(now, &execution.path, &mut response, outstanding, out);
+        let Held { answer, outstanding } = held;
+        match answer {
+            Answer::Response(answer) => {
+                let (execution, mut response) = *answer;
+                self.let_go(now, &execution.path, &mut response, outstanding, out);
+            }
+            Answer::Owner(kept) if outstanding.failed => kept(self, Fate::Undone),
+            Answer::Owner(kept) => {
+                self.users_changed(now, outstanding.users, None, out);
+                kept(self, Fate::Done);
+            }
+        }
+    }
+
+    /// Tells whoever is around the system when what he changed is kept, or was taken back.
+    pub(super) fn when_kept(&mut self, now: Moment, outstanding: Outstanding, kept: Kept, out: &mut Effects) {
+        let held = Held { answer: Answer::Owner(kept), outstanding };
+        match held.outstanding.saves.is_empty() {
+            true => self.let_held_go(now, held, out),
+            false => self.pending.hold(held),
+        }
     }
 
     /// Lets a waiting command go on with the result of its work.
@@ -226,7 +256,7 @@ impl Simulator {
     }
 
     /// Carries out what the devices asked for, in order, and says what is left to do.
-    fn collect_actions(&mut self, now: Moment, out: &mut Effects) -> Outstanding {
+    pub(super) fn collect_actions(&mut self, now: Moment, out: &mut Effects) -> Outstanding {
         let mut outstanding = Outstanding::default();
         // Carrying out one action may cause others (a closed session frees its console).
         while !self.machine.actions.is_empty() || !self.machine.jobs.is_empty() {

@@ -7,12 +7,11 @@
 use std::fmt::Write;
 
 use super::Simulator;
-use super::lan_channels::LanSlot;
-use crate::bmc::sensor::{Place, Sensor, SensorId, THRESHOLD_CODE, Threshold};
-use crate::bmc::{Controller, Machine, boot, chassis, sensor, sol_parameters};
-use crate::ipmi::{Moment, SessionId};
-use crate::settings::model::{Address, Port};
-use crate::settings::text::{decode, printable};
+use super::operations::{LanView, SensorState, SolHeld};
+use crate::bmc::chassis::PowerState;
+use crate::bmc::{Controller, boot, chassis};
+use crate::ipmi::Moment;
+use crate::settings::text::printable;
 
 /// How many records of the event log are shown.
 const NEWEST: usize = 50;
@@ -41,24 +40,22 @@ impl Simulator {
     }
 
     fn show_controller(&self, now: Moment, controller: &Controller, text: &mut String) {
-        let mc = controller.address;
-        let role = if self.machine.bmc == Some(mc) { " (BMC)" } else { "" };
-        let state = match (controller.added, controller.enabled) {
+        let view = self.controller_view(now, controller);
+        let mc = view.mc;
+        let role = if view.is_bmc { " (BMC)" } else { "" };
+        let state = match (view.added, view.enabled) {
             (false, _) => "not added",
             (true, false) => "disabled",
             (true, true) => "enabled",
         };
-        let (power, device) = (power_state(now, controller), boot_device(controller));
+        let (power, device) = (power_text(controller), boot_device(controller));
         let _ = writeln!(text, "MC {mc:#04x}{role}: {state}, power {power}, boot device {device}");
-        let mut slots: Vec<_> = self.lans.of(mc).collect();
-        slots.sort_by_key(|slot| slot.id().channel);
-        for slot in slots {
-            let place = lan_place(slot);
-            let sessions = plural(slot.channel().active_sessions(), "session");
-            let _ = writeln!(text, "  LAN channel {}: {place}, {sessions}", slot.id().channel);
+        for lan in self.lan_views_of(mc) {
+            let sessions = plural(lan.sessions, "session");
+            let _ = writeln!(text, "  LAN channel {}: {}, {sessions}", lan.channel, lan_place(&lan));
         }
-        if let Some(watchdog) = &controller.watchdog {
-            let _ = match watchdog.remaining(now) {
+        if let Some(watchdog) = view.watchdog {
+            let _ = match watchdog.remaining {
                 Some(left) => writeln!(text, "  watchdog: running, {:.1} s left", left.as_secs_f64()),
                 None => writeln!(text, "  watchdog: not running"),
             };
@@ -74,34 +71,31 @@ impl Simulator {
         if let Some(host) = controller.channels.vm_host() {
             let _ = writeln!(text, "  VM: {}", if host.connected { "connected" } else { "not connected" });
         }
-        let log = &controller.sel;
-        if log.max_records() > 0 || log.records().len() > 0 {
-            let _ = writeln!(text, "  SEL: {} of {} records", log.records().len(), log.max_records());
+        if let Some(log) = view.log {
+            let _ = writeln!(text, "  SEL: {} of {} records", log.used, log.room);
         }
     }
 
     /// `sessions`: who is logged in to the LAN channels of a controller.
     pub(super) fn show_sessions(&self, now: Moment, controller: &Controller) -> String {
         let mut text = String::new();
-        let mut slots: Vec<_> = self.lans.of(controller.address).collect();
-        slots.sort_by_key(|slot| slot.id().channel);
-        for slot in slots {
-            let mut sessions: Vec<_> = slot.channel().sessions().collect();
-            sessions.sort_by_key(|session| (session.handle, session.id));
-            for session in sessions {
-                let user = controller.users.get(session.user).map(|user| shown_name(&user.name)).unwrap_or_default();
-                let version = if session.rmcp_plus { "2.0" } else { "1.5" };
-                let _ = writeln!(
-                    text,
-                    "channel {}: user {} {user}, {}, from {}, IPMI {version}, idle {} s{}",
-                    slot.id().channel,
-                    session.user,
-                    session.privilege.name(),
-                    session.peer.address,
-                    now.since(session.last_used).as_secs(),
-                    self.sol_of(session.id),
-                );
-            }
+        for session in self.session_views(now, controller.address) {
+            let _ = writeln!(
+                text,
+                "channel {}: user {} \"{}\", {}, from {}, IPMI {}, idle {} s{}",
+                session.channel,
+                session.user,
+                safe(&session.user_name),
+                session.privilege.name(),
+                session.client,
+                session.ipmi_version.name(),
+                session.idle.as_secs(),
+                match session.sol {
+                    SolHeld::Port => ", SOL active",
+                    SolHeld::History => ", SOL history",
+                    SolHeld::Nothing => "",
+                },
+            );
         }
         match text.is_empty() {
             true => format!("MC {:#04x} has no sessions\n", controller.address),
@@ -109,36 +103,25 @@ impl Simulator {
         }
     }
 
-    /// What serial over LAN a session holds.
-    fn sol_of(&self, session: SessionId) -> &'static str {
-        let holds = |instance| {
-            let mut sols = self.machine.controllers().filter_map(|controller| controller.sol.as_ref());
-            sols.any(|sol| sol.owner(instance) == Some(session))
-        };
-        match (holds(sol_parameters::INSTANCE_PORT), holds(sol_parameters::INSTANCE_HISTORY)) {
-            (true, _) => ", SOL active",
-            (false, true) => ", SOL history",
-            (false, false) => "",
+    /// `sensors`: a line for each sensor of a controller.
+    pub(super) fn show_sensors(&self, controller: &Controller) -> String {
+        let mc = controller.address;
+        let mut text = String::new();
+        for sensor in self.sensors_of(mc).unwrap_or_default() {
+            let name = sensor.name.as_ref().map(|name| format!(" \"{}\"", safe(name))).unwrap_or_default();
+            let _ = writeln!(text, "LUN {} sensor {}{name}: {}", sensor.lun, sensor.number, reading(&sensor));
+        }
+        match text.is_empty() {
+            true => format!("MC {mc:#04x} has no sensors\n"),
+            false => text,
         }
     }
 }
 
-/// A user name in quotes; the anonymous user has none.
-fn shown_name(name: &[u8; 16]) -> String {
-    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-    format!("\"{}\"", safe(&decode(name.get(..end).unwrap_or_default())))
-}
-
 /// Where a LAN channel is: its address as lan.conf has it, with the port that it has got.
-fn lan_place(slot: &LanSlot) -> String {
-    let Some(Address { host, port, .. }) = &slot.config().address else { return "no address".into() };
-    let host = if host.contains(':') { format!("[{}]", safe(host)) } else { safe(host) };
-    let port = match (slot.is_open(), port) {
-        (true, _) => slot.channel().settings().udp_port.to_string(),
-        (false, Port::Number(number)) => number.to_string(),
-        (false, Port::Service(name)) => safe(name),
-    };
-    format!("{host}:{port}{}", if slot.is_open() { "" } else { " (not open)" })
+fn lan_place(lan: &LanView) -> String {
+    let Some(address) = &lan.address else { return "no address".into() };
+    format!("{}{}", safe(&address.to_string()), if lan.open { "" } else { " (not open)" })
 }
 
 /// The device of the boot flags (IPMI 2.0 table 28-14) and for which boots.
@@ -170,59 +153,42 @@ fn boot_device(controller: &Controller) -> String {
 }
 
 /// On or off; behind a program, what it said last.
-fn power_state(now: Moment, controller: &Controller) -> &'static str {
-    let seen = !controller.chassis.power_on_time(now).is_zero();
-    match (chassis::backend(controller), chassis::known_power(controller)) {
-        (chassis::Backend::Program, true) => "on when last asked",
-        (chassis::Backend::Program, false) if seen => "off when last asked",
-        (chassis::Backend::Program, false) => "not seen on yet",
-        (_, true) => "on",
-        (_, false) => "off",
+fn power_text(controller: &Controller) -> &'static str {
+    match (chassis::backend(controller), chassis::power_state(controller)) {
+        (chassis::Backend::Program, PowerState::On) => "on when last asked",
+        (chassis::Backend::Program, PowerState::Off) => "off when last asked",
+        (_, PowerState::Unknown) => "not seen on yet",
+        (_, PowerState::On) => "on",
+        (_, PowerState::Off) => "off",
     }
 }
 
 /// `power`: whether the power of a controller's machine is on. A program is not asked.
-pub(super) fn power(now: Moment, controller: &Controller) -> String {
-    let mut text = format!("MC {:#04x}: power {}\n", controller.address, power_state(now, controller));
+pub(super) fn power(controller: &Controller) -> String {
+    let mut text = format!("MC {:#04x}: power {}\n", controller.address, power_text(controller));
     if chassis::backend(controller) == chassis::Backend::Program {
         text.push_str("    chassis_control decides; the program is asked when a client asks, not here\n");
     }
     text
 }
 
-/// `sensors`: a line for each sensor of a controller.
-pub(super) fn sensors(machine: &Machine, controller: &Controller) -> String {
-    let mc = controller.address;
-    let mut text = String::new();
-    for (place, sensor) in controller.sensors.iter() {
-        let (id, Place { lun, number }) = (place.of(mc), place);
-        let name = sensor::name(machine, id).map(|name| format!(" \"{}\"", safe(&name))).unwrap_or_default();
-        let _ = writeln!(text, "LUN {lun} sensor {number}{name}: {}", reading(machine, id, sensor));
-    }
-    match text.is_empty() {
-        true => format!("MC {mc:#04x} has no sensors\n"),
-        false => text,
-    }
-}
-
 /// What a sensor reads and which states hold.
-fn reading(machine: &Machine, id: SensorId, sensor: &Sensor) -> String {
-    if !sensor.enabled {
+fn reading(sensor: &SensorState) -> String {
+    if !sensor.present {
         return "not there".into();
     }
     if sensor.event_only {
         return "only makes events".into();
     }
-    if !sensor.has_value {
-        return "no reading yet".into();
-    }
+    let Some(raw) = sensor.raw else { return "no reading yet".into() };
     let mut parts = Vec::new();
-    if let Some(value) = sensor::reading(machine, id) {
-        parts.push(format!("{}{}", decimal(value), unit(sensor::unit(machine, id).unwrap_or_default())));
+    if let Some(value) = sensor.value {
+        let unit = sensor.unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
+        parts.push(format!("{}{unit}", decimal(value)));
     }
-    parts.push(format!("raw {:#04x}", sensor.value));
+    parts.push(format!("raw {raw:#04x}"));
     parts.push(states(sensor));
-    if !sensor.scanning_enabled {
+    if !sensor.scanning {
         parts.push("scanning is off".into());
     }
     parts.join(", ")
@@ -235,36 +201,15 @@ fn decimal(value: f64) -> String {
     if short == "-0" { "0".into() } else { short.into() }
 }
 
-/// Byte 21 and the base unit of a record as words; of the units, those that are common.
-fn unit([units, base]: [u8; 2]) -> String {
-    let name = match base {
-        0 => "",
-        1 => " degrees C",
-        2 => " degrees F",
-        3 => " K",
-        4 => " V",
-        5 => " A",
-        6 => " W",
-        7 => " J",
-        18 => " RPM",
-        19 => " Hz",
-        other => return format!(" (unit {other})"),
-    };
-    format!("{}{name}", if units & 1 != 0 { " %" } else { "" })
-}
-
 /// The states that hold, in words.
-fn states(sensor: &Sensor) -> String {
-    let list: Vec<String> = match sensor.event_reading_code {
-        THRESHOLD_CODE => {
-            let crossed = |threshold: &&Threshold| sensor.status & u16::from(threshold.bit()) != 0;
-            Threshold::ALL.iter().filter(crossed).map(|threshold| threshold.name().into()).collect()
-        }
-        _ => (0..15).filter(|bit| sensor.status & 1 << bit != 0).map(|bit| format!("state {bit}")).collect(),
+fn states(sensor: &SensorState) -> String {
+    let list: Vec<String> = match sensor.has_thresholds() {
+        true => sensor.crossed().map(|threshold| threshold.name().into()).collect(),
+        false => sensor.discrete_states().map(|state| format!("state {state}")).collect(),
     };
-    match (list.is_empty(), sensor.event_reading_code) {
-        (true, THRESHOLD_CODE) => "ok".into(),
-        (true, _) => "no state".into(),
+    match (list.is_empty(), sensor.has_thresholds()) {
+        (true, true) => "ok".into(),
+        (true, false) => "no state".into(),
         (false, _) => list.join(", "),
     }
 }
@@ -386,9 +331,5 @@ mod tests {
         for (value, expected) in [(12.0, "12"), (1.005_5, "1.006"), (-0.000_1, "0"), (-5.5, "-5.5"), (100.0, "100")] {
             assert_eq!(decimal(value), expected);
         }
-        assert_eq!(
-            [unit([0, 1]), unit([1, 0]), unit([0, 18]), unit([0, 80])],
-            [" degrees C", " %", " RPM", " (unit 80)"]
-        );
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::Simulator;
 use super::accounts::ChangedUser;
 use super::effect::{ConsoleId, ReadJob, SaveJob, WriteJob};
 use super::lanes::{Lanes, Party};
@@ -70,12 +71,22 @@ pub(super) enum Writer {
     Backup { mc: McAddress },
 }
 
-/// A response held back until the state it acknowledges is safe.
+/// What is held back until the state it acknowledges is safe.
 pub(super) struct Held {
-    pub(super) execution: Execution,
-    pub(super) response: Response,
+    pub(super) answer: Answer,
     pub(super) outstanding: Outstanding,
 }
+
+/// Who is told that something is done.
+pub(super) enum Answer {
+    /// The requester.
+    Response(Box<(Execution, Response)>),
+    /// Whoever is around the system.
+    Owner(Kept),
+}
+
+/// What whoever is around the system does when it is known whether a change is kept.
+pub(super) type Kept = Box<dyn FnOnce(&mut Simulator, Fate) + Send>;
 
 /// What is left to do when the actions of the devices have been carried out.
 #[derive(Default)]
@@ -177,7 +188,11 @@ impl Waiters {
             Writer::Command(waiting) => Some(&waiting.execution),
             Writer::Backup { .. } => None,
         });
-        read.chain(written).chain(self.held.iter().map(|held| &held.execution))
+        let held = self.held.iter().filter_map(|held| match &held.answer {
+            Answer::Response(answer) => Some(&answer.0),
+            Answer::Owner(_) => None,
+        });
+        read.chain(written).chain(held)
     }
 
     /// Whether one more request of this requester may wait, beside those that wait for `programs`.

@@ -1,6 +1,7 @@
 //! What a sensor's record calls it (IPMI 2.0 tables 43-1 to 43-3, section 43.15).
 
 use super::SensorId;
+use crate::bmc::id_string::{bcd_plus, latin_1, six_bit};
 
 /// Where records of a type have the sharing bytes, if there are any, and the id string behind its
 /// type/length byte.
@@ -41,29 +42,23 @@ pub(super) fn name(record: &[u8], id: SensorId) -> Option<String> {
     Some(name)
 }
 
-/// A string of the type that a type/length byte has in bits 7 and 6; it ends at a NUL.
+/// The id string of a record, whatever it describes; `None` when its type has none, or it is too short.
+pub(super) fn of_record(record: &[u8]) -> Option<String> {
+    let place = match *record.get(3)? {
+        // Locators of generic devices, FRUs and controllers (IPMI 2.0 tables 43-7 to 43-9).
+        0x10..=0x12 => 15,
+        sensor => places(sensor)?.1,
+    };
+    let (type_length, rest) = record.get(place..)?.split_first()?;
+    Some(string(type_length >> 6, rest.get(..rest.len().min(usize::from(type_length & 0x1f)))?))
+}
+
+/// A string of the type that a type/length byte has in bits 7 and 6.
 fn string(kind: u8, bytes: &[u8]) -> String {
     match kind {
-        1 => {
-            const DIGITS: &[u8; 16] = b"0123456789 -.:,_";
-            let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0x0f)]);
-            bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
-        }
-        // Four characters in three bytes, the first in the low bits.
-        2 => {
-            let bit = |at: usize| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 != 0);
-            let character = |at: usize| (0..6).map(|i| u8::from(bit(6 * at + i)) << i).sum::<u8>();
-            (0..bytes.len() * 8 / 6).map(|at| char::from(0x20 + character(at))).collect()
-        }
-        // Latin 1, or UTF-8 as some write it.
-        _ => {
-            let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-            let bytes = bytes.get(..end).unwrap_or(bytes);
-            match std::str::from_utf8(bytes) {
-                Ok(text) => text.to_owned(),
-                Err(_) => bytes.iter().copied().map(char::from).collect(),
-            }
-        }
+        1 => bcd_plus(bytes),
+        2 => six_bit(bytes),
+        _ => latin_1(bytes),
     }
 }
 
@@ -113,6 +108,16 @@ mod tests {
         assert_eq!(name(&record(1, None, 47, b""), id(5)), None, "too short");
         assert_eq!(name(&record(1, None, 47, b"\xc1x"), id(6)), None, "another sensor");
         assert_eq!(name(&record(0x12, None, 47, b"\xc1x"), id(5)), None, "another kind of record");
+    }
+
+    #[test]
+    fn every_record_with_an_id_string_has_a_name() {
+        for (record_type, at) in [(1, 47), (2, 31), (3, 16), (0x10, 15), (0x11, 15), (0x12, 15)] {
+            assert_eq!(of_record(&record(record_type, None, at, b"\xc3CPU")).as_deref(), Some("CPU"), "{record_type}");
+            assert_eq!(of_record(&record(record_type, None, at, b"")), None, "{record_type}");
+        }
+        assert_eq!(of_record(&record(0xc0, None, 15, b"\xc3CPU")), None);
+        assert_eq!(of_record(&[0, 0, 0x51]), None);
     }
 
     #[test]

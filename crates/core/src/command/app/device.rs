@@ -105,7 +105,7 @@ pub(super) fn get_acpi_state(
 /// What `mc_set_guid` said, else the GUID of the first LAN channel (`lan-conf.md` section 4).
 fn device_guid(context: &Context<'_>) -> Option<[u8; 16]> {
     let controller = context.executing()?;
-    controller.guid.or_else(|| controller.channels.lans().find_map(|(_, lan)| lan.guid))
+    controller.device_guid()
 }
 
 /// Whether the controller has a device GUID.
