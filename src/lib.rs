@@ -82,10 +82,11 @@ pub use ipmi_sim_core::{
     bmc::Error,
     bmc::boot::{Boots, Device as BootDevice},
     bmc::chassis::Control,
+    bmc::sensor::Threshold,
     bmc::watch::Event,
-    ipmi::{ChannelNumber, McAddress, Moment, Privilege, Random, UserNumber},
+    ipmi::{ChannelNumber, LoginFailure, McAddress, Moment, Privilege, Random, UserNumber},
     sim::{
-        Effect, Effects, Input, LanId, LogRecord, Pool, SensorEvent, SensorState, Simulator, UserAccount, Work,
-        WorkDone,
+        Effect, Effects, Input, LanId, LogRecord, Pool, SensorEvent, SensorState, Simulator, ThresholdState,
+        UserAccount, Work, WorkDone,
     },
 };

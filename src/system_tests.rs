@@ -17,6 +17,7 @@ mod slow_work;
 mod sol;
 mod storage;
 mod timeouts;
+mod watching;
 mod world;
 
 use std::collections::BTreeMap;

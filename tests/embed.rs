@@ -97,15 +97,20 @@ fn a_client_logs_in_and_the_test_sees_what_it_did() {
             mc: McAddress(0x20),
             channel: ChannelNumber::LAN,
             user: UserNumber::new(2).unwrap(),
+            user_name: "admin".into(),
             limit: Privilege::Administrator,
             client: from,
         };
         assert_eq!(events.wait(LIMIT), Some(login));
-        for (number, control, on) in
-            [(1, Control::PowerUp, true), (3, Control::Reset, true), (0, Control::PowerDown, false)]
-        {
+        let mc = McAddress(0x20);
+        for (number, control, then, on) in [
+            (1, Control::PowerUp, Event::PowerDone { mc, on: true }, true),
+            (3, Control::Reset, Event::Reset { mc, control: Control::Reset }, true),
+            (0, Control::PowerDown, Event::PowerDone { mc, on: false }, false),
+        ] {
             client.ask(netfn::CHASSIS, 0x02, &[number]).expect("Chassis Control");
-            assert_eq!(events.wait(LIMIT), Some(Event::PowerAsked { mc: McAddress(0x20), control }));
+            assert_eq!(events.wait(LIMIT), Some(Event::PowerAsked { mc, control }));
+            assert_eq!(events.wait(LIMIT), Some(then));
             assert_eq!(bmc.power(), on);
         }
         // Close Session.

@@ -31,8 +31,8 @@ pub use channel::{LanChannel, SessionInfo};
 pub(crate) use throttle::LogLimit;
 
 use crate::ipmi::{
-    AuthTypes, ChannelNumber, CompletionCode, McAddress, Nature, Origin, Peer, Privilege, Request, Response, SessionId,
-    UserNumber,
+    AuthTypes, ChannelNumber, CompletionCode, LoginFailure, McAddress, Nature, Origin, Peer, Privilege, Request,
+    Response, SessionId, UserNumber,
 };
 use zeroize::Zeroize;
 
@@ -128,6 +128,8 @@ pub struct Outbox {
     pub events: Vec<Event>,
     /// Somebody watches: commands the channel answers itself are events as well.
     pub watched: bool,
+    /// Somebody is told of logins that fail: they are events as well.
+    pub reports: bool,
 }
 
 impl Outbox {
@@ -160,7 +162,7 @@ impl Outbox {
 
     /// Forgets the datagrams and events and gives the memory back.
     pub(crate) fn give_back(&mut self) {
-        *self = Self { watched: self.watched, ..Self::default() };
+        *self = Self { watched: self.watched, reports: self.reports, ..Self::default() };
     }
 
     /// Forgets the datagrams and events and keeps the memory.
@@ -183,6 +185,13 @@ pub enum Event {
     Closed {
         /// BMC's session id.
         session: SessionId,
+    },
+    /// A login failed; only while somebody is told.
+    Refused {
+        /// Where it came from, or claimed to.
+        from: Peer,
+        /// Why.
+        reason: LoginFailure,
     },
     /// A command about sessions was answered; only while somebody watches.
     Command(Box<SessionCommand>),

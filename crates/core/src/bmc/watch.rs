@@ -4,9 +4,9 @@
 
 use std::net::SocketAddr;
 
-use super::boot;
-use super::chassis::Control;
-use crate::ipmi::{ChannelNumber, McAddress, Privilege, UserNumber};
+use super::chassis::{Control, PowerState};
+use super::{Machine, boot, chassis};
+use crate::ipmi::{ChannelNumber, LoginFailure, McAddress, Privilege, UserNumber};
 
 /// Something that happened in a system. `mc` is the IPMB address of the controller that it happened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,21 @@ pub enum Event {
         /// The controller.
         mc: McAddress,
         /// What is asked for.
+        control: Control,
+    },
+    /// The power of the machine is known to be another one than before.
+    PowerDone {
+        /// The controller.
+        mc: McAddress,
+        /// On; else off.
+        on: bool,
+    },
+    /// The machine was reset, as a Chassis Control or the watchdog asks for it, or got a diagnostic interrupt, or a power
+    /// cycle has switched it on again.
+    Reset {
+        /// The controller.
+        mc: McAddress,
+        /// Which of these.
         control: Control,
     },
     /// The watchdog timer ran out (IPMI 2.0 section 27); what it does about the power follows.
@@ -49,10 +64,23 @@ pub enum Event {
         channel: ChannelNumber,
         /// User number, 1 to 63.
         user: UserNumber,
+        /// The user's name; empty for the anonymous user.
+        user_name: String,
         /// The session's highest privilege.
         limit: Privilege,
         /// Where the client is.
         client: SocketAddr,
+    },
+    /// A login on a LAN channel failed. Where it got no further than a first message, the address may be forged.
+    LoginFailed {
+        /// The controller.
+        mc: McAddress,
+        /// Channel number.
+        channel: ChannelNumber,
+        /// Where it came from.
+        client: SocketAddr,
+        /// Why.
+        reason: LoginFailure,
     },
     /// A session on a LAN channel ended, however it did.
     LoggedOut {
@@ -60,6 +88,13 @@ pub enum Event {
         mc: McAddress,
         /// Channel number.
         channel: ChannelNumber,
+    },
+    /// A client, whoever is around the system, or a configuration that was read again changed a user, and that is kept.
+    UserChanged {
+        /// The controller.
+        mc: McAddress,
+        /// User number, 1 to 63.
+        user: UserNumber,
     },
     /// A client activated serial over LAN.
     ConsoleOpened {
@@ -80,25 +115,65 @@ pub enum Event {
 /// What happened since it was looked at last, while somebody watches.
 #[derive(Debug, Default)]
 pub struct Watch {
-    events: Option<Vec<Event>>,
+    kept: Option<Box<Kept>>,
+}
+
+/// What is kept for whoever watches.
+#[derive(Debug, Default)]
+struct Kept {
+    events: Vec<Event>,
+    /// The power of each controller's machine as it was told last.
+    powers: Vec<(McAddress, PowerState)>,
 }
 
 impl Watch {
     /// Somebody watches from now on.
     pub fn begin(&mut self) {
-        self.events.get_or_insert_default();
+        self.kept.get_or_insert_default();
+    }
+
+    /// Whether somebody watches.
+    pub fn is_on(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// Tells whoever watches, if somebody does.
     pub fn tell(&mut self, event: impl FnOnce() -> Event) {
-        if let Some(events) = &mut self.events {
-            events.push(event());
+        if let Some(kept) = &mut self.kept {
+            kept.events.push(event());
+        }
+    }
+
+    /// The power of a controller's machine is known to be so now: told when it was known to be otherwise.
+    fn power_is(&mut self, mc: McAddress, power: PowerState) {
+        let Some(kept) = &mut self.kept else { return };
+        match kept.powers.iter_mut().find(|(of, _)| *of == mc) {
+            Some((_, before)) if *before == power => {}
+            Some((_, before)) => {
+                *before = power;
+                if power != PowerState::Unknown {
+                    kept.events.push(Event::PowerDone { mc, on: power == PowerState::On });
+                }
+            }
+            None => kept.powers.push((mc, power)),
         }
     }
 
     /// What happened since the last call, in order.
     pub fn take(&mut self) -> Vec<Event> {
-        self.events.as_mut().map(std::mem::take).unwrap_or_default()
+        self.kept.as_mut().map(|kept| std::mem::take(&mut kept.events)).unwrap_or_default()
+    }
+}
+
+/// Tells whoever watches of what has become of the power of each controller's machine, by whatever way: a request, a
+/// statement, what a helper program said, a virtual machine that came or went.
+pub fn tell_power(machine: &mut Machine) {
+    if !machine.watch.is_on() {
+        return;
+    }
+    let Machine { controllers, watch, .. } = machine;
+    for controller in controllers {
+        watch.power_is(controller.address, chassis::power_state(controller));
     }
 }
 

@@ -23,6 +23,7 @@ use crate::ipmi::{
 use crate::wire::ipmb::{self, Message};
 use crate::wire::session20::PayloadType;
 use crate::wire::{asf, rmcp, session20};
+pub(super) use log::Why;
 use log::log_end;
 use sessions::{End, level_now};
 

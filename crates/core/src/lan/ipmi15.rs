@@ -1,7 +1,7 @@
 //! IPMI 1.5 sessions: Activate Session and the packets of a session.
 //! `lan-protocol.md` section 4.
 
-use super::channel::{Call, Dropped, LanChannel};
+use super::channel::{Call, Dropped, LanChannel, Why};
 use super::duplicate::Recent;
 use super::half_open::{Challenge, Login, Start, Step};
 use super::packet::RMCP;
@@ -9,7 +9,7 @@ use super::session::{Link, LoginResponse, Protection, Session, send_ipmi15, veri
 use super::window::{Verdict, Window};
 use super::{LanUser, Received, policy};
 use crate::crypto::{Secret, equal};
-use crate::ipmi::{AuthTypes, CompletionCode, Privilege, SessionId, UserNumber, netfn};
+use crate::ipmi::{AuthTypes, CompletionCode, LoginFailure, Privilege, SessionId, UserNumber, netfn};
 use crate::wire::ipmb::Message;
 use crate::wire::session15::{AuthType, Header, Packet};
 
@@ -18,6 +18,9 @@ type Challenged = (UserNumber, Option<(SessionId, [u8; 22])>, Option<Secret<16>>
 
 /// Activate Session.
 pub(super) const ACTIVATE_SESSION: u8 = 0x3a;
+
+/// The password is another one.
+const WRONG_CODE: Why = Why(LoginFailure::WrongPassword, "wrong authentication code");
 
 impl LanChannel {
     /// Takes a packet in IPMI 1.5 format, from its authentication type on.
@@ -88,7 +91,7 @@ impl LanChannel {
             if let Some(Login { step: Step::Challenged(challenge), .. }) = self.logins.find(now, id, call.from.ip()) {
                 challenge.wrong = packet.code.map(|code| Secret::new(*code));
             }
-            self.login_failed(now, call.from, &user.name, "wrong authentication code", call.out);
+            self.login_failed(now, call.from, &user.name, WRONG_CODE, call.out);
             return Ok(());
         }
         let outcome = match used {
@@ -240,12 +243,15 @@ fn outbound_sequence(data: &[u8; 22]) -> u32 {
     u32::from_le_bytes([data[18], data[19], data[20], data[21]])
 }
 
-fn refusal(code: CompletionCode) -> &'static str {
+fn refusal(code: CompletionCode) -> Why {
     match code.0 {
-        0x81 => "all sessions are in use",
-        0x82 => "the user has all the sessions it may have",
-        0x85 => "its initial sequence number is 0",
-        0x86 => "the requested privilege is above the user's or the channel's",
-        _ => "its authentication type is not allowed at that privilege level, or not for the user",
+        0x81 => Why(LoginFailure::NoRoom, "all sessions are in use"),
+        0x82 => Why(LoginFailure::NoRoom, "the user has all the sessions it may have"),
+        0x85 => Why(LoginFailure::Malformed, "its initial sequence number is 0"),
+        0x86 => Why(LoginFailure::Privilege, "the requested privilege is above the user's or the channel's"),
+        _ => Why(
+            LoginFailure::Method,
+            "its authentication type is not allowed at that privilege level, or not for the user",
+        ),
     }
 }

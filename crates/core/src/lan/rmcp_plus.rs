@@ -6,7 +6,7 @@
 //! it gets the response it got. No payload but those of the set-up is looked at before RAKP
 //! Message 3 was right.
 
-use super::channel::{Call, Dropped, LanChannel};
+use super::channel::{Call, Dropped, LanChannel, Why};
 use super::duplicate::Recent;
 use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Start, Step};
 use super::packet::outside_sessions;
@@ -17,7 +17,7 @@ use crate::crypto::mac::Tag;
 use crate::crypto::rakp::Exchange;
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
 use crate::crypto::{Secret, Suite, equal};
-use crate::ipmi::{Privilege, SessionId};
+use crate::ipmi::{LoginFailure, Privilege, SessionId};
 use crate::wire::rakp::{
     Algorithms, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, Status, emit_error,
 };
@@ -183,7 +183,7 @@ impl LanChannel {
         let login = self.logins.remove(id).map(|login| login.step);
         let Some(Step::Exchanged(exchanged)) = login else { return Err(NO_LOGIN) };
         if message.status != Status::OK {
-            let why = "the client refuses RAKP message 2: wrong password?";
+            let why = Why(LoginFailure::RefusedByClient, "the client refuses RAKP message 2: wrong password?");
             self.login_failed(call.now, call.from, &exchanged.name, why, call.out);
             return Ok(());
         }
@@ -370,13 +370,15 @@ pub(super) fn send(call: &mut Call<'_>, payload_type: PayloadType, payload: impl
     call.out.datagram(call.from, |out| outside_sessions(payload_type, out, payload));
 }
 
-fn refusal(status: Status) -> &'static str {
+fn refusal(status: Status) -> Why {
     match status {
-        Status::INSUFFICIENT_RESOURCES => "all sessions are in use, or all the user may have",
-        Status::UNAUTHORIZED_ROLE => "the requested privilege is not to be had",
-        Status::UNAUTHORIZED_NAME => "no such user, or one who may not log in this way",
-        Status::INVALID_CHECK_VALUE => "wrong password",
-        Status::NO_SUITE_MATCH => "the cipher suite is closed",
-        _ => "RAKP message 1 is malformed",
+        Status::INSUFFICIENT_RESOURCES => {
+            Why(LoginFailure::NoRoom, "all sessions are in use, or all the user may have")
+        }
+        Status::UNAUTHORIZED_ROLE => Why(LoginFailure::Privilege, "the requested privilege is not to be had"),
+        Status::UNAUTHORIZED_NAME => Why(LoginFailure::NoSuchUser, "no such user, or one who may not log in this way"),
+        Status::INVALID_CHECK_VALUE => Why(LoginFailure::WrongPassword, "wrong password"),
+        Status::NO_SUITE_MATCH => Why(LoginFailure::Method, "the cipher suite is closed"),
+        _ => Why(LoginFailure::Malformed, "RAKP message 1 is malformed"),
     }
 }

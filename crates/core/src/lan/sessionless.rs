@@ -4,13 +4,13 @@
 //! Anybody can send these, so answers are short and change nothing, save for a challenge
 //! that is forgotten soon. The response has the format of the request.
 
-use super::channel::{Call, Dropped, LanChannel, empty_response};
+use super::channel::{Call, Dropped, LanChannel, Why, empty_response};
 use super::half_open::{CHALLENGE_LIFE, Start};
 use super::packet::RMCP;
 use super::rmcp_plus::send;
 use super::{Authority, Neighbour, policy};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity, SUITES};
-use crate::ipmi::{ChannelNumber, CompletionCode, Privilege, Response, UserNumber, netfn};
+use crate::ipmi::{ChannelNumber, CompletionCode, LoginFailure, Privilege, Response, UserNumber, netfn};
 use crate::wire::ipmb::Message;
 use crate::wire::session15::{AuthType, Header, Packet};
 use crate::wire::session20::PayloadType;
@@ -115,7 +115,7 @@ impl LanChannel {
         let name: &[u8; 16] = rest.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
         let Some(user) = UserNumber::all().find(|number| call.authority.is_named(*number, name)) else {
             // Nothing shows yet that the address is the sender's, so nobody has to wait for it.
-            self.claim_refused(call, name, "no such user");
+            self.claim_refused(call, name, Why(LoginFailure::NoSuchUser, "no such user"));
             return Err(match name {
                 [0, ..] if *name == [0; 16] => CompletionCode::COMMAND_SPECIFIC_82,
                 _ => CompletionCode::COMMAND_SPECIFIC_81,

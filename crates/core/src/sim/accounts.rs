@@ -8,6 +8,7 @@ use super::return_path::{Requester, ReturnPath};
 use crate::bmc::LogLevel;
 use crate::bmc::sol_parameters::{self, INSTANCE_HISTORY, INSTANCE_PORT};
 use crate::bmc::user::Change;
+use crate::bmc::watch::Event;
 use crate::ipmi::{ChannelNumber, McAddress, Moment, Origin, Request, SessionId, UserNumber};
 
 /// A user of a controller that somebody changed.
@@ -69,6 +70,7 @@ impl Simulator {
         by: Option<&ReturnPath>,
         out: &mut Effects,
     ) {
+        self.tell_changes(&users);
         for ChangedUser { mc, user, change, ends_sessions } in users {
             if let Some(held_back) = self.user_changes.permit(now) {
                 let by = by.map_or_else(|| "the configuration".into(), |path| self.requester_text(path));
@@ -84,6 +86,16 @@ impl Simulator {
                     _ => None,
                 };
                 self.end_sessions_of_user(now, mc, user, spared, out);
+            }
+        }
+    }
+
+    /// Tells whoever watches, once for each user.
+    fn tell_changes(&mut self, users: &[ChangedUser]) {
+        for (index, ChangedUser { mc, user, .. }) in users.iter().enumerate() {
+            let told = users.iter().take(index).any(|before| (before.mc, before.user) == (*mc, *user));
+            if !told {
+                self.machine.watch.tell(|| Event::UserChanged { mc: *mc, user: *user });
             }
         }
     }

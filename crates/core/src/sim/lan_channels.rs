@@ -149,6 +149,11 @@ impl LanChannels {
         self.outbox.watched = debug.messages;
     }
 
+    /// Has logins that fail told as events.
+    pub(super) fn report_logins(&mut self) {
+        self.outbox.reports = true;
+    }
+
     /// Random numbers, for what belongs to a channel.
     pub(super) fn random(&mut self) -> &mut dyn Random {
         self.random.as_mut()
@@ -313,6 +318,10 @@ impl Simulator {
                 let request = self.under_limits(lan, to.session, request);
                 self.lan_request(now, lan, to, &request, out);
             }
+            lan::Event::Refused { from, reason } => {
+                let (LanId { mc, channel }, client) = (lan, from.address);
+                self.machine.watch.tell(|| bmc::watch::Event::LoginFailed { mc, channel, client, reason });
+            }
             lan::Event::Command(command) => self.trace_session_command(lan, &command, out),
             lan::Event::Log(weight, text) => {
                 let level = match weight {
@@ -326,11 +335,16 @@ impl Simulator {
 
     /// Tells whoever watches who logged in.
     fn tell_login(&mut self, lan: LanId, session: SessionId) {
+        if !self.machine.watch.is_on() {
+            return;
+        }
         if let Some(session) = self.lans.session(lan, session) {
+            let user_name = self.user_name(lan.mc, session.user);
             self.machine.watch.tell(|| bmc::watch::Event::LoggedIn {
                 mc: lan.mc,
                 channel: lan.channel,
                 user: session.user,
+                user_name,
                 limit: session.limit,
                 client: session.peer.address,
             });

@@ -24,7 +24,7 @@ pub use sensors::{SensorFault, SensorState, ThresholdState};
 
 use super::Simulator;
 use crate::bmc::Controller;
-use crate::bmc::watch::Event;
+use crate::bmc::watch::{Event, tell_power};
 use crate::ipmi::McAddress;
 use crate::settings::text::decode;
 
@@ -45,6 +45,9 @@ impl Simulator {
     /// Begins to keep what happens, for [`take_events`](Self::take_events).
     pub fn watch(&mut self) {
         self.machine.watch.begin();
+        // What is so now is no news.
+        tell_power(&mut self.machine);
+        self.lans.report_logins();
     }
 
     /// What happened since the last call, in order; nothing before [`watch`](Self::watch).

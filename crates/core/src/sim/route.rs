@@ -9,7 +9,7 @@ use super::return_path::ReturnPath;
 use super::saves::{Ended, Fate};
 use super::waiting::{Answer, Execution, Held, Kept, Outstanding, Reader, Waiting, Writer};
 use crate::bmc::external::{Background, ProgramResult};
-use crate::bmc::watch::Event;
+use crate::bmc::watch::{self, Event};
 use crate::bmc::{Action, LogLevel, StateFile, fru};
 use crate::command::{self, Context, Continuation, Entry, Outcome, Wait};
 use crate::ipmi::{CompletionCode, McAddress, Moment, Request, Response, SEND_MESSAGE, netfn};
@@ -289,6 +289,7 @@ impl Simulator {
                 }
             }
         }
+        watch::tell_power(&mut self.machine);
         let saves = &self.saves;
         self.machine.unsaved.forget_unless(|file| saves.is_pending(file));
         outstanding

@@ -83,6 +83,9 @@ pub fn control(
         Control::SoftShutdown => soft_shutdown(at, now),
         Control::DiagnosticInterrupt => tell_vm(at, HostSignal::Nmi),
     }
+    if matches!(control, Control::Reset | Control::DiagnosticInterrupt) {
+        tell_reset(at, control);
+    }
     Ok(Controlled::Done)
 }
 
@@ -97,10 +100,19 @@ pub fn program_done(at: &mut At<'_>, now: Moment, token: Token) {
             controller.chassis.on_time.observe(now, false);
             begin_cycle(at, now, token.generation);
         }
-        Control::Reset => controller.chassis.boot.booted(BootCause::Control),
+        Control::Reset => {
+            controller.chassis.boot.booted(BootCause::Control);
+            tell_reset(at, Control::Reset);
+        }
         Control::SoftShutdown | Control::DiagnosticInterrupt => {}
     }
     log(at, words(token.control));
+}
+
+/// Tells whoever watches that the machine was reset or cycled.
+pub(super) fn tell_reset(at: &mut At<'_>, control: Control) {
+    let mc = at.address;
+    at.tell(|| Event::Reset { mc, control });
 }
 
 /// A chassis control, for the log.

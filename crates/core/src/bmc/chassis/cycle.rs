@@ -1,5 +1,6 @@
 //! A power cycle's way from off to on.
 
+use super::control::tell_reset;
 use super::restore::restore_power;
 use super::switch::power_on;
 use super::{At, CYCLE_STEP, Control, Power, observed, power};
@@ -36,7 +37,10 @@ pub fn timeout(at: &mut At<'_>, now: Moment) {
     let generation = at.chassis.generation;
     match power(at, now) {
         Power::On => look_again(at, now, generation),
-        Power::Off => power_on(at, now, BootCause::Control),
+        Power::Off => {
+            power_on(at, now, BootCause::Control);
+            tell_reset(at, Control::PowerCycle);
+        }
         Power::Ask(call) => at.start(Background::Program {
             mc: at.address,
             call,
@@ -61,6 +65,7 @@ fn cycle_step(at: &mut At<'_>, now: Moment, generation: u64, result: &ProgramRes
             then: Box::new(move |at, now, result| {
                 if result.is_ok() {
                     at.chassis.switched_on(now);
+                    tell_reset(at, Control::PowerCycle);
                 }
             }),
         });

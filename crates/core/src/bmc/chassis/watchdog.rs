@@ -1,5 +1,6 @@
 //! What the watchdog does to the power.
 
+use super::control::tell_reset;
 use super::cycle::begin_cycle;
 use super::switch::{power_off, reset_host};
 use super::{At, Backend, Control, RestartCause, backend};
@@ -39,8 +40,10 @@ fn watchdog_program(at: &mut At<'_>, control: Control) -> bool {
             if control != Control::Reset {
                 controller.chassis.on_time.observe(now, false);
             }
-            if control == Control::PowerCycle {
-                begin_cycle(at, now, generation);
+            match control {
+                Control::PowerCycle => begin_cycle(at, now, generation),
+                Control::Reset => tell_reset(at, control),
+                _ => {}
             }
         }),
     });
@@ -58,6 +61,7 @@ pub fn watchdog_reset(at: &mut At<'_>) {
     }
     note_watchdog_restart(at);
     reset_host(at, BootCause::Watchdog);
+    tell_reset(at, Control::Reset);
 }
 
 /// The watchdog switches off.

@@ -4,21 +4,34 @@ use std::fmt::Arguments;
 
 use super::sessions::End;
 use super::{Call, LanChannel};
-use crate::ipmi::{ChannelNumber, Moment, Peer};
+use crate::ipmi::{ChannelNumber, LoginFailure, Moment, Peer};
 use crate::lan::half_open::{Login, Step};
 use crate::lan::report::{Report, Summary};
 use crate::lan::session::Session;
 use crate::lan::{Event, Outbox, Weight};
 
+/// Why a login failed: for whoever watches, and in words for the log.
+#[derive(Clone, Copy)]
+pub(in crate::lan) struct Why(pub(in crate::lan) LoginFailure, pub(in crate::lan) &'static str);
+
+/// Tells whoever watches or counts.
+fn report_refused(from: Peer, reason: LoginFailure, out: &mut Outbox) {
+    if out.reports {
+        out.events.push(Event::Refused { from, reason });
+    }
+}
+
 impl LanChannel {
     /// A guess was wrong: its source, which receives our answers, has one less that costs nothing, and the log says so.
-    pub(in crate::lan) fn login_failed(&mut self, now: Moment, from: Peer, name: &[u8], why: &str, out: &mut Outbox) {
+    pub(in crate::lan) fn login_failed(&mut self, now: Moment, from: Peer, name: &[u8], why: Why, out: &mut Outbox) {
         self.verdicts.failed(now, from.ip());
         self.login_refused(now, from, name, why, out);
     }
 
     /// A login is refused that guesses nothing, of somebody who receives our answers.
-    pub(in crate::lan) fn login_refused(&mut self, now: Moment, from: Peer, name: &[u8], why: &str, out: &mut Outbox) {
+    pub(in crate::lan) fn login_refused(&mut self, now: Moment, from: Peer, name: &[u8], why: Why, out: &mut Outbox) {
+        let Why(reason, why) = why;
+        report_refused(from, reason, out);
         let channel = self.settings.channel;
         let name = shown(name);
         let line = format_args!("LAN channel {channel}: login of user \"{name}\" from {from} failed: {why}");
@@ -27,7 +40,9 @@ impl LanChannel {
     }
 
     /// The same for what anybody may have sent in somebody else's name: nobody waits for it.
-    pub(in crate::lan) fn claim_refused(&mut self, call: &mut Call<'_>, name: &[u8], why: &str) {
+    pub(in crate::lan) fn claim_refused(&mut self, call: &mut Call<'_>, name: &[u8], why: Why) {
+        let Why(reason, why) = why;
+        report_refused(call.from, reason, call.out);
         let channel = self.settings.channel;
         let (name, from) = (shown(name), call.from);
         let line = format_args!(
@@ -55,7 +70,8 @@ impl LanChannel {
     /// after its code, at which passwords can be guessed elsewhere: that is a failure like others.
     pub(in crate::lan) fn given_up(&mut self, now: Moment, login: &Login, out: &mut Outbox) {
         if let Step::Exchanged(exchanged) = &login.step {
-            self.login_failed(now, login.peer, &exchanged.name, "nothing came after RAKP message 2", out);
+            let why = Why(LoginFailure::GivenUp, "nothing came after RAKP message 2");
+            self.login_failed(now, login.peer, &exchanged.name, why, out);
         }
     }
 

@@ -5,6 +5,7 @@ use subtle::ConstantTimeEq;
 use super::Reload;
 use crate::bmc::StateFile;
 use crate::bmc::user::{Limit, User};
+use crate::bmc::watch::Event;
 use crate::ipmi::{McAddress, UserNumber};
 use crate::settings::model::{ControllerConfig, UserConfig};
 use crate::sim::Persistence;
@@ -88,6 +89,7 @@ impl Reload<'_> {
         if let Some(user) = self.simulator.machine.controller_mut(mc).and_then(|mc| mc.users.get_mut(number)) {
             *user = target;
         }
+        self.simulator.machine.watch.tell(|| Event::UserChanged { mc, user: number });
         if stands {
             return 0;
         }
