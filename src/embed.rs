@@ -28,12 +28,9 @@ use crate::config::command::Statement;
 use crate::config::{Diagnostic, Severity};
 use crate::ipmi::{ChannelNumber, McAddress, Moment, Privilege, UserNumber};
 use crate::runtime::script::Script;
-use crate::runtime::statement::{ONE_BMC, StatementOutcome};
+use crate::runtime::statement::{ONE_BMC, STATEMENTS, StatementOutcome};
 use crate::sim::{Effects, LogRecord, SensorState, Simulator, UserAccount};
 use seat::Shared;
-
-/// What the text of [`Bmc::run`] is called in faults.
-const STATEMENTS: &str = "<statements>";
 
 /// A BMC that responses IPMI over LAN as long as this value lives.
 ///

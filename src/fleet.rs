@@ -179,7 +179,7 @@ fn some(rows: Rows, all: usize, slice: Slice) -> Result<Rows, Fault> {
 }
 
 /// Why a text cannot be the name of a BMC, which is that of a folder.
-fn unfit_name(name: &str) -> Option<&'static str> {
+pub(crate) fn unfit_name(name: &str) -> Option<&'static str> {
     match name {
         "" => Some("a BMC needs a name"),
         "." | ".." => Some("this is no name for a folder, and the state of a BMC is kept in one of its name"),

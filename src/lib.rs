@@ -42,6 +42,9 @@
 
 #[doc(hidden)]
 pub mod config;
+#[cfg(feature = "control")]
+#[doc(hidden)]
+pub mod control;
 mod embed;
 #[cfg(feature = "program")]
 #[doc(hidden)]

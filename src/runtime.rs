@@ -12,6 +12,8 @@ pub mod console;
 pub mod console_port;
 pub mod demo;
 #[cfg(feature = "program")]
+pub mod door;
+#[cfg(feature = "program")]
 pub mod driver;
 #[cfg(feature = "program")]
 pub mod dry_run;

@@ -11,6 +11,9 @@ complete -c ipmi_sim -l slice -d 'Slice I of N: only those BMCs of the list, fol
 complete -c ipmi_sim -l programs -d 'How many helper programs of all BMCs may run at once' -r
 complete -c ipmi_sim -l pid-file -d 'Write the process id to FILE; refuse to start while another process holds it' -r -F
 complete -c ipmi_sim -l program-timeout -d 'How long a chassis control or LAN configuration program may take' -r
+complete -c ipmi_sim -l control -d 'Open the control door at a unix socket, for `ipmi_simctl` and programs: HTTP and JSON, to drive and watch the BMCs' -r -F
+complete -c ipmi_sim -l http -d 'Open the control door at a TCP port, for browsers and programs; port 0 is a free one. Beyond loopback it needs a token' -r
+complete -c ipmi_sim -l http-token-file -d 'The token that whoever comes by --http has to have: the first line of FILE' -r -F
 complete -c ipmi_sim -l log-format -d 'Format of lines on standard error: with json, each is an object with time, level and message' -r -f -a "text\t'Time, level and message'
 json\t'One JSON object a line, with `time`, `level` and `message`'"
 complete -c ipmi_sim -l pcap -d 'Record LAN traffic in FILE for Wireshark, passwords of unencrypted sessions included' -r -F

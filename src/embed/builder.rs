@@ -249,7 +249,7 @@ impl Builder {
                 (Persistence::On, read_all(&loaded.files), Some(writer), lock)
             }
         };
-        let name = config.name.clone();
+        let name = config.name.as_str().into();
         let mut system = Box::new(Simulator::new(config, files, persistence, Box::new(SystemRandom::new()?)));
         self.add_commands(&mut system);
         let helpers = Helpers { programs: Programs::new(self.program_limit, programs::MOST), name, index: 0 };

@@ -41,7 +41,7 @@ pub struct Helpers {
     /// What they share with those of other systems.
     pub programs: Arc<Programs>,
     /// The name of the system, in their environment.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its number in the configuration of a fleet, in their environment; 0 where there is only one.
     pub index: usize,
 }
@@ -67,7 +67,9 @@ impl Jobs {
     /// No work yet. Without `state` saving succeeds and keeps nothing.
     pub fn new(events: HostEvents, state: Option<StateWriter>, mut helpers: Helpers) -> Self {
         // Nothing else cannot stand in an environment.
-        helpers.name.retain(|c| c != '\0');
+        if helpers.name.contains('\0') {
+            helpers.name = helpers.name.replace('\0', "").into();
+        }
         Self(Arc::new(Lanes { waiting: Mutex::new(Some(HashMap::new())), events, state, helpers }))
     }
 

@@ -280,9 +280,9 @@ mod tests {
 
     #[test]
     fn options_are_refused_and_ours_are_not_discussed() {
-        assert_eq!(telnet(&[IAC, DO, 3, IAC, DO, 1]).1, []);
+        assert_eq!(telnet(&[IAC, DO, 3, IAC, DO, 1]).1, Vec::<u8>::new());
         assert_eq!(telnet(&[IAC, DO, 24, IAC, WILL, 31]).1, [IAC, WONT, 24, IAC, DONT, 31]);
-        assert_eq!(telnet(&[IAC, WONT, 1, IAC, DONT, 3, IAC, 241]).1, []);
+        assert_eq!(telnet(&[IAC, WONT, 1, IAC, DONT, 3, IAC, 241]).1, Vec::<u8>::new());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 pub mod announce;
 mod consoles;
+pub mod door;
 mod effects;
 pub mod fleet;
 mod life;
@@ -30,6 +31,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use consoles::{After, Consoles};
+use door::Callers;
 use fleet::{Fleet, FleetPlan, FleetRead};
 use life::Life;
 use reload::Read;
@@ -41,6 +43,7 @@ use unserved::Unserved;
 use super::Ending;
 use super::clock::{self, Alarm};
 use super::console_port::ConsoleEvent;
+use super::door::{Ask, DoorPlan};
 use super::lan::PortId;
 use super::lan_ports::{LanPorts, Sharing};
 use super::logging::complain;
@@ -54,7 +57,7 @@ use crate::bmc::LogLevel;
 use crate::host::programs::Programs;
 use crate::host::{self, HostEvent, HostEvents, SystemId, children};
 use crate::ipmi::Moment;
-use crate::sim::{Effects, Input, JobId};
+use crate::sim::{Effects, Input, WorkDone};
 use crate::store::directory::message;
 
 /// How long state that is still being written may take at the end.
@@ -94,6 +97,8 @@ pub struct Plan {
     pub capture: Option<(File, String)>,
     /// Where the systems come from, if they come and go.
     pub fleet: Option<FleetPlan>,
+    /// Where other threads ask, if they may.
+    pub door: Option<DoorPlan>,
 }
 
 /// What a failing statement at start means.
@@ -133,6 +138,8 @@ enum Wake {
     Reloaded(SystemId, Read),
     /// The fleet was read again.
     Fleet(FleetRead),
+    /// Another thread asks something.
+    Asked(Ask),
     /// Nothing; a step of a reload or a statement can be executed.
     Statement,
 }
@@ -181,6 +188,7 @@ struct Driver {
     programs: Arc<Programs>,
 
     consoles: Consoles,
+    callers: Option<Box<Callers>>,
     failures: Failures,
     reports: Reports,
     fleet: Option<Box<Fleet>>,
@@ -235,6 +243,7 @@ impl Driver {
             statement_limit: plan.statement_limit,
             programs: Programs::new(plan.program_limit, plan.programs),
             consoles,
+            callers: plan.door.map(Callers::new).map(Box::new),
             failures: plan.failures,
             reports: Reports::new(plan.syslog),
             fleet: plan.fleet.map(Fleet::new).map(Box::new),
@@ -302,6 +311,7 @@ impl Driver {
                 Wake::Lan(index) => self.datagrams(index),
                 Wake::Reloaded(id, read) => self.reloaded(id, read),
                 Wake::Fleet(read) => self.fleet_read(read),
+                Wake::Asked(ask) => self.asked(ask),
                 Wake::Statement => {
                     self.steps();
                     self.execute();
@@ -330,6 +340,11 @@ impl Driver {
         }
         if let Poll::Ready(Some(event)) = self.consoles.poll(cx) {
             return Poll::Ready(Wake::Console(event));
+        }
+        if let Some(callers) = &mut self.callers
+            && let Poll::Ready(Some(ask)) = callers.poll(cx)
+        {
+            return Poll::Ready(Wake::Asked(ask));
         }
         if let Poll::Ready(Some((id, read))) = self.reloads.poll_recv(cx) {
             return Poll::Ready(Wake::Reloaded(id, read));
@@ -382,18 +397,18 @@ impl Driver {
 
     fn host_event(&mut self, id: SystemId, event: HostEvent) {
         let done = match &event {
-            HostEvent::Input(Input::WorkDone(done)) => Some(done.id()),
+            HostEvent::Input(Input::WorkDone(done)) => self.has_runs().then(|| done.clone()),
             _ => None,
         };
-        if let Some(job) = done {
-            self.work_ended(id, job);
-        }
         let is_leaving = self.systems.get(id).is_some_and(|driven| driven.presence == Presence::Leaving);
-        if is_leaving && done.is_none() {
+        if is_leaving && !matches!(event, HostEvent::Input(Input::WorkDone(_))) {
             return;
         }
         if let Some(Some(input)) = self.with(id, |seat, mut around| seat.event(event, &mut around)) {
             self.handle(id, input);
+        }
+        if let Some(done) = done {
+            self.work_ended(id, &done);
         }
         if is_leaving {
             self.forget_if_safe(id);
@@ -401,10 +416,8 @@ impl Driver {
     }
 
     /// No statement waits for this work any longer.
-    fn work_ended(&mut self, id: SystemId, job: JobId) {
-        if !self.has_runs() {
-            return;
-        }
+    fn work_ended(&mut self, id: SystemId, done: &WorkDone) {
+        let job = done.id();
         if let Some(run) = self.systems.get_mut(id).and_then(|driven| driven.start.as_mut())
             && run.work.remove(&job)
             && run.work.is_empty()
@@ -414,11 +427,16 @@ impl Driver {
         for run in self.consoles.runs_mut().filter(|run| run.system == id) {
             run.work.remove(&job);
         }
+        if let Some(callers) = &mut self.callers {
+            callers.work_ended(id, done);
+        }
     }
 
     /// Whether somebody's statements are not done, so that the datagrams' way need not look for them.
     fn has_runs(&self) -> bool {
-        !self.starts.is_empty() || self.consoles.has_runs()
+        !self.starts.is_empty()
+            || self.consoles.has_runs()
+            || self.callers.as_ref().is_some_and(|callers| callers.has_runs())
     }
 
     /// Tells a system something, and carries out what it wants done.

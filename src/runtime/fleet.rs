@@ -5,6 +5,7 @@
 mod addresses;
 pub mod again;
 mod check;
+pub mod create;
 pub mod faults;
 pub mod make;
 mod ping;

@@ -1,6 +1,8 @@
 //! The command line (`process.md` section 1).
 
 use std::ffi::OsString;
+#[cfg(feature = "control")]
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, ArgGroup, Parser, ValueHint};
@@ -14,7 +16,8 @@ use crate::fleet::slice::Slice;
 const USAGE: &str = "[-c|--config-file FILE] [-f|--command-file FILE] [-x|--command-string CMD]
         [-s|--state-dir DIR] [-p|--nopersist] [--demo] [--init DIR]
         [--fleet FILE|DIR] [--count N --addresses PREFIX [--ports PORTS]]
-        [--slice I/N] [--programs N] [-n|--nostdio] [--pid-file FILE] [--ready-line] [--program-timeout SECONDS] [-d|--debug]
+        [--slice I/N] [--programs N] [--control PATH]
+        [--http ADDR:PORT [--http-token-file FILE]] [-n|--nostdio] [--pid-file FILE] [--ready-line] [--program-timeout SECONDS] [-d|--debug]
         [--log-format text|json] [--pcap FILE] [-v|--version] [--check] [--strict]
         [--ping] [-?|--help] [--usage] [CONFIG]";
 
@@ -249,6 +252,46 @@ pub struct Options {
     )]
     pub program_timeout: u32,
 
+    /// Open the control door at a unix socket, for `ipmi_simctl` and
+    /// programs: HTTP and JSON, to drive and watch the BMCs
+    #[cfg(feature = "control")]
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Control",
+        long = "control",
+        value_name = "PATH",
+        value_hint = ValueHint::FilePath,
+        allow_hyphen_values = true,
+        overrides_with = "control"
+    )]
+    pub control: Option<PathBuf>,
+
+    /// Open the control door at a TCP port, for browsers and programs;
+    /// port 0 is a free one. Beyond loopback it needs a token
+    #[cfg(feature = "control")]
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Control",
+        long = "http",
+        value_name = "ADDR:PORT",
+        overrides_with = "http"
+    )]
+    pub http: Option<SocketAddr>,
+
+    /// The token that whoever comes by --http has to have: the first
+    /// line of FILE
+    #[cfg(feature = "control")]
+    #[arg(
+        verbatim_doc_comment,
+        help_heading = "Control",
+        long = "http-token-file",
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        requires = "http",
+        overrides_with = "http_token_file"
+    )]
+    pub http_token_file: Option<PathBuf>,
+
     /// Log more: once raw packets, twice messages by name, three times
     /// both, four times serial over LAN. RUST_LOG (error, warn, info,
     /// debug) selects how much of it goes to standard error
@@ -344,6 +387,12 @@ impl Options {
             (None, None) => Ok(Slice::default()),
             (None, Some(text)) => text.to_string_lossy().parse().map_err(named),
         }
+    }
+
+    /// The control door that is asked for.
+    #[cfg(feature = "control")]
+    pub fn control(&self) -> crate::control::Settings {
+        crate::control::Settings { socket: self.control.clone(), http: self.http, token: self.http_token_file.clone() }
     }
 
     /// What `-d` asks to be dumped, as the words of the `debug` command.

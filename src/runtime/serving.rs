@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use nix::sys::stat::fstat;
 
+#[cfg(feature = "control")]
+use super::door::Door;
 use super::driver::announce::Audience;
 use super::driver::fleet::FleetPlan;
 use super::driver::{self, Failures, Plan, Scope, SystemPlan};
@@ -15,6 +17,8 @@ use super::pid_file::PidFile;
 use super::service::{Environment, Service};
 use super::terminal::{StandardInput, Streams};
 use super::{Ending, clock, limits, logging, pcap};
+#[cfg(feature = "control")]
+use crate::control;
 use crate::store::directory::message;
 
 /// How long the first poll of a sensor, say, may hold up the lines after it.
@@ -32,6 +36,8 @@ pub(super) struct Serving {
     pid_file: Option<PidFile>,
     capture: Option<(File, String)>,
     streams: Streams,
+    #[cfg(feature = "control")]
+    control: Option<control::Open>,
 }
 
 /// What differs between one system and a fleet.
@@ -52,12 +58,27 @@ impl Serving {
     /// # Errors
     /// What cannot be done without, in one line.
     pub(super) fn open(options: &Options) -> Result<Self, String> {
-        let notes = limits::prepare()?;
+        #[cfg_attr(not(feature = "control"), expect(unused_mut, reason = "the control door has notes"))]
+        let mut notes = limits::prepare()?;
         let pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
         let capture = open_capture(options)?;
         // Descriptor 0 without anybody behind it is no console: the original aborts.
         let streams = Streams::standard().map_err(|error| format!("Unable to start: {}", message(&error)))?;
-        Ok(Self { notes, pid_file, capture, streams })
+        #[cfg(feature = "control")]
+        let control = {
+            let settings = options.control();
+            let open = settings.is_asked_for().then(|| settings.open()).transpose()?;
+            notes.extend(open.iter().flat_map(|open| open.notes.clone()));
+            open
+        };
+        Ok(Self {
+            notes,
+            pid_file,
+            capture,
+            streams,
+            #[cfg(feature = "control")]
+            control,
+        })
     }
 
     /// Drives systems to their end.
@@ -65,7 +86,18 @@ impl Serving {
     /// # Errors
     /// There is no runtime for them, in one line.
     pub(super) fn run(self, options: &Options, systems: Vec<SystemPlan>, what: What) -> Result<Ending, String> {
-        let Self { notes, pid_file, capture, streams } = self;
+        // The file of its socket is there until the end.
+        #[cfg(feature = "control")]
+        let (door, _file) = match self.control {
+            Some(open) => {
+                let (door, plan) = Door::new(open.places.clone());
+                (Some(plan), open.serve(door)?)
+            }
+            None => (None, None),
+        };
+        #[cfg(not(feature = "control"))]
+        let door = None;
+        let Self { notes, pid_file, capture, streams, .. } = self;
         let What { scope, console, ready_line, fleet } = what;
         let input = streams.kind();
         let plan = Plan {
@@ -83,6 +115,7 @@ impl Serving {
             ready_line: options.ready_line.then_some(ready_line),
             capture,
             fleet,
+            door,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -15,6 +15,7 @@ use super::driver::fleet::FleetPlan;
 use super::driver::reload::{Fresh, Reader};
 use super::driver::{COMMAND_STRING, Scope, Stage, SystemPlan};
 use super::fleet::again::Again;
+use super::fleet::create::Running;
 use super::fleet::start::Fleet;
 use super::logging::complain;
 use super::options::Options;
@@ -137,7 +138,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         .clone()
         .map(|directory| -> StateWriter { Arc::new(move |name, content| directory.write(name, content)) });
     let announcement = Announcement {
-        name: config.name.clone(),
+        name: config.name.as_str().into(),
         state: directory.as_ref().map(|directory| directory.path().display().to_string()),
         password: options.demo.then_some(demo::PASSWORD),
         audience: audience(),
@@ -190,12 +191,13 @@ fn start_fleet(options: &Options, fleet: Fleet) -> Result<Ending, Stop> {
     drop(maker);
     drop(rows);
     let announcement = Announcement {
-        name: again.fleet().source_for_people(),
+        name: again.fleet().source_for_people().into(),
         state: again.fleet().settings.state_place(),
         audience: audience(),
         ..Announcement::default()
     };
-    let fleet = Some(FleetPlan { announcement, reader: Arc::new(move |lost| again.read(lost)) });
+    let creator = Arc::new(Running(Arc::clone(&again)));
+    let fleet = Some(FleetPlan { announcement, creator, reader: Arc::new(move |lost| again.read(lost)) });
     let what = What { scope: Scope::Fleet, console, ready_line: "ipmi_sim fleet".into(), fleet };
     serving.run(options, systems, what).map_err(|text| stop(&text))
 }

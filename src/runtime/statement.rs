@@ -9,6 +9,15 @@ use crate::sim::{ConsoleId, Effect, Effects, Input, Simulator};
 /// What is said of `bmc` and `bmcs` where there is no fleet, or no console.
 pub const ONE_BMC: &str = "bmc and bmcs are for the consoles of a fleet: there is one BMC here";
 
+/// What texts of statements that are no file are called in faults.
+pub const STATEMENTS: &str = "<statements>";
+
+/// What is said of `bmc` to who asks for one BMC by its name.
+pub const BY_ADDRESS: &str = "bmc is for consoles: whoever asks here names the BMC with what is asked";
+
+/// What is said of `quit` to who may not end the program.
+pub const NO_END: &str = "quit is for consoles and files: the program is ended by a signal";
+
 /// What the caller of [`execute`] does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatementOutcome {

@@ -251,7 +251,7 @@ fn events_have_the_bytes_and_the_direction_of_the_value() {
     let record = record.replace("0x05 0x00 0xfb 0x88 0x92 0x9c", "0x88 0x92 0x9c 0x05 0x00 0xfb");
     let mut world = World::new(&format!("{ONE_MC}{record}mc_enable 0x20\n"));
     type_in(&mut world, "sensor_set_value 0x20 0 1 0xd3 1");
-    assert_eq!(last_record(&mut world), []);
+    assert_eq!(last_record(&mut world), Vec::<u8>::new());
     type_in(&mut world, "sensor_set_value 0x20 0 1 0x9c 1");
     assert_eq!(last_record(&mut world)[12..], [0x01, 0x57, 0x9c, 0x9c], "upper non-critical, going high");
     type_in(&mut world, "sensor_set_value 0x20 0 1 0xd3 1");

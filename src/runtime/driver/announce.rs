@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use super::systems::{Driven, Scope};
 use super::{Driver, FIRST};
@@ -35,7 +36,7 @@ pub enum Audience {
 #[derive(Clone, Debug, Default)]
 pub struct Announcement {
     /// What `name` says.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where state is kept; `None` when it is not.
     pub state: Option<String>,
     /// A password that is no secret, for the line to copy.
@@ -84,6 +85,7 @@ impl Driver {
             Some((first, last)) => lan_fact(first, last, count),
         });
         facts.extend(self.consoles.address().map(|address| format!("Console: TCP {address}")));
+        facts.extend(self.door_fact());
         facts.push(state_fact(announcement.state.as_deref()));
         let first = self.systems.ids().next();
         let line = first.and_then(|id| {
@@ -141,7 +143,12 @@ impl Driver {
         let console = self.consoles.address().filter(|_| id == FIRST).map(|address| format!("Console: TCP {address}"));
         let serials = serials.iter().map(|id| format!("Serial channel {} of MC {:#04x}: open", id.channel, id.mc));
         let ipmbs = ipmbs.iter().map(|id| format!("IPMB channel {} of MC {:#04x}: open", id.channel, id.mc));
-        serials.chain(ipmbs).chain(console).collect()
+        serials.chain(ipmbs).chain(console).chain(self.door_fact().filter(|_| id == FIRST)).collect()
+    }
+
+    /// Where the control door is.
+    fn door_fact(&self) -> Option<String> {
+        Some(format!("Control: {}", self.callers.as_ref()?.places.join(" and ")))
     }
 
     /// Says that everything is open, once something is.
@@ -149,7 +156,9 @@ impl Driver {
         if self.life.is_ready() {
             return;
         }
-        if self.lans.is_empty() && self.systems.iter().all(|driven| driven.seat.lines.is_empty()) {
+        // Where BMCs come at run time there may be none yet.
+        let may_be_empty = self.scope == Scope::Fleet && self.callers.is_some() && self.systems.is_empty();
+        if !may_be_empty && self.lans.is_empty() && self.systems.iter().all(|driven| driven.seat.lines.is_empty()) {
             if self.life.nothing_open() {
                 self.warn_aside("Not ready: no LAN, serial or IPMB channel is open");
             }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use super::consoles::Consoles;
+use super::door::{Callers, is_caller};
 use super::reload::{self, Reload};
 use super::statements::Begun;
 use super::systems::{Driven, Scope};
@@ -38,6 +39,7 @@ pub(super) struct Around<'a> {
     without_bmc: Option<&'a str>,
     lans: &'a mut LanPorts,
     consoles: &'a mut Consoles,
+    callers: &'a mut Option<Box<Callers>>,
     reports: &'a Reports,
     inputs: &'a mut VecDeque<(SystemId, Input<'static>)>,
     begun: &'a mut Option<Begun>,
@@ -67,6 +69,9 @@ impl Driver {
         let mut called = std::mem::take(&mut self.called);
         for (id, _) in &called {
             self.arm(*id);
+        }
+        if self.callers.is_some() {
+            called.iter().for_each(|(id, _)| self.tell_callers(*id));
         }
         if self.effects.list.is_empty() {
             called.clear();
@@ -108,7 +113,21 @@ impl Driver {
 
     /// Does something with a seat and what is around it.
     pub(super) fn with<T>(&mut self, id: SystemId, call: impl FnOnce(&mut Seat, Around<'_>) -> T) -> Option<T> {
-        let Self { scope, systems, failed, unserved, taken, lans, consoles, reports, inputs, begun, ending, .. } = self;
+        let Self {
+            scope,
+            systems,
+            failed,
+            unserved,
+            taken,
+            lans,
+            consoles,
+            callers,
+            reports,
+            inputs,
+            begun,
+            ending,
+            ..
+        } = self;
         let is_strict = *scope == Scope::One || (self.failures == Failures::Fatal && self.life.is_starting());
         let Driven { seat, announcement, reload, .. } = systems.get_mut(id)?;
         let around = Around {
@@ -123,6 +142,7 @@ impl Driver {
             without_bmc: announcement.without_bmc.as_deref(),
             lans,
             consoles,
+            callers,
             reports,
             inputs,
             begun,
@@ -143,6 +163,9 @@ impl Around<'_> {
 
     /// The system cannot be served as it is set up; for the most part because of this address.
     fn not_served(&mut self, text: String, about: Option<IpAddr>) {
+        if let Some(callers) = self.callers {
+            callers.trouble(self.id, &text);
+        }
         self.unserved(Extent::System, text, about);
         if self.is_strict {
             // The first reason to end counts.
@@ -192,6 +215,11 @@ impl Surroundings for Around<'_> {
 
     fn print(&mut self, console: Option<ConsoleId>, text: &str) {
         match console {
+            Some(console) if is_caller(console) => {
+                if let Some(callers) = self.callers {
+                    callers.print(console, text);
+                }
+            }
             Some(console) => self.consoles.print(console, text),
             None if self.scope == Scope::One => self.consoles.print_standard(text),
             // Nobody reads what the command files of thousands print.

@@ -18,6 +18,7 @@ use crate::config::text::quote;
 use crate::host::SystemId;
 use crate::host::workers;
 use crate::runtime::clock;
+use crate::runtime::door::Creator;
 use crate::sim::{ConsoleId, Input, OnDisk};
 
 /// How long the others wait at most for a step of a reload.
@@ -32,6 +33,8 @@ pub struct FleetPlan {
     pub announcement: Announcement,
     /// How they are read again.
     pub reader: FleetReader,
+    /// How BMCs are made at run time.
+    pub creator: Creator,
 }
 
 /// What is different when a fleet is read again, given the rows of systems that could not be served since the last time.
@@ -65,6 +68,7 @@ enum Step {
 pub(super) struct Fleet {
     pub(super) announcement: Announcement,
     reader: FleetReader,
+    creator: Creator,
     /// The systems that are here, by their rows.
     rows: HashMap<Arc<str>, SystemId>,
     /// Rows of systems that could not be served, for the reader.
@@ -79,10 +83,11 @@ pub(super) struct Fleet {
 
 impl Fleet {
     pub(super) fn new(plan: FleetPlan) -> Self {
-        let FleetPlan { announcement, reader } = plan;
+        let FleetPlan { announcement, reader, creator } = plan;
         Self {
             announcement,
             reader,
+            creator,
             rows: HashMap::new(),
             lost: Vec::new(),
             steps: VecDeque::new(),
@@ -92,8 +97,14 @@ impl Fleet {
         }
     }
 
+    /// How BMCs are made at run time.
+    pub(super) fn creator(&self) -> Creator {
+        Arc::clone(&self.creator)
+    }
+
     /// A system has come.
     pub(super) fn insert(&mut self, row: Arc<str>, id: SystemId) {
+        self.lost.retain(|lost| *lost != row);
         self.rows.insert(row, id);
     }
 

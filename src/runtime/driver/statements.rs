@@ -5,6 +5,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use super::door::is_caller;
 use super::systems::{Driven, Scope};
 use super::{COMMAND_STRING, CONSOLE, Driver, Failures};
 use crate::bmc::LogLevel;
@@ -117,7 +118,8 @@ impl Driver {
         if !self.starts.due.is_empty() {
             return true;
         }
-        for run in self.consoles.runs() {
+        let callers = self.callers.iter().flat_map(|callers| callers.runs());
+        for run in self.consoles.runs().chain(callers) {
             if run.is_due(now) {
                 // The others are looked at before the loop sleeps.
                 return true;
@@ -135,6 +137,13 @@ impl Driver {
                 self.start_goes_on(now, run);
             } else {
                 self.started(run.system);
+            }
+            return;
+        }
+        if let Some((caller, mut run)) = self.callers.as_mut().and_then(|callers| callers.take_due(now)) {
+            let rest = self.statement(now, Some(caller), &mut run).then_some(run);
+            if let Some(callers) = &mut self.callers {
+                callers.put_back(caller, rest);
             }
             return;
         }
@@ -172,10 +181,11 @@ impl Driver {
         (run.until, run.patience) = (None, None);
         run.work.clear();
         let Some(statement) = run.script.next_statement() else { return false };
-        if let Some(console) = console {
+        let caller = console.filter(|id| is_caller(*id));
+        if let (Some(console), None) = (console, caller) {
             self.find_another_bmc(console, run);
         }
-        let typed = statement.file == CONSOLE || statement.file == COMMAND_STRING;
+        let typed = statement.file == CONSOLE || statement.file == COMMAND_STRING || caller.is_some();
         if !typed {
             match console {
                 Some(id) => self.consoles.print(id, &echo(&statement)),
@@ -215,6 +225,9 @@ impl Driver {
             StatementOutcome::Sleep(milliseconds) => {
                 run.until = Some(now + Duration::from_millis(milliseconds.into()));
             }
+            StatementOutcome::Bmc(_) if caller.is_some() => {
+                self.failed(id, caller, &statement.refused(Severity::Error, statement::BY_ADDRESS));
+            }
             StatementOutcome::Bmc(_) | StatementOutcome::Bmcs(_) if console.is_none() || self.scope == Scope::One => {
                 self.failed(id, console, &statement.refused(Severity::Error, statement::ONE_BMC));
             }
@@ -227,15 +240,18 @@ impl Driver {
             }
             StatementOutcome::Bmcs(about) => {
                 let text = self.list_bmcs(&about);
-                console.into_iter().for_each(|id| self.consoles.print(id, &text));
+                console.into_iter().for_each(|id| self.print(id, &text));
             }
             StatementOutcome::NoEcho => {
-                if let Some(id) = console {
+                if let (Some(id), None) = (console, caller) {
                     self.consoles.stop_echo(id);
                 }
             }
             // Over TCP the original ends as well, so that scripts may rely on it, save with -n: then it
             // crashes, and a service should not end because one of its users leaves.
+            StatementOutcome::Quit if caller.is_some() => {
+                self.failed(id, caller, &statement.refused(Severity::Error, statement::NO_END));
+            }
             StatementOutcome::Quit => {
                 match console.filter(|id| *id != STANDARD && self.consoles.standard().is_none()) {
                     Some(id) => self.consoles.close(id),
@@ -251,6 +267,9 @@ impl Driver {
         let Some(id) = console else {
             return self.start_failed(system, fault, &place);
         };
+        if let (Some(callers), true) = (&mut self.callers, is_caller(id)) {
+            return callers.failed(id, fault);
+        }
         if fault.file == CONSOLE {
             self.consoles.print(id, &format!("{}{}\n", stars(&fault.message), fault.message));
         } else {
@@ -261,6 +280,9 @@ impl Driver {
     /// A statement of a command file or of `-x` failed.
     fn start_failed(&mut self, id: SystemId, fault: &Diagnostic, place: &str) {
         let is_fatal = self.failures == Failures::Fatal && fault.severity == Severity::Error;
+        if let Some(callers) = &mut self.callers {
+            callers.start_failed(id, fault);
+        }
         match self.scope {
             Scope::One => {
                 logging::tell(fault);
@@ -294,6 +316,7 @@ impl Driver {
         self.remove_failed();
         self.starts.end(id);
         self.start_ended();
+        self.arrived(id);
     }
 
     /// When the last has started, or could not, everything is open.
@@ -302,7 +325,7 @@ impl Driver {
             return;
         }
         self.tell_unserved_if_due();
-        if self.scope == Scope::Fleet && self.systems.is_empty() && self.life.is_starting() {
+        if self.scope == Scope::Fleet && self.systems.is_empty() && self.life.is_starting() && self.callers.is_none() {
             return self.fatal("Unable to start: none of the BMCs can be served");
         }
         if self.life.is_starting() {

@@ -10,6 +10,7 @@ use super::statements::{Begun, Run};
 use crate::host::jobs::{Helpers, StateWriter};
 use crate::host::{HostEvents, SystemId};
 use crate::runtime::clock;
+use crate::runtime::door::history::What;
 use crate::runtime::script::Script;
 use crate::runtime::seat::{Seat, Setup};
 use crate::sim::{Effect, Input, Simulator};
@@ -65,6 +66,7 @@ pub(super) struct Driven {
     pub(super) seat: Seat,
     pub(super) directories: Arc<[PathBuf]>,
     pub(super) announcement: Announcement,
+    pub(super) index: usize,
     pub(super) row: Arc<str>,
     pub(super) reader: Reader,
     pub(super) reload: Option<Reload>,
@@ -172,17 +174,31 @@ impl Systems {
 impl Driver {
     /// Takes in a system, which begins with the loop, or is told so by whoever adds it.
     pub(super) fn seat(&mut self, plan: SystemPlan) -> SystemId {
-        let SystemPlan { index, system, script, configuration, directories, state, reader, announcement, row, stage } =
-            plan;
+        let SystemPlan {
+            index,
+            mut system,
+            script,
+            configuration,
+            directories,
+            state,
+            reader,
+            announcement,
+            row,
+            stage,
+        } = plan;
         let is_started = matches!(stage, Stage::Started(_));
         let (programs, to_host_events) = (Arc::clone(&self.programs), &self.to_host_events);
-        let helpers = Helpers { programs, name: announcement.name.clone(), index };
+        if self.callers.is_some() {
+            system.watch();
+        }
+        let helpers = Helpers { programs, name: Arc::clone(&announcement.name), index };
         let id = self.systems.insert(|id| {
             let setup = Setup { system, configuration, state, helpers };
             Driven {
                 seat: Seat::new(setup, &HostEvents::new(id, to_host_events.clone())),
                 directories,
                 announcement,
+                index,
                 row,
                 reader,
                 reload: None,
@@ -195,6 +211,10 @@ impl Driver {
         }
         if let (Some(fleet), Some(driven)) = (&mut self.fleet, self.systems.get(id)) {
             fleet.insert(Arc::clone(&driven.row), id);
+        }
+        if let (Some(callers), Some(driven)) = (&mut self.callers, self.systems.get(id)) {
+            callers.came(&driven.announcement.name, id);
+            self.tell_callers_of(&driven.announcement.name, What::Added);
         }
         self.seated.push_back((id, stage));
         id
@@ -254,6 +274,7 @@ impl Driver {
         self.lans.close_system(id);
         self.timers.forget(id);
         self.forget_if_safe(id);
+        self.arrived(id);
         if was_starting {
             self.starts.end(id);
             self.start_ended();
@@ -263,8 +284,13 @@ impl Driver {
     /// A system that leaves has gone when nothing is being written for it.
     pub(super) fn forget_if_safe(&mut self, id: SystemId) {
         let is_gone = |driven: &Driven| driven.presence == Presence::Leaving && driven.seat.is_safe();
-        if self.systems.get(id).is_some_and(is_gone) {
+        if let Some(driven) = self.systems.get(id).filter(|driven| is_gone(driven)) {
+            let name = Arc::clone(&driven.announcement.name);
             self.systems.remove(id);
+            if let Some(callers) = &mut self.callers {
+                callers.gone(&name, id);
+            }
+            self.tell_callers_of(&name, What::Removed);
         }
     }
 

@@ -82,6 +82,7 @@ fn bare(script: &str, standard: Option<StandardInput>) -> Bench {
         ready_line: None,
         capture: None,
         fleet: None,
+        door: None,
     };
     let mut texts = Script::default();
     texts.push_file("test.emu", script.as_bytes());
@@ -939,7 +940,7 @@ async fn systems_are_read_again_each_by_itself() {
 fn member(index: usize, port: u16, commands: &str) -> (SystemPlan, Plan, PipeReader) {
     let text = configuration(port, "").replace("127.0.0.1", &address(index).to_string());
     let (mut system, mut plan, _, screen) = bench(commands, None).configured(&text).planned();
-    system.announcement.name = format!("bmc{index}");
+    system.announcement.name = format!("bmc{index}").into();
     plan.scope = Scope::Fleet;
     (system, plan, screen)
 }

@@ -15,6 +15,7 @@ use crate::bmc::LogLevel;
 use crate::fleet::{Fault, Row, Rows};
 use crate::host::jobs::StateWriter;
 use crate::runtime::configuration::LanConf;
+use crate::runtime::door::Recipe;
 use crate::runtime::driver::announce::Announcement;
 use crate::runtime::driver::fleet::{Difference, FleetRead};
 use crate::runtime::driver::reload::{Fresh, Read, Reader};
@@ -32,6 +33,17 @@ struct Known {
     /// Of its lan.conf.
     text: u64,
     folder: Option<Arc<Folder>>,
+    /// Whether it stands in the list.
+    origin: Origin,
+}
+
+/// Where a BMC is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The list, folder or range.
+    Fleet,
+    /// It was made at run time, and what the list says does not matter to it.
+    RunTime(Recipe),
 }
 
 /// A fleet that runs.
@@ -66,10 +78,37 @@ impl Again {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let plan = |(row, made): (&Row, Made)| {
             let (name, folder) = (Arc::clone(&made.name), made.folder.clone());
-            known.insert(Arc::clone(&row.name), Known { row: row.clone(), name, text: hash(maker, row), folder });
+            let known_one = Known { row: row.clone(), name, text: hash(maker, row), folder, origin: Origin::Fleet };
+            known.insert(Arc::clone(&row.name), known_one);
             self.plan(maker, row, made)
         };
         made.into_iter().map(plan).collect()
+    }
+
+    /// How a BMC that was made at run time is driven.
+    pub(super) fn run_time_plan(&self, maker: &Maker<'_>, row: &Row, made: Made, recipe: Recipe) -> SystemPlan {
+        let (name, folder) = (Arc::clone(&made.name), made.folder.clone());
+        let known = Known { row: row.clone(), name, text: hash(maker, row), folder, origin: Origin::RunTime(recipe) };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(&row.name), known);
+        self.plan(maker, row, made)
+    }
+
+    /// What is known of the BMC of a name: its row, and of what it was made if it was at run time.
+    pub(super) fn row_of(&self, name: &str) -> Option<(Row, Option<Recipe>)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { row, origin, .. } = known.values().find(|known| *known.name == *name)?;
+        let recipe = match origin {
+            Origin::RunTime(recipe) => Some(recipe.clone()),
+            Origin::Fleet => None,
+        };
+        Some((row.clone(), recipe))
+    }
+
+    /// The number of a BMC that is made at run time: that which it has already, or one that nobody has.
+    pub(super) fn next_index(&self, name: &str) -> u32 {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = || known.values().map(|known| known.row.index).max().unwrap_or_default();
+        known.get(name).map_or_else(|| last() + 1, |known| known.row.index)
     }
 
     fn plan(&self, maker: &Maker<'_>, row: &Row, made: Made) -> SystemPlan {
@@ -89,7 +128,7 @@ impl Again {
             directories,
             state,
             reader: Arc::clone(&self.reader),
-            announcement: Announcement { name: name.to_string(), ..Announcement::default() },
+            announcement: Announcement { name, ..Announcement::default() },
             row: Arc::clone(&row.name),
             stage,
         }
@@ -157,12 +196,14 @@ impl Again {
         for row in &rows.rows {
             match known.get(&row.name) {
                 None => new.push(row),
+                Some(Known { origin: Origin::RunTime(_), .. }) => {}
                 Some(known) if known.row.is_like(row) && known.text == hash(maker, row) => {}
                 Some(_) => changed.push(row),
             }
         }
         let names: HashSet<&str> = rows.rows.iter().map(|row| &*row.name).collect();
-        let gone: Vec<Arc<str>> = known.keys().filter(|row| !names.contains(&***row)).cloned().collect();
+        let is_gone = |(row, known): &(&Arc<str>, &Known)| known.origin == Origin::Fleet && !names.contains(&***row);
+        let gone: Vec<Arc<str>> = known.iter().filter(is_gone).map(|(row, _)| Arc::clone(row)).collect();
         for row in &gone {
             known.remove(row);
         }

@@ -19,10 +19,10 @@ use crate::store::directory::{Loaded, StateDirectory};
 use crate::store::format::read_all;
 
 /// What was found of one BMC.
-struct Checked {
+pub(super) struct Checked {
     name: Arc<str>,
     opened: Vec<Effect>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
 }
 
 /// What was found of a fleet.
@@ -53,7 +53,8 @@ pub(super) fn check(rows: &Rows, settings: &Settings) -> Report {
     Report { faults, failed, serves }
 }
 
-fn one(maker: &Maker<'_>, settings: &Settings, row: &Row) -> Checked {
+/// Looks at one BMC by itself.
+pub(super) fn one(maker: &Maker<'_>, settings: &Settings, row: &Row) -> Checked {
     let nothing = |findings| Checked { name: Arc::clone(&row.name), opened: Vec::new(), findings };
     let (config, mut findings) = match maker.configuration(row) {
         Ok(read) => read,

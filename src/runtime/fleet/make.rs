@@ -104,6 +104,11 @@ impl<'a> Maker<'a> {
         Self { settings, texts: Texts::default(), pool: Mutex::default(), random: Mutex::default() }
     }
 
+    /// The texts that are read for it.
+    pub(super) fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
     fn random(&self) -> io::Result<SystemRandom> {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(random) = &*random {

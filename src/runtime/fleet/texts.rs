@@ -50,6 +50,16 @@ impl Texts {
         self.configurations.get(&path.to_owned(), read)
     }
 
+    /// What a lan.conf of this name says, which is no file.
+    pub(super) fn give_configuration(&self, name: &str, text: &str) {
+        let _ = self.configurations.get(&name.into(), || Ok(LanConf::new(name.into(), text.into()).into()));
+    }
+
+    /// What a command file of this name says, which is no file.
+    pub(super) fn give_commands(&self, name: &str, text: &str) {
+        let _ = self.commands.get(&name.into(), || Ok(statements(name, text.as_bytes()).into()));
+    }
+
     /// A command file.
     pub(super) fn commands(&self, path: &Path) -> Result<Arc<[Statement]>, String> {
         let read = || Ok(statements(&path.display().to_string(), &read_command_file(path)?).into());

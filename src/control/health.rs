@@ -1,0 +1,32 @@
+//! Whether the program is well, for whoever starts and stops it.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::Control;
+use super::problem::Problem;
+
+/// How long the loop may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `GET /healthz`: the loop answers.
+pub(super) async fn alive(State(control): State<Control>) -> Result<Json<Value>, Problem> {
+    match timeout(PATIENCE, control.door.turn(|_| ())).await {
+        Ok(Ok(())) => Ok(Json(json!({ "status": "ok" }))),
+        Ok(Err(_)) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The program ends")),
+        Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The loop does not answer within a second")),
+    }
+}
+
+/// `GET /readyz`: everything is open.
+pub(super) async fn ready(State(control): State<Control>) -> Result<Json<Value>, Problem> {
+    match control.door.turn(|turn| (turn.is_ready(), turn.count())).await {
+        Ok((true, bmcs)) => Ok(Json(json!({ "status": "ready", "bmcs": bmcs }))),
+        _ => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not everything is open")),
+    }
+}

@@ -1,0 +1,74 @@
+//! `POST /v1/bmcs/NAME/power` and `PUT .../boot`: the machine is switched, and told what to boot from.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use super::query::Path;
+use super::views::bmc::{Boot, power};
+use super::views::word::{self, BOOTS, CONTROLS, DEVICES};
+use super::{Control, body};
+use crate::ipmi::McAddress;
+use crate::sim::{ControlFailed, Simulator};
+
+impl From<ControlFailed> for Problem {
+    fn from(failed: ControlFailed) -> Self {
+        let status = match failed {
+            ControlFailed::NoController => StatusCode::NOT_FOUND,
+            ControlFailed::NotSupported => StatusCode::CONFLICT,
+            ControlFailed::NoDevice => StatusCode::UNPROCESSABLE_ENTITY,
+            ControlFailed::Program(_) | ControlFailed::NotStarted => StatusCode::BAD_GATEWAY,
+            ControlFailed::Gone => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, failed.to_string())
+    }
+}
+
+/// What the power is to do.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    control: String,
+    mc: Option<u8>,
+}
+
+/// `POST .../power`: answered when it is done.
+pub(super) async fn control(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    body::Json(wanted): body::Json<Wanted>,
+) -> Result<Json<Value>, Problem> {
+    let asked = word::value(&CONTROLS, &wanted.control, "control").map_err(Problem::malformed)?;
+    let begin = move |system: &mut Simulator, now, done, out: &mut _| {
+        let mc = wanted.mc.map_or_else(|| system.bmc_address(), McAddress);
+        system.control_then(now, (mc, asked), done, out);
+    };
+    let done = control.door.call_then(&name, begin).await??;
+    Ok(Json(json!({ "control": word::of(&CONTROLS, &done.control), "power": power(done.power) })))
+}
+
+/// What the machine is to boot from.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BootWanted {
+    device: String,
+    boots: Option<String>,
+}
+
+/// `PUT .../boot`.
+pub(super) async fn boot(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    body::Json(wanted): body::Json<BootWanted>,
+) -> Result<Json<Boot>, Problem> {
+    let device = word::value(&DEVICES, &wanted.device, "device").map_err(Problem::malformed)?;
+    let boots = wanted.boots.as_deref().unwrap_or("next");
+    let boots = word::value(&BOOTS, boots, "boots").map_err(Problem::malformed)?;
+    let begin = move |system: &mut Simulator, now, done, out: &mut _| {
+        system.set_boot_device_then(now, (device, boots), done, out);
+    };
+    Ok(Json(Boot::of(control.door.call_then(&name, begin).await??)))
+}

@@ -1,0 +1,109 @@
+//! `/v1/bmcs/NAME/sensors`: what sensors read, and readings that are given to them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use super::query::{Mc, Path, Query, number};
+use super::views::sensor::Sensor;
+use super::{Control, body};
+use crate::bmc::sensor::SensorId;
+use crate::ipmi::{McAddress, Moment};
+use crate::sim::{Effects, SensorFault, Simulator};
+
+impl From<SensorFault> for Problem {
+    fn from(fault: SensorFault) -> Self {
+        let status = match fault {
+            SensorFault::NoController | SensorFault::NoSensor => StatusCode::NOT_FOUND,
+            SensorFault::NoState | SensorFault::HasThresholds | SensorFault::NoUnit => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, fault.to_string())
+    }
+}
+
+/// `GET .../sensors`.
+pub(super) async fn list(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    Query(mc): Query<Mc>,
+) -> Result<Json<Value>, Problem> {
+    let look = move |system: &Simulator| system.sensors_of(mc.or(system.bmc_address()));
+    let sensors = control.door.look(&name, move |entry| look(entry.system())).await??;
+    Ok(Json(json!({ "sensors": sensors.into_iter().map(Sensor::of).collect::<Vec<_>>() })))
+}
+
+/// A sensor of a BMC in a path.
+#[derive(Debug, Deserialize)]
+pub(super) struct Place {
+    name: String,
+    #[serde(deserialize_with = "number::required")]
+    mc: u8,
+    #[serde(deserialize_with = "number::required")]
+    lun: u8,
+    #[serde(deserialize_with = "number::required")]
+    number: u8,
+}
+
+impl Place {
+    fn id(&self) -> SensorId {
+        SensorId { mc: McAddress(self.mc), lun: self.lun, number: self.number }
+    }
+}
+
+/// `GET .../sensors/MC/LUN/NUMBER`.
+pub(super) async fn show(State(control): State<Control>, Path(place): Path<Place>) -> Result<Json<Sensor>, Problem> {
+    let id = place.id();
+    let sensor = control.door.look(&place.name, move |entry| entry.system().sensor(id)).await??;
+    Ok(Json(Sensor::of(sensor)))
+}
+
+/// A reading that a sensor is to have: one of these.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reading {
+    value: Option<f64>,
+    raw: Option<u8>,
+    states: Option<Vec<u8>>,
+}
+
+enum Wanted {
+    Value(f64),
+    Raw(u8),
+    States(u16),
+}
+
+impl Reading {
+    fn wanted(self) -> Result<Wanted, Problem> {
+        match (self.value, self.raw, self.states) {
+            (Some(value), None, None) => Ok(Wanted::Value(value)),
+            (None, Some(raw), None) => Ok(Wanted::Raw(raw)),
+            (None, None, Some(states)) => {
+                let bit = |state: u8| 1_u16.checked_shl(state.into()).ok_or(SensorFault::NoState);
+                let bits = states.into_iter().map(bit).try_fold(0, |bits, bit| bit.map(|bit| bits | bit));
+                Ok(Wanted::States(bits?))
+            }
+            _ => Err(Problem::malformed("expected one of value, raw and states")),
+        }
+    }
+}
+
+/// `PUT .../sensors/MC/LUN/NUMBER`. Events follow, as with any reading.
+pub(super) async fn set(
+    State(control): State<Control>,
+    Path(place): Path<Place>,
+    body::Json(reading): body::Json<Reading>,
+) -> Result<Json<Sensor>, Problem> {
+    let (id, wanted) = (place.id(), reading.wanted()?);
+    let set = move |system: &mut Simulator, now: Moment, out: &mut Effects| {
+        match wanted {
+            Wanted::Value(value) => system.set_sensor_value(now, id, value, out)?,
+            Wanted::Raw(raw) => system.set_sensor_raw(now, id, raw, out)?,
+            Wanted::States(states) => system.set_sensor_states(now, id, states, out)?,
+        }
+        system.sensor(id)
+    };
+    Ok(Json(Sensor::of(control.door.call(&place.name, set).await?.value?)))
+}
