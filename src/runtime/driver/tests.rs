@@ -1,5 +1,7 @@
 //! The loop around real systems, set up by texts.
 
+mod door;
+
 use super::announce::Announcement;
 use super::reload::{Fresh, Reader};
 use super::*;
