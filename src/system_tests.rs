@@ -4,6 +4,7 @@
 mod accounts;
 mod added_commands;
 mod attacks;
+mod counting;
 mod disk;
 mod hostile;
 mod ipmb_devices;
@@ -37,7 +38,7 @@ use crate::lan::testing::Dice;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::sim::{
     Content, Effect, Effects, Input, IpmbId, LanId, Persistence, ProgramEnd, ProgramJob, SaveFailure, SaveJob, Saved,
-    SerialId, Simulator, Work, WorkDone,
+    SerialId, Simulator, Tally, Work, WorkDone,
 };
 use crate::store::format::read_all;
 use crate::wire::ipmb::Message;
@@ -87,6 +88,8 @@ struct Rig {
     /// What came with the last datagram.
     sent: Vec<(SocketAddr, Vec<u8>)>,
     faults: Vec<String>,
+    /// What is counted, in tests that count.
+    tally: Option<Box<Tally>>,
 }
 
 impl Rig {
@@ -99,7 +102,7 @@ impl Rig {
         let config = config.unwrap_or_else(|| panic!("{diagnostics:?}"));
         let sim = Simulator::new(config, read_all(&state), Persistence::On, Box::new(Dice(7)));
         let now = Moment::new(Duration::from_secs(5000));
-        let mut rig = Self { sim, now, effects: Vec::new(), sent: Vec::new(), faults: Vec::new() };
+        let mut rig = Self { sim, now, effects: Vec::new(), sent: Vec::new(), faults: Vec::new(), tally: None };
         rig.call(|sim, now, out| sim.handle(now, Input::Begin, out));
         for statement in statements("sim.emu", emu.as_bytes()) {
             rig.run(&statement);
@@ -123,8 +126,9 @@ impl Rig {
 
     /// Calls the simulator and keeps what it wants done.
     fn call(&mut self, act: impl FnOnce(&mut Simulator, Moment, &mut Effects)) {
-        let mut out = Effects::default();
+        let mut out = Effects { tally: self.tally.take(), ..Effects::default() };
         act(&mut self.sim, self.now, &mut out);
+        self.tally = out.tally;
         self.sent.clear();
         for effect in out.list {
             match effect {

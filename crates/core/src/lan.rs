@@ -128,7 +128,8 @@ pub struct Outbox {
     pub events: Vec<Event>,
     /// Somebody watches: commands the channel answers itself are events as well.
     pub watched: bool,
-    /// Somebody is told of logins that fail: they are events as well.
+    /// Somebody watches or counts: logins that fail, datagrams that are dropped and commands the channel answers
+    /// itself are events as well.
     pub reports: bool,
 }
 
@@ -148,6 +149,13 @@ impl Outbox {
     /// The datagrams, in order.
     pub fn datagrams(&self) -> impl Iterator<Item = (Peer, &[u8])> {
         self.datagrams.iter().map(|(to, range)| (*to, &self.bytes[range.clone()]))
+    }
+
+    /// Tells whoever watches or counts, if somebody does.
+    pub(crate) fn report(&mut self, event: impl FnOnce() -> Event) {
+        if self.reports {
+            self.events.push(event());
+        }
     }
 
     /// How many datagrams there are.
@@ -193,12 +201,73 @@ pub enum Event {
         /// Why.
         reason: LoginFailure,
     },
+    /// A datagram got no response; only while somebody counts.
+    Dropped(DropReason),
+    /// A command was answered by the channel itself; only while somebody counts.
+    Answered {
+        /// Network function of the request.
+        netfn: u8,
+        /// Command.
+        cmd: u8,
+        /// Completion code.
+        code: u8,
+    },
     /// A command about sessions was answered; only while somebody watches.
     Command(Box<SessionCommand>),
     /// A request came a while ago and turned out to be new: to be executed like [`Received::Request`].
     Request(Box<LateRequest>),
     /// Something for the log, already free of control characters.
     Log(Weight, String),
+}
+
+/// Why a datagram gets no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// It is too short or too long, or a header says what it cannot.
+    Malformed,
+    /// A checksum of its message is wrong.
+    Checksum,
+    /// Its authentication code, integrity check value or challenge string is wrong, or it cannot be decrypted.
+    Code,
+    /// Its session, login or user is not there.
+    NoSession,
+    /// Its protection or its source is not that of its session.
+    Protection,
+    /// Its sequence number was used before or is out of range.
+    Replay,
+    /// It does not belong to the state of its login.
+    Login,
+    /// The last messages of too many logins wait for their turn, and this or another one had to go.
+    Flood,
+}
+
+impl DropReason {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Malformed,
+        Self::Checksum,
+        Self::Code,
+        Self::NoSession,
+        Self::Protection,
+        Self::Replay,
+        Self::Login,
+        Self::Flood,
+    ];
+
+    /// In a word or two.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Checksum => "checksum",
+            Self::Code => "wrong code",
+            Self::NoSession => "no session",
+            Self::Protection => "protection",
+            Self::Replay => "replay",
+            Self::Login => "login state",
+            Self::Flood => "flood",
+        }
+    }
 }
 
 /// How important a line of the log is.

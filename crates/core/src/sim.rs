@@ -29,6 +29,7 @@ mod serial_lines;
 mod setup;
 mod show;
 mod sol_ports;
+mod tally;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod trace;
@@ -49,6 +50,7 @@ pub use operations::{
     WatchdogView,
 };
 pub use reload::{Change, OnDisk, Reach};
+pub use tally::{Answered, Counts, Histogram, Requests, Tally};
 
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{self, LogLevel, Machine};
@@ -108,6 +110,8 @@ pub struct Simulator {
     debug: trace::Debug,
     /// Lines of the log about changes of users.
     user_changes: LogLimit,
+    /// What has happened since somebody watches.
+    counts: Option<Box<Counts>>,
 }
 
 impl Simulator {
@@ -128,6 +132,7 @@ impl Simulator {
             saves: Saves::new(state, persistence),
             debug: trace::Debug::default(),
             user_changes: LogLimit::default(),
+            counts: None,
         };
         simulator.configure();
         simulator

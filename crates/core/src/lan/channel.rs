@@ -14,7 +14,7 @@ use super::session::Session;
 use super::throttle::LogLimit;
 use super::verdicts::{Turn, Verdicts};
 use super::window::Verdict;
-use super::{Authority, Event, LateRequest, Outbox, Received, ResponseTo, Settings};
+use super::{Authority, DropReason, Event, LateRequest, Outbox, Received, ResponseTo, Settings};
 use crate::crypto::wipe_stack;
 use crate::ipmi::{
     ChannelNumber, CompletionCode, Medium, Moment, Origin, Peer, Random, Request, Response, SessionId, SessionRef,
@@ -66,15 +66,15 @@ pub(super) struct Call<'c> {
 
 /// A datagram gets no response, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Dropped(pub(super) &'static str);
+pub(super) struct Dropped(pub(super) DropReason, pub(super) &'static str);
 
 impl From<crate::wire::Error> for Dropped {
     fn from(error: crate::wire::Error) -> Self {
-        Self(match error {
-            crate::wire::Error::Truncated => "it is too short",
-            crate::wire::Error::Checksum => "a checksum is wrong",
-            crate::wire::Error::Unknown => "a header has an unknown value",
-        })
+        match error {
+            crate::wire::Error::Truncated => Self(DropReason::Malformed, "it is too short"),
+            crate::wire::Error::Checksum => Self(DropReason::Checksum, "a checksum is wrong"),
+            crate::wire::Error::Unknown => Self(DropReason::Malformed, "a header has an unknown value"),
+        }
     }
 }
 
@@ -134,7 +134,8 @@ impl LanChannel {
     /// Everything that has to do with keys, so that it lies deeper than what wipes the stack.
     #[inline(never)]
     fn take<'a>(&mut self, call: &mut Call<'_>, datagram: &'a mut [u8]) -> Received<'a> {
-        self.dispatch(call, datagram).unwrap_or_else(|Dropped(why)| {
+        self.dispatch(call, datagram).unwrap_or_else(|Dropped(reason, why)| {
+            call.out.report(|| Event::Dropped(reason));
             self.log_dropped(call, why);
             Received::Handled
         })
@@ -142,10 +143,11 @@ impl LanChannel {
 
     fn dispatch<'a>(&mut self, call: &mut Call<'_>, datagram: &'a mut [u8]) -> Result<Received<'a>, Dropped> {
         if datagram.len() > MAX_DATAGRAM {
-            return Err(Dropped("it is too long"));
+            return Err(Dropped(DropReason::Malformed, "it is too long"));
         }
         let header = rmcp::Repr::parse(datagram)?;
-        let packet = datagram.get_mut(rmcp::HEADER_LENGTH..).ok_or(Dropped("it is too short"))?;
+        let packet =
+            datagram.get_mut(rmcp::HEADER_LENGTH..).ok_or(Dropped(DropReason::Malformed, "it is too short"))?;
         match header.class {
             rmcp::Class::Asf => {
                 let ping = asf::Ping::parse(packet)?;
@@ -155,7 +157,9 @@ impl LanChannel {
                 });
                 Ok(Received::Handled)
             }
-            rmcp::Class::Ipmi if header.sequence != RMCP.sequence => Err(Dropped("it wants an RMCP acknowledge")),
+            rmcp::Class::Ipmi if header.sequence != RMCP.sequence => {
+                Err(Dropped(DropReason::Malformed, "it wants an RMCP acknowledge"))
+            }
             rmcp::Class::Ipmi if packet.first() == Some(&session20::FORMAT) => self.rmcp_plus(call, packet),
             rmcp::Class::Ipmi => self.ipmi15(call, packet),
         }
@@ -172,14 +176,16 @@ impl LanChannel {
     ) -> Result<Received<'a>, Dropped> {
         let message = Message::parse(bytes)?;
         let to = response_to(session, call.from, &message);
-        let Some(session) = self.sessions.get_mut(&session) else { return Err(Dropped("its session is gone")) };
+        let Some(session) = self.sessions.get_mut(&session) else {
+            return Err(Dropped(DropReason::NoSession, "its session is gone"));
+        };
         if message.is_response() {
             return match verdict {
                 Verdict::Fresh => {
                     let origin = origin_of(&self.settings, session, &to, call.authority);
                     Ok(Received::Response { response_to: to, data: message.data, origin })
                 }
-                _ => Err(Dropped("its sequence number was used before")),
+                _ => Err(Dropped(DropReason::Replay, "its sequence number was used before")),
             };
         }
         match session.recent.judge(call.now, verdict, received, &to, message.data, |to, netfn, cmd, data| {
@@ -372,6 +378,9 @@ impl LanChannel {
         match self.verdicts.turn(call.now, call.from, login, datagram, call.random) {
             Turn::Now => true,
             Turn::Later(due) => {
+                if self.verdicts.gave_way() {
+                    call.out.report(|| Event::Dropped(DropReason::Flood));
+                }
                 self.ends_at(due);
                 false
             }

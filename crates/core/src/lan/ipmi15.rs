@@ -7,7 +7,7 @@ use super::half_open::{Challenge, Login, Start, Step};
 use super::packet::RMCP;
 use super::session::{Link, LoginResponse, Protection, Session, send_ipmi15, verify_ipmi15};
 use super::window::{Verdict, Window};
-use super::{LanUser, Received, policy};
+use super::{DropReason, LanUser, Received, policy};
 use crate::crypto::{Secret, equal};
 use crate::ipmi::{AuthTypes, CompletionCode, LoginFailure, Privilege, SessionId, UserNumber, netfn};
 use crate::wire::ipmb::Message;
@@ -45,19 +45,19 @@ impl LanChannel {
         let session = self.live(call, id)?;
         let bound = session.link.is_bound();
         let Protection::Ipmi15 { auth_type, password } = &session.link.protection else {
-            return Err(Dropped("its session is an RMCP+ session"));
+            return Err(Dropped(DropReason::NoSession, "its session is an RMCP+ session"));
         };
         if used != *auth_type {
-            return Err(Dropped("its authentication type is not the session's"));
+            return Err(Dropped(DropReason::Protection, "its authentication type is not the session's"));
         }
         if bound && session.peer != from {
-            return Err(Dropped("its session has no authentication and another source"));
+            return Err(Dropped(DropReason::Protection, "its session has no authentication and another source"));
         }
         if !verify_ipmi15(packet, password) {
-            return Err(Dropped("its authentication code is wrong"));
+            return Err(Dropped(DropReason::Code, "its authentication code is wrong"));
         }
         let verdict = match session.inbound.accept(sequence) {
-            Verdict::Outside => return Err(Dropped("its sequence number is out of range")),
+            Verdict::Outside => return Err(Dropped(DropReason::Replay, "its sequence number is out of range")),
             verdict => verdict,
         };
         if verdict == Verdict::Fresh {
@@ -70,17 +70,21 @@ impl LanChannel {
     fn activate(&mut self, call: &mut Call<'_>, id: SessionId, packet: &Packet<'_>) -> Result<(), Dropped> {
         let message = Message::parse(packet.message)?;
         if (message.netfn, message.cmd) != (netfn::APP, ACTIVATE_SESSION) {
-            return Err(Dropped("it is not Activate Session but has a temporary session id"));
+            return Err(Dropped(DropReason::Malformed, "it is not Activate Session but has a temporary session id"));
         }
-        let data: &[u8; 22] = message.data.first_chunk().ok_or(Dropped("its Activate Session is too short"))?;
+        let data: &[u8; 22] =
+            message.data.first_chunk().ok_or(Dropped(DropReason::Malformed, "its Activate Session is too short"))?;
         let (number, used, wrong) = self.challenged(call, id, &data[2..18])?;
         let auth_type = packet.header.auth_type;
         if AuthType::from_wire(data[0] & 0x0f) != Some(auth_type) {
-            return Err(Dropped("the authentication types of its header and of its Activate Session differ"));
+            return Err(Dropped(
+                DropReason::Malformed,
+                "the authentication types of its header and of its Activate Session differ",
+            ));
         }
-        let user = call.authority.user(number).ok_or(Dropped("its user is gone"))?;
+        let user = call.authority.user(number).ok_or(Dropped(DropReason::NoSession, "its user is gone"))?;
         if wrong.is_some_and(|wrong| packet.code.is_some_and(|code| equal(wrong.expose(), code))) {
-            return Err(Dropped("its code was wrong before"));
+            return Err(Dropped(DropReason::Code, "its code was wrong before"));
         }
         if !self.has_turn(call, (id, number), || datagram(packet)) {
             return Ok(());
@@ -110,9 +114,10 @@ impl LanChannel {
                 {
                     *used = Some((session, *data));
                 }
-                let session = self.sessions.get(&session).ok_or(Dropped("its session is gone"))?;
+                let session =
+                    self.sessions.get(&session).ok_or(Dropped(DropReason::NoSession, "its session is gone"))?;
                 let Some(LoginResponse::Activation { inbound, .. }) = &session.login_response else {
-                    return Err(Dropped("its session is in use already"));
+                    return Err(Dropped(DropReason::Login, "its session is in use already"));
                 };
                 // Always fits: 10 bytes.
                 let _ = response
@@ -133,14 +138,14 @@ impl LanChannel {
     /// The user of a challenge, what was done with it, and the last code that was wrong. Whoever sends it back has
     /// received it.
     fn challenged(&mut self, call: &mut Call<'_>, id: SessionId, string: &[u8]) -> Result<Challenged, Dropped> {
-        const WRONG: Dropped = Dropped("its challenge string is wrong");
+        const WRONG: Dropped = Dropped(DropReason::Code, "its challenge string is wrong");
         let from = call.from.ip();
         if let Some(Login { step: Step::Challenged(challenge), .. }) = self.logins.find(call.now, id, from) {
             let right = equal(string, &challenge.string);
             return right.then(|| (challenge.user, challenge.used, challenge.wrong.clone())).ok_or(WRONG);
         }
         let Some((Start::Challenged(expected, user), expires)) = self.logins.begun(call.now, id, from) else {
-            return Err(Dropped("there is no such temporary session id"));
+            return Err(Dropped(DropReason::NoSession, "there is no such temporary session id"));
         };
         if !equal(string, expected) {
             return Err(WRONG);
@@ -159,7 +164,7 @@ impl LanChannel {
     fn activated_before(&self, session: SessionId, same: bool) -> Result<Result<SessionId, CompletionCode>, Dropped> {
         match self.sessions.contains_key(&session) && same {
             true => Ok(Ok(session)),
-            false => Err(Dropped("its challenge was used before")),
+            false => Err(Dropped(DropReason::Login, "its challenge was used before")),
         }
     }
 

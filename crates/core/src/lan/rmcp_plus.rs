@@ -12,7 +12,7 @@ use super::half_open::{Exchanged, Login, Opened, SETUP_LIFE, Start, Step};
 use super::packet::outside_sessions;
 use super::session::{Link, LoginResponse, Protection, RmcpPlus, Session};
 use super::window::{Verdict, Window};
-use super::{Received, policy};
+use super::{DropReason, Received, policy};
 use crate::crypto::mac::Tag;
 use crate::crypto::rakp::Exchange;
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity};
@@ -32,15 +32,16 @@ impl LanChannel {
             return self.packet20(call, header, packet);
         }
         if header.encrypted || header.authenticated {
-            return Err(Dropped("it is protected but has no session id"));
+            return Err(Dropped(DropReason::Malformed, "it is protected but has no session id"));
         }
-        let payload = packet.get(HEADER_LENGTH..header.payload_end()).ok_or(Dropped("it is too short"))?;
+        let payload =
+            packet.get(HEADER_LENGTH..header.payload_end()).ok_or(Dropped(DropReason::Malformed, "it is too short"))?;
         match header.payload_type {
             PayloadType::Ipmi => self.sessionless20(call, header.sequence, payload)?,
             PayloadType::OpenSessionRequest => self.open_session(call, payload)?,
             PayloadType::Rakp1 => self.rakp1(call, payload)?,
             PayloadType::Rakp3 => self.rakp3(call, payload)?,
-            _ => return Err(Dropped("its payload type is unknown, or needs a session")),
+            _ => return Err(Dropped(DropReason::Malformed, "its payload type is unknown, or needs a session")),
         }
         Ok(Received::Handled)
     }
@@ -54,32 +55,38 @@ impl LanChannel {
         let (now, from, id) = (call.now, call.from, SessionId(header.session_id));
         let session = self.live(call, id)?;
         if session.link.is_bound() && session.peer != from {
-            return Err(Dropped("its session has no integrity and another source"));
+            return Err(Dropped(DropReason::Protection, "its session has no integrity and another source"));
         }
         let Protection::RmcpPlus(plus) = &mut session.link.protection else {
-            return Err(Dropped("its session is an IPMI 1.5 session"));
+            return Err(Dropped(DropReason::NoSession, "its session is an IPMI 1.5 session"));
         };
         if header.authenticated != plus.keys.signer.is_some() || header.encrypted != plus.keys.cipher.is_some() {
-            return Err(Dropped("its protection is not the session's"));
+            return Err(Dropped(DropReason::Protection, "its protection is not the session's"));
         }
         if header.authenticated && !plus.verify(packet, header.payload_end()) {
-            return Err(Dropped("its integrity check value is wrong"));
+            return Err(Dropped(DropReason::Code, "its integrity check value is wrong"));
         }
         let verdict = match session.inbound.accept(header.sequence) {
-            Verdict::Outside => return Err(Dropped("its sequence number is out of range")),
+            Verdict::Outside => return Err(Dropped(DropReason::Replay, "its sequence number is out of range")),
             verdict => verdict,
         };
-        let payload = packet.get_mut(HEADER_LENGTH..header.payload_end()).ok_or(Dropped("it is too short"))?;
-        let payload: &'a [u8] = plus.decrypt(payload).ok_or(Dropped("it cannot be decrypted"))?;
+        let payload = packet
+            .get_mut(HEADER_LENGTH..header.payload_end())
+            .ok_or(Dropped(DropReason::Malformed, "it is too short"))?;
+        let payload: &'a [u8] = plus.decrypt(payload).ok_or(Dropped(DropReason::Code, "it cannot be decrypted"))?;
         if verdict == Verdict::Fresh {
             Self::used(session, now, from);
         }
         match header.payload_type {
             PayloadType::Ipmi => self.deliver(call, id, (verdict, header.sequence), payload),
-            PayloadType::Sol if payload.len() < sol::HEADER_LENGTH => Err(Dropped("its SOL packet is too short")),
-            PayloadType::Sol if verdict == Verdict::Seen => Err(Dropped("its sequence number was used before")),
+            PayloadType::Sol if payload.len() < sol::HEADER_LENGTH => {
+                Err(Dropped(DropReason::Malformed, "its SOL packet is too short"))
+            }
+            PayloadType::Sol if verdict == Verdict::Seen => {
+                Err(Dropped(DropReason::Replay, "its sequence number was used before"))
+            }
             PayloadType::Sol => Ok(Received::Sol { session: id, payload }),
-            _ => Err(Dropped("its payload type is unknown, or has no place in a session")),
+            _ => Err(Dropped(DropReason::Malformed, "its payload type is unknown, or has no place in a session")),
         }
     }
 
@@ -127,20 +134,22 @@ impl LanChannel {
         if let Some(login) = self.logins.find(call.now, id, from) {
             // The same again gets the same response; anything else has come too late.
             let Step::Exchanged(before) = &login.step else {
-                return Err(Dropped("its RAKP message 1 is for an IPMI 1.5 login"));
+                return Err(Dropped(DropReason::Login, "its RAKP message 1 is for an IPMI 1.5 login"));
             };
             let name = &before.name[..before.name_length];
             let same = (message.random, message.role, message.name) == (&before.console_random, before.role, Ok(name));
             if !same {
-                return Err(Dropped("its RAKP message 1 is not the first of its session"));
+                return Err(Dropped(DropReason::Login, "its RAKP message 1 is not the first of its session"));
             }
             send_rakp2(call, &message, before);
             return Ok(());
         }
         let (opened, expires) = match self.logins.begun(call.now, id, from) {
             Some((Start::Opened(opened), expires)) => (opened.clone(), expires),
-            Some((Start::Challenged(..), _)) => return Err(Dropped("its RAKP message 1 is for an IPMI 1.5 login")),
-            None => return Err(Dropped("its RAKP message 1 is for no session that was opened")),
+            Some((Start::Challenged(..), _)) => {
+                return Err(Dropped(DropReason::Login, "its RAKP message 1 is for an IPMI 1.5 login"));
+            }
+            None => return Err(Dropped(DropReason::NoSession, "its RAKP message 1 is for no session that was opened")),
         };
         match exchange(call, &opened, &message, self.settings.guid) {
             Ok(exchanged) => {
@@ -170,10 +179,11 @@ impl LanChannel {
         if self.sessions.contains_key(&id) {
             return self.rakp3_again(call, id, &message);
         }
-        const NO_LOGIN: Dropped = Dropped("its RAKP message 3 is for no session that was opened");
+        const NO_LOGIN: Dropped =
+            Dropped(DropReason::NoSession, "its RAKP message 3 is for no session that was opened");
         let login = self.logins.find(call.now, id, call.from.ip()).ok_or(NO_LOGIN)?;
         let Step::Exchanged(exchanged) = &login.step else {
-            return Err(Dropped("its RAKP message 3 comes before RAKP message 1"));
+            return Err(Dropped(DropReason::Login, "its RAKP message 3 comes before RAKP message 1"));
         };
         let login = (id, exchanged.user);
         if message.status == Status::OK && !self.has_turn(call, login, || rakp3_datagram(payload)) {
@@ -248,7 +258,7 @@ impl LanChannel {
 
     /// RAKP Message 3 once more, because RAKP Message 4 was lost.
     fn rakp3_again(&mut self, call: &mut Call<'_>, id: SessionId, message: &Rakp3<'_>) -> Result<(), Dropped> {
-        const STRANGE: Dropped = Dropped("its RAKP message 3 is for an established session");
+        const STRANGE: Dropped = Dropped(DropReason::Login, "its RAKP message 3 is for an established session");
         let from = call.from;
         let session = self.live(call, id)?;
         let (Some(LoginResponse::Rakp4 { rakp3_code, check_value }), Protection::RmcpPlus(plus)) =

@@ -53,6 +53,8 @@ impl LanChannel {
         if let Err(code) = outcome {
             response.fail(code);
         }
+        let code = response.bytes().first().copied().unwrap_or_default();
+        call.out.report(|| Event::Answered { netfn: to.netfn, cmd: to.cmd, code });
         if call.out.watched {
             let command = SessionCommand { to: *to, request: data.to_vec(), response: response.bytes().to_vec() };
             call.out.events.push(Event::Command(Box::new(command)));

@@ -8,7 +8,7 @@ use super::channel::{Call, Dropped, LanChannel, Why, empty_response};
 use super::half_open::{CHALLENGE_LIFE, Start};
 use super::packet::RMCP;
 use super::rmcp_plus::send;
-use super::{Authority, Neighbour, policy};
+use super::{Authority, DropReason, Event, Neighbour, policy};
 use crate::crypto::suite::{Authentication, Confidentiality, Integrity, SUITES};
 use crate::ipmi::{ChannelNumber, CompletionCode, LoginFailure, Privilege, Response, UserNumber, netfn};
 use crate::wire::ipmb::Message;
@@ -30,7 +30,7 @@ impl LanChannel {
     /// A request outside sessions in IPMI 1.5 format.
     pub(super) fn sessionless15(&mut self, call: &mut Call<'_>, packet: &Packet<'_>) -> Result<(), Dropped> {
         if packet.header.sequence != 0 || packet.header.auth_type != AuthType::None {
-            return Err(Dropped("it has a sequence number or authentication but no session id"));
+            return Err(Dropped(DropReason::Malformed, "it has a sequence number or authentication but no session id"));
         }
         let message = Message::parse(packet.message)?;
         let response = self.sessionless(call, &message)?;
@@ -47,7 +47,7 @@ impl LanChannel {
     /// A request outside sessions in RMCP+ format.
     pub(super) fn sessionless20(&mut self, call: &mut Call<'_>, sequence: u32, payload: &[u8]) -> Result<(), Dropped> {
         if sequence != 0 {
-            return Err(Dropped("it has a sequence number but no session id"));
+            return Err(Dropped(DropReason::Malformed, "it has a sequence number but no session id"));
         }
         let message = Message::parse(payload)?;
         let response = self.sessionless(call, &message)?;
@@ -57,7 +57,7 @@ impl LanChannel {
 
     fn sessionless(&mut self, call: &mut Call<'_>, message: &Message<'_>) -> Result<Response, Dropped> {
         if message.is_response() {
-            return Err(Dropped("it is a response outside a session"));
+            return Err(Dropped(DropReason::Malformed, "it is a response outside a session"));
         }
         let mut response = empty_response(self.settings.channel);
         let outcome = match (message.netfn, message.cmd) {
@@ -72,6 +72,8 @@ impl LanChannel {
         if let Err(code) = outcome {
             response.fail(code);
         }
+        let code = response.bytes().first().copied().unwrap_or_default();
+        call.out.report(|| Event::Answered { netfn: message.netfn, cmd: message.cmd, code });
         Ok(response)
     }
 

@@ -41,6 +41,8 @@ const MOST_HOSTS: usize = 256;
 #[derive(Default)]
 pub(super) struct Verdicts {
     hosts: Vec<Host>,
+    /// A message had to go for another.
+    gave_way: bool,
 }
 
 /// Who shares an allowance.
@@ -148,14 +150,15 @@ impl Host {
         self.turns.iter().map(of).sum()
     }
 
-    fn wait(&mut self, waiting: Waiting, random: &mut dyn Random) {
+    /// One more waits. Whether one of them, this or another, had to go.
+    fn wait(&mut self, waiting: Waiting, random: &mut dyn Random) -> bool {
         if let Some(before) = self.waiting.iter_mut().find(|other| other.login == waiting.login) {
             *before = waiting;
-            return;
+            return false;
         }
         self.waiting.push(waiting);
         if self.waiting.len() <= MOST_WAITING {
-            return;
+            return false;
         }
         // Somebody has to try again: of those with most turns and most that wait, the last; of equals, anyone.
         let rank = |at: usize| {
@@ -170,6 +173,7 @@ impl Host {
         if let Some(at) = candidates.get(usize::from(u16::from_le_bytes(dice)) % candidates.len().max(1)) {
             self.waiting.remove(*at);
         }
+        true
     }
 }
 
@@ -201,9 +205,14 @@ impl Verdicts {
         let datagram = datagram();
         if datagram.len() <= MOST_BYTES {
             let served = host.served(asker);
-            host.wait(Waiting { from, login, asker, served, datagram }, random);
+            self.gave_way |= host.wait(Waiting { from, login, asker, served, datagram }, random);
         }
         Turn::Later(host.next.max(now))
+    }
+
+    /// Whether a message had to go since the last call.
+    pub(super) fn gave_way(&mut self) -> bool {
+        std::mem::take(&mut self.gave_way)
     }
 
     /// A login from an address failed.

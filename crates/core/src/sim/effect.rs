@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::reload::Change;
+use super::tally::Tally;
 use crate::bmc::LogLevel;
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
 use crate::bmc::vm_process::Identity;
@@ -367,10 +368,12 @@ pub struct Effects {
     pub list: Vec<Effect>,
     /// Bytes of the datagrams to send.
     pub bytes: Vec<u8>,
+    /// What happens is counted in this, when somebody counts.
+    pub tally: Option<Box<Tally>>,
 }
 
 impl Effects {
-    /// Forgets everything and keeps the memory.
+    /// Forgets what is to be done; keeps the memory, and what was counted.
     pub fn clear(&mut self) {
         self.list.clear();
         self.bytes.clear();

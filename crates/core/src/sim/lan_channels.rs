@@ -8,6 +8,7 @@ use super::Simulator;
 use super::authority::LanAuthority;
 use super::effect::{Effect, Effects, LanId};
 use super::return_path::{Requester, ReturnPath};
+use super::tally::Answered;
 use super::trace::{self, Debug};
 use crate::bmc::channel::Statistics;
 use crate::bmc::ipv6_parameters::Served;
@@ -149,11 +150,6 @@ impl LanChannels {
         self.outbox.watched = debug.messages;
     }
 
-    /// Has logins that fail told as events.
-    pub(super) fn report_logins(&mut self) {
-        self.outbox.reports = true;
-    }
-
     /// Random numbers, for what belongs to a channel.
     pub(super) fn random(&mut self) -> &mut dyn Random {
         self.random.as_mut()
@@ -215,6 +211,8 @@ impl Simulator {
     /// A datagram came in. It is decrypted in place.
     pub(super) fn datagram(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
         self.trace_datagram(trace::Way::In, lan, from, bytes, out);
+        out.count(|tally| tally.datagrams_received += 1);
+        self.lans.outbox.reports = self.is_counted(out);
         let Some(controller) = self.machine.controller_mut(lan.mc) else { return };
         if let Some(channel) = controller.channels.lan_mut(lan.channel) {
             channel.statistics.count_received();
@@ -279,6 +277,7 @@ impl Simulator {
     fn flush_outbox(&mut self, now: Moment, lan: LanId, out: &mut Effects) {
         let sent = self.lans.outbox.len();
         self.count(lan, |statistics| statistics.count_sent(sent));
+        out.count(|tally| tally.datagrams_sent += sent as u64);
         for (to, datagram) in self.lans.outbox.datagrams() {
             self.trace_datagram(trace::Way::Out, lan, to, datagram, out);
             let start = out.bytes.len();
@@ -299,10 +298,12 @@ impl Simulator {
     fn lan_event(&mut self, now: Moment, lan: LanId, event: lan::Event, out: &mut Effects) {
         match event {
             lan::Event::Opened { session } => {
+                out.count(|tally| tally.sessions_opened += 1);
                 self.count_sessions(lan);
                 self.tell_login(lan, session);
             }
             lan::Event::Closed { session } => {
+                out.count(|tally| tally.sessions_closed += 1);
                 self.count_sessions(lan);
                 self.machine.watch.tell(|| bmc::watch::Event::LoggedOut { mc: lan.mc, channel: lan.channel });
                 self.pending.forget(Requester::Session(lan, session));
@@ -318,7 +319,10 @@ impl Simulator {
                 let request = self.under_limits(lan, to.session, request);
                 self.lan_request(now, lan, to, &request, out);
             }
+            lan::Event::Dropped(reason) => out.count(|tally| tally.drops(reason)),
+            lan::Event::Answered { netfn, cmd, code } => self.count_request(Answered { netfn, cmd, code }, out),
             lan::Event::Refused { from, reason } => {
+                self.count_failed_login(reason, out);
                 let (LanId { mc, channel }, client) = (lan, from.address);
                 self.machine.watch.tell(|| bmc::watch::Event::LoginFailed { mc, channel, client, reason });
             }
@@ -392,6 +396,7 @@ impl Simulator {
 
     /// Does what is due on LAN channels.
     pub(super) fn lan_timeout(&mut self, now: Moment, out: &mut Effects) {
+        self.lans.outbox.reports = self.is_counted(out);
         for lan in self.lans.due(now) {
             let Some(slot) = self.lans.slots.iter_mut().find(|slot| slot.id == lan) else { continue };
             let Some(authority) = LanAuthority::new(&self.machine, &self.commands, lan) else { continue };

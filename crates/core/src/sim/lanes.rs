@@ -105,6 +105,8 @@ pub(super) struct Entry {
     pub(super) call: ProgramCall,
     /// The shell line it became.
     pub(super) line: String,
+    /// When it was started.
+    pub(super) begun: Moment,
     /// At least one, unless the sessions that waited are gone.
     pub(super) waiters: Vec<Waiter>,
 }
@@ -166,12 +168,12 @@ impl Lane {
     }
 
     /// Takes the entry that is next out of the line.
-    fn start(&mut self) -> Option<&Entry> {
+    fn start(&mut self, now: Moment) -> Option<&Entry> {
         if self.running.is_some() {
             return None;
         }
         let index = self.next()?;
-        self.running = Some(self.waiting.remove(index));
+        self.running = Some(Entry { begun: now, ..self.waiting.remove(index) });
         let entries = self.running.iter().chain(&self.waiting);
         let present = |requester| {
             let mut waiters = entries.clone().flat_map(|entry| &entry.waiters);
@@ -202,13 +204,15 @@ impl Lanes {
         let lane = self.lanes.entry(mc).or_default();
         match lane.equal(&call, waiter.requester()) {
             Some(entry) => entry.waiters.push(waiter),
-            None => lane.waiting.push(Entry { job: job(), call, line, waiters: vec![waiter] }),
+            None => {
+                lane.waiting.push(Entry { job: job(), call, line, begun: Moment::default(), waiters: vec![waiter] });
+            }
         }
     }
 
     /// The program of `mc` that is to be started now, if one is.
-    pub(super) fn start(&mut self, mc: McAddress) -> Option<(ProgramJob, String)> {
-        self.lanes.get_mut(&mc)?.start().map(|entry| (entry.job, entry.line.clone()))
+    pub(super) fn start(&mut self, now: Moment, mc: McAddress) -> Option<(ProgramJob, String)> {
+        self.lanes.get_mut(&mc)?.start(now).map(|entry| (entry.job, entry.line.clone()))
     }
 
     /// A program ended: whose it was, and who waits for it.

@@ -47,7 +47,6 @@ impl Simulator {
         self.machine.watch.begin();
         // What is so now is no news.
         tell_power(&mut self.machine);
-        self.lans.report_logins();
     }
 
     /// What happened since the last call, in order; nothing before [`watch`](Self::watch).

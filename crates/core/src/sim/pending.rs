@@ -50,20 +50,20 @@ impl Pending {
     /// Has somebody wait for a program of `mc`, which is started if no other of that controller runs.
     pub(super) fn run_program(
         &mut self,
+        now: Moment,
         mc: McAddress,
-        call: ProgramCall,
-        line: String,
+        (call, line): (ProgramCall, String),
         waiter: Waiter,
         out: &mut Effects,
     ) {
         let next = &mut self.next_job;
         self.programs.wait(mc, call, line, waiter, || ProgramJob(new_job(next)));
-        self.start_program(mc, out);
+        self.start_program(now, mc, out);
     }
 
     /// Starts the next program of `mc`, if none runs.
-    pub(super) fn start_program(&mut self, mc: McAddress, out: &mut Effects) {
-        if let Some((job, line)) = self.programs.start(mc) {
+    pub(super) fn start_program(&mut self, now: Moment, mc: McAddress, out: &mut Effects) {
+        if let Some((job, line)) = self.programs.start(now, mc) {
             out.list.push(Effect::Run(Work::Program { job, line, lane: mc }));
         }
     }

@@ -58,7 +58,7 @@ impl Simulator {
             // It leads to other controllers.
             return self.send_message(now, mc, request, path, out);
         }
-        let execution = Execution { mc, origin: request.origin, path };
+        let execution = Execution { mc, origin: request.origin, path, begun: now };
         let may_wait = self.pending.have_room(&execution);
         // What it changes would have to wait for its file, and could not be undone then.
         if !may_wait && found.is_some_and(|entry| entry.keeps) {
@@ -90,7 +90,7 @@ impl Simulator {
         loop {
             (outcome, response) = match outcome {
                 Outcome::Done if outstanding.saves.is_empty() => {
-                    return self.let_go(now, &execution.path, &mut response, outstanding, out);
+                    return self.let_go(now, &execution, &mut response, outstanding, out);
                 }
                 Outcome::Done => {
                     let answer = Answer::Response(Box::new((execution, response)));
@@ -105,7 +105,7 @@ impl Simulator {
                 Outcome::Wait(Wait::Program(call, then)) => match program::command_line(&call) {
                     Ok(line) => {
                         let waiter = Waiter::Command(Waiting { execution, then, outstanding });
-                        return self.pending.run_program(execution.mc, call, line, waiter, out);
+                        return self.pending.run_program(now, execution.mc, (call, line), waiter, out);
                     }
                     Err(outcome) => {
                         let result = self.judged(now, execution.mc, outcome, out);
@@ -139,6 +139,10 @@ impl Simulator {
         }
         let outcome = program::outcome(&entry.call, &entry.line, ended);
         let success = outcome.success();
+        out.count(|tally| {
+            tally.programs.observe(now.since(entry.begun));
+            tally.program_failures += u64::from(outcome.log.is_some());
+        });
         let result = self.judged(now, mc, outcome, out);
         for waiter in entry.waiters {
             let result = result.clone();
@@ -153,7 +157,7 @@ impl Simulator {
                 Waiter::Owner(told) => told(self, now, success.clone(), out),
             }
         }
-        self.pending.start_program(mc, out);
+        self.pending.start_program(now, mc, out);
     }
 
     /// Logs a failure and gives the result.
@@ -177,11 +181,13 @@ impl Simulator {
     fn let_go(
         &mut self,
         now: Moment,
-        path: &ReturnPath,
+        execution: &Execution,
         response: &mut Response,
         outstanding: Outstanding,
         out: &mut Effects,
     ) {
+        let path = &execution.path;
+        out.count(|tally| tally.waited_for(now, execution.begun));
         if outstanding.failed {
             // Users are what they were, and so their sessions stay.
             response.fail(CompletionCode::UNSPECIFIED);
@@ -197,7 +203,7 @@ impl Simulator {
         match answer {
             Answer::Response(answer) => {
                 let (execution, mut response) = *answer;
-                self.let_go(now, &execution.path, &mut response, outstanding, out);
+                self.let_go(now, &execution, &mut response, outstanding, out);
             }
             Answer::Owner(kept) if outstanding.failed => kept(self, Fate::Undone),
             Answer::Owner(kept) => {
@@ -237,6 +243,9 @@ impl Simulator {
     /// Sends a response on its way.
     pub(super) fn answer(&mut self, now: Moment, path: ReturnPath, response: &Response, out: &mut Effects) {
         self.trace_response(&path, response, out);
+        if self.is_counted(out) {
+            self.count_request(path.answered(response.bytes()), out);
+        }
         match path {
             ReturnPath::Lan(lan, to) => {
                 self.send_over_lan(now, lan, out, |channel, random, outbox| {
@@ -266,7 +275,7 @@ impl Simulator {
                         self.pending.read(read, Reader::Background { mc, then }, out);
                     }
                     Background::Program { mc, call, then } => match program::command_line(&call) {
-                        Ok(line) => self.pending.run_program(mc, call, line, Waiter::Background(then), out),
+                        Ok(line) => self.pending.run_program(now, mc, (call, line), Waiter::Background(then), out),
                         Err(outcome) => {
                             let result = self.judged(now, mc, outcome, out);
                             if let Some(mut at) = self.machine.at(mc) {
@@ -341,6 +350,9 @@ impl Simulator {
 
     /// Slow work is done: what waited for it goes on.
     pub(super) fn work_done(&mut self, now: Moment, done: WorkDone, out: &mut Effects) {
+        if let WorkDone::Saved(_, result) = &done {
+            out.count(|tally| tally.writes(result));
+        }
         match done {
             WorkDone::Program(job, ended) => {
                 if let Some((mc, entry)) = self.pending.program_ended(job) {

@@ -321,6 +321,7 @@ impl Simulator {
     pub(super) fn sol_data(&mut self, now: Moment, mc: McAddress, bytes: &[u8], out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         let plain = self.sols.slots[index].engine.from_port(now, bytes, &mut self.sols.outputs);
+        out.count(|tally| tally.sol_from_ports += plain.len() as u64);
         if let Some(controller) = self.machine.controller_mut(mc) {
             controller.history.push(plain);
         }
@@ -385,7 +386,10 @@ impl Simulator {
                         channel.send_sol(session, payload, random, outbox);
                     });
                 }
-                sol::Output::Port(bytes) => out.list.push(Effect::SolWrite { mc, bytes: bytes.to_vec() }),
+                sol::Output::Port(bytes) => {
+                    out.count(|tally| tally.sol_to_ports += bytes.len() as u64);
+                    out.list.push(Effect::SolWrite { mc, bytes: bytes.to_vec() });
+                }
                 sol::Output::Break => out.list.push(Effect::SolBreak { mc }),
                 sol::Output::ModemLines(lines) => out.list.push(Effect::SolModemLines { mc, lines }),
             }

@@ -13,7 +13,7 @@ use super::return_path::ReturnPath;
 use super::saves::Fate;
 use crate::bmc::external::{FileContent, FileWritten, Then};
 use crate::command::Continuation;
-use crate::ipmi::{McAddress, Origin, Response};
+use crate::ipmi::{McAddress, Moment, Origin, Response};
 
 /// How many requests may wait at the same time for slow work or for a state file. A request that
 /// needs neither is never refused. Clients have one or two under way; more than this is a
@@ -40,6 +40,8 @@ pub(super) struct Execution {
     pub(super) origin: Origin,
     /// Where its response goes.
     pub(super) path: ReturnPath,
+    /// When it came.
+    pub(super) begun: Moment,
 }
 
 /// A command that waits for slow work with such a result.

@@ -16,9 +16,7 @@ pub(in crate::lan) struct Why(pub(in crate::lan) LoginFailure, pub(in crate::lan
 
 /// Tells whoever watches or counts.
 fn report_refused(from: Peer, reason: LoginFailure, out: &mut Outbox) {
-    if out.reports {
-        out.events.push(Event::Refused { from, reason });
-    }
+    out.report(|| Event::Refused { from, reason });
 }
 
 impl LanChannel {

@@ -10,7 +10,7 @@ use super::{Call, Dropped, LanChannel};
 use crate::ipmi::{Moment, Peer, Privilege, Random, SessionId, UserNumber};
 use crate::lan::session::Session;
 use crate::lan::throttle::source;
-use crate::lan::{Authority, Event, LanUser, Outbox, Weight, policy};
+use crate::lan::{Authority, DropReason, Event, LanUser, Outbox, Weight, policy};
 
 /// Most established sessions: as many a second, for the minute that those of vanished clients stay, as
 /// 256 would be for half a minute.
@@ -87,9 +87,9 @@ impl LanChannel {
             && self.sessions.get(&id).is_some_and(|session| session.deadline() <= call.now)
         {
             self.end(id, End::Idle, call.out);
-            return Err(Dropped("its session has timed out"));
+            return Err(Dropped(DropReason::NoSession, "its session has timed out"));
         }
-        self.sessions.get_mut(&id).map(Box::as_mut).ok_or(Dropped("there is no such session"))
+        self.sessions.get_mut(&id).map(Box::as_mut).ok_or(Dropped(DropReason::NoSession, "there is no such session"))
     }
 
     /// Ends all logins of a user and all its sessions, but for the one that asked for it.

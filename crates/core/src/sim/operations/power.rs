@@ -154,7 +154,7 @@ impl Simulator {
     /// Runs a helper program for whoever is around the system.
     fn call_program(&mut self, now: Moment, mc: McAddress, call: ProgramCall, then: Told, out: &mut Effects) {
         match program::command_line(&call) {
-            Ok(line) => self.pending.run_program(mc, call, line, Waiter::Owner(then), out),
+            Ok(line) => self.pending.run_program(now, mc, (call, line), Waiter::Owner(then), out),
             Err(outcome) => {
                 let result = outcome.success();
                 let _ = self.judged(now, mc, outcome, out);
