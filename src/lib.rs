@@ -51,6 +51,9 @@ mod embed;
 pub mod fleet;
 #[doc(hidden)]
 pub mod host;
+#[cfg(feature = "program")]
+#[doc(hidden)]
+pub mod progress;
 #[doc(hidden)]
 pub mod runtime;
 #[cfg(feature = "program")]

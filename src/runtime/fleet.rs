@@ -9,7 +9,17 @@ pub mod create;
 pub mod faults;
 pub mod make;
 mod ping;
-pub mod progress;
 pub mod start;
 mod texts;
 mod together;
+
+use super::logging;
+use crate::progress::Progress;
+
+/// A bar on standard error, unless lines there are for programs.
+fn progress(what: &'static str, total: usize) -> Progress {
+    match logging::is_formatted() {
+        true => Progress::none(),
+        false => Progress::new(what, total),
+    }
+}

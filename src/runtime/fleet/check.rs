@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::addresses::Addresses;
 use super::faults::{Faults, Finding};
 use super::make::{Maker, Settings, name_of};
-use super::progress::Progress;
+use super::progress;
 use super::together::{self, Share};
 use crate::fleet::{Row, Rows};
 use crate::host::random::SystemRandom;
@@ -38,7 +38,7 @@ pub(super) struct Report {
 /// Carries the command file of each BMC out on a system that nobody is connected to.
 pub(super) fn check(rows: &Rows, settings: &Settings) -> Report {
     let maker = Maker::new(settings);
-    let mut progress = Progress::new("Checking", rows.rows.len());
+    let mut progress = progress("Checking", rows.rows.len());
     let checked = together::map(&rows.rows, Share::All, &mut progress, |row| one(&maker, settings, row));
     progress.end();
     let (mut faults, mut addresses, mut failed) = (Faults::default(), Addresses::default(), 0);

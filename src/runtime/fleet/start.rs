@@ -7,7 +7,7 @@ use super::check;
 use super::faults::{Faults, Finding};
 use super::make::{Made, Maker, Settings};
 use super::ping;
-use super::progress::Progress;
+use super::progress;
 use super::together::{self, Share};
 use crate::fleet::range::Range;
 use crate::fleet::slice::Slice;
@@ -117,7 +117,7 @@ impl Fleet {
     /// The LAN channels of all BMCs with their names, faults told; and whether there is none.
     fn configurations(&self, rows: &Rows) -> (Vec<(Arc<str>, Target)>, bool) {
         let maker = Maker::new(&self.settings);
-        let mut progress = Progress::new("Reading", rows.rows.len());
+        let mut progress = progress("Reading", rows.rows.len());
         let read = together::map(&rows.rows, Share::All, &mut progress, |row| {
             let (config, findings) = maker.configuration(row)?;
             Ok((targets(&config).map_err(|text| vec![Finding::Problem(text)])?, findings))
@@ -168,7 +168,7 @@ impl Fleet {
     /// nothing may be wrong and something is.
     pub fn make<'a>(&self, maker: &Maker<'_>, rows: &'a Rows) -> Option<Vec<(&'a Row, Made)>> {
         let total = rows.rows.len();
-        let mut progress = Progress::new("Starting", total);
+        let mut progress = progress("Starting", total);
         let all = together::map(&rows.rows, Share::All, &mut progress, |row| maker.make(row));
         progress.end();
         let (mut faults, mut addresses) = (Faults::default(), Addresses::default());

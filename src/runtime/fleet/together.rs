@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use super::progress::Progress;
+use crate::progress::Progress;
 
 /// How many rows a thread takes at a time.
 const BLOCK: usize = 32;

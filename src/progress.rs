@@ -1,9 +1,9 @@
-//! How far a start is, as a bar on a terminal.
+//! How far work on many BMCs is, as a bar on a terminal.
+//!
+//! Owns one line of standard error while it is shown. Never decides whether lines there are for people.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
-
-use crate::runtime::logging;
 
 /// What is over sooner has no bar, and it is not drawn more often.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -23,7 +23,7 @@ pub struct Progress {
 impl Progress {
     /// A bar for so many.
     pub fn new(what: &'static str, total: usize) -> Self {
-        let visible = std::io::stderr().is_terminal() && !logging::is_formatted();
+        let visible = std::io::stderr().is_terminal();
         Self { what, total, next: visible.then(|| Instant::now() + PAUSE), shown: false }
     }
 
