@@ -59,6 +59,9 @@ pub mod runtime;
 #[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod sdrcomp;
+#[cfg(feature = "control")]
+#[doc(hidden)]
+pub mod simctl;
 #[doc(hidden)]
 pub mod store;
 #[cfg(test)]

@@ -1,0 +1,274 @@
+//! `wait`: until something holds or happens. What happens is listened for before the first look, so that nothing
+//! between the two is missed.
+
+use std::collections::BTreeSet;
+use std::pin::pin;
+use std::time::Duration;
+
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use super::events;
+use crate::simctl::completion;
+use crate::simctl::condition::{Condition, Kind};
+use crate::simctl::context::Context;
+use crate::simctl::door::{Door, bmc_path};
+use crate::simctl::failure::{Failure, Status};
+use crate::simctl::feed::{Feed, News};
+use crate::simctl::model::{Sensor, Summary, read};
+use crate::simctl::number;
+use crate::simctl::output::{Form, Output};
+use crate::simctl::sensor_choice::sensors;
+use crate::simctl::several::{is_pattern, names};
+
+/// How often sensors are looked at: a new reading is no event.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often a server that is not ready is asked again.
+const READY: Duration = Duration::from_millis(50);
+/// How many BMCs are named that have not met a condition.
+const NAMED: usize = 5;
+
+/// The options of `wait`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Conditions:
+  power=on, power=off          the power is so
+  running                      the BMC is there and runs
+  ready                        the server is ready; it may not even have started
+  sensor:NAME>VALUE            its value is so; also >= < <= =. NAME may be a number or MC/LUN/NUMBER
+  sensor:NAME=upper_critical   that threshold is crossed; =crossed: some is; =ok: none is; =state3: bit 3 holds
+  login, login=USER            somebody, or USER, logs in
+  sel, sel=SENSOR              a record is added to the event log, or one of SENSOR
+  kind=KIND                    an event of this kind, as `events` shows it
+What holds already is met at once; what happens is met by what happens from now on, or behind --after ID.
+Exit status 4: not in time.
+
+Examples:
+  ipmi_simctl wait --for ready --timeout 10s
+  ipmi_simctl wait node1 --for power=on --timeout 30s
+  ipmi_simctl wait 'node*' --for running --for power=off --timeout 5m
+  ipmi_simctl wait node1 --for 'sensor:CPU Temp>=90' --json")]
+pub struct Wait {
+    /// A BMC, or several by a pattern of * and ?: all of them
+    #[arg(value_name = "NAME", default_value = "*", hide_default_value = true, add = ArgValueCompleter::new(completion::bmcs))]
+    name: String,
+
+    /// What is waited for, see below; several: until each was met
+    #[arg(long = "for", value_name = "CONDITION", required = true, add = ArgValueCompleter::new(completion::conditions))]
+    conditions: Vec<Condition>,
+
+    /// The first one that is met ends it
+    #[arg(long)]
+    any: bool,
+
+    /// How long at most; 0 for as long as it takes
+    #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "30s")]
+    timeout: Duration,
+
+    /// Count what happened behind the event with this id as well
+    #[arg(long, value_name = "ID")]
+    after: Option<u64>,
+}
+
+/// What is still waited for.
+struct Pending<'a> {
+    options: &'a Wait,
+    names: Vec<String>,
+    /// By BMC and condition.
+    open: BTreeSet<(usize, usize)>,
+    met: usize,
+}
+
+impl Wait {
+    /// Waits.
+    pub(super) async fn run(&self, context: &mut Context<'_, '_>) -> Result<Status, Failure> {
+        let mut pending = Pending { options: self, names: Vec::new(), open: BTreeSet::new(), met: 0 };
+        let limit = if self.timeout.is_zero() { Duration::MAX } else { self.timeout };
+        match timeout(limit, pending.wait(context)).await {
+            Ok(result) => result.map(|()| Status::Done),
+            Err(_) => Err(Failure::TimedOut(pending.missing(limit))),
+        }
+    }
+
+    fn is_about_bmcs(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.kind != Kind::Ready)
+    }
+
+    fn waits_for(&self, kind: &Kind) -> bool {
+        self.conditions.iter().any(|condition| condition.kind == *kind)
+    }
+}
+
+impl Pending<'_> {
+    async fn wait(&mut self, context: &mut Context<'_, '_>) -> Result<(), Failure> {
+        let (door, output) = (&context.door, &mut *context.output);
+        if self.options.waits_for(&Kind::Ready) {
+            ready(door).await?;
+            if !self.options.is_about_bmcs() {
+                return say(output, None, "ready", &Value::Null);
+            }
+        }
+        let path = events::path(Some(&self.options.name), None);
+        let mut feed = Feed::open(door, path, self.options.after.map(|id| id.to_string())).await?;
+        self.names = names(door, &self.options.name).await?;
+        self.open = (0..self.names.len())
+            .flat_map(|bmc| (0..self.options.conditions.len()).map(move |condition| (bmc, condition)))
+            .collect();
+        self.look(door, output).await?;
+        while !self.is_over() {
+            match self.next(&mut feed, door, output).await? {
+                News::Message(message) if message.event != "lost" => {
+                    let event: Value = serde_json::from_str(&message.data).unwrap_or_default();
+                    self.happened(&event, output)?;
+                }
+                News::Message(_) => {
+                    output.remark("Some events were lost; one that is waited for may be among them");
+                    self.look(door, output).await?;
+                }
+                News::Lost(failure) => output.remark(&format!("{failure}; it is tried again")),
+                News::Back => self.look(door, output).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What comes next, while sensors are looked at now and then.
+    async fn next(&mut self, feed: &mut Feed<'_>, door: &Door, output: &mut Output<'_>) -> Result<News, Failure> {
+        let mut next = pin!(feed.next());
+        loop {
+            let pause = if self.has_sensors() { LOOK } else { Duration::MAX };
+            match timeout(pause, &mut next).await {
+                Ok(news) => return news,
+                Err(_) => match self.look_at_sensors(door, output).await {
+                    // The feed tells of a connection that is lost.
+                    Err(failure) if failure.status() == Status::Unreachable => {}
+                    Err(failure) => return Err(failure),
+                    Ok(()) if self.is_over() => return Ok(News::Back),
+                    Ok(()) => {}
+                },
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.open.is_empty() || self.options.any && self.met > 0
+    }
+
+    fn has_sensors(&self) -> bool {
+        self.open.iter().any(|(_, index)| matches!(self.options.conditions[*index].kind, Kind::Sensor(..)))
+    }
+
+    /// Looks at everything that can be looked at.
+    async fn look(&mut self, door: &Door, output: &mut Output<'_>) -> Result<(), Failure> {
+        let bmcs = if is_pattern(&self.options.name) {
+            door.list(Some(&self.options.name), "").await?
+        } else {
+            match door.get(&bmc_path(&self.options.name, "")).await {
+                Ok(bmc) => vec![bmc],
+                // It may come.
+                Err(failure) if failure.status() == Status::NotFound && self.options.waits_for(&Kind::Running) => {
+                    Vec::new()
+                }
+                Err(failure) => return Err(failure),
+            }
+        };
+        for bmc in &bmcs {
+            let summary: Summary = read(bmc)?;
+            self.meet(&summary.name, output, bmc, |condition| condition.is_met_by(&summary))?;
+        }
+        self.look_at_sensors(door, output).await
+    }
+
+    async fn look_at_sensors(&mut self, door: &Door, output: &mut Output<'_>) -> Result<(), Failure> {
+        let is_sensor = |index: usize| matches!(self.options.conditions[index].kind, Kind::Sensor(..));
+        let bmcs: BTreeSet<usize> =
+            self.open.iter().filter(|(_, index)| is_sensor(*index)).map(|(bmc, _)| *bmc).collect();
+        for bmc in bmcs {
+            let name = self.names[bmc].clone();
+            let all = match sensors(door, &name, None).await {
+                Ok(all) => all,
+                // It may come.
+                Err(failure) if failure.status() == Status::NotFound && self.options.waits_for(&Kind::Running) => {
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            for condition in &self.options.conditions {
+                let Kind::Sensor(choice, test) = &condition.kind else { continue };
+                let path = choice.find(&name, &all)?;
+                let is_it = |it: &&Sensor| path == format!("/sensors/{}/{}/{}", it.mc, it.lun, it.number);
+                if let Some(sensor) = all.iter().find(is_it).filter(|sensor| test.is_met_by(sensor)) {
+                    let shown = json!({"value": sensor.value, "states": sensor.states, "crossed": sensor.crossed});
+                    self.meet(&name, output, &shown, |it| it == condition)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn happened(&mut self, event: &Value, output: &mut Output<'_>) -> Result<(), Failure> {
+        let name = event["bmc"].as_str().unwrap_or_default();
+        let added = event["kind"] == "bmc_added";
+        self.meet(name, output, event, |condition| {
+            condition.is_met_by_event(event) || added && condition.kind == Kind::Running
+        })
+    }
+
+    /// What a BMC has met is no longer waited for, and is said.
+    fn meet(
+        &mut self,
+        name: &str,
+        output: &mut Output<'_>,
+        by: &Value,
+        is_met: impl Fn(&Condition) -> bool,
+    ) -> Result<(), Failure> {
+        let Ok(bmc) = self.names.binary_search_by(|it| it.as_str().cmp(name)) else { return Ok(()) };
+        for (index, condition) in self.options.conditions.iter().enumerate() {
+            if !self.is_over() && is_met(condition) && self.open.remove(&(bmc, index)) {
+                self.met += 1;
+                say(output, Some(name), &condition.to_string(), by)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was not met in time.
+    fn missing(&self, limit: Duration) -> String {
+        let seconds = limit.as_secs_f64();
+        if self.names.is_empty() {
+            return format!("The server was not ready within {seconds} s");
+        }
+        let named = self.open.iter().take(NAMED);
+        let named: Vec<String> =
+            named.map(|(bmc, index)| format!("{}: {}", self.names[*bmc], self.options.conditions[*index])).collect();
+        let more = match self.open.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("Not within {seconds} s: {}{more}", named.join(", "))
+    }
+}
+
+/// Waits until the server is ready. Nobody may be there yet.
+async fn ready(door: &Door) -> Result<(), Failure> {
+    loop {
+        match door.get("/readyz").await {
+            Ok(_) => return Ok(()),
+            Err(failure) if failure.status() == Status::Unreachable => sleep(READY).await,
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// Says what was met, and by what.
+fn say(output: &mut Output<'_>, name: Option<&str>, condition: &str, by: &Value) -> Result<(), Failure> {
+    match output.form {
+        Form::Programs => output.value(&json!({"bmc": name, "for": condition, "by": by})),
+        Form::People => {
+            let whose = name.map(|name| format!("{name}: ")).unwrap_or_default();
+            output.line_now(&format!("{whose}{condition}"))
+        }
+    }
+}
