@@ -3,6 +3,7 @@
 use super::*;
 use crate::bmc::external::FileWrite;
 use crate::ipmi::McAddress;
+use crate::sim::NoSolPort;
 use crate::wire::session20::PayloadType;
 
 const HISTORY: &str = "/dev/ttyS1\" 115200 history=20,backupfile=console.log readclear historyfru=9";
@@ -262,4 +263,73 @@ fn another_port_is_told_where_lan_conf_says_so() {
         assert_eq!(texts, [changed("advertised_port")]);
         assert_eq!(told(&mut rig, &mut client), (port, port, parameter));
     }
+}
+
+/// What a tap has got since it was looked at last.
+fn tapped(rig: &mut Rig) -> Vec<u8> {
+    rig.sim.take_sol_output().into_iter().flat_map(|output| output.bytes).collect()
+}
+
+#[test]
+fn who_looks_on_sees_what_the_port_says_with_and_without_a_client() {
+    let mut rig = Rig::new(WITH_SOL, EMU);
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
+    assert_eq!(rig.sim.tap_sol(McAddress(0x30)), Err(NoSolPort));
+    let data = |rig: &mut Rig, text: &[u8]| {
+        rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, text.into()), out));
+    };
+    data(&mut rig, b"before ");
+    rig.sim.tap_sol(McAddress::BMC).expect("a port");
+    data(&mut rig, b"boot ");
+    data(&mut rig, b"loader ");
+    assert_eq!(tapped(&mut rig), b"boot loader ");
+    assert_eq!(tapped(&mut rig), b"");
+    let mut client = console(&mut rig);
+    assert_eq!(says(&mut rig, &mut client, b"login: "), [b"\x01\x00\x00\x00login: "]);
+    // Another one begins to look on: nothing is lost for the first.
+    rig.sim.tap_sol(McAddress::BMC).expect("a port");
+    assert_eq!(tapped(&mut rig), b"login: ");
+    rig.sim.untap_sol(McAddress::BMC);
+    data(&mut rig, b"secret");
+    assert_eq!(tapped(&mut rig), b"");
+}
+
+#[test]
+fn a_tap_makes_a_slow_client_no_faster_and_nobody_slower() {
+    let run = |tap: bool| {
+        let mut rig = Rig::new(WITH_SOL, EMU);
+        rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
+        if tap {
+            rig.sim.tap_sol(McAddress::BMC).expect("a port");
+        }
+        let _client = console(&mut rig);
+        rig.effects.clear();
+        for _ in 0..200 {
+            rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, vec![b'x'; 200].into()), out));
+        }
+        rig.wait(2);
+        assert!(rig.effects.contains(&Effect::SolRead { mc: McAddress::BMC, enabled: false }));
+        rig.effects
+    };
+    assert_eq!(run(false), run(true));
+}
+
+#[test]
+fn the_history_and_the_trouble_of_a_port_are_shown_and_stay() {
+    let mut rig = Rig::new(&with_history(), EMU);
+    let job = rig.jobs().into_iter().find_map(|work| if let Work::Read { job, .. } = work { Some(job) } else { None });
+    rig.done(WorkDone::Read(job.expect("a backup file"), Err("No such file or directory".into())));
+    rig.call(|sim, now, out| {
+        sim.handle(now, Input::SolUnavailable(McAddress::BMC, "/dev/ttyS1: it is busy".into()), out);
+    });
+    let port = rig.sim.sol_port(McAddress::BMC).expect("a port");
+    assert_eq!(port.trouble.as_deref(), Some("[SOL: /dev/ttyS1: it is busy]"));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
+    rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, b"0123456789abcdefghijklmn".into()), out));
+    for _ in 0..2 {
+        // `readclear` is for clients.
+        let port = rig.sim.sol_port(McAddress::BMC).expect("a port");
+        assert_eq!((port.history.as_slice(), port.trouble), (b"456789abcdefghijklmn".as_slice(), None));
+    }
+    assert_eq!(rig.sim.sol_port(McAddress(0x30)), Err(NoSolPort));
 }

@@ -29,6 +29,7 @@ mod serial_lines;
 mod setup;
 mod show;
 mod sol_ports;
+mod sol_taps;
 mod tally;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -50,6 +51,7 @@ pub use operations::{
     WatchdogView,
 };
 pub use reload::{Change, OnDisk, Reach};
+pub use sol_taps::{NoSolPort, SolOutput, SolPortView, TAP_ROOM};
 pub use tally::{Answered, Counts, Histogram, Requests, Tally};
 
 use crate::bmc::vm_process::Identity;

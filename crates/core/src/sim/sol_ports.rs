@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
+use super::sol_taps::{NoSolPort, Tap};
 use super::trace::Way;
 use super::waiting::{Reader, Writer};
 use crate::bmc::external::{FileContent, FileRead, FileWrite, FileWritten};
@@ -30,6 +31,8 @@ struct SolSlot {
     trouble: Option<String>,
     /// When whoever has just come is told.
     tell_at: Option<Moment>,
+    /// What it says, for whoever looks on.
+    tap: Option<Box<Tap>>,
 }
 
 impl SolSlot {
@@ -48,6 +51,7 @@ impl SolSlot {
             restored: true,
             trouble: None,
             tell_at: None,
+            tap: None,
         }
     }
 
@@ -76,6 +80,21 @@ impl SolPorts {
             slot.config.bit_rate = config.bit_rate;
             slot.config.read_clear = config.read_clear;
         }
+    }
+
+    /// The tap of a controller's port.
+    pub(super) fn tap(&mut self, mc: McAddress) -> Result<&mut Option<Box<Tap>>, NoSolPort> {
+        self.slots.iter_mut().find(|slot| slot.mc == mc).map(|slot| &mut slot.tap).ok_or(NoSolPort)
+    }
+
+    /// The taps that there are.
+    pub(super) fn taps(&mut self) -> impl Iterator<Item = (McAddress, &mut Tap)> {
+        self.slots.iter_mut().filter_map(|slot| Some((slot.mc, slot.tap.as_deref_mut()?)))
+    }
+
+    /// Why a controller's port cannot be opened, if it cannot.
+    pub(super) fn trouble(&self, mc: McAddress) -> Result<Option<&str>, NoSolPort> {
+        self.slots.iter().find(|slot| slot.mc == mc).map(|slot| slot.trouble.as_deref()).ok_or(NoSolPort)
     }
 
     /// When a port wants to be called next.
@@ -320,7 +339,11 @@ impl Simulator {
     /// Bytes came from the SOL port of an MC.
     pub(super) fn sol_data(&mut self, now: Moment, mc: McAddress, bytes: &[u8], out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
-        let plain = self.sols.slots[index].engine.from_port(now, bytes, &mut self.sols.outputs);
+        let SolSlot { engine, tap, .. } = &mut self.sols.slots[index];
+        let plain = engine.from_port(now, bytes, &mut self.sols.outputs);
+        if let Some(tap) = tap {
+            tap.push(plain);
+        }
         out.count(|tally| tally.sol_from_ports += plain.len() as u64);
         if let Some(controller) = self.machine.controller_mut(mc) {
             controller.history.push(plain);
