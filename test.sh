@@ -3,7 +3,7 @@
 #
 #   ./test.sh [arguments for cargo test]
 #
-# Needs Rust and a C compiler to link with. The clients are Debian packages, but for one of PyPI; when all of them are there
+# Needs Rust and a C compiler to link with. The clients are Debian packages, but for three of PyPI; when all of them are there
 # nothing is installed and no network is used. The kernel of the QEMU guest, and a small Debian system that
 # the package is installed in, are put below the target folder, once. What this machine cannot do is left
 # out and listed at the end. The last line is the total; exit status 0 only when everything passed.
@@ -49,6 +49,9 @@ sh tests/guest/kernel.sh "${CARGO_TARGET_DIR:-target}/tmp/guest-kernel" || true
 
 # The same for tests/kubernetes.rs: what no Debian package has.
 sh tests/kubernetes/validator.sh "${CARGO_TARGET_DIR:-target}/tmp/kubernetes-validate" || true
+
+# The same for tests/control_document.rs, which is left out without it.
+sh tests/control/validators.sh "${CARGO_TARGET_DIR:-target}/tmp/openapi-validators" || true
 
 # The same for tests/package.rs, which is left out without the rights that this needs; it waits for
 # a network most of the time.

@@ -6,6 +6,7 @@
 
 mod bmcs;
 mod body;
+mod document;
 mod events;
 mod guard;
 mod health;

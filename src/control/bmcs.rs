@@ -16,7 +16,7 @@ use super::Control;
 use super::body;
 use super::pattern::Pattern;
 use super::problem::Problem;
-use super::query::{Path, Query};
+use super::query::{NoQuery, Path, Query, number};
 use super::views::bmc::{Bmc, Summary};
 use crate::runtime::door::{Absent, Door, Entry, Put, Recipe, Turn, Unmade};
 
@@ -33,6 +33,7 @@ const PIECE: usize = 64 << 10;
 pub(super) struct Listing {
     name: Option<Pattern>,
     power: Option<PowerWanted>,
+    #[serde(default, deserialize_with = "number::plain")]
     limit: Option<usize>,
     after: Option<String>,
 }
@@ -181,7 +182,11 @@ impl List {
 }
 
 /// `GET /v1/bmcs/NAME`.
-pub(super) async fn show(State(control): State<Control>, Path(name): Path<String>) -> Result<Json<Bmc>, Problem> {
+pub(super) async fn show(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    _: NoQuery,
+) -> Result<Json<Bmc>, Problem> {
     Ok(Json(control.door.look(&name, Bmc::of).await?))
 }
 
@@ -199,6 +204,7 @@ pub(super) struct Wanted {
 pub(super) async fn put(
     State(control): State<Control>,
     Path(name): Path<String>,
+    _: NoQuery,
     body::Json(wanted): body::Json<Wanted>,
 ) -> Result<Response, Problem> {
     let Wanted { variables, lan_conf, emu } = wanted;
@@ -211,7 +217,11 @@ pub(super) async fn put(
 }
 
 /// `DELETE /v1/bmcs/NAME`.
-pub(super) async fn delete(State(control): State<Control>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn delete(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    _: NoQuery,
+) -> Result<StatusCode, Problem> {
     if control.door.turn(|turn| turn.creator().is_none()).await? {
         return Err(Unmade::NoFleet.into());
     }

@@ -14,7 +14,6 @@ use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
-use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Control;
@@ -22,7 +21,7 @@ use super::pattern::Pattern;
 use super::problem::Problem;
 use super::query::Query;
 use super::server::Limits;
-use super::views::event::{KINDS, event, kind};
+use super::views::event::{KINDS, View, kind};
 use crate::runtime::door::history::{Happened, Reader};
 
 /// How many events are taken at a time.
@@ -100,7 +99,7 @@ impl Follower {
         loop {
             while let Some(happened) = self.taken.next() {
                 if self.wants(&happened) {
-                    let data = event(&happened).to_string();
+                    let data = View::of(&happened).text();
                     return sse::Event::default().id(happened.id.to_string()).event(kind(&happened.what)).data(data);
                 }
             }
@@ -109,7 +108,7 @@ impl Follower {
             let lost = self.reader.take(TAKEN, &mut taken);
             self.taken = taken.into_iter();
             if lost > 0 {
-                return sse::Event::default().event("lost").data(json!({ "lost": lost }).to_string());
+                return sse::Event::default().event("lost").data(format!("{{\"lost\":{lost}}}"));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::time::timeout;
 
 use super::Control;
@@ -14,19 +14,32 @@ use super::problem::Problem;
 /// How long the loop may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// It lives.
+#[derive(Debug, Serialize)]
+pub(super) struct Alive {
+    status: &'static str,
+}
+
+/// It is ready, and serves so many.
+#[derive(Debug, Serialize)]
+pub(super) struct Ready {
+    status: &'static str,
+    bmcs: usize,
+}
+
 /// `GET /healthz`: the loop answers.
-pub(super) async fn alive(State(control): State<Control>) -> Result<Json<Value>, Problem> {
+pub(super) async fn alive(State(control): State<Control>) -> Result<Json<Alive>, Problem> {
     match timeout(PATIENCE, control.door.turn(|_| ())).await {
-        Ok(Ok(())) => Ok(Json(json!({ "status": "ok" }))),
+        Ok(Ok(())) => Ok(Json(Alive { status: "ok" })),
         Ok(Err(_)) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The program ends")),
         Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The loop does not answer within a second")),
     }
 }
 
 /// `GET /readyz`: everything is open.
-pub(super) async fn ready(State(control): State<Control>) -> Result<Json<Value>, Problem> {
+pub(super) async fn ready(State(control): State<Control>) -> Result<Json<Ready>, Problem> {
     match control.door.turn(|turn| (turn.is_ready(), turn.count())).await {
-        Ok((true, bmcs)) => Ok(Json(json!({ "status": "ready", "bmcs": bmcs }))),
+        Ok((true, bmcs)) => Ok(Json(Ready { status: "ready", bmcs })),
         _ => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not everything is open")),
     }
 }

@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
+use super::Control;
+use super::body::{self, Byte};
 use super::problem::Problem;
-use super::query::Path;
+use super::query::{NoQuery, Path};
 use super::views::bmc::{Boot, power};
 use super::views::word::{self, BOOTS, CONTROLS, DEVICES};
-use super::{Control, body};
 use crate::ipmi::McAddress;
 use crate::sim::{ControlFailed, Simulator};
 
@@ -32,22 +32,30 @@ impl From<ControlFailed> for Problem {
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     control: String,
-    mc: Option<u8>,
+    mc: Option<Byte>,
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+pub(super) struct Power {
+    control: &'static str,
+    power: &'static str,
 }
 
 /// `POST .../power`: answered when it is done.
 pub(super) async fn control(
     State(control): State<Control>,
     Path(name): Path<String>,
+    _: NoQuery,
     body::Json(wanted): body::Json<Wanted>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Power>, Problem> {
     let asked = word::value(&CONTROLS, &wanted.control, "control").map_err(Problem::malformed)?;
     let begin = move |system: &mut Simulator, now, done, out: &mut _| {
-        let mc = wanted.mc.map_or_else(|| system.bmc_address(), McAddress);
+        let mc = wanted.mc.map_or_else(|| system.bmc_address(), |Byte(mc)| McAddress(mc));
         system.control_then(now, (mc, asked), done, out);
     };
     let done = control.door.call_then(&name, begin).await??;
-    Ok(Json(json!({ "control": word::of(&CONTROLS, &done.control), "power": power(done.power) })))
+    Ok(Json(Power { control: word::of(&CONTROLS, &done.control), power: power(done.power) }))
 }
 
 /// What the machine is to boot from.
@@ -62,6 +70,7 @@ pub(super) struct BootWanted {
 pub(super) async fn boot(
     State(control): State<Control>,
     Path(name): Path<String>,
+    _: NoQuery,
     body::Json(wanted): body::Json<BootWanted>,
 ) -> Result<Json<Boot>, Problem> {
     let device = word::value(&DEVICES, &wanted.device, "device").map_err(Problem::malformed)?;

@@ -22,6 +22,20 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// There is nothing behind the question mark, for nothing is known there.
+pub(super) struct NoQuery;
+
+impl<S: Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match parts.uri.query().unwrap_or_default() {
+            "" => Ok(Self),
+            _ => Err(Problem::malformed(format!("the query: {} takes no parameters there", parts.uri.path()))),
+        }
+    }
+}
+
 /// A path that was read.
 pub(super) struct Path<T>(pub(super) T);
 
@@ -51,18 +65,24 @@ impl Mc {
     }
 }
 
-/// Numbers of one byte in paths and queries: decimal, or hexadecimal behind 0x.
+/// Numbers in paths and queries, without a sign.
 pub(super) mod number {
+    use std::str::FromStr;
+
     use serde::{Deserialize, Deserializer, de};
 
-    /// Reads a number.
+    /// Reads a number of one byte: decimal, or one or two hexadecimal digits behind 0x.
     pub(in crate::control) fn read(text: &str) -> Option<u8> {
         match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-            Some(digits) if digits.starts_with('+') => None,
+            Some(digits) if digits.len() > 2 || digits.starts_with('+') => None,
             Some(digits) => u8::from_str_radix(digits, 16).ok(),
-            None if text.starts_with('+') => None,
-            None => text.parse().ok(),
+            None => decimal(text),
         }
+    }
+
+    /// Reads a decimal number.
+    pub(in crate::control) fn decimal<T: FromStr>(text: &str) -> Option<T> {
+        text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
     }
 
     pub(in crate::control) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
@@ -73,19 +93,35 @@ pub(super) mod number {
     pub(in crate::control) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
         required(deserializer).map(Some)
     }
+
+    /// A decimal number of a query.
+    pub(in crate::control) fn plain<'de, D: Deserializer<'de>, T: FromStr>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let number = decimal(&text).ok_or_else(|| de::Error::custom(format!("expected a number, found '{text}'")));
+        number.map(Some)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::number::read;
+    use super::number::{decimal, read};
 
     #[test]
     fn numbers_are_decimal_or_hexadecimal() {
-        for (text, expected) in
-            [("32", Some(32)), ("0x20", Some(32)), ("0XfF", Some(255)), ("256", None), ("0x", None), ("", None)]
-        {
+        for (text, expected) in [
+            ("32", Some(32)),
+            ("0x20", Some(32)),
+            ("0XfF", Some(255)),
+            ("256", None),
+            ("0x", None),
+            ("", None),
+            ("0x020", None),
+        ] {
             assert_eq!(read(text), expected, "{text}");
         }
         assert_eq!(["+1", "0x+1", "-1", " 1"].map(read), [None; 4]);
+        assert_eq!(["17", "65536", "+1", "", "0x1"].map(decimal::<u16>), [Some(17), None, None, None, None]);
     }
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
 use super::problem::Problem;
-use super::{Control, bmcs, events, guard, health, inventory, log, page, power, sensors, statements, users};
+use super::{Control, bmcs, document, events, guard, health, inventory, log, page, power, sensors, statements, users};
 
 /// All of them.
 pub(super) fn router(control: Control) -> Router {
@@ -30,6 +30,7 @@ pub(super) fn router(control: Control) -> Router {
         .layer(from_fn_with_state(control.clone(), guard::with_token));
     Router::new()
         .route("/healthz", get(health::alive))
+        .route("/openapi.json", get(document::show))
         .merge(page::router())
         .merge(guarded)
         .fallback(missing)

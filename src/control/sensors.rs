@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
+use super::Control;
+use super::body::{self, Byte};
 use super::problem::Problem;
-use super::query::{Mc, Path, Query, number};
+use super::query::{Mc, NoQuery, Path, Query, number};
 use super::views::sensor::Sensor;
-use super::{Control, body};
 use crate::bmc::sensor::SensorId;
 use crate::ipmi::{McAddress, Moment};
 use crate::sim::{Effects, SensorFault, Simulator};
@@ -24,15 +24,21 @@ impl From<SensorFault> for Problem {
     }
 }
 
+/// All of a controller.
+#[derive(Debug, Serialize)]
+pub(super) struct Sensors {
+    sensors: Vec<Sensor>,
+}
+
 /// `GET .../sensors`.
 pub(super) async fn list(
     State(control): State<Control>,
     Path(name): Path<String>,
     Query(mc): Query<Mc>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Sensors>, Problem> {
     let look = move |system: &Simulator| system.sensors_of(mc.or(system.bmc_address()));
     let sensors = control.door.look(&name, move |entry| look(entry.system())).await??;
-    Ok(Json(json!({ "sensors": sensors.into_iter().map(Sensor::of).collect::<Vec<_>>() })))
+    Ok(Json(Sensors { sensors: sensors.into_iter().map(Sensor::of).collect() }))
 }
 
 /// A sensor of a BMC in a path.
@@ -54,7 +60,11 @@ impl Place {
 }
 
 /// `GET .../sensors/MC/LUN/NUMBER`.
-pub(super) async fn show(State(control): State<Control>, Path(place): Path<Place>) -> Result<Json<Sensor>, Problem> {
+pub(super) async fn show(
+    State(control): State<Control>,
+    Path(place): Path<Place>,
+    _: NoQuery,
+) -> Result<Json<Sensor>, Problem> {
     let id = place.id();
     let sensor = control.door.look(&place.name, move |entry| entry.system().sensor(id)).await??;
     Ok(Json(Sensor::of(sensor)))
@@ -65,8 +75,8 @@ pub(super) async fn show(State(control): State<Control>, Path(place): Path<Place
 #[serde(deny_unknown_fields)]
 pub(super) struct Reading {
     value: Option<f64>,
-    raw: Option<u8>,
-    states: Option<Vec<u8>>,
+    raw: Option<Byte>,
+    states: Option<Vec<Byte>>,
 }
 
 enum Wanted {
@@ -79,9 +89,9 @@ impl Reading {
     fn wanted(self) -> Result<Wanted, Problem> {
         match (self.value, self.raw, self.states) {
             (Some(value), None, None) => Ok(Wanted::Value(value)),
-            (None, Some(raw), None) => Ok(Wanted::Raw(raw)),
+            (None, Some(Byte(raw)), None) => Ok(Wanted::Raw(raw)),
             (None, None, Some(states)) => {
-                let bit = |state: u8| 1_u16.checked_shl(state.into()).ok_or(SensorFault::NoState);
+                let bit = |Byte(state): Byte| 1_u16.checked_shl(state.into()).ok_or(SensorFault::NoState);
                 let bits = states.into_iter().map(bit).try_fold(0, |bits, bit| bit.map(|bit| bits | bit));
                 Ok(Wanted::States(bits?))
             }
@@ -94,6 +104,7 @@ impl Reading {
 pub(super) async fn set(
     State(control): State<Control>,
     Path(place): Path<Place>,
+    _: NoQuery,
     body::Json(reading): body::Json<Reading>,
 ) -> Result<Json<Sensor>, Problem> {
     let (id, wanted) = (place.id(), reading.wanted()?);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Control;
 use super::body;
 use super::problem::{Fault, Problem};
-use super::query::Path;
+use super::query::{NoQuery, Path};
 use crate::runtime::door::Ran;
 
 /// What is to be executed.
@@ -40,6 +40,7 @@ impl From<Ran> for Line {
 pub(super) async fn run(
     State(control): State<Control>,
     Path(name): Path<String>,
+    _: NoQuery,
     body::Json(Statements { lines }): body::Json<Statements>,
 ) -> Result<Json<Executed>, Problem> {
     let ran = control.door.run(&name, lines).await?;

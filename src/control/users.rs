@@ -4,10 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::problem::Problem;
-use super::query::{Mc, Path, Query};
+use super::query::{Mc, Path, Query, number};
 use super::views::word::{self, LEVELS};
 use super::{Control, body};
 use crate::ipmi::UserNumber;
@@ -44,18 +43,25 @@ impl User {
     }
 }
 
+/// All of a controller.
+#[derive(Debug, Serialize)]
+pub(super) struct Users {
+    mc: u8,
+    users: Vec<User>,
+}
+
 /// `GET .../users`.
 pub(super) async fn list(
     State(control): State<Control>,
     Path(name): Path<String>,
     Query(mc): Query<Mc>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Users>, Problem> {
     let look = move |system: &Simulator| {
         let mc = mc.or(system.bmc_address());
         system.users_of(mc).map(|users| (mc, users))
     };
     let (mc, users) = control.door.look(&name, move |entry| look(entry.system())).await??;
-    Ok(Json(json!({ "mc": mc.0, "users": users.into_iter().map(User::of).collect::<Vec<_>>() })))
+    Ok(Json(Users { mc: mc.0, users: users.into_iter().map(User::of).collect() }))
 }
 
 /// What is to be another.
@@ -75,7 +81,7 @@ pub(super) async fn change(
     Query(mc): Query<Mc>,
     body::Json(change): body::Json<Change>,
 ) -> Result<Json<User>, Problem> {
-    let number = id.parse().ok().and_then(UserNumber::new);
+    let number = number::decimal(&id).and_then(UserNumber::new);
     let number = number.ok_or_else(|| Problem::missing(format!("users are 1 to 63: there is no user '{id}'")))?;
     let limit = match change.limit.as_deref() {
         None => None,

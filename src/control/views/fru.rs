@@ -1,58 +1,95 @@
 //! A FRU inventory device, and what its areas say.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::hex;
-use crate::bmc::fru::areas::{Areas, Board, Chassis, Product};
+use crate::bmc::fru::areas;
 use crate::sim::{FruContent, FruDevice};
 
 /// A device.
-pub(in crate::control) fn device(device: &FruDevice) -> Value {
-    let (raw, areas, file) = match &device.content {
-        FruContent::Bytes { bytes, areas } => (Some(hex(bytes)), Some(self::areas(areas)), None),
-        FruContent::File { path, .. } => (None, None, Some(path)),
-        FruContent::History => (None, None, None),
-    };
-    json!({ "device": device.device, "size": device.size, "raw": raw, "areas": areas, "file": file })
+#[derive(Debug, Serialize)]
+pub(in crate::control) struct Fru {
+    device: u8,
+    size: usize,
+    raw: Option<String>,
+    areas: Option<Areas>,
+    file: Option<String>,
 }
 
-fn areas(areas: &Areas) -> Value {
-    json!({
-        "chassis": areas.chassis.as_ref().map(chassis),
-        "board": areas.board.as_ref().map(board),
-        "product": areas.product.as_ref().map(product),
-    })
+impl Fru {
+    /// Of a device.
+    pub(in crate::control) fn of(of: FruDevice) -> Self {
+        let FruDevice { device, size, content } = of;
+        let (raw, areas, file) = match content {
+            FruContent::Bytes { bytes, areas } => (Some(hex(&bytes)), Some(Areas::of(*areas)), None),
+            FruContent::File { path, .. } => (None, None, Some(path)),
+            FruContent::History => (None, None, None),
+        };
+        Self { device, size, raw, areas, file }
+    }
 }
 
-fn chassis(area: &Chassis) -> Value {
-    json!({
-        "chassis_type": area.chassis_type,
-        "part_number": area.part_number,
-        "serial": area.serial,
-        "custom": area.custom,
-    })
+#[derive(Debug, Serialize)]
+struct Areas {
+    chassis: Option<Chassis>,
+    board: Option<Board>,
+    product: Option<Product>,
 }
 
-fn board(area: &Board) -> Value {
-    json!({
-        "manufacturer": area.manufacturer,
-        "product": area.product,
-        "serial": area.serial,
-        "part_number": area.part_number,
-        "file": area.file,
-        "custom": area.custom,
-    })
+impl Areas {
+    fn of(areas: areas::Areas) -> Self {
+        let areas::Areas { chassis, board, product } = areas;
+        Self { chassis: chassis.map(Chassis::of), board: board.map(Board::of), product: product.map(Product::of) }
+    }
 }
 
-fn product(area: &Product) -> Value {
-    json!({
-        "manufacturer": area.manufacturer,
-        "name": area.name,
-        "part_number": area.part_number,
-        "version": area.version,
-        "serial": area.serial,
-        "asset_tag": area.asset_tag,
-        "file": area.file,
-        "custom": area.custom,
-    })
+#[derive(Debug, Serialize)]
+struct Chassis {
+    chassis_type: u8,
+    part_number: Option<String>,
+    serial: Option<String>,
+    custom: Vec<String>,
+}
+
+impl Chassis {
+    fn of(area: areas::Chassis) -> Self {
+        let areas::Chassis { chassis_type, part_number, serial, custom } = area;
+        Self { chassis_type, part_number, serial, custom }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Board {
+    manufacturer: Option<String>,
+    product: Option<String>,
+    serial: Option<String>,
+    part_number: Option<String>,
+    file: Option<String>,
+    custom: Vec<String>,
+}
+
+impl Board {
+    fn of(area: areas::Board) -> Self {
+        let areas::Board { manufacturer, product, serial, part_number, file, custom, .. } = area;
+        Self { manufacturer, product, serial, part_number, file, custom }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Product {
+    manufacturer: Option<String>,
+    name: Option<String>,
+    part_number: Option<String>,
+    version: Option<String>,
+    serial: Option<String>,
+    asset_tag: Option<String>,
+    file: Option<String>,
+    custom: Vec<String>,
+}
+
+impl Product {
+    fn of(area: areas::Product) -> Self {
+        let areas::Product { manufacturer, name, part_number, version, serial, asset_tag, file, custom } = area;
+        Self { manufacturer, name, part_number, version, serial, asset_tag, file, custom }
+    }
 }
