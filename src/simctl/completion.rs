@@ -132,7 +132,7 @@ pub(super) fn conditions(current: &OsStr) -> Vec<CompletionCandidate> {
 
 /// From what a machine can boot.
 pub(super) fn boot_devices(current: &OsStr) -> Vec<CompletionCandidate> {
-    beginning(current, ["none", "pxe", "disk", "safe", "diag", "cdrom", "bios"].map(str::to_owned))
+    beginning(current, ["none", "pxe", "disk", "safe", "diag", "cdrom", "bios", "floppy"].map(str::to_owned))
 }
 
 /// Kinds of events, behind those that are typed.

@@ -198,7 +198,7 @@ fn an_event_log_is_listed_whole_added_to_and_cleared() {
         other => problem(500, other),
     });
     let ran = door.run(&["sel", "n1"]);
-    let row = "2026-11-30T03:27:04.000Z  0x02  CPU Temp  type 0x01, asserted  576064\n";
+    let row = "2026-11-30T03:27:04.000Z  0x02  CPU Temp  upper non-critical going high, asserted  576064\n";
     assert!(ran.out.ends_with(&format!(" 1  {row} 2  {row}")), "{ran:?}");
     let whole = lines(&door.run(&["sel", "n1", "--json"]).out);
     assert_eq!((whole[0]["records"].as_array().unwrap().len(), &whole[0]["next"]), (2, &Value::Null));
@@ -354,7 +354,11 @@ fn what_does_not_happen_in_time_is_named() {
     });
     let ran = door.run(&["wait", "n*", "--for", "power=on", "--timeout", "0.2"]);
     let said = "ipmi_simctl: error: Not within 0.2 s: n2: power=on\n";
-    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (4, "n1: power=on\n", said));
+    assert_eq!((ran.status, ran.out.as_str(), ran.err.as_str()), (4, "", said));
+    let ran = door.run(&["wait", "n*", "--for", "power=on", "--timeout", "0.2", "--json"]);
+    assert_eq!((ran.status, lines(&ran.out)[0]["bmc"].as_str()), (4, Some("n1")), "{ran:?}");
+    assert_eq!(door.run(&["wait", "n*", "--for", "running"]).out, "2 BMCs: running\n");
+    assert_eq!(door.run(&["wait", "n*", "--for", "power=on", "--any"]).out, "n1: power=on\n");
     let ran = door.run(&["wait", "n*", "--for", "power=up"]);
     assert!(ran.status == 2 && ran.err.contains("expected one of ready, running, power=on"), "{ran:?}");
 }
@@ -378,6 +382,26 @@ fn a_sensor_is_looked_at_until_it_is_so() {
     assert_eq!(LOOKS.load(Ordering::Relaxed), 3);
     let ran = door.run(&["wait", "n1", "--for", "sensor:Fan>1"]);
     assert!(ran.status == 5 && ran.err.contains("n1 has no sensor 'Fan'"), "{ran:?}");
+}
+
+#[test]
+fn a_record_of_a_sensor_is_looked_up() {
+    let record = |id: u16, name: &str| json!({"id": id, "record_type": 2, "event": {"name": name, "asserted": true}});
+    let door = StandIn::new(move |request| match request {
+        "GET /v1/events?bmc=n1" => Reply::Events(
+            "id: 1\nevent: sel_added\n\
+            data: {\"kind\":\"sel_added\",\"bmc\":\"n1\",\"mc\":32,\"record\":1}\n\nid: 2\nevent: sel_added\n\
+            data: {\"kind\":\"sel_added\",\"bmc\":\"n1\",\"mc\":32,\"record\":2}\n\n",
+        ),
+        "GET /v1/bmcs/n1" => ok(summary("n1", "off", 0)),
+        "GET /v1/bmcs/n1/sel?mc=32&after=0&limit=1" => problem(404, "There is no record 0"),
+        "GET /v1/bmcs/n1/sel?mc=32" => ok(json!({"records": [record(1, "CPU"), record(2, "Fan")]})),
+        "GET /v1/bmcs/n1/sel?mc=32&after=1&limit=1" => ok(json!({"records": [record(2, "Fan")]})),
+        other => problem(500, other),
+    });
+    let ran = door.run(&["wait", "n1", "--for", "sel=Fan", "--json"]);
+    assert_eq!((ran.status, &lines(&ran.out)[0]["by"]["record"]), (0, &record(2, "Fan")), "{}", ran.err);
+    assert_eq!(door.requests().len(), 5);
 }
 
 #[test]

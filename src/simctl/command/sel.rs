@@ -8,7 +8,7 @@ use super::{Mc, Target};
 use crate::simctl::context::Context;
 use crate::simctl::door::{Door, bmc_path};
 use crate::simctl::failure::{Failure, Status};
-use crate::simctl::model::{Sel as Told, SelRecord, read};
+use crate::simctl::model::{Sel as Told, SelEvent, SelRecord, read};
 use crate::simctl::number;
 use crate::simctl::output::Output;
 use crate::simctl::several;
@@ -185,8 +185,7 @@ fn row(table: &mut Table, bmc: &str, record: &SelRecord) {
     if let Some(told) = &record.event {
         let number = format!("sensor {:#04x}", told.sensor);
         sensor = told.name.clone().unwrap_or(number);
-        let direction = if told.asserted { "asserted" } else { "deasserted" };
-        event = format!("type {:#04x}, {direction}", told.event_type);
+        event = words(told);
         data.clone_from(&told.data);
     }
     table.row([
@@ -200,9 +199,35 @@ fn row(table: &mut Table, bmc: &str, record: &SelRecord) {
     ]);
 }
 
+/// What an event says: its offset, in words where it is that of a threshold (IPMI 2.0 tables 29-6 and 42-2).
+fn words(event: &SelEvent) -> String {
+    let direction = if event.asserted { "asserted" } else { "deasserted" };
+    let first = event.data.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    let offset = first.map_or(0, |byte| byte & 0x0f);
+    let threshold = ["lower non-critical", "lower critical", "lower non-recoverable"]
+        .into_iter()
+        .chain(["upper non-critical", "upper critical", "upper non-recoverable"])
+        .nth(usize::from(offset / 2));
+    match threshold.filter(|_| event.event_type == 1) {
+        Some(threshold) => format!("{threshold} going {}, {direction}", if offset % 2 == 0 { "low" } else { "high" }),
+        None => format!("state {offset}, {direction}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_told_in_words() {
+        let event = |event_type, asserted, data: &str| {
+            words(&SelEvent { event_type, asserted, data: data.into(), ..SelEvent::default() })
+        };
+        assert_eq!(event(1, true, "576064"), "upper non-critical going high, asserted");
+        assert_eq!(event(1, false, "52ffff"), "lower critical going low, deasserted");
+        assert_eq!(event(0x6f, true, "03ffff"), "state 3, asserted");
+        assert_eq!(event(1, true, ""), "lower non-critical going low, asserted");
+    }
 
     #[test]
     fn data_of_a_record_is_13_bytes_in_hex() {

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::events;
+use crate::progress::Progress;
 use crate::simctl::completion;
-use crate::simctl::condition::{Condition, Kind};
+use crate::simctl::condition::{Condition, Detail, Kind};
 use crate::simctl::context::Context;
 use crate::simctl::door::{Door, bmc_path};
 use crate::simctl::failure::{Failure, Status};
@@ -79,12 +80,14 @@ struct Pending<'a> {
     /// By BMC and condition.
     open: BTreeSet<(usize, usize)>,
     met: usize,
+    /// Shown to a person where each BMC of many would be a line.
+    progress: Option<Progress>,
 }
 
 impl Wait {
     /// Waits.
     pub(super) async fn run(&self, context: &mut Context<'_, '_>) -> Result<Status, Failure> {
-        let mut pending = Pending { options: self, names: Vec::new(), open: BTreeSet::new(), met: 0 };
+        let mut pending = Pending { options: self, names: Vec::new(), open: BTreeSet::new(), met: 0, progress: None };
         let limit = if self.timeout.is_zero() { Duration::MAX } else { self.timeout };
         match timeout(limit, pending.wait(context)).await {
             Ok(result) => result.map(|()| Status::Done),
@@ -116,11 +119,15 @@ impl Pending<'_> {
         self.open = (0..self.names.len())
             .flat_map(|bmc| (0..self.options.conditions.len()).map(move |condition| (bmc, condition)))
             .collect();
+        if is_pattern(&self.options.name) && output.form == Form::People && !self.options.any {
+            self.progress = Some(output.progress("Waiting", self.open.len()));
+        }
         self.look(door, output).await?;
         while !self.is_over() {
             match self.next(&mut feed, door, output).await? {
                 News::Message(message) if message.event != "lost" => {
-                    let event: Value = serde_json::from_str(&message.data).unwrap_or_default();
+                    let mut event: Value = serde_json::from_str(&message.data).unwrap_or_default();
+                    self.add_record(&mut event, door).await?;
                     self.happened(&event, output)?;
                 }
                 News::Message(_) => {
@@ -129,6 +136,17 @@ impl Pending<'_> {
                 }
                 News::Lost(failure) => output.remark(&format!("{failure}; it is tried again")),
                 News::Back => self.look(door, output).await?,
+            }
+        }
+        self.sum_up(output)
+    }
+
+    /// What many have met, in a line for each condition.
+    fn sum_up(&mut self, output: &mut Output<'_>) -> Result<(), Failure> {
+        if let Some(mut progress) = self.progress.take() {
+            progress.end();
+            for condition in &self.options.conditions {
+                output.line(&format!("{} BMCs: {condition}", self.names.len()))?;
             }
         }
         Ok(())
@@ -208,6 +226,17 @@ impl Pending<'_> {
         Ok(())
     }
 
+    /// An event of the log has the id of its record; who waits for one of a sensor needs the record.
+    async fn add_record(&self, event: &mut Value, door: &Door) -> Result<(), Failure> {
+        let wants = |condition: &Condition| matches!(condition.kind, Kind::Event(_, Some(Detail::Sensor(_))));
+        let id = event["record"].as_u64().filter(|_| event["kind"] == "sel_added");
+        if let (Some(id), true) = (id, self.options.conditions.iter().any(wants)) {
+            let name = event["bmc"].as_str().unwrap_or_default().to_owned();
+            event["record"] = record(door, &name, &event["mc"], id).await?;
+        }
+        Ok(())
+    }
+
     fn happened(&mut self, event: &Value, output: &mut Output<'_>) -> Result<(), Failure> {
         let name = event["bmc"].as_str().unwrap_or_default();
         let added = event["kind"] == "bmc_added";
@@ -228,7 +257,10 @@ impl Pending<'_> {
         for (index, condition) in self.options.conditions.iter().enumerate() {
             if !self.is_over() && is_met(condition) && self.open.remove(&(bmc, index)) {
                 self.met += 1;
-                say(output, Some(name), &condition.to_string(), by)?;
+                match &mut self.progress {
+                    Some(progress) => progress.show(self.met),
+                    None => say(output, Some(name), &condition.to_string(), by)?,
+                }
             }
         }
         Ok(())
@@ -249,6 +281,19 @@ impl Pending<'_> {
         };
         format!("Not within {seconds} s: {}{more}", named.join(", "))
     }
+}
+
+/// A record of an event log, or null where it has been cleared since.
+async fn record(door: &Door, name: &str, mc: &Value, id: u64) -> Result<Value, Failure> {
+    let before = id.saturating_sub(1);
+    let mut part = door.get(&bmc_path(name, &format!("/sel?mc={mc}&after={before}&limit=1"))).await;
+    // It is the first.
+    if part.as_ref().is_err_and(|failure| failure.status() == Status::NotFound) {
+        part = door.get(&bmc_path(name, &format!("/sel?mc={mc}"))).await;
+    }
+    let mut part = part?;
+    let records = part["records"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    Ok(records.into_iter().find(|record| record["id"] == id).unwrap_or_default())
 }
 
 /// Waits until the server is ready. Nobody may be there yet.
