@@ -3,7 +3,7 @@
 #
 #   packaging/build.sh x86_64|riscv64|aarch64|armv7 [FOLDER]
 #
-# FOLDER (default: target/dist/TARGET) gets ipmi_sim and sdrcomp, and their sizes are said.
+# FOLDER (default: target/dist/TARGET) gets ipmi_sim, ipmi_simctl and sdrcomp, and their sizes are said.
 #
 # Where this machine's Rust has a standard library for the processor and there is a compiler
 # that links for it, these are used. Otherwise Debian's own Rust and cross compiler are
@@ -177,7 +177,7 @@ END
     static_for_target inside cargo build --offline --manifest-path /build/Cargo.toml --target-dir /out
     built=$root/out
 fi
-for program in ipmi_sim sdrcomp; do
+for program in ipmi_sim ipmi_simctl sdrcomp; do
     cp "$built/$triple/release/$program" "$out/$program"
     # What asks for an interpreter or a library is not static.
     if readelf -l -d "$out/$program" | grep -q -e INTERP -e NEEDED; then

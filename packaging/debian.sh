@@ -7,7 +7,7 @@
 # FOLDER (default: target/dist) gets ipmi-sim_VERSION_ARCH.deb. Needs dpkg-dev and binutils.
 #
 # Settings:
-#   PROGRAMS    a folder with ipmi_sim and sdrcomp that were built before; without it they are
+#   PROGRAMS    a folder with ipmi_sim, ipmi_simctl and sdrcomp that were built before; without it they are
 #               built here, for this machine. What packaging/build.sh made will do, with ARCH
 #   ARCH        Debian's name of their processor (amd64, arm64, armhf, riscv64); default: this machine's
 #   DEBFULLNAME, DEBEMAIL  who stands in the package as its maintainer; default: as Git knows
@@ -52,17 +52,19 @@ packed() {
     chmod 0644 "$2"
 }
 
-for program in ipmi_sim sdrcomp; do
+for program in ipmi_sim ipmi_simctl sdrcomp; do
     install -D -m 0755 "$PROGRAMS/$program" "$root/usr/bin/$program"
     # Programs of another processor were stripped when they were built.
     strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/$program" 2>/dev/null || :
 done
-for page in ipmi_sim.1 sdrcomp.1 ipmi_lan.5 ipmi_sim_cmd.5; do
+for page in ipmi_sim.1 ipmi_simctl.1 sdrcomp.1 ipmi_lan.5 ipmi_sim_cmd.5; do
     packed "packaging/man/$page" "$root/usr/share/man/man${page##*.}/$page.gz"
 done
-file packaging/completions/ipmi_sim "$root/usr/share/bash-completion/completions/ipmi_sim"
-file packaging/completions/_ipmi_sim "$root/usr/share/zsh/vendor-completions/_ipmi_sim"
-file packaging/completions/ipmi_sim.fish "$root/usr/share/fish/vendor_completions.d/ipmi_sim.fish"
+for program in ipmi_sim ipmi_simctl; do
+    file packaging/completions/$program "$root/usr/share/bash-completion/completions/$program"
+    file packaging/completions/_$program "$root/usr/share/zsh/vendor-completions/_$program"
+    file packaging/completions/$program.fish "$root/usr/share/fish/vendor_completions.d/$program.fish"
+done
 file $ours/lan.conf "$root/etc/ipmi/lan.conf"
 file $ours/bmc.emu "$root/etc/ipmi/bmc.emu"
 file $ours/default "$root/etc/default/ipmi_sim"
@@ -87,7 +89,7 @@ mkdir -p "$root/DEBIAN"
 printf 'Source: ipmi-sim\n\nPackage: ipmi-sim\nArchitecture: any\n' >"$work/debian/control"
 depends=
 if LC_ALL=C readelf -l "$root/usr/bin/ipmi_sim" | grep -q INTERP; then
-    depends=$(cd "$work" && dpkg-shlibdeps -O debian/ipmi-sim/usr/bin/ipmi_sim debian/ipmi-sim/usr/bin/sdrcomp |
+    depends=$(cd "$work" && dpkg-shlibdeps -O debian/ipmi-sim/usr/bin/* |
         sed -n 's/^shlibs:Depends=//p')
     [ -n "$depends" ] || die "dpkg-shlibdeps does not say what the programs need"
     depends="$depends, "

@@ -22,7 +22,7 @@ use support::{Bench, Ipmitool, Ran};
 const BUILD: Duration = Duration::from_secs(1200);
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The program without shared libraries, with the flags of `packaging/build.sh`. The profile is
+/// The program without shared libraries, and `ipmi_simctl` beside it, with the flags of `packaging/build.sh`. The profile is
 /// that of the tests: what is shown is the image, and a release takes minutes.
 fn static_program() -> PathBuf {
     let script = fs::read_to_string(project("packaging/build.sh")).expect("build.sh");
@@ -30,7 +30,8 @@ fn static_program() -> PathBuf {
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("static-test");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--locked", "--bin", "ipmi_sim", "--target", &triple, "--target-dir"]).arg(&folder);
+    cargo.args(["build", "--locked", "--bin", "ipmi_sim", "--bin", "ipmi_simctl", "--target", &triple, "--target-dir"]);
+    cargo.arg(&folder);
     cargo.current_dir(project("")).env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", flags);
     Ran::run(&mut cargo, "cargo", BUILD).assert_ok();
     folder.join(triple).join("debug/ipmi_sim")
@@ -75,6 +76,8 @@ fn image() -> Image {
                     owner.map(|owner| owner.split(':').next().and_then(|id| id.parse().ok()).expect("a number"));
                 image.copies.push((from, to.to_owned(), owner));
             }
+            // The one that ipmi_simctl reads: a socket that its user can make.
+            "ENV" => assert_eq!(rest, "IPMI_SIM_CONTROL=/var/lib/ipmi_sim/control.sock"),
             "USER" => rest.clone_into(&mut image.user),
             "ENTRYPOINT" => image.entry = list(rest),
             "HEALTHCHECK" => image.health = list(rest.split_once("CMD ").expect("a command").1),
@@ -92,10 +95,10 @@ fn compose(image: &Image, root: &Path, program: &Path) {
     for (from, to, owner) in &image.copies {
         let to = root.join(to.trim_start_matches('/'));
         fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
-        if from.ends_with("/ipmi_sim") {
-            // build.sh puts it there.
-            assert!(from.starts_with("target/dist/"), "{from}");
-            fs::copy(program, &to).expect("the program");
+        // build.sh puts programs there.
+        if from.starts_with("target/dist/") {
+            let name = Path::new(from).file_name().expect("a program");
+            fs::copy(program.with_file_name(name), &to).expect("the program");
             continue;
         }
         // A folder's content is copied.

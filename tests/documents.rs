@@ -13,6 +13,8 @@ mod citations;
 #[path = "support/machine.rs"]
 #[allow(dead_code, reason = "nothing is left out here")]
 mod machine;
+#[path = "documents/simctl.rs"]
+mod simctl;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -28,7 +30,7 @@ use ipmi_sim::runtime::options::Options;
 use ipmi_sim::sdrcomp::fields::{self, Kind, TYPES};
 use ipmi_sim::sdrcomp::names;
 
-const PAGES: [&str; 4] = ["ipmi_sim.1", "ipmi_lan.5", "ipmi_sim_cmd.5", "sdrcomp.1"];
+const PAGES: [&str; 5] = ["ipmi_sim.1", "ipmi_lan.5", "ipmi_sim_cmd.5", "sdrcomp.1", "ipmi_simctl.1"];
 
 fn packaging(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name)
@@ -55,8 +57,8 @@ fn sentence(summary: &str) -> String {
     escaped(&format!("{first}{}.", characters.as_str()))
 }
 
-fn options() -> String {
-    let command = Options::command();
+/// The options of a program, under their headings.
+fn options(command: &clap::Command) -> String {
     let mut headings: Vec<&str> = Vec::new();
     for argument in command.get_arguments() {
         if let Some(heading) = argument.get_help_heading().filter(|heading| !headings.contains(heading)) {
@@ -171,7 +173,8 @@ fn page(name: &str) -> String {
     let mut text = format!(".\\\" Made from {name}.in by tests/documents.rs; change that, not this.\n");
     for line in source(name).lines() {
         let made = match line.split_once(' ').unwrap_or((line, "")) {
-            ("@options", _) => options(),
+            ("@options", _) => options(&Options::command()),
+            ("@simctl", part) => simctl::part(part),
             ("@statement", keyword) => entry(STATEMENTS, keyword),
             ("@lan", keyword) => entry(LAN_STATEMENTS, keyword),
             ("@command", keyword) => entry(COMMANDS, keyword),
@@ -252,10 +255,18 @@ fn rendered(name: &str) -> String {
     String::from_utf8(shown.stdout).expect("utf-8").replace(['\u{2010}', '\u{2212}'], "-")
 }
 
+/// Whether a term stands at the beginning of a line, behind its indent.
+fn has_term(text: &str, term: &str) -> bool {
+    text.lines().any(|line| {
+        let line = line.trim_start();
+        line.strip_prefix(term).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ',']))
+    })
+}
+
 /// groff warns of nothing, and whatever the program knows stands in its page.
 #[test]
 fn every_option_keyword_and_command_is_in_the_manual() {
-    let [sim, lan, commands, sdrcomp] = PAGES.map(|name| {
+    let [sim, lan, commands, sdrcomp, _] = PAGES.map(|name| {
         let text = rendered(name);
         assert!(text.contains("NAME") && text.contains("SEE ALSO"), "{name}");
         text
@@ -270,13 +281,6 @@ fn every_option_keyword_and_command_is_in_the_manual() {
             assert!(sim.contains(&name), "{name} is not in ipmi_sim(1)");
         }
     }
-    // A term stands at the beginning of a line, behind its indent.
-    let has_term = |text: &str, term: &str| {
-        text.lines().any(|line| {
-            let line = line.trim_start();
-            line.strip_prefix(term).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ',']))
-        })
-    };
     for entry in STATEMENTS.iter().chain(LAN_STATEMENTS) {
         assert!(has_term(&lan, entry.name), "{} is not in ipmi_lan(5)", entry.name);
     }

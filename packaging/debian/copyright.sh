@@ -48,7 +48,7 @@ terms() { # FILE, line of its first paragraph
 
 list=$(libraries)
 cat <<'END'
-ipmi_sim, the simulator and its SDR compiler
+ipmi_sim, the simulator, its control program and its SDR compiler
 
 The authors of ipmi_sim have not decided on a licence yet: none has been granted. Copyright: the
 authors of ipmi_sim, all rights reserved until then. Who wants to pass this package on has to ask

@@ -42,7 +42,14 @@ pub fn script(shell: &str) -> std::io::Result<String> {
     let completer = SHELLS.iter().find(|it| it.is(shell)).ok_or_else(|| std::io::Error::other("unknown shell"))?;
     let mut text = Vec::new();
     completer.write_registration("COMPLETE", "ipmi_simctl", "ipmi_simctl", "ipmi_simctl", &mut text)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    if shell == "zsh" {
+        // A file of the completion folder is run as a function when it is needed for the first time.
+        text.push_str(
+            "if [ \"$funcstack[1]\" = \"_ipmi_simctl\" ]; then _clap_dynamic_completer_ipmi_simctl \"$@\"; fi\n",
+        );
+    }
+    Ok(text)
 }
 
 /// The words that stand behind the name of the program, up to the one that is typed.

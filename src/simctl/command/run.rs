@@ -25,7 +25,7 @@ They are carried out in their order, and one that fails stops no other. Exit sta
 
 Examples:
   ipmi_simctl run node1 'sensor_set_value 0x20 0 1 0x70 0'
-  ipmi_simctl run node1 'mc_set_power 0x20 on' 'sel'
+  ipmi_simctl run node1 sensors sel
   ipmi_simctl run 'node*' - <more.emu")]
 pub struct Run {
     #[command(flatten)]
