@@ -13,6 +13,7 @@ mod repositories;
 mod sensors;
 
 pub use accounts::{Password, UserAccount, UserChange, UserFault, UserLimit};
+pub(super) use log::WITHOUT_TIME;
 pub use log::{LogEntry, LogFault, LogPage, LogRecord, SensorEvent};
 pub use overview::{
     ControllerView, IpmiVersion, LanAddress, LanView, LogUse, Overview, SessionView, SolHeld, View, WatchdogView,

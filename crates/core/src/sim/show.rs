@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::Simulator;
-use super::operations::{LanView, SensorState, SolHeld};
+use super::operations::{LanView, LogRecord, SensorState, SolHeld, WITHOUT_TIME};
 use crate::bmc::chassis::PowerState;
 use crate::bmc::{Controller, boot, chassis};
 use crate::ipmi::Moment;
@@ -237,33 +237,30 @@ pub(super) fn event_log(controller: &Controller) -> String {
 
 /// A record of the event log (IPMI 2.0 tables 32-1 to 32-3) in short.
 fn event(record: &[u8; 16]) -> String {
-    let [id0, id1, kind, t0, t1, t2, t3, g0, g1, rest @ ..] = *record;
-    let id = u16::from_le_bytes([id0, id1]);
-    let time = time_text(u32::from_le_bytes([t0, t1, t2, t3]));
-    match kind {
-        0x02 => {
-            let [_, sensor_type, number, code, data @ ..] = rest;
-            let direction = if code & 0x80 == 0 { "asserted" } else { "deasserted" };
-            format!(
-                "{id:5} {time} from {g0:02x} LUN {}: sensor {number}, sensor type {sensor_type:#04x}, {direction}, event type {:#04x}, data {}",
-                g1 & 0x03,
-                code & 0x7f,
-                hex(&data),
-            )
-        }
-        0xe0.. => format!("{id:5} no time: type {kind:#04x}, data {}", hex(&record[3..])),
-        _ => format!("{id:5} {time}: type {kind:#04x}, data {}", hex(&record[7..])),
-    }
+    let LogRecord { id, record_type, time, event, bytes } = LogRecord::new(*record);
+    let shown = time.map_or_else(|| "no time".into(), time_text);
+    let Some(event) = event else {
+        let data = hex(if record_type < WITHOUT_TIME { &bytes[7..] } else { &bytes[3..] });
+        return format!("{id:5} {shown}: type {record_type:#04x}, data {data}");
+    };
+    let [address, place] = event.generator.to_le_bytes();
+    format!(
+        "{id:5} {shown} from {address:02x} LUN {}: sensor {}, sensor type {:#04x}, {}, event type {:#04x}, data {}",
+        place & 0x03,
+        event.sensor,
+        event.sensor_type,
+        if event.asserted { "asserted" } else { "deasserted" },
+        event.event_type,
+        hex(&event.data),
+    )
 }
 
 /// A time of the log's clock (IPMI 2.0 section 37): small ones count from the start.
 fn time_text(time: u32) -> String {
     /// The first time that is a date.
     const FIRST_DATE: u32 = 0x2000_0000;
-    match time {
-        u32::MAX => return "no time".into(),
-        0..=FIRST_DATE => return format!("{time} s after the start"),
-        _ => {}
+    if time <= FIRST_DATE {
+        return format!("{time} s after the start");
     }
     let (mut days, seconds) = (time / 86_400, time % 86_400);
     let leap = |year: u32| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
@@ -302,7 +299,6 @@ mod tests {
             (1_735_689_600, "2025-01-01 00:00:00"),
             (4_107_542_400, "2100-03-01 00:00:00"),
             (u32::MAX - 1, "2106-02-07 06:28:14"),
-            (u32::MAX, "no time"),
         ] {
             assert_eq!(time_text(time), expected, "{time}");
         }

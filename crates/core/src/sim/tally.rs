@@ -93,6 +93,10 @@ pub struct Counts {
     pub failed_logins: u64,
 }
 
+/// How many kinds of requests are told apart: more than there are commands with their codes. A client can ask for
+/// others without end.
+const MOST_KINDS: usize = 1024;
+
 /// Requests by network function, command and completion code.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
@@ -100,6 +104,8 @@ pub struct Requests {
     list: Vec<(Answered, u64)>,
     /// Where in the list the last one was: many come one after the other.
     last: usize,
+    /// Those that there were too many kinds of.
+    others: u64,
 }
 
 /// What was answered with what.
@@ -114,14 +120,20 @@ pub struct Answered {
 }
 
 impl Requests {
-    /// How many there are of each kind, by network function, command and completion code. No kind has none.
+    /// How many there are of each of the first 1024 kinds, by network function, command and completion code. No kind has
+    /// none.
     pub fn iter(&self) -> impl Iterator<Item = (Answered, u64)> {
         self.list.iter().copied()
     }
 
-    /// How many there are.
+    /// How many there are of other kinds.
+    pub fn others(&self) -> u64 {
+        self.others
+    }
+
+    /// How many there are altogether.
     pub fn total(&self) -> u64 {
-        self.list.iter().map(|(_, count)| count).sum()
+        self.others + self.list.iter().map(|(_, count)| count).sum::<u64>()
     }
 
     fn count(&mut self, answered: Answered) {
@@ -134,6 +146,7 @@ impl Requests {
                 self.list[index].1 += 1;
                 self.last = index;
             }
+            Err(_) if self.list.len() >= MOST_KINDS => self.others += 1,
             Err(index) => {
                 self.list.insert(index, (answered, 1));
                 self.last = index;
@@ -267,6 +280,18 @@ mod tests {
         let expected = [(of(0, 1, 0), 1), (of(0, 2, 0), 1), (of(6, 1, 0), 4), (of(6, 1, 0xd4), 1)];
         assert_eq!(requests.iter().collect::<Vec<_>>(), expected);
         assert_eq!(requests.total(), 7);
+    }
+
+    #[test]
+    fn kinds_without_end_take_no_memory_without_end() {
+        let mut requests = Requests::default();
+        for number in 0..=u16::MAX {
+            let [netfn, cmd] = number.to_be_bytes();
+            requests.count(Answered { netfn, cmd, code: 0xc1 });
+        }
+        requests.count(Answered { netfn: 0, cmd: 0, code: 0xc1 });
+        assert_eq!((requests.iter().count(), requests.total()), (MOST_KINDS, 65_537));
+        assert_eq!((requests.others(), requests.iter().next().map(|(_, count)| count)), (64_512, Some(2)));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use crate::bmc::sensor::{self, SensorId};
 use crate::bmc::{self, Controller, sel};
 use crate::ipmi::{McAddress, Moment};
 
-/// Record type of a system event (IPMI 2.0 section 32.1), and the first one without a time.
+/// Record type of a system event (IPMI 2.0 section 32.1).
 const SYSTEM_EVENT: u8 = 0x02;
-const WITHOUT_TIME: u8 = 0xe0;
+/// The first record type without a time.
+pub(in crate::sim) const WITHOUT_TIME: u8 = 0xe0;
 /// A time stamp that says nothing.
 const NO_TIME: u32 = u32::MAX;
 
