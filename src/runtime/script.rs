@@ -110,9 +110,19 @@ impl Script {
             return Err(fault(format!("more than {MOST_FILES} files are included")));
         }
         self.included += 1;
-        self.push_statements(includes.included(path).map_err(fault)?);
+        let text = includes.included(path).or_else(|why| {
+            // The original knows no such place, so it comes last.
+            beside(&by.file, path).and_then(|path| includes.included(&path).ok()).ok_or(why)
+        });
+        self.push_statements(text.map_err(fault)?);
         Ok(())
     }
+}
+
+/// The place of a file next to the one that names it. What a console or a text without a file says is nowhere.
+fn beside(file: &str, path: &str) -> Option<String> {
+    let folder = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty())?;
+    Path::new(path).is_relative().then(|| folder.join(path).to_str().map(str::to_owned))?
 }
 
 /// A file is looked for as named, from the working directory; then, unless the name
@@ -198,6 +208,24 @@ mod tests {
         assert!(read_included("./more.emu", &directories).is_err());
         let absolute = root.path().join("more.emu").display().to_string();
         assert_eq!(read_included(&absolute, &[]).unwrap().0, absolute);
+    }
+
+    #[test]
+    fn at_last_a_file_is_looked_for_beside_the_one_that_includes_it() {
+        let root = tempfile::tempdir().unwrap();
+        let [by, more] = ["main.emu", "more.emu"].map(|name| root.path().join(name).display().to_string());
+        std::fs::write(&more, "# beside\n").unwrap();
+        let by = Statement::single(&by, b"x");
+        let mut script = Script::default();
+        script.include("more.emu", &by, NOWHERE).unwrap();
+        let next = script.next_statement().unwrap();
+        assert_eq!((line(&next), &*next.file), ("# beside", &*more));
+        // What stands in a configuration directory comes before it, as ever.
+        let configuration = tempfile::tempdir().unwrap();
+        std::fs::write(configuration.path().join("more.emu"), "# first\n").unwrap();
+        script.include("more.emu", &by, &[configuration.path().to_path_buf()][..]).unwrap();
+        assert_eq!(line(&script.next_statement().unwrap()), "# first");
+        assert!(script.include("more.emu", &Statement::single("<console>", b"x"), NOWHERE).is_err());
     }
 
     #[test]
