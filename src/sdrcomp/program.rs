@@ -9,11 +9,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::compile::{Compiled, compile};
 use super::decompile::decompile;
 use super::id_string::Packing;
-use crate::config::text::{decode, os_string};
+use crate::bmc::sensor::record_name;
+use crate::config::text::{decode, encode, os_string};
 use crate::state::Items;
 use crate::store::directory::message;
 
-const USAGE: &str = "[-r] [-8] [-d] [-I DIR]... [-o OUTFILE] INFILE";
+const USAGE: &str = "[-r] [-e] [-8] [-d] [-I DIR]... [-o OUTFILE] INFILE";
 
 const HELP: &str = "\
 Compiles a text about sensors and devices into sensor data records (SDRs).
@@ -21,6 +22,8 @@ Compiles a text about sensors and devices into sensor data records (SDRs).
   -o FILE        write to FILE instead of standard output
   -r             write the records alone, one after another, instead of a state
                  file for ipmi_sim (STATEDIR/ipmi_sim/NAME/sdr.20.main)
+  -e             write a command file for ipmi_sim: a line main_sdr_add 0x20 for
+                 each record
   -8             write all names as 8-bit text, which every client can read,
                  instead of the shortest form
   -I DIR         look in DIR for included files; may be given again
@@ -35,10 +38,22 @@ const OK: u8 = 0;
 /// Anything else.
 const FAILED: u8 = 1;
 
+/// What records are written as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// A state file of `ipmi_sim`.
+    #[default]
+    State,
+    /// The records alone.
+    Raw,
+    /// Statements of a command file.
+    Commands,
+}
+
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options {
-    raw: bool,
+    form: Form,
     decompile: bool,
     packing: Packing,
     folders: Vec<PathBuf>,
@@ -94,7 +109,8 @@ fn read(arguments: impl Iterator<Item = OsString>) -> Result<Options, Instead> {
             arguments.next().ok_or_else(|| Instead::Fault(format!("No value supplied for {option}"))).map(PathBuf::from)
         };
         match option.as_str() {
-            "-r" => options.raw = true,
+            "-r" => options.form = Form::Raw,
+            "-e" => options.form = Form::Commands,
             "-8" => options.packing = Packing::EightBit,
             "-d" => options.decompile = true,
             "-I" => options.folders.push(value()?),
@@ -137,7 +153,7 @@ fn carry_out(options: &Options, out: &mut impl Write, err: &mut impl Write) -> u
             let _ = writeln!(err, "{diagnostic}");
         }
         let complete = !result.failed();
-        (complete.then(|| if options.raw { result.records.concat() } else { state_file(&result, now()) }), complete)
+        (complete.then(|| written(&result, options.form, &name)), complete)
     };
     let status = match (bytes, &options.output) {
         (Some(bytes), None) => told(out.write_all(&bytes).and_then(|()| out.flush()), err),
@@ -192,6 +208,37 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// The records in the form that is asked for; `source` is the name of the file they were made from.
+fn written(compiled: &Compiled, form: Form, source: &str) -> Vec<u8> {
+    match form {
+        Form::State => state_file(compiled, now()),
+        Form::Raw => compiled.records.concat(),
+        Form::Commands => command_file(compiled, source),
+    }
+}
+
+/// The records as statements of a command file, 16 bytes in a line. They are those of the BMC.
+fn command_file(compiled: &Compiled, source: &str) -> Vec<u8> {
+    // Only its last part, so that the result does not depend on where somebody has the file.
+    let source = source.rsplit('/').next().unwrap_or_default().lines().next().unwrap_or_default();
+    let mut text = format!("# Made by sdrcomp -e from {source}; change that, not this.\n");
+    for record in &compiled.records {
+        text.push('\n');
+        // What a name has in it must not end the comment.
+        if let Some(name) = record_name(record).filter(|name| !name.chars().any(char::is_control)) {
+            text.push_str(&format!("# {name}\n"));
+        }
+        text.push_str("main_sdr_add 0x20");
+        for line in record.chunks(16) {
+            text.push_str(" \\\n\t");
+            let bytes: Vec<String> = line.iter().map(|byte| format!("0x{byte:02x}")).collect();
+            text.push_str(&bytes.join(" "));
+        }
+        text.push('\n');
+    }
+    encode(&text).into_owned()
+}
+
 /// The records as a state file of `ipmi_sim`, made at `time`, in seconds of the real time.
 fn state_file(compiled: &Compiled, time: i64) -> Vec<u8> {
     let mut items = Items::new();
@@ -213,7 +260,7 @@ mod tests {
     #[test]
     fn options_come_first_and_apart() {
         let all = Options {
-            raw: true,
+            form: Form::Raw,
             decompile: true,
             packing: Packing::EightBit,
             folders: vec!["a".into(), "-b".into()],
@@ -235,6 +282,22 @@ mod tests {
         }
         assert_eq!(options("-r --help x"), Err(Instead::Help));
         assert_eq!(options("--version"), Err(Instead::Version));
+    }
+
+    #[test]
+    fn a_command_file_has_a_statement_for_each_record() {
+        let mut named = vec![1, 0, 0x51, 0x12, 13, 0x20, 0, 0, 0, 0, 0, 0, 7, 1, 0, 0xc3];
+        named.extend_from_slice(b"BMC");
+        let compiled = Compiled { records: vec![named, vec![2, 0, 0x51, 8, 0]], diagnostics: vec![] };
+        let text = String::from_utf8(command_file(&compiled, "some/where/a.sdrs")).unwrap();
+        assert_eq!(
+            text,
+            "# Made by sdrcomp -e from a.sdrs; change that, not this.\n\
+             \n# BMC\nmain_sdr_add 0x20 \\\n\
+             \t0x01 0x00 0x51 0x12 0x0d 0x20 0x00 0x00 0x00 0x00 0x00 0x00 0x07 0x01 0x00 0xc3 \\\n\
+             \t0x42 0x4d 0x43\n\
+             \nmain_sdr_add 0x20 \\\n\t0x02 0x00 0x51 0x08 0x00\n"
+        );
     }
 
     #[test]
