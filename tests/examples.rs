@@ -205,7 +205,9 @@ fn the_page_runs_as_pasted_and_shows_what_it_says() {
     namespace::alone("the_page_runs_as_pasted_and_shows_what_it_says", || {
         let page = fs::read_to_string(project("examples/README.md")).expect("the page");
         let bench = Bench::new();
-        for folder in ["examples/minimal", "examples/fleet", "examples/ci", "compat/nanokvm", "compat/qemu"] {
+        for folder in
+            ["examples/minimal", "examples/fleet", "examples/profiles", "examples/ci", "compat/nanokvm", "compat/qemu"]
+        {
             bench.copy_tree(folder, folder);
         }
         let program = bench.path("target/release/ipmi_sim");
@@ -229,7 +231,7 @@ fn the_page_runs_as_pasted_and_shows_what_it_says() {
             }
             sections += 1;
         }
-        assert_eq!(sections, 5);
+        assert_eq!(sections, 6);
     });
 }
 
@@ -245,6 +247,7 @@ fn every_example_is_tested() {
         })
         .map(|name| name.expect("a name"))
         .collect();
-    // virtualbmc is run by tests/migration.rs, with the page that leads to it.
-    assert_eq!(folders, BTreeSet::from(["ci", "fleet", "minimal", "nanokvm", "qemu", "virtualbmc"].map(str::to_owned)));
+    // virtualbmc is run by tests/migration.rs, with the page that leads to it; profiles by tests/profiles.rs too.
+    let known = ["ci", "fleet", "minimal", "nanokvm", "profiles", "qemu", "virtualbmc"];
+    assert_eq!(folders, BTreeSet::from(known.map(str::to_owned)));
 }
