@@ -13,9 +13,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use support::bench::{free_port, project};
-use support::http::Http;
 use support::machine::left_out;
-use support::{Bench, Ran, Simulator, Stdin, Subject};
+use support::{Bench, Ran, door};
 
 const LIMIT: Duration = Duration::from_secs(300);
 /// Installing takes the network.
@@ -63,15 +62,9 @@ fn ask(bench: &Bench, folder: &Path, address: SocketAddr) {
     eprintln!("{}", ran.stdout);
 }
 
-/// A program with a door, and the address of that.
-fn door(bench: &Bench, arguments: &[&str]) -> (Simulator, SocketAddr) {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-    let http = address.to_string();
-    let mut all = vec!["-n", "--ready-line", "-s", "state", "-c", "lan.conf", "-f", "sim.emu", "--http", &http];
-    all.extend(arguments);
-    let simulator = Simulator::spawn(Subject::under_test(), bench, &all, Stdin::Null);
-    assert!(simulator.stdout.wait_for("is ready\n", LIMIT), "{}", simulator.report());
-    (simulator, address)
+/// A free address.
+fn address() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()))
 }
 
 #[test]
@@ -85,28 +78,22 @@ fn the_document_is_valid() {
 #[test]
 fn a_fleet_answers_as_the_document_says() {
     let Some(folder) = validators("a fleet and the control door's document") else { return };
-    let (bench, port) = (Bench::new(), free_port().to_string());
-    for name in ["lan.conf", "sim.emu"] {
-        std::fs::copy(project(&format!("examples/fleet/{name}")), bench.path(name)).expect("an example");
-    }
-    let (mut simulator, address) = door(&bench, &["--count", "5", "--addresses", "127.77.0.0/16", "--ports", &port]);
+    let (bench, port, address) = (Bench::new(), free_port().to_string(), address());
+    door::write_fleet(&bench);
+    let range = ["--count", "5", "--addresses", "127.77.0.0/16", "--ports", &port, "--http", &address.to_string()];
+    let (mut simulator, door) = door::start(&bench, &range);
     ask(&bench, folder, address);
     simulator.assert_alive();
-    Http::tcp(address).get("/healthz").assert(200);
+    door.get("/healthz").assert(200);
 }
 
 #[test]
 fn one_bmc_answers_as_the_document_says() {
     let Some(folder) = validators("a BMC and the control door's document") else { return };
-    let (bench, port) = (Bench::new(), free_port().to_string());
-    // The files of a fleet with the values of one.
-    for name in ["lan.conf", "sim.emu"] {
-        let text = std::fs::read_to_string(project(&format!("examples/fleet/{name}"))).expect("an example");
-        let values = [("$name", "\"bmc00001\""), ("\"$index", "1\""), ("$addr", "127.0.0.1"), ("$port", &port)];
-        bench.write(name, values.iter().fold(text, |text, (name, value)| text.replace(name, value)));
-    }
-    let (mut simulator, address) = door(&bench, &[]);
+    let (bench, address) = (Bench::new(), address());
+    door::write_one(&bench, free_port(), "");
+    let (mut simulator, door) = door::start(&bench, &["--http", &address.to_string()]);
     ask(&bench, folder, address);
     simulator.assert_alive();
-    assert_eq!(Http::tcp(address).json("/v1/bmcs")["total"], 1);
+    assert_eq!(door.json("/v1/bmcs")["total"], 1);
 }

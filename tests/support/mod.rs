@@ -14,6 +14,7 @@ pub mod built;
 pub mod client;
 pub mod config;
 pub mod corpus;
+pub mod door;
 pub mod http;
 pub mod machine;
 pub mod manager;
