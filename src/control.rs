@@ -12,6 +12,7 @@ mod guard;
 mod health;
 mod inventory;
 mod log;
+mod metrics;
 mod page;
 mod pattern;
 mod power;

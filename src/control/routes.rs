@@ -8,12 +8,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
 use super::problem::Problem;
-use super::{Control, bmcs, document, events, guard, health, inventory, log, page, power, sensors, statements, users};
+use super::{
+    Control, bmcs, document, events, guard, health, inventory, log, metrics, page, power, sensors, statements, users,
+};
 
 /// All of them.
 pub(super) fn router(control: Control) -> Router {
     let guarded = Router::new()
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::scrape))
         .route("/v1/bmcs", get(bmcs::list))
         .route("/v1/bmcs/{name}", get(bmcs::show).put(bmcs::put).delete(bmcs::delete))
         .route("/v1/bmcs/{name}/statements", post(statements::run))

@@ -251,6 +251,9 @@ impl Driver {
             told: BTreeSet::new(),
             ending: None,
         };
+        if driver.callers.is_some() {
+            driver.effects.tally = Some(Box::default());
+        }
         for system in systems {
             driver.seat(system);
         }

@@ -9,7 +9,7 @@ use super::word::{self, BOOTS, DEVICES, LEVELS};
 use crate::bmc::boot::{Boots, Device};
 use crate::bmc::chassis::PowerState;
 use crate::runtime::door::{Entry, State};
-use crate::sim::{ControllerView, LanView, LogUse, SessionView, SolHeld, View, WatchdogView};
+use crate::sim::{ControllerView, LanView, LogUse, SessionView, Simulator, SolHeld, View, WatchdogView};
 
 /// In short.
 #[derive(Debug, Serialize)]
@@ -86,7 +86,7 @@ impl Bmc {
             controllers: controllers.into_iter().map(Controller::of).collect(),
             lan: lans.into_iter().map(Lan::of).collect(),
             sessions_open: sessions.into_iter().map(Session::of).collect(),
-            counts: Counts { requests: 0, failed_logins: 0 },
+            counts: Counts::of(entry.system()),
             faults_in_force: [],
         }
     }
@@ -115,6 +115,16 @@ impl Boot {
 struct Counts {
     requests: u64,
     failed_logins: u64,
+}
+
+impl Counts {
+    fn of(system: &Simulator) -> Self {
+        let counts = system.counts();
+        Self {
+            requests: counts.map_or(0, |counts| counts.requests.total()),
+            failed_logins: counts.map_or(0, |counts| counts.failed_logins),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -23,7 +23,7 @@ use crate::runtime::door::history::{History, What};
 use crate::runtime::door::{Absent, Ask, Creator, Done, DoorPlan, Unmade};
 use crate::runtime::script::Script;
 use crate::runtime::statement::STATEMENTS;
-use crate::sim::{ConsoleId, Effects, JobId, LanId, Simulator, WorkDone};
+use crate::sim::{ConsoleId, Effects, JobId, LanId, Simulator, Tally, WorkDone};
 
 /// How long the others wait at most for a turn that looks at many systems.
 const SLICE: Duration = Duration::from_micros(300);
@@ -322,6 +322,11 @@ impl Turn<'_> {
     /// How many BMCs there are.
     pub fn count(&self) -> usize {
         self.0.systems.count()
+    }
+
+    /// What was counted since the start.
+    pub fn tally(&self) -> Tally {
+        self.0.effects.tally.as_deref().cloned().unwrap_or_default()
     }
 
     /// The names of all BMCs, in order.
