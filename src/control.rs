@@ -6,6 +6,7 @@
 
 mod bmcs;
 mod body;
+mod console;
 mod document;
 mod events;
 mod guard;

@@ -54,8 +54,12 @@ pub(super) async fn follow(
         Some(None) => return Err(Problem::malformed("Last-Event-ID: expected the number of an event")),
     };
     let follower = Follower { reader, bmc: wanted.bmc, kinds, taken: Vec::new().into_iter(), _permit: permit };
-    let alive = sse::KeepAlive::new().interval(ALIVE).text("alive");
-    Ok(Sse::new(follower.events()).keep_alive(alive).into_response())
+    Ok(Sse::new(follower.events()).keep_alive(alive()).into_response())
+}
+
+/// What a reader is sent while nothing happens.
+pub(super) fn alive() -> sse::KeepAlive {
+    sse::KeepAlive::new().interval(ALIVE).text("alive")
 }
 
 /// The right to follow something.

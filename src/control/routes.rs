@@ -9,7 +9,11 @@ use axum::routing::{get, post, put};
 
 use super::problem::Problem;
 use super::{
+<<<<<<< HEAD
     Control, bmcs, document, events, guard, health, inventory, log, metrics, page, power, sensors, statements, users,
+=======
+    Control, bmcs, console, events, guard, health, inventory, log, metrics, page, power, sensors, statements, users,
+>>>>>>> 1853650 (Show live what a machine's console says)
 };
 
 /// All of them.
@@ -19,6 +23,7 @@ pub(super) fn router(control: Control) -> Router {
         .route("/metrics", get(metrics::scrape))
         .route("/v1/bmcs", get(bmcs::list))
         .route("/v1/bmcs/{name}", get(bmcs::show).put(bmcs::put).delete(bmcs::delete))
+        .route("/v1/bmcs/{name}/console", get(console::follow))
         .route("/v1/bmcs/{name}/statements", post(statements::run))
         .route("/v1/bmcs/{name}/power", post(power::control))
         .route("/v1/bmcs/{name}/boot", put(power::boot))

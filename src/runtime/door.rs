@@ -13,13 +13,16 @@ pub use super::driver::door::{Entry, Ran, State, Turn};
 use crate::config::Diagnostic;
 use crate::config::suggest::nearest;
 use crate::host::workers;
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 use crate::runtime::driver::SystemPlan;
-use crate::sim::{Done as Told, Effects, Simulator};
+use crate::sim::{Done as Told, Effects, NoSolPort, Simulator, SolOutput, SolPortView};
 use history::History;
 
 /// How many may wait for their turn.
 const QUEUE: usize = 64;
+
+/// How many pieces of what a console says may wait for who looks on.
+const PIECES: usize = 8;
 
 /// Something that is done in a turn.
 pub type Ask = Box<dyn FnOnce(&mut Turn<'_>) + Send>;
@@ -279,6 +282,25 @@ impl Door {
             Ok(plan) => self.add(plan).await,
             Err(why) => Ok(Err(why)),
         }
+    }
+
+    /// Looks on at what the SOL port of a controller, or of the BMC, says from now on. Gives how the port is, and where what it
+    /// says comes; that ends with the BMC, and who lets go of it looks on no longer.
+    ///
+    /// # Errors
+    /// There is no such BMC. The inner error: it has no such port.
+    pub async fn look_on(
+        &self,
+        name: &str,
+        mc: Option<McAddress>,
+    ) -> Result<Result<(SolPortView, mpsc::Receiver<SolOutput>), NoSolPort>, Absent> {
+        let name = name.to_owned();
+        let (to, output) = mpsc::channel(PIECES);
+        let port = self.turn(move |turn| match turn.find(&name) {
+            Some(id) => Ok(turn.look_on(id, mc, to)),
+            None => Err(absent(turn, &name)),
+        });
+        Ok(port.await??.map(|port| (port, output)))
     }
 
     /// Adds a BMC, and waits until it serves. The inner error says why it does not; then it is gone again.

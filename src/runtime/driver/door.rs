@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::statements::{Begun, Run};
@@ -17,13 +18,13 @@ use super::systems::{Driven, Presence, SystemPlan};
 use super::{Driver, Stage};
 use crate::config::{Diagnostic, Severity};
 use crate::host::SystemId;
-use crate::ipmi::Moment;
+use crate::ipmi::{McAddress, Moment};
 use crate::runtime::clock;
 use crate::runtime::door::history::{History, What};
 use crate::runtime::door::{Absent, Ask, Creator, Done, DoorPlan, Unmade};
 use crate::runtime::script::Script;
 use crate::runtime::statement::STATEMENTS;
-use crate::sim::{ConsoleId, Effects, JobId, LanId, Simulator, Tally, WorkDone};
+use crate::sim::{ConsoleId, Effects, JobId, LanId, NoSolPort, Simulator, SolOutput, SolPortView, Tally, WorkDone};
 
 /// How long the others wait at most for a turn that looks at many systems.
 const SLICE: Duration = Duration::from_micros(300);
@@ -104,6 +105,15 @@ struct Arrival {
     done: Answer<Result<(), Unmade>>,
 }
 
+/// Who looks on at what a port of serial over LAN says.
+struct Onlooker {
+    system: SystemId,
+    mc: McAddress,
+    /// What he has no room for is lost.
+    lost: u64,
+    to: mpsc::Sender<SolOutput>,
+}
+
 /// The loop's end of the door.
 pub(super) struct Callers {
     asks: mpsc::Receiver<Ask>,
@@ -116,6 +126,7 @@ pub(super) struct Callers {
     next_caller: u64,
     arrivals: Vec<Arrival>,
     departures: Vec<(SystemId, Answer<()>)>,
+    onlookers: Vec<Onlooker>,
 }
 
 impl Callers {
@@ -131,6 +142,7 @@ impl Callers {
             next_caller: FIRST_CALLER,
             arrivals: Vec::new(),
             departures: Vec::new(),
+            onlookers: Vec::new(),
         }
     }
 
@@ -162,6 +174,7 @@ impl Callers {
         // Who is dropped learns that nothing comes.
         self.waits.retain(|wait| wait.system != id);
         self.lines.retain(|lines| lines.system != id);
+        self.onlookers.retain(|onlooker| onlooker.system != id);
         for (_, done) in self.departures.extract_if(.., |(system, _)| *system == id) {
             let _ = done.send(Ok(()));
         }
@@ -227,6 +240,30 @@ impl Callers {
         if lines.run.is_none() && !lines.next() {
             let Lines { ran, done, .. } = self.lines.swap_remove(place);
             let _ = done.send(Ok(ran));
+        }
+    }
+
+    /// Shows what ports of a system have said to those who look on. Ports at which nobody does any longer are left alone.
+    fn show_consoles(&mut self, id: SystemId, system: &mut Simulator) {
+        for output in system.take_sol_output() {
+            let is_there = |onlooker: &mut Onlooker| {
+                if (onlooker.system, onlooker.mc) != (id, output.mc) {
+                    return true;
+                }
+                let lost = output.lost + std::mem::take(&mut onlooker.lost);
+                match onlooker.to.try_send(SolOutput { lost, ..output.clone() }) {
+                    Ok(()) => true,
+                    Err(TrySendError::Full(_)) => {
+                        onlooker.lost = lost + output.bytes.len() as u64;
+                        true
+                    }
+                    Err(TrySendError::Closed(_)) => false,
+                }
+            };
+            self.onlookers.retain_mut(is_there);
+            if !self.onlookers.iter().any(|onlooker| (onlooker.system, onlooker.mc) == (id, output.mc)) {
+                system.untap_sol(output.mc);
+            }
         }
     }
 
@@ -382,6 +419,27 @@ impl Turn<'_> {
         }
     }
 
+    /// Has somebody shown what the SOL port of a controller says from now on, and gives how it is. He is shown no more, and
+    /// told how much he has missed, while there is no room in the channel.
+    ///
+    /// # Errors
+    /// There is no such port.
+    pub(in crate::runtime) fn look_on(
+        &mut self,
+        id: SystemId,
+        mc: Option<McAddress>,
+        to: mpsc::Sender<SolOutput>,
+    ) -> Result<SolPortView, NoSolPort> {
+        let Some(driven) = self.0.systems.here(id) else { return Err(NoSolPort) };
+        let system = &mut driven.seat.system;
+        let mc = mc.unwrap_or_else(|| system.bmc_address());
+        system.tap_sol(mc)?;
+        if let Some(callers) = &mut self.0.callers {
+            callers.onlookers.push(Onlooker { system: id, mc, lost: 0, to });
+        }
+        system.sol_port(mc)
+    }
+
     pub(in crate::runtime) fn run(&mut self, id: SystemId, lines: Vec<String>, done: Answer<Vec<Ran>>) {
         let Some(callers) = &mut self.0.callers else { return };
         let caller = ConsoleId(callers.next_caller);
@@ -462,9 +520,12 @@ impl Driver {
 
     /// Takes what happened in a system, for those who want to know.
     pub(super) fn tell_callers(&mut self, id: SystemId) {
-        let (Some(callers), Some(driven)) = (&self.callers, self.systems.get_mut(id)) else { return };
+        let (Some(callers), Some(driven)) = (&mut self.callers, self.systems.get_mut(id)) else { return };
         for event in driven.seat.system.take_events() {
             callers.history.tell(&driven.announcement.name, What::Event(event));
+        }
+        if !callers.onlookers.is_empty() {
+            callers.show_consoles(id, &mut driven.seat.system);
         }
     }
 
