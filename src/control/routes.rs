@@ -9,11 +9,8 @@ use axum::routing::{get, post, put};
 
 use super::problem::Problem;
 use super::{
-<<<<<<< HEAD
-    Control, bmcs, document, events, guard, health, inventory, log, metrics, page, power, sensors, statements, users,
-=======
-    Control, bmcs, console, events, guard, health, inventory, log, metrics, page, power, sensors, statements, users,
->>>>>>> 1853650 (Show live what a machine's console says)
+    Control, bmcs, console, document, events, guard, health, inventory, log, metrics, page, power, sensors, statements,
+    users,
 };
 
 /// All of them.
