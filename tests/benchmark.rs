@@ -33,7 +33,7 @@ fn a_thousand_bmcs_take_what_they_may_and_nothing_is_lost() {
     let places =
         fleet::Places { program: Subject::Ours.program(), example: project("examples/fleet"), port: free_port() };
     // However long it takes.
-    let report = fleet::measure(&places, fleet::Extent::QUICK, Some(f64::INFINITY)).expect("all answer");
+    let report = fleet::measure(&places, fleet::Extent::QUICK, &[], Some(f64::INFINITY)).expect("all answer");
     assert!(report.figures.len() > 30, "{report}");
     assert_eq!(report.missed().count(), 0, "{report}");
 }

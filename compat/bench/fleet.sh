@@ -2,7 +2,7 @@
 # What a fleet takes: 10,000 BMCs of examples/fleet in one process, each at an address of its own, and 100,000 that only
 # start and answer. Prints each figure beside its bar, and ends with 1 when one is missed.
 #
-#   compat/bench/fleet.sh [--quick] [--port N] [--slack FACTOR]
+#   compat/bench/fleet.sh [--quick] [--only PARTS] [--port N] [--slack FACTOR]
 #
 # Takes some five minutes; --quick measures 1,000 BMCs in half a minute. Needs Rust and freeipmi's ipmipower. Memory,
 # descriptors, wake-ups and losses are held exactly. What is measured in time may take longer on a machine with other work: by

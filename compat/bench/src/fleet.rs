@@ -88,6 +88,23 @@ pub enum Bar {
     None,
 }
 
+/// What of it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Start, memory, wake-ups, and commands.
+    Alike,
+    /// Power state of all by `ipmipower`.
+    Power,
+    /// What others notice of rows that come and go.
+    Changes,
+    /// What others notice of one that is in trouble.
+    Troubles,
+    /// Kills while all are changed.
+    Kills,
+    /// A fleet that only starts and answers.
+    Many,
+}
+
 /// A row of the report.
 #[derive(Clone, Debug)]
 pub struct Figure {
@@ -192,6 +209,8 @@ fn device_id() -> Ask {
 struct Measurement<'a> {
     places: &'a Places,
     extent: Extent,
+    /// Which parts; none is all.
+    parts: &'a [Part],
     report: Report,
 }
 
@@ -207,16 +226,33 @@ impl Measurement<'_> {
         Ok(())
     }
 
-    /// Start, memory, wake-ups, commands and power state of BMCs from a range of addresses.
+    fn measures(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
+
+    /// BMCs from a range of addresses.
     fn many_alike(&mut self) -> Result<()> {
         let (count, port) = (self.extent.count, self.places.port.to_string());
         let range = self.range(count);
         let mut server = Server::new(self.places)?;
         let total = count.to_string();
         let start = server.start(&["--count", &total, "--addresses", PREFIX, "--ports", &port], range)?;
-        let bar = 2000.0 * (count as f64 / 10_000.0).max(0.25);
-        self.report.put(format!("start until all {count} answer, ms"), milliseconds(start), Bar::InTime(bar));
-        let pid = server.pid()?;
+        if self.measures(Part::Alike) {
+            let bar = 2000.0 * (count as f64 / 10_000.0).max(0.25);
+            self.report.put(format!("start until all {count} answer, ms"), milliseconds(start), Bar::InTime(bar));
+            self.commands(&server, range)?;
+        }
+        if self.measures(Part::Power) {
+            self.power(&server, range)?;
+        }
+        let kept = usize::from(server.state().exists());
+        self.report.put("state folders of BMCs that changed nothing", kept as f64, Bar::Exactly(0.0));
+        Ok(())
+    }
+
+    /// Memory, wake-ups, a walk through all of them, and what a command takes.
+    fn commands(&mut self, server: &Server, range: Range) -> Result<()> {
+        let (count, pid) = (range.count, server.pid()?);
         self.put_memory("memory idle", pid, count, 20.0)?;
         self.report.put("descriptors", descriptors(pid)? as f64, Bar::Exactly(64.0));
         thread::sleep(Duration::from_secs(1));
@@ -241,9 +277,6 @@ impl Measurement<'_> {
             self.report.put(format!("command over all, suite {suite}, us of processor time"), all, Bar::None);
             self.report.put(format!("ratio of these, suite {suite}"), all / one, Bar::InTime(1.5));
         }
-        self.power(&server, range)?;
-        let kept = usize::from(server.state().exists());
-        self.report.put("state folders of BMCs that changed nothing", kept as f64, Bar::Exactly(0.0));
         Ok(())
     }
 
@@ -322,44 +355,33 @@ impl Measurement<'_> {
     /// What others notice of BMCs that come, go, or are in trouble.
     fn many_others(&mut self) -> Result<()> {
         let count = self.extent.count;
-        let more = count / 10;
         let mut server = Server::new(self.places)?;
         let serial = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let lan_conf = server.example("lan.conf")?;
-        let sol = format!("  sol \"tcp:{}\" 115200\n", serial.local_addr()?);
-        server.write("sol.conf", &format!("{lan_conf}\n{sol}"))?;
-        let script = server.write("hangs.sh", "#!/bin/sh\nexec sleep 20\n")?;
-        server::make_executable(&script)?;
-        server.write("hangs.conf", &format!("{lan_conf}\nchassis_control \"{}\"\n", script.display()))?;
-        let sim_emu = server.example("sim.emu")?;
-        server.write("full.emu", &sim_emu.replace("sel_enable 0x20 1000", "sel_enable 0x20 64"))?;
+        write_files(&server, serial.local_addr()?)?;
         let range = self.range(count);
-        let list = |count: usize| {
-            let mut rows = String::from("name,addr,port,conf,emu\n");
-            for number in 0..count {
-                let address = range.address(number);
-                let (conf, emu) = match number {
-                    1 => ("hangs.conf", ""),
-                    2 => ("sol.conf", ""),
-                    3 => ("", "full.emu"),
-                    _ => ("", ""),
-                };
-                rows += &format!("n{number},{},{},{conf},{emu}\n", address.ip(), address.port());
-            }
-            rows
-        };
-        server.write("nodes.csv", &list(count))?;
-        let options = ["--fleet", "nodes.csv"];
-        server.start(&options, range)?;
+        server.write("nodes.csv", &list(range, count))?;
+        server.start(&["--fleet", "nodes.csv"], range)?;
         let mut others = Clients::of(range.part(count / 2, OTHERS))?;
         others.all_in(AT_ONCE, 3)?;
 
         let window = Duration::from_secs_f64(self.extent.seconds / 5.0);
         let alone = windows(&mut others, window)?;
         self.report.put(format!("p99 of {RATE} commands a second at {OTHERS}, ms"), alone, Bar::None);
+        if self.measures(Part::Changes) {
+            self.changes(&mut server, range, &mut others, alone)?;
+        }
+        if self.measures(Part::Troubles) {
+            self.troubles(range, &serial, &mut others, (window, alone))?;
+        }
+        others.all_out(AT_ONCE)
+    }
 
+    /// What others notice of rows that come and go.
+    fn changes(&mut self, server: &mut Server, range: Range, others: &mut Clients, alone: f64) -> Result<()> {
+        let count = range.count;
+        let more = count / 10;
         for (what, total, told) in [("added", count + more, 1), ("removed", count, 2)] {
-            server.write("nodes.csv", &list(total))?;
+            server.write("nodes.csv", &list(range, total))?;
             let begin = Instant::now();
             server.running()?.signal(Signal::SIGHUP)?;
             let mut took = None;
@@ -373,7 +395,7 @@ impl Measurement<'_> {
             })?;
             let took = took.ok_or_else(|| format!("SIGHUP has no effect:\n{}", server.said()))?;
             self.report.put(format!("{more} rows {what} by SIGHUP, s"), took.as_secs_f64(), Bar::InTime(1.0));
-            self.report.put("p99 of the others meanwhile, ms", p99(&times)?, Bar::InTime(1.0));
+            self.report.put("p99 of the others meanwhile, ms", p99(&times)?, Bar::InTime(alone + 1.0));
             let new = self.range(count + more).part(count, more);
             let answer = if what == "added" { more - server.silent(new)? } else { self.answering(new)? };
             let (wrong, what) = match what {
@@ -382,7 +404,17 @@ impl Measurement<'_> {
             };
             self.report.put(what, wrong as f64, Bar::Exactly(0.0));
         }
+        Ok(())
+    }
 
+    /// What others notice of one that is in trouble.
+    fn troubles(
+        &mut self,
+        range: Range,
+        serial: &TcpListener,
+        others: &mut Clients,
+        (window, alone): (Duration, f64),
+    ) -> Result<()> {
         let (lost, stop) = (others.lost, AtomicBool::new(false));
         let over = || stop.load(Ordering::Relaxed);
         let disturbances: [(&str, &(dyn Fn() -> Result<()> + Sync)); 4] = [
@@ -393,14 +425,14 @@ impl Measurement<'_> {
                 Ok(())
             }),
             ("has a script that hangs", &|| hang(range.address(1), over)),
-            ("has a SOL reader that does not read", &|| do_not_read(range.address(2), &serial, over)),
+            ("has a SOL reader that does not read", &|| do_not_read(range.address(2), serial, over)),
             ("has a log that is full", &|| fill(range.address(3), over)),
         ];
         for (what, disturb) in disturbances {
             stop.store(false, Ordering::Relaxed);
             let value = thread::scope(|scope| -> Result<f64> {
                 let disturber = scope.spawn(disturb);
-                let value = windows(&mut others, window);
+                let value = windows(others, window);
                 stop.store(true, Ordering::Relaxed);
                 disturber.join().map_err(|_| "a disturber has failed")??;
                 value
@@ -408,7 +440,7 @@ impl Measurement<'_> {
             self.report.put(format!("p99 of the others while one {what}, ms"), value, Bar::InTime(alone + 1.0));
         }
         self.report.put("requests of the others lost", (others.lost - lost) as f64, Bar::Exactly(0.0));
-        others.all_out(AT_ONCE)
+        Ok(())
     }
 
     /// How many of these answer a ping at once.
@@ -443,6 +475,34 @@ impl Measurement<'_> {
     }
 }
 
+/// The list of so many BMCs, the first of them with files of their own.
+fn list(range: Range, count: usize) -> String {
+    let mut rows = String::from("name,addr,port,conf,emu\n");
+    for number in 0..count {
+        let address = range.address(number);
+        let (conf, emu) = match number {
+            1 => ("hangs.conf", ""),
+            2 => ("sol.conf", ""),
+            3 => ("", "full.emu"),
+            _ => ("", ""),
+        };
+        rows += &format!("n{number},{},{},{conf},{emu}\n", address.ip(), address.port());
+    }
+    rows
+}
+
+/// The files of those that are in trouble.
+fn write_files(server: &Server, serial: SocketAddr) -> Result<()> {
+    let lan_conf = server.example("lan.conf")?;
+    server.write("sol.conf", &format!("{lan_conf}\n  sol \"tcp:{serial}\" 115200\n"))?;
+    let script = server.write("hangs.sh", "#!/bin/sh\nexec sleep 20\n")?;
+    server::make_executable(&script)?;
+    server.write("hangs.conf", &format!("{lan_conf}\nchassis_control \"{}\"\n", script.display()))?;
+    let sim_emu = server.example("sim.emu")?;
+    server.write("full.emu", &sim_emu.replace("sel_enable 0x20 1000", "sel_enable 0x20 64"))?;
+    Ok(())
+}
+
 /// Asks a BMC whose script does not come back, by many.
 fn hang(address: SocketAddr, over: impl FnMut() -> bool) -> Result<()> {
     let mut clients = Clients::new([address; FLIGHT])?;
@@ -475,15 +535,21 @@ fn fill(address: SocketAddr, over: impl FnMut() -> bool) -> Result<()> {
     Clients::new([address])?.each_until(0..1, 1, 3, |_, _| Ok(Some(add.clone())), over)
 }
 
-/// Measures everything. `slack` is how many times as long as the bars say things may take; without it it is what the
-/// machine's other work costs.
-pub fn measure(places: &Places, extent: Extent, slack: Option<f64>) -> Result<Report> {
+/// Measures these parts, or everything. `slack` is how many times as long as the bars say things may take; without it it
+/// is what the machine's other work costs.
+pub fn measure(places: &Places, extent: Extent, parts: &[Part], slack: Option<f64>) -> Result<Report> {
     let slack = slack.map_or_else(busy, Ok)?;
-    let mut all = Measurement { places, extent, report: Report { figures: Vec::new(), slack } };
-    all.many_alike()?;
-    all.many_others()?;
-    all.killed()?;
-    if extent.many > 0 {
+    let mut all = Measurement { places, extent, parts, report: Report { figures: Vec::new(), slack } };
+    if all.measures(Part::Alike) || all.measures(Part::Power) {
+        all.many_alike()?;
+    }
+    if all.measures(Part::Changes) || all.measures(Part::Troubles) {
+        all.many_others()?;
+    }
+    if all.measures(Part::Kills) {
+        all.killed()?;
+    }
+    if all.measures(Part::Many) && extent.many > 0 {
         all.start_only()?;
     }
     Ok(all.report)

@@ -116,6 +116,9 @@ enum What {
         /// 1,000 BMCs and not 10,000, and no 100,000
         #[arg(long)]
         quick: bool,
+        /// Only these parts
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<fleet::Part>,
         /// UDP port of all BMCs, whose addresses begin with 127.64.0.1
         #[arg(long, default_value = "24723")]
         port: u16,
@@ -191,10 +194,10 @@ fn run(what: What) -> Result<()> {
             println!("echo-p50-us {:.0}\necho-p99-us {:.0}", speed.echo[0], speed.echo[1]);
             println!("sent-again {}", speed.sent_again);
         }
-        What::Fleet { ours, example, quick, port, slack } => {
+        What::Fleet { ours, example, quick, only, port, slack } => {
             let extent = if quick { fleet::Extent::QUICK } else { fleet::Extent::FULL };
             let places = fleet::Places { program: ours, example, port };
-            let report = fleet::measure(&places, extent, slack)?;
+            let report = fleet::measure(&places, extent, &only, slack)?;
             print!("{report}");
             let missed = report.missed().count();
             if missed > 0 {
