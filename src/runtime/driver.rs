@@ -318,6 +318,11 @@ impl Driver {
                 Wake::Statement => {
                     self.steps();
                     self.execute();
+                    // Sockets and timers tell nothing until the runtime has its turn, which otherwise is after a
+                    // hundred of these. Before all have started, nobody expects to be served.
+                    if !self.life.is_starting() {
+                        tokio::task::yield_now().await;
+                    }
                 }
             }
             // Other tasks get their turn even while there is always something to do here.

@@ -9,6 +9,7 @@ use crate::config::{help, lan_conf};
 use crate::host::jobs::StateWriter;
 use crate::host::random::SystemRandom;
 use crate::runtime::console::GREETING;
+use crate::runtime::door::{Again, Create, Recipe, Unmade};
 use crate::runtime::log_text::printable;
 use crate::runtime::script::Script;
 use crate::settings::model::Config;
@@ -186,6 +187,15 @@ fn driver(systems: Vec<SystemPlan>, plan: Plan) -> (Box<Driver>, mpsc::Sender<Si
 /// Ends a driver that has no console.
 async fn terminate(signals: &mpsc::Sender<Signal>) {
     signals.send(Signal::SIGTERM).await.unwrap();
+}
+
+/// Drives until `done`.
+async fn until(driver: &mut Box<Driver>, signals: &mpsc::Sender<Signal>, done: impl Future<Output = ()>) {
+    let user = async {
+        done.await;
+        terminate(signals).await;
+    };
+    assert_eq!(tokio::join!(driver.serve(), user).0, TERMINATED);
 }
 
 const TERMINATED: Ending = Ending::Signal(Signal::SIGTERM as i32);
@@ -839,12 +849,22 @@ fn address(index: usize) -> std::net::Ipv4Addr {
     [127, 77, high, low].into()
 }
 
-/// Asks a system for its authentication capabilities.
+/// Asks a system for its authentication capabilities, as soon as its port is open.
 async fn ask(index: usize, port: u16) {
     let client = client_of(index, port).await;
-    client.send(&outside::request15(0x06, 0x38, &[0x0e, 0x04])).await.unwrap();
     let mut response = [0; 64];
-    let length = tokio::time::timeout(Duration::from_secs(20), client.recv(&mut response)).await.unwrap().unwrap();
+    let answered = async {
+        loop {
+            client.send(&outside::request15(0x06, 0x38, &[0x0e, 0x04])).await.unwrap();
+            match tokio::time::timeout(Duration::from_millis(200), client.recv(&mut response)).await {
+                // It is not there yet.
+                Err(_) => {}
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
+                Ok(received) => return received.unwrap(),
+            }
+        }
+    };
+    let length = tokio::time::timeout(Duration::from_secs(20), answered).await.unwrap();
     let message = outside::open(&response[..length]).unwrap();
     assert_eq!((message.cmd, message.data[0]), (0x38, 0), "system {index}");
 }
@@ -1036,6 +1056,53 @@ async fn a_fleet_of_which_none_can_be_served_ends() {
     assert_eq!(driver.drive().await, Ending::Status(1));
 }
 
+/// Makes no BMC at run time.
+struct Nothing;
+
+impl Create for Nothing {
+    fn check(&self, _: &str, _: &Recipe) -> Result<(), Unmade> {
+        Err(Unmade::NoFleet)
+    }
+
+    fn create(&self, _: &str, _: &Recipe) -> Result<SystemPlan, Unmade> {
+        Err(Unmade::NoFleet)
+    }
+
+    fn remember(&self, _: &str) -> Option<Again> {
+        None
+    }
+}
+
+/// A datagram that comes while BMCs are added and start is not answered after the last of them.
+#[tokio::test]
+async fn nobody_waits_until_all_new_bmcs_have_started() {
+    let port = free_udp_port();
+    let (one, mut plan, _screen) = member(0, port, "mc_enable 0x20\n");
+    let log = system_log(&mut plan);
+    let reader: fleet::FleetReader = Arc::new(|_| Err(Vec::new()));
+    plan.fleet = Some(FleetPlan { announcement: Announcement::default(), reader, creator: Arc::new(Nothing) });
+    // Two, so that they share a socket already.
+    let (mut driver, signals) = driver(vec![one, member(1, port, "mc_enable 0x20\n").0], plan);
+    driver.begin();
+    until(&mut driver, &signals, ask(1, port)).await;
+    let commands = |index| if index == 20 { "mc_enable 0x20\nbogus\n" } else { "mc_enable 0x20\n" };
+    let new = (2..=20).map(|index| member(index, port, commands(index)).0).collect();
+    driver.fleet_read(Ok(fleet::Difference { new, ..Default::default() }));
+    let client = client_of(0, port).await;
+    client.send(&presence::ping(1)).await.unwrap();
+    let mut logged = String::new();
+    until(&mut driver, &signals, async {
+        pong(&client, 1).await;
+        logged = log.entries();
+        assert!(!logged.contains("bogus"), "all have started first: {logged}");
+    })
+    .await;
+    until(&mut driver, &signals, ask(20, port)).await;
+    logged += &log.entries();
+    assert!(logged.contains("SIGHUP: the fleet was read again: 19 new, 0 gone, 0 changed"), "{logged}");
+    assert!(logged.contains("bogus"), "{logged}");
+}
+
 /// They begin and end while the others run; what is to be written of one that goes is written, and what comes late is
 /// for nobody.
 #[tokio::test]
@@ -1052,14 +1119,6 @@ async fn systems_come_and_go() {
         }
     });
     let (mut driver, signals) = driver(vec![one], plan);
-    // Drives until `done`.
-    async fn until(driver: &mut Box<Driver>, signals: &mpsc::Sender<Signal>, done: impl Future<Output = ()>) {
-        let user = async {
-            done.await;
-            terminate(signals).await;
-        };
-        assert_eq!(tokio::join!(driver.serve(), user).0, TERMINATED);
-    }
     driver.begin();
     until(&mut driver, &signals, ask(0, port)).await;
     let second = driver.add(bench.planned().0);
