@@ -4,12 +4,13 @@
 //! any time later: a limit on processes, no memory. Others come when there is more to do than threads,
 //! if they can be had, and go again. Kinds do not wait for one another: a name server that is silent
 //! does not keep state files from the disk. Threads belong to the process, as its process id does:
-//! however many systems it simulates, they share these.
+//! however many systems it simulates, they share these. Long work that others should not notice has a thread
+//! of its own, which stands back ([`run_behind`]).
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
@@ -27,6 +28,10 @@ pub static NAMES: Workers = Workers::new("names", 4);
 const LINGER: Duration = Duration::from_secs(10);
 /// Room for the stack of a thread; what is not used takes no memory.
 const STACK: usize = 1 << 20;
+
+/// By how much the nice value of a thread for long work is above the process's (`nice(2)`).
+#[cfg(feature = "program")]
+const BEHIND: i32 = 5;
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -55,6 +60,28 @@ pub struct Working<T>(oneshot::Receiver<T>);
 /// waits.
 pub fn start() -> io::Result<()> {
     [&STATE, &FILES, &NAMES].iter().try_for_each(|workers| workers.hire(&mut workers.state()))
+}
+
+/// Does something long in a thread of its own that stands back behind all others, as those do that it starts; by one
+/// that is there already where the system refuses a new one.
+#[cfg(feature = "program")]
+pub fn run_behind(work: impl FnOnce() + Send + 'static) {
+    let work = Arc::new(Mutex::new(Some(work)));
+    let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let behind = Arc::clone(&work);
+    let thread = thread::Builder::new().name("behind".into()).stack_size(STACK);
+    let started = thread.spawn(move || {
+        // Of this thread alone, on Linux. It goes on as it is where that is refused.
+        let _ = rustix::process::nice(BEHIND);
+        if let Some(work) = take(&behind) {
+            work();
+        }
+    });
+    if started.is_err()
+        && let Some(work) = take(&work)
+    {
+        drop(FILES.run(work));
+    }
 }
 
 impl Workers {
@@ -164,6 +191,17 @@ mod tests {
         }
         assert!(order.try_iter().eq(0..20));
         assert_eq!((THREE.state().threads, ONE.state().threads), (3, 1));
+    }
+
+    #[cfg(feature = "program")]
+    #[test]
+    fn long_work_stands_back_behind_the_others_and_leaves_them_alone() {
+        let own = || rustix::process::getpriority_process(None).unwrap();
+        let before = own();
+        let (sender, seen) = channel();
+        run_behind(move || sender.send(own()).unwrap());
+        assert_eq!(seen.recv().unwrap(), (before + BEHIND).min(19));
+        assert_eq!(own(), before);
     }
 
     #[tokio::test]

@@ -139,7 +139,7 @@ impl Driver {
         let lost = std::mem::take(&mut fleet.lost);
         let (reader, done) = (Arc::clone(&fleet.reader), self.to_fleets.clone());
         self.life.fleet_reload_begins();
-        drop(workers::FILES.run(move || drop(done.send(reader(&lost)))));
+        workers::run_behind(move || drop(done.send(reader(&lost))));
         true
     }
 

@@ -193,11 +193,17 @@ impl Again {
     fn compare<'a>(&self, maker: &Maker<'_>, rows: &'a Rows) -> (Vec<Arc<str>>, Vec<&'a Row>, Vec<&'a Row>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut changed, mut new) = (Vec::new(), Vec::new());
+        // Mostly it is one file for all.
+        let mut last: Option<(&Path, u64)> = None;
+        let mut text = |row: &'a Row| match last {
+            Some((path, text)) if path == &*row.lan_conf => text,
+            _ => last.insert((&row.lan_conf, hash(maker, row))).1,
+        };
         for row in &rows.rows {
             match known.get(&row.name) {
                 None => new.push(row),
                 Some(Known { origin: Origin::RunTime(_), .. }) => {}
-                Some(known) if known.row.is_like(row) && known.text == hash(maker, row) => {}
+                Some(known) if known.row.is_like(row) && known.text == text(row) => {}
                 Some(_) => changed.push(row),
             }
         }

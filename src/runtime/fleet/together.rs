@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Instant;
 
 use crate::progress::Progress;
 
@@ -17,7 +18,8 @@ const THREADS: usize = 8;
 pub(super) enum Share {
     /// All processors.
     All,
-    /// One processor is left to those who are served meanwhile, if there are two.
+    /// One processor is left to those who are served meanwhile, if there are two, and of the others half of the time:
+    /// the system takes a processor only from who has had it for some milliseconds, so that others would wait for that.
     Beside,
 }
 
@@ -36,11 +38,19 @@ pub(super) fn map<T: Sync, R: Send>(
     };
     let threads = threads.min(THREADS).min(blocks);
     let next = AtomicUsize::new(0);
+    let one = |item: &T| {
+        let begun = Instant::now();
+        let made = each(item);
+        if share == Share::Beside {
+            thread::sleep(begun.elapsed());
+        }
+        made
+    };
     let work = |done: &mut dyn FnMut(usize, Vec<R>)| {
         loop {
             let block = next.fetch_add(1, Ordering::Relaxed);
             let Some(items) = items.chunks(BLOCK).nth(block) else { break };
-            done(block, items.iter().map(&each).collect());
+            done(block, items.iter().map(&one).collect());
         }
     };
     let mut made: Vec<(usize, Vec<R>)> = Vec::with_capacity(blocks);
