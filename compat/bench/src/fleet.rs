@@ -45,6 +45,8 @@ const RATE: u32 = 2000;
 const OTHERS: usize = 64;
 /// In how many pieces latency is measured.
 const WINDOWS: usize = 10;
+/// How often rows are added and removed.
+const ROUNDS: usize = 5;
 /// What the program has without any BMC, in KiB: of its own, and with its file, which is large when it is not optimized.
 const PROGRAM: (f64, f64) = (4000.0, 24_000.0);
 /// Network function Storage and the commands of it that are used.
@@ -376,33 +378,26 @@ impl Measurement<'_> {
         others.all_out(AT_ONCE)
     }
 
-    /// What others notice of rows that come and go.
+    /// What others notice of rows that come and go: the median of some rounds, for what else the machine does is in some
+    /// of them.
     fn changes(&mut self, server: &mut Server, range: Range, others: &mut Clients, alone: f64) -> Result<()> {
         let count = range.count;
         let more = count / 10;
-        for (what, total, told) in [("added", count + more, 1), ("removed", count, 2)] {
-            server.write("nodes.csv", &list(range, total))?;
-            let begin = Instant::now();
-            server.running()?.signal(Signal::SIGHUP)?;
-            let mut took = None;
-            let mut looked = Instant::now();
-            let times = others.pace(&device_id(), RATE, || {
-                if took.is_none() && looked.elapsed() > Duration::from_millis(10) {
-                    looked = Instant::now();
-                    took = server.has_said("the fleet was read again", told).then(|| begin.elapsed());
-                }
-                took.is_some() || begin.elapsed() > server::PATIENCE
-            })?;
-            let took = took.ok_or_else(|| format!("SIGHUP has no effect:\n{}", server.said()))?;
-            self.report.put(format!("{more} rows {what} by SIGHUP, s"), took.as_secs_f64(), Bar::InTime(1.0));
-            self.report.put("p99 of the others meanwhile, ms", p99(&times)?, Bar::InTime(alone + 1.0));
-            let new = self.range(count + more).part(count, more);
-            let answer = if what == "added" { more - server.silent(new)? } else { self.answering(new)? };
-            let (wrong, what) = match what {
-                "added" => (more - answer, "new BMCs that do not answer"),
-                _ => (answer, "BMCs that are gone and answer"),
-            };
-            self.report.put(what, wrong as f64, Bar::Exactly(0.0));
+        let new = self.range(count + more).part(count, more);
+        let (mut added, mut removed) = (Changed::default(), Changed::default());
+        for round in 0..ROUNDS {
+            added.take(server, others, &list(range, count + more), 2 * round + 1)?;
+            added.wrong += server.silent(new)?;
+            removed.take(server, others, &list(range, count), 2 * round + 2)?;
+            removed.wrong += self.answering(new)?;
+        }
+        let wrong = ["new BMCs that do not answer", "BMCs that are gone and answer"];
+        for (what, Changed { took, p99, wrong }, told) in [("added", added, wrong[0]), ("removed", removed, wrong[1])] {
+            let took = median(&took).unwrap_or_default();
+            self.report.put(format!("{more} rows {what} by SIGHUP, s"), took, Bar::InTime(1.0));
+            let p99 = median(&p99).unwrap_or_default();
+            self.report.put("p99 of the others meanwhile, ms", p99, Bar::InTime(alone + 1.0));
+            self.report.put(told, wrong as f64, Bar::Exactly(0.0));
         }
         Ok(())
     }
@@ -471,6 +466,39 @@ impl Measurement<'_> {
         let found = kills::measure(&mut server, &options, range, kills)?;
         self.report.put(format!("changes acknowledged before {kills} kills"), found.changes as f64, Bar::None);
         self.report.put("of these lost", found.lost as f64, Bar::Exactly(0.0));
+        Ok(())
+    }
+}
+
+/// What was seen of changes to a list.
+#[derive(Default)]
+struct Changed {
+    /// How long each took, in seconds.
+    took: Vec<f64>,
+    /// What the others noticed of each, in milliseconds.
+    p99: Vec<f64>,
+    /// BMCs that are not as the list says.
+    wrong: usize,
+}
+
+impl Changed {
+    /// Changes the list, for the `number`th time, while others are asked.
+    fn take(&mut self, server: &mut Server, others: &mut Clients, list: &str, number: usize) -> Result<()> {
+        server.write("nodes.csv", list)?;
+        let begin = Instant::now();
+        server.running()?.signal(Signal::SIGHUP)?;
+        let mut took = None;
+        let mut looked = Instant::now();
+        let times = others.pace(&device_id(), RATE, || {
+            if took.is_none() && looked.elapsed() > Duration::from_millis(10) {
+                looked = Instant::now();
+                took = server.has_said("the fleet was read again", number).then(|| begin.elapsed());
+            }
+            took.is_some() || begin.elapsed() > server::PATIENCE
+        })?;
+        let took = took.ok_or_else(|| format!("SIGHUP has no effect:\n{}", server.said()))?;
+        self.took.push(took.as_secs_f64());
+        self.p99.push(p99(&times)?);
         Ok(())
     }
 }
