@@ -85,11 +85,12 @@ fn sensors_return_to_order_and_states_are_chosen() {
     browser.until(
         "[...document.querySelectorAll('.sensor.discrete')].some((it) => it.textContent.includes('Present, Failed'))",
     );
-    // What the sensor cannot show is refused in words.
+    // A reading is a byte: what the sensor cannot show is not passed over in silence.
     browser.press("Set CPU1 Temp");
     browser.fill("#sensor-value", "100000");
     browser.press("Set");
-    browser.until(&format!("{} !== ''", text("dialog .wrong")));
+    browser.until(&format!("{} === 'It shows 255, the nearest value that it has.'", text("dialog .nearest")));
+    browser.until(&format!("{}.startsWith('255 °C')", text("dialog .now")));
 }
 
 #[test]

@@ -109,3 +109,64 @@ fn records_are_put_in_words() {
         "const { recordText } = await import('/words.js'); return recordText({ record_type: 0xc0, event: null });";
     assert_eq!(browser.run(oem), json!("Record type 0xc0"));
 }
+
+/// A server in the place of the real one: `events` are what each stream says, one after the other, and `lists` the pages of the list.
+const STAND_IN: &str = "
+    const asked = [];
+    const json = (value) => new Response(JSON.stringify(value), { headers: { 'Content-Type': 'application/json' } });
+    const item = (name, power = 'off') => ({ name, state: 'running', power, sessions: 0, alarms: 0, sel_records: 0, faults: 0, addresses: [] });
+    const streams = [];
+    window.fetch = async (path, options = {}) => {
+        asked.push(`${path} ${options.headers?.['Last-Event-ID'] ?? ''}`.trim());
+        if (path.startsWith('/v1/events')) {
+            const text = streams.shift();
+            if (text === undefined) return new Response(new ReadableStream({}));
+            return new Response(text);
+        }
+        return answer(path);
+    };
+    const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+    const until = async (what) => {
+        for (let at = 0; at < 200 && !what(); at += 1) await wait(25);
+    };
+    const { Fleet } = await import('/store.js');
+    const fleet = new Fleet();";
+
+#[test]
+fn a_stream_goes_on_where_it_ended_and_tells_what_was_lost() {
+    let served = Served::fleet(1);
+    let browser = served.browser();
+    // A file of the page without the page, whose own requests would come in between.
+    browser.go(&format!("{}theme.js", served.url));
+    let came = browser.run(&format!(
+        "const answer = () => json({{ bmcs: [item('a'), item('b')], total: 2, next: null }});
+        {STAND_IN}
+        streams.push('id: 41\\nevent: power_done\\ndata: {{\"bmc\":\"b\",\"kind\":\"power_done\",\"power\":\"on\",\"time\":\"2026-11-30T00:00:00Z\"}}\\n\\n');
+        streams.push('event: lost\\ndata: {{\"lost\":7}}\\n\\n');
+        fleet.start();
+        await until(() => fleet.events.length === 2 && asked.filter((it) => it.startsWith('/v1/events')).length === 3);
+        const {{ eventText }} = await import('/words.js');
+        return [asked.filter((it) => it.startsWith('/v1/events')), fleet.events.map(eventText)];"
+    ));
+    let streams = json!(["/v1/events", "/v1/events 41", "/v1/events 41"]);
+    assert_eq!(came, json!([streams, ["7 events missed", "Power is on"]]));
+}
+
+#[test]
+fn a_list_of_many_pages_is_put_in_order() {
+    let served = Served::fleet(1);
+    let browser = served.browser();
+    // A file of the page without the page, whose own requests would come in between.
+    browser.go(&format!("{}theme.js", served.url));
+    let came = browser.run(&format!(
+        "const answer = (path) => path.includes('after=n10')
+            ? json({{ bmcs: [item('n2', 'on'), item('n9')], total: 4, next: null }})
+            : json({{ bmcs: [item('n1'), item('n10')], total: 4, next: 'n10' }});
+        {STAND_IN}
+        fleet.start();
+        await until(() => fleet.loaded);
+        return [fleet.items.map((it) => `${{it.name}} ${{it.power}}`), asked.filter((it) => it.startsWith('/v1/bmcs'))];"
+    ));
+    let asked = json!(["/v1/bmcs?limit=10000", "/v1/bmcs?limit=10000&after=n10"]);
+    assert_eq!(came, json!([["n1 off", "n2 on", "n9 off", "n10 off"], asked]));
+}

@@ -232,7 +232,8 @@ export class BmcView {
         const main = bmc.controllers.find((mc) => mc.is_bmc) ?? bmc.controllers[0];
         const facts = [bmc.addresses.join(", ") || "no address"];
         if (main) facts.push(`MC ${hex(main.mc)}`, `IPMI ${main.ipmi_version}`, `firmware ${main.firmware}`);
-        facts.push(`${count(bmc.counts?.requests ?? 0)} requests`);
+        if (bmc.counts?.requests) facts.push(plural(bmc.counts.requests, "request"));
+        if (bmc.counts?.failed_logins) facts.push(plural(bmc.counts.failed_logins, "failed login"));
         write(parts.sub, facts.join("  ·  "));
         const boot = bmc.boot ?? { device: "none", boots: null };
         const often = boot.boots === "all" ? "all boots" : "next boot";
@@ -253,7 +254,7 @@ export class BmcView {
         parts.sessions.replaceChildren(...sessions.map((one) => h("li", { class: "session" },
             h("b", { text: one.user_name || `User ${one.user}` }), " ",
             h("span", { class: "badge", text: one.privilege }), one.sol && h("span", { class: "badge", text: "SOL" }),
-            h("span", { class: "mono quiet-text", text: `${one.client}  ·  IPMI ${one.ipmi_version}  ·  idle ${span(one.idle_seconds)}` }))));
+            h("span", { class: "quiet-text", text: `${one.client} · IPMI ${one.ipmi_version} · idle ${span(one.idle_seconds)}` }))));
     }
 
     #happened(kind, event) {

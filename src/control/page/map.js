@@ -134,11 +134,14 @@ export class Field {
             if (!groups.has(name)) groups.set(name, []);
             groups.get(name).push(index);
         });
-        for (const [name, indexes] of groups) {
+        // What is wrong is drawn last and larger: one square among ten thousand has to be seen.
+        const rest = [...groups.keys()].filter((name) => name !== "alarm" && name !== "fault");
+        for (const name of [...rest, "fault", "alarm"]) {
+            const grow = rest.includes(name) || this.#size > 6 ? 0 : 1.5;
             context.fillStyle = colours[name];
-            for (const index of indexes) {
+            for (const index of groups.get(name) ?? []) {
                 const [x, y] = this.#corner(index);
-                context.fillRect(x, y, side, side);
+                context.fillRect(x - grow, y - grow, side + 2 * grow, side + 2 * grow);
             }
         }
     }

@@ -171,6 +171,7 @@ class Sheet {
     #chart = null;
     #now = h("p", { class: "now" });
     #wrong = h("p", { class: "wrong", role: "alert" });
+    #nearest = h("p", { class: "hint nearest", role: "status" });
     #input = null;
     #boxes = [];
 
@@ -211,7 +212,7 @@ class Sheet {
         const label = raw ? "Raw reading, 0 to 255" : `Value${sensor.unit ? ` in ${sensor.unit}` : ""}`;
         this.#input = h("input", { type: "number", id: "sensor-value", step: "any", required: true, value: sensor.value ?? sensor.raw ?? "" });
         const form = h("form", { class: "set-form" }, h("label", { for: "sensor-value", text: label }), this.#input,
-            h("button", { type: "submit", class: "main", text: "Set" }), this.#wrong);
+            h("button", { type: "submit", class: "main", text: "Set" }), this.#nearest, this.#wrong);
         form.addEventListener("submit", (event) => {
             event.preventDefault();
             this.#put(raw ? { raw: Math.round(this.#input.valueAsNumber) } : { value: this.#input.valueAsNumber });
@@ -263,10 +264,17 @@ class Sheet {
         return form;
     }
 
+    /** A reading is a byte, so that not every value can be shown. */
+    #nearestText({ value: asked }, { value: became }) {
+        if (asked === undefined || typeof became !== "number" || Math.abs(became - asked) < 1e-6) return "";
+        return `It shows ${value(became)}, the nearest value that it has.`;
+    }
+
     async #put(body) {
         write(this.#wrong, "");
         try {
-            await this.#view.ask("PUT", path(this.#card.sensor), body);
+            const shows = await this.#view.ask("PUT", path(this.#card.sensor), body);
+            write(this.#nearest, this.#nearestText(body, shows));
             this.#look();
             this.#view.changed();
             say(`${sensorName(this.#card.sensor)} set`);
