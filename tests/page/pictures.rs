@@ -1,10 +1,12 @@
 //! The pictures of the README. They are made by hand, `docs/pictures/make.sh`, as they look like the fonts of a machine.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::browser::{Browser, Scheme};
 use crate::support::bench::project;
+use crate::support::process::{self, Guarded};
 use crate::{Served, text};
 
 /// What a picture may take, in bytes.
@@ -29,24 +31,38 @@ fn prepare(browser: &Browser, script: &str) {
     ));
 }
 
+/// A client that stays logged in.
+fn session(served: &Served, end: u8) -> Guarded {
+    let mut shell = Command::new("ipmitool");
+    let (host, port) = (format!("127.90.0.{end}"), served.port.to_string());
+    shell.args(["-I", "lanplus", "-H", &host, "-p", &port, "-U", "admin", "-P", "admin", "shell"]);
+    process::spawn(shell.stdin(Stdio::piped()).stdout(Stdio::null()), "ipmitool")
+}
+
 #[test]
 #[ignore = "writes docs/pictures"]
 fn pictures() {
     let served = Served::fleet(10_000);
     let browser = served.browser();
     browser.until("document.querySelectorAll('.tile').length > 20");
-    let chance = "let seed = 7; const chance = () => (seed = (seed * 16807) % 2147483647) / 2147483647;";
+    for first in (1..10_000).step_by(1000) {
+        prepare(
+            &browser,
+            &format!(
+                "let seed = {first} * 7919;
+                const chance = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+                const on = [];
+                for (let at = {first}; at < {first} + 1000; at += 1) if (chance() < .78 || at === 42) on.push(at);
+                while (on.length > 0) await Promise.all(on.splice(0, 60).map((at) => post(name(at), 'power', {{ control: 'on' }})));"
+            ),
+        );
+    }
     prepare(
         &browser,
-        &format!(
-            "{chance}
-            const off = [];
-            for (let at = 1; at <= 10000; at += 1) if (chance() < .22) off.push(at);
-            while (off.length > 0) await Promise.all(off.splice(0, 60).map((at) => post(name(at), 'power', {{ control: 'off' }})));
-            for (const at of [17, 903, 2210, 2211, 2212, 4804, 7200, 9312]) await put(name(at), 'sensors/32/0/1', {{ value: 84 }});
-            await put(name(8), 'sensors/32/0/9', {{ value: 840 }});"
-        ),
+        "for (const at of [17, 903, 2210, 2211, 2212, 4804, 7200, 9312]) await put(name(at), 'sensors/32/0/1', { value: 84 });
+        await put(name(8), 'sensors/32/0/9', { value: 840 });",
     );
+    let _sessions: Vec<_> = [5, 14, 14, 23, 29, 38].map(|end| session(&served, end)).into_iter().collect();
     for (scheme, name) in [(Scheme::Light, "fleet.png"), (Scheme::Dark, "fleet-dark.png")] {
         browser.scheme(scheme);
         browser.go("about:blank");
@@ -57,6 +73,7 @@ fn pictures() {
         keep(&browser, name);
     }
     browser.scheme(Scheme::Light);
+    let _sessions: Vec<_> = [42, 42].map(|end| session(&served, end)).into_iter().collect();
     served.open(&browser, "bmc00042");
     browser.until(&format!("{} === 'Power on'", text(".power-word")));
     for second in 0..70 {
@@ -74,9 +91,4 @@ fn pictures() {
         std::thread::sleep(Duration::from_millis(700));
     }
     keep(&browser, "bmc.png");
-    browser.scheme(Scheme::Dark);
-    browser.press("Set CPU1 Temp");
-    browser.find("dialog .marks text");
-    std::thread::sleep(Duration::from_secs(2));
-    keep(&browser, "sensor-dark.png");
 }
