@@ -46,7 +46,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
     let mut output = Output::new(&options, out, err);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(carry_out(&options, &mut output)),
+        Ok(runtime) => {
+            let result = runtime.block_on(carry_out(&options, &mut output));
+            // Nobody waits for a name server that does not answer.
+            runtime.shutdown_background();
+            result
+        }
         Err(error) => Err(failure::Failure::Local(format!("Unable to start: {error}"))),
     };
     let status = result.unwrap_or_else(|failure| output.complain(None, &failure));

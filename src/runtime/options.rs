@@ -51,7 +51,7 @@ Examples:
   ipmi_sim -n -dd -c lan.conf                  show every message by name
   ipmi_sim -n -c lan.conf --pcap lan.pcap      record LAN traffic for Wireshark
 
-Manual pages: ipmi_sim(1), ipmi_lan(5), ipmi_sim_cmd(5), sdrcomp(1).";
+Manual pages: ipmi_sim(1), ipmi_simctl(1), ipmi_lan(5), ipmi_sim_cmd(5), sdrcomp(1).";
 
 /// Simulates baseboard management controllers (BMCs) that response IPMI over LAN
 #[derive(Clone, Debug, Parser)]

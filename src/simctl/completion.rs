@@ -139,7 +139,7 @@ pub(super) fn conditions(current: &OsStr) -> Vec<CompletionCandidate> {
 
 /// From what a machine can boot.
 pub(super) fn boot_devices(current: &OsStr) -> Vec<CompletionCandidate> {
-    beginning(current, ["none", "pxe", "disk", "safe", "diag", "cdrom", "bios", "floppy"].map(str::to_owned))
+    beginning(current, DEVICES.map(str::to_owned))
 }
 
 /// Kinds of events, behind those that are typed.
@@ -149,8 +149,24 @@ pub(super) fn kinds(current: &OsStr) -> Vec<CompletionCandidate> {
     beginning(OsStr::new(&*current), KINDS.iter().map(|kind| format!("{before}{kind}")))
 }
 
+/// Boot devices.
+pub(super) const DEVICES: [&str; 12] = [
+    "none",
+    "pxe",
+    "disk",
+    "safe",
+    "diag",
+    "cdrom",
+    "bios",
+    "floppy",
+    "remote_floppy",
+    "remote_cdrom",
+    "remote_primary",
+    "remote_disk",
+];
+
 /// Kinds of events.
-pub(super) const KINDS: [&str; 15] = [
+pub(super) const KINDS: [&str; 14] = [
     "power_asked",
     "power_done",
     "reset",
@@ -165,7 +181,6 @@ pub(super) const KINDS: [&str; 15] = [
     "user_changed",
     "bmc_added",
     "bmc_removed",
-    "fault_set",
 ];
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl FromStr for SensorChoice {
     }
 }
 
-/// The sensors of a BMC's system, or of one controller.
+/// The sensors of a controller, by default of the BMC.
 ///
 /// # Errors
 /// They cannot be had.
@@ -53,6 +53,14 @@ pub(super) async fn sensors(door: &Door, bmc: &str, mc: Option<u8>) -> Result<Ve
 }
 
 impl SensorChoice {
+    /// The controller that is asked for its sensors, where that is not the BMC.
+    pub(super) fn controller(&self) -> Option<u8> {
+        match self {
+            Self::Address { mc, .. } => Some(*mc),
+            Self::Number(_) | Self::Name(_) => None,
+        }
+    }
+
     /// The path below that of the BMC, if that can be told without the list of sensors.
     pub(super) fn path(&self) -> Option<String> {
         match self {

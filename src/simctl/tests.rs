@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use super::completion::{DEVICES, KINDS};
 use super::testing::{Reply, StandIn, ok, problem, run};
 
 fn summary(name: &str, power: &str, alarms: u32) -> Value {
@@ -382,6 +383,23 @@ fn a_sensor_is_looked_at_until_it_is_so() {
     assert_eq!(LOOKS.load(Ordering::Relaxed), 3);
     let ran = door.run(&["wait", "n1", "--for", "sensor:Fan>1"]);
     assert!(ran.status == 5 && ran.err.contains("n1 has no sensor 'Fan'"), "{ran:?}");
+}
+
+/// The words that the interface of the control door allows are those that are offered.
+#[test]
+fn what_is_offered_is_what_the_door_understands() {
+    let document: Value = serde_json::from_str(include_str!("../control/openapi.json")).unwrap();
+    let sorted = |words: &mut dyn Iterator<Item = &str>| {
+        let mut words: Vec<String> = words.map(str::to_owned).collect();
+        words.sort();
+        words
+    };
+    let parameters = document["paths"]["/v1/events"]["get"]["parameters"].as_array().unwrap();
+    let kinds = parameters.iter().find(|parameter| parameter["name"] == "kind").unwrap();
+    let kinds = kinds["schema"]["items"]["enum"].as_array().unwrap();
+    assert_eq!(sorted(&mut KINDS.into_iter()), sorted(&mut kinds.iter().filter_map(Value::as_str)));
+    let devices = document["components"]["schemas"]["BootWanted"]["properties"]["device"]["enum"].as_array().unwrap();
+    assert_eq!(sorted(&mut DEVICES.into_iter()), sorted(&mut devices.iter().filter_map(Value::as_str)));
 }
 
 #[test]

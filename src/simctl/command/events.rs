@@ -70,7 +70,14 @@ impl Events {
                 },
             };
             match news {
-                News::Message(message) => left -= u64::from(show(output, &message)?),
+                News::Message(message) if message.event == "lost" => {
+                    let are = if self.follow { "were lost" } else { "before these are no longer kept" };
+                    lost(output, &message, are)?;
+                }
+                News::Message(message) => {
+                    show(output, &message)?;
+                    left -= 1;
+                }
                 News::Lost(failure) if !self.follow => return Err(failure),
                 News::Lost(failure) => output.remark(&format!("{failure}; it is tried again")),
                 News::Back => output.remark("There is a connection again"),
@@ -88,21 +95,31 @@ pub(super) fn path(pattern: Option<&str>, kinds: Option<&str>) -> String {
     if query.is_empty() { "/v1/events".into() } else { format!("/v1/events?{}", query.join("&")) }
 }
 
-/// Shows a message. Says whether it is an event.
-fn show(output: &mut Output<'_>, message: &Message) -> Result<bool, Failure> {
-    let value: Value = serde_json::from_str(&message.data)
-        .map_err(|error| Failure::Local(format!("An event makes no sense: {error}")))?;
-    let is_event = message.event != "lost";
+fn value(message: &Message) -> Result<Value, Failure> {
+    serde_json::from_str(&message.data).map_err(|error| Failure::Local(format!("An event makes no sense: {error}")))
+}
+
+fn show(output: &mut Output<'_>, message: &Message) -> Result<(), Failure> {
+    let event = value(message)?;
     match output.form {
-        Form::Programs if is_event => output.value(&value)?,
-        Form::Programs => output.value(&json!({"kind": "lost", "lost": value["lost"]}))?,
-        Form::People if is_event => {
-            let line = sentence(output, &value);
-            output.line_now(&line)?;
+        Form::Programs => output.value(&event),
+        Form::People => {
+            let line = sentence(output, &event);
+            output.line_now(&line)
         }
-        Form::People => output.remark(&format!("{} events were lost", value["lost"])),
     }
-    Ok(is_event)
+}
+
+/// Says how many there would have been.
+fn lost(output: &mut Output<'_>, message: &Message, are: &str) -> Result<(), Failure> {
+    let count = &value(message)?["lost"];
+    match output.form {
+        Form::Programs => output.value(&json!({"kind": "lost", "lost": count})),
+        Form::People => {
+            output.remark(&format!("{count} events {are}"));
+            Ok(())
+        }
+    }
 }
 
 /// An event in a line: when, whose, what, and its fields.

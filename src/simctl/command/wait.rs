@@ -1,7 +1,8 @@
 //! `wait`: until something holds or happens. What happens is listened for before the first look, so that nothing
 //! between the two is missed.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -116,6 +117,7 @@ impl Pending<'_> {
         let path = events::path(Some(&self.options.name), None);
         let mut feed = Feed::open(door, path, self.options.after.map(|id| id.to_string())).await?;
         self.names = names(door, &self.options.name).await?;
+        self.names.sort();
         self.open = (0..self.names.len())
             .flat_map(|bmc| (0..self.options.conditions.len()).map(move |condition| (bmc, condition)))
             .collect();
@@ -203,24 +205,31 @@ impl Pending<'_> {
         let is_sensor = |index: usize| matches!(self.options.conditions[index].kind, Kind::Sensor(..));
         let bmcs: BTreeSet<usize> =
             self.open.iter().filter(|(_, index)| is_sensor(*index)).map(|(bmc, _)| *bmc).collect();
-        for bmc in bmcs {
-            let name = self.names[bmc].clone();
-            let all = match sensors(door, &name, None).await {
-                Ok(all) => all,
+        for name in bmcs.into_iter().map(|bmc| self.names[bmc].clone()).collect::<Vec<_>>() {
+            match self.look_at_sensors_of(&name, door, output).await {
                 // It may come.
-                Err(failure) if failure.status() == Status::NotFound && self.options.waits_for(&Kind::Running) => {
-                    continue;
-                }
-                Err(failure) => return Err(failure),
+                Err(failure) if failure.status() == Status::NotFound && self.options.waits_for(&Kind::Running) => {}
+                looked => looked?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_sensors_of(&mut self, name: &str, door: &Door, output: &mut Output<'_>) -> Result<(), Failure> {
+        // By controller: most conditions are about one.
+        let mut known: BTreeMap<Option<u8>, Vec<Sensor>> = BTreeMap::new();
+        for condition in &self.options.conditions {
+            let Kind::Sensor(choice, test) = &condition.kind else { continue };
+            let mc = choice.controller();
+            let all = match known.entry(mc) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(sensors(door, name, mc).await?),
             };
-            for condition in &self.options.conditions {
-                let Kind::Sensor(choice, test) = &condition.kind else { continue };
-                let path = choice.find(&name, &all)?;
-                let is_it = |it: &&Sensor| path == format!("/sensors/{}/{}/{}", it.mc, it.lun, it.number);
-                if let Some(sensor) = all.iter().find(is_it).filter(|sensor| test.is_met_by(sensor)) {
-                    let shown = json!({"value": sensor.value, "states": sensor.states, "crossed": sensor.crossed});
-                    self.meet(&name, output, &shown, |it| it == condition)?;
-                }
+            let path = choice.find(name, all)?;
+            let is_it = |it: &&Sensor| path == format!("/sensors/{}/{}/{}", it.mc, it.lun, it.number);
+            if let Some(sensor) = all.iter().find(is_it).filter(|sensor| test.is_met_by(sensor)) {
+                let shown = json!({"value": sensor.value, "states": sensor.states, "crossed": sensor.crossed});
+                self.meet(name, output, &shown, |it| it == condition)?;
             }
         }
         Ok(())
