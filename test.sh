@@ -19,7 +19,7 @@ done
 
 # command : package
 missing=
-for need in ipmi_sim:openipmi ipmitool:ipmitool ipmi-sensors:freeipmi-tools conmand:conman busybox:busybox-static socat:socat \
+for need in ipmi_sim:openipmi ipmitool:ipmitool ipmi-sensors:freeipmi-tools conmand:conman busybox:busybox-static socat:socat curl:curl \
     ipmiutil:ipmiutil nmap:nmap tshark:tshark groff:groff-base pyghmiutil:python3-pyghmi ipmitool.py:python3-pyipmi ip:iproute2 unshare:util-linux \
     qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap dpkg-shlibdeps:dpkg-dev strip:binutils lintian:lintian \
     systemd-analyze:systemd zsh:zsh fish:fish chromium:chromium chromedriver:chromium-driver; do
