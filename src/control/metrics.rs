@@ -176,9 +176,15 @@ impl Out<'_> {
     }
 }
 
-/// The labels of requests of a kind.
-fn labels(Answered { netfn, cmd, code }: Answered) -> [(&'static str, String); 3] {
-    [("netfn", netfn), ("cmd", cmd), ("completion_code", code)].map(|(name, byte)| (name, format!("{byte:#04x}")))
+/// Labels and numbers of requests of each kind; of those that are not told apart, too.
+fn kinds(requests: &Requests) -> impl Iterator<Item = ([(&'static str, String); 3], u64)> {
+    const LABELS: [&str; 3] = ["netfn", "cmd", "completion_code"];
+    let of = |(Answered { netfn, cmd, code }, count)| {
+        let [a, b, c] = [netfn, cmd, code].map(|byte: u8| format!("{byte:#04x}"));
+        ([(LABELS[0], a), (LABELS[1], b), (LABELS[2], c)], count)
+    };
+    let others = (LABELS.map(|label| (label, "other".to_owned())), requests.others());
+    requests.iter().map(of).chain((others.1 > 0).then_some(others))
 }
 
 impl Metrics {
@@ -192,11 +198,7 @@ impl Metrics {
         let open = tally.sessions_opened.saturating_sub(tally.sessions_closed);
         out.gauge("ipmi_sim_sessions", "Sessions that are open", open)?;
         out.counter("ipmi_sim_sessions_opened", "Sessions that were opened", tally.sessions_opened)?;
-        out.counters(
-            "ipmi_sim_requests",
-            "Requests that were answered",
-            tally.requests.iter().map(|(answered, count)| (labels(answered), count)),
-        )?;
+        out.counters("ipmi_sim_requests", "Requests that were answered", kinds(&tally.requests))?;
         let waited = tally.waited.total();
         out.histogram(
             "ipmi_sim_request_duration",
@@ -238,10 +240,8 @@ impl Metrics {
         let failed = each(|named| named.failed_logins).map(|(name, count)| ([("bmc", name)], count));
         out.counters("ipmi_sim_bmc_failed_logins", "Logins that failed", failed)?;
         let requests = self.named.iter().flat_map(|named| {
-            named.requests.iter().map(|(answered, count)| {
-                let [netfn, cmd, code] = labels(answered);
-                ([("bmc", named.name.clone()), netfn, cmd, code], count)
-            })
+            kinds(&named.requests)
+                .map(|([netfn, cmd, code], count)| ([("bmc", named.name.clone()), netfn, cmd, code], count))
         });
         out.counters("ipmi_sim_bmc_requests", "Requests that were answered", requests)
     }
