@@ -6,9 +6,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use support::bench::{free_port, project};
+use support::config::{SMALL_EMU, small_lan_conf};
 use support::process::{Captured, Guarded};
 use support::pty::Pty;
 use support::simulator::{Stdin, TIMEOUT};
@@ -284,6 +286,35 @@ fn a_token_is_asked_for_over_tcp() {
     let by_variable =
         fleet.command(&["list", "--names"]).env("IPMI_SIM_CONTROL", &url).env("IPMI_SIM_TOKEN_FILE", right).output();
     assert_eq!(ended(0, &["list"], &by_variable.expect("it runs")), "n1\nn2\nn3\n");
+}
+
+#[test]
+fn a_console_is_watched_and_metrics_are_printed() {
+    let bench = Bench::new();
+    let (port, mut machine) = (free_port(), Pty::new());
+    let sol = format!("  sol \"{}\" 115200 nortscts history=4000", machine.path().display());
+    bench.write("lan.conf", small_lan_conf(port, &sol));
+    bench.write("sim.emu", SMALL_EMU);
+    let files = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state", "--control", "door"];
+    let simulator = Simulator::start(Subject::Ours, &bench, port, &files);
+    let door = bench.path("door");
+    let mut watching = command(&door, &["console", "small"]);
+    let mut watching = Guarded(watching.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
+    let seen = Captured::from(watching.0.stdout.take().expect("its output"));
+    // When it begins to look on is not known.
+    let shown = support::process::eventually(TIMEOUT, || {
+        machine.write("login: ");
+        seen.wait_for("login: ", Duration::from_millis(100)).then_some(())
+    });
+    assert!(shown.is_some(), "{}", seen.text());
+    let mut before = command(&door, &["console", "small", "--history", "--json"]);
+    let mut before = Guarded(before.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs"));
+    let (line, _reader) = first_line(&mut before.0);
+    assert!(json(&line)["data"].is_string(), "{line}");
+    let output = command(&door, &["metrics", "small"]).output().expect("it runs");
+    let metrics = ended(0, &["metrics"], &output);
+    assert!(metrics.trim_end().ends_with("# EOF") && metrics.contains("bmc=\"small\""), "{metrics}");
+    drop(simulator);
 }
 
 /// What bash offers for the last word of a line.

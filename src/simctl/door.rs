@@ -87,12 +87,13 @@ impl Door {
         self.in_time(whole).await
     }
 
-    /// What a path says, as it is.
+    /// What a path says as OpenMetrics text.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub(super) async fn text(&self, path: &str) -> Result<Bytes, Failure> {
-        let request = self.request(Method::GET, path, None)?;
+    pub(super) async fn metrics(&self, path: &str) -> Result<Bytes, Failure> {
+        let mut request = self.request(Method::GET, path, None)?;
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/openmetrics-text; version=1.0.0"));
         self.in_time(async { whole_body(self.send(request).await?.into_body()).await }).await
     }
 

@@ -313,14 +313,21 @@ fn events_go_on_where_the_connection_was_lost() {
 #[test]
 fn a_console_is_bytes_and_its_history_comes_once() {
     let door = StandIn::new(|request| match request {
-        "GET /v1/bmcs/n1/console?mc=32&history=true" => {
-            Reply::EndedEvents("event: output\ndata: {\"data\":\"bG9naW46IA==\"}\n\n")
-        }
+        "GET /v1/bmcs/n1/console?mc=32&history=true" => Reply::EndedEvents(
+            "event: output\ndata: {\"data\":\"bG9naW46IA==\"}\n\nevent: trouble\ndata: {\"detail\":\"No ttyS9\"}\n\n\
+                 event: lost\ndata: {\"lost\":5}\n\n",
+        ),
         _ => problem(404, "It is gone"),
     });
     let ran = door.run(&["console", "n1", "--mc", "0x20", "--history"]);
     assert_eq!((ran.status, ran.out.as_str()), (5, "login: "), "{}", ran.err);
+    assert!(ran.err.starts_with("ipmi_simctl: No ttyS9\nipmi_simctl: 5 bytes were lost\n"), "{}", ran.err);
     assert_eq!(door.requests()[1], "GET /v1/bmcs/n1/console?mc=32");
+    let all = lines(&door.run(&["console", "n1", "--mc", "0x20", "--history", "--json"]).out);
+    assert_eq!(
+        all[..3],
+        [json!({"data": "bG9naW46IA=="}), json!({"trouble": {"detail": "No ttyS9"}}), json!({"lost": {"lost": 5}})]
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Mc, OneTarget};
 use crate::simctl::context::Context;
@@ -60,13 +60,14 @@ impl Console {
                 }
             };
             let value: Value = serde_json::from_str(&message.data).unwrap_or_default();
-            if message.event == "lost" {
-                output.remark("Some output was lost");
-                continue;
-            }
-            match output.form {
-                Form::Programs => output.value(&value)?,
-                Form::People => output.bytes_now(&decoded(&read::<ConsoleOutput>(&value)?.data)?)?,
+            match (output.form, message.event.as_str()) {
+                (Form::Programs, "output") => output.value(&value)?,
+                (Form::Programs, kind) => output.value(&json!({kind: value}))?,
+                (Form::People, "output") => output.bytes_now(&decoded(&read::<ConsoleOutput>(&value)?.data)?)?,
+                (Form::People, "lost") => output.remark(&format!("{} bytes were lost", value["lost"])),
+                // Why the port says nothing now.
+                (Form::People, "trouble") => output.remark(value["detail"].as_str().unwrap_or("The port is not there")),
+                (Form::People, _) => {}
             }
         }
     }

@@ -28,7 +28,7 @@ impl Metrics {
         if context.output.form == Form::Programs {
             return Err(Failure::Usage("Metrics are OpenMetrics text: there is no --json of them".into()));
         }
-        let text = context.door.text(&format!("/metrics{query}")).await?;
+        let text = context.door.metrics(&format!("/metrics{query}")).await?;
         context.output.bytes_now(&text)?;
         Ok(Status::Done)
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -81,6 +82,8 @@ struct Pending<'a> {
     /// By BMC and condition.
     open: BTreeSet<(usize, usize)>,
     met: usize,
+    /// How many BMCs are asked at once.
+    jobs: usize,
     /// Shown to a person where each BMC of many would be a line.
     progress: Option<Progress>,
 }
@@ -88,12 +91,43 @@ struct Pending<'a> {
 impl Wait {
     /// Waits.
     pub(super) async fn run(&self, context: &mut Context<'_, '_>) -> Result<Status, Failure> {
-        let mut pending = Pending { options: self, names: Vec::new(), open: BTreeSet::new(), met: 0, progress: None };
+        let mut pending = Pending {
+            options: self,
+            names: Vec::new(),
+            open: BTreeSet::new(),
+            met: 0,
+            jobs: context.jobs,
+            progress: None,
+        };
         let limit = if self.timeout.is_zero() { Duration::MAX } else { self.timeout };
         match timeout(limit, pending.wait(context)).await {
             Ok(result) => result.map(|()| Status::Done),
             Err(_) => Err(Failure::TimedOut(pending.missing(limit))),
         }
+    }
+
+    /// What sensors of a BMC meet now, with how they are.
+    async fn sensors_of(&self, name: &str, door: &Door) -> Result<Vec<(&Condition, Value)>, Failure> {
+        // By controller: most conditions are about one.
+        let mut known: BTreeMap<Option<u8>, Vec<Sensor>> = BTreeMap::new();
+        let mut met = Vec::new();
+        for condition in &self.conditions {
+            let Kind::Sensor(choice, test) = &condition.kind else { continue };
+            let mc = choice.controller();
+            let all = match known.entry(mc) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(sensors(door, name, mc).await?),
+            };
+            let path = choice.find(name, all)?;
+            let is_it = |it: &&Sensor| path == format!("/sensors/{}/{}/{}", it.mc, it.lun, it.number);
+            if let Some(sensor) = all.iter().find(is_it).filter(|sensor| test.is_met_by(sensor)) {
+                met.push((
+                    condition,
+                    json!({"value": sensor.value, "states": sensor.states, "crossed": sensor.crossed}),
+                ));
+            }
+        }
+        Ok(met)
     }
 
     fn is_about_bmcs(&self) -> bool {
@@ -205,31 +239,20 @@ impl Pending<'_> {
         let is_sensor = |index: usize| matches!(self.options.conditions[index].kind, Kind::Sensor(..));
         let bmcs: BTreeSet<usize> =
             self.open.iter().filter(|(_, index)| is_sensor(*index)).map(|(bmc, _)| *bmc).collect();
-        for name in bmcs.into_iter().map(|bmc| self.names[bmc].clone()).collect::<Vec<_>>() {
-            match self.look_at_sensors_of(&name, door, output).await {
+        let names: Vec<String> = bmcs.into_iter().map(|bmc| self.names[bmc].clone()).collect();
+        let options = self.options;
+        let looks = names.iter().map(|name| async move { (name, options.sensors_of(name, door).await) });
+        let mut looks = futures_util::stream::iter(looks).buffered(self.jobs);
+        while let Some((name, looked)) = looks.next().await {
+            match looked {
+                Ok(met) => {
+                    for (condition, by) in met {
+                        self.meet(name, output, &by, |it| it == condition)?;
+                    }
+                }
                 // It may come.
-                Err(failure) if failure.status() == Status::NotFound && self.options.waits_for(&Kind::Running) => {}
-                looked => looked?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn look_at_sensors_of(&mut self, name: &str, door: &Door, output: &mut Output<'_>) -> Result<(), Failure> {
-        // By controller: most conditions are about one.
-        let mut known: BTreeMap<Option<u8>, Vec<Sensor>> = BTreeMap::new();
-        for condition in &self.options.conditions {
-            let Kind::Sensor(choice, test) = &condition.kind else { continue };
-            let mc = choice.controller();
-            let all = match known.entry(mc) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(sensors(door, name, mc).await?),
-            };
-            let path = choice.find(name, all)?;
-            let is_it = |it: &&Sensor| path == format!("/sensors/{}/{}/{}", it.mc, it.lun, it.number);
-            if let Some(sensor) = all.iter().find(is_it).filter(|sensor| test.is_met_by(sensor)) {
-                let shown = json!({"value": sensor.value, "states": sensor.states, "crossed": sensor.crossed});
-                self.meet(name, output, &shown, |it| it == condition)?;
+                Err(failure) if failure.status() == Status::NotFound && options.waits_for(&Kind::Running) => {}
+                Err(failure) => return Err(failure),
             }
         }
         Ok(())
