@@ -35,6 +35,7 @@ fn execute(bench: &Bench, text: &str) -> Ran {
     let program = Subject::under_test().program().display().to_string();
     let here = text
         .replace("/tmp/", &format!("{}/", bench.folder().display()))
+        .replace("ipmi_simctl", env!("CARGO_BIN_EXE_ipmi_simctl"))
         .replace("ipmi_sim -n", &format!("{program} -n"))
         .replace("examples/", &format!("{}/", project("examples").display()))
         .replace("6230", &free_port().to_string());
@@ -46,7 +47,7 @@ fn execute(bench: &Bench, text: &str) -> Ran {
 fn two_minutes_with_curl_are_as_written() {
     let bench = Bench::new();
     let blocks = blocks("Two minutes with curl", "sh");
-    assert_eq!(blocks.len(), 5);
+    assert_eq!(blocks.len(), 6);
     let ran = execute(&bench, &blocks.concat());
     ran.assert_ok()
         .assert_says("{\"status\":\"ready\",\"bmcs\":100}")

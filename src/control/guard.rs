@@ -93,6 +93,9 @@ impl Guard {
         match shown {
             Some(shown) if token.is(shown) => Ok(()),
             Some(_) => {
+                if wrong.len() >= REMEMBERED {
+                    wrong.retain(|_, (_, since)| now.duration_since(*since) <= PERIOD);
+                }
                 if wrong.len() < REMEMBERED || wrong.contains_key(&from) {
                     wrong.entry(from).or_insert((0, now)).0 += 1;
                 }
@@ -207,5 +210,12 @@ mod tests {
         assert_eq!(status(guard.check_token(other, &headers(&[right]), now)), 200);
         assert_eq!(status(guard.check_token(Way::Unix, &headers(&[]), now)), 200);
         assert_eq!(check(&[right], now + PERIOD + Duration::from_millis(1)), 200);
+        // Those that are over make room for others.
+        let from = |number: u32| Way::Tcp(SocketAddr::from((number.to_be_bytes(), 1)));
+        let guess = |number, now| status(guard.check_token(from(number), &headers(&[wrong]), now));
+        (1..5000).for_each(|number| assert_eq!(guess(number, now), 401));
+        let later = now + 2 * PERIOD;
+        (0..WRONG_TOKENS).for_each(|_| assert_eq!(guess(9000, later), 401));
+        assert_eq!(guess(9000, later), 429);
     }
 }

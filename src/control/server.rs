@@ -25,7 +25,8 @@ use super::guard::Way;
 use super::{Control, routes};
 use patient::Patient;
 
-/// How many connections are served at once.
+/// How many connections of a socket are served at once. Each socket has its own, so that strangers on the network do not
+/// take those of the unix socket.
 const CONNECTIONS: usize = 1024;
 /// How many of them may follow events or a console.
 const FOLLOWERS: usize = 256;
@@ -55,14 +56,13 @@ pub(super) enum Listener {
 /// What there may be many of at once.
 #[derive(Debug)]
 pub(super) struct Limits {
-    connections: Arc<Semaphore>,
     /// Who follows events or a console.
     pub(super) followers: Arc<Semaphore>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: Arc::new(Semaphore::new(CONNECTIONS)), followers: Arc::new(Semaphore::new(FOLLOWERS)) }
+        Self { followers: Arc::new(Semaphore::new(FOLLOWERS)) }
     }
 }
 
@@ -75,17 +75,16 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 
 /// Serves all sockets for ever.
 pub(super) async fn serve(listeners: Vec<Listener>, control: Control) {
-    let limits = Arc::clone(&control.limits);
     let router = routes::router(control);
     for listener in listeners {
-        let (router, limits) = (router.clone(), Arc::clone(&limits));
+        let (router, places) = (router.clone(), Arc::new(Semaphore::new(CONNECTIONS)));
         match listener {
             Listener::Unix(listener) => match UnixListener::from_std(listener) {
-                Ok(listener) => drop(tokio::spawn(accept_unix(listener, router, limits))),
+                Ok(listener) => drop(tokio::spawn(accept_unix(listener, router, places))),
                 Err(error) => log::error!("The control door's socket cannot be served: {error}"),
             },
             Listener::Tcp(listener) => match TcpListener::from_std(listener) {
-                Ok(listener) => drop(tokio::spawn(accept_tcp(listener, router, limits))),
+                Ok(listener) => drop(tokio::spawn(accept_tcp(listener, router, places))),
                 Err(error) => log::error!("The control door's port cannot be served: {error}"),
             },
         }
@@ -93,22 +92,22 @@ pub(super) async fn serve(listeners: Vec<Listener>, control: Control) {
     std::future::pending::<()>().await;
 }
 
-async fn accept_unix(listener: UnixListener, router: Router, limits: Arc<Limits>) {
+async fn accept_unix(listener: UnixListener, router: Router, places: Arc<Semaphore>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => begin(stream, Way::Unix, &router, &limits),
+            Ok((stream, _)) => begin(stream, Way::Unix, &router, &places),
             Err(error) => out_of_breath(&error).await,
         }
     }
 }
 
-async fn accept_tcp(listener: TcpListener, router: Router, limits: Arc<Limits>) {
+async fn accept_tcp(listener: TcpListener, router: Router, places: Arc<Semaphore>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 // Events are small, and wanted at once.
                 let _ = stream.set_nodelay(true);
-                begin(stream, Way::Tcp(peer), &router, &limits);
+                begin(stream, Way::Tcp(peer), &router, &places);
             }
             Err(error) => out_of_breath(&error).await,
         }
@@ -125,9 +124,9 @@ fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     mut stream: S,
     way: Way,
     router: &Router,
-    limits: &Limits,
+    places: &Arc<Semaphore>,
 ) {
-    match Arc::clone(&limits.connections).try_acquire_owned() {
+    match Arc::clone(places).try_acquire_owned() {
         Ok(permit) => drop(tokio::spawn(connection(stream, way, router.clone(), permit))),
         Err(_) => drop(tokio::spawn(async move {
             let _ = tokio::time::timeout(TURNED_AWAY, stream.write_all(FULL)).await;
