@@ -4,6 +4,7 @@
 //! `grammar/command.pest`, how they become commands is in `command/read.rs`, how their words become values in `command/words.rs`.
 
 mod fru_text;
+mod oem;
 mod read;
 mod sensor_add;
 mod words;

@@ -63,6 +63,16 @@ pub const COMMANDS: &[Entry] = &[
     entry("mc_set_power", "MC POWER EVENT", "set the ATCA power level; EVENT 1 logs it"),
     entry("mc_setbmc", "MC", "name the management controller that is the BMC; before its mc_add"),
     entry("noecho", "", "stop the echo of this console"),
+    entry(
+        "oem_add",
+        "MC NETFN COMMAND [data BYTE...] [privilege callback|user|operator|admin] response CODE [ITEM...]|run \"PROGRAM\"",
+        "answer an OEM's command; items: BYTE text \"TEXT\" sensor=[MC,]LUN,SENSOR count=FIRST[,BYTES] power=ON,OFF request=OFFSET[,COUNT] remember=SLOT,OFFSET recall=SLOT,BYTE",
+    ),
+    entry(
+        "oem_remove",
+        "MC NETFN COMMAND [data BYTE...]",
+        "no longer answer an OEM's command, or what begins with these data",
+    ),
     entry("persist", "[on|off]", "start or stop reading and writing state files"),
     entry("power", "[MC]", "show whether the power is on, by default of the BMC"),
     entry("quit", "", "end the program; over TCP to a program without another console (-n): only the connection"),

@@ -8,6 +8,7 @@ mod absent;
 pub mod app;
 pub mod chassis;
 mod commands;
+mod defined;
 pub mod describe;
 mod entry;
 pub mod group_extension;
@@ -131,6 +132,11 @@ impl Outcome {
     ) -> Self {
         Self::Wait(Wait::Write(write, Box::new(then)))
     }
+}
+
+/// Whether a LAN channel or the simulator answers a command before the tables are asked, so that nobody can define it.
+pub fn is_answered_elsewhere(netfn: u8, cmd: u8) -> bool {
+    netfn == netfn::APP && find_in(app::ELSEWHERE, cmd).is_some()
 }
 
 /// A gate: whether the controller has SOL.

@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod model;
+pub mod oem;
 mod span;
 pub mod text;
 

@@ -16,6 +16,7 @@ mod ipmb_devices;
 mod lan_channels;
 mod lanes;
 mod logins;
+mod oem_commands;
 mod operations;
 mod pending;
 mod persist;

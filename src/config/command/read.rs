@@ -2,6 +2,7 @@
 //! 4 and 7).
 
 use super::fru_text::{Field, Inventory};
+use super::oem::{oem_add, oem_remove};
 use super::sensor_add::sensor_add;
 use super::words::{data, mask, mc_address, named, optional_mc, sensor, uchar, uchar_of, uint, uint_of};
 use super::{Command, Instruction, Variables};
@@ -55,6 +56,8 @@ fn form(word: &str) -> Option<Rule> {
         "mc_set_power" => Rule::mc_set_power,
         "mc_setbmc" => Rule::mc_setbmc,
         "noecho" => Rule::noecho,
+        "oem_add" => Rule::oem_add,
+        "oem_remove" => Rule::oem_remove,
         "persist" => Rule::persist,
         "power" => Rule::show_power,
         "quit" => Rule::quit,
@@ -226,6 +229,8 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
             assert_enabled: mask(a, "assert enabled", 15)?,
             deassert_enabled: mask(a, "deassert enabled", 15)?,
         },
+        Rule::oem_add => oem_add(a)?,
+        Rule::oem_remove => oem_remove(a)?,
         Rule::atca_enable => Command::AtcaEnable,
         Rule::atca_set_site => Command::AtcaSetSite {
             hardware_address: uchar(a, "hardware address")?,

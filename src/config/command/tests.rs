@@ -1,7 +1,9 @@
 use super::*;
 use crate::config::{Severity, Span};
 use crate::ipmi::McAddress;
+use crate::ipmi::Privilege;
 use crate::settings::command::Device;
+use crate::settings::oem::{OemCommand, OemItem, OemResponse};
 
 fn resolve_with(line: &str, variables: &[(&str, &str)]) -> Result<Option<Instruction>, crate::config::Diagnostic> {
     let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -442,6 +444,107 @@ fn dcmi() {
     fails("mc_set_dcmi_power 0x20 x 1", "Invalid LUN", 24, 1);
 }
 
+fn oem(line: &str) -> OemCommand {
+    match resolve(line) {
+        Command::OemAdd { mc: McAddress::BMC, command } => OemCommand::clone(&command),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn oem_commands() {
+    let fixed = |data: &[u8], privilege, code, items: &[OemItem]| OemCommand {
+        netfn: 0x30,
+        cmd: 0x45,
+        data: data.to_vec(),
+        privilege,
+        response: OemResponse::Made { code, items: items.to_vec() },
+    };
+    let admin = Privilege::Administrator;
+    assert_eq!(oem("oem_add 0x20 0x30 0x45 response 0"), fixed(&[], admin, 0, &[]));
+    assert_eq!(
+        oem("oem_add 0x20 0x30 0x45 data 1 'a 0x102 privilege user response 0xc9 1 'b text \"c d\"'e' 9"),
+        fixed(&[1, b'a', 2], Privilege::User, 0xc9, &[OemItem::Bytes(b"\x01bc de\x09".to_vec())])
+    );
+    let items =
+        "sensor=2,3 sensor=0x2c,0,1 count=0x1ff,2 count=7 power=1,0 request=1 request=0,0 remember=4,1 recall=4,9";
+    let sensor = |mc, lun, number| OemItem::Sensor { mc, lun, number };
+    assert_eq!(
+        oem(&format!("oem_add 0x20 0x30 0x45 privilege operator data 0 response 0 {items}")),
+        fixed(
+            &[0],
+            Privilege::Operator,
+            0,
+            &[
+                sensor(None, 2, 3),
+                sensor(Some(McAddress(0x2c)), 0, 1),
+                OemItem::Count { first: 0x1ff, bytes: 2 },
+                OemItem::Count { first: 7, bytes: 1 },
+                OemItem::Power { on: 1, off: 0 },
+                OemItem::Request { offset: 1, count: None },
+                OemItem::Request { offset: 0, count: Some(0) },
+                OemItem::Remember { slot: 4, offset: 1 },
+                OemItem::Recall { slot: 4, first: 9 },
+            ]
+        )
+    );
+    let run = oem("oem_add 0x20 0x30 0x45 run \"./oem.sh a\"");
+    assert_eq!(run.response, OemResponse::Program { command: "./oem.sh a".into() });
+    let line = "oem_add 0x20 0x30 0x45 response 0 text \"SN-\"$I $B";
+    let Ok(Some(Instruction::System(Command::OemAdd { command, .. }))) = resolve_with(line, &[("I", "7"), ("B", "5")])
+    else {
+        panic!("variables")
+    };
+    assert_eq!(*command, fixed(&[], admin, 0, &[OemItem::Bytes(b"SN-7\x05".to_vec())]));
+    let mc = McAddress::BMC;
+    let removed = Command::OemRemove { mc, netfn: 0x30, cmd: 0x45, data: vec![1, 2] };
+    assert_eq!(resolve("oem_remove 0x20 0x30 0x45 data 1 2"), removed);
+    let removed = Command::OemRemove { mc, netfn: 0x30, cmd: 0x45, data: vec![] };
+    assert_eq!(resolve("oem_remove 0x20 0x30 0x45"), removed);
+}
+
+#[test]
+fn faults_of_oem_commands() {
+    for (rest, message, column, length) in [
+        ("", "No network function given", 13, 1),
+        ("0x31 1 response 0", "Invalid network function given: '0x31' is no request's", 14, 4),
+        ("0x130 1 response 0", "Invalid network function given: '0x130'", 14, 5),
+        ("0x30", "No command given", 18, 1),
+        ("0x30 1", "No response given: expected response CODE or run \"COMMAND\"", 20, 1),
+        ("0x30 1 data 1", "No response given", 27, 1),
+        (
+            "0x30 1 respond 0",
+            "Unknown word: 'respond', expected data, privilege, response or run; did you mean 'response'?",
+            21,
+            7,
+        ),
+        ("0x30 1 5 response 0", "Unknown word: '5'", 21, 1),
+        ("0x30 1 data 1 data 2 response 0", "Unknown word: 'data'", 28, 4),
+        ("0x30 1 privilege root response 0", "Invalid privilege given: found 'root', expected callback, user,", 31, 4),
+        ("0x30 1 response", "No completion code given", 29, 1),
+        ("0x30 1 response 0 1f", "Invalid item: found '1f', expected a byte, text", 32, 2),
+        ("0x30 1 response 0 senser=0,1", "Invalid item: found 'senser=0,1'", 32, 10),
+        ("0x30 1 response 0 sensor=1", "Invalid item: found 'sensor=1', expected sensor=[MC,]LUN,SENSOR", 32, 8),
+        ("0x30 1 response 0 sensor=4,1", "Invalid number of sensor=[MC,]LUN,SENSOR: '4' is not in 0 to 3", 39, 1),
+        ("0x30 1 response 0 power=1,x", "Invalid number of power=ON,OFF: 'x' is not a number", 40, 1),
+        ("0x30 1 response 0 count=0,5", "Invalid number of count=FIRST[,BYTES]: '5' is not in 1 to 4", 40, 1),
+        ("0x30 1 response 0 recall=", "Invalid item", 32, 7),
+        ("0x30 1 response 0 text", "Error with text: missing string value", 36, 1),
+        ("0x30 1 response 0 $X", "there is no variable 'X'", 32, 2),
+        ("0x30 1 data $X response 0", "there is no variable 'X'", 26, 2),
+        ("0x30 1 run", "Error with the command to run: missing string value", 24, 1),
+        ("0x30 1 run \" \"", "the command to run is empty", 25, 3),
+    ] {
+        fails(format!("oem_add 0x20 {rest}").trim_end(), message, column, length);
+    }
+    fails("oem_remove 0x20 0x30 1 2", "Unknown word: '2', expected data", 24, 1);
+    fails("oem_remove 0x20 0x30 1 data x", "Invalid data byte given", 29, 1);
+    fails("oem_remove 0x20 0x30 1 data 1 $X", "there is no variable 'X'", 31, 2);
+    let many = " 1".repeat(256);
+    fails(&format!("oem_add 0x20 0x30 1 response 0{many}"), "a response has at most 255 data bytes", 31 + 511, 1);
+    fails(&format!("oem_add 0x20 0x30 1 data{many} response 0"), "a request has at most 255 data bytes", 25 + 511, 1);
+}
+
 #[test]
 fn controllers_that_must_exist() {
     for entry in HELP {
@@ -455,11 +558,15 @@ fn controllers_that_must_exist() {
             }
             "define" | "include" | "read_cmds" => format!("{} 'x' 'x'", entry.name),
             "debug" | "persist" | "quit" | "noecho" | "bmc" | "bmcs" => entry.name.to_string(),
+            "oem_add" => "oem_add 0x42 0x30 1 response 0".to_string(),
+            "oem_remove" => "oem_remove 0x42 0x30 1 data 1".to_string(),
             "sensor_add" => "sensor_add 0x42 1 1 1 1".to_string(),
             name => format!("{name} 0x42{}", " 1".repeat(14)),
         };
         let with_mc = !["mc_add", "mc_setbmc"].contains(&entry.name)
-            && ["mc_", "sel_", "main_sdr_", "device_sdr_", "sensor_"].iter().any(|start| entry.name.starts_with(start));
+            && ["mc_", "sel_", "main_sdr_", "device_sdr_", "sensor_", "oem_"]
+                .iter()
+                .any(|start| entry.name.starts_with(start));
         let with_mc = with_mc || ["power", "sel", "sensors", "sessions"].contains(&entry.name);
         let required_mc = match instruction(&line) {
             Instruction::System(command) => command.required_mc(),
@@ -467,6 +574,6 @@ fn controllers_that_must_exist() {
         };
         assert_eq!(required_mc, with_mc.then_some(McAddress(0x42)), "{line}");
     }
-    // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state, 2 of fleets.
-    assert_eq!(HELP.len(), 41);
+    // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state, 2 of fleets, 2 of OEM commands.
+    assert_eq!(HELP.len(), 43);
 }

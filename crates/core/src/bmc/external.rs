@@ -18,6 +18,8 @@ pub enum Operation {
     Set,
     /// Say by the exit status whether the values could be taken.
     Check,
+    /// Print the response to a request: bytes in hexadecimal, completion code first. The prefix is the whole line.
+    Request,
 }
 
 /// The kinds of values parameters have.
@@ -85,7 +87,8 @@ pub struct ProgramCall {
     pub parameters: Vec<Parameter>,
 }
 
-/// What came of a helper program: for a get, one value per parameter; else empty.
+/// What came of a helper program: for a get, one value per parameter; for a
+/// request, a number for each byte; else empty.
 pub type ProgramResult = Result<Vec<Value>, ProgramFailure>;
 
 /// A helper program failed; the log line is already written.

@@ -1,6 +1,6 @@
 //! State of the controller-specific OEM commands (`commands-core.md` section 10).
 //!
-//! Owns a "power" value that has nothing to do with the chassis, and what added commands remember. The colour of the hot-swap
+//! Owns a "power" value that has nothing to do with the chassis, and what added commands remember and count. The colour of the hot-swap
 //! light is [`picmg`](super::picmg)'s.
 
 use std::collections::BTreeMap;
@@ -18,6 +18,10 @@ pub struct Oem {
     pub power: u8,
     /// What commands from outside the crate remember, under numbers of their choice; in memory only.
     pub values: BTreeMap<u32, Vec<u8>>,
+    /// How often rows of the command language that count were asked, under the numbers of the rows; in memory only.
+    pub counts: BTreeMap<u32, u32>,
+    /// What rows of the command language remember, under numbers of their choice; in memory only.
+    pub slots: BTreeMap<u8, u8>,
 }
 
 /// Whether a change is reported.

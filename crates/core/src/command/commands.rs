@@ -1,5 +1,6 @@
-//! The commands of one system: those that every system has, and those that were added to it.
+//! The commands of one system: those that every system has, and those that were added to it or that its statements define.
 
+use super::defined::{Defined, Found};
 use super::{Entry, absent, find_in, group_extension};
 use crate::bmc::Machine;
 use crate::ipmi::{McAddress, Nature, netfn};
@@ -45,12 +46,14 @@ impl Added {
 
 /// The commands of one system.
 ///
-/// A command is looked up in the tables that were added, the last one first, then among those that every system
-/// has: one that was added replaces one of the same number. What the LAN channel answers itself (logins, sessions)
+/// A command is looked up among those that statements define, then in the tables that were added, the last one first,
+/// then among those that every system has: one that was added replaces one of the same number. What the LAN channel answers itself (logins, sessions)
 /// and Send Message cannot be replaced.
 #[derive(Default)]
 pub struct Commands {
     added: Vec<Added>,
+    /// What statements of the command language define.
+    pub(crate) defined: Defined,
 }
 
 /// The commands that every system has.
@@ -59,7 +62,7 @@ pub static STANDARD: Commands = Commands::new();
 impl Commands {
     /// The commands that every system has.
     pub const fn new() -> Self {
-        Self { added: Vec::new() }
+        Self { added: Vec::new(), defined: Defined::new() }
     }
 
     /// Adds the commands of a table, in any order, to the controller at `mc`, or to every one.
@@ -79,28 +82,46 @@ impl Commands {
         tables.flat_map(|added| added.entries).find(|entry| entry.cmd == cmd)
     }
 
+    /// The row that a statement defines; else what `tables` have, and if they have nothing, that the data are wrong.
+    fn defined_or(
+        &self,
+        mc: McAddress,
+        netfn: u8,
+        cmd: u8,
+        data: &[u8],
+        tables: impl FnOnce() -> Option<&'static Entry>,
+    ) -> Option<&'static Entry> {
+        match self.defined.find(mc, netfn, cmd, data) {
+            Found::Nothing => tables(),
+            Found::Row(entry) => Some(entry),
+            Found::OtherData(entry) => tables().or(Some(entry)),
+        }
+    }
+
     /// The row of a command for the controller at `mc`, whether that knows its group or not.
     pub fn row(&self, mc: McAddress, netfn: u8, cmd: u8, data: &[u8]) -> Option<&'static Entry> {
-        self.added(mc, netfn, cmd, data).or_else(|| super::find(netfn, cmd, data))
+        let tables = || self.added(mc, netfn, cmd, data).or_else(|| super::find(netfn, cmd, data));
+        self.defined_or(mc, netfn, cmd, data, tables)
     }
 
     /// The row of a command that the controller at `mc` has, as far as tables tell; its gate may still be closed.
     pub fn find(&self, machine: &Machine, mc: McAddress, netfn: u8, cmd: u8, data: &[u8]) -> Option<&'static Entry> {
-        match self.added(mc, netfn, cmd, data) {
+        self.defined_or(mc, netfn, cmd, data, || match self.added(mc, netfn, cmd, data) {
             None if netfn == netfn::GROUP_EXTENSION => find_in(group_extension::table(machine, mc, data), cmd),
             None => super::find(netfn, cmd, data),
             added => added,
-        }
+        })
     }
 
-    /// The commands that [`find`](Self::find) finds, but for those of sessions; `data` names a group or enterprise.
+    /// The numbers and rows of the commands that [`find`](Self::find) finds, but for those of sessions; `data` names a
+    /// group or enterprise.
     pub(super) fn of<'a>(
         &'a self,
         machine: &'a Machine,
         mc: McAddress,
         netfn: u8,
         data: &'a [u8],
-    ) -> impl Iterator<Item = &'static Entry> + use<'a> {
+    ) -> impl Iterator<Item = (u8, &'static Entry)> + use<'a> {
         let function = Function::of(netfn, data);
         let is_added = move |added: &&Added| function.is_some_and(|function| added.is_for(mc, function));
         let added = self.added.iter().rev().filter(is_added).flat_map(|added| added.entries);
@@ -112,7 +133,8 @@ impl Commands {
             netfn => super::table(netfn),
         };
         let not_replaced = move |entry: &&Entry| self.added(mc, netfn, entry.cmd, data).is_none();
-        added.filter(first).chain(standard.iter().filter(not_replaced))
+        let tables = added.filter(first).chain(standard.iter().filter(not_replaced)).map(|entry| (entry.cmd, entry));
+        tables.chain(self.defined.of(mc, netfn, data))
     }
 
     /// What executing a command once more does.

@@ -171,6 +171,7 @@ impl Rig {
             Operation::Get => "get",
             Operation::Set => "set",
             Operation::Check => "check",
+            Operation::Request => "request",
         };
         let mut line = operation.to_string();
         for parameter in &call.parameters {

@@ -1,8 +1,10 @@
 //! The statements of the command language as values: what a command file or a console asks of a
 //! system.
 
+use super::oem::OemCommand;
 use crate::ipmi::McAddress;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Variables made by `define`, shared by all command files and consoles.
 pub type Variables = HashMap<String, String>;
@@ -102,6 +104,10 @@ pub enum Command {
         assert_enabled: u16,
         deassert_enabled: u16,
     },
+    /// `oem_add`: ours, a command of an OEM; what systems of a fleet read is there once.
+    OemAdd { mc: McAddress, command: Arc<OemCommand> },
+    /// `oem_remove`: ours, the rows of a command whose data begin like that are gone.
+    OemRemove { mc: McAddress, netfn: u8, cmd: u8, data: Vec<u8> },
     /// `atca_enable`
     AtcaEnable,
     /// `atca_set_site`
@@ -136,7 +142,9 @@ impl Command {
             | Self::SelEnable { mc, .. }
             | Self::SelAdd { mc, .. }
             | Self::MainSdrAdd { mc, .. }
-            | Self::DeviceSdrAdd { mc, .. } => Some(*mc),
+            | Self::DeviceSdrAdd { mc, .. }
+            | Self::OemAdd { mc, .. }
+            | Self::OemRemove { mc, .. } => Some(*mc),
             Self::SensorAdd { .. }
             | Self::SensorSetBit { .. }
             | Self::SensorSetBitClearRest { .. }

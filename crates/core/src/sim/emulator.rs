@@ -131,6 +131,10 @@ impl Simulator {
             | Command::SensorSetHysteresis { .. }
             | Command::SensorSetThreshold { .. }
             | Command::SensorSetEventSupport { .. } => self.execute_on_sensor(now, command)?,
+            Command::OemAdd { mc, ref command } => self.oem_add(mc, command).map_err(Refusal::error)?,
+            Command::OemRemove { mc, netfn, cmd, ref data } => {
+                self.oem_remove(mc, netfn, cmd, data).map_err(Refusal::error)?;
+            }
             Command::AtcaEnable => self.machine.shelf.enabled = true,
             Command::AtcaSetSite { hardware_address, site_type, site_number } => {
                 let site = picmg::Site { site_type, number: site_number };
@@ -225,6 +229,7 @@ impl Simulator {
             self.saves.put_back(&self.machine, &self.configured, file);
         }
         self.machine.remove(mc);
+        self.commands.defined.forget(mc);
         self.starting.over(mc, &Err(ControlFailed::Gone));
         if let Some(config) = self.configured.controller(mc).cloned() {
             self.configure_controller(&config);

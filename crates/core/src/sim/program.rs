@@ -51,6 +51,9 @@ impl Outcome {
 /// A value without a name (boot device 3, say) fails before anything runs; the error is
 /// the whole outcome.
 pub(super) fn command_line(call: &ProgramCall) -> Result<String, Outcome> {
+    if call.operation == Operation::Request {
+        return Ok(call.prefix.clone());
+    }
     let mut line = format!("{} {}", call.prefix, operation_word(call.operation));
     for parameter in &call.parameters {
         line.push(' ');
@@ -80,6 +83,7 @@ pub(super) fn outcome(call: &ProgramCall, line: &str, ended: &ProgramEnd) -> Out
         Operation::Get => "read",
         Operation::Set => "write",
         Operation::Check => "check",
+        Operation::Request => "request",
     };
     if ended.output.len() >= OUTPUT_LIMIT {
         return Outcome::failed(format!("Output of extcmd config {word} command ({line}) is too big"));
@@ -93,9 +97,39 @@ pub(super) fn outcome(call: &ProgramCall, line: &str, ended: &ProgramEnd) -> Out
             return Outcome::failed(format!("extcmd {word} command ({line}) failed: {how}"));
         }
     }
-    if call.operation != Operation::Get {
-        return Outcome { result: Ok(Vec::new()), log: None };
+    match call.operation {
+        Operation::Get => read_values(call, ended),
+        Operation::Request => response(line, ended),
+        Operation::Set | Operation::Check => Outcome { result: Ok(Vec::new()), log: None },
     }
+}
+
+/// The bytes that a program printed as the response to a request: words in hexadecimal, with 0x before them or not.
+fn response(line: &str, ended: &ProgramEnd) -> Outcome {
+    let text = String::from_utf8_lossy(&ended.output);
+    let byte = |word: &str| {
+        let digits = word.strip_prefix("0x").unwrap_or(word);
+        let digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(digits);
+        digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())
+    };
+    let bytes: Result<Vec<u8>, &str> = text.split_whitespace().map(|word| byte(word).ok_or(word)).collect();
+    let why = match bytes {
+        Ok(bytes) if !bytes.is_empty() => {
+            return Outcome {
+                result: Ok(bytes.into_iter().map(|byte| Value::Integer(byte.into())).collect()),
+                log: None,
+            };
+        }
+        Ok(_) => "it printed no completion code".to_owned(),
+        Err(word) => {
+            let word: String = word.chars().take(LONGEST_LINE).flat_map(shown).collect();
+            format!("it printed '{word}', which is no byte in hexadecimal")
+        }
+    };
+    Outcome::failed(format!("extcmd request command ({line}) failed: {why}"))
+}
+
+fn read_values(call: &ProgramCall, ended: &ProgramEnd) -> Outcome {
     let mut values = Vec::with_capacity(call.parameters.len());
     for parameter in &call.parameters {
         let value = find(&ended.output, parameter.name)
@@ -186,6 +220,7 @@ fn operation_word(operation: Operation) -> &'static str {
         Operation::Get => "get",
         Operation::Set => "set",
         Operation::Check => "check",
+        Operation::Request => "request",
     }
 }
 
@@ -328,6 +363,27 @@ mod tests {
 
     const MISSING: &str = "Setting extern command value of power failed: File exists";
     const INVALID: &str = "Setting extern command value of power failed: Invalid argument";
+
+    /// What a program printed as the response to a request, or the log line.
+    fn responded(status: i32, output: &str) -> Result<Vec<Value>, String> {
+        let call = ProgramCall { prefix: "./oem 0x30 0x70".into(), ..call(Operation::Request, &[]) };
+        assert_eq!(command_line(&call), Ok("./oem 0x30 0x70".into()));
+        let outcome = outcome(&call, "LINE", &ended(status, output.as_bytes()));
+        outcome.result.map_err(|ProgramFailure| outcome.log.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_response_is_bytes_in_hexadecimal() {
+        let numbers = |bytes: &[u8]| Ok(bytes.iter().map(|byte| Value::Integer((*byte).into())).collect());
+        assert_eq!(responded(0, "0x00 5 fF\n0x1"), numbers(&[0, 5, 0xff, 1]));
+        assert_eq!(responded(0, "c1\n"), numbers(&[0xc1]));
+        let failed = |why: &str| Err(format!("extcmd request command (LINE) failed: {why}"));
+        for word in ["100", "0x", "+1", "-1", "x", "0x0x1", "1,2"] {
+            assert_eq!(responded(0, word), failed(&format!("it printed '{word}', which is no byte in hexadecimal")));
+        }
+        assert_eq!(responded(0, " \n"), failed("it printed no completion code"));
+        assert_eq!(responded(1 << 8, "00"), failed("exit status 1: 00"));
+    }
 
     #[test]
     fn lines_are_those_of_the_original() {

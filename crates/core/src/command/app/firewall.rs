@@ -57,9 +57,9 @@ fn available(context: &mut Context<'_>, channel: ChannelNumber, function: u8, na
     let origin = Origin { channel, ..context.origin };
     let rows = context.commands;
     let context = Context { now: context.now, machine: &mut *context.machine, mc: context.mc, origin, commands: rows };
-    for Entry { cmd, gate, privilege, .. } in rows.of(context.machine, context.mc, function, named) {
+    for (cmd, Entry { gate, privilege, .. }) in rows.of(context.machine, context.mc, function, named) {
         if gate(&context) && !(is_lan && *privilege == Required::SystemInterface) {
-            commands.add(*cmd);
+            commands.add(cmd);
         }
     }
     commands
