@@ -158,6 +158,22 @@ fn bmcs_come_and_go_and_the_others_do_not_notice() {
     ipmitool("127.88.0.9", port, "user list").assert_ok().assert_says("guest");
 }
 
+/// The start of many takes its time, in which nobody waits for signals.
+#[test]
+fn a_signal_during_the_start_does_not_end_it() {
+    let (bench, files) = bench();
+    let port = free_port().to_string();
+    let range = ["-n", "--ready-line", "-p", "--count", "3000", "--addresses", "127.91.0.0/16", "--ports", &port];
+    let all: Vec<&str> = range.into_iter().chain(files.iter().map(String::as_str)).collect();
+    let simulator = Simulator::spawn(Subject::under_test(), &bench, &all, Stdin::Null);
+    assert!(simulator.stdout.wait_for("IPMI Simulator", START), "{}", simulator.report());
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    simulator.signal(Signal::SIGHUP);
+    assert!(!simulator.stdout.text().contains("ready"), "it was faster");
+    assert!(simulator.stdout.wait_for("is ready\n", START), "{}", simulator.report());
+    assert!(simulator.stderr.wait_for("the fleet is the same as before", START), "{}", simulator.report());
+}
+
 /// Two processes share a list, as pods do. The second is told so by its environment.
 #[test]
 fn processes_share_a_list_by_slices() {

@@ -46,6 +46,7 @@ use super::console_port::ConsoleEvent;
 use super::door::{Ask, DoorPlan};
 use super::lan::PortId;
 use super::lan_ports::{LanPorts, Sharing};
+use super::limits;
 use super::logging::complain;
 use super::pcap::Capture;
 use super::reports::Reports;
@@ -559,5 +560,6 @@ fn watch_signals() -> std::io::Result<mpsc::Receiver<Signal>> {
         let sender = sender.clone();
         tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(which).await.is_ok() {} });
     }
+    limits::take_sighup();
     Ok(receiver)
 }

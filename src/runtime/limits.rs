@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::SIGXFSZ;
 
 use crate::host::workers;
@@ -41,12 +42,20 @@ pub fn prepare() -> Result<Vec<String>, String> {
             _ => unable("not enough file descriptors", &error),
         });
     }
+    // Before other threads are there, which would have it delivered.
+    let _ = SigSet::from(Signal::SIGHUP).thread_block();
     let mut notes = Vec::new();
     if let Err(error) = workers::start() {
         let why = message(&error);
         notes.push(format!("No thread can be started ({why}): everything waits while a file is read or written"));
     }
     Ok(notes)
+}
+
+/// A SIGHUP that came during the start is taken now: until somebody waits for it, it would end the program, where whoever sent it
+/// wants it to go on.
+pub fn take_sighup() {
+    let _ = SigSet::from(Signal::SIGHUP).thread_unblock();
 }
 
 /// Lets so many more files be open, as far as that is allowed: each state folder that is written to is kept locked.

@@ -73,7 +73,8 @@ impl Simulator {
         self.tell_changes(&users);
         for ChangedUser { mc, user, change, ends_sessions } in users {
             if let Some(held_back) = self.user_changes.permit(now) {
-                let by = by.map_or_else(|| "the configuration".into(), |path| self.requester_text(path));
+                let by =
+                    by.map_or_else(|| "the configuration or the control door".into(), |path| self.requester_text(path));
                 let mut text = format!("user {user} of MC {mc:#04x}: {} by {by}", change.text());
                 if held_back > 0 {
                     text += &format!(" ({held_back} such lines were left out before)");
