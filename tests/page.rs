@@ -5,9 +5,6 @@
 mod access;
 #[path = "page/bmc.rs"]
 mod bmc;
-// Not one of `support`: with serde_json the other test programs would have a second meaning of `==` to choose from.
-#[path = "support/browser.rs"]
-mod browser;
 #[path = "page/fleet.rs"]
 mod fleet;
 #[path = "page/pictures.rs"]
@@ -21,8 +18,9 @@ mod token;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use browser::Browser;
-use support::bench::{free_port, project};
+use support::bench::free_port;
+use support::browser::Browser;
+use support::door::{write_fleet, write_one};
 use support::{Bench, Simulator, Stdin, Subject};
 
 /// Ten thousand BMCs of a program that was not optimised, beside other tests.
@@ -45,23 +43,36 @@ impl Served {
         Self::with(count, &[])
     }
 
-    /// The same with more arguments.
+    /// One BMC, bmc00001, with more in its lan.conf.
+    fn one(more: &str) -> Self {
+        let mut served = Self::with_arguments(&["-c", "lan.conf", "-f", "sim.emu"]);
+        write_one(&served.bench, served.port, more);
+        served.start();
+        served
+    }
+
+    /// A fleet with more arguments.
     fn with(count: u32, more: &[&str]) -> Self {
+        let mut served = Self::with_arguments(more);
+        write_fleet(&served.bench);
+        let (count, ports) = (count.to_string(), served.port.to_string());
+        let fleet =
+            ["-c", "lan.conf", "-f", "sim.emu", "--addresses", "127.90.0.0/16", "--count", &count, "--ports", &ports];
+        served.arguments.extend(fleet.map(String::from));
+        served.start();
+        served
+    }
+
+    fn with_arguments(more: &[&str]) -> Self {
         // A browser and a fleet are enough for a machine at a time.
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let (http, port) = (free_port(), free_port());
-        let file = |name: &str| project(&format!("examples/fleet/{name}")).display().to_string();
-        let mut arguments: Vec<String> =
-            ["-n", "--ready-line", "-p", "--addresses", "127.90.0.0/16"].map(String::from).to_vec();
-        arguments.extend(["--count".into(), count.to_string(), "--ports".into(), port.to_string()]);
-        arguments.extend(["--http".into(), format!("127.0.0.1:{http}")]);
-        arguments.extend(["-c".into(), file("lan.conf"), "-f".into(), file("sim.emu")]);
-        arguments.extend(more.iter().map(ToString::to_string));
-        let url = format!("http://127.0.0.1:{http}/");
-        let mut served = Self { simulator: None, bench: Bench::new(), arguments, url, port, _alone: alone };
-        served.start();
-        served
+        let door = format!("127.0.0.1:{http}");
+        let arguments =
+            ["-n", "--ready-line", "-p", "--http", &door].iter().chain(more).map(ToString::to_string).collect();
+        let url = format!("http://{door}/");
+        Self { simulator: None, bench: Bench::new(), arguments, url, port, _alone: alone }
     }
 
     /// Starts it, or starts it again.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::browser::{Browser, Scheme, key};
+use crate::support::browser::{Browser, Scheme, key};
 use crate::{Served, text};
 
 /// Every view of the page, and what shows that it is there.

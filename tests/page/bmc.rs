@@ -1,6 +1,9 @@
 //! One BMC: what a person does there, from finding it to the event that he made.
 
-use crate::browser::key;
+use std::io::Write;
+
+use crate::support::browser::key;
+use crate::support::sol::Machine;
 use crate::{Served, text};
 
 #[test]
@@ -175,4 +178,29 @@ fn sessions_and_hardware_are_listed() {
     let _logged_in = crate::support::process::spawn(&mut shell, "ipmitool");
     browser.until(&format!("{}.includes('admin')", text(".session")));
     assert_eq!(browser.value(&text(".session .badge")), "administrator");
+}
+
+#[test]
+fn the_console_says_what_the_port_says() {
+    let machine = Machine::new();
+    let served = Served::one(&format!("  sol \"tcp:127.0.0.1:{}\" 115200 history=1000", machine.port));
+    let browser = served.browser();
+    served.open(&browser, "bmc00001/console");
+    browser.until(&format!("{} === 'Live'", text(".tools .link")));
+    let (mut port, _) = machine.connected();
+    port.write_all(b"\x1b[2J\x1b[1;32mBooting\x1b[0m kernel 6.12 ...\r\n 50%\r100%\r\n<b>login:</b> ").expect("a line");
+    let shown = "Booting kernel 6.12 ...\n100%\n<b>login:</b> ";
+    browser.until(&format!("{} === {shown:?}", text(".screen")));
+    browser.press("Clear the screen");
+    browser.until(&format!("{} === ''", text(".screen")));
+    port.write_all(b"\r\nroot@node:~# ").expect("a line");
+    browser.until(&format!("{}.endsWith('root@node:~# ')", text(".screen")));
+}
+
+#[test]
+fn a_bmc_without_a_port_has_no_console() {
+    let served = Served::fleet(1);
+    let browser = served.browser();
+    served.open(&browser, "bmc00001/console");
+    browser.until(&format!("{} === 'This BMC has no SOL port'", text(".tools .link")));
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, key};
 use crate::support::Ran;
+use crate::support::browser::{Browser, key};
 use crate::{Served, text};
 
 /// How many elements the whole page may have, however many BMCs there are: some eighty cells with ten elements each.

@@ -4,8 +4,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::browser::{Browser, Scheme};
 use crate::support::bench::project;
+use crate::support::browser::{Browser, Scheme};
 use crate::support::process::{self, Guarded};
 use crate::{Served, text};
 

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::process::{self, Captured, Guarded, eventually};
+use super::process::{self, Captured, Guarded, eventually};
 
 /// What has both programs.
 const PACKAGE: &str = "chromium chromium-driver";
@@ -265,7 +265,7 @@ impl Drop for Browser {
     }
 }
 
-/// One request of HTTP/1.1; the status and the body.
+/// One request of HTTP/1.1; the status and the body. chromedriver keeps every connection open, so that its end tells nothing.
 fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Vec<u8>)> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT * 2))?;

@@ -10,6 +10,7 @@
 
 pub mod bench;
 pub mod board;
+pub mod browser;
 pub mod built;
 pub mod client;
 pub mod config;

@@ -113,6 +113,7 @@ export class ConsoleTab {
     }
 
     #take(kind, value) {
+        if (kind === "trouble") this.#screen.replaceChildren(h("span", { class: "hint", text: value.detail }));
         if (kind === "lost") this.#plain.feed(new TextEncoder().encode(`\r\n[${value.lost} bytes missed]\r\n`));
         if (kind !== "output" || typeof value.data !== "string") return;
         let text;
