@@ -409,6 +409,10 @@ fn bmcs_are_made_replaced_and_removed_at_run_time() {
     at("127.92.9.1", port).ok("mc info");
     door.delete("/v1/bmcs/made").assert(204);
     door.delete("/v1/bmcs/made").problem(404);
+    let log = simulator.stderr.text();
+    for line in ["\"own\" was made in the place of one", "\"made\" was made\n", "\"made\" was removed\n"] {
+        assert!(log.contains(&format!("The control door: BMC {line}")), "{line}: {log}");
+    }
     // A trial that failed leaves the BMC that was there, which comes back.
     let told: Vec<_> = (0..11)
         .map(|_| events.next())

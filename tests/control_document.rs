@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// Installing takes the network.
 const INSTALL: Duration = Duration::from_secs(600);
 /// How many requests of a kind are made in the usual run.
-const EXAMPLES: &str = "12";
+const EXAMPLES: &str = "8";
 
 /// The folder with the programs of `validators.sh`; `None` where they cannot be had, which is told.
 fn validators(what: &str) -> Option<&'static Path> {

@@ -47,7 +47,7 @@ fn execute(bench: &Bench, text: &str) -> Ran {
 fn two_minutes_with_curl_are_as_written() {
     let bench = Bench::new();
     let blocks = blocks("Two minutes with curl", "sh");
-    assert_eq!(blocks.len(), 6);
+    assert_eq!(blocks.len(), 7);
     let ran = execute(&bench, &blocks.concat());
     ran.assert_ok()
         .assert_says("{\"status\":\"ready\",\"bmcs\":100}")
@@ -57,6 +57,7 @@ fn two_minutes_with_curl_are_as_written() {
         .assert_says("Upper Critical going high")
         .assert_says("{\"id\":5,\"name\":\"carol\",\"limit\":\"operator\",\"enabled\":true}")
         .assert_says("\"output\":\"\",\"faults\":[]}]}")
+        .assert_says("ipmi_sim_bmc_alarms{bmc=\"bmc00007\"} 1")
         .assert_says("{\"name\":\"spare\",\"state\":\"running\"");
 }
 

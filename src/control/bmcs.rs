@@ -209,10 +209,11 @@ pub(super) async fn put(
 ) -> Result<Response, Problem> {
     let Wanted { variables, lan_conf, emu } = wanted;
     let recipe = Recipe { variables: variables.into_iter().collect(), lan_conf, commands: emu };
-    let status = match control.door.put(&name, recipe).await?? {
-        Put::Created => StatusCode::CREATED,
-        Put::Replaced => StatusCode::OK,
+    let (status, what) = match control.door.put(&name, recipe).await?? {
+        Put::Created => (StatusCode::CREATED, "made"),
+        Put::Replaced => (StatusCode::OK, "made in the place of one of its name"),
     };
+    log::info!("The control door: BMC \"{name}\" was {what}");
     Ok((status, Json(control.door.look(&name, Bmc::of).await?)).into_response())
 }
 
@@ -226,5 +227,6 @@ pub(super) async fn delete(
         return Err(Unmade::NoFleet.into());
     }
     control.door.remove(&name).await?;
+    log::info!("The control door: BMC \"{name}\" was removed");
     Ok(StatusCode::NO_CONTENT)
 }
