@@ -149,7 +149,10 @@ impl Bmc {
 
     /// The sensors of the BMC, by LUN and number.
     pub fn sensors(&self) -> Vec<SensorState> {
-        self.look(Simulator::sensors)
+        self.call(|system, now, out| {
+            system.refresh_sensors(now, out);
+            system.sensors()
+        })
     }
 
     /// The sensor with this number, of the lowest LUN that has it.

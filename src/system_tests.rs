@@ -8,6 +8,7 @@ mod counting;
 mod disk;
 mod hostile;
 mod ipmb_devices;
+mod living;
 mod operations;
 mod reload;
 mod replay;

@@ -36,8 +36,11 @@ pub(super) async fn list(
     Path(name): Path<String>,
     Query(mc): Query<Mc>,
 ) -> Result<Json<Sensors>, Problem> {
-    let look = move |system: &Simulator| system.sensors_of(mc.or(system.bmc_address()));
-    let sensors = control.door.look(&name, move |entry| look(entry.system())).await??;
+    let look = move |system: &mut Simulator, now: Moment, out: &mut Effects| {
+        system.refresh_sensors(now, out);
+        system.sensors_of(mc.or(system.bmc_address()))
+    };
+    let sensors = control.door.call(&name, look).await?.value?;
     Ok(Json(Sensors { sensors: sensors.into_iter().map(Sensor::of).collect() }))
 }
 
@@ -66,7 +69,11 @@ pub(super) async fn show(
     _: NoQuery,
 ) -> Result<Json<Sensor>, Problem> {
     let id = place.id();
-    let sensor = control.door.look(&place.name, move |entry| entry.system().sensor(id)).await??;
+    let look = move |system: &mut Simulator, now: Moment, out: &mut Effects| {
+        system.refresh_sensors(now, out);
+        system.sensor(id)
+    };
+    let sensor = control.door.call(&place.name, look).await?.value?;
     Ok(Json(Sensor::of(sensor)))
 }
 

@@ -70,6 +70,8 @@ pub struct Machine {
     pub jobs: Vec<external::Background>,
     /// What happens, for whoever watches.
     pub watch: watch::Watch,
+    /// What everything draws by lot from that is not about secrets, once something needs it or `seed` gave it.
+    pub seed: Option<u64>,
 }
 
 impl Machine {

@@ -1,6 +1,7 @@
 //! From the text of one statement to an [`Instruction`]: words become values (`emu.md` sections 3,
 //! 4 and 7).
 
+use super::follow::{mc_load, sensor_follow};
 use super::fru_text::{Field, Inventory};
 use super::oem::{oem_add, oem_remove};
 use super::sensor_add::sensor_add;
@@ -50,6 +51,7 @@ fn form(word: &str) -> Option<Rule> {
         "mc_dump_fru_data" => Rule::mc_dump_fru_data,
         "mc_enable" => Rule::mc_enable,
         "mc_disable_dcmi" => Rule::mc_disable_dcmi,
+        "mc_load" => Rule::mc_load,
         "mc_set_dcmi_power" => Rule::mc_set_dcmi_power,
         "mc_set_guid" => Rule::mc_set_guid,
         "mc_set_num_leds" => Rule::mc_set_num_leds,
@@ -61,10 +63,12 @@ fn form(word: &str) -> Option<Rule> {
         "persist" => Rule::persist,
         "power" => Rule::show_power,
         "quit" => Rule::quit,
+        "seed" => Rule::seed,
         "sel" => Rule::show_sel,
         "sel_add" => Rule::sel_add,
         "sel_enable" => Rule::sel_enable,
         "sensor_add" => Rule::sensor_add,
+        "sensor_follow" => Rule::sensor_follow,
         "sensor_set_bit" => Rule::sensor_set_bit,
         "sensor_set_bit_clr_rest" => Rule::sensor_set_bit_clr_rest,
         "sensor_set_event_support" => Rule::sensor_set_event_support,
@@ -231,6 +235,13 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
         },
         Rule::oem_add => oem_add(a)?,
         Rule::oem_remove => oem_remove(a)?,
+        Rule::sensor_follow => sensor_follow(a)?,
+        Rule::mc_load => mc_load(a)?,
+        Rule::seed => {
+            let word = a.next().map_err(|missing| missing.fault("No seed given"))?;
+            let seed = word.number().ok_or_else(|| word.not_a_number("Invalid seed given"))?;
+            Command::Seed { seed }
+        }
         Rule::atca_enable => Command::AtcaEnable,
         Rule::atca_set_site => Command::AtcaSetSite {
             hardware_address: uchar(a, "hardware address")?,

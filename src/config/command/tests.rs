@@ -3,6 +3,7 @@ use crate::config::{Severity, Span};
 use crate::ipmi::McAddress;
 use crate::ipmi::Privilege;
 use crate::settings::command::Device;
+use crate::settings::follow::{Decimal, Following, Random, Shape};
 use crate::settings::oem::{OemCommand, OemItem, OemResponse};
 
 fn resolve_with(line: &str, variables: &[(&str, &str)]) -> Result<Option<Instruction>, crate::config::Diagnostic> {
@@ -561,6 +562,8 @@ fn controllers_that_must_exist() {
             "oem_add" => "oem_add 0x42 0x30 1 response 0".to_string(),
             "oem_remove" => "oem_remove 0x42 0x30 1 data 1".to_string(),
             "sensor_add" => "sensor_add 0x42 1 1 1 1".to_string(),
+            "sensor_follow" => "sensor_follow 0x42 1 1 none".to_string(),
+            "mc_load" => "mc_load 0x42 none".to_string(),
             name => format!("{name} 0x42{}", " 1".repeat(14)),
         };
         let with_mc = !["mc_add", "mc_setbmc"].contains(&entry.name)
@@ -574,6 +577,92 @@ fn controllers_that_must_exist() {
         };
         assert_eq!(required_mc, with_mc.then_some(McAddress(0x42)), "{line}");
     }
-    // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state, 2 of fleets, 2 of OEM commands.
-    assert_eq!(HELP.len(), 43);
+    // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state, 2 of fleets, 2 of OEM commands, 3 of
+    // machines that live.
+    assert_eq!(HELP.len(), 46);
+}
+
+#[test]
+fn signals_are_read_with_their_options_in_any_order() {
+    let decimal = |number| Decimal::new(number).expect("near zero");
+    let following = |line: &str| match resolve(&format!("sensor_follow 0x20 0 5 {line}")) {
+        Command::SensorFollow { sensor: S, following } => following.map(|following| *following),
+        other => panic!("{line}: {other:?}"),
+    };
+    let alone = |shape| Following {
+        shape,
+        lowest: None,
+        highest: None,
+        load_gain: Decimal::default(),
+        add: None,
+        off: None,
+        tau: Decimal::default(),
+    };
+    assert_eq!(following("none"), None);
+    assert_eq!(following("constant -4.5"), Some(alone(Shape::Constant(decimal(-4.5)))));
+    let random = |step| Random { mean: decimal(1.0), amplitude: decimal(0.25), step: decimal(step) };
+    assert_eq!(following("walk amplitude .25 mean 1"), Some(alone(Shape::Walk(random(1.0)))));
+    assert_eq!(following("noise mean 1 step 0.1 amplitude 0.25"), Some(alone(Shape::Noise(random(0.1)))));
+    let line = Shape::Line { from: decimal(1.0), to: decimal(2.0), over: decimal(3.0) };
+    let all = "line to 2 off 22 max 7 over 3 load 30 min -7 tau 120 from 1 add 0x30 1 2 -0.5";
+    let other = SensorAddress { mc: McAddress(0x30), lun: 1, number: 2 };
+    let expected = Following {
+        lowest: Some(decimal(-7.0)),
+        highest: Some(decimal(7.0)),
+        load_gain: decimal(30.0),
+        add: Some((other, decimal(-0.5))),
+        off: Some(decimal(22.0)),
+        tau: decimal(120.0),
+        ..alone(line)
+    };
+    assert_eq!(following(all), Some(expected));
+    let sine =
+        Shape::Sine { mean: decimal(50.0), amplitude: decimal(5.0), period: decimal(60.0), phase: decimal(-3.0) };
+    let load = "mc_load 0x20 sine mean 50 amplitude 5 period 60 phase -3";
+    assert_eq!(resolve(load), Command::McLoad { mc: McAddress::BMC, shape: Some(sine) });
+    assert_eq!(resolve("mc_load 0x20 none"), Command::McLoad { mc: McAddress::BMC, shape: None });
+    assert_eq!(resolve("seed 18446744073709551615"), Command::Seed { seed: u64::MAX });
+    assert_eq!(
+        resolve_with("sensor_follow 0x20 0 5 constant $t", &[("t", "45.5")]).map(|read| read.is_some()),
+        Ok(true)
+    );
+}
+
+#[test]
+fn faults_in_signals_have_a_place() {
+    let start = "sensor_follow 0x20 0 5 ";
+    for (line, message, column, length) in [
+        ("", "No signal given: expected constant, line, sine, walk, noise, none", 0, 1),
+        (
+            "sinus",
+            "Unknown signal: sinus, expected constant, line, sine, walk, noise, none; did you mean 'sine'?",
+            1,
+            5,
+        ),
+        ("constant", "No value given: expected a number", 9, 1),
+        ("constant hot", "Invalid value given: found 'hot', expected a number such as 45 or -1.5", 10, 3),
+        ("constant 1e3", "Invalid value given: found '1e3'", 10, 3),
+        ("constant 9000000000", "Invalid value given: found '9000000000'", 10, 10),
+        ("sine mean 4 period 3", "No amplitude given: sine has mean, amplitude, period", 1, 4),
+        ("sine mean 4 amplitude 1 period 0", "Invalid period given: expected at least 0.1 seconds", 32, 1),
+        ("walk mean 4 amplitude 1 step 0.05", "Invalid step given: expected at least 0.1 seconds", 30, 4),
+        ("line from 1 to 2 over -1", "Invalid over given: expected at least 0 seconds", 23, 2),
+        ("constant 1 mean 3", "Unknown option: mean, expected min, max, load, add, off, tau", 12, 4),
+        ("constant 1 min 3 min 4", "min is given twice", 18, 3),
+        ("constant 1 min 3 max 2", "Invalid max given: it is below min", 22, 1),
+        ("constant 1 tau 3", "tau is how fast the value goes to what it is without power: give off, too", 16, 1),
+        ("constant 1 off", "No off given: expected a number", 15, 1),
+        ("constant 1 add 0x20 0", "No sensor num given for add", 22, 1),
+        ("constant 1 add 0x20 0 x 1", "Invalid sensor num given", 23, 1),
+        ("constant 1 $t", "No option given: there is no variable 't'", 12, 2),
+    ] {
+        // What is missing is missing behind the last word.
+        let (line, column) = match column {
+            0 => (start.trim_end().to_owned(), start.len() as u32),
+            column => (format!("{start}{line}"), start.len() as u32 + column),
+        };
+        fails(&line, message, column, length);
+    }
+    fails("mc_load 0x20 constant 1 off 3", "Unknown option: off, expected ", 25, 3);
+    fails("seed x", "Invalid seed given", 6, 1);
 }

@@ -7,17 +7,21 @@
 //! units: values are raw bytes, compared as the numbers that the sensor's record makes of them
 //! ([`Scale`]).
 
+mod follow;
 mod label;
 mod number;
 mod poll;
 mod setup;
+mod signal;
 mod state;
 mod threshold;
 
 use std::collections::BTreeSet;
 
+pub use follow::{Coupling, Curve, FollowFault, Off, follow, look, look_at_all, set_load, settle, unfollow};
 pub use number::{Format, Scale};
 pub use poll::{Content, Dependency, PollSpec, begin_poll, finish_poll, timeout};
+pub use signal::Signal;
 pub use threshold::Threshold;
 
 pub use super::sensor_id::{Place, SensorId};
@@ -215,9 +219,15 @@ pub struct Sensor {
     /// States, same bits, that were left since events were last rearmed.
     pub left: u16,
     poll: Option<Box<poll::Poll>>,
+    follow: Option<Box<follow::Follow>>,
 }
 
 impl Sensor {
+    /// The signal that its reading follows, `sine`, if it follows one (`sensor_follow`).
+    pub fn follows(&self) -> Option<&'static str> {
+        self.follow.as_ref().map(|follow| follow.name())
+    }
+
     /// Which assertion and deassertion events have happened and stand (Get Sensor Event
     /// Status, IPMI 2.0 section 35.13): of the states that hold and of those that were left.
     /// For a threshold sensor the bits are those of its events, as in the enables.
@@ -240,8 +250,10 @@ pub struct Sensors {
     pub event_receiver: EventReceiver,
     /// By place.
     list: Shared<Vec<(Place, Sensor)>>,
-    /// When which polled sensor is due.
+    /// When which sensor is due: to be polled, or because what it follows crosses a threshold.
     timers: BTreeSet<(Moment, Place)>,
+    /// What those that follow a signal have in common; `None` while there were none.
+    life: Option<Box<follow::Life>>,
 }
 
 impl Sensors {
@@ -257,6 +269,14 @@ impl Sensors {
 
     /// The sensor with this place, to be changed.
     pub fn get_mut(&mut self, place: Place) -> Option<&mut Sensor> {
+        if self.life.is_some() && self.get(place).is_some_and(|sensor| sensor.follow.is_some()) {
+            self.unplanned();
+        }
+        self.inner_mut(place)
+    }
+
+    /// The sensor with this place, to be changed in what does not say when it crosses a threshold next.
+    fn inner_mut(&mut self, place: Place) -> Option<&mut Sensor> {
         self.find(place).ok().map(|index| &mut self.list[index].1)
     }
 
@@ -450,14 +470,23 @@ fn records(machine: &Machine, id: SensorId) -> impl Iterator<Item = &[u8]> {
 /// says now, which clients go by; when it has none any more, as the last one said.
 fn find_scaled<'a>(at: &'a mut At<'_>, place: Place) -> Result<&'a mut Sensor, Error> {
     let scale = descriptions(at.machine(), place.of(at.address)).next().map(setup::scale);
-    let sensor = find(at, place)?;
+    let sensor = at.sensors.inner_mut(place).ok_or(Error::Invalid)?;
     sensor.scale = scale.unwrap_or(sensor.scale);
     Ok(sensor)
 }
 
 /// `sensor_set_value`: gives a sensor a reading and compares it with the thresholds,
-/// whatever kind of sensor it is. On a polled sensor it holds until the next poll.
+/// whatever kind of sensor it is. On a polled sensor it holds until the next poll; one that follows a signal follows it no
+/// longer.
 pub fn set_value(at: &mut At<'_>, now: Moment, place: Place, value: u8, reporting: Reporting) -> Result<(), Error> {
+    follow::end(at, place);
+    take_reading(at, now, place, value, reporting)?;
+    follow::read_by_others(at, place);
+    Ok(())
+}
+
+/// A sensor has a reading, from wherever it comes.
+fn take_reading(at: &mut At<'_>, now: Moment, place: Place, value: u8, reporting: Reporting) -> Result<(), Error> {
     let sensor = find_scaled(at, place)?;
     sensor.value = value;
     sensor.has_value = true;
@@ -581,6 +610,8 @@ pub fn set_event_support(at: &mut At<'_>, now: Moment, place: Place, settings: E
 /// and compares the reading with all of them at once. The caller has checked that they are
 /// supported.
 pub fn change_thresholds(at: &mut At<'_>, now: Moment, place: Place, mask: u8, values: [u8; 6]) -> Result<(), Error> {
+    look(at, now, place);
+    find(at, place)?;
     let sensor = find_scaled(at, place)?;
     for threshold in Threshold::ALL {
         if mask & threshold.bit() != 0 {

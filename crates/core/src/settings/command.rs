@@ -1,6 +1,7 @@
 //! The statements of the command language as values: what a command file or a console asks of a
 //! system.
 
+use super::follow::{Following, Shape};
 use super::oem::OemCommand;
 use crate::ipmi::McAddress;
 use std::collections::HashMap;
@@ -108,6 +109,12 @@ pub enum Command {
     OemAdd { mc: McAddress, command: Arc<OemCommand> },
     /// `oem_remove`: ours, the rows of a command whose data begin like that are gone.
     OemRemove { mc: McAddress, netfn: u8, cmd: u8, data: Vec<u8> },
+    /// `sensor_follow`: ours; `None` ends it.
+    SensorFollow { sensor: SensorAddress, following: Option<Box<Following>> },
+    /// `mc_load`: ours; `None` is no load.
+    McLoad { mc: McAddress, shape: Option<Shape> },
+    /// `seed`: ours, what is drawn by lot afterwards follows from this number.
+    Seed { seed: u64 },
     /// `atca_enable`
     AtcaEnable,
     /// `atca_set_site`
@@ -123,6 +130,7 @@ impl Command {
             | Self::Debug { .. }
             | Self::Persist { .. }
             | Self::Status
+            | Self::Seed { .. }
             | Self::McAdd { .. }
             | Self::McSetBmc { .. }
             | Self::AtcaEnable
@@ -144,14 +152,16 @@ impl Command {
             | Self::MainSdrAdd { mc, .. }
             | Self::DeviceSdrAdd { mc, .. }
             | Self::OemAdd { mc, .. }
-            | Self::OemRemove { mc, .. } => Some(*mc),
+            | Self::OemRemove { mc, .. }
+            | Self::McLoad { mc, .. } => Some(*mc),
             Self::SensorAdd { .. }
             | Self::SensorSetBit { .. }
             | Self::SensorSetBitClearRest { .. }
             | Self::SensorSetValue { .. }
             | Self::SensorSetHysteresis { .. }
             | Self::SensorSetThreshold { .. }
-            | Self::SensorSetEventSupport { .. } => self.sensor().map(|sensor| sensor.mc),
+            | Self::SensorSetEventSupport { .. }
+            | Self::SensorFollow { .. } => self.sensor().map(|sensor| sensor.mc),
         }
     }
 
@@ -164,7 +174,8 @@ impl Command {
             | Self::SensorSetValue { sensor, .. }
             | Self::SensorSetHysteresis { sensor, .. }
             | Self::SensorSetThreshold { sensor, .. }
-            | Self::SensorSetEventSupport { sensor, .. } => Some(*sensor),
+            | Self::SensorSetEventSupport { sensor, .. }
+            | Self::SensorFollow { sensor, .. } => Some(*sensor),
             _ => None,
         }
     }

@@ -11,11 +11,13 @@ use super::waiting::Reader;
 use super::{Persistence, Simulator};
 use crate::bmc::device_id::{DeviceId, support};
 use crate::bmc::sensor::{
-    self, EventSettings, EventSupport, Hysteresis, Place, Reporting, SensorId, Support, Thresholds,
+    self, Coupling, Curve, EventSettings, EventSupport, FollowFault, Hysteresis, Off, Place, Reporting, SensorId,
+    Signal, Support, Thresholds,
 };
 use crate::bmc::{At, Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
 use crate::ipmi::{McAddress, Moment};
 use crate::settings::command::{Command, Device, SensorAddress, SensorPoll, Variables};
+use crate::settings::follow::{Following, Random, Shape};
 
 /// Why a command was not carried out.
 struct Refusal {
@@ -75,7 +77,11 @@ impl Simulator {
         match *command {
             Command::Status => print(self.show_status(now)),
             Command::Sessions { mc } => print(self.show_sessions(now, self.shown(mc)?)),
-            Command::Sensors { mc } => print(self.show_sensors(self.shown(mc)?)),
+            Command::Sensors { mc } => {
+                let mc = self.shown(mc)?.address;
+                self.look_at_sensors(now, mc);
+                print(self.show_sensors(self.shown(Some(mc))?));
+            }
             Command::Sel { mc } => print(show::event_log(self.shown(mc)?)),
             Command::Power { mc } => print(show::power(self.shown(mc)?)),
             Command::Define { ref name, ref value } => self.configured.define(name.clone(), value.clone()),
@@ -135,6 +141,12 @@ impl Simulator {
             Command::OemRemove { mc, netfn, cmd, ref data } => {
                 self.oem_remove(mc, netfn, cmd, data).map_err(Refusal::error)?;
             }
+            Command::SensorFollow { sensor, ref following } => self.sensor_follow(now, sensor, following.as_deref())?,
+            Command::McLoad { mc, shape } => {
+                let seed = self.seed();
+                sensor::set_load(&mut self.named(mc)?, now, seed, shape.map(signal));
+            }
+            Command::Seed { seed } => self.machine.seed = Some(seed),
             Command::AtcaEnable => self.machine.shelf.enabled = true,
             Command::AtcaSetSite { hardware_address, site_type, site_number } => {
                 let site = picmg::Site { site_type, number: site_number };
@@ -165,6 +177,33 @@ impl Simulator {
                 _ => format!("{error} ({place}, sensor {number})"),
             };
             Refusal::error(format!("Unable to {what}, error {:#x}: {why}", error.errno()))
+        })
+    }
+
+    /// `sensor_follow`
+    fn sensor_follow(
+        &mut self,
+        now: Moment,
+        sensor: SensorAddress,
+        following: Option<&Following>,
+    ) -> Result<(), Refusal> {
+        let (seed, place) = (self.seed(), id(sensor).place());
+        let at = &mut self.named(sensor.mc)?;
+        let done = match following {
+            Some(following) => sensor::follow(at, now, place, seed, curve(following)),
+            None => sensor::unfollow(at, now, place).map_err(|_| FollowFault::NoSensor),
+        };
+        let SensorAddress { mc, lun, number } = sensor;
+        done.map_err(|fault| Refusal::error(format!("Sensor {number} of MC {mc:#04x}, LUN {lun}: {fault}")))
+    }
+
+    /// What everything draws by lot from that is not about secrets: the number that `seed` gave, else one from the random
+    /// source, the same from then on.
+    pub fn seed(&mut self) -> u64 {
+        *self.machine.seed.get_or_insert_with(|| {
+            let mut seed = [0; 8];
+            self.lans.random().fill(&mut seed);
+            u64::from_le_bytes(seed)
         })
     }
 
@@ -309,6 +348,37 @@ fn change_sensor(at: &mut At<'_>, now: Moment, place: Place, command: &Command) 
             ("set sensor thresholds", sensor::set_event_support(at, now, place, settings))
         }
         _ => ("set sensor", Ok(())),
+    }
+}
+
+fn signal(shape: Shape) -> Signal {
+    let random = |random: Random| (random.mean.into(), random.amplitude.into(), random.step.into());
+    match shape {
+        Shape::Constant(value) => Signal::Constant(value.into()),
+        Shape::Line { from, to, over } => Signal::Line { from: from.into(), to: to.into(), over: over.into() },
+        Shape::Sine { mean, amplitude, period, phase } => {
+            Signal::Sine { mean: mean.into(), amplitude: amplitude.into(), period: period.into(), phase: phase.into() }
+        }
+        Shape::Walk(shape) => {
+            let (mean, amplitude, step) = random(shape);
+            Signal::Walk { mean, amplitude, step }
+        }
+        Shape::Noise(shape) => {
+            let (mean, amplitude, step) = random(shape);
+            Signal::Noise { mean, amplitude, step }
+        }
+    }
+}
+
+fn curve(following: &Following) -> Curve {
+    let alone = Curve::new(signal(following.shape));
+    Curve {
+        load_gain: following.load_gain.into(),
+        coupling: following.add.map(|(other, factor)| Coupling { sensor: id(other), factor: factor.into() }),
+        lowest: following.lowest.map_or(alone.lowest, f64::from),
+        highest: following.highest.map_or(alone.highest, f64::from),
+        off: following.off.map(|value| Off { value: value.into(), tau: following.tau.into() }),
+        ..alone
     }
 }
 

@@ -10,7 +10,7 @@ use super::saves::{Ended, Fate};
 use super::waiting::{Answer, Execution, Held, Kept, Outstanding, Reader, Waiting, Writer};
 use crate::bmc::external::{Background, ProgramResult};
 use crate::bmc::watch::{self, Event};
-use crate::bmc::{Action, LogLevel, StateFile, fru};
+use crate::bmc::{Action, LogLevel, StateFile, fru, sensor};
 use crate::command::{self, Context, Continuation, Entry, Outcome, Wait};
 use crate::ipmi::{CompletionCode, McAddress, Moment, Request, Response, SEND_MESSAGE, netfn};
 
@@ -266,6 +266,7 @@ impl Simulator {
 
     /// Carries out what the devices asked for, in order, and says what is left to do.
     pub(super) fn collect_actions(&mut self, now: Moment, out: &mut Effects) -> Outstanding {
+        sensor::settle(&mut self.machine, now);
         let mut outstanding = Outstanding::default();
         // Carrying out one action may cause others (a closed session frees its console).
         while !self.machine.actions.is_empty() || !self.machine.jobs.is_empty() {

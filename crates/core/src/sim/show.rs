@@ -188,6 +188,9 @@ fn reading(sensor: &SensorState) -> String {
     }
     parts.push(format!("raw {raw:#04x}"));
     parts.push(states(sensor));
+    if let Some(signal) = sensor.follows {
+        parts.push(format!("follows a {signal}"));
+    }
     if !sensor.scanning {
         parts.push("scanning is off".into());
     }

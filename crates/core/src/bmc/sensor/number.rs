@@ -35,18 +35,23 @@ impl Format {
         }
     }
 
+    /// The lowest and the highest number.
+    pub(super) const fn range(self) -> (i32, i32) {
+        match self {
+            Self::Unsigned => (0, 0xff),
+            Self::OnesComplement => (-0x7f, 0x7f),
+            Self::TwosComplement => (-0x80, 0x7f),
+        }
+    }
+
     /// The raw byte for a number that was read somewhere: what is below the lowest number there
     /// is becomes that one, what is above 255 the highest. 128 to 255 are the byte itself in each
     /// format: files that hold the register of a sensor say FBh for -5.
     pub fn raw(self, number: i32) -> u8 {
-        let (lowest, highest) = match self {
-            Self::Unsigned => (0, 0xff),
-            Self::OnesComplement => (-0x7f, 0x7f),
-            Self::TwosComplement => (-0x80, 0x7f),
-        };
+        let (lowest, highest) = self.range();
         match number {
             0..=0xff => number as u8,
-            0x100.. => highest,
+            0x100.. => highest as u8,
             _ if self == Self::OnesComplement => !(number.max(lowest).unsigned_abs() as u8),
             _ => number.max(lowest) as u8,
         }

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use super::{Place, Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_scaled, report, tell_power_meter};
+use super::{
+    Place, Reporting, Sensor, SensorId, Sensors, THRESHOLD_CODE, find, find_scaled, follow, report, tell_power_meter,
+};
 use crate::bmc::external::{Background, FileContent, FileRead};
 use crate::bmc::strtol::{is_blank, strtol};
 use crate::bmc::{Action, At, LogLevel};
@@ -110,10 +112,14 @@ impl Sensors {
                 break;
             }
             self.timers.pop_first();
-            if let Some(poll) = self.get_mut(place).and_then(|sensor| sensor.poll.as_mut()) {
+            let Some(sensor) = self.inner_mut(place) else { continue };
+            if let Some(poll) = sensor.poll.as_mut() {
                 poll.next = None;
-                due.push(place);
             }
+            if let Some(follow) = sensor.follow.as_mut() {
+                follow.next = None;
+            }
+            due.push(place);
         }
         due
     }
@@ -124,11 +130,15 @@ impl Sensors {
     }
 }
 
-/// Begins the polls that are due. The timer of a sensor that is not scanned is not started
+/// Begins the polls that are due, and looks at the sensors whose signals cross a threshold. The timer of a sensor that is not scanned is not started
 /// again: enabling scanning does that.
 pub fn timeout(at: &mut At<'_>, now: Moment) {
     for place in at.sensors.take_due(now) {
-        let Ok(sensor) = find(at, place) else { continue };
+        let Some(sensor) = at.sensors.get(place) else { continue };
+        if sensor.follow.is_some() {
+            follow::due(at, now, place);
+            continue;
+        }
         if !sensor.scanning_enabled {
             continue;
         }
@@ -216,6 +226,7 @@ fn take_number(at: &mut At<'_>, now: Moment, place: Place, number: i32) {
         report(at, now, place, Reporting::Events, notices.into_iter().flatten());
     }
     tell_power_meter(at, now, place);
+    follow::read_by_others(at, place);
 }
 
 fn states(sensor: &mut Sensor, number: i32) -> [Option<super::Notice>; 15] {

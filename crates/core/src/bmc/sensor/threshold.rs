@@ -74,6 +74,22 @@ impl Threshold {
 const READING_AND_THRESHOLD: u8 = 0x50;
 
 impl Sensor {
+    /// The lowest and the highest position ([`Scale::position`](super::Scale::position)) of a reading that changes nothing of
+    /// what [`compare`](Self::compare) has made of the last one.
+    pub(super) fn calm(&self) -> (i32, i32) {
+        let compared = Threshold::ALL.iter().filter(|threshold| self.thresholds.compared & threshold.bit() != 0);
+        compared.fold((i32::MIN, i32::MAX), |(low, high), threshold| {
+            let limit = self.scale.position(self.thresholds.values[threshold.index()]);
+            let held = self.status & u16::from(threshold.bit()) != 0;
+            match (threshold.is_lower(), held) {
+                (true, false) => (low.max(limit + 1), high),
+                (true, true) => (low, high.min(limit + i32::from(self.hysteresis.negative))),
+                (false, false) => (low, high.min(limit - 1)),
+                (false, true) => (low.max(limit - i32::from(self.hysteresis.positive)), high),
+            }
+        })
+    }
+
     /// Compares the reading with every threshold that it is to be compared with, keeps the
     /// status and says which enabled events that gives, in order.
     ///
@@ -160,6 +176,27 @@ mod tests {
         let offsets = sensor.compare().map(|notice| notice.unwrap().data[0]);
         assert_eq!(offsets, [0x50, 0x52, 0x54, 0x57, 0x59, 0x5b]);
         assert_eq!(sensor.status, 0x3f);
+    }
+
+    /// Within the calm readings nothing changes, and the next ones on either side change something.
+    #[test]
+    fn calm_readings_are_those_that_change_nothing() {
+        for start in 0..=255u8 {
+            let mut sensor = sensor();
+            sensor.thresholds.values = [60, 40, 20, 180, 200, 220];
+            for value in [start.wrapping_mul(37), start] {
+                sensor.value = value;
+                sensor.compare();
+            }
+            let (low, high) = sensor.calm();
+            for value in 0..=255u8 {
+                let mut moved = sensor.clone();
+                moved.value = value;
+                moved.compare();
+                let calm = (low..=high).contains(&i32::from(value));
+                assert_eq!(moved.status == sensor.status, calm, "from {start} to {value}, calm {low} to {high}");
+            }
+        }
     }
 
     #[test]

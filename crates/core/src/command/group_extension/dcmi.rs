@@ -375,6 +375,11 @@ fn get_temperatures(
     response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let (found, total) = asked_temperatures(context, request)?;
+    for Temperature { sensor, .. } in &found {
+        if let Some(mut at) = context.machine.at(sensor.mc) {
+            sensor::look(&mut at, context.now, sensor.place());
+        }
+    }
     let read =
         |temperature: &Temperature| Some((sensor::reading(context.machine, temperature.sensor)?, temperature.instance));
     let readings: Vec<_> = found.iter().filter_map(read).take(MOST_INSTANCES).collect();

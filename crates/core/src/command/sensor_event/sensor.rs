@@ -21,8 +21,10 @@ fn place(request: &Request<'_>) -> Result<Place, CompletionCode> {
     Ok(Place { lun: request.lun, number })
 }
 
+/// The sensor, its reading brought up to now.
 fn find<'a>(context: &'a mut Context<'_>, request: &Request<'_>) -> Result<&'a Sensor, CompletionCode> {
-    let place = place(request)?;
+    let (now, place) = (context.now, place(request)?);
+    sensor::look(&mut context.at()?, now, place);
     context.controller()?.sensors.get(place).ok_or(CompletionCode::NOT_PRESENT)
 }
 

@@ -33,6 +33,8 @@ pub struct SensorState {
     pub unit: Option<String>,
     /// Whether it is there; only a dependency of a polled sensor takes it away.
     pub present: bool,
+    /// The signal that it follows, `sine`, if it follows one.
+    pub follows: Option<&'static str>,
     /// Whether it is scanned.
     pub scanning: bool,
     /// States that hold: a bit for each state, or for each threshold that is crossed (LNC, LC, LNR, UNC, UC, UNR from
@@ -66,6 +68,7 @@ impl SensorState {
             value: sensor::reading(machine, id),
             unit: sensor::unit(machine, id).and_then(unit_text),
             present: sensor.enabled,
+            follows: sensor.follows(),
             scanning: sensor.scanning_enabled,
             states: sensor.status,
             thresholds: thresholds(machine, id, sensor),
@@ -153,6 +156,21 @@ impl From<SensorFault> for bmc::Error {
 }
 
 impl Simulator {
+    /// Brings the readings of sensors that follow a signal up to now: those of a controller, if there is one.
+    pub(in crate::sim) fn look_at_sensors(&mut self, now: Moment, mc: McAddress) {
+        if let Some(mut at) = self.machine.at(mc) {
+            sensor::look_at_all(&mut at, now);
+        }
+    }
+
+    /// Brings the readings of all sensors that follow a signal up to now, before they are shown. Events follow where that
+    /// crosses a threshold.
+    pub fn refresh_sensors(&mut self, now: Moment, out: &mut Effects) {
+        let controllers: Vec<McAddress> = self.machine.controllers().map(|controller| controller.address).collect();
+        controllers.into_iter().for_each(|mc| self.look_at_sensors(now, mc));
+        self.carry_out_actions(now, out);
+    }
+
     /// The sensors of the BMC, by LUN and number.
     pub fn sensors(&self) -> Vec<SensorState> {
         self.sensors_of(self.bmc_address()).unwrap_or_default()

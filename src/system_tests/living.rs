@@ -1,0 +1,282 @@
+//! Sensors that follow signals: what they read, when they cross thresholds, and that nothing happens in between.
+
+use super::*;
+use crate::bmc::chassis::Control;
+use crate::bmc::sensor::SensorId;
+use crate::ipmi::netfn::SENSOR_EVENT;
+
+/// A sensor without a record: thresholds 30, 20, 10 and 60, 70, 80, hysteresis 3 above and 2 below.
+fn sensor(number: u8) -> String {
+    format!(
+        "sensor_add 0x20 0 {number} 1 1
+sensor_set_threshold 0x20 0 {number} settable 111111 80 70 60 10 20 30
+sensor_set_hysteresis 0x20 0 {number} settable 3 2
+sensor_set_event_support 0x20 0 {number} enable scanning per-state \
+ 000111111111111 000111111111111 000111111111111 000111111111111\n"
+    )
+}
+
+fn rig(sensors: &[u8]) -> Rig {
+    let sensors: String = sensors.iter().map(|number| sensor(*number)).collect();
+    let mut rig = Rig::new(CONF, &format!("{EMU}persist off\nseed 1\n{sensors}"));
+    assert_eq!(rig.faults, Vec::<String>::new());
+    rig.call(|sim, now, out| sim.handle(now, Input::Started, out));
+    assert_eq!(rig.sim.deadline(), None);
+    rig
+}
+
+/// An event: milliseconds since `start`, sensor, whether it was asserted, event data.
+type Seen = (u128, u8, bool, [u8; 3]);
+
+/// Lets the time go on for so many seconds; nobody looks. Gives the events, and how often the system was woken.
+fn pass(rig: &mut Rig, seconds: u64) -> (Vec<Seen>, usize) {
+    let (start, end) = (rig.now, rig.now + Duration::from_secs(seconds));
+    let (mut seen, mut wakes) = (Vec::new(), 0);
+    while let Some(due) = rig.sim.deadline().filter(|due| *due <= end) {
+        assert!(due > rig.now || wakes == 0, "it stands still at {due:?}");
+        rig.now = due;
+        wakes += 1;
+        let before = rig.sim.event_log().len();
+        rig.call(|sim, now, out| sim.handle(now, Input::Timeout, out));
+        let events = rig.sim.event_log().into_iter().skip(before).filter_map(|record| record.event);
+        let at = due.since(start).as_millis();
+        seen.extend(events.map(|event| (at, event.sensor, event.asserted, event.data)));
+    }
+    rig.now = end;
+    (seen, wakes)
+}
+
+fn look(rig: &mut Rig, number: u8) -> u8 {
+    let mut raw = None;
+    rig.call(|sim, now, out| {
+        sim.refresh_sensors(now, out);
+        raw = sim.sensor(SensorId { mc: McAddress::BMC, lun: 0, number }).unwrap().raw;
+    });
+    raw.expect("a reading")
+}
+
+#[test]
+fn a_line_crosses_thresholds_to_the_millisecond_and_wakes_nobody_else() {
+    let mut rig = rig(&[1]);
+    rig.command("sensor_follow 0x20 0 1 line from 40 to 90 over 50");
+    let (seen, wakes) = pass(&mut rig, 1_000_000);
+    // The reading is the nearest number: 60 from 59.5 on, and in the middle between two the lower one.
+    let up = |at, data, limit| (at, 1, true, [data, limit, limit]);
+    assert_eq!(seen, [up(19_501, 0x57, 60), up(29_501, 0x59, 70), up(39_501, 0x5b, 80)]);
+    assert_eq!((wakes, rig.sim.deadline()), (3, None));
+    assert_eq!(look(&mut rig, 1), 90);
+
+    rig.command("sensor_follow 0x20 0 1 line from 90 to 50 over 40");
+    let (seen, wakes) = pass(&mut rig, 1_000_000);
+    // It leaves a threshold more than 3 below it.
+    let down = |at, data, limit| (at, 1, false, [data, limit - 4, limit]);
+    assert_eq!(seen, [down(13_500, 0x5b, 80), down(23_500, 0x59, 70), down(33_500, 0x57, 60)]);
+    assert_eq!((wakes, rig.sim.deadline()), (3, None));
+}
+
+#[test]
+fn a_sine_crosses_where_it_is_computed_to_cross() {
+    let mut rig = rig(&[1]);
+    rig.command("sensor_follow 0x20 0 1 sine mean 45 amplitude 20 period 300");
+    let (seen, _) = pass(&mut rig, 600);
+    let crossing = |height: f64| ((height - 45.0) / 20.0).asin() / std::f64::consts::TAU * 300.0;
+    let (up, down) = (crossing(59.5), 150.0 - crossing(56.5));
+    let (low, high) = (150.0 - crossing(30.5), 300.0 + crossing(32.5));
+    let wave = [(up, true, 60), (down, false, 56), (low, true, 30), (high, false, 33)];
+    let computed = [0.0, 300.0].into_iter().flat_map(|start| wave.map(|(at, up, raw)| (start + at, up, raw)));
+    assert_eq!(seen.len(), 8, "{seen:?}");
+    for ((at, number, asserted, data), (computed, up, raw)) in seen.into_iter().zip(computed) {
+        assert_eq!((number, asserted, data[1]), (1, up, raw), "at {at}");
+        assert_eq!(at as f64, (computed * 1000.0).ceil(), "computed {computed}");
+    }
+}
+
+#[test]
+fn what_crosses_nothing_has_no_deadline() {
+    for signal in [
+        "constant 45",
+        "sine mean 45 amplitude 14 period 10",
+        "noise mean 45 amplitude 14",
+        "walk mean 45 amplitude 14 step 0.5",
+        "line from 31 to 59 over 1000",
+        "walk mean 45 amplitude 1000 min 31 max 59",
+        "constant 45 off 40 tau 10",
+    ] {
+        let mut rig = rig(&[1]);
+        rig.command(&format!("sensor_follow 0x20 0 1 {signal}"));
+        assert_eq!((rig.sim.deadline(), rig.faults.as_slice()), (None, [].as_slice()), "{signal}");
+        let readings: Vec<u8> =
+            (0..60).map(|_| (rig.now = rig.now + Duration::from_secs(7), look(&mut rig, 1)).1).collect();
+        assert!(readings.iter().all(|raw| (31..60).contains(raw)), "{signal}: {readings:?}");
+        let moves = readings.windows(2).any(|pair| pair[0] != pair[1]);
+        assert_eq!(moves, !signal.starts_with("constant"), "{signal}: {readings:?}");
+        assert_eq!((rig.sim.deadline(), rig.sim.event_log().len()), (None, 0), "{signal}");
+    }
+}
+
+/// What may cross something but hardly ever does wakes the system once an hour.
+#[test]
+fn a_look_ahead_is_bounded_and_rare() {
+    let mut rig = rig(&[1]);
+    rig.command("sensor_follow 0x20 0 1 walk mean 45 amplitude 22 step 60");
+    let (seen, wakes) = pass(&mut rig, 100 * 3600);
+    assert!((90..=110 + seen.len()).contains(&wakes), "{wakes} for {} events", seen.len());
+}
+
+#[test]
+fn one_seed_gives_the_same_events_and_another_one_others() {
+    let run = |seed: u64| {
+        let mut rig = rig(&[1, 2]);
+        rig.command(&format!("seed {seed}"));
+        rig.command("sensor_follow 0x20 0 1 walk mean 55 amplitude 40");
+        rig.command("sensor_follow 0x20 0 2 noise mean 45 amplitude 20 step 30");
+        let (seen, _) = pass(&mut rig, 3600);
+        (seen, look(&mut rig, 1), look(&mut rig, 2))
+    };
+    let (first, again, other) = (run(17), run(17), run(18));
+    assert!(first.0.len() > 20, "{} events", first.0.len());
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    let of = |number| first.0.iter().filter(move |event| event.1 == number).count();
+    assert!(of(1) > 2 && of(2) > 2, "{} and {}", of(1), of(2));
+}
+
+/// Nothing is missed in between: what is seen by events alone is what is seen by looking at every step of a noise.
+#[test]
+fn events_are_the_same_whether_anybody_looks_or_not() {
+    let run = |looks: bool| {
+        let mut rig = rig(&[1]);
+        rig.command("sensor_follow 0x20 0 1 noise mean 50 amplitude 14 step 1");
+        let mut all = Vec::new();
+        for second in 0..400 {
+            let (seen, _) = pass(&mut rig, 1);
+            all.extend(seen.into_iter().map(|(at, _, up, data)| (second * 1000 + at, up, data)));
+            if looks {
+                look(&mut rig, 1);
+            }
+        }
+        all
+    };
+    let seen = run(false);
+    assert!(seen.len() > 10, "{seen:?}");
+    assert_eq!(run(true), seen);
+}
+
+#[test]
+fn without_power_fans_stop_and_temperatures_fall_with_their_time_constant() {
+    let mut rig = rig(&[1, 2]);
+    rig.call(|sim, now, out| sim.control(now, Control::PowerUp, out).unwrap());
+    rig.command("sensor_follow 0x20 0 1 constant 50 off 0");
+    rig.command("sensor_follow 0x20 0 2 constant 55 off 22 tau 120");
+    assert_eq!((look(&mut rig, 1), look(&mut rig, 2), rig.sim.deadline()), (50, 55, None));
+
+    rig.call(|sim, now, out| sim.control(now, Control::PowerDown, out).unwrap());
+    assert_eq!(rig.sim.event_log().len(), 3, "the fan is below three thresholds at once");
+    assert_eq!(look(&mut rig, 1), 0);
+    let (seen, wakes) = pass(&mut rig, 3600);
+    let falls = |to: f64| (120.0 * (33.0 / (to - 22.0)).ln() * 1000.0).ceil() as u128;
+    assert_eq!(seen, [(falls(30.5), 2, true, [0x50, 30, 30])]);
+    assert_eq!((wakes, look(&mut rig, 2), rig.sim.deadline()), (1, 22, None));
+
+    rig.call(|sim, now, out| sim.control(now, Control::PowerUp, out).unwrap());
+    assert_eq!((look(&mut rig, 1), look(&mut rig, 2)), (50, 22));
+    let (seen, _) = pass(&mut rig, 3600);
+    let rises = |to: f64| (120.0 * (33.0 / (55.0 - to)).ln() * 1000.0).ceil() as u128;
+    assert_eq!(seen, [(rises(32.5), 2, false, [0x50, 33, 30])]);
+    assert_eq!(look(&mut rig, 2), 55);
+}
+
+#[test]
+fn load_and_other_sensors_are_added() {
+    let mut rig = rig(&[1, 2, 3]);
+    rig.command("sensor_follow 0x20 0 1 constant 35 load 30");
+    rig.command("sensor_follow 0x20 0 2 constant 10 add 0x20 0 1 0.5");
+    assert_eq!((look(&mut rig, 1), look(&mut rig, 2)), (35, 27));
+    rig.command("sensor_set_value 0x20 0 3 40 0");
+    rig.command("mc_load 0x20 line from 0 to 100 over 100");
+    let (seen, _) = pass(&mut rig, 1000);
+    // 35 + 0.3 t is 59.5, and 27.5 + 0.15 t is 32.5.
+    assert_eq!(seen, [(33_334, 2, false, [0x50, 33, 30]), (81_667, 1, true, [0x57, 60, 60])]);
+    assert_eq!((look(&mut rig, 1), look(&mut rig, 2)), (65, 42));
+    // Another one that is set, not followed.
+    rig.command("sensor_follow 0x20 0 2 constant 10 add 0x20 0 3 1");
+    assert_eq!((look(&mut rig, 2), rig.sim.deadline()), (50, None));
+    rig.command("sensor_set_value 0x20 0 3 55 0");
+    assert_eq!((look(&mut rig, 2), rig.sim.event_log().len()), (65, 4));
+    rig.command("mc_load 0x20 none");
+    assert_eq!(look(&mut rig, 1), 35);
+    for line in ["sensor_follow 0x20 0 3 constant 1 add 0x20 0 2 1", "sensor_follow 0x20 0 1 constant 1 add 0x20 0 1 1"]
+    {
+        rig.command(line);
+        assert!(rig.faults.pop().is_some_and(|fault| fault.contains("come back to it")), "{line}");
+    }
+}
+
+/// A record makes degrees of raw readings: 3x - 50.
+#[test]
+fn values_are_in_the_unit_of_the_record() {
+    let mut rig = rig(&[1]);
+    rig.command("sensor_follow 0x20 0 1 line from 100 to 145 over 450");
+    assert_eq!((look(&mut rig, 1), rig.sim.event_log().len()), (100, 3), "raw without a record");
+    rig.command(
+        "main_sdr_add 0x20 0 0 0x51 0x01 0x2f 0x20 0 1 3 1 0x7f 0x68 1 1 0x80 0x0a 0x80 0x7a 0x38 0x38 \
+         0 1 0 0 3 0 0xfb 0xc0 0 1 0 0 0 0 0xff 0 80 70 60 10 20 30 0 0 0 0 0 0xc4 'T 'e 'm 'p",
+    );
+    assert_eq!((look(&mut rig, 1), rig.sim.event_log().len()), (50, 6), "100 is 3 * 50 - 50");
+    let (seen, wakes) = pass(&mut rig, 1000);
+    // 60 is 130 degrees; what is nearer to it begins at 128.5.
+    assert_eq!((seen, wakes), (vec![(285_001, 1, true, [0x57, 60, 60])], 1));
+    assert_eq!(look(&mut rig, 1), 65);
+}
+
+#[test]
+fn what_sets_a_reading_ends_the_following() {
+    let mut rig = rig(&[1]);
+    rig.command("sensor_follow 0x20 0 1 line from 40 to 90 over 50");
+    rig.command("sensor_set_value 0x20 0 1 45 1");
+    assert_eq!((pass(&mut rig, 100), look(&mut rig, 1)), ((Vec::new(), 0), 45));
+    rig.command("sensor_follow 0x20 0 1 line from 40 to 90 over 50");
+    rig.now = rig.now + Duration::from_secs(10);
+    rig.command("sensor_follow 0x20 0 1 none");
+    assert_eq!((pass(&mut rig, 100), look(&mut rig, 1)), ((Vec::new(), 0), 50));
+}
+
+#[test]
+fn clients_read_what_is_now_and_thresholds_they_set_are_crossed() {
+    let mut rig = rig(&[1]);
+    rig.command("sensor_follow 0x20 0 1 line from 40 to 59 over 190");
+    assert_eq!(rig.sim.deadline(), None);
+    let mut client = administrator(&mut rig);
+    let sessions = rig.sim.deadline();
+    rig.now = rig.now + Duration::from_secs(50);
+    assert_eq!(client.ask(&mut rig, SENSOR_EVENT, 0x2d, &[1])[..2], [0, 45]);
+    // Upper non-critical 50.
+    assert_eq!(client.ask(&mut rig, SENSOR_EVENT, 0x26, &[1, 0x08, 0, 0, 0, 50, 0, 0]), [0]);
+    assert!(rig.sim.deadline() < sessions.map(|due| due + Duration::from_secs(50)));
+    let (seen, _) = pass(&mut rig, 55);
+    assert_eq!(seen, [(45_001, 1, true, [0x57, 50, 50])]);
+}
+
+#[test]
+fn what_cannot_follow_is_said_and_what_does_is_shown() {
+    let mut rig = rig(&[1]);
+    rig.command("sensor_add 0x20 0 7 5 0x6f");
+    rig.command("sensor_add 0x20 0 8 1 1 poll 1000 file \"x\"");
+    for (sensor, text) in [
+        (7, "Sensor 7 of MC 0x20, LUN 0: it has no thresholds (event/reading type code 1), so it follows nothing"),
+        (8, "Sensor 8 of MC 0x20, LUN 0: it is polled: add it without poll"),
+        (9, "Sensor 9 of MC 0x20, LUN 0: there is no such sensor"),
+    ] {
+        rig.command(&format!("sensor_follow 0x20 0 {sensor} constant 3"));
+        assert_eq!(rig.faults.pop().as_deref(), Some(text));
+    }
+    rig.command("sensor_follow 0x20 0 1 sine mean 45 amplitude 4 period 40");
+    rig.now = rig.now + Duration::from_secs(10);
+    rig.effects.clear();
+    rig.command("sensors");
+    let shown = rig.effects.iter().find_map(|effect| match effect {
+        Effect::Print { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    assert_eq!(shown.unwrap().lines().nth(1), Some("LUN 0 sensor 1: raw 0x31, ok, follows a sine"));
+}
