@@ -87,3 +87,58 @@ fn the_log_shows_an_added_command_by_name_and_none_of_its_secrets() {
     assert!(shown.contains("OEM Count For Users (3b 02): 00 ok count=1"), "{shown}");
     assert!(!shown.contains("73 65 63"), "{shown}");
 }
+
+#[test]
+fn a_statement_defines_a_command_until_its_controller_is_gone() {
+    const SATELLITE: &str = "mc_add 0x30 0 no-device-sdrs 1 1 1 0 0 0\nmc_enable 0x30";
+    let mut rig = Rig::new(CONF, EMU);
+    SATELLITE.lines().for_each(|line| rig.command(line));
+    rig.command("oem_add 0x20 0x3a 2 data 9 privilege user response 0 count=7");
+    rig.command("oem_add 0x30 0x3a 2 response 0 8");
+    let mut client = administrator(&mut rig);
+    assert_eq!(client.ask(&mut rig, NETFN, 2, &[9]), [0, 7]);
+    // What comes again is answered again, and counted once.
+    let number = client.rq_seq;
+    for _ in 0..2 {
+        client.rq_seq = number;
+        assert_eq!(client.ask(&mut rig, NETFN, 2, &[9]), [0, 8]);
+    }
+    assert_eq!(client.ask(&mut rig, NETFN, 2, &[9]), [0, 9]);
+    rig.command("oem_add 0x20 0x3a 2 data 9 privilege user response 0 count=7");
+    assert_eq!(client.ask(&mut rig, NETFN, 2, &[9]), [0, 7], "a new row counts from its own beginning");
+    let bridged = |rig: &mut Rig, client: &mut Client| {
+        let packet = client.request(6, 0x34, &carried(0x30, NETFN, 2, &[]));
+        rig.send(&packet);
+        let response = rig.sent_messages(client).pop().expect("a response");
+        Message::parse(&response).expect("a message").data.to_vec()
+    };
+    assert_eq!(bridged(&mut rig, &mut client), [0, 8]);
+    rig.command("mc_delete 0x30");
+    SATELLITE.lines().for_each(|line| rig.command(line));
+    assert_eq!(bridged(&mut rig, &mut client), [0xc1]);
+    assert_eq!(client.ask(&mut rig, NETFN, 2, &[9]), [0, 8]);
+}
+
+#[test]
+fn a_program_that_a_statement_names_is_waited_for_by_nobody_else() {
+    let mut rig = Rig::new(CONF, EMU);
+    rig.command("oem_add 0x20 0x3a 9 privilege user run \"./oem.sh x\"");
+    let mut client = administrator(&mut rig);
+    let packet = client.request(NETFN, 9, &[1, 0xfe]);
+    assert!(rig.send(&packet).is_empty());
+    let (job, line) = rig.program_job();
+    assert_eq!(line, "./oem.sh x 0x3a 0x09 0x01 0xfe");
+    let mut other = administrator(&mut rig);
+    assert_eq!(other.ask(&mut rig, 6, 1, &[])[0], 0);
+    rig.shell(job, 0, "0xc9 0x01\n");
+    let response = rig.sent.last().expect("a response").1.clone();
+    assert_eq!(client.answer(&response), [0xc9, 1]);
+    for (status, output) in [(1, "00"), (0, ""), (0, "0 1 2 x")] {
+        let packet = client.request(NETFN, 9, &[]);
+        rig.send(&packet);
+        let (job, _) = rig.program_job();
+        rig.shell(job, status, output);
+        let response = rig.sent.last().expect("a response").1.clone();
+        assert_eq!(client.answer(&response), [0xff], "{output}");
+    }
+}

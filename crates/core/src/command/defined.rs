@@ -134,30 +134,34 @@ impl Defined {
     }
 }
 
-/// What holds for all rows of a level, and of a nature: they only tell, set what the request says, or act.
-static ENTRIES: [[Entry; 3]; 4] = {
+/// What holds for all rows of a level: of those that only tell, and of the others. What a program does is not known,
+/// so it is taken for setting what the request says.
+static ENTRIES: [[Entry; 2]; 4] = {
     const ROW: Entry = Entry::new(0, "OEM command of a statement", respond);
     [
-        [ROW.any_level().reads(), ROW.any_level(), ROW.any_level().acts()],
-        [ROW.user().reads(), ROW.user(), ROW.user().acts()],
-        [ROW.operator().reads(), ROW.operator(), ROW.operator().acts()],
-        [ROW.reads(), ROW, ROW.acts()],
+        [ROW.any_level().reads(), ROW.any_level()],
+        [ROW.user().reads(), ROW.user()],
+        [ROW.operator().reads(), ROW.operator()],
+        [ROW.reads(), ROW],
     ]
 };
 
+/// Whether something is different after an item was made.
+fn changes(item: &OemItem) -> bool {
+    matches!(item, OemItem::Count { .. } | OemItem::Remember { .. })
+}
+
 fn entry(command: &OemCommand) -> &'static Entry {
     let [callback, user, operator, administrator] = &ENTRIES;
-    let [reads, sets, acts] = match command.privilege {
+    let [reads, sets] = match command.privilege {
         Privilege::Callback => callback,
         Privilege::User => user,
         Privilege::Operator => operator,
         Privilege::Administrator => administrator,
     };
     match &command.response {
-        OemResponse::Program { .. } => acts,
-        OemResponse::Made { items, .. } if items.iter().any(|item| matches!(item, OemItem::Count { .. })) => acts,
-        OemResponse::Made { items, .. } if items.iter().any(|item| matches!(item, OemItem::Remember { .. })) => sets,
-        OemResponse::Made { .. } => reads,
+        OemResponse::Made { items, .. } if !items.iter().any(changes) => reads,
+        OemResponse::Made { .. } | OemResponse::Program { .. } => sets,
     }
 }
 
@@ -416,7 +420,7 @@ mod tests {
             }
         }
         let natures = [0x45, 0x46, 0x47].map(|cmd| rig.commands.nature(BMC, 0x30, cmd, &[]));
-        assert_eq!(natures, [Nature::Acts, Nature::Sets, Nature::Reads]);
+        assert_eq!(natures, [Nature::Sets, Nature::Sets, Nature::Reads]);
         // Network function 3Ah is bit 29; commands 45h to 47h are there.
         assert!(rig.ask("06 09 0e").starts_with("00 45 6d 00 40 21"), "{}", rig.ask("06 09 0e"));
         let byte = rig.ask("06 0a 0e 30 00").split(' ').nth(1 + 8).map(str::to_owned);
