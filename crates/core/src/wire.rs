@@ -5,6 +5,7 @@
 
 pub mod asf;
 pub mod ipmb;
+pub mod pet;
 pub mod rakp;
 pub mod rmcp;
 pub mod session15;
