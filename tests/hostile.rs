@@ -680,12 +680,13 @@ fn bad_contents(good: &[u8], dice: &mut StdRng) -> Vec<Vec<u8>> {
 
 #[test]
 fn garbage_in_state_files_never_stops_the_start() {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "users.mc20",
         "sol.mc20",
         "chassis.mc20",
         "sysinfo.mc20",
         "dcmi.mc20",
+        "pef.mc20",
         "sel.20",
         "sdr.20.main",
         "lanparm.mc20.1",

@@ -151,6 +151,7 @@ pub const STATEMENTS: &[Entry] = &[
 pub const LAN_STATEMENTS: &[Entry] = &[
     entry("addr", "HOST [PORT]", "address of the UDP socket; port 623 if not given"),
     entry("advertised_port", "PORT", "the UDP port that clients are told, where another one leads to the socket"),
+    entry("alert_port", "PORT", "the UDP port that alerts are sent to; 162 if not given"),
     entry("priv_limit", "callback|user|operator|admin", "highest privilege on the channel"),
     entry("allowed_auths_callback", "[none] [md2] [md5] [straight]", "IPMI 1.5 authentication types for callback"),
     entry("allowed_auths_user", "[none] [md2] [md5] [straight]", "IPMI 1.5 authentication types for users"),

@@ -340,6 +340,7 @@ fn lan_form(keyword: &str) -> Option<Rule> {
     Some(match keyword {
         "addr" => Rule::addr,
         "advertised_port" => Rule::advertised_port,
+        "alert_port" => Rule::alert_port,
         "priv_limit" => Rule::priv_limit,
         "allowed_auths_callback" | "allowed_auths_user" | "allowed_auths_operator" | "allowed_auths_admin" => {
             Rule::allowed_auths

@@ -213,6 +213,7 @@ impl Metrics {
         )?;
         out.counter("ipmi_sim_datagrams_received", "Datagrams that came", tally.datagrams_received)?;
         out.counter("ipmi_sim_datagrams_sent", "Datagrams that were sent", tally.datagrams_sent)?;
+        out.counter("ipmi_sim_traps_sent", "Platform Event Traps that were sent", tally.traps_sent)?;
         out.counters(
             "ipmi_sim_datagrams_dropped",
             "Datagrams that got no response",

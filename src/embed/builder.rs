@@ -337,6 +337,7 @@ fn plain() -> Config {
         channel: ChannelNumber::LAN,
         address: Some(literal((Ipv4Addr::LOCALHOST, 0).into())),
         advertised_port: None,
+        alert_port: None,
         privilege_limit: None,
         allowed_auths: [AuthTypes::MD5; 4],
         guid: None,

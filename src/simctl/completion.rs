@@ -166,7 +166,7 @@ pub(super) const DEVICES: [&str; 12] = [
 ];
 
 /// Kinds of events.
-pub(super) const KINDS: [&str; 14] = [
+pub(super) const KINDS: [&str; 15] = [
     "power_asked",
     "power_done",
     "reset",
@@ -177,6 +177,7 @@ pub(super) const KINDS: [&str; 14] = [
     "sol_opened",
     "sol_closed",
     "sel_added",
+    "alert_sent",
     "watchdog_expired",
     "user_changed",
     "bmc_added",

@@ -402,7 +402,7 @@ pub fn message(error: &io::Error) -> String {
 
 /// Whether a state file can have this name.
 ///
-/// `users.mcXX`, `lanparm.mcXX.N`, `sol.mcXX`, `chassis.mcXX`, `sysinfo.mcXX`, `dcmi.mcXX`,
+/// `users.mcXX`, `lanparm.mcXX.N`, `sol.mcXX`, `chassis.mcXX`, `sysinfo.mcXX`, `dcmi.mcXX`, `pef.mcXX`,
 /// `process.mcXX`, `sel.XX`, `sdr.XX.main`,
 /// `sdr.XX.device0` to `device3`, with XX two lower-case hexadecimal digits and N a
 /// channel number 0 to 15; and [`GUID_FILE`].
@@ -412,7 +412,9 @@ fn is_state_file(name: &str) -> bool {
     let controller = |text: &str| text.strip_prefix("mc").is_some_and(is_address);
     match parts {
         [Some(GUID_FILE), None, ..] => true,
-        [Some("users" | "sol" | "chassis" | "process" | "sysinfo" | "dcmi"), Some(mc), None, _] => controller(mc),
+        [Some("users" | "sol" | "chassis" | "process" | "sysinfo" | "dcmi" | "pef"), Some(mc), None, _] => {
+            controller(mc)
+        }
         [Some("lanparm"), Some(mc), Some(channel), None] => controller(mc) && is_channel(channel),
         [Some("sel"), Some(address), None, _] => is_address(address),
         [Some("sdr"), Some(address), Some(list), None] => {
@@ -569,6 +571,7 @@ mod tests {
             "process.mc20",
             "sysinfo.mc20",
             "dcmi.mc20",
+            "pef.mc20",
             "sel.20",
             "sdr.20.main",
             "sdr.30.device0",

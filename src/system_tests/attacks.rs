@@ -88,7 +88,8 @@ fn what_callers_users_and_operators_may_do_is_this_and_no_more() {
         assert_eq!(not, Vec::<&str>::new(), "too much for level {level}");
         assert!(registered(level).count() > 0);
     };
-    only(1, &|name| ["Get System GUID", "Activate Payload", "Deactivate Payload"].contains(&name));
+    // A trap is acknowledged by who gets it, without a session.
+    only(1, &|name| ["Get System GUID", "Activate Payload", "Deactivate Payload", "PET Acknowledge"].contains(&name));
     only(2, &|name| ["Get ", "Read ", "Reserve "].iter().any(|verb| name.starts_with(verb)));
     // An operator works the machine; users, channels, LAN, SOL and PEF are the administrator's.
     only(3, &|name| {

@@ -139,15 +139,14 @@ fn the_initialization_agent_sets_sensors_up_again() {
 }
 
 #[test]
-fn the_last_event_can_be_asked_and_nothing_is_promised() {
+fn the_last_event_can_be_asked() {
     let mut world = World::new(SETUP);
     assert_eq!(ask(&mut world, 0x15, &[]), [0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0]);
     world.ask(BMC, 0, STORAGE, 0x44, &[0; 16]);
     assert_eq!(ask(&mut world, 0x15, &[]), [0, 0xd0, 0x07, 0, 0, 1, 0, 0, 0, 0, 0]);
-    // Nothing filters events and nobody could send an alert, so no timer is armed, nothing is
-    // marked as processed, no alert sent and no trap acknowledged.
+    // A request that is too short is answered as by the original, which has none of these.
     for cmd in [0x11, 0x14, 0x16, 0x17] {
-        assert_eq!(ask(&mut world, cmd, &[0; 12]), [0xc1], "{cmd:02x}");
+        assert_eq!(ask(&mut world, cmd, &[]), [0xc1], "{cmd:02x}");
     }
 }
 

@@ -12,6 +12,8 @@
 //! | answer kept for a resent request | 5 s | `a_resend_of_an_answered_request_gets_the_answer_again_for_five_seconds` (lan::duplicate) |
 //! | what may be a resend of a client that renumbers | by its own time-out | `the_same_event_again_is_an_event_however_long_after_the_answer_it_comes` (lan::duplicate) |
 //! | request nobody answers | 60 s | `a_request_nobody_answers_is_new_again_some_day` (lan::duplicate) |
+//! | trap that nobody acknowledges, traps in a row | as set, 200 ms | `a_trap_is_sent_again_until_it_is_acknowledged`, `traps_are_not_sent_faster_than_the_bound` (command::sensor_event) |
+//! | PEF postpone timer, start-up delays | as set | `events_wait_while_they_are_postponed`, `events_wait_after_a_restart_and_alerts_too` (command::sensor_event) |
 //! | message for the host | 6 s | `twenty_one_messages_fit_and_die_after_six_seconds` (bmc::messaging) |
 //! | answer to a bridged request | 5 s | `an_answer_that_comes_too_late_is_nobodys` |
 //! | watchdog, pretimeout | as set | `the_pretimeout_comes_before_the_end`, bmc::watchdog |

@@ -144,7 +144,8 @@ pub fn deadline(machine: &Machine) -> Option<Moment> {
         let messaging = controller.messaging.deadline();
         let watchdog = controller.watchdog.as_ref().and_then(watchdog::Watchdog::deadline);
         let sensors = controller.sensors.deadline();
-        [messaging, watchdog, controller.chassis.deadline(), controller.vm.deadline(), sensors]
+        let pef = pef::deadline(&controller.pef);
+        [messaging, watchdog, controller.chassis.deadline(), controller.vm.deadline(), sensors, pef]
             .into_iter()
             .flatten()
             .min()
@@ -159,6 +160,7 @@ pub fn timeout(machine: &mut Machine, now: Moment) {
         watchdog::timeout(at, now);
         vm_process::timeout(at, now);
         chassis::timeout(at, now);
+        pef::timeout(at, now);
     });
     machine.at_each(|at| sensor::timeout(at, now));
 }
@@ -241,7 +243,7 @@ pub struct Controller {
     pub sel: sel::Sel,
     /// FRU inventory devices.
     pub frus: fru::Frus,
-    /// Platform event filtering parameters.
+    /// Platform event filtering, and alerts.
     pub pef: pef::Pef,
     /// State of the OEM commands.
     pub oem: oem::Oem,

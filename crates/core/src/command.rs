@@ -351,7 +351,7 @@ mod tests {
                 .map(|netfn| (netfn, ours(netfn)));
         let expected: [(u8, &[u8]); 5] = [
             (netfn::CHASSIS, &[0x06, 0x07, 0x0a, 0x0b, 0x0f]),
-            (netfn::SENSOR_EVENT, &[0x15, 0x23, 0x2b]),
+            (netfn::SENSOR_EVENT, &[0x11, 0x14, 0x15, 0x16, 0x17, 0x23, 0x2b]),
             (netfn::STORAGE, &[0x2c, 0x5c, 0x5d]),
             (
                 netfn::APP,
@@ -392,9 +392,9 @@ mod tests {
                     entry.cmd
                 );
                 let adds = ["Add ", "Partial Add ", "Delete "].iter().any(|verb| name.starts_with(verb));
-                let resets =
-                    ["Cold Reset", "Warm Reset", "Chassis Control", "Platform Event", "FRU Control"].contains(&name);
-                let acts = adds || resets || TAKES.contains(&name);
+                let resets = ["Cold Reset", "Warm Reset", "Chassis Control", "FRU Control"].contains(&name);
+                let sends = ["Platform Event", "Alert Immediate"].contains(&name);
+                let acts = adds || resets || sends || TAKES.contains(&name);
                 assert_eq!(nature == Nature::Acts, acts, "{} ({netfn:02x} {:02x})", entry.name, entry.cmd);
             }
         }

@@ -216,6 +216,8 @@ pub enum Event {
     Command(Box<SessionCommand>),
     /// A request came a while ago and turned out to be new: to be executed like [`Received::Request`].
     Request(Box<LateRequest>),
+    /// A PET Acknowledge came outside sessions: its data.
+    TrapAcknowledged([u8; 12]),
     /// Something for the log, already free of control characters.
     Log(Weight, String),
 }

@@ -49,6 +49,7 @@ impl Reader<'_> {
                 lan.address = Some(address);
             }
             Rule::advertised_port => lan.advertised_port = Some(udp_port(a)?),
+            Rule::alert_port => lan.alert_port = Some(udp_port(a)?),
             Rule::priv_limit => lan.privilege_limit = Some(privilege(a)?),
             Rule::allowed_auths => {
                 let auths = auths(a)?;

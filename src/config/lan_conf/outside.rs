@@ -64,6 +64,7 @@ impl Reader<'_> {
                         channel: channel.unwrap_or_default(),
                         address: None,
                         advertised_port: None,
+                        alert_port: None,
                         privilege_limit: None,
                         allowed_auths: [AuthTypes::default(); 4],
                         guid: None,

@@ -172,6 +172,7 @@ const EVENTS = {
     sol_opened: () => "Serial over LAN opened",
     sol_closed: () => "Serial over LAN closed",
     sel_added: (e) => logged(e.record),
+    alert_sent: (e) => `Alert to ${e.destination}${e.acknowledged === null ? "" : e.acknowledged ? ", acknowledged" : ", not acknowledged"}`,
     watchdog_expired: () => "Watchdog expired",
     user_changed: (e) => `User ${e.user} changed`,
     bmc_added: () => "Added",

@@ -10,13 +10,14 @@ use crate::control::time;
 use crate::runtime::door::history::{Happened, What};
 
 /// The kinds of events.
-pub(in crate::control) const KINDS: [&str; 14] = [
+pub(in crate::control) const KINDS: [&str; 15] = [
     "power_asked",
     "power_done",
     "reset",
     "watchdog_expired",
     "boot_device_set",
     "sel_added",
+    "alert_sent",
     "login",
     "login_failed",
     "logout",
@@ -39,6 +40,7 @@ pub(in crate::control) fn kind(what: &What) -> &'static str {
             Event::WatchdogExpired { .. } => "watchdog_expired",
             Event::BootDeviceSet { .. } => "boot_device_set",
             Event::RecordAdded { .. } => "sel_added",
+            Event::AlertSent { .. } => "alert_sent",
             Event::LoggedIn { .. } => "login",
             Event::LoginFailed { .. } => "login_failed",
             Event::LoggedOut { .. } => "logout",
@@ -89,6 +91,7 @@ enum Own<'a> {
     Power { mc: u8, power: &'static str },
     Boot { mc: u8, device: &'static str, boots: &'static str },
     Record { mc: u8, record: u16 },
+    Alert { mc: u8, channel: u8, destination: SocketAddr, acknowledged: Option<bool> },
     Login { mc: u8, channel: u8, user: u8, user_name: &'a str, limit: &'static str, client: SocketAddr },
     LoginFailed { mc: u8, channel: u8, client: SocketAddr, reason: &'static str },
     Logout { mc: u8, channel: u8 },
@@ -108,6 +111,9 @@ impl<'a> Own<'a> {
                 Self::Boot { mc: mc.0, device: word::of(&DEVICES, device), boots: word::of(&BOOTS, boots) }
             }
             Event::RecordAdded { mc, id } => Self::Record { mc: mc.0, record: *id },
+            Event::AlertSent { mc, channel, destination, acknowledged } => {
+                Self::Alert { mc: mc.0, channel: channel.get(), destination: *destination, acknowledged: *acknowledged }
+            }
             Event::LoggedIn { mc, channel, user, user_name, limit, client } => Self::Login {
                 mc: mc.0,
                 channel: channel.get(),

@@ -1,5 +1,7 @@
 //! What devices want done outside: values, handed to the simulator.
 
+use std::net::SocketAddrV4;
+
 use super::unsaved::Changed;
 use crate::ipmi::{ChannelNumber, HostSignal, McAddress, SessionId, UserNumber};
 
@@ -76,6 +78,17 @@ pub enum Action {
         /// First auxiliary byte of Activate Payload.
         auxiliary: u8,
     },
+    /// Send a Platform Event Trap from the socket of a LAN channel.
+    Trap {
+        /// IPMB address of the MC.
+        mc: McAddress,
+        /// Channel number.
+        channel: ChannelNumber,
+        /// Where to.
+        to: SocketAddrV4,
+        /// The whole datagram.
+        bytes: Vec<u8>,
+    },
     /// A SOL instance was deactivated.
     SolDeactivated {
         /// IPMB address of the MC.
@@ -112,6 +125,8 @@ pub enum StateFile {
     SystemInfo(McAddress),
     /// `dcmi.mcXX`, which the original does not have: what DCMI keeps.
     Dcmi(McAddress),
+    /// `pef.mcXX`, which the original does not have: platform event filtering.
+    Pef(McAddress),
     /// `process.mcXX`, which the original does not have: the process of the start command.
     Process(McAddress),
     /// `lanparm.mc20.N` of the LAN channel N of an MC.

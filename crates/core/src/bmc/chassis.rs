@@ -15,7 +15,9 @@ mod watchdog;
 
 use std::time::Duration;
 
-pub use control::{Controlled, NotSupported, Token, control, disable_interface, enable_interface, program_done};
+pub use control::{
+    Controlled, NotSupported, Token, control, control_by_filter, disable_interface, enable_interface, program_done,
+};
 pub use cycle::timeout;
 pub use kept::{Kept, RestorePolicy, change_settings};
 pub use restore::power_restored;
@@ -73,6 +75,10 @@ pub enum RestartCause {
     AlwaysRestore = 6,
     /// Power came back, and it was on before.
     RestorePrevious = 7,
+    /// An event filter reset it.
+    FilterReset = 8,
+    /// An event filter switched it off and on again.
+    FilterPowerCycle = 9,
 }
 
 /// Boot device selectors a program knows by name: none, PXE, default (hard disk), CD-ROM,

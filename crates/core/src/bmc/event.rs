@@ -6,7 +6,7 @@
 
 use super::sel::Record;
 use super::sensor_id::{Place, SensorId};
-use super::{At, messaging, sel};
+use super::{At, messaging, pef, sel};
 use crate::ipmi::{McAddress, Moment};
 
 /// Record type of a system event (IPMI 2.0 section 32.1).
@@ -70,12 +70,13 @@ pub(super) fn send(at: &mut At<'_>, now: Moment, receiver: McAddress, record: Re
 }
 
 /// Hands a record to a controller: into its SEL when its global enables allow event
-/// logging, with id and time filled in there, and to its event message buffer. A log that is
-/// missing or full loses it.
+/// logging, with id and time filled in there, to its event message buffer, and through its event filters. A log
+/// that is missing or full loses it.
 pub fn deliver(at: &mut At<'_>, now: Moment, mut record: Record) {
     let id = if at.messaging.event_logging() { sel::log(at, now, record).ok() } else { None };
     // The buffered copy has no time (`commands-core.md` section 5.1).
     record[..2].copy_from_slice(&id.unwrap_or(0xffff).to_le_bytes());
     record[3..7].fill(0);
     messaging::store_event(at, &record);
+    pef::processing::received(at, now, &record, id);
 }

@@ -5,9 +5,13 @@
 //! `lan_config_program`: reading and writing those gives back the [`ProgramCall`] to
 //! make, and the result is handed in afterwards.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
 use super::external::{Kind, Operation, Parameter, ProgramCall, Value};
 use super::ipv6_parameters::{Bytes, Ipv6Parameters, Served};
 use crate::ipmi::{AuthTypes, SessionId};
+use crate::wire::pet;
 
 /// Parameter numbers, IPMI 2.0 table 23-4.
 pub mod number {
@@ -106,13 +110,26 @@ fn external_index(parameter: u8) -> Option<usize> {
 /// Alert destinations that are kept apart from number 0, the one of the moment.
 const DESTINATIONS: u8 = 4;
 
-/// Where alerts would be sent: kept for the client that set it, nothing is ever sent there.
+/// Where alerts are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Destination {
     /// Type, acknowledge time-out, retries.
     kind: [u8; 3],
     /// Format, gateway, IP address, MAC address.
     addresses: [u8; 12],
+}
+
+/// An alert destination that traps can be sent to (LAN parameters 18 and 19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlertDestination {
+    /// Where it is.
+    pub address: SocketAddrV4,
+    /// A PET Acknowledge is waited for.
+    pub acknowledge: bool,
+    /// How long an acknowledgement is waited for, and the time between two of what is sent without: 1 to 256 s.
+    pub interval: Duration,
+    /// How often it is sent again, 0 to 7: until it is acknowledged, or always where no acknowledgement is waited for.
+    pub retries: u8,
 }
 
 /// The community string of alerts before anybody set it.
@@ -192,6 +209,26 @@ struct Values {
     unsaved: bool,
 }
 
+impl Destination {
+    /// Type "PET trap" (bits 2-0 of byte 1).
+    const PET: u8 = 0;
+
+    /// Where and how traps are sent, to a UDP port; `None` where they cannot be: another type or address format, no
+    /// address, or one that is that of many.
+    fn usable(&self, port: u16) -> Option<AlertDestination> {
+        let [kind, interval, retries] = self.kind;
+        let [format, _gateway, a, b, c, d, ..] = self.addresses;
+        let address = Ipv4Addr::new(a, b, c, d);
+        let is_one = !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast();
+        (kind & 0x07 == Self::PET && format >> 4 == 0 && is_one).then(|| AlertDestination {
+            address: SocketAddrV4::new(address, port),
+            acknowledge: kind & 0x80 != 0,
+            interval: Duration::from_secs(u64::from(interval) + 1),
+            retries: retries & 0x07,
+        })
+    }
+}
+
 impl Values {
     /// The alert destination a set selector means.
     fn destination(&mut self, set: u8) -> Result<&mut Destination, ParameterError> {
@@ -235,6 +272,10 @@ pub struct LanParameters {
     pub served: Served,
     /// Parameter 8, shown where clients are told another port than that of the socket.
     pub primary_port: Option<u16>,
+    /// The UDP port that traps are sent to.
+    pub alert_port: u16,
+    /// The address of the channel's socket.
+    pub local: Option<IpAddr>,
 }
 
 impl Default for LanParameters {
@@ -314,6 +355,8 @@ impl LanParameters {
             lock: None,
             served: Served::default(),
             primary_port: None,
+            alert_port: pet::PORT,
+            local: None,
         }
     }
 
@@ -328,6 +371,32 @@ impl LanParameters {
         match self.values.external.get(external_index(number::MAC_ADDRESS)?)? {
             Value::Mac(address) => Some(*address),
             _ => None,
+        }
+    }
+
+    /// Where the alert destination with this selector is; `None` where nothing can be sent to.
+    pub fn alert_destination(&self, selector: u8) -> Option<AlertDestination> {
+        self.values.destinations.get(usize::from(selector))?.usable(self.alert_port)
+    }
+
+    /// The type of an alert destination (parameter 18 byte 2, bits 2-0).
+    pub fn alert_type(&self, selector: u8) -> Option<u8> {
+        self.values.destinations.get(usize::from(selector)).map(|destination| destination.kind[0] & 0x07)
+    }
+
+    /// The community string of alerts, without the zeros behind it.
+    pub fn community(&self) -> &[u8] {
+        let text = &self.values.community;
+        &text[..text.iter().position(|byte| *byte == 0).unwrap_or(text.len())]
+    }
+
+    /// The channel's address as traps tell it: that of its socket, or parameter 3 where the socket has all of the host's.
+    pub fn agent_address(&self) -> Ipv4Addr {
+        let set = external_index(number::IP_ADDRESS).and_then(|index| self.values.external.get(index));
+        match (self.local, set) {
+            (Some(IpAddr::V4(local)), _) if !local.is_unspecified() => local,
+            (_, Some(Value::Ip(address))) => Ipv4Addr::from(*address),
+            _ => Ipv4Addr::UNSPECIFIED,
         }
     }
 

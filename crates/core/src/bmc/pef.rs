@@ -1,7 +1,23 @@
 //! Platform event filtering: the configuration parameters of a controller
-//! (`commands-sensor-storage.md` section 7, IPMI 2.0 table 30-3).
+//! (`commands-sensor-storage.md` section 7, IPMI 2.0 table 30-3), and what they do to its events.
 //!
-//! They are stored and read back, volatile, and have no effect on anything.
+//! Owns the parameters. What matches is [`filter`]'s, what follows is [`processing`]'s, and what is sent is [`alerts`]'.
+
+pub mod alerts;
+pub mod filter;
+mod kept;
+mod policy;
+pub mod processing;
+
+pub use kept::Settled;
+
+use super::unsaved::Save;
+use super::{At, StateFile};
+use crate::ipmi::Moment;
+use alerts::Alerts;
+use filter::Filter;
+use policy::Entry;
+use processing::Processing;
 
 /// One more than the highest number of a filter, a policy and a string.
 const ENTRIES: u8 = 16;
@@ -91,6 +107,34 @@ pub struct Pef {
     parameters: Option<Box<Parameters>>,
     /// What a roll-back brings back; there while set is in progress.
     before: Option<Box<Parameters>>,
+    /// Delays, and the events processed last.
+    pub processing: Processing,
+    /// What is on its way.
+    alerts: Option<Box<Alerts>>,
+}
+
+/// When [`timeout`] wants to be called.
+pub fn deadline(pef: &Pef) -> Option<Moment> {
+    let alerts = pef.alerts.as_ref().and_then(|alerts| alerts.deadline());
+    pef.processing.deadline().into_iter().chain(alerts).min()
+}
+
+/// Does what is due: delays end, and traps are sent again.
+pub fn timeout(at: &mut At<'_>, now: Moment) {
+    processing::timeout(at, now);
+    alerts::timeout(at, now);
+}
+
+/// A client sets a parameter (0 to 127). What is kept of it is saved.
+///
+/// # Errors
+/// As [`Pef::set`].
+pub fn set_parameter(at: &mut At<'_>, selector: u8, data: &[u8]) -> Result<(), PefError> {
+    at.change_some(StateFile::Pef, |controller| {
+        controller.pef.set(selector, data)?;
+        let is_set = controller.pef.before.is_none();
+        Ok((if is_set { Save::Needed } else { Save::NotNeeded }, ()))
+    })
 }
 
 /// The entry a request's set selector means; `first` is the lowest there is.
@@ -113,7 +157,63 @@ fn block_start(selector: u8, block: u8) -> Result<(usize, usize), PefError> {
     Ok((usize::from(number) * STRING + within, within))
 }
 
+/// Bit of the GUID's first byte (parameter 10): traps have it, and not that of the system.
+const OWN_GUID: u8 = 0x01;
+/// Bit of a policy's string: it is that of the filter and of a set.
+const STRING_OF_SET: u8 = 0x80;
+
 impl Pef {
+    /// PEF control, parameter 1.
+    fn control(&self) -> u8 {
+        self.parameters.as_ref().map_or(0, |parameters| parameters.bytes[0])
+    }
+
+    /// PEF action global control, parameter 2: actions that are enabled.
+    fn enabled_actions(&self) -> u8 {
+        self.parameters.as_ref().map_or(0, |parameters| parameters.bytes[1])
+    }
+
+    /// Parameters 3 and 4: how many seconds events, and alerts, wait after a restart.
+    fn startup_delays(&self) -> [u8; 2] {
+        self.parameters.as_ref().map_or([0; 2], |parameters| [parameters.bytes[2], parameters.bytes[3]])
+    }
+
+    /// The filters, by number.
+    fn filters(&self) -> impl Iterator<Item = Filter<'_>> {
+        self.parameters.iter().flat_map(|parameters| parameters.filters.iter().skip(1)).map(Filter)
+    }
+
+    /// The entries of an alert policy, in the order of the table.
+    fn policy_entries(&self, policy: u8) -> impl Iterator<Item = Entry> {
+        let entries = self.parameters.iter().flat_map(|parameters| parameters.policies.iter().skip(1));
+        entries.filter_map(move |bytes| Entry::of(*bytes, policy))
+    }
+
+    /// The GUID that traps have, as Get System GUID gives one; `None` for that of the system.
+    fn guid(&self) -> Option<[u8; 16]> {
+        let [own, guid @ ..] = self.parameters.as_ref()?.guid;
+        (own & OWN_GUID != 0).then_some(guid)
+    }
+
+    /// An alert string, 0 to 15, up to its first zero.
+    fn string(&self, number: u8) -> &[u8] {
+        let start = usize::from(number) * STRING;
+        let area = self.parameters.as_ref().map_or(&[][..], |parameters| &parameters.strings[..]);
+        let text = area.get(start..start + STRING).filter(|_| number < ENTRIES).unwrap_or_default();
+        &text[..text.iter().position(|byte| *byte == 0).unwrap_or(text.len())]
+    }
+
+    /// The string that an entry of a policy means for a filter: 0 is none, else a string, or that of filter and set.
+    fn string_of(&self, filter: u8, string: u8) -> &[u8] {
+        let set = string & !STRING_OF_SET;
+        if string & STRING_OF_SET == 0 {
+            return if set == 0 { &[] } else { self.string(set) };
+        }
+        let mut keys = self.parameters.iter().flat_map(|parameters| parameters.string_keys.iter().skip(1).zip(1..));
+        let found = keys.find(|([_, of, in_set], _)| (of & 0x7f, in_set & 0x7f) == (filter, set));
+        found.map_or(&[], |(_, number)| self.string(number))
+    }
+
     /// Sets a parameter (0 to 127) to `data`, which begins with the set selector where the
     /// parameter has one. The length is checked before the selector.
     pub fn set(&mut self, selector: u8, data: &[u8]) -> Result<(), PefError> {

@@ -16,7 +16,7 @@ use super::sel::{Record, Sel};
 use super::sol_parameters::{Access, Pace};
 use super::user::Users;
 use super::{Action, At, Controller, Machine, StateFile};
-use super::{dcmi, system_info};
+use super::{dcmi, pef, system_info};
 use crate::ipmi::{AuthTypes, McAddress, Privilege};
 
 /// A change changed nothing, so that there is nothing to be saved.
@@ -57,6 +57,7 @@ enum Before {
     Chassis(Option<Kept>),
     SystemInfo(system_info::Settled),
     Dcmi(Box<dcmi::Settings>),
+    Pef(pef::Settled),
     Sel(Sel),
     Sdr(Repository),
     Lan { limit: Privilege, pef_alerting: bool, auths: [AuthTypes; 4], key: SecurityKey, parameters: Box<Settled> },
@@ -145,7 +146,7 @@ impl Machine {
         let Some(before) = copies.writing.or(copies.later) else { return };
         let owner = match file {
             StateFile::Users(mc) | StateFile::Sol(mc) | StateFile::Chassis(mc) => mc,
-            StateFile::SystemInfo(mc) | StateFile::Dcmi(mc) | StateFile::Process(mc) => mc,
+            StateFile::SystemInfo(mc) | StateFile::Dcmi(mc) | StateFile::Process(mc) | StateFile::Pef(mc) => mc,
             StateFile::Sel(mc) | StateFile::Sdr(mc) | StateFile::Lan { mc, .. } => mc,
         };
         let Some(controller) = self.controller_mut(owner) else { return };
@@ -159,6 +160,7 @@ impl Machine {
             }
             (Before::Chassis(kept), _) => controller.chassis.take_back(kept),
             (Before::Dcmi(before), _) => controller.dcmi.settings = *before,
+            (Before::Pef(before), _) => controller.pef.take_back(before),
             (Before::SystemInfo(before), _) => controller.system_info.take_back(before),
             (Before::Sel(sel), _) => controller.sel.take_back(sel),
             (Before::Sdr(sdr), _) => controller.sdr.take_back(sdr),
@@ -190,6 +192,7 @@ impl Machine {
             StateFile::Chassis(mc) => Before::Chassis(self.controller(mc)?.chassis.kept().copied()),
             StateFile::SystemInfo(mc) => Before::SystemInfo(self.controller(mc)?.system_info.settled().clone()),
             StateFile::Dcmi(mc) => Before::Dcmi(Box::new(self.controller(mc)?.dcmi.settings.clone())),
+            StateFile::Pef(mc) => Before::Pef(self.controller(mc)?.pef.settled()),
             StateFile::Sel(mc) => Before::Sel(self.controller(mc)?.sel.clone()),
             // A process is a fact.
             StateFile::Process(_) => return None,

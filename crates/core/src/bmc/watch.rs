@@ -56,6 +56,18 @@ pub enum Event {
         /// Its record id.
         id: u16,
     },
+    /// An alert was sent to a destination (IPMI 2.0 section 17.14): told once for each, when its acknowledgement came
+    /// or is not waited for any longer, or at the first trap where none is asked for.
+    AlertSent {
+        /// The controller.
+        mc: McAddress,
+        /// Channel number.
+        channel: ChannelNumber,
+        /// Where it was sent to.
+        destination: SocketAddr,
+        /// Whether it was acknowledged; `None` where that is not asked for.
+        acknowledged: Option<bool>,
+    },
     /// A login on a LAN channel succeeded.
     LoggedIn {
         /// The controller.

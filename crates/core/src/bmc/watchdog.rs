@@ -224,7 +224,7 @@ pub fn timeout(at: &mut At<'_>, now: Moment) {
         report(at, now, [0xc0 | action, timer_use, 0xff]);
     }
     match action {
-        action::RESET => chassis::watchdog_reset(at),
+        action::RESET => chassis::watchdog_reset(at, now),
         action::POWER_DOWN => chassis::watchdog_power_down(at, now),
         action::POWER_CYCLE => chassis::watchdog_power_cycle(at, now),
         _ => {}

@@ -12,7 +12,7 @@ use crate::ipmi::{Nature, Privilege, netfn};
 
 const CHASSIS: &[&[u8]] = &[b"...o.a......aaa."];
 const BRIDGE: &[&[u8]] = &[b"uouoouuaouuuuaaa", b"ououoaaaaaaaaaaa", b"ooaaaaaaaaaaaaaa", b"uooouu"];
-const SENSOR_EVENT: &[&[u8]] = &[b"...aaaaaaaaaaaaa", b".a..a.a*aaaaaaaa", b"............a.o."];
+const SENSOR_EVENT: &[&[u8]] = &[b"...aaaaaaaaaaaaa", b"........aaaaaaaa", b"............a.o."];
 const APP: &[&[u8]] = &[
     b"a....a.....a.aaa",
     b"aaaaaaaaaaaaaaaa",
@@ -57,10 +57,8 @@ pub(super) fn required(netfn: u8, cmd: u8, data: &[u8]) -> Required {
 /// What a command that is in no table does the second time.
 pub(super) fn nature(netfn: u8, cmd: u8, data: &[u8]) -> Nature {
     match (netfn, cmd) {
-        // Chassis Reset, Alert Immediate, Master Write-Read, Partial Add SEL Entry.
-        (netfn::CHASSIS, 0x03) | (netfn::SENSOR_EVENT, 0x16) | (netfn::APP, 0x52) | (netfn::STORAGE, 0x45) => {
-            Nature::Acts
-        }
+        // Chassis Reset, Master Write-Read, Partial Add SEL Entry.
+        (netfn::CHASSIS, 0x03) | (netfn::APP, 0x52) | (netfn::STORAGE, 0x45) => Nature::Acts,
         // Get Auxiliary Log Status; Get FRU Activation Policy, Get Device Locator Record ID.
         (netfn::STORAGE, 0x5a) => Nature::Reads,
         (netfn::GROUP_EXTENSION, 0x0b | 0x0d) if data.first() == Some(&picmg::GROUP) => Nature::Reads,

@@ -26,9 +26,18 @@ pub static COMMANDS: &[Entry] = &[
         .fields("", "address lun&03"),
     Entry::new(0x02, "Platform Event", event::platform_event).at_least(7).operator().acts().keeps(),
     Entry::new(0x10, "Get PEF Capabilities", pef::get_capabilities).user().reads(),
-    Entry::new(0x12, "Set PEF Configuration Parameters", pef::set_parameter).at_least(2).administrator(),
+    Entry::new(0x11, "Arm PEF Postpone Timer", pef::arm_postpone_timer).at_least(1).administrator().ours()
+        .fields("seconds:d1", "seconds:d1"),
+    Entry::new(0x12, "Set PEF Configuration Parameters", pef::set_parameter).at_least(2).administrator().keeps()
+        .fields("parameter:d1 data:*", ""),
     Entry::new(0x13, "Get PEF Configuration Parameters", pef::get_parameter).at_least(3).operator().reads(),
+    Entry::new(0x14, "Set Last Processed Event ID", pef::set_last_processed).at_least(3).administrator().keeps()
+        .ours().fields("by_bmc&01 record:2", ""),
     Entry::new(0x15, "Get Last Processed Event ID", pef::get_last_processed).administrator().reads().ours(),
+    Entry::new(0x16, "Alert Immediate", pef::alert_immediate).at_least(3).administrator().acts().ours()
+        .fields("channel&0f destination&0f|operation&c0 string&7f|send_string&80 event:*", "status"),
+    Entry::new(0x17, "PET Acknowledge", pef::acknowledge).at_least(12).any_level().ours()
+        .fields("sequence:2 time:4 source sensor_device sensor data:x3", ""),
     Entry::new(0x20, "Get Device SDR Info", device_sdr::get_info).gate(has_device_sdrs).user().reads()
         .fields("", "sensors:d1 flags change:4"),
     Entry::new(0x21, "Get Device SDR", device_sdr::get).gate(has_device_sdrs).at_least(6).user().reads()

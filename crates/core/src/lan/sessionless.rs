@@ -2,7 +2,8 @@
 //! `lan-protocol.md` section 3.
 //!
 //! Anybody can send these, so answers are short and change nothing, save for a challenge
-//! that is forgotten soon. The response has the format of the request.
+//! that is forgotten soon, and a PET Acknowledge, which has to name a trap that is being sent.
+//! The response has the format of the request.
 
 use super::channel::{Call, Dropped, LanChannel, Why, empty_response};
 use super::half_open::{CHALLENGE_LIFE, Start};
@@ -23,8 +24,17 @@ pub(super) const GET_CHANNEL_AUTHENTICATION_CAPABILITIES: u8 = 0x38;
 pub(super) const GET_SESSION_CHALLENGE: u8 = 0x39;
 /// Get Channel Cipher Suites.
 pub(super) const GET_CHANNEL_CIPHER_SUITES: u8 = 0x54;
+/// PET Acknowledge, of the network function Sensor/Event. Who gets traps need not be a user (IPMI 2.0 section 30.8).
+pub(super) const PET_ACKNOWLEDGE: u8 = 0x17;
 /// Bytes of the cipher suite list in one response.
 const LIST_CHUNK: usize = 16;
+
+/// PET Acknowledge, IPMI 2.0 section 30.8. The response is the same whether such a trap is being sent or not.
+fn pet_acknowledge(call: &mut Call<'_>, data: &[u8]) -> Result<(), CompletionCode> {
+    let acknowledgement = data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
+    call.out.events.push(Event::TrapAcknowledged(*acknowledgement));
+    Ok(())
+}
 
 impl LanChannel {
     /// A request outside sessions in IPMI 1.5 format.
@@ -67,6 +77,7 @@ impl LanChannel {
             }
             (netfn::APP, GET_SESSION_CHALLENGE) => self.session_challenge(call, message.data, &mut response),
             (netfn::APP, GET_CHANNEL_CIPHER_SUITES) => self.cipher_suites(call.authority, message.data, &mut response),
+            (netfn::SENSOR_EVENT, PET_ACKNOWLEDGE) => pet_acknowledge(call, message.data),
             (netfn, cmd) => call.authority.before_login(netfn, cmd, message.data, &mut response),
         };
         if let Err(code) = outcome {

@@ -185,6 +185,8 @@ pub struct LanConfig {
     pub address: Option<Address>,
     /// `advertised_port`: the UDP port that clients are told; that of the socket when absent.
     pub advertised_port: Option<u16>,
+    /// `alert_port`: the UDP port that Platform Event Traps are sent to; 162 when absent.
+    pub alert_port: Option<u16>,
     /// `priv_limit`; administrator when absent.
     pub privilege_limit: Option<Privilege>,
     /// `allowed_auths_callback`, `_user`, `_operator`, `_admin`, indexed by privilege - 1.

@@ -92,6 +92,7 @@ impl Configured {
             StateFile::Chassis(mc) => format!("chassis.mc{mc:02x}"),
             StateFile::SystemInfo(mc) => format!("sysinfo.mc{mc:02x}"),
             StateFile::Dcmi(mc) => format!("dcmi.mc{mc:02x}"),
+            StateFile::Pef(mc) => format!("pef.mc{mc:02x}"),
             StateFile::Process(mc) => format!("process.mc{mc:02x}"),
             StateFile::Sel(mc) => format!("sel.{mc:02x}"),
             StateFile::Sdr(mc) => format!("sdr.{mc:02x}.main"),

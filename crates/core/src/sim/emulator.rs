@@ -260,6 +260,7 @@ impl Simulator {
             StateFile::Chassis(mc),
             StateFile::SystemInfo(mc),
             StateFile::Dcmi(mc),
+            StateFile::Pef(mc),
             StateFile::Sel(mc),
             StateFile::Sdr(mc),
         ];

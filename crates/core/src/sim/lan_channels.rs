@@ -2,7 +2,7 @@
 //!
 //! Owns the channels with what they want to send. Nobody else makes a datagram.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use super::Simulator;
 use super::authority::LanAuthority;
@@ -205,6 +205,7 @@ impl Simulator {
         let controller = self.machine.controller_mut(lan.mc);
         if let Some(channel) = controller.and_then(|controller| controller.channels.lan_mut(lan.channel)) {
             channel.parameters.served = served;
+            channel.parameters.local = Some(local.ip());
         }
     }
 
@@ -295,6 +296,20 @@ impl Simulator {
         }
     }
 
+    /// Sends a trap from a channel's socket.
+    pub(super) fn send_trap(&mut self, lan: LanId, to: SocketAddrV4, trap: &[u8], out: &mut Effects) {
+        let to = Peer::from(SocketAddr::V4(to));
+        self.count(lan, |statistics| statistics.count_sent(1));
+        out.count(|tally| {
+            tally.datagrams_sent += 1;
+            tally.traps_sent += 1;
+        });
+        self.trace_trap(lan, to, trap, out);
+        let start = out.bytes.len();
+        out.bytes.extend_from_slice(trap);
+        out.list.push(Effect::Send { lan, to, start, end: out.bytes.len() });
+    }
+
     fn lan_event(&mut self, now: Moment, lan: LanId, event: lan::Event, out: &mut Effects) {
         match event {
             lan::Event::Opened { session } => {
@@ -318,6 +333,12 @@ impl Simulator {
                 let request = Request { netfn: to.netfn, cmd: to.cmd, lun: to.rs_lun, origin, data: &data };
                 let request = self.under_limits(lan, to.session, request);
                 self.lan_request(now, lan, to, &request, out);
+            }
+            lan::Event::TrapAcknowledged(acknowledgement) => {
+                if let Some(mut at) = self.machine.at(lan.mc) {
+                    bmc::pef::alerts::acknowledged(&mut at, now, &acknowledgement);
+                }
+                self.carry_out_actions(now, out);
             }
             lan::Event::Dropped(reason) => out.count(|tally| tally.drops(reason)),
             lan::Event::Answered { netfn, cmd, code } => self.count_request(Answered { netfn, cmd, code }, out),

@@ -34,6 +34,10 @@ pub(super) fn items(machine: &Machine, file: StateFile, wall_clock: Option<i64>)
             kept.for_each(|(name, bytes)| items.push_bytes(name, bytes));
         }
         StateFile::Dcmi(mc) => dcmi(&machine.controller(mc)?.dcmi.settings, &mut items),
+        StateFile::Pef(mc) => {
+            let kept = machine.controller(mc)?.pef.kept();
+            kept.into_iter().for_each(|(name, bytes)| items.push_bytes(name, bytes));
+        }
         StateFile::Sel(mc) => sel(&machine.controller(mc)?.sel, wall_clock, &mut items),
         StateFile::Sdr(mc) => sdr(&machine.controller(mc)?.sdr, &mut items),
         StateFile::Lan { mc, channel } => lan(machine.controller(mc)?.channels.lan(channel)?, &mut items),

@@ -129,6 +129,14 @@ impl Simulator {
         }
     }
 
+    /// `pef.mcXX`: each usable item replaces that parameter.
+    pub(super) fn load_pef(&mut self, mc: McAddress) {
+        let Some(items) = self.items(&self.configured.file_name(StateFile::Pef(mc))) else { return };
+        if let Some(controller) = self.machine.controller_mut(mc) {
+            controller.pef.restore(|name| items.bytes(name));
+        }
+    }
+
     /// `process.mcXX`: the process of the start command when this program ended.
     pub(super) fn load_process(&mut self, mc: McAddress) {
         let Some(items) = self.items(&self.configured.file_name(StateFile::Process(mc))) else { return };

@@ -2,7 +2,7 @@
 
 use super::Simulator;
 use super::accounts::ChangedUser;
-use super::effect::{Effect, Effects, ProgramEnd, SaveJob, Saved, WorkDone};
+use super::effect::{Effect, Effects, LanId, ProgramEnd, SaveJob, Saved, WorkDone};
 use super::lanes::{self, Waiter};
 use super::program;
 use super::return_path::ReturnPath;
@@ -323,6 +323,7 @@ impl Simulator {
                 self.machine.watch.tell(|| Event::ConsoleOpened { mc, instance });
                 self.sol_activated(now, mc, instance, session, auxiliary, out);
             }
+            Action::Trap { mc, channel, to, bytes } => self.send_trap(LanId { mc, channel }, to, &bytes, out),
             Action::SolDeactivated { mc, instance, by } => {
                 self.machine.watch.tell(|| Event::ConsoleClosed { mc, instance });
                 self.sol_deactivated(now, mc, instance, by, out);

@@ -491,6 +491,7 @@ fn complaint(file: StateFile, reason: &str) -> String {
         }
         StateFile::SystemInfo(McAddress(mc)) => format!("Unable to write persistent system info for MC {mc}: {reason}"),
         StateFile::Dcmi(McAddress(mc)) => format!("Unable to write persistent DCMI settings for MC {mc}: {reason}"),
+        StateFile::Pef(McAddress(mc)) => format!("Unable to write persistent event filters for MC {mc}: {reason}"),
         StateFile::Process(McAddress(mc)) => {
             format!("Unable to write the process of the start command for MC {mc}: {reason}")
         }

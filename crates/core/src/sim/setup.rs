@@ -13,6 +13,7 @@ use crate::bmc::user::User;
 use crate::bmc::vm_process;
 use crate::ipmi::{AuthTypes, McAddress, Moment, Privilege, UserNumber};
 use crate::settings::model::{CodecKind, ControllerConfig, LanConfig, SerialInterface};
+use crate::wire::pet;
 
 impl Simulator {
     /// Makes the controllers that lan.conf names; 20h always exists.
@@ -88,6 +89,7 @@ impl Simulator {
             state.pef_alerting = lan.pef_alerting;
             state.guid = Some(guid);
             state.parameters.primary_port = lan.advertised_port;
+            state.parameters.alert_port = lan.alert_port.unwrap_or(pet::PORT);
             state.key = SecurityKey::new(lan.bmc_key);
             self.machine.ensure(mc).channels.set(lan.channel, Channel::lan(state));
         }
@@ -97,6 +99,7 @@ impl Simulator {
         self.load_process(mc);
         self.load_system_info(mc);
         self.load_dcmi(mc);
+        self.load_pef(mc);
         if !config.lans.is_empty()
             && let Some(anonymous) = self.machine.ensure(mc).users.get_mut(UserNumber::NULL)
         {

@@ -22,6 +22,8 @@ pub struct Tally {
     pub datagrams_received: u64,
     /// Datagrams that were sent.
     pub datagrams_sent: u64,
+    /// Those of them that are Platform Event Traps.
+    pub traps_sent: u64,
     /// Datagrams that got no response, in the order of [`DropReason::ALL`].
     dropped: [u64; DropReason::ALL.len()],
     /// Logins that failed, in the order of [`LoginFailure::ALL`].

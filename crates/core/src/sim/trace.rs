@@ -66,6 +66,13 @@ impl Simulator {
         }
     }
 
+    /// A trap that goes out. Its community string is shown to nobody.
+    pub(super) fn trace_trap(&self, lan: LanId, peer: Peer, bytes: &[u8], out: &mut Effects) {
+        if self.debug.raw || self.debug.messages {
+            show(out, format!("{} <- Platform Event Trap, {} bytes", place(lan, peer), bytes.len()));
+        }
+    }
+
     /// A request about to be executed on the controller `mc`.
     pub(super) fn trace_request(&self, mc: McAddress, request: &Request<'_>, path: &ReturnPath, out: &mut Effects) {
         if self.debug.messages {

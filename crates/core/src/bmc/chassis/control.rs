@@ -2,9 +2,10 @@
 
 use super::cycle::begin_cycle;
 use super::switch::{power_off, power_on, reset_host, soft_shutdown, tell_vm};
-use super::{At, Backend, Control, backend, log};
+use super::{At, Backend, Control, RestartCause, backend, log};
 use crate::bmc::boot::BootCause;
-use crate::bmc::external::ProgramCall;
+use crate::bmc::external::{Background, ProgramCall};
+use crate::bmc::pef;
 use crate::bmc::watch::Event;
 use crate::ipmi::{ChannelNumber, HostSignal, Moment, capability};
 
@@ -86,7 +87,37 @@ pub fn control(
     if matches!(control, Control::Reset | Control::DiagnosticInterrupt) {
         tell_reset(at, control);
     }
+    if matches!(control, Control::Reset | Control::PowerUp) {
+        pef::processing::machine_restarted(at, now);
+    }
     Ok(Controlled::Done)
+}
+
+/// An event filter does this to the power. What the chassis cannot do is not done.
+pub fn control_by_filter(at: &mut At<'_>, now: Moment, asked: Control) {
+    let cause = match asked {
+        Control::PowerCycle => RestartCause::FilterPowerCycle,
+        _ => RestartCause::FilterReset,
+    };
+    let note = move |at: &mut At<'_>| {
+        if matches!(asked, Control::PowerCycle | Control::Reset) {
+            at.chassis.restart.0 = cause;
+        }
+    };
+    match control(at, now, asked, ChannelNumber::SYSTEM_INTERFACE) {
+        Ok(Controlled::Done) => note(at),
+        Ok(Controlled::Call(call, token)) => at.start(Background::Program {
+            mc: at.address,
+            call,
+            then: Box::new(move |at, now, result| {
+                if result.is_ok() {
+                    program_done(at, now, token);
+                    note(at);
+                }
+            }),
+        }),
+        Err(NotSupported) => log(at, "an event filter asks for what cannot be done"),
+    }
 }
 
 /// The program did what a chassis control asked for.
@@ -95,7 +126,10 @@ pub fn program_done(at: &mut At<'_>, now: Moment, token: Token) {
     controller.chassis.note_restart(token.control, token.channel);
     match token.control {
         Control::PowerDown => controller.chassis.on_time.observe(now, false),
-        Control::PowerUp => controller.chassis.switched_on(now),
+        Control::PowerUp => {
+            controller.chassis.switched_on(now);
+            pef::processing::machine_restarted(at, now);
+        }
         Control::PowerCycle => {
             controller.chassis.on_time.observe(now, false);
             begin_cycle(at, now, token.generation);
@@ -103,6 +137,7 @@ pub fn program_done(at: &mut At<'_>, now: Moment, token: Token) {
         Control::Reset => {
             controller.chassis.boot.booted(BootCause::Control);
             tell_reset(at, Control::Reset);
+            pef::processing::machine_restarted(at, now);
         }
         Control::SoftShutdown | Control::DiagnosticInterrupt => {}
     }

@@ -6,6 +6,7 @@ use super::switch::power_on;
 use super::{At, CYCLE_STEP, Control, Power, observed, power};
 use crate::bmc::boot::BootCause;
 use crate::bmc::external::{Background, ProgramResult};
+use crate::bmc::pef;
 use crate::ipmi::Moment;
 
 /// A power cycle switched off: it looks again after the power cycle interval.
@@ -40,6 +41,7 @@ pub fn timeout(at: &mut At<'_>, now: Moment) {
         Power::Off => {
             power_on(at, now, BootCause::Control);
             tell_reset(at, Control::PowerCycle);
+            pef::processing::machine_restarted(at, now);
         }
         Power::Ask(call) => at.start(Background::Program {
             mc: at.address,
@@ -66,6 +68,7 @@ fn cycle_step(at: &mut At<'_>, now: Moment, generation: u64, result: &ProgramRes
                 if result.is_ok() {
                     at.chassis.switched_on(now);
                     tell_reset(at, Control::PowerCycle);
+                    pef::processing::machine_restarted(at, now);
                 }
             }),
         });

@@ -295,10 +295,10 @@ fn behind_a_program_the_watchdog_runs_it() {
     let mut machine = with_program();
     machine.ensure(MC).channels.host_mut().expect("channel 15").connected = false;
     assert!(watchdog_can_reset(machine.ensure(MC)));
-    watchdog_reset(&mut machine.found(MC));
+    watchdog_reset(&mut machine.found(MC), at(0));
     assert_eq!(told(&mut machine, at(1), Err(ProgramFailure)), "set reset Integer(1)");
     assert_eq!(machine.ensure(MC).chassis.restart_cause().0, RestartCause::Unknown, "it did not work");
-    watchdog_reset(&mut machine.found(MC));
+    watchdog_reset(&mut machine.found(MC), at(0));
     assert_eq!(told(&mut machine, at(1), Ok(vec![])), "set reset Integer(1)");
     assert_eq!(machine.ensure(MC).chassis.restart_cause().0, RestartCause::Watchdog);
     watchdog_power_down(&mut machine.found(MC), at(2));

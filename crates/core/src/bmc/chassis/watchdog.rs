@@ -7,6 +7,7 @@ use super::{At, Backend, Control, RestartCause, backend};
 use crate::bmc::Controller;
 use crate::bmc::boot::BootCause;
 use crate::bmc::external::Background;
+use crate::bmc::pef;
 use crate::ipmi::{ChannelNumber, Moment, capability};
 
 /// Whether the watchdog can reset: a VM host said so, or there is something else that can.
@@ -42,7 +43,10 @@ fn watchdog_program(at: &mut At<'_>, control: Control) -> bool {
             }
             match control {
                 Control::PowerCycle => begin_cycle(at, now, generation),
-                Control::Reset => tell_reset(at, control),
+                Control::Reset => {
+                    tell_reset(at, control);
+                    pef::processing::machine_restarted(at, now);
+                }
                 _ => {}
             }
         }),
@@ -55,13 +59,14 @@ fn note_watchdog_restart(controller: &mut Controller) {
 }
 
 /// The watchdog resets.
-pub fn watchdog_reset(at: &mut At<'_>) {
+pub fn watchdog_reset(at: &mut At<'_>, now: Moment) {
     if watchdog_program(at, Control::Reset) {
         return;
     }
     note_watchdog_restart(at);
     reset_host(at, BootCause::Watchdog);
     tell_reset(at, Control::Reset);
+    pef::processing::machine_restarted(at, now);
 }
 
 /// The watchdog switches off.

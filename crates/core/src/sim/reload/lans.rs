@@ -8,6 +8,7 @@ use crate::settings::model::{ControllerConfig, LanConfig};
 use crate::sim::Persistence;
 use crate::sim::effect::{Effect, LanId};
 use crate::sim::lan_channels::LanSlot;
+use crate::wire::pet;
 
 impl Reload<'_> {
     pub(super) fn reload_lans(&mut self, running: &mut ControllerConfig, new: &ControllerConfig) {
@@ -51,6 +52,11 @@ impl Reload<'_> {
                 access.pef_alerting = running.pef_alerting;
             }
             access.parameters.set_program(running.config_program.clone());
+        }
+        if self.report.take(&of("alert_port"), &mut running.alert_port, &new.alert_port)
+            && let Some(access) = self.simulator.access(id)
+        {
+            access.parameters.alert_port = running.alert_port.unwrap_or(pet::PORT);
         }
         let port = self.report.take(&of("advertised_port"), &mut running.advertised_port, &new.advertised_port);
         if port {
