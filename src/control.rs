@@ -57,6 +57,7 @@ pub struct Open {
     pub notes: Vec<String>,
     /// Where it is, for people.
     pub places: Vec<String>,
+    page: Option<String>,
     listeners: Vec<Listener>,
     guard: Guard,
     file: Option<SocketFile>,
@@ -68,6 +69,8 @@ struct Control {
     door: Door,
     guard: Arc<Guard>,
     limits: Arc<server::Limits>,
+    /// Where a browser finds the page.
+    page: Option<Arc<str>>,
 }
 
 impl Settings {
@@ -84,6 +87,7 @@ impl Settings {
         let mut open = Open {
             notes: Vec::new(),
             places: Vec::new(),
+            page: None,
             listeners: Vec::new(),
             guard: Guard::new(self.token.as_deref().map(Token::read).transpose()?),
             file: None,
@@ -122,7 +126,9 @@ impl Open {
                 "The control door at http://{address}/ asks for no token: everybody on this machine controls the BMCs"
             ));
         }
-        self.places.push(format!("http://{address}/"));
+        let page = format!("http://{address}/");
+        self.places.push(page.clone());
+        self.page = Some(page);
         self.listeners.push(Listener::Tcp(listener));
         Ok(())
     }
@@ -133,8 +139,8 @@ impl Open {
     /// # Errors
     /// There is no thread, or no runtime on it, in one line.
     pub fn serve(self, door: Door) -> Result<Option<SocketFile>, String> {
-        let Self { listeners, guard, file, .. } = self;
-        let control = Control { door, guard: Arc::new(guard), limits: Arc::default() };
+        let Self { listeners, guard, file, page, .. } = self;
+        let control = Control { door, guard: Arc::new(guard), limits: Arc::default(), page: page.map(Arc::from) };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -54,7 +54,7 @@ fn names(list: &Value) -> Vec<&str> {
 fn a_bmc_is_seen_in_short_and_in_full() {
     let (_bench, simulator, door, client) = one("");
     assert_eq!(door.json("/healthz"), json!({ "status": "ok" }));
-    assert_eq!(door.json("/readyz"), json!({ "status": "ready", "bmcs": 1 }));
+    assert_eq!(door.json("/readyz"), json!({ "status": "ready", "bmcs": 1, "page": null }));
     let address = format!("127.0.0.1:{}", client.port);
     let summary = json!({
         "name": "bmc00001", "state": "running", "power": "off", "sessions": 0, "alarms": 0, "sel_records": 0, "faults": 0,
@@ -475,6 +475,9 @@ fn everything_that_happens_is_told() {
     for id in 1..=last.id.expect("a number") {
         assert_eq!(again.next().id, Some(id));
     }
+    let kept = door.get("/v1/events?follow=false").text();
+    let last = format!("\nid: {}\n", last.id.expect("a number"));
+    assert!(kept.starts_with("id: 1\n") && kept.contains(&last), "{kept}");
     let mut some = door.with("Last-Event-ID", "1").follow("/v1/events?kind=power_done,login&bmc=bmc*");
     assert_eq!(some.next().event, "power_done");
     assert_eq!(some.next().event, "login");

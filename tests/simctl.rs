@@ -270,6 +270,7 @@ fn a_token_is_asked_for_over_tcp() {
     let url = format!("http://{address}");
     assert_eq!(fleet.run(0, &["--http", &url, "list", "--names"]), "n1\nn2\nn3\n");
     assert_eq!(fleet.run(0, &["--http", &url, "open", "n1"]), format!("{url}/#/bmc/n1\n"));
+    assert_eq!(fleet.run(0, &["open", "n1"]), format!("{url}/#/bmc/n1\n"), "by the socket, too");
     drop(fleet);
 
     let token = Bench::new();

@@ -36,6 +36,8 @@ pub(super) struct Wanted {
     #[serde(default)]
     bmc: Pattern,
     kind: Option<String>,
+    /// Whether what happens from now on is wanted; else what is kept, and then the end.
+    follow: Option<bool>,
 }
 
 /// Follows what happens from now on, or from the event that was seen last.
@@ -48,12 +50,16 @@ pub(super) async fn follow(
     let permit = permit(&control.limits)?;
     let last = headers.get("last-event-id").map(|id| id.to_str().ok().and_then(|id| id.trim().parse().ok()));
     let history = control.door.history();
+    let follow = wanted.follow.unwrap_or(true);
     let reader = match last {
-        None => history.reader(),
+        None if follow => history.reader(),
+        None => history.reader_after(0),
         Some(Some(id)) => history.reader_after(id),
         Some(None) => return Err(Problem::malformed("Last-Event-ID: expected the number of an event")),
     };
-    let follower = Follower { reader, bmc: wanted.bmc, kinds, taken: Vec::new().into_iter(), _permit: permit };
+    let end = (!follow).then(|| history.next());
+    let taken = Vec::new().into_iter();
+    let follower = Follower { reader, bmc: wanted.bmc, kinds, end, taken, _permit: permit };
     Ok(Sse::new(follower.events()).keep_alive(alive()).into_response())
 }
 
@@ -86,6 +92,8 @@ struct Follower {
     reader: Reader,
     bmc: Pattern,
     kinds: Option<HashSet<&'static str>>,
+    /// The number of the first event that is not wanted any more.
+    end: Option<u64>,
     /// Taken from the history, and not sent.
     taken: std::vec::IntoIter<Arc<Happened>>,
     _permit: OwnedSemaphorePermit,
@@ -94,25 +102,31 @@ struct Follower {
 impl Follower {
     fn events(self) -> impl Stream<Item = Result<sse::Event, Infallible>> {
         stream::unfold(self, |mut follower| async move {
-            let event = follower.next().await;
+            let event = follower.next().await?;
             Some((Ok(event), follower))
         })
     }
 
-    async fn next(&mut self) -> sse::Event {
+    async fn next(&mut self) -> Option<sse::Event> {
         loop {
             while let Some(happened) = self.taken.next() {
-                if self.wants(&happened) {
-                    let data = View::of(&happened).text();
-                    return sse::Event::default().id(happened.id.to_string()).event(kind(&happened.what)).data(data);
+                if self.end.is_some_and(|end| happened.id >= end) {
+                    return None;
                 }
+                if self.wants(&happened) {
+                    let (id, data) = (happened.id.to_string(), View::of(&happened).text());
+                    return Some(sse::Event::default().id(id).event(kind(&happened.what)).data(data));
+                }
+            }
+            if self.end.is_some_and(|end| self.reader.next() >= end) {
+                return None;
             }
             let mut taken = Vec::new();
             self.reader.wait().await;
             let lost = self.reader.take(TAKEN, &mut taken);
             self.taken = taken.into_iter();
             if lost > 0 {
-                return sse::Event::default().event("lost").data(format!("{{\"lost\":{lost}}}"));
+                return Some(sse::Event::default().event("lost").data(format!("{{\"lost\":{lost}}}")));
             }
         }
     }

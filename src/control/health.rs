@@ -1,5 +1,6 @@
 //! Whether the program is well, for whoever starts and stops it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -25,6 +26,8 @@ pub(super) struct Alive {
 pub(super) struct Ready {
     status: &'static str,
     bmcs: usize,
+    /// Where a browser finds the page, if there is a TCP port.
+    page: Option<Arc<str>>,
 }
 
 /// `GET /healthz`: the loop answers.
@@ -39,7 +42,7 @@ pub(super) async fn alive(State(control): State<Control>) -> Result<Json<Alive>,
 /// `GET /readyz`: everything is open.
 pub(super) async fn ready(State(control): State<Control>) -> Result<Json<Ready>, Problem> {
     match control.door.turn(|turn| (turn.is_ready(), turn.count())).await {
-        Ok((true, bmcs)) => Ok(Json(Ready { status: "ready", bmcs })),
+        Ok((true, bmcs)) => Ok(Json(Ready { status: "ready", bmcs, page: control.page })),
         _ => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not everything is open")),
     }
 }

@@ -100,10 +100,10 @@ impl EventStream {
     ///
     /// # Errors
     /// The connection ended.
-    pub(super) async fn next(&mut self) -> Result<Message, Failure> {
+    pub(super) async fn next(&mut self) -> Result<Option<Message>, Failure> {
         loop {
             if let Some(message) = self.decoder.next() {
-                return Ok(message);
+                return Ok(Some(message));
             }
             if self.decoder.is_too_long() {
                 return Err(Failure::Local("A message of the server has no end".into()));
@@ -111,7 +111,7 @@ impl EventStream {
             let gone = |text: &str| Failure::Unreachable(format!("The control door {text}"));
             let frame = tokio::time::timeout(SILENCE, self.body.frame()).await;
             let frame = frame.map_err(|_| gone("says nothing any more"))?;
-            let frame = frame.ok_or_else(|| gone("has closed the connection"))?;
+            let Some(frame) = frame else { return Ok(None) };
             if let Some(bytes) = frame.map_err(|error| connection::broken(&error))?.data_ref() {
                 self.decoder.push(bytes);
             }

@@ -57,18 +57,15 @@ impl<'a> Feed<'a> {
     pub(super) async fn next(&mut self) -> Result<News, Failure> {
         match &mut self.stream {
             Some(stream) => match stream.next().await {
-                Ok(message) => {
+                Ok(Some(message)) => {
                     self.pause = FIRST_PAUSE;
                     if message.id.is_some() {
                         self.last.clone_from(&message.id);
                     }
                     Ok(News::Message(message))
                 }
-                Err(failure @ Failure::Unreachable(_)) => {
-                    self.stream = None;
-                    self.wait_longer();
-                    Ok(News::Lost(failure))
-                }
+                Ok(None) => Ok(self.lost(Failure::Unreachable("The control door has closed the connection".into()))),
+                Err(failure @ Failure::Unreachable(_)) => Ok(self.lost(failure)),
                 Err(failure) => Err(failure),
             },
             None => loop {
@@ -86,6 +83,12 @@ impl<'a> Feed<'a> {
                 }
             },
         }
+    }
+
+    fn lost(&mut self, failure: Failure) -> News {
+        self.stream = None;
+        self.wait_longer();
+        News::Lost(failure)
     }
 
     fn wait_longer(&mut self) {

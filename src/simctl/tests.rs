@@ -92,6 +92,7 @@ fn each_way_to_fail_has_its_exit_status() {
         "GET /v1/bmcs/starting" => problem(503, "It is starting"),
         "GET /v1/bmcs/slow" => Reply::Never,
         "GET /v1/bmcs/odd" => ok(json!("a text")),
+        "GET /readyz" => ok(json!({"status": "ready", "bmcs": 1, "page": null})),
         other => problem(500, other),
     });
     for (arguments, status, said) in [
@@ -284,12 +285,14 @@ const LOGIN: &str = "id: 7\nevent: login\ndata: {\"id\":7,\"time\":\"T1\",\"bmc\
 #[test]
 fn what_was_kept_is_shown_and_ends() {
     let door = StandIn::new(|request| match request {
-        "GET /v1/events?bmc=n1&kind=login 0" => Reply::Events(LOGIN),
+        "GET /v1/events?bmc=n1&kind=login&follow=false" => Reply::EndedEvents(LOGIN),
+        "GET /v1/events?follow=false 6" => Reply::EndedEvents(LOGIN),
         other => problem(500, other),
     });
     let ran = door.run(&["events", "n1", "--kind", "login"]);
     assert_eq!((ran.status, ran.out.as_str()), (0, "T1  n1  login  mc=0x20 user_name=admin\n"), "{}", ran.err);
     assert_eq!(lines(&door.run(&["events", "n1", "--kind", "login", "--json"]).out)[0]["id"], 7);
+    assert_eq!(lines(&door.run(&["events", "--after", "6", "--json"]).out)[0]["id"], 7);
 }
 
 #[test]

@@ -78,6 +78,11 @@ impl History {
         self.news.notify_waiters();
     }
 
+    /// The number that the next one will have.
+    pub fn next(&self) -> u64 {
+        self.state().next()
+    }
+
     /// A reader of what happens from now on.
     pub fn reader(self: &Arc<Self>) -> Reader {
         let next = self.state().next();
@@ -100,6 +105,11 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// The number of the next one that is taken, if it is not lost.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Takes what has happened since the last time, at most so many, oldest first; says how many were lost before them.
     pub fn take(&mut self, most: usize, into: &mut Vec<Arc<Happened>>) -> u64 {
         let state = self.history.state();

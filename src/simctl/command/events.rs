@@ -1,7 +1,5 @@
 //! `events`: what happens in the BMCs, as it happens.
 
-use std::time::Duration;
-
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
@@ -15,9 +13,6 @@ use crate::simctl::failure::{Failure, Status};
 use crate::simctl::feed::{Feed, News};
 use crate::simctl::output::{Form, Output};
 use crate::simctl::style::Style;
-
-/// What the server kept comes without a pause of this length.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// The options of `events`.
 #[derive(Clone, Debug, Args)]
@@ -56,31 +51,43 @@ impl Events {
     /// Shows them.
     pub(super) async fn run(&self, context: &mut Context<'_, '_>) -> Result<Status, Failure> {
         let path = path(self.pattern.as_deref(), self.kind.as_deref());
-        let after = self.after.or((!self.follow).then_some(0)).map(|id| id.to_string());
+        let after = self.after.map(|id| id.to_string());
+        if !self.follow {
+            return self.kept(context, &path, after.as_deref()).await;
+        }
         let mut feed = Feed::open(&context.door, path, after).await?;
         let output = &mut *context.output;
         let mut left = self.count.unwrap_or(u64::MAX);
         while left > 0 {
-            let next = feed.next();
-            let news = match self.follow {
-                true => next.await?,
-                false => match tokio::time::timeout(PAUSE, next).await {
-                    Ok(news) => news?,
-                    Err(_) => break,
-                },
-            };
-            match news {
+            match feed.next().await? {
                 News::Message(message) if message.event == "lost" => {
-                    let are = if self.follow { "were lost" } else { "before these are no longer kept" };
-                    lost(output, &message, are)?;
+                    lost(output, &message, "were lost")?;
                 }
                 News::Message(message) => {
                     show(output, &message)?;
                     left -= 1;
                 }
-                News::Lost(failure) if !self.follow => return Err(failure),
                 News::Lost(failure) => output.remark(&format!("{failure}; it is tried again")),
                 News::Back => output.remark("There is a connection again"),
+            }
+        }
+        Ok(Status::Done)
+    }
+
+    /// Shows what the server has kept.
+    async fn kept(&self, context: &mut Context<'_, '_>, path: &str, after: Option<&str>) -> Result<Status, Failure> {
+        let path = format!("{path}{}follow=false", if path.contains('?') { '&' } else { '?' });
+        let mut stream = context.door.events(&path, after).await?;
+        let output = &mut *context.output;
+        let mut left = self.count.unwrap_or(u64::MAX);
+        while left > 0
+            && let Some(message) = stream.next().await?
+        {
+            if message.event == "lost" {
+                lost(output, &message, "before these are no longer kept")?;
+            } else {
+                show(output, &message)?;
+                left -= 1;
             }
         }
         Ok(Status::Done)

@@ -26,16 +26,21 @@ pub struct Open {
 impl Open {
     /// Prints its address, if somebody is there.
     pub(super) async fn run(&self, context: &mut Context<'_, '_>) -> Result<Status, Failure> {
-        let Place::Http(base) = context.door.place().clone() else {
-            return Err(Failure::Usage(
-                "A browser does not reach a socket: start ipmi_sim with --http 127.0.0.1:8080 as well, and say \
-                 --http http://127.0.0.1:8080 here"
-                    .into(),
-            ));
+        let name = self.name.as_ref().map(|name| format!("#/bmc/{}", encoded(name))).unwrap_or_default();
+        let url = match context.door.place().clone() {
+            Place::Http(base) => {
+                context.door.get("/healthz").await?;
+                base.url(&format!("/{name}"))
+            }
+            // The program knows where else it is.
+            Place::Socket(_) => match context.door.get("/readyz").await?["page"].as_str() {
+                Some(page) => format!("{page}{name}"),
+                None => {
+                    let text = "A browser does not reach a socket: start ipmi_sim with --http 127.0.0.1:8080 as well";
+                    return Err(Failure::Usage(text.into()));
+                }
+            },
         };
-        context.door.get("/healthz").await?;
-        let page = self.name.as_ref().map(|name| format!("#/bmc/{}", encoded(name))).unwrap_or_default();
-        let url = base.url(&format!("/{page}"));
         match context.output.form {
             Form::People => context.output.line(&url)?,
             Form::Programs => context.output.value(&json!({"url": url}))?,
