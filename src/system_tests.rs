@@ -6,6 +6,7 @@ mod added_commands;
 mod attacks;
 mod counting;
 mod disk;
+mod faults;
 mod hostile;
 mod ipmb_devices;
 mod living;

@@ -25,6 +25,7 @@ use std::process::{Command, Stdio};
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
+use ipmi_sim::config::command::fault::{PROFILES, Profile};
 use ipmi_sim::config::help::{COMMANDS, Entry, LAN_STATEMENTS, STATEMENTS};
 use ipmi_sim::runtime::options::Options;
 use ipmi_sim::sdrcomp::fields::{self, Kind, TYPES};
@@ -96,6 +97,11 @@ fn entry(list: &[Entry], name: &str) -> String {
     let entry = list.iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("there is no {name}"));
     let arguments = if entry.arguments.is_empty() { String::new() } else { format!(" {}", escaped(entry.arguments)) };
     format!(".TP\n\\fB{}\\fR{arguments}\n{}\n", escaped(name), sentence(entry.summary))
+}
+
+fn profiles() -> String {
+    let item = |profile: &Profile| format!(".TP\n\\fB{}\\fR\n{}\n", escaped(profile.name), sentence(profile.summary));
+    PROFILES.iter().map(item).collect()
 }
 
 const LISTS: [(&str, names::Names); 12] = [
@@ -178,6 +184,7 @@ fn page(name: &str) -> String {
             ("@statement", keyword) => entry(STATEMENTS, keyword),
             ("@lan", keyword) => entry(LAN_STATEMENTS, keyword),
             ("@command", keyword) => entry(COMMANDS, keyword),
+            ("@profiles", _) => profiles(),
             ("@fields", _) => sdr_fields(),
             ("@names", _) => sdr_names(),
             (word, _) if word.starts_with('@') => panic!("{name}.in: {word} is unknown"),

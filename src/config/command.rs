@@ -3,6 +3,7 @@
 //! How a file is cut into statements is in `script.rs`, the forms of the commands are in
 //! `grammar/command.pest`, how they become commands is in `command/read.rs`, how their words become values in `command/words.rs`.
 
+pub mod fault;
 mod follow;
 mod fru_text;
 mod oem;

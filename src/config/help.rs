@@ -39,6 +39,12 @@ pub const COMMANDS: &[Entry] = &[
     entry("debug", "[raw] [msg] [sol]", "log raw LAN bytes, messages, serial over LAN; without arguments: nothing"),
     entry("define", "NAME \"VALUE\"", "set a variable, used as $NAME"),
     entry("device_sdr_add", "MC LUN BYTE...", "add a record to the device SDRs"),
+    entry(
+        "fault",
+        "KIND [VALUE] [OPTION...]|profile NAME [OPTION...]|end NUMBER|all",
+        "have something go wrong on purpose; kinds: lose, delay MS, duplicate, reorder MS, corrupt, truncate, wrong_code, hang, code CODE, slow MS, power_ignored, drop_session; options: in, out, mc MC, channel NUMBER, from ADDRESS[/BITS], command NETFN[/CMD], chance PERCENT, count NUMBER, for MS, jitter MS",
+    ),
+    entry("faults", "", "list what goes wrong on purpose, how often it struck, and how much longer it is in force"),
     entry("help", "[COMMAND]", "list the commands, or say what one of them does"),
     entry("include", "\"FILE\"", "read commands from a file"),
     entry("main_sdr_add", "MC BYTE...", "add a record to the main SDR repository; its record id is replaced"),

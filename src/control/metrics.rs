@@ -225,7 +225,12 @@ impl Metrics {
         out.counter("ipmi_sim_state_write_failures", "Writes of state files that failed", tally.state_write_failures)?;
         let sol = [("from_port", tally.sol_from_ports), ("to_port", tally.sol_to_ports)];
         let sol = sol.map(|(direction, count)| ([("direction", direction)], count));
-        out.counters("ipmi_sim_sol_bytes", "Bytes of serial over LAN", sol)
+        out.counters("ipmi_sim_sol_bytes", "Bytes of serial over LAN", sol)?;
+        out.counters(
+            "ipmi_sim_faults_struck",
+            "How often faults on purpose struck",
+            tally.faults_struck().map(|(kind, count)| ([("kind", kind)], count)),
+        )
     }
 
     fn each(&self, out: &mut Out<'_>) -> fmt::Result {
@@ -238,6 +243,7 @@ impl Metrics {
         out.gauges("ipmi_sim_bmc_sessions", "Sessions that are open", each(|named| named.overview.sessions as u64))?;
         out.gauges("ipmi_sim_bmc_alarms", "Crossed thresholds", each(|named| named.overview.alarms as u64))?;
         out.gauges("ipmi_sim_bmc_sel_records", "Records in the log", each(|named| named.overview.log_records as u64))?;
+        out.gauges("ipmi_sim_bmc_faults", "Faults on purpose in force", each(|named| named.overview.faults as u64))?;
         let failed = each(|named| named.failed_logins).map(|(name, count)| ([("bmc", name)], count));
         out.counters("ipmi_sim_bmc_failed_logins", "Logins that failed", failed)?;
         let requests = self.named.iter().flat_map(|named| {
@@ -264,7 +270,7 @@ mod tests {
     fn both_formats_describe_each_metric_by_its_name() {
         let named = Named {
             name: escaped("n\"1"),
-            overview: Overview { power: PowerState::On, sessions: 1, alarms: 2, log_records: 3 },
+            overview: Overview { power: PowerState::On, sessions: 1, alarms: 2, log_records: 3, faults: 0 },
             requests: Requests::default(),
             failed_logins: 4,
         };

@@ -166,7 +166,7 @@ pub(super) const DEVICES: [&str; 12] = [
 ];
 
 /// Kinds of events.
-pub(super) const KINDS: [&str; 15] = [
+pub(super) const KINDS: [&str; 17] = [
     "power_asked",
     "power_done",
     "reset",
@@ -182,6 +182,8 @@ pub(super) const KINDS: [&str; 15] = [
     "user_changed",
     "bmc_added",
     "bmc_removed",
+    "fault_set",
+    "fault_cleared",
 ];
 
 #[cfg(test)]

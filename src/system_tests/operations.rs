@@ -56,12 +56,12 @@ fn rig() -> Rig {
 #[test]
 fn an_overview_tells_the_whole_system_in_short() {
     let mut rig = rig();
-    let quiet = Overview { power: PowerState::Off, sessions: 0, alarms: 0, log_records: 0 };
+    let quiet = Overview { power: PowerState::Off, sessions: 0, alarms: 0, log_records: 0, faults: 0 };
     assert_eq!(rig.sim.overview(), quiet);
     let _client = administrator(&mut rig);
     rig.command("sensor_set_value 0x20 0 1 220 1");
     rig.call(|sim, now, out| sim.control(now, Control::PowerUp, out).unwrap());
-    let busy = Overview { power: PowerState::On, sessions: 1, alarms: 1, log_records: 2 };
+    let busy = Overview { power: PowerState::On, sessions: 1, alarms: 1, log_records: 2, faults: 0 };
     assert_eq!(rig.sim.overview(), busy);
     // A state of a discrete sensor is no alarm.
     rig.command("sensor_set_bit 0x20 1 2 0 1 0");

@@ -4,6 +4,7 @@
 //! that whoever finds out later that it is wrong can say where.
 
 pub mod command;
+pub mod fault;
 pub mod follow;
 pub mod model;
 pub mod oem;

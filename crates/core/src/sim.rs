@@ -10,6 +10,7 @@ mod complaints;
 mod configured;
 pub mod effect;
 mod emulator;
+mod faults;
 mod host_queue;
 mod input;
 mod ipmb_devices;
@@ -43,6 +44,7 @@ pub use effect::{
     ConsoleId, Content, Effect, Effects, IpmbId, JobId, LanId, OUTPUT_LIMIT, ProgramEnd, ProgramJob, ReadJob,
     SaveFailure, SaveJob, Saved, SerialId, Work, WorkDone, WriteJob,
 };
+pub use faults::FaultView;
 pub use input::Input;
 pub use logins::{ControllerState, Login};
 pub use operations::{
@@ -63,6 +65,7 @@ use crate::lan::LogLimit;
 use crate::settings::model::Config;
 use crate::state::Files;
 use configured::Configured;
+use faults::Faults;
 use ipmb_devices::IpmbDevices;
 use lan_channels::{LanChannels, LanSlot};
 use operations::Starting;
@@ -115,6 +118,8 @@ pub struct Simulator {
     user_changes: LogLimit,
     /// What has happened since somebody watches.
     counts: Option<Box<Counts>>,
+    /// What goes wrong on purpose.
+    faults: Option<Box<Faults>>,
 }
 
 impl Simulator {
@@ -136,6 +141,7 @@ impl Simulator {
             debug: trace::Debug::default(),
             user_changes: LogLimit::default(),
             counts: None,
+            faults: None,
         };
         simulator.configure();
         simulator
@@ -169,6 +175,9 @@ impl Simulator {
             Input::Begin => self.begin(now, out),
             Input::Started => self.started(now, out),
             Input::End => self.end(now, out),
+        }
+        if self.faults.is_some() {
+            self.settle_faults(now, out);
         }
     }
 
@@ -252,11 +261,15 @@ impl Simulator {
         let doors = sooner(self.lans.deadline(), self.sols.deadline());
         let passed_on = sooner(self.ipmbs.deadline(), self.host_messages.deadline());
         let work = sooner(self.saves.deadline(), self.pending.deadline());
-        sooner(sooner(doors, passed_on), sooner(work, bmc::deadline(&self.machine)))
+        let faults = self.faults.as_ref().and_then(|faults| faults.deadline());
+        sooner(sooner(sooner(doors, passed_on), faults), sooner(work, bmc::deadline(&self.machine)))
     }
 
     /// Does what is due.
     fn timeout(&mut self, now: Moment, out: &mut Effects) {
+        if self.faults.is_some() {
+            self.faults_timeout(now, out);
+        }
         self.lan_timeout(now, out);
         self.sol_timeout(now, out);
         self.host_messages.expire(now);

@@ -1,6 +1,7 @@
 //! From the text of one statement to an [`Instruction`]: words become values (`emu.md` sections 3,
 //! 4 and 7).
 
+use super::fault::fault;
 use super::follow::{mc_load, sensor_follow};
 use super::fru_text::{Field, Inventory};
 use super::oem::{oem_add, oem_remove};
@@ -41,6 +42,8 @@ fn form(word: &str) -> Option<Rule> {
         "debug" => Rule::debug,
         "define" => Rule::define,
         "device_sdr_add" => Rule::device_sdr_add,
+        "fault" => Rule::fault,
+        "faults" => Rule::show_faults,
         "help" => Rule::help,
         "include" | "read_cmds" => Rule::include,
         "main_sdr_add" => Rule::main_sdr_add,
@@ -139,6 +142,8 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
         }
         Rule::debug => debug(&mut a.inner())?,
         Rule::persist => persist(&mut a.inner())?,
+        Rule::fault => fault(&mut a.inner())?,
+        Rule::show_faults => Command::Faults,
         Rule::show_status => Command::Status,
         Rule::show_sessions => Command::Sessions { mc: optional_mc(&mut a.inner())? },
         Rule::show_sensors => Command::Sensors { mc: optional_mc(&mut a.inner())? },

@@ -9,7 +9,7 @@ use super::word::{self, BOOTS, DEVICES, LEVELS};
 use crate::bmc::boot::{Boots, Device};
 use crate::bmc::chassis::PowerState;
 use crate::runtime::door::{Entry, State};
-use crate::sim::{ControllerView, LanView, LogUse, SessionView, Simulator, SolHeld, View, WatchdogView};
+use crate::sim::{ControllerView, FaultView, LanView, LogUse, SessionView, Simulator, SolHeld, View, WatchdogView};
 
 /// In short.
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ impl Summary {
             sessions: overview.sessions,
             alarms: overview.alarms,
             sel_records: overview.log_records,
-            faults: 0,
+            faults: overview.faults,
             addresses,
         }
     }
@@ -72,7 +72,7 @@ pub(in crate::control) struct Bmc {
     lan: Vec<Lan>,
     sessions_open: Vec<Session>,
     counts: Counts,
-    faults_in_force: [(); 0],
+    faults_in_force: Vec<Fault>,
 }
 
 impl Bmc {
@@ -87,7 +87,7 @@ impl Bmc {
             lan: lans.into_iter().map(Lan::of).collect(),
             sessions_open: sessions.into_iter().map(Session::of).collect(),
             counts: Counts::of(entry.system()),
-            faults_in_force: [],
+            faults_in_force: entry.system().faults(entry.now()).into_iter().map(Fault::of).collect(),
         }
     }
 }
@@ -108,6 +108,23 @@ impl Boot {
             }
             None => Self { device: "none", boots: None },
         }
+    }
+}
+
+/// What goes wrong on purpose.
+#[derive(Debug, Serialize)]
+struct Fault {
+    number: u32,
+    kind: &'static str,
+    fault: String,
+    struck: u64,
+    remaining_seconds: Option<f64>,
+}
+
+impl Fault {
+    fn of(FaultView { number, fault, struck, left }: FaultView) -> Self {
+        let (kind, text) = (fault.kind.word(), fault.to_string());
+        Self { number, kind, fault: text, struck, remaining_seconds: left.map(|left| left.as_secs_f64()) }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::control::time;
 use crate::runtime::door::history::{Happened, What};
 
 /// The kinds of events.
-pub(in crate::control) const KINDS: [&str; 15] = [
+pub(in crate::control) const KINDS: [&str; 17] = [
     "power_asked",
     "power_done",
     "reset",
@@ -24,6 +24,8 @@ pub(in crate::control) const KINDS: [&str; 15] = [
     "sol_opened",
     "sol_closed",
     "user_changed",
+    "fault_set",
+    "fault_cleared",
     "bmc_added",
     "bmc_removed",
 ];
@@ -47,6 +49,8 @@ pub(in crate::control) fn kind(what: &What) -> &'static str {
             Event::ConsoleOpened { .. } => "sol_opened",
             Event::ConsoleClosed { .. } => "sol_closed",
             Event::UserChanged { .. } => "user_changed",
+            Event::FaultSet { .. } => "fault_set",
+            Event::FaultEnded { .. } => "fault_cleared",
             _ => "other",
         },
     }
@@ -97,6 +101,7 @@ enum Own<'a> {
     Logout { mc: u8, channel: u8 },
     User { mc: u8, user: u8 },
     Console { mc: u8, instance: u8 },
+    Fault { mc: u8, number: u32, fault: &'a str },
 }
 
 impl<'a> Own<'a> {
@@ -129,6 +134,9 @@ impl<'a> Own<'a> {
             Event::LoggedOut { mc, channel } => Self::Logout { mc: mc.0, channel: channel.get() },
             Event::ConsoleOpened { mc, instance } | Event::ConsoleClosed { mc, instance } => {
                 Self::Console { mc: mc.0, instance: *instance }
+            }
+            Event::FaultSet { mc, number, fault } | Event::FaultEnded { mc, number, fault } => {
+                Self::Fault { mc: mc.0, number: *number, fault }
             }
             _ => Self::Nothing {},
         }

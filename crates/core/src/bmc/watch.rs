@@ -115,6 +115,24 @@ pub enum Event {
         /// 1 the port, 2 the history.
         instance: u8,
     },
+    /// A fault on purpose is in force.
+    FaultSet {
+        /// The controller that it is for; the BMC, when it is for all.
+        mc: McAddress,
+        /// Its number.
+        number: u32,
+        /// What it is, as it is written behind `fault`.
+        fault: String,
+    },
+    /// A fault on purpose has ended.
+    FaultEnded {
+        /// The controller that it was for; the BMC, when it was for all.
+        mc: McAddress,
+        /// Its number.
+        number: u32,
+        /// What it was, as it is written behind `fault`.
+        fault: String,
+    },
     /// Serial over LAN was deactivated, or its session ended.
     ConsoleClosed {
         /// The controller.

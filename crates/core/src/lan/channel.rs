@@ -253,6 +253,13 @@ impl LanChannel {
         }
     }
 
+    /// A request gets no response, and is not remembered: the same one once more is another.
+    pub fn forget(&mut self, to: &ResponseTo) {
+        if let Some(session) = self.sessions.get_mut(&to.session) {
+            session.recent.forget(to);
+        }
+    }
+
     /// Sends a whole IPMI message (from responder's address to second checksum) to a
     /// session: a bridged response, or the host's response to a request for it. It is kept with
     /// the request it belongs to and sent again when that comes again.

@@ -193,6 +193,14 @@ impl Entry {
         matches!(self.state, State::InWork | State::Doubted)
     }
 
+    /// Whether the request of this response is being worked on in it.
+    fn waits_for(&self, to: &ResponseTo) -> bool {
+        self.state == State::InWork
+            && self.waiters.iter().any(|waiter| {
+                (Number::of(&waiter.to), waiter.to.netfn, waiter.to.cmd) == (Number::of(to), to.netfn, to.cmd)
+            })
+    }
+
     /// The copy with this number.
     fn copy(&self, number: Number) -> Option<&Waiter> {
         self.waiters.iter().find(|waiter| Number::of(&waiter.to) == number)
@@ -513,13 +521,7 @@ impl Recent {
         response: &[u8],
         mut send: impl FnMut(&ResponseTo) -> u32,
     ) -> bool {
-        let waits = |entry: &Entry| {
-            entry.state == State::InWork
-                && entry.waiters.iter().any(|waiter| {
-                    (Number::of(&waiter.to), waiter.to.netfn, waiter.to.cmd) == (Number::of(to), to.netfn, to.cmd)
-                })
-        };
-        let Some(entry) = self.entries.iter_mut().find(|entry| waits(entry)) else {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.waits_for(to)) else {
             return false;
         };
         for waiter in &mut entry.waiters {
@@ -530,6 +532,13 @@ impl Recent {
         entry.response.clear();
         entry.response.extend_from_slice(response);
         true
+    }
+
+    /// A request that is being worked on will never be answered: what comes of it again is new.
+    pub(super) fn forget(&mut self, to: &ResponseTo) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.waits_for(to)) {
+            *entry = Entry::default();
+        }
     }
 
     /// A whole message is on its way to the client: the response of the host to a request

@@ -1,6 +1,7 @@
 //! The statements of the command language as values: what a command file or a console asks of a
 //! system.
 
+use super::fault::FaultCommand;
 use super::follow::{Following, Shape};
 use super::oem::OemCommand;
 use crate::ipmi::McAddress;
@@ -42,6 +43,10 @@ pub enum Command {
     Sel { mc: Option<McAddress> },
     /// `power`: ours, tells whether the power is on.
     Power { mc: Option<McAddress> },
+    /// `fault`: ours, sets or ends what goes wrong on purpose.
+    Fault(FaultCommand),
+    /// `faults`: ours, lists what goes wrong on purpose.
+    Faults,
     /// `mc_add`
     McAdd { mc: McAddress, device: Device },
     /// `mc_setbmc`
@@ -131,6 +136,8 @@ impl Command {
             | Self::Persist { .. }
             | Self::Status
             | Self::Seed { .. }
+            | Self::Fault(_)
+            | Self::Faults
             | Self::McAdd { .. }
             | Self::McSetBmc { .. }
             | Self::AtcaEnable

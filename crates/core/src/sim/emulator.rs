@@ -84,6 +84,13 @@ impl Simulator {
             }
             Command::Sel { mc } => print(show::event_log(self.shown(mc)?)),
             Command::Power { mc } => print(show::power(self.shown(mc)?)),
+            Command::Faults => print(show::faults(&self.faults(now))),
+            Command::Fault(ref fault) => {
+                let text = self.fault(now, fault, out).map_err(Refusal::error)?;
+                if !text.is_empty() {
+                    out.list.push(Effect::Print { console, text });
+                }
+            }
             Command::Define { ref name, ref value } => self.configured.define(name.clone(), value.clone()),
             Command::Debug { raw, messages, sol } => {
                 self.debug = Debug { raw, messages, sol };

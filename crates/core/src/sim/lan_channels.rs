@@ -211,6 +211,14 @@ impl Simulator {
 
     /// A datagram came in. It is decrypted in place.
     pub(super) fn datagram(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
+        match self.faults {
+            None => self.arrived(now, lan, from, bytes, out),
+            Some(_) => self.faulty_arrival(now, lan, from, bytes, out),
+        }
+    }
+
+    /// The same behind what faults do.
+    pub(super) fn arrived(&mut self, now: Moment, lan: LanId, from: Peer, bytes: &mut [u8], out: &mut Effects) {
         self.trace_datagram(trace::Way::In, lan, from, bytes, out);
         out.count(|tally| tally.datagrams_received += 1);
         self.lans.outbox.reports = self.is_counted(out);
@@ -283,7 +291,10 @@ impl Simulator {
             self.trace_datagram(trace::Way::Out, lan, to, datagram, out);
             let start = out.bytes.len();
             out.bytes.extend_from_slice(datagram);
-            out.list.push(Effect::Send { lan, to, start, end: out.bytes.len() });
+            match self.faults.as_deref_mut() {
+                None => out.list.push(Effect::Send { lan, to, start, end: out.bytes.len() }),
+                Some(faults) => faults.send(now, lan, to, start, out),
+            }
         }
         let events = std::mem::take(&mut self.lans.outbox.events);
         self.lans.outbox.clear();

@@ -1,8 +1,11 @@
 //! The way of a request: privilege, execution, slow work, the response's way back.
 
+use std::time::Duration;
+
 use super::Simulator;
 use super::accounts::ChangedUser;
 use super::effect::{Effect, Effects, LanId, ProgramEnd, SaveJob, Saved, WorkDone};
+use super::faults::{Course, milliseconds};
 use super::lanes::{self, Waiter};
 use super::program;
 use super::return_path::ReturnPath;
@@ -54,11 +57,18 @@ impl Simulator {
         out: &mut Effects,
     ) {
         self.trace_request(mc, request, &path, out);
+        let mut delay = Duration::ZERO;
+        if self.faults.is_some() {
+            match self.faulty_request(now, mc, request, path, out) {
+                Course::Executed(by) => delay = by,
+                Course::Over => return,
+            }
+        }
         if request.netfn == netfn::APP && request.cmd == SEND_MESSAGE {
             // It leads to other controllers.
             return self.send_message(now, mc, request, path, out);
         }
-        let execution = Execution { mc, origin: request.origin, path, begun: now };
+        let execution = Execution { mc, origin: request.origin, path, begun: now, delay: milliseconds(delay) };
         let may_wait = self.pending.have_room(&execution);
         // What it changes would have to wait for its file, and could not be undone then.
         if !may_wait && found.is_some_and(|entry| entry.keeps) {
@@ -193,7 +203,10 @@ impl Simulator {
             response.fail(CompletionCode::UNSPECIFIED);
             return self.answer(now, *path, response, out);
         }
-        self.answer(now, *path, response, out);
+        match execution.delay {
+            0 => self.answer(now, *path, response, out),
+            _ => self.answer_in_time(now, execution, response, out),
+        }
         self.users_changed(now, outstanding.users, Some(path), out);
     }
 
@@ -248,9 +261,11 @@ impl Simulator {
         }
         match path {
             ReturnPath::Lan(lan, to) => {
+                self.responding(Some((to.netfn, to.cmd)));
                 self.send_over_lan(now, lan, out, |channel, random, outbox| {
                     channel.respond(&to, response.bytes(), random, outbox);
                 });
+                self.responding(None);
             }
             ReturnPath::Serial(serial, to) => self.serial_response(serial, &to, response.bytes(), out),
             ReturnPath::Ipmb(ipmb, request) => self.respond_on_ipmb(ipmb, &request, response.bytes(), out),

@@ -7,6 +7,7 @@
 use std::fmt::Write;
 
 use super::Simulator;
+use super::faults::FaultView;
 use super::operations::{LanView, LogRecord, SensorState, SolHeld, WITHOUT_TIME};
 use crate::bmc::chassis::PowerState;
 use crate::bmc::{Controller, boot, chassis};
@@ -15,6 +16,18 @@ use crate::settings::text::printable;
 
 /// How many records of the event log are shown.
 const NEWEST: usize = 50;
+
+/// `faults`: a line for each fault on purpose.
+pub(super) fn faults(faults: &[FaultView]) -> String {
+    let line = |FaultView { number, fault, struck, left }: &FaultView| {
+        let left = left.map(|left| format!(", {:.1} s left", left.as_secs_f64())).unwrap_or_default();
+        format!("{number}: {fault}; struck {struck} times{left}\n")
+    };
+    match faults {
+        [] => "No fault is in force\n".into(),
+        some => some.iter().map(line).collect(),
+    }
+}
 
 /// A name that came from outside, on one line.
 fn safe(name: &str) -> String {

@@ -10,6 +10,7 @@ use super::effect::{Effects, Saved};
 use super::return_path::ReturnPath;
 use crate::ipmi::{LoginFailure, Moment};
 use crate::lan::DropReason;
+use crate::settings::fault::Kind;
 
 /// What happened in all systems that were called with it. All numbers only grow.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,8 @@ pub struct Tally {
     pub sol_from_ports: u64,
     /// Bytes that went to SOL ports.
     pub sol_to_ports: u64,
+    /// How often faults on purpose struck, in the order of [`Kind::WORDS`].
+    faults: [u64; Kind::WORDS.len()],
 }
 
 impl Tally {
@@ -55,6 +58,18 @@ impl Tally {
     /// Logins that failed, by reason.
     pub fn failed_logins(&self) -> impl Iterator<Item = (LoginFailure, u64)> {
         LoginFailure::ALL.into_iter().zip(self.failed_logins)
+    }
+
+    /// How often faults on purpose struck, by the word of their kind.
+    pub fn faults_struck(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Kind::WORDS.into_iter().zip(self.faults)
+    }
+
+    /// A fault on purpose struck.
+    pub(super) fn faults(&mut self, kind: Kind) {
+        if let Some(count) = self.faults.get_mut(kind.index()) {
+            *count += 1;
+        }
     }
 
     /// A request that came at `begun` is answered now; one that did not wait is not counted.

@@ -42,6 +42,8 @@ pub(super) struct Execution {
     pub(super) path: ReturnPath,
     /// When it came.
     pub(super) begun: Moment,
+    /// How many milliseconds after that it is answered at the earliest, by a fault on purpose.
+    pub(super) delay: u32,
 }
 
 /// A command that waits for slow work with such a result.

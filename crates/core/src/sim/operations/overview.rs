@@ -28,6 +28,8 @@ pub struct Overview {
     pub alarms: usize,
     /// Records in the event log of the BMC.
     pub log_records: usize,
+    /// Faults on purpose that are in force.
+    pub faults: usize,
 }
 
 /// A system in full, without what has functions of its own: sensors, logs, records, inventory, users.
@@ -202,6 +204,7 @@ impl Simulator {
             sessions: self.lans.iter().map(|slot| slot.channel().active_sessions()).sum(),
             alarms: self.machine.controllers().map(alarms).sum(),
             log_records: self.bmc().map_or(0, |bmc| bmc.sel.records().len()),
+            faults: self.fault_count(),
         }
     }
 
