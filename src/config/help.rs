@@ -42,7 +42,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         "fault",
         "KIND [VALUE] [OPTION...]|profile NAME [OPTION...]|end NUMBER|all",
-        "have something go wrong on purpose; kinds: lose, delay MS, duplicate, reorder MS, corrupt, truncate, wrong_code, hang, code CODE, slow MS, power_ignored, drop_session; options: in, out, mc MC, channel NUMBER, from ADDRESS[/BITS], command NETFN[/CMD], chance PERCENT, count NUMBER, for MS, jitter MS",
+        "have something go wrong on purpose; kinds: lose, delay MS, duplicate, reorder MS, corrupt, truncate, wrong_code, hang, code CODE, slow MS, power_ignored, power_fails MS, drop_session, refuse_session, offline_after_reset MS, sel_full, sdr_busy, sensor_unavailable, sensor_disabled, clock SECONDS, sol_lose, sol_duplicate, sol_stall; options: in, out, mc MC, channel NUMBER, from ADDRESS[/BITS], command NETFN[/CMD], chance PERCENT, count NUMBER, for MS, jitter MS, sensor NUMBER",
     ),
     entry("faults", "", "list what goes wrong on purpose, how often it struck, and how much longer it is in force"),
     entry("help", "[COMMAND]", "list the commands, or say what one of them does"),

@@ -406,3 +406,155 @@ fn the_same_seed_has_the_same_packets() {
     assert_eq!(one, other);
     assert!((35..60).contains(&one.len()), "{}", one.len());
 }
+
+/// Get Sensor Reading of a sensor: its flags.
+fn reading_flags(rig: &mut Rig, client: &mut Client, sensor: u8) -> u8 {
+    client.ask(rig, 4, 0x2d, &[sensor])[2]
+}
+
+#[test]
+fn power_that_fails_takes_its_time_and_does_nothing() {
+    let (mut rig, mut client) = ready();
+    rig.fault("power_fails 3000 count 1");
+    let on = client.request(0, 2, &[1]);
+    assert!(rig.send(&on).is_empty());
+    let (after, sent) = rig.sent_within(5000).unwrap();
+    assert_eq!(after, milliseconds(3000));
+    assert_eq!(Message::parse(&client.read(&sent[0]).2).unwrap().data, [0xff]);
+    assert_eq!(client.ask(&mut rig, 0, 1, &[])[1] & 1, 0);
+    assert_eq!(client.ask(&mut rig, 0, 2, &[1]), [OK]);
+}
+
+#[test]
+fn sessions_are_refused_for_want_of_resources_and_those_there_are_stay() {
+    let (mut rig, mut client) = ready();
+    rig.fault("refuse_session count 2");
+    assert_eq!(Login20::suite(3).run(&mut rig).err(), Some(crate::wire::rakp::Status::INSUFFICIENT_RESOURCES));
+    assert_eq!(client.ask(&mut rig, 6, 1, &[])[0], OK);
+    assert_eq!(Login15::default().run(&mut rig).err(), Some(Some(0x81)));
+    assert_eq!(rig.struck(), [("refuse_session", 2)]);
+    assert!(Login20::suite(3).run(&mut rig).is_ok() && Login15::default().run(&mut rig).is_ok());
+}
+
+#[test]
+fn after_a_cold_reset_nobody_is_there_for_a_while() {
+    let (mut rig, mut client) = ready();
+    rig.fault("profile rebooting-bmc");
+    assert_eq!(client.ask(&mut rig, 6, 2, &[]), [OK]);
+    assert_eq!(rig.sim.overview().sessions, 0);
+    assert!(rig.printed("faults").contains("hang mc 0x20 for 60000"));
+    let open = Login20::suite(3).open_request(4);
+    for _ in 0..2 {
+        assert!(rig.send(&open).is_empty());
+        rig.wait(29);
+    }
+    rig.wait(3);
+    let mut next = administrator(&mut rig);
+    assert_eq!(next.ask(&mut rig, 6, 1, &[])[0], OK);
+}
+
+#[test]
+fn a_log_is_full_until_it_is_not() {
+    let (mut rig, mut client) = ready();
+    let event = [0, 0, 0xc0, 1, 2, 3, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7];
+    rig.fault("sel_full for 5000");
+    assert_eq!(client.ask(&mut rig, 0x0a, 0x44, &event)[0], 0xc4);
+    let info = client.ask(&mut rig, 0x0a, 0x40, &[]);
+    assert_eq!((&info[4..6], info[14] & 0x80), ([0, 0].as_slice(), 0x80), "no room, overflow");
+    rig.command("sensor_set_bit 0x20 0 0 1 1 1");
+    assert_eq!(rig.sim.overview().log_records, 0, "events are lost");
+    rig.wait(5);
+    let request = client.request(0x0a, 0x44, &event);
+    rig.send(&request);
+    rig.save();
+    assert_eq!(rig.sim.overview().log_records, 1);
+}
+
+#[test]
+fn reservations_of_records_are_cancelled() {
+    let (mut rig, mut client) = ready();
+    rig.command("main_sdr_add 0x20 1 0 0x51 0xc0 3 1 2 3");
+    let reservation = client.ask(&mut rig, 0x0a, 0x22, &[]);
+    let get = [reservation[1], reservation[2], 0, 0, 0, 0xff];
+    assert_eq!(client.ask(&mut rig, 0x0a, 0x23, &get)[0], OK);
+    rig.fault("sdr_busy count 1");
+    assert_eq!(client.ask(&mut rig, 0x0a, 0x23, &get), [0xc5]);
+    let reservation = client.ask(&mut rig, 0x0a, 0x22, &[]);
+    assert_eq!(client.ask(&mut rig, 0x0a, 0x23, &[reservation[1], reservation[2], 0, 0, 0, 0xff])[0], OK);
+}
+
+#[test]
+fn readings_are_unavailable_or_disabled() {
+    let (mut rig, mut client) = ready();
+    for sensor in [1, 2] {
+        rig.command(&format!("sensor_add 0x20 0 {sensor} 1 1"));
+        rig.command(&format!(
+            "sensor_set_event_support 0x20 0 {sensor} enable scanning none 000000000000000 000000000000000 000000000000000 000000000000000"
+        ));
+        rig.command(&format!("sensor_set_value 0x20 0 {sensor} 50 0"));
+    }
+    let before = reading_flags(&mut rig, &mut client, 1);
+    assert_eq!(before & 0x60, 0x40);
+    rig.fault("sensor_unavailable sensor 1");
+    assert_eq!(reading_flags(&mut rig, &mut client, 1) & 0x60, 0x60);
+    assert_eq!(reading_flags(&mut rig, &mut client, 2) & 0x60, 0x40);
+    rig.fault("sensor_disabled");
+    assert_eq!(reading_flags(&mut rig, &mut client, 2) & 0x60, 0x20);
+    rig.fault("end all");
+    assert_eq!(reading_flags(&mut rig, &mut client, 1), before);
+}
+
+#[test]
+fn clocks_jump_and_jump_back() {
+    let (mut rig, mut client) = ready();
+    let time = |rig: &mut Rig, client: &mut Client| {
+        let told = client.ask(rig, 0x0a, 0x48, &[]);
+        i64::from(u32::from_le_bytes(told[1..5].try_into().unwrap()))
+    };
+    let before = time(&mut rig, &mut client);
+    for by in [3600, -60] {
+        rig.fault(&format!("clock {by} for 10000"));
+        assert_eq!(time(&mut rig, &mut client), before + by);
+        rig.fault("end all");
+        assert_eq!(time(&mut rig, &mut client), before);
+    }
+}
+
+/// A port of serial over LAN that is open, and the session that has it.
+fn console() -> (Rig, Client) {
+    let mut rig = Rig::new(WITH_SOL, EMU);
+    rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
+    let mut client = administrator(&mut rig);
+    assert_eq!(client.ask(&mut rig, 6, 0x48, &[1, 1, 0, 0, 0, 0])[0], OK);
+    (rig, client)
+}
+
+impl Rig {
+    /// The port says something: what the session is sent.
+    fn says(&mut self, client: &mut Client, text: &[u8]) -> Vec<u8> {
+        self.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, text.into()), out));
+        self.heard(client)
+    }
+
+    fn heard(&mut self, client: &mut Client) -> Vec<u8> {
+        self.sent.iter().flat_map(|(_, bytes)| client.read(bytes).2.split_off(4)).collect()
+    }
+}
+
+#[test]
+fn what_a_console_says_is_lost_doubled_or_waits() {
+    for (fault, heard) in [("sol_lose count 1", b"".as_slice()), ("sol_duplicate count 1", b"ab".as_slice())] {
+        let (mut rig, mut client) = console();
+        rig.fault(fault);
+        let said = rig.says(&mut client, if fault.contains("lose") { b"ab" } else { b"a" });
+        let expected: &[u8] = if fault.contains("lose") { heard } else { b"aa" };
+        assert_eq!(said, expected, "{fault}");
+    }
+    let (mut rig, mut client) = console();
+    rig.fault("sol_stall for 3000");
+    assert_eq!(rig.says(&mut client, b"one "), b"");
+    assert_eq!(rig.says(&mut client, b"two"), b"");
+    let (after, sent) = rig.sent_within(5000).unwrap();
+    assert_eq!(after, milliseconds(3000));
+    assert_eq!(client.read(&sent[0]).2[4..], *b"one two");
+}

@@ -62,6 +62,10 @@ pub trait Authority {
     /// What executing a command once more does, which is for this controller or carried to an address; `data` names
     /// the group of a group extension.
     fn nature(&self, carried_to: Option<McAddress>, netfn: u8, cmd: u8, data: &[u8]) -> Nature;
+    /// Whether no session is opened now, for want of resources.
+    fn refuses_sessions(&self) -> bool {
+        false
+    }
     /// Another channel of the same controller, 0 to 15.
     fn neighbour(&self, channel: ChannelNumber) -> Neighbour<'_>;
 }

@@ -16,7 +16,8 @@ use crate::settings::fault::{Chance, Fault, FaultCommand, Kind, Prefix, Way, Whi
 pub use profiles::{PROFILES, Profile};
 
 /// The options that all kinds have.
-const OPTIONS: [&str; 10] = ["in", "out", "mc", "channel", "from", "command", "chance", "count", "for", "jitter"];
+const OPTIONS: [&str; 11] =
+    ["in", "out", "mc", "channel", "from", "command", "chance", "count", "for", "jitter", "sensor"];
 
 pub(super) fn fault(words: &mut Arguments<'_>) -> Result<Command, Wrong> {
     let command = match following(words, "fault: a kind, profile or end")? {
@@ -75,6 +76,17 @@ fn kind_of(word: &Found<'_>, words: &mut Arguments<'_>) -> Result<Kind, Wrong> {
         "slow" => Kind::Slow { by: milliseconds(words, "delay")?, jitter: Duration::ZERO },
         "power_ignored" => Kind::PowerIgnored,
         "drop_session" => Kind::DropSession,
+        "power_fails" => Kind::PowerFails { after: milliseconds(words, "delay")? },
+        "refuse_session" => Kind::RefuseSession,
+        "offline_after_reset" => Kind::OfflineAfterReset { lasts: milliseconds(words, "duration")? },
+        "sel_full" => Kind::SelFull,
+        "sdr_busy" => Kind::SdrBusy,
+        "sensor_unavailable" => Kind::SensorUnavailable { sensor: None },
+        "sensor_disabled" => Kind::SensorDisabled { sensor: None },
+        "clock" => Kind::Clock { by: seconds(words)? },
+        "sol_lose" => Kind::SolLose,
+        "sol_duplicate" => Kind::SolDuplicate,
+        "sol_stall" => Kind::SolStall,
         _ => {
             let names = Kind::WORDS.into_iter().chain(["profile", "end"]);
             return Err(unexpected(word, "fault", names));
@@ -115,6 +127,7 @@ enum Set {
     Count(u32),
     Lasts(Duration),
     Jitter(Duration),
+    Sensor(u8),
 }
 
 fn read_option(option: &Found<'_>, words: &mut Arguments<'_>) -> Result<Set, Wrong> {
@@ -151,6 +164,7 @@ fn read_option(option: &Found<'_>, words: &mut Arguments<'_>) -> Result<Set, Wro
             }
         }
         "for" => Set::Lasts(milliseconds(words, "duration")?),
+        "sensor" => Set::Sensor(uchar_of(&following(words, "sensor number")?.sorted_as(Rule::uchar), "sensor number")?),
         "jitter" => Set::Jitter(milliseconds(words, "jitter")?),
         _ => return Err(unexpected(option, "option", OPTIONS.into_iter())),
     })
@@ -165,6 +179,13 @@ impl Set {
             Self::Channel(channel) => fault.scope.channel = Some(channel),
             Self::Client(client) => fault.scope.client = Some(client),
             Self::Command(command) => fault.scope.command = Some(command),
+            Self::Sensor(number) => match &mut fault.kind {
+                Kind::SensorUnavailable { sensor } | Kind::SensorDisabled { sensor } => *sensor = Some(number),
+                _ => return Err("Only sensor_unavailable and sensor_disabled are for a sensor"),
+            },
+            Self::Chance(_) | Self::Count(_) if fault.kind.is_state() => {
+                return Err("This holds all the time: it has neither chance nor count");
+            }
             Self::Chance(chance) => fault.chance = chance,
             Self::Count(count) => fault.count = Some(count),
             Self::Lasts(lasts) => fault.lasts = Some(lasts),
@@ -198,6 +219,15 @@ fn which(word: &Found<'_>) -> Result<Which, Wrong> {
     let netfn = number(netfn).filter(|netfn| *netfn <= 0x3e && netfn & 1 == 0).ok_or_else(wrong)?;
     let cmd = cmd.map(|cmd| number(cmd).ok_or_else(wrong)).transpose()?;
     Ok(Which { netfn, cmd })
+}
+
+/// A number of seconds, which may be negative.
+fn seconds(words: &mut Arguments<'_>) -> Result<i32, Wrong> {
+    let word = following(words, "jump of the clocks in seconds")?;
+    let expected = "expected a number of seconds, negative for back";
+    word.text
+        .parse()
+        .map_err(|_| word.fault(format!("Invalid jump of the clocks given: {}, {expected}", word.quoted())))
 }
 
 /// A number of milliseconds.

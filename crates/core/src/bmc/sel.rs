@@ -30,6 +30,15 @@ const SETTABLE_FLAGS: u8 = SUPPORTS_ALLOCATION_INFO | SUPPORTS_RESERVE | SUPPORT
 /// Operation flag: records were lost because the log was full.
 pub const OVERFLOW: u8 = 0x80;
 
+/// Whether a log is full for another reason than its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fullness {
+    /// It is full when its room is taken.
+    ByRecords,
+    /// It is full on purpose.
+    OnPurpose,
+}
+
 /// The system event log.
 #[derive(Clone, Debug, Default)]
 pub struct Sel {
@@ -42,6 +51,8 @@ pub struct Sel {
     last_add: u32,
     last_erase: u32,
     utc_offset: Option<i16>,
+    /// It has no room, whatever it has room for.
+    full: bool,
 }
 
 /// The offset to UTC that means "not specified" (IPMI 2.0 section 31.11a).
@@ -57,6 +68,7 @@ impl Sel {
             flags: flags & SETTABLE_FLAGS,
             clock: self.clock,
             utc_offset: self.utc_offset,
+            full: self.full,
             ..Self::default()
         };
     }
@@ -140,8 +152,16 @@ impl Sel {
         }
     }
 
+    /// Has it full, or no longer, whatever it has room for.
+    pub fn set_full(&mut self, full: Fullness) {
+        self.full = full == Fullness::OnPurpose;
+    }
+
     /// How many more records there is room for.
     pub fn free(&self) -> u32 {
+        if self.full {
+            return 0;
+        }
         self.max_records.saturating_sub(u32::try_from(self.records.len()).unwrap_or(u32::MAX))
     }
 
@@ -166,7 +186,7 @@ impl Sel {
     /// Adds a record. Its id bytes are replaced, and below type E0h its time. A full log is
     /// [`Error::Full`] and remembers the overflow.
     pub fn add(&mut self, now: Moment, mut record: Record) -> Result<u16, Error> {
-        if self.records.len() >= usize::try_from(self.max_records).unwrap_or(usize::MAX) {
+        if self.full || self.records.len() >= usize::try_from(self.max_records).unwrap_or(usize::MAX) {
             self.overflow = true;
             return Err(Error::Full);
         }
@@ -193,8 +213,8 @@ impl Sel {
 
     /// Restores what it was; reservation and capacity stay.
     pub(super) fn take_back(&mut self, before: Self) {
-        let Self { max_records, flags, reservation, .. } = *self;
-        *self = Self { max_records, flags, reservation, ..before };
+        let Self { max_records, flags, reservation, full, .. } = *self;
+        *self = Self { max_records, flags, reservation, full, ..before };
     }
 
     /// Deletes the record a request means by `id` and says its real id.

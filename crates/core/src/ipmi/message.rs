@@ -136,6 +136,11 @@ impl Response {
         Ok(())
     }
 
+    /// Changes the data behind the completion code.
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[1..self.len]
+    }
+
     /// Completion code and data.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]

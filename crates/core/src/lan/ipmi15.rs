@@ -194,6 +194,9 @@ impl LanChannel {
         if !call.authority.auth_types(level).contains(types) || !policy::user_allows(user, types) {
             return Err(CompletionCode::INVALID_FIELD);
         }
+        if call.authority.refuses_sessions() {
+            return Err(CompletionCode::COMMAND_SPECIFIC_81);
+        }
         if !self.user_has_room(user) {
             return Err(CompletionCode::COMMAND_SPECIFIC_82);
         }

@@ -317,6 +317,9 @@ fn ends_with_code(sent: &[u8], code: &Tag) -> bool {
 
 /// What a request for a session can have.
 fn negotiate(call: &Call<'_>, request: OpenSessionRequest) -> Result<Opened, Status> {
+    if call.authority.refuses_sessions() {
+        return Err(Status::INSUFFICIENT_RESOURCES);
+    }
     let asked = match request.privilege {
         0 => None,
         level => Some(Privilege::from_wire(level).ok_or(Status::ILLEGAL_PARAMETER)?),

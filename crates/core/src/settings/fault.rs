@@ -74,6 +74,43 @@ pub enum Kind {
     PowerIgnored,
     /// The session of a request is gone when it comes; it gets no response.
     DropSession,
+    /// Chassis Control takes a while, fails with FFh, and does nothing.
+    PowerFails {
+        /// How long it takes.
+        after: Duration,
+    },
+    /// No session is opened: insufficient resources (RMCP+ status 01h; Activate Session 81h).
+    RefuseSession,
+    /// After a cold reset nobody is served, and all sessions have ended.
+    OfflineAfterReset {
+        /// How long.
+        lasts: Duration,
+    },
+    /// The event log has no room.
+    SelFull,
+    /// Somebody else reserves the SDR repository in front of each Get SDR: reservations are cancelled.
+    SdrBusy,
+    /// Readings and states are unavailable (IPMI 2.0 section 35.14, byte 3, bit 5).
+    SensorUnavailable {
+        /// Of this sensor; `None` is of all.
+        sensor: Option<u8>,
+    },
+    /// Sensors are not scanned (IPMI 2.0 section 35.14, byte 3, bit 6).
+    SensorDisabled {
+        /// This one; `None` is all.
+        sensor: Option<u8>,
+    },
+    /// The clocks of event log and SDR repository have jumped.
+    Clock {
+        /// By so many seconds.
+        by: i32,
+    },
+    /// What comes from the SOL port is lost, as much as is read at a time.
+    SolLose,
+    /// What comes from the SOL port comes twice, as much as is read at a time.
+    SolDuplicate,
+    /// What comes from the SOL port waits until the fault ends.
+    SolStall,
 }
 
 /// For whom a fault is: where nothing is said, for all.
@@ -124,7 +161,7 @@ pub struct Chance(u32);
 
 impl Kind {
     /// The words of all kinds, in the order of [`index`](Self::index).
-    pub const WORDS: [&'static str; 12] = [
+    pub const WORDS: [&'static str; 23] = [
         "lose",
         "delay",
         "duplicate",
@@ -137,6 +174,17 @@ impl Kind {
         "slow",
         "power_ignored",
         "drop_session",
+        "power_fails",
+        "refuse_session",
+        "offline_after_reset",
+        "sel_full",
+        "sdr_busy",
+        "sensor_unavailable",
+        "sensor_disabled",
+        "clock",
+        "sol_lose",
+        "sol_duplicate",
+        "sol_stall",
     ];
 
     /// Its place in [`WORDS`](Self::WORDS).
@@ -154,7 +202,23 @@ impl Kind {
             Self::Slow { .. } => 9,
             Self::PowerIgnored => 10,
             Self::DropSession => 11,
+            Self::PowerFails { .. } => 12,
+            Self::RefuseSession => 13,
+            Self::OfflineAfterReset { .. } => 14,
+            Self::SelFull => 15,
+            Self::SdrBusy => 16,
+            Self::SensorUnavailable { .. } => 17,
+            Self::SensorDisabled { .. } => 18,
+            Self::Clock { .. } => 19,
+            Self::SolLose => 20,
+            Self::SolDuplicate => 21,
+            Self::SolStall => 22,
         }
+    }
+
+    /// Whether it holds all the time, and not now and then: such a one has neither chance nor count.
+    pub const fn is_state(self) -> bool {
+        matches!(self, Self::SelFull | Self::Clock { .. } | Self::SolStall)
     }
 
     /// Its word.
@@ -234,6 +298,12 @@ impl fmt::Display for Fault {
             }
             Kind::Reorder { within } => write!(f, " {}", milliseconds(within))?,
             Kind::Code(code) => write!(f, " {code:#04x}")?,
+            Kind::PowerFails { after } => write!(f, " {}", milliseconds(after))?,
+            Kind::OfflineAfterReset { lasts } => write!(f, " {}", milliseconds(lasts))?,
+            Kind::Clock { by } => write!(f, " {by}")?,
+            Kind::SensorUnavailable { sensor: Some(sensor) } | Kind::SensorDisabled { sensor: Some(sensor) } => {
+                write!(f, " sensor {sensor}")?;
+            }
             _ => {}
         }
         self.scope.fmt(f)?;

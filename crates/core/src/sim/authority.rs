@@ -19,6 +19,8 @@ pub(super) struct LanAuthority<'a> {
     channels: &'a Channels,
     access: &'a Lan,
     commands: &'a Commands,
+    /// No session is opened.
+    refuses: bool,
 }
 
 impl<'a> LanAuthority<'a> {
@@ -30,7 +32,21 @@ impl<'a> LanAuthority<'a> {
     /// The same for a channel of this controller.
     pub(super) fn of(controller: &'a Controller, commands: &'a Commands, channel: ChannelNumber) -> Option<Self> {
         let access = controller.channels.lan(channel)?;
-        Some(Self { controller, users: &controller.users, channels: &controller.channels, access, commands })
+        Some(Self {
+            controller,
+            users: &controller.users,
+            channels: &controller.channels,
+            access,
+            commands,
+            refuses: false,
+        })
+    }
+}
+
+impl LanAuthority<'_> {
+    /// The same that opens no session.
+    pub(super) fn refusing(self) -> Self {
+        Self { refuses: true, ..self }
     }
 }
 
@@ -80,6 +96,10 @@ impl Authority for LanAuthority<'_> {
 
     fn nature(&self, carried_to: Option<McAddress>, netfn: u8, cmd: u8, data: &[u8]) -> Nature {
         self.commands.nature(carried_to.unwrap_or(self.controller.address), netfn, cmd, data)
+    }
+
+    fn refuses_sessions(&self) -> bool {
+        self.refuses
     }
 
     fn neighbour(&self, channel: ChannelNumber) -> Neighbour<'_> {

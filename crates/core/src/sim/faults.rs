@@ -4,6 +4,7 @@
 //! none is set there is no [`Faults`] at all. Draws its lots from a generator of its own, by counting: the same seed and the
 //! same events strike the same. Nobody else loses, changes or holds back what goes in and out.
 
+mod device;
 mod held;
 mod lots;
 
@@ -88,10 +89,21 @@ struct Passage {
 
 /// What becomes of a request.
 pub(super) enum Course {
-    /// It is executed, and answered no earlier than this after it came.
-    Executed(Duration),
+    /// It is executed.
+    Executed(Odd),
     /// The faults have dealt with it.
     Over,
+}
+
+/// What is odd about how a request is executed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Odd {
+    /// It is answered no earlier than this after it came.
+    pub(super) delay: Duration,
+    /// Afterwards nobody is served, for so long.
+    pub(super) offline: Option<Duration>,
+    /// What is not so in the flags of a reading.
+    flags: device::Flags,
 }
 
 /// The faults of one system.
@@ -103,13 +115,23 @@ pub(super) struct Faults {
     held: Held,
     /// The kinds that have struck and are not counted yet.
     uncounted: Vec<Kind>,
+    /// What SOL ports have said and nobody has heard.
+    stalled: Vec<(McAddress, Vec<u8>)>,
     /// The command whose response is being sent.
     responding: Option<(u8, u8)>,
 }
 
 impl Faults {
     fn new(seed: u64) -> Self {
-        Self { seed, last: 0, list: Vec::new(), held: Held::default(), uncounted: Vec::new(), responding: None }
+        Self {
+            seed,
+            last: 0,
+            list: Vec::new(),
+            held: Held::default(),
+            uncounted: Vec::new(),
+            stalled: Vec::new(),
+            responding: None,
+        }
     }
 
     /// One more. Gives its number; `None` when there are too many.
@@ -281,8 +303,8 @@ impl Simulator {
     pub(super) fn fault(&mut self, now: Moment, command: &FaultCommand, out: &mut Effects) -> Result<String, String> {
         match command {
             FaultCommand::Set(faults) => faults.iter().map(|fault| self.set_fault(now, fault, out)).collect(),
-            FaultCommand::End(number) => self.end_faults(|one| one == *number, out),
-            FaultCommand::EndAll => self.end_faults(|_| true, out).or(Ok(String::new())),
+            FaultCommand::End(number) => self.end_faults(now, |one| one == *number, out),
+            FaultCommand::EndAll => self.end_faults(now, |_| true, out).or(Ok(String::new())),
         }
     }
 
@@ -296,13 +318,14 @@ impl Simulator {
         let number = self.faults.as_mut().and_then(|faults| faults.set(now, fault.clone()));
         let number = number.ok_or_else(|| format!("{MOST} faults are in force, and there is no room for more"))?;
         let mc = fault.scope.mc.or(self.machine.bmc).unwrap_or(McAddress::BMC);
+        self.states_change(now, fault, device::Change::Begins);
         self.machine.watch.tell(|| Event::FaultSet { mc, number, fault: fault.to_string() });
         let text = format!("Fault {number}: {fault}");
         out.list.push(Effect::Log { level: LogLevel::Info, text: format!("{text} is in force") });
         Ok(text + "\n")
     }
 
-    fn end_faults(&mut self, is_meant: impl Fn(u32) -> bool, out: &mut Effects) -> Result<String, String> {
+    fn end_faults(&mut self, now: Moment, is_meant: impl Fn(u32) -> bool, out: &mut Effects) -> Result<String, String> {
         let ended: Vec<InForce> = match self.faults.as_mut() {
             Some(faults) => faults.list.extract_if(.., |one| is_meant(one.number)).collect(),
             None => Vec::new(),
@@ -310,12 +333,13 @@ impl Simulator {
         if ended.is_empty() {
             return Err("there is no such fault; faults lists those in force".into());
         }
-        self.tell_ended(ended, out);
+        self.tell_ended(now, ended, out);
         Ok(String::new())
     }
 
-    fn tell_ended(&mut self, ended: Vec<InForce>, out: &mut Effects) {
+    fn tell_ended(&mut self, now: Moment, ended: Vec<InForce>, out: &mut Effects) {
         for InForce { number, fault, struck, .. } in ended {
+            self.states_change(now, &fault, device::Change::Ends);
             let mc = fault.scope.mc.or(self.machine.bmc).unwrap_or(McAddress::BMC);
             let text = format!("Fault {number}: {fault} has ended; it struck {struck} times");
             out.list.push(Effect::Log { level: LogLevel::Info, text });
@@ -330,7 +354,8 @@ impl Simulator {
             out.count(|tally| tally.faults(kind));
         }
         let ended: Vec<InForce> = faults.list.extract_if(.., |one| one.is_over(now)).collect();
-        self.tell_ended(ended, out);
+        self.tell_ended(now, ended, out);
+        self.release_sol(now, out);
         self.faults.take_if(|faults| faults.list.is_empty() && faults.held.is_empty());
     }
 
@@ -379,18 +404,19 @@ impl Simulator {
         out: &mut Effects,
     ) -> Course {
         let client = self.client_of(&path);
-        let Some(faults) = self.faults.as_deref_mut() else { return Course::Executed(Duration::ZERO) };
-        let power = (request.netfn, request.cmd) == (netfn::CHASSIS, CHASSIS_CONTROL);
+        let Some(faults) = self.faults.as_deref_mut() else { return Course::Executed(Odd::default()) };
+        let asked = (request.netfn, request.cmd);
+        let power = asked == (netfn::CHASSIS, CHASSIS_CONTROL);
         let command = Some((request.netfn, request.cmd));
         let occasion = Occasion { mc, channel: Some(request.origin.channel), client, command, way: Some(Way::In) };
         let may = |fault: &Fault| match fault.kind {
             Kind::Hang | Kind::Code(_) | Kind::Slow { .. } => true,
             Kind::Lose => fault.scope.command.is_some(),
-            Kind::PowerIgnored => power,
+            Kind::PowerIgnored | Kind::PowerFails { .. } => power,
             Kind::DropSession => matches!(path, ReturnPath::Lan(..)),
-            _ => false,
+            kind => device::concerns(kind, asked, request.data),
         };
-        let (mut delay, mut code) = (Duration::ZERO, None);
+        let (mut odd, mut code) = (Odd::default(), None);
         for (kind, lot) in faults.strike(now, &occasion, may) {
             match kind {
                 Kind::Hang | Kind::Lose => {
@@ -407,12 +433,18 @@ impl Simulator {
                 }
                 Kind::Code(own) => code = code.or(Some(CompletionCode(own))),
                 Kind::PowerIgnored => code = code.or(Some(CompletionCode::OK)),
-                Kind::Slow { by, jitter } => delay += by + lots::below(lot, jitter),
-                _ => {}
+                Kind::Slow { by, jitter } => odd.delay += by + lots::below(lot, jitter),
+                Kind::PowerFails { after } => {
+                    odd.delay += after;
+                    code = code.or(Some(CompletionCode::UNSPECIFIED));
+                }
+                Kind::OfflineAfterReset { lasts } => odd.offline = Some(lasts),
+                Kind::SdrBusy => self.reserve_sdrs(mc),
+                kind => odd.flags.take(kind),
             }
         }
-        let Some(code) = code else { return Course::Executed(delay) };
-        let execution = Execution { mc, origin: request.origin, path, begun: now, delay: milliseconds(delay) };
+        let Some(code) = code else { return Course::Executed(odd) };
+        let execution = Execution { mc, origin: request.origin, path, begun: now, delay: milliseconds(odd.delay) };
         self.answer_in_time(now, &execution, &Response::with_code(&request.origin, code), out);
         Course::Over
     }

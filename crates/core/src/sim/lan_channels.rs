@@ -222,6 +222,7 @@ impl Simulator {
         self.trace_datagram(trace::Way::In, lan, from, bytes, out);
         out.count(|tally| tally.datagrams_received += 1);
         self.lans.outbox.reports = self.is_counted(out);
+        let refuses = self.faults.is_some() && self.refuses_session(now, lan, from, bytes);
         let Some(controller) = self.machine.controller_mut(lan.mc) else { return };
         if let Some(channel) = controller.channels.lan_mut(lan.channel) {
             channel.statistics.count_received();
@@ -230,6 +231,7 @@ impl Simulator {
             }
         }
         let Some(authority) = LanAuthority::of(controller, &self.commands, lan.channel) else { return };
+        let authority = if refuses { authority.refusing() } else { authority };
         let received = self.lans.receive(now, lan, from, bytes, &authority);
         // Answers given by the channel itself go first: they belong to what came before, as do requests
         // that waited there, which may have lowered a limit.

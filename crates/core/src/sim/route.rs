@@ -1,11 +1,9 @@
 //! The way of a request: privilege, execution, slow work, the response's way back.
 
-use std::time::Duration;
-
 use super::Simulator;
 use super::accounts::ChangedUser;
 use super::effect::{Effect, Effects, LanId, ProgramEnd, SaveJob, Saved, WorkDone};
-use super::faults::{Course, milliseconds};
+use super::faults::{Course, Odd, milliseconds};
 use super::lanes::{self, Waiter};
 use super::program;
 use super::return_path::ReturnPath;
@@ -57,10 +55,10 @@ impl Simulator {
         out: &mut Effects,
     ) {
         self.trace_request(mc, request, &path, out);
-        let mut delay = Duration::ZERO;
+        let mut odd = Odd::default();
         if self.faults.is_some() {
             match self.faulty_request(now, mc, request, path, out) {
-                Course::Executed(by) => delay = by,
+                Course::Executed(how) => odd = how,
                 Course::Over => return,
             }
         }
@@ -68,7 +66,7 @@ impl Simulator {
             // It leads to other controllers.
             return self.send_message(now, mc, request, path, out);
         }
-        let execution = Execution { mc, origin: request.origin, path, begun: now, delay: milliseconds(delay) };
+        let execution = Execution { mc, origin: request.origin, path, begun: now, delay: milliseconds(odd.delay) };
         let may_wait = self.pending.have_room(&execution);
         // What it changes would have to wait for its file, and could not be undone then.
         if !may_wait && found.is_some_and(|entry| entry.keeps) {
@@ -82,7 +80,11 @@ impl Simulator {
             response.fail(CompletionCode::NODE_BUSY);
             outcome = Outcome::Done;
         }
+        odd.change(&mut response);
         self.finish(now, execution, outcome, response, Outstanding::default(), out);
+        if let Some(lasts) = odd.offline {
+            self.go_offline(now, mc, lasts, out);
+        }
     }
 
     /// What follows a command: its actions, then its response now, after its slow work, or

@@ -338,6 +338,14 @@ impl Simulator {
 
     /// Bytes came from the SOL port of an MC.
     pub(super) fn sol_data(&mut self, now: Moment, mc: McAddress, bytes: &[u8], out: &mut Effects) {
+        match self.faults {
+            None => self.sol_arrived(now, mc, bytes, out),
+            Some(_) => self.faulty_sol_data(now, mc, bytes, out),
+        }
+    }
+
+    /// The same behind what faults do.
+    pub(super) fn sol_arrived(&mut self, now: Moment, mc: McAddress, bytes: &[u8], out: &mut Effects) {
         let Some(index) = self.sol_index(mc) else { return };
         let SolSlot { engine, tap, .. } = &mut self.sols.slots[index];
         let plain = engine.from_port(now, bytes, &mut self.sols.outputs);

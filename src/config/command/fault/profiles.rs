@@ -52,9 +52,19 @@ pub const PROFILES: &[Profile] = &[
         faults: || vec![some("5", Kind::DropSession)],
     },
     Profile {
+        name: "rebooting-bmc",
+        summary: "after a cold reset nobody is served for 60 s, all sessions have ended, and the clock has fallen back by 60 s",
+        faults: || vec![plain(Kind::OfflineAfterReset { lasts: milliseconds(60_000) }), plain(Kind::Clock { by: -60 })],
+    },
+    Profile {
         name: "stuck-power",
         summary: "power commands are acknowledged, and do nothing",
         faults: || vec![plain(Kind::PowerIgnored)],
+    },
+    Profile {
+        name: "torn-console",
+        summary: "one in ten of what the console says is lost, and one in ten comes twice",
+        faults: || vec![some("10", Kind::SolLose), some("10", Kind::SolDuplicate)],
     },
     Profile {
         name: "worn-flash",

@@ -37,6 +37,17 @@ fn what_is_read_is_written_the_same() {
         "slow 2000 jitter 1 command 0x00/0x02",
         "power_ignored mc 0x30",
         "drop_session from 127.0.0.1/32",
+        "power_fails 3000",
+        "refuse_session count 2",
+        "offline_after_reset 60000",
+        "sel_full for 5000",
+        "sdr_busy chance 50",
+        "sensor_unavailable sensor 3",
+        "sensor_disabled",
+        "clock -3600 mc 0x20",
+        "sol_lose chance 1",
+        "sol_duplicate",
+        "sol_stall for 1000",
     ] {
         let fault = one(&format!("fault {text}"));
         assert_eq!(fault.to_string(), text);
@@ -90,6 +101,9 @@ fn what_is_wrong_is_told_with_its_place() {
         ("fault code 0xc0 command 7/1", "Invalid command given: '7/1', expected NETFN or NETFN/CMD", 25, 3),
         ("fault code 0xc0 command 6/", "Invalid command given", 25, 2),
         ("fault code 0xc0 command 6/0x+1", "Invalid command given", 25, 6),
+        ("fault sel_full chance 5", "This holds all the time", 16, 6),
+        ("fault clock soon", "Invalid jump of the clocks given: 'soon'", 13, 4),
+        ("fault lose sensor 3", "Only sensor_unavailable and sensor_disabled", 12, 6),
         ("fault lose channel 16", "Invalid channel given: expected 0 to 15", 20, 2),
         ("fault profile flaky", "Invalid profile: 'flaky', expected busy-bmc", 15, 5),
         ("fault profile", "No profile given", 14, 1),
