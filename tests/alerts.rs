@@ -3,16 +3,17 @@
 
 mod support;
 
+use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::bench::free_port;
+use support::bench::{free_port, project};
 use support::client::{CLIENT_LIMIT, FREEIPMI_PACKAGE};
 use support::config::{SMALL_EMU, small_lan_conf};
 use support::door;
 use support::process::{self, Captured, Guarded, eventually};
 use support::simulator::TIMEOUT;
-use support::{Bench, Freeipmi, Ipmitool, Ran, Simulator, Subject};
+use support::{Bench, Freeipmi, Ipmitool, Ran, Simulator, Stdin, Subject};
 
 /// Writes down what `snmptrapd` hands it: lines of the trap, then a line that ends it.
 const HANDLER: &str = r#"#!/bin/sh
@@ -203,4 +204,50 @@ fn what_ipmi_config_sets_is_kept_and_the_original_leaves_it_alone() {
     }
     assert_eq!(receiver.traps().len(), 1, "of the voltage there is none");
     client.ok("pef status").assert_says("| 0x0002");
+}
+
+/// The commands of the section on traps in docs/FLEET.md, for a destination at 127.0.0.1.
+fn commands_of_the_page() -> Vec<String> {
+    let page = std::fs::read_to_string(project("docs/FLEET.md")).expect("the page");
+    let section = page.split_once("\n## Traps\n").expect("a section on traps").1;
+    let block = section.split("```").nth(1).expect("commands");
+    let lines = block.lines().filter_map(|line| line.strip_prefix("ipmitool ... "));
+    let commands =
+        lines.map(|line| line.split('#').next().unwrap_or_default().trim().replace("192.0.2.9", "127.0.0.1"));
+    commands.collect()
+}
+
+#[test]
+fn each_bmc_of_a_fleet_sends_traps_from_its_own_address() {
+    let (bench, port) = (Bench::new(), free_port());
+    door::write_fleet(&bench);
+    let traps = UdpSocket::bind("127.0.0.1:0").expect("a port for traps");
+    traps.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
+    let traps_port = traps.local_addr().expect("its address").port();
+    let with_port =
+        bench.read("lan.conf").replace("    priv_limit", &format!("    alert_port {traps_port}\n    priv_limit"));
+    bench.write("lan.conf", with_port);
+    let ports = port.to_string();
+    let range = ["--count", "3", "--addresses", "127.94.0.0/24", "--ports", &ports];
+    let files = ["-n", "--ready-line", "-p", "-c", "lan.conf", "-f", "sim.emu"];
+    let simulator = Simulator::spawn(Subject::under_test(), &bench, &[&files[..], &range].concat(), Stdin::Null);
+    assert!(simulator.stdout.wait_for("is ready\n", door::START), "{}", simulator.report());
+    let commands = commands_of_the_page();
+    assert_eq!(commands.len(), 6, "{commands:?}");
+    for host in ["127.94.0.3", "127.94.0.1"] {
+        let client = Ipmitool { host: host.into(), ..Ipmitool::new(port, "admin", "admin") };
+        for words in &commands {
+            client.ok(words);
+        }
+        client.ok("event 1");
+        for of in ["the try", "the event"] {
+            let mut buffer = [0; 512];
+            let (length, from) = traps.recv_from(&mut buffer).unwrap_or_else(|why| panic!("{of} of {host}: {why}"));
+            assert_eq!(from.to_string(), format!("{host}:{port}"));
+            // The agent address says the same: an IpAddress of four bytes.
+            let address: Vec<u8> = host.split('.').map(|byte| byte.parse().expect("a byte")).collect();
+            let agent = [&[0x40, 4][..], &address].concat();
+            assert!(process::contains(&buffer[..length], &agent), "{of} of {host}: {:02x?}", &buffer[..length]);
+        }
+    }
 }

@@ -66,7 +66,7 @@ impl Simulator {
         }
     }
 
-    /// A trap that goes out. Its community string is shown to nobody.
+    /// A trap that goes out, without its bytes: the community string is among them.
     pub(super) fn trace_trap(&self, lan: LanId, peer: Peer, bytes: &[u8], out: &mut Effects) {
         if self.debug.raw || self.debug.messages {
             show(out, format!("{} <- Platform Event Trap, {} bytes", place(lan, peer), bytes.len()));
