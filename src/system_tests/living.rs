@@ -280,3 +280,31 @@ fn what_cannot_follow_is_said_and_what_does_is_shown() {
     });
     assert_eq!(shown.unwrap().lines().nth(1), Some("LUN 0 sensor 1: raw 0x31, ok, follows a sine"));
 }
+
+/// DCMI's power is what its sensor has read all the time, though nobody looked.
+#[test]
+fn the_power_meter_knows_what_was_between_two_looks() {
+    let mut rig = rig(&[1]);
+    rig.command(
+        "main_sdr_add 0x20 0 0 0x51 0x01 0x30 0x20 0 1 0x13 1 0x7f 0x68 0x0b 1 0 0 0 0 0 0 0 6 0 0 4 0 0 0 1 0 1 0 0 0 0xff 0 \
+         0 0 0 0 0 0 0 0 0 0 0 0xc5 'P 'o 'w 'e 'r",
+    );
+    rig.call(|sim, now, out| sim.control(now, Control::PowerUp, out).unwrap());
+    rig.command("sensor_follow 0x20 0 1 line from 100 to 300 over 1000 off 20");
+    rig.command("mc_set_dcmi_power 0x20 0 1");
+    let read = |rig: &mut Rig| {
+        let response = administrator(rig).ask(rig, 0x2c, 2, &[0xdc, 1, 0, 0]);
+        [2, 4, 6, 8].map(|at| u16::from_le_bytes([response[at], response[at + 1]]))
+    };
+    rig.now = rig.now + Duration::from_secs(1000);
+    let [present, lowest, highest, average] = read(&mut rig);
+    assert_eq!((present, lowest, highest), (300, 100, 300));
+    assert!((195..=205).contains(&average), "{average}");
+    rig.now = rig.now + Duration::from_secs(1000);
+    rig.call(|sim, now, out| sim.control(now, Control::PowerDown, out).unwrap());
+    rig.now = rig.now + Duration::from_secs(2000);
+    let [present, lowest, highest, average] = read(&mut rig);
+    assert_eq!((present, lowest, highest), (20, 20, 300));
+    // A quarter at 200, a quarter at 300, the half at 20.
+    assert!((133..=137).contains(&average), "{average}");
+}

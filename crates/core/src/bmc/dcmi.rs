@@ -119,7 +119,9 @@ pub fn reset_statistics(at: &mut At<'_>, now: Moment) {
 
 /// Looks at the power and notes it.
 pub fn look(at: &mut At<'_>, now: Moment) {
+    sensor::meter(at, now);
     if let Some(place) = at.power_meter.sensor {
+        sensor::look(at, now, place);
         if let Some(watts) = sensor::reading(at.machine(), place.of(at.address)) {
             at.power_meter.sensor_reads(now, watts);
         }

@@ -39,7 +39,7 @@ pub struct Statistics {
     sum: u64,
     /// Where the power is modelled, what was seen last of how long the machine was on.
     pub(super) on_time: Duration,
-    /// When that was seen, and whether the machine was on.
+    /// When that was seen, or a sensor that follows a signal was looked at, and whether the machine was on.
     pub(super) seen: Option<(Moment, bool)>,
 }
 
@@ -125,6 +125,11 @@ pub struct PowerMeter {
 }
 
 impl PowerMeter {
+    /// When what the sensor tells was computed last, and from now on now.
+    pub(super) fn seen(&mut self, now: Moment) -> Moment {
+        self.statistics.seen.replace((now, true)).map_or(now, |(seen, _)| seen)
+    }
+
     /// The sensor reads so many watts.
     pub(super) fn sensor_reads(&mut self, now: Moment, watts: f64) {
         self.statistics.observe(now, watts.round().clamp(0.0, f64::from(u16::MAX)) as u16);

@@ -18,7 +18,7 @@ mod threshold;
 
 use std::collections::BTreeSet;
 
-pub use follow::{Coupling, Curve, FollowFault, Off, follow, look, look_at_all, set_load, settle, unfollow};
+pub use follow::{Coupling, Curve, FollowFault, Off, follow, look, look_at_all, meter, set_load, settle, unfollow};
 pub use number::{Format, Scale};
 pub use poll::{Content, Dependency, PollSpec, begin_poll, finish_poll, timeout};
 pub use signal::Signal;
@@ -479,6 +479,7 @@ fn find_scaled<'a>(at: &'a mut At<'_>, place: Place) -> Result<&'a mut Sensor, E
 /// whatever kind of sensor it is. On a polled sensor it holds until the next poll; one that follows a signal follows it no
 /// longer.
 pub fn set_value(at: &mut At<'_>, now: Moment, place: Place, value: u8, reporting: Reporting) -> Result<(), Error> {
+    meter(at, now);
     follow::end(at, place);
     take_reading(at, now, place, value, reporting)?;
     follow::read_by_others(at, place);

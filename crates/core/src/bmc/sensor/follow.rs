@@ -20,6 +20,8 @@ use crate::ipmi::Moment;
 const AHEAD: Duration = Duration::from_secs(3600);
 /// How far others are.
 const FAR_AHEAD: Duration = Duration::from_secs(366 * 24 * 3600);
+/// Between two looks at the power, the sensor that tells it is looked at as often, evenly, at most once a second.
+const POWER_SAMPLES: u32 = 60;
 /// Steps of a look ahead.
 const MOST_LOOKS: u32 = 4096;
 /// The first part of the future that is looked at; each further one is twice as long.
@@ -350,6 +352,7 @@ pub fn follow(at: &mut At<'_>, now: Moment, place: Place, seed: u64, curve: Curv
         return Err(FollowFault::Circular);
     }
     let key = key(seed, [id.mc.0, id.lun, id.number, 1]);
+    meter(at, now);
     end(at, place);
     let gate = Gate::new(now, live(at, now).on);
     if let Some(sensor) = at.sensors.inner_mut(place) {
@@ -412,6 +415,7 @@ fn live<'a>(at: &'a mut At<'_>, now: Moment) -> &'a mut Life {
 /// `mc_load`: the load of a controller's machine in percent, clipped to 0 to 100. `None`: no load.
 pub fn set_load(at: &mut At<'_>, now: Moment, seed: u64, signal: Option<Signal>) {
     let key = key(seed, [at.address.0, 0, 0, 2]);
+    meter(at, now);
     look_at_all(at, now);
     live(at, now).load = signal.map(|signal| Load { signal, start: now, key });
     changed_everywhere(at);
@@ -473,6 +477,25 @@ pub fn look_at_all(at: &mut At<'_>, now: Moment) {
     }
 }
 
+/// Brings what the power meter knows up to now, if the sensor that tells it follows something: what it read since it was
+/// looked at last is computed. To be called before that follows something else.
+pub fn meter(at: &mut At<'_>, now: Moment) {
+    let Some(place) = at.power_meter.sensor else { return };
+    if at.sensors.get(place).is_none_or(|sensor| sensor.follow.is_none()) {
+        return;
+    }
+    let since = at.power_meter.seen(now);
+    let length = now.since(since);
+    let samples = u32::try_from(length.as_secs()).unwrap_or(u32::MAX).clamp(1, POWER_SAMPLES);
+    for sample in 1..=samples {
+        let time = if sample == samples { now } else { since + length * sample / samples };
+        let id = place.of(at.address);
+        if let Some(watts) = raw_at(at.machine(), id, time).and_then(|raw| super::value_of(at.machine(), id, raw)) {
+            at.power_meter.sensor_reads(time, watts);
+        }
+    }
+}
+
 fn following(at: &At<'_>) -> Vec<Place> {
     if at.sensors.life.is_none() {
         return Vec::new();
@@ -510,6 +533,7 @@ fn settle_at(at: &mut At<'_>, now: Moment) {
     (life.unplanned, life.records) = (false, records);
     if life.on != on {
         life.on = on;
+        meter(at, now);
         for place in &places {
             switch(at, now, *place, on);
         }
