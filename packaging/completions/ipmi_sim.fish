@@ -10,6 +10,7 @@ complete -c ipmi_sim -l ports -d 'Their UDP port, or several as 6230-6239: then 
 complete -c ipmi_sim -l slice -d 'Slice I of N: only those BMCs of the list, folder or number, so that several processes share them' -r
 complete -c ipmi_sim -l programs -d 'How many helper programs of all BMCs may run at once' -r
 complete -c ipmi_sim -l pid-file -d 'Write the process id to FILE; refuse to start while another process holds it' -r -F
+complete -c ipmi_sim -l seed -d 'For tests: draw everything by lot from this number, so that a run can be repeated. Session ids, challenges and keys can be guessed then by whoever knows the number' -r
 complete -c ipmi_sim -l program-timeout -d 'How long a chassis control or LAN configuration program may take' -r
 complete -c ipmi_sim -l control -d 'Open the control door at a unix socket, for `ipmi_simctl` and programs: HTTP and JSON, to drive and watch the BMCs' -r -F
 complete -c ipmi_sim -l http -d 'Open the control door at a TCP port, for browsers and programs; port 0 is a free one. Beyond loopback it needs a token' -r

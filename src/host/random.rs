@@ -23,6 +23,11 @@ impl SystemRandom {
         let generator = StdRng::try_from_os_rng().map_err(io::Error::other)?;
         Ok(Self(Arc::new(Mutex::new(generator))))
     }
+
+    /// One that gives the same in each run: for tests alone, as whoever knows the seed knows every session's secrets.
+    pub fn repeatable(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
+    }
 }
 
 /// Without what it will give.

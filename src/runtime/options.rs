@@ -17,7 +17,7 @@ const USAGE: &str = "[-c|--config-file FILE] [-f|--command-file FILE] [-x|--comm
         [-s|--state-dir DIR] [-p|--nopersist] [--demo] [--init DIR]
         [--fleet FILE|DIR] [--count N --addresses PREFIX [--ports PORTS]]
         [--slice I/N] [--programs N] [--control PATH]
-        [--http ADDR:PORT [--http-token-file FILE]] [-n|--nostdio] [--pid-file FILE] [--ready-line] [--program-timeout SECONDS] [-d|--debug]
+        [--http ADDR:PORT [--http-token-file FILE]] [-n|--nostdio] [--pid-file FILE] [--ready-line] [--program-timeout SECONDS] [--seed N] [-d|--debug]
         [--log-format text|json] [--pcap FILE] [-v|--version] [--check] [--strict]
         [--ping] [-?|--help] [--usage] [CONFIG]";
 
@@ -239,6 +239,12 @@ pub struct Options {
     /// when everything is open; for a fleet NAME is `fleet of N`
     #[arg(verbatim_doc_comment, help_heading = "Running", long = "ready-line", overrides_with = "ready_line")]
     pub ready_line: bool,
+
+    /// For tests: draw everything by lot from this number, so that a
+    /// run can be repeated. Session ids, challenges and keys can be
+    /// guessed then by whoever knows the number
+    #[arg(verbatim_doc_comment, help_heading = "Running", long = "seed", value_name = "N", overrides_with = "seed")]
+    pub seed: Option<u64>,
 
     /// How long a chassis control or LAN configuration
     /// program may take

@@ -152,7 +152,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
     };
     let system = SystemPlan {
         index: 0,
-        system: Box::new(Simulator::new(config, files, persistence, random()?)),
+        system: Box::new(Simulator::new(config, files, persistence, random(options)?)),
         script,
         configuration: source.name(),
         directories: places.configuration.clone().into(),
@@ -217,7 +217,7 @@ fn check(
     let kept = if is_kept { StateDirectory::inspect(&base, &config.name) } else { Loaded::default() };
     let persistence = if is_kept { Persistence::On } else { Persistence::Off };
     let files: Vec<String> = kept.files.keys().cloned().collect();
-    let mut system = Simulator::new(config.clone(), read_all(&kept.files), persistence, random()?);
+    let mut system = Simulator::new(config.clone(), read_all(&kept.files), persistence, random(options)?);
     let report = dry_run::check(&mut system, script, &*places.configuration, &files);
     kept.notes.iter().for_each(|note| logging::warn(note));
     report.state.iter().for_each(|text| logging::warn(&dry_run::with_folder(text, &base, &config.name)));
@@ -288,8 +288,16 @@ fn ask(source: &Source) -> Result<(), Stop> {
     if silent { Err(Stop(1)) } else { Ok(()) }
 }
 
+/// What `--seed` means for those who log in.
+pub(crate) const SEEDED: &str = "--seed: every session id, challenge and key can be guessed by whoever knows the number; \
+                                 for tests alone, never where others reach the LAN port";
+
 /// Without random numbers nobody could log in safely.
-fn random() -> Result<Box<dyn Random + Send>, Stop> {
+fn random(options: &Options) -> Result<Box<dyn Random + Send>, Stop> {
+    if let Some(seed) = options.seed {
+        logging::warn(SEEDED);
+        return Ok(Box::new(SystemRandom::repeatable(seed)));
+    }
     match SystemRandom::new() {
         Ok(generator) => Ok(Box::new(generator)),
         Err(error) => Err(stop(&format!("Unable to start: no random numbers from the operating system: {error}"))),

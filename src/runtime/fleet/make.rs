@@ -43,6 +43,8 @@ pub struct Settings {
     pub command: Option<OsString>,
     /// What is dumped, as the words of `debug`.
     pub debug: String,
+    /// `--seed`
+    pub seed: Option<u64>,
 }
 
 impl Settings {
@@ -109,7 +111,12 @@ impl<'a> Maker<'a> {
         &self.texts
     }
 
-    fn random(&self) -> io::Result<SystemRandom> {
+    /// The random source of a system; by a seed one of its own, whatever the order in which systems are made.
+    fn random(&self, name: &str) -> io::Result<SystemRandom> {
+        if let Some(seed) = self.settings.seed {
+            let spread = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            return Ok(SystemRandom::repeatable(name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, spread)));
+        }
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(random) = &*random {
             return Ok(random.clone());
@@ -180,7 +187,7 @@ impl<'a> Maker<'a> {
         };
         add_guids(&config, &mut files);
         findings.extend(remove_leftovers(&config).into_iter().map(Finding::Note));
-        let random = match self.random() {
+        let random = match self.random(&name) {
             Ok(random) => Box::new(random),
             Err(error) => {
                 findings.push(Finding::Problem(format!("no random numbers from the operating system: {error}")));

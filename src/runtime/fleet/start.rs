@@ -18,7 +18,7 @@ use crate::runtime::logging::{self, complain};
 use crate::runtime::options::Options;
 use crate::runtime::ping::{Target, targets};
 use crate::runtime::places::Places;
-use crate::runtime::start::print;
+use crate::runtime::start::{SEEDED, print};
 use crate::store::base::Base;
 use crate::store::directory::message;
 
@@ -65,12 +65,16 @@ impl Fleet {
             true => None,
             false => Some(Base::open(&options.state_dir.clone().unwrap_or_else(|| places.state_base("")))?),
         };
+        if options.seed.is_some() {
+            logging::warn(SEEDED);
+        }
         let settings = Settings {
             state,
             strictness: if options.strict { Strictness::Strict } else { Strictness::Lenient },
             places: places.clone(),
             command: options.command_string.clone(),
             debug: options.debug_words(),
+            seed: options.seed,
         };
         Ok(Some(Self { source, slice: options.slice()?, files, settings }))
     }
