@@ -1,0 +1,95 @@
+//! A machine that lives, `examples/living`, as a client sees it: readings move, thresholds are crossed, fans stop without power.
+
+mod support;
+
+use std::time::Duration;
+
+use support::bench::free_port;
+use support::config::{Places, adapt};
+use support::process::eventually;
+use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
+
+/// The example with a port of its own.
+fn example() -> (Bench, u16) {
+    let bench = Bench::new();
+    bench.copy_tree("examples/living", "living");
+    bench.copy_tree("examples/fleet", "fleet");
+    let port = free_port();
+    let conf = adapt(&bench.read("living/lan.conf"), &Places { lan: vec![port], ..Places::default() });
+    bench.write("living/lan.conf", conf);
+    (bench, port)
+}
+
+fn start(bench: &Bench, port: u16, more: &[&str]) -> Simulator {
+    let files = [&["-p", "-c", "living/lan.conf", "-f", "living/sim.emu"], more].concat();
+    let mut simulator = Simulator::spawn(Subject::under_test(), bench, &files, Stdin::Pipe);
+    simulator.wait_until_ready(port);
+    simulator
+}
+
+/// The reading of a sensor, as a number.
+fn reading(client: &Ipmitool, name: &str) -> f64 {
+    let shown = client.ok("sensor list").stdout;
+    let of = |line: &str| {
+        let mut cells = line.split('|').map(str::trim);
+        (cells.next() == Some(name)).then(|| cells.next()?.parse().ok()).flatten()
+    };
+    shown.lines().find_map(of).unwrap_or_else(|| panic!("{name}: {shown}"))
+}
+
+fn comes(what: &str, seen: impl Fn() -> bool) {
+    assert!(eventually(Duration::from_secs(15), || seen().then_some(())).is_some(), "{what}");
+}
+
+#[test]
+fn a_machine_lives_and_rests_without_power() {
+    let (bench, port) = example();
+    let mut simulator = start(&bench, port, &[]);
+    let client = Ipmitool::new(port, "admin", "admin");
+    client.ok("power on");
+    comes("the fans turn", || reading(&client, "Fan 1") > 3000.0);
+    client.ok("sel clear");
+    let first = reading(&client, "+12V");
+    comes("a voltage moves", || (reading(&client, "+12V") - first).abs() > 0.05);
+    let watts = reading(&client, "Power");
+    assert!((100.0..500.0).contains(&watts), "{watts}");
+
+    client.ok("power off");
+    comes("the fans stop", || reading(&client, "Fan 1") == 0.0);
+    comes("their events are in the log", || {
+        let log = client.ok("sel elist").stdout;
+        log.contains("Fan Fan 1 | Lower Critical going low")
+            || log.lines().any(|line| line.contains("Fan 1") && line.contains("Lower Critical going low"))
+    });
+    assert_eq!((reading(&client, "+12V"), reading(&client, "Power")), (0.0, 12.0));
+    client.ok("dcmi power reading").assert_says("Instantaneous power reading: 12 Watts");
+    assert!(reading(&client, "VBAT") > 3.0, "the battery");
+
+    client.ok("power on");
+    comes("the fans turn again", || reading(&client, "Fan 1") > 3000.0);
+    simulator.type_in("sensor_follow 0x20 0 1 line from 50 to 90 over 2\n");
+    comes("it gets too hot", || client.ok("sel elist").stdout.contains("CPU1 Temp | Upper Critical going high"));
+    simulator.assert_alive();
+}
+
+/// Two runs with one seed draw the same.
+#[test]
+fn a_seed_repeats_a_run_and_is_warned_of() {
+    let run = |seed: &str| {
+        let (bench, port) = example();
+        let emu = bench.read("living/sim.emu").replace("seed 4711", "");
+        bench.write(
+            "living/sim.emu",
+            emu.replace("noise mean 12.1 amplitude 0.2", "noise mean 12 amplitude 0.6 step 100"),
+        );
+        let simulator = start(&bench, port, &["--seed", seed]);
+        let client = Ipmitool::new(port, "admin", "admin");
+        client.ok("power on");
+        let volts = ["+12V", "+12V"].map(|name| reading(&client, name));
+        assert!(simulator.stderr.text().contains("--seed"), "{}", simulator.report());
+        volts
+    };
+    let (first, again, other) = (run("5"), run("5"), run("6"));
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+}
