@@ -109,6 +109,18 @@ fn sessions_are_seen_while_they_last() {
 }
 
 #[test]
+fn the_sessions_of_one_that_goes_end() {
+    let (_bench, _simulator, door, port) = fleet(103, 1, &[]);
+    let _shell = support::sol::Terminal::start(at("127.103.0.1", port).command(&["shell"]), "ipmitool", "ipmitool>");
+    let session = eventually(LIMIT, || door.json("/v1/bmcs/bmc00001")["sessions_open"].get(0).cloned());
+    assert!(session.is_some(), "nobody is logged in");
+    let mut events = door.follow("/v1/events?kind=logout,bmc_removed");
+    door.delete("/v1/bmcs/bmc00001").assert(204);
+    assert_eq!([events.next().event, events.next().event], ["logout", "bmc_removed"]);
+    assert_eq!(door.json("/v1/bmcs"), json!({ "bmcs": [], "total": 0, "next": null }));
+}
+
+#[test]
 fn sensors_are_read_and_set_and_their_events_follow() {
     let (_bench, _simulator, door, client) = one("");
     let sensors = door.json("/v1/bmcs/bmc00001/sensors?mc=32");

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::statements::{Begun, Run};
 use super::systems::{Driven, Presence, SystemPlan};
 use super::{Driver, Stage};
+use crate::bmc::watch::Event;
 use crate::config::{Diagnostic, Severity};
 use crate::host::SystemId;
 use crate::ipmi::{McAddress, Moment};
@@ -526,6 +527,16 @@ impl Driver {
         }
         if !callers.onlookers.is_empty() {
             callers.show_consoles(id, &mut driven.seat.system);
+        }
+    }
+
+    /// The sessions of a system end, because it goes.
+    pub(super) fn tell_callers_of_sessions(&self, id: SystemId) {
+        if let (Some(callers), Some(driven)) = (&self.callers, self.systems.get(id)) {
+            for session in driven.seat.system.view(clock::now()).sessions {
+                let ended = Event::LoggedOut { mc: session.mc, channel: session.channel };
+                callers.history.tell(&driven.announcement.name, What::Event(ended));
+            }
         }
     }
 

@@ -262,6 +262,7 @@ impl Driver {
             return;
         }
         self.handle(id, Input::End);
+        self.tell_callers_of_sessions(id);
         let Some(driven) = self.systems.here(id) else { return };
         driven.presence = Presence::Leaving;
         driven.seat.leave();
