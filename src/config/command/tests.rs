@@ -559,6 +559,7 @@ fn controllers_that_must_exist() {
             }
             "define" | "include" | "read_cmds" => format!("{} 'x' 'x'", entry.name),
             "debug" | "persist" | "quit" | "noecho" | "bmc" | "bmcs" => entry.name.to_string(),
+            "fault" => "fault hang".to_string(),
             "oem_add" => "oem_add 0x42 0x30 1 response 0".to_string(),
             "oem_remove" => "oem_remove 0x42 0x30 1 data 1".to_string(),
             "sensor_add" => "sensor_add 0x42 1 1 1 1".to_string(),
@@ -578,8 +579,8 @@ fn controllers_that_must_exist() {
         assert_eq!(required_mc, with_mc.then_some(McAddress(0x42)), "{line}");
     }
     // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state, 2 of fleets, 2 of OEM commands, 3 of
-    // machines that live.
-    assert_eq!(HELP.len(), 46);
+    // machines that live, 2 of faults on purpose.
+    assert_eq!(HELP.len(), 48);
 }
 
 #[test]
