@@ -382,6 +382,16 @@ fn offered(program: &str, arguments: &[&str], package: &str) -> String {
     String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr)
 }
 
+/// What each shell offers, asked for by a line of its own.
+fn offered_by_each(bash: &str, fish: &str, zsh: &str) -> [(&'static str, String); 3] {
+    let asked = [
+        ("bash", vec!["--norc", "-c", bash]),
+        ("fish", vec!["--no-config", "-c", fish]),
+        ("zsh", vec!["-f", "-c", zsh]),
+    ];
+    asked.map(|(shell, arguments)| (shell, offered(shell, &arguments, shell)))
+}
+
 #[test]
 fn every_shell_completes_options() {
     let folder = packaging("completions");
@@ -399,12 +409,7 @@ fn every_shell_completes_options() {
          zpty -r z all '*ready*'; zpty -w -n z 'ipmi_sim --pi'$'\\t\\t'; zpty -r z all '*--ping*'; print -r -- $all",
         dump.path().display()
     );
-    for (shell, arguments, package) in [
-        ("bash", vec!["--norc", "-c", &bash], "bash"),
-        ("fish", vec!["--no-config", "-c", &fish], "fish"),
-        ("zsh", vec!["-f", "-c", &zsh], "zsh"),
-    ] {
-        let text = offered(shell, &arguments, package);
+    for (shell, text) in offered_by_each(&bash, &fish, &zsh) {
         assert!(text.contains("--pid-file") && text.contains("--ping"), "{shell}: {text}");
         assert!(!text.contains("--config-file"), "{shell}: {text}");
     }

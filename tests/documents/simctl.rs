@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::{Arg, Command, CommandFactory};
 use ipmi_sim::simctl::{completion, options::Options};
 
-use super::{assert_current, escaped, has_term, offered, packaging, rendered, sentence};
+use super::{assert_current, escaped, has_term, offered_by_each, packaging, rendered, sentence};
 
 /// The part that a word behind `@simctl` stands for.
 pub(super) fn part(word: &str) -> String {
@@ -125,12 +125,7 @@ fn every_shell_completes_ipmi_simctl() {
          zpty -r z all '*ready*'; zpty -w -n z 'ipmi_simctl power n1 s'$'\\t\\t'; zpty -r z all '*soft*'; print -r -- $all",
         dump.path().display()
     );
-    for (shell, arguments, package) in [
-        ("bash", vec!["--norc", "-c", &bash], "bash"),
-        ("fish", vec!["--no-config", "-c", &fish], "fish"),
-        ("zsh", vec!["-f", "-c", &zsh], "zsh"),
-    ] {
-        let text = offered(shell, &arguments, package);
+    for (shell, text) in offered_by_each(&bash, &fish, &zsh) {
         assert!(text.contains("status") && text.contains("soft"), "{shell}: {text}");
         assert!(!text.contains("cycle"), "{shell}: {text}");
     }
