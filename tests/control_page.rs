@@ -50,7 +50,7 @@ fn two_minutes_with_curl_are_as_written() {
     assert_eq!(blocks.len(), 7);
     let ran = execute(&bench, &blocks.concat());
     ran.assert_ok()
-        .assert_says("{\"status\":\"ready\",\"bmcs\":100}")
+        .assert_says("{\"status\":\"ready\",\"bmcs\":100,\"page\":null}")
         .assert_says("\"total\":10,\"next\":\"bmc00012\"}")
         .assert_says("{\"control\":\"on\",\"power\":\"on\"}")
         .assert_says("\"crossed\":[\"upper_non_critical\",\"upper_critical\"]")

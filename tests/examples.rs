@@ -247,8 +247,8 @@ fn every_example_is_tested() {
         })
         .map(|name| name.expect("a name"))
         .collect();
-    // virtualbmc is run by tests/migration.rs, with the page that leads to it; oem by tests/oem.rs, profiles by
-    // tests/profiles.rs too.
-    let known = ["ci", "fleet", "minimal", "nanokvm", "oem", "profiles", "qemu", "virtualbmc"];
+    // virtualbmc is run by tests/migration.rs, with the page that leads to it; faults, living, oem and profiles by tests
+    // of their names.
+    let known = ["ci", "faults", "fleet", "living", "minimal", "nanokvm", "oem", "profiles", "qemu", "virtualbmc"];
     assert_eq!(folders, BTreeSet::from(known.map(str::to_owned)));
 }
