@@ -246,7 +246,7 @@ fn lost_sessions_are_opened_again() {
 /// `tc netem` is no part of every kernel; the distribution that it has by its documentation is that of independent losses.
 #[test]
 fn losses_are_independent_and_as_many_as_said() {
-    const ROUNDS: usize = 400;
+    const ROUNDS: usize = 200;
     let served = Served::new(&["lose chance 30"]);
     let mut tries = [0_usize; 4];
     for _ in 0..ROUNDS {

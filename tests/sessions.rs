@@ -1,6 +1,9 @@
 //! Sessions of the running program: how many there may be, who may end whose, and what is
 //! told about them.
 
+// Here because both have a test that waits for a minute.
+#[path = "sessions/secrets.rs"]
+mod secrets;
 mod support;
 
 use std::thread;

@@ -15,6 +15,9 @@ pub fn static_program(processor: &str) -> PathBuf {
         .args([processor.as_ref(), folder.as_os_str()])
         // What cargo says to the programs it runs is not meant for the other build.
         .env_remove("CARGO_TARGET_DIR")
+        // As a release but for what takes most of its time.
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .output()
         .expect("packaging/build.sh");
     assert!(

@@ -2,7 +2,7 @@
 //! 30.2, 30.5 and 30.6).
 //!
 //! Owns the delays and the ids of the events processed last. Sends nothing itself: alerts are
-//! [`alerts`](super::alerts)', and the power is the chassis's.
+//! [`alerts`]', and the power is the chassis's.
 
 use std::time::Duration;
 

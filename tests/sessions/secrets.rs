@@ -1,18 +1,16 @@
 //! No password and no key is where it does not belong: in the log, or in memory when nobody
 //! needs it any more.
 
-mod support;
-
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use support::bench::free_port;
-use support::config::SMALL_EMU;
-use support::process::eventually;
-use support::rmcp_client::RmcpClient;
-use support::simulator::Stdin;
-use support::{Bench, Simulator, Subject};
+use crate::support::bench::free_port;
+use crate::support::config::SMALL_EMU;
+use crate::support::process::eventually;
+use crate::support::rmcp_client::RmcpClient;
+use crate::support::simulator::Stdin;
+use crate::support::{Bench, Simulator, Subject};
 
 const ADMIN_PASSWORD: &str = "Zz-hunter2-Qq";
 const NEW_PASSWORD: &str = "Yy-swordfish-9";
@@ -57,7 +55,7 @@ fn no_secret_is_in_the_log_however_much_is_logged() {
         all.extend(["-p", &port]);
         all.extend_from_slice(arguments);
         let mut command = std::process::Command::new("ipmitool");
-        support::client::Ran::run(command.args(all), "ipmitool", support::client::CLIENT_LIMIT)
+        crate::support::client::Ran::run(command.args(all), "ipmitool", crate::support::client::CLIENT_LIMIT)
     };
     for way in [
         &["-I", "lan", "-A", "MD5"][..],
@@ -79,7 +77,8 @@ fn no_secret_is_in_the_log_however_much_is_logged() {
     let mut wrong = std::process::Command::new("ipmitool");
     let port = port.to_string();
     wrong.args(["-I", "lan", "-A", "PASSWORD", "-H", "127.0.0.1", "-U", "admin", "-P", LONG_PASSWORD, "-p", &port]);
-    support::client::Ran::run(wrong.args(["mc", "info"]), "ipmitool", support::client::CLIENT_LIMIT).assert_failed();
+    crate::support::client::Ran::run(wrong.args(["mc", "info"]), "ipmitool", crate::support::client::CLIENT_LIMIT)
+        .assert_failed();
     let log = format!("{}{}", simulator.stdout.text(), simulator.stderr.text());
     assert!(log.contains("Set User Password") || log.contains("06 47"), "the log tells commands");
     assert!(log.contains("Raw LAN receive"), "the log shows raw bytes");
