@@ -62,18 +62,10 @@ struct Filter {
 }
 
 impl Filter {
-    /// What is said of a BMC, if it is among those that are wanted.
-    fn summary(&self, entry: &Entry<'_>) -> Option<Summary> {
-        if !self.name.matches(entry.name()) {
-            return None;
-        }
-        let summary = Summary::of(entry);
-        let wanted = match self.power {
-            None => true,
-            Some(PowerWanted::On) => summary.is_on(),
-            Some(PowerWanted::Off) => !summary.is_on(),
-        };
-        wanted.then_some(summary)
+    /// Whether a BMC is among those that are wanted.
+    fn matches(&self, entry: &Entry<'_>) -> bool {
+        let has_power = |wanted| (wanted == PowerWanted::On) == entry.system().power();
+        self.name.matches(entry.name()) && self.power.is_none_or(has_power)
     }
 }
 
@@ -143,14 +135,16 @@ impl List {
         let look = move |turn: &mut Turn<'_>| {
             let mut found = Found { listed: Vec::new(), total: 0, more: false, looked: None };
             found.looked = turn.each(looked.as_deref(), |entry| {
-                let Some(summary) = filter.summary(entry) else { return };
+                if !filter.matches(entry) {
+                    return;
+                }
                 found.total += 1;
                 if after.as_deref().is_some_and(|after| **entry.name() <= *after) {
                     return;
                 }
                 found.more |= found.listed.len() == left;
                 if found.listed.len() < left {
-                    found.listed.push(summary);
+                    found.listed.push(Summary::of(entry));
                 }
             });
             found

@@ -175,8 +175,8 @@ impl Door {
         self.turn(move |turn| turn.entry(&name).map(|entry| look(&entry)).ok_or_else(|| absent(turn, &name))).await?
     }
 
-    /// Looks at the BMCs behind the one of this name, by name, a few in each turn, until there are no more or it says so:
-    /// it is given `None` at the end of each turn. Nobody waits longer for it than for a command.
+    /// Looks at the BMCs behind the one of this name, by name, a few in each turn, until there are no more. Nobody
+    /// else waits for all of it.
     ///
     /// # Errors
     /// The program ends.

@@ -65,6 +65,8 @@ use crate::store::directory::message;
 const LAST_WRITES: Duration = Duration::from_secs(10);
 /// How long the last part of a capture file may take.
 const LAST_RECORDS: Duration = Duration::from_secs(2);
+/// How long the others wait at most for a turn that is about many systems.
+const SLICE: Duration = Duration::from_micros(300);
 /// The system that consoles talk to.
 const FIRST: SystemId = SystemId { index: 0, generation: 0 };
 

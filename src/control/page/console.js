@@ -2,7 +2,7 @@
 // moved about is left where it came.
 
 import { bmcPath } from "./api.js";
-import { h, write } from "./dom.js";
+import { h, oncePerFrame, write } from "./dom.js";
 import { Stream } from "./stream.js";
 
 const LINES = 2000;
@@ -81,7 +81,7 @@ export class ConsoleTab {
     #state = h("p", { class: "used", role: "status" });
     #follow = h("input", { type: "checkbox", id: "follow", checked: true });
     #stream = null;
-    #asked = false;
+    #later = oncePerFrame(() => this.#draw());
     #before = null;
 
     constructor(view) {
@@ -123,12 +123,7 @@ export class ConsoleTab {
             return;
         }
         this.#plain.feed(Uint8Array.from(text, (c) => c.charCodeAt(0)));
-        if (this.#asked) return;
-        this.#asked = true;
-        requestAnimationFrame(() => {
-            this.#asked = false;
-            this.#draw();
-        });
+        this.#later();
     }
 
     #draw() {

@@ -25,6 +25,19 @@ export function svg(name, attributes = {}, ...children) {
     return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
+/** A function that has `draw` called with the next frame, once however often it is called before. */
+export function oncePerFrame(draw) {
+    let asked = false;
+    return () => {
+        if (asked) return;
+        asked = true;
+        requestAnimationFrame(() => {
+            asked = false;
+            draw();
+        });
+    };
+}
+
 /** Changes a text only where it differs, so that nothing is laid out or read aloud again for nothing. */
 export function write(element, text) {
     if (element.textContent !== text) element.textContent = text;

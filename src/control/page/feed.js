@@ -1,6 +1,6 @@
 // A list of what has happened, the newest first, that is written at most once a frame and never longer than it can be read.
 
-import { h } from "./dom.js";
+import { h, oncePerFrame } from "./dom.js";
 import { clock, eventText, eventTone } from "./words.js";
 
 const SHOWN = 60;
@@ -21,7 +21,7 @@ export class Feed {
     #empty;
     #named;
     #events = [];
-    #asked = false;
+    #later = oncePerFrame(() => this.#draw());
 
     constructor({ named, empty }) {
         this.#named = named === "named";
@@ -33,12 +33,7 @@ export class Feed {
     /** Shows these, the newest first. */
     set events(events) {
         this.#events = events;
-        if (this.#asked) return;
-        this.#asked = true;
-        requestAnimationFrame(() => {
-            this.#asked = false;
-            this.#draw();
-        });
+        this.#later();
     }
 
     #draw() {

@@ -2,7 +2,7 @@
 // keys, Home, End, Page Up and Page Down go from cell to cell, and the cell with the focus stays where it is when the
 // rest is scrolled away.
 
-import { h, mark } from "./dom.js";
+import { h, mark, oncePerFrame } from "./dom.js";
 
 /** Rows above and below those in sight. */
 const MORE = 2;
@@ -21,7 +21,7 @@ export class Grid {
     #columns = 1;
     #rows = new Map();
     #active = { index: 0, name: null };
-    #asked = false;
+    #later = oncePerFrame(() => this.#draw());
     #watch;
 
     constructor({ label, cellWidth, rowHeight, make, show }) {
@@ -91,15 +91,6 @@ export class Grid {
     #link(index) {
         const row = this.#rows.get(Math.floor(index / this.#columns));
         return row?.children[index % this.#columns]?.firstChild;
-    }
-
-    #later() {
-        if (this.#asked) return;
-        this.#asked = true;
-        requestAnimationFrame(() => {
-            this.#asked = false;
-            this.#draw();
-        });
     }
 
     #measure() {

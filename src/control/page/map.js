@@ -1,7 +1,7 @@
 // The whole fleet as a field of small squares: what is on, off and in alarm at a glance, and where in it the grid is. A
 // click goes there. Who does not see it has the counts above and the grid below.
 
-import { h } from "./dom.js";
+import { h, oncePerFrame } from "./dom.js";
 
 const TALLEST = 64;
 const SIZES = [14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1];
@@ -24,7 +24,7 @@ export class Field {
     #sight = [0, -1];
     #size = 1;
     #columns = 1;
-    #asked = false;
+    #later = oncePerFrame(() => this.#draw());
     #drawn = false;
     #squares;
     #colours = {};
@@ -83,15 +83,6 @@ export class Field {
     #anew() {
         this.#drawn = false;
         this.#later();
-    }
-
-    #later() {
-        if (this.#asked) return;
-        this.#asked = true;
-        requestAnimationFrame(() => {
-            this.#asked = false;
-            this.#draw();
-        });
     }
 
     #draw() {

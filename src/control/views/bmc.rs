@@ -45,11 +45,6 @@ impl Summary {
             addresses,
         }
     }
-
-    /// Whether its power is known to be on.
-    pub(in crate::control) fn is_on(&self) -> bool {
-        self.power == "on"
-    }
 }
 
 /// The word for a power state.

@@ -8,14 +8,13 @@ use std::net::SocketAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::statements::{Begun, Run};
 use super::systems::{Driven, Presence, SystemPlan};
-use super::{Driver, Stage};
+use super::{Driver, SLICE, Stage};
 use crate::bmc::watch::Event;
 use crate::config::{Diagnostic, Severity};
 use crate::host::SystemId;
@@ -27,8 +26,6 @@ use crate::runtime::script::Script;
 use crate::runtime::statement::STATEMENTS;
 use crate::sim::{ConsoleId, Effects, JobId, LanId, NoSolPort, Simulator, SolOutput, SolPortView, Tally, WorkDone};
 
-/// How long the others wait at most for a turn that looks at many systems.
-const SLICE: Duration = Duration::from_micros(300);
 /// After how many of them the clock is read.
 const LOOKED_AT: usize = 16;
 /// The first number of those who are shown what statements print here; the others are consoles.

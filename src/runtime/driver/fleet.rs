@@ -4,14 +4,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::Driver;
 use super::announce::{Announcement, bmcs};
 use super::consoles::Bmc;
 use super::reload::Read;
 use super::statements::Run;
 use super::systems::{Driven, Scope, SystemPlan};
+use super::{Driver, SLICE};
 use crate::bmc::LogLevel;
 use crate::config::suggest::nearest;
 use crate::config::text::quote;
@@ -20,9 +19,6 @@ use crate::host::workers;
 use crate::runtime::clock;
 use crate::runtime::door::Creator;
 use crate::sim::{ConsoleId, Input, OnDisk};
-
-/// How long the others wait at most for a step of a reload.
-const SLICE: Duration = Duration::from_micros(300);
 
 /// How many BMCs `bmcs` lists.
 const MOST_LISTED: usize = 500;

@@ -96,12 +96,10 @@ impl Again {
 }
 
 /// The system of a row, with nothing wrong.
-fn make<'a>(maker: &Maker<'a>, row: &Row) -> Result<Made, Unmade> {
-    match maker.make(row) {
-        Ok(made) if made.findings.iter().any(Finding::is_error) => Err(faults(made.findings)),
-        Ok(made) => Ok(made),
-        Err(findings) => Err(faults(findings)),
-    }
+fn make(maker: &Maker<'_>, row: &Row) -> Result<Made, Unmade> {
+    let mut made = maker.make(row).map_err(faults)?;
+    sound(std::mem::take(&mut made.findings))?;
+    Ok(made)
 }
 
 /// Nothing is wrong, but for notes.
