@@ -6,13 +6,16 @@
 //! IPMI_SIM_WRITE=1 cargo test --test documents
 //! ```
 //!
-//! That what comments and pages cite is there: `documents/citations.rs`.
+//! That what comments and pages cite is there: `documents/citations.rs`; that one version and one licence
+//! stand everywhere: `documents/release.rs`.
 
 #[path = "documents/citations.rs"]
 mod citations;
 #[path = "support/machine.rs"]
 #[allow(dead_code, reason = "nothing is left out here")]
 mod machine;
+#[path = "documents/release.rs"]
+mod release;
 #[path = "documents/simctl.rs"]
 mod simctl;
 

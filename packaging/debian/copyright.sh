@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes packaging/debian/copyright anew to standard output: what is known of the licence of
+# Writes packaging/debian/copyright anew to standard output: the licence of
 # ipmi_sim, and the licences of the libraries that are linked into its programs, from the
 # sources that the build takes (Cargo.lock, Cargo's folder of sources).
 #
@@ -47,12 +47,15 @@ terms() { # FILE, line of its first paragraph
 }
 
 list=$(libraries)
-cat <<'END'
-ipmi_sim, the simulator, its control program and its SDR compiler
+licence=$(sed -n 's/^license = "\(.*\)"$/\1/p' Cargo.toml)
+holder=$(grep '^Copyright' LICENSES/MIT.txt)
+cat <<END
+ipmi_sim, the simulator, its control program and its SDR compiler, with its manual pages, completions and examples
+    $licence
+    $holder
 
-The authors of ipmi_sim have not decided on a licence yet: none has been granted. Copyright: the
-authors of ipmi_sim, all rights reserved until then. Who wants to pass this package on has to ask
-them first.
+Use it under the terms of MIT or of Apache-2.0, both below, as you like. Where everything in it comes
+from: docs/PROVENANCE.md in its sources.
 
 The programs hold the following libraries, each under the terms named. Where there is a choice
 of MIT it is taken. The sources are what the registry of Rust packages has under the name and version.

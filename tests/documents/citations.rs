@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// What may cite: folders and files below the root of the project.
-const CITING: [&str; 14] = [
+const CITING: [&str; 15] = [
     "src",
     "crates",
     "tests",
@@ -25,6 +25,7 @@ const CITING: [&str; 14] = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
 ];
 
 /// Recordings and inputs of tests, and what builds leave, cite nothing.
