@@ -3,8 +3,11 @@
 //! administrator would, with and without OpenIPMI's package.
 //!
 //! The root lives in namespaces of its own: its mounts and its port below 1024 end with the test.
+//! `package/systemd.rs` boots one, with systemd as its first process.
 
 mod support;
+#[path = "package/systemd.rs"]
+mod systemd;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -175,11 +178,16 @@ struct Debian {
     bench: Bench,
 }
 
+/// What `root.sh` makes, once.
+fn cached() -> PathBuf {
+    let cached = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian-root");
+    Ran::run(Command::new(project("tests/package/root.sh")).arg(&cached), "dash", LIMIT).assert_ok();
+    cached
+}
+
 impl Debian {
     fn new() -> Self {
-        let cached = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian-root");
-        let script = project("tests/package/root.sh");
-        Ran::run(Command::new(script).arg(&cached), "dash", LIMIT).assert_ok();
+        let cached = cached();
         let bench = Bench::new();
         let (tar, root) = (cached.join("root.tar"), bench.path("root"));
         fs::create_dir(&root).expect("a folder");
@@ -287,6 +295,13 @@ impl Drop for Debian {
     }
 }
 
+/// Makes `/srv/next.deb` of `/srv/ipmi-sim.deb`: a version that changes the configuration files.
+const NEXT_VERSION: &str = r"
+    set -e; cd /srv; dpkg-deb -R ipmi-sim.deb next; sed -i 's/^Version: .*/&+next/' next/DEBIAN/control
+    for file in lan.conf bmc.emu; do printf '\n# a line of the next version\n' >>next/etc/ipmi/$file; done
+    (cd next; find . -type f ! -path './DEBIAN/*' | sed 's|^./||' | xargs md5sum >DEBIAN/md5sums)
+    dpkg-deb --root-owner-group -Znone -b next next.deb";
+
 fn client() -> Ipmitool {
     Ipmitool::new(PORT, "admin", "changed")
 }
@@ -383,13 +398,7 @@ fn an_administrator_installs_configures_upgrades_and_removes_it() {
         debian.ok("/etc/init.d/ipmi_sim status").assert_says("running (PID");
 
         // The next version changes a file that the administrator changed, and one that not.
-        let other = "\n# a line of the next version\n";
-        debian.ok(&format!(
-            "set -e; cd /srv; dpkg-deb -R ipmi-sim.deb next; sed -i 's/^Version: .*/&+next/' next/DEBIAN/control
-            printf '{other}' >>next/etc/ipmi/lan.conf; printf '{other}' >>next/etc/ipmi/bmc.emu
-            (cd next; find . -type f ! -path './DEBIAN/*' | sed 's|^./||' | xargs md5sum >DEBIAN/md5sums)
-            dpkg-deb --root-owner-group -Znone -b next next.deb"
-        ));
+        debian.ok(NEXT_VERSION);
         let mine = debian.read("/etc/ipmi/lan.conf");
         debian.shell("dpkg -i /srv/next.deb").assert_failed().assert_says("conffile prompt");
         debian.ok("dpkg --force-confdef --force-confold -i /srv/next.deb");
