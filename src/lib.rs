@@ -40,6 +40,9 @@
 
 #![cfg_attr(not(test), warn(unreachable_pub))]
 
+#[cfg(feature = "control")]
+#[doc(hidden)]
+pub mod clone;
 #[doc(hidden)]
 pub mod config;
 #[cfg(feature = "control")]
