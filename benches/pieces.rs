@@ -24,6 +24,7 @@ use ipmi_sim::config::lan_conf;
 use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::netfn::APP;
 use ipmi_sim::ipmi::{ChannelNumber, McAddress, Moment};
+use ipmi_sim::runtime::script::Folders;
 use ipmi_sim::runtime::statement::execute;
 use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Simulator, Work, WorkDone};
 use ipmi_sim::store::directory::StateDirectory;
@@ -101,7 +102,7 @@ impl Rig {
         rig.system.handle(rig.now, Input::Begin, &mut rig.effects);
         rig.carry_out();
         for statement in statements("sim.emu", commands) {
-            execute(&mut rig.system, rig.now, None, &statement, &mut rig.effects);
+            execute(&mut rig.system, rig.now, None, &statement, &Folders::default(), &mut rig.effects);
             rig.carry_out();
         }
         rig.system.handle(rig.now, Input::Started, &mut rig.effects);

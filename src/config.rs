@@ -10,6 +10,7 @@ pub(crate) mod arguments;
 pub mod command;
 #[cfg(test)]
 mod corpus;
+pub mod csv;
 pub mod diagnostic;
 pub(crate) mod grammar;
 pub mod help;

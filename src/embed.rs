@@ -12,7 +12,6 @@ mod seat;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -27,7 +26,7 @@ use crate::bmc::chassis::Control;
 use crate::config::command::Statement;
 use crate::config::{Diagnostic, Severity};
 use crate::ipmi::{ChannelNumber, McAddress, Moment, Privilege, UserNumber};
-use crate::runtime::script::Script;
+use crate::runtime::script::{Folders, Script};
 use crate::runtime::statement::{ONE_BMC, STATEMENTS, StatementOutcome};
 use crate::sim::{Effects, LogRecord, SensorState, Simulator, UserAccount};
 use seat::Shared;
@@ -244,7 +243,8 @@ impl Bmc {
         let mut script = Script::default();
         script.push_file(STATEMENTS, text.as_bytes());
         // A turn for each: clients are served in between.
-        let (printed, faults) = run(script, |statement| self.shared.seat().execute(statement), thread::sleep);
+        let (printed, faults) =
+            run(script, |statement, includes| self.shared.seat().execute(statement, includes), thread::sleep);
         if faults.is_empty() { Ok(printed) } else { Err(RunError { printed, faults: Faults(faults) }) }
     }
 
@@ -291,18 +291,17 @@ impl Drop for Bmc {
     }
 }
 
-/// Included files are looked for as named, and nowhere else.
-const NOWHERE: &[PathBuf] = &[];
-
 /// Runs statements, each by way of `execute`; gives what they printed, and what is wrong with them.
 fn run(
     mut script: Script,
-    mut execute: impl FnMut(&Statement) -> (StatementOutcome, String),
+    mut execute: impl FnMut(&Statement, &Folders) -> (StatementOutcome, String),
     sleep: impl Fn(Duration),
 ) -> (String, Vec<Diagnostic>) {
+    // Files that statements name are looked for as named, and beside the one that names them.
+    let includes = Folders::default();
     let (mut printed, mut faults) = (String::new(), Vec::new());
     while let Some(statement) = script.next_statement() {
-        let (outcome, text) = execute(&statement);
+        let (outcome, text) = execute(&statement, &includes);
         printed += &text;
         match outcome {
             StatementOutcome::Done | StatementOutcome::NoEcho => {}
@@ -311,7 +310,7 @@ fn run(
                 faults.push(statement.refused(Severity::Error, ONE_BMC));
             }
             StatementOutcome::Include(path) => {
-                if let Err(diagnostic) = script.include(&path, &statement, NOWHERE) {
+                if let Err(diagnostic) = script.include(&path, &statement, &includes) {
                     faults.push(*diagnostic);
                 }
             }

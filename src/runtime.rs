@@ -61,6 +61,7 @@ pub mod statement;
 #[cfg(feature = "program")]
 pub mod syslog;
 #[cfg(feature = "program")]
+pub mod tables;
 pub mod terminal;
 #[cfg(feature = "program")]
 pub mod timers;

@@ -37,6 +37,7 @@ use crate::config::lan_conf;
 use crate::crypto::SUITES;
 use crate::ipmi::{ChannelNumber, McAddress, Medium, Moment, Origin, Privilege, Request, SessionId, UserNumber};
 use crate::lan::testing::Dice;
+use crate::runtime::script::Folders;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::sim::{
     Content, Effect, Effects, Input, IpmbId, LanId, Persistence, ProgramEnd, ProgramJob, SaveFailure, SaveJob, Saved,
@@ -114,7 +115,7 @@ impl Rig {
 
     fn run(&mut self, statement: &Statement) {
         let mut outcome = StatementOutcome::Done;
-        self.call(|sim, now, out| outcome = statement::execute(sim, now, None, statement, out));
+        self.call(|sim, now, out| outcome = statement::execute(sim, now, None, statement, &Folders::default(), out));
         match outcome {
             StatementOutcome::Done => {}
             StatementOutcome::Failed(diagnostic) => self.faults.push(diagnostic.message),

@@ -10,6 +10,7 @@ use ipmi_sim::config::command::statements;
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::host::random::SystemRandom;
 use ipmi_sim::ipmi::{ChannelNumber, McAddress, Moment, netfn};
+use ipmi_sim::runtime::script::Folders;
 use ipmi_sim::runtime::statement::execute;
 use ipmi_sim::sim::{Effect, Effects, Input, LanId, Persistence, Pool, Simulator, Work, WorkDone};
 use ipmi_sim_client::{
@@ -68,7 +69,7 @@ impl Rig {
         system.handle(now, Input::Begin, &mut effects);
         let commands = file("sim.emu");
         for statement in statements("sim.emu", &commands) {
-            execute(&mut system, now, None, &statement, &mut effects);
+            execute(&mut system, now, None, &statement, &Folders::default(), &mut effects);
         }
         system.handle(now, Input::Started, &mut effects);
         system.share(pool);

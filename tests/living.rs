@@ -69,6 +69,16 @@ fn a_machine_lives_and_rests_without_power() {
     comes("the fans turn again", || reading(&client, "Fan 1") > 3000.0);
     simulator.type_in("sensor_follow 0x20 0 1 line from 50 to 90 over 2\n");
     comes("it gets too hot", || client.ok("sel elist").stdout.contains("CPU1 Temp | Upper Critical going high"));
+
+    // What was measured somewhere: beside the command file, as what that includes.
+    bench.write("table.csv", "# measured\nseconds,\"Inlet, C\"\n0,30\n0.5,35\n1000,36\n");
+    simulator.type_in("sensor_follow 0x20 0 3 csv \"table.csv\" column \"Inlet, C\" time seconds\n");
+    comes("the table is read", || reading(&client, "Inlet Temp") == 35.0);
+    bench.write("table.csv", "seconds,\"Inlet, C\"\n0,30\n1,warm\n");
+    simulator.type_in("sensor_follow 0x20 0 3 csv \"table.csv\" column 2 every 1\n");
+    let fault = "table.csv:3:3: expected a number such as 45 or -1.5, found 'warm'";
+    assert!(simulator.stdout.wait_for(fault, Duration::from_secs(15)), "{}", simulator.report());
+    assert_eq!(reading(&client, "Inlet Temp"), 35.0);
     simulator.assert_alive();
 }
 

@@ -9,6 +9,7 @@ use ipmi_sim::bmc::external::FileWrite;
 use ipmi_sim::config::command::{Statement, statements};
 use ipmi_sim::config::lan_conf;
 use ipmi_sim::ipmi::{ChannelNumber, McAddress, Moment, Random};
+use ipmi_sim::runtime::script::Folders;
 use ipmi_sim::runtime::statement::{StatementOutcome, execute};
 use ipmi_sim::settings::model::Config;
 use ipmi_sim::sim::{
@@ -178,7 +179,8 @@ impl Rig {
     /// Runs a statement; what is wrong with it comes back.
     pub fn statement(&mut self, statement: &Statement) -> Option<String> {
         let mut outcome = StatementOutcome::Done;
-        self.call(|sim, now, out| outcome = execute(sim, now, Some(ConsoleId(1)), statement, out));
+        let folders = Folders::default();
+        self.call(|sim, now, out| outcome = execute(sim, now, Some(ConsoleId(1)), statement, &folders, out));
         match outcome {
             StatementOutcome::Failed(finding) => Some(finding.to_string()),
             _ => None,

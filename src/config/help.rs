@@ -96,7 +96,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         "sensor_follow",
         "MC LUN SENSOR none|SIGNAL [min VALUE] [max VALUE] [load VALUE] [add MC LUN SENSOR FACTOR] [off VALUE [tau SECONDS]]",
-        "have the reading of a sensor follow a signal over time: constant VALUE, line from VALUE to VALUE over SECONDS, sine mean VALUE amplitude VALUE period SECONDS [phase SECONDS], walk or noise mean VALUE amplitude VALUE [step SECONDS]",
+        "have the reading of a sensor follow a signal over time: constant VALUE, line from VALUE to VALUE over SECONDS, sine mean VALUE amplitude VALUE period SECONDS [phase SECONDS], walk or noise mean VALUE amplitude VALUE [step SECONDS], csv \"FILE\" column COLUMN time COLUMN|every SECONDS [linear] [repeat]",
     ),
     entry("sensor_set_bit", "MC LUN SENSOR BIT VALUE EVENT", "set or clear a state bit; EVENT 1 generates an event"),
     entry("sensor_set_bit_clr_rest", "MC LUN SENSOR BIT EVENT", "set a state bit and clear all others"),

@@ -22,7 +22,7 @@ use crate::host::random::SystemRandom;
 use crate::host::{HostEvent, SystemId};
 use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege, Random, UserNumber};
 use crate::runtime::configuration::look_up_names;
-use crate::runtime::script::Script;
+use crate::runtime::script::{Folders, Script};
 use crate::runtime::seat;
 use crate::runtime::statement::execute;
 use crate::settings::model::{Address, Config, ControllerConfig, LanConfig, Port, UserConfig};
@@ -184,7 +184,9 @@ impl Builder {
         let mut system = Simulator::new(self.config()?, BTreeMap::new(), Persistence::Off, random);
         self.add_commands(&mut system);
         system.handle(now, Input::Begin, out);
-        let execute = |statement: &Statement| (execute(&mut system, now, None, statement, out), String::new());
+        let execute = |statement: &Statement, includes: &Folders| {
+            (execute(&mut system, now, None, statement, includes, out), String::new())
+        };
         let (_, faults) = run(self.script(), execute, |_| {});
         if !faults.is_empty() {
             return Err(StartError::Commands(Faults(faults)));
@@ -256,7 +258,8 @@ impl Builder {
         let seat = seat::Setup { system, configuration: LAN_CONF.into(), state, helpers };
         let setup = Setup { runtime: runtime.clone(), seat, lock };
         let (shared, events) = Shared::new(setup);
-        let (printed, faults) = run(self.script(), |statement| shared.seat().execute(statement), thread::sleep);
+        let execute = |statement: &Statement, includes: &Folders| shared.seat().execute(statement, includes);
+        let (printed, faults) = run(self.script(), execute, thread::sleep);
         let mut seat = shared.seat();
         if !printed.is_empty() {
             log::info!("{}", printed.trim_end());

@@ -22,6 +22,7 @@ use crate::host::{EVENT_QUEUE, HostEvent, HostEvents, SystemId};
 use crate::ipmi::Moment;
 use crate::runtime::clock::{self, Alarm};
 use crate::runtime::log_text::{printable, severity};
+use crate::runtime::script::Folders;
 use crate::runtime::seat::{self, Surroundings};
 use crate::runtime::statement::{StatementOutcome, execute};
 use crate::settings::model::Address;
@@ -135,8 +136,8 @@ impl Seat {
     }
 
     /// Executes a statement, and gives what was printed.
-    pub(super) fn execute(&mut self, statement: &Statement) -> (StatementOutcome, String) {
-        let outcome = self.call(|system, now, out| execute(system, now, None, statement, out));
+    pub(super) fn execute(&mut self, statement: &Statement, includes: &Folders) -> (StatementOutcome, String) {
+        let outcome = self.call(|system, now, out| execute(system, now, None, statement, includes, out));
         (outcome, std::mem::take(&mut self.around.printed))
     }
 

@@ -66,7 +66,7 @@ pub fn check(
     while let Some(statement) = script.next_statement() {
         report.take(&mut effects, files);
         effects.clear();
-        let outcome = statement::execute(system, clock::now(), None, &statement, &mut effects);
+        let outcome = statement::execute(system, clock::now(), None, &statement, includes, &mut effects);
         if let Some((path, why)) = unreadable(&statement) {
             let message = format!("{path} cannot be read: {why}");
             report.faults.push(Diagnostic { severity: Severity::Warning, ..fault(&statement, &path, message) });

@@ -4,13 +4,17 @@
 //! Executes nothing.
 
 use std::io;
+use std::iter;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::tables::{TableFault, Tables};
 use crate::config::command::{Statement, statements};
 use crate::config::text::os_string;
 use crate::config::{Diagnostic, Severity, Span};
+use crate::ipmi::Recording;
+use crate::settings::follow::CsvSource;
 use crate::store::directory::message;
 
 /// How deep files may include each other; the original recurses until it crashes.
@@ -42,20 +46,47 @@ impl Deref for Next {
     }
 }
 
-/// Where included files are.
+/// Where the files are that statements name.
 pub trait Includes {
     /// The statements of a file.
     ///
     /// # Errors
     /// It cannot be read, in the system's words.
     fn included(&self, path: &str) -> Result<Arc<[Statement]>, String>;
+
+    /// Where files are looked for, besides the working directory.
+    fn directories(&self) -> &[PathBuf];
+
+    /// The tables that were read.
+    fn tables(&self) -> &Tables;
 }
 
-/// Those of configuration directories.
-impl Includes for [PathBuf] {
+/// Those of configuration directories, read whenever one is named.
+#[derive(Debug, Default)]
+pub struct Folders {
+    directories: Vec<PathBuf>,
+    tables: Tables,
+}
+
+impl Folders {
+    /// Those of these directories, and of the working directory.
+    pub fn new(directories: Vec<PathBuf>, tables: Tables) -> Self {
+        Self { directories, tables }
+    }
+}
+
+impl Includes for Folders {
     fn included(&self, path: &str) -> Result<Arc<[Statement]>, String> {
-        let (name, text) = read_included(path, self).map_err(|error| message(&error))?;
+        let (name, text) = read_included(path, &self.directories).map_err(|error| message(&error))?;
         Ok(statements(&name, &text).into())
+    }
+
+    fn directories(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
+    fn tables(&self) -> &Tables {
+        &self.tables
     }
 }
 
@@ -119,6 +150,30 @@ impl Script {
     }
 }
 
+/// The column of a table that a statement names, which is looked for in the same places as an included file.
+///
+/// # Errors
+/// It cannot be read; what is wrong in it has its place there, all else that in the statement.
+pub fn recording(
+    source: &CsvSource,
+    by: &Statement,
+    includes: &(impl Includes + ?Sized),
+) -> Result<Arc<Recording>, Box<Diagnostic>> {
+    let path = &source.path;
+    let unreadable = |why: String| Box::new(fault(by, path, format!("Could not read table {path}: {why}")));
+    let candidates = candidates(path, includes.directories());
+    let beside = beside(&by.file, path).map(|beside| os_string(&beside).into());
+    let mut first = None;
+    for candidate in candidates.chain(beside) {
+        match includes.tables().get(&candidate, source) {
+            Ok(recording) => return Ok(recording),
+            Err(TableFault::Content(fault)) => return Err(fault),
+            Err(TableFault::Unreadable(why)) => first = first.or(Some(why)),
+        }
+    }
+    Err(unreadable(first.unwrap_or_default()))
+}
+
 /// The place of a file next to the one that names it. What a console or a text without a file says is nowhere.
 fn beside(file: &str, path: &str) -> Option<String> {
     let folder = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty())?;
@@ -127,19 +182,26 @@ fn beside(file: &str, path: &str) -> Option<String> {
 
 /// A file is looked for as named, from the working directory; then, unless the name
 /// begins with `/`, `./` or `../`, in the configuration directories.
+fn candidates(path: &str, directories: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    let anywhere = !["/", "./", "../"].iter().any(|start| path.starts_with(start));
+    let name = PathBuf::from(os_string(path));
+    let others = directories.iter().filter(move |_| anywhere).map({
+        let name = name.clone();
+        move |directory| directory.join(&name)
+    });
+    iter::once(name).chain(others)
+}
+
 pub(super) fn read_included(path: &str, directories: &[PathBuf]) -> io::Result<(String, Vec<u8>)> {
-    let first = match std::fs::read(os_string(path)) {
-        Ok(text) => return Ok((path.to_string(), text)),
-        Err(error) => error,
-    };
-    if !["/", "./", "../"].iter().any(|start| path.starts_with(start)) {
-        for candidate in directories.iter().map(|directory| directory.join(os_string(path))) {
-            if let Ok(text) = std::fs::read(&candidate) {
-                return Ok((candidate.display().to_string(), text));
-            }
+    let mut first = None;
+    for (number, candidate) in candidates(path, directories).enumerate() {
+        let name = || if number == 0 { path.to_string() } else { candidate.display().to_string() };
+        match std::fs::read(&candidate) {
+            Ok(text) => return Ok((name(), text)),
+            Err(error) => first = first.or(Some(error)),
         }
     }
-    Err(first)
+    Err(first.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
 }
 
 /// A fault of a statement, at the first place where `what` is written in it.
@@ -177,7 +239,10 @@ pub fn read_command_file(path: &Path) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
-    const NOWHERE: &[PathBuf] = &[];
+    /// Only as named.
+    fn nowhere() -> Folders {
+        Folders::default()
+    }
 
     /// The last statement of a text.
     fn statement(text: &[u8]) -> Statement {
@@ -217,27 +282,29 @@ mod tests {
         std::fs::write(&more, "# beside\n").unwrap();
         let by = Statement::single(&by, b"x");
         let mut script = Script::default();
-        script.include("more.emu", &by, NOWHERE).unwrap();
+        script.include("more.emu", &by, &nowhere()).unwrap();
         let next = script.next_statement().unwrap();
         assert_eq!((line(&next), &*next.file), ("# beside", &*more));
         // What stands in a configuration directory comes before it, as ever.
         let configuration = tempfile::tempdir().unwrap();
         std::fs::write(configuration.path().join("more.emu"), "# first\n").unwrap();
-        script.include("more.emu", &by, &[configuration.path().to_path_buf()][..]).unwrap();
+        script
+            .include("more.emu", &by, &Folders::new(vec![configuration.path().to_path_buf()], Tables::default()))
+            .unwrap();
         assert_eq!(line(&script.next_statement().unwrap()), "# first");
-        assert!(script.include("more.emu", &Statement::single("<console>", b"x"), NOWHERE).is_err());
+        assert!(script.include("more.emu", &Statement::single("<console>", b"x"), &nowhere()).is_err());
     }
 
     #[test]
     fn a_missing_file_is_pointed_at() {
         let by = statement(b"\n  include \\\n\t\"no.emu\"\n");
-        let diagnostic = Script::default().include("no.emu", &by, NOWHERE).unwrap_err();
+        let diagnostic = Script::default().include("no.emu", &by, &nowhere()).unwrap_err();
         assert_eq!(diagnostic.span, Span { line: 3, column: 3, length: 6 });
         assert_eq!(diagnostic.message, "Could not read include file no.emu: No such file or directory");
         assert_eq!(diagnostic.source_line, "\t\"no.emu\"");
         // The name came out of a variable.
         let by = statement(b"\ninclude $X\n");
-        let diagnostic = Script::default().include("no.emu", &by, NOWHERE).unwrap_err();
+        let diagnostic = Script::default().include("no.emu", &by, &nowhere()).unwrap_err();
         assert_eq!(diagnostic.span, Span { line: 2, column: 1, length: 1 });
     }
 
@@ -249,7 +316,7 @@ mod tests {
         let name = path.display().to_string();
         let by = Statement::single(&name, b"x");
         let mut script = Script::default();
-        let depth = (0..1000).take_while(|_| script.include(&name, &by, NOWHERE).is_ok()).count();
+        let depth = (0..1000).take_while(|_| script.include(&name, &by, &nowhere()).is_ok()).count();
         assert_eq!(depth, DEPTH);
     }
 
@@ -264,7 +331,7 @@ mod tests {
         while let Some(statement) = script.next_statement() {
             statements += 1;
             assert!(statements < 10_000, "it goes on and on");
-            let _ = script.include(&name, &statement, NOWHERE);
+            let _ = script.include(&name, &statement, &nowhere());
         }
         assert_eq!(statements, 1 + 2 * MOST_FILES);
     }

@@ -21,8 +21,9 @@ use super::logging::complain;
 use super::options::Options;
 use super::places::Places;
 use super::review::{self, Facts};
-use super::script::{Script, read_command_file};
+use super::script::{Folders, Script, read_command_file};
 use super::serving::{Serving, What, audience};
+use super::tables::Tables;
 use super::terminal::{StandardInput, Streams};
 use super::{Ending, configuration, demo, dry_run, limits, logging, ping, starter};
 use crate::config::{Diagnostic, Severity, Span};
@@ -155,7 +156,7 @@ fn start(options: &Options, places: &Places) -> Result<Ending, Stop> {
         system: Box::new(Simulator::new(config, files, persistence, random(options)?)),
         script,
         configuration: source.name(),
-        directories: places.configuration.clone().into(),
+        folders: Folders::new(places.configuration.clone(), Tables::default()).into(),
         state,
         reader: reader(source, strictness, directory),
         announcement,
@@ -218,7 +219,8 @@ fn check(
     let persistence = if is_kept { Persistence::On } else { Persistence::Off };
     let files: Vec<String> = kept.files.keys().cloned().collect();
     let mut system = Simulator::new(config.clone(), read_all(&kept.files), persistence, random(options)?);
-    let report = dry_run::check(&mut system, script, &*places.configuration, &files);
+    let folders = Folders::new(places.configuration.clone(), Tables::default());
+    let report = dry_run::check(&mut system, script, &folders, &files);
     kept.notes.iter().for_each(|note| logging::warn(note));
     report.state.iter().for_each(|text| logging::warn(&dry_run::with_folder(text, &base, &config.name)));
     report.faults.iter().for_each(logging::tell);

@@ -1,7 +1,10 @@
 //! One statement: read with the system's variables, and carried out by the system, or handed back to whoever
 //! reads statements.
 
-use crate::config::command::{Instruction, Statement};
+use std::borrow::Cow;
+
+use super::script::{Includes, recording};
+use crate::config::command::{Command, Instruction, Statement};
 use crate::config::{Diagnostic, Severity, help};
 use crate::ipmi::Moment;
 use crate::sim::{ConsoleId, Effect, Effects, Input, Simulator};
@@ -39,12 +42,14 @@ pub enum StatementOutcome {
     Quit,
 }
 
-/// Executes one statement of a command file (`console` is `None`) or console line.
+/// Executes one statement of a command file (`console` is `None`) or console line. The table that it names is looked for in
+/// `includes`.
 pub fn execute(
     system: &mut Simulator,
     now: Moment,
     console: Option<ConsoleId>,
     statement: &Statement,
+    includes: &(impl Includes + ?Sized),
     out: &mut Effects,
 ) -> StatementOutcome {
     let instruction = match statement.read(system.variables()) {
@@ -66,9 +71,28 @@ pub fn execute(
             return StatementOutcome::Done;
         }
     };
-    system.handle(now, Input::Command { console, command }, out);
+    let command = match with_table(command, statement, includes) {
+        Ok(command) => command,
+        Err(fault) => return StatementOutcome::Failed(*fault),
+    };
+    system.handle(now, Input::Command { console, command: &command }, out);
     match out.list.pop_if(|effect| matches!(effect, Effect::Refused(_))) {
         Some(Effect::Refused(message)) => StatementOutcome::Failed(statement.refused(Severity::Error, message)),
         _ => StatementOutcome::Done,
     }
+}
+
+/// A command with the table that it names, if it names one.
+fn with_table<'a>(
+    command: &'a Command,
+    statement: &Statement,
+    includes: &(impl Includes + ?Sized),
+) -> Result<Cow<'a, Command>, Box<Diagnostic>> {
+    let mut command = Cow::Borrowed(command);
+    if command.table().is_some()
+        && let Some(csv) = command.to_mut().table_mut()
+    {
+        csv.recording = Some(recording(&csv.source, statement, includes)?);
+    }
+    Ok(command)
 }

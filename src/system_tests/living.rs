@@ -281,6 +281,70 @@ fn what_cannot_follow_is_said_and_what_does_is_shown() {
     assert_eq!(shown.unwrap().lines().nth(1), Some("LUN 0 sensor 1: raw 0x31, ok, follows a sine"));
 }
 
+/// A table as a file.
+fn table(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.csv");
+    std::fs::write(&path, text).unwrap();
+    (folder, path.display().to_string())
+}
+
+#[test]
+fn a_column_of_a_table_is_read_and_crosses_thresholds_to_the_millisecond() {
+    let (_folder, path) = table("time,inlet,load\n1000,20,0\n1010,50,10\n1020.5,70,50\n1030,40,100\n");
+    let mut rig = rig(&[1]);
+    rig.command(&format!("sensor_follow 0x20 0 1 csv \"{path}\" column inlet time time"));
+    assert_eq!((look(&mut rig, 1), rig.sim.event_log().len()), (20, 2));
+    let (seen, wakes) = pass(&mut rig, 1_000_000);
+    let [low, critical, high] = [(10_000, 20, 50), (10_000, 30, 50), (20_500, 60, 70)];
+    let data = |(at, limit, raw), up, data| (at, 1, up, [data, raw, limit]);
+    assert_eq!(
+        seen,
+        [
+            data(critical, false, 0x50),
+            data(low, false, 0x52),
+            data(high, true, 0x57),
+            data((20_500, 70, 70), true, 0x59),
+            data((30_000, 60, 40), false, 0x57),
+            data((30_000, 70, 40), false, 0x59),
+        ]
+    );
+    assert_eq!((wakes, look(&mut rig, 1), rig.sim.deadline()), (3, 40, None));
+
+    // On lines, and again and again: from 40 back to 20 in as long as the last step.
+    rig.command(&format!("sensor_follow 0x20 0 1 csv \"{path}\" column 2 every 10 linear repeat min 31"));
+    let (seen, wakes) = pass(&mut rig, 120);
+    // 59.5 is at 14.75 s, 69.5 at 19.75, back 66.5 at 21.167 and 56.5 at 24.5; 34.5 and so on leave the lower ones alone.
+    let wave: [(u128, bool, u8); 4] =
+        [(14_751, true, 0x57), (19_751, true, 0x59), (21_167, false, 0x59), (24_500, false, 0x57)];
+    let computed = (0..3).flat_map(|run| wave.map(|(at, up, data)| (at + run * 40_000, up, data)));
+    let events: Vec<_> =
+        seen.iter().filter(|event| event.3[0] >= 0x57).map(|event| (event.0, event.2, event.3[0])).collect();
+    assert_eq!(events, computed.collect::<Vec<_>>());
+    assert_eq!(wakes, seen.len(), "{seen:?}");
+
+    // Load is a column as well.
+    rig.command("sensor_follow 0x20 0 1 constant 31 load 20");
+    rig.command(&format!("mc_load 0x20 csv \"{path}\" column load time time"));
+    rig.now = rig.now + Duration::from_secs(25);
+    assert_eq!(look(&mut rig, 1), 41);
+    rig.now = rig.now + Duration::from_secs(25);
+    assert_eq!((look(&mut rig, 1), rig.faults.as_slice()), (51, [].as_slice()));
+}
+
+#[test]
+fn what_is_wrong_with_a_table_has_a_place_in_it() {
+    let (_folder, path) = table("time,inlet\n0,20\n1,warm\n");
+    let mut rig = rig(&[1]);
+    rig.command(&format!("sensor_follow 0x20 0 1 csv \"{path}\" column inlet time time"));
+    let fault = rig.faults.pop().unwrap();
+    assert_eq!(fault, "expected a number such as 45 or -1.5, found 'warm'");
+    rig.command("mc_load 0x20 csv \"/nowhere/a.csv\" column 1 every 1");
+    let fault = rig.faults.pop().unwrap();
+    assert_eq!(fault, "Could not read table /nowhere/a.csv: No such file or directory");
+    assert_eq!(rig.sim.deadline(), None);
+}
+
 /// DCMI's power is what its sensor has read all the time, though nobody looked.
 #[test]
 fn the_power_meter_knows_what_was_between_two_looks() {

@@ -10,6 +10,7 @@ use crate::command::testing::{BMC, LAN, SYSTEM};
 use crate::ipmi::netfn::{SENSOR_EVENT, STORAGE};
 use crate::ipmi::{McAddress, Moment, Origin, SessionRef};
 use crate::lan::testing::Dice;
+use crate::runtime::script::Folders;
 use crate::runtime::statement::execute;
 use crate::settings::model::{Config, ControllerConfig};
 use crate::sim::{Effects, Input, Persistence, Simulator};
@@ -303,7 +304,7 @@ fn the_clock_of_the_log_goes_on_while_the_machine_is_off() {
         sim.handle(now, Input::WallClock(wall), &mut Effects::default());
         let text = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0 1 0 0xbf 0 0\nsel_enable 0x20 9 0x0b\n";
         for statement in crate::config::command::statements("test.emu", text.as_bytes()) {
-            execute(&mut sim, now, None, &statement, &mut Effects::default());
+            execute(&mut sim, now, None, &statement, &Folders::default(), &mut Effects::default());
         }
         sim
     };

@@ -11,6 +11,7 @@ use crate::command::{Context, Outcome, STANDARD, Wait, dispatch};
 use crate::config::command::{Statement, statements};
 use crate::ipmi::{McAddress, Moment, Origin, Request, Response};
 use crate::lan::testing::Dice;
+use crate::runtime::script::Folders;
 use crate::runtime::statement::execute;
 use crate::settings::model::{Config, ControllerConfig, SolConfig, SolTarget};
 use crate::sim::{Effect, Effects, Input, Persistence, Simulator, Work, WorkDone};
@@ -81,7 +82,7 @@ impl World {
     /// and change nothing.
     pub(super) fn run(&mut self, statement: &Statement) {
         let mut out = Effects::default();
-        execute(&mut self.sim, NOW, None, statement, &mut out);
+        execute(&mut self.sim, NOW, None, statement, &Folders::default(), &mut out);
         while let Some(effect) = out.list.pop() {
             match effect {
                 Effect::Run(Work::Read { job, read }) => {

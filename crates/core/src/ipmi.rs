@@ -12,6 +12,7 @@ mod moment;
 mod nature;
 mod peer;
 mod privilege;
+mod recording;
 mod session_id;
 mod user_number;
 
@@ -26,6 +27,7 @@ pub use moment::Moment;
 pub use nature::Nature;
 pub use peer::Peer;
 pub use privilege::Privilege;
+pub use recording::{Behind, Between, Recording};
 pub use session_id::SessionId;
 pub use user_number::UserNumber;
 

@@ -10,8 +10,8 @@ use crate::config::arguments::{Arguments, Fault, Found};
 use crate::config::grammar::Rule;
 use crate::config::suggest::nearest;
 use crate::config::text::clip;
-use crate::ipmi::McAddress;
-use crate::settings::follow::{Decimal, Following, Random, Shape};
+use crate::ipmi::{Behind, Between, McAddress};
+use crate::settings::follow::{Column, Csv, CsvSource, Decimal, Following, Random, Shape, Times};
 
 /// Each shape with the names that it needs, and those that it may have.
 const SHAPES: &[(&str, &[&str], &[&str])] = &[
@@ -20,7 +20,10 @@ const SHAPES: &[(&str, &[&str], &[&str])] = &[
     ("sine", &["mean", "amplitude", "period"], &["phase"]),
     ("walk", &["mean", "amplitude"], &["step"]),
     ("noise", &["mean", "amplitude"], &["step"]),
+    (CSV, &[], &["column", "time", "every", "linear", "repeat"]),
 ];
+/// The shape that is in a file.
+const CSV: &str = "csv";
 /// What a sensor may have beside.
 const OF_SENSORS: &[&str] = &["min", "max", "load", "add", "off", "tau"];
 /// The shortest step of a random shape, in seconds.
@@ -67,6 +70,10 @@ pub(super) fn mc_load(a: &mut Arguments<'_>) -> Result<Command, Fault> {
 struct Options {
     found: Vec<(&'static str, Decimal, Range<usize>)>,
     add: Option<(SensorAddress, Decimal)>,
+    /// `column` and `time`.
+    columns: Vec<(&'static str, Column, Range<usize>)>,
+    /// What needs nothing behind it.
+    flags: Vec<&'static str>,
 }
 
 impl Options {
@@ -85,11 +92,18 @@ impl Options {
             "constant" => Some(self.number(words, "value")?.0),
             _ => None,
         };
+        let path = match *name {
+            CSV => Some(string(words, "Error with the name of the table")?),
+            _ => None,
+        };
         let known: Vec<&'static str> = [needed, possible, others].into_iter().flatten().copied().collect();
         self.take(words, &known)?;
         if let Some(missing) = needed.iter().find(|name| self.get(name).is_none()) {
             let message = format!("No {missing} given: {name} has {}", list(needed.iter().copied()));
             return Err(word.fault(message));
+        }
+        if let Some(path) = path {
+            return self.csv(&word, path).map(|source| Some(Shape::Csv(Box::new(Csv { source, recording: None }))));
         }
         let get = |name: &str| self.get(name).unwrap_or_default();
         Ok(Some(match *name {
@@ -113,6 +127,29 @@ impl Options {
         Ok(Random { mean: get("mean"), amplitude: get("amplitude"), step })
     }
 
+    /// What a table is read by.
+    fn csv(&mut self, word: &Found<'_>, path: String) -> Result<CsvSource, Fault> {
+        let mut column = |name: &str| {
+            let place = self.columns.iter().position(|(known, ..)| *known == name);
+            place.map(|place| self.columns.swap_remove(place)).map(|(_, column, range)| (column, range))
+        };
+        let Some((value, _)) = column("column") else {
+            return Err(word.fault("No column given: csv has column, and time or every"));
+        };
+        let times = match (column("time"), self.at_least("every", SHORTEST_STEP)?) {
+            (Some((_, range)), Some(_)) => {
+                return Err(Fault::new(range, "time and every are given: expected one of them"));
+            }
+            (Some((time, _)), None) => Times::Column(time),
+            (None, Some(step)) => Times::Every(step),
+            (None, None) => return Err(word.fault("No time given: expected time COLUMN or every SECONDS")),
+        };
+        let has = |flag| self.flags.contains(&flag);
+        let between = if has("linear") { Between::Linear } else { Between::Hold };
+        let behind = if has("repeat") { Behind::Repeat } else { Behind::Stop };
+        Ok(CsvSource { path, column: value, times, between, behind })
+    }
+
     /// Reads names with their numbers up to the end of the statement.
     fn take(&mut self, words: &mut Arguments<'_>, known: &[&'static str]) -> Result<(), Fault> {
         loop {
@@ -124,11 +161,16 @@ impl Options {
             let Some(name) = known.iter().find(|name| **name == word.text) else {
                 return Err(unknown(&word, "option", known.iter().copied()));
             };
-            if self.found(name).is_some() || *name == "add" && self.add.is_some() {
+            if self.is_given(name) {
                 return Err(word.fault(format!("{name} is given twice")));
             }
             match *name {
                 "add" => self.add = Some(self.other(words)?),
+                name @ ("linear" | "repeat") => self.flags.push(name),
+                name @ ("column" | "time") => {
+                    let (column, range) = column(words, name)?;
+                    self.columns.push((name, column, range));
+                }
                 name => {
                     let (value, range) = self.number(words, name)?;
                     self.found.push((name, value, range));
@@ -162,6 +204,12 @@ impl Options {
         self.found.iter().find(|(found, ..)| *found == name).map(|(_, value, range)| (*value, range.clone()))
     }
 
+    fn is_given(&self, name: &str) -> bool {
+        let columns = || self.columns.iter().map(|(name, ..)| *name);
+        let flags = || self.flags.iter().copied().chain(columns());
+        self.found(name).is_some() || name == "add" && self.add.is_some() || flags().any(|given| given == name)
+    }
+
     fn get(&self, name: &str) -> Option<Decimal> {
         self.found(name).map(|(value, _)| value)
     }
@@ -174,6 +222,33 @@ impl Options {
             found => Ok(found.map(|(value, _)| value)),
         }
     }
+}
+
+/// A column, by its number or by its name, which is in quotes if it has blanks.
+fn column(words: &mut Arguments<'_>, what: &str) -> Result<(Column, Range<usize>), Fault> {
+    let expected = "expected the number or the name of a column";
+    let before = words.position();
+    let word = words.next().map_err(|missing| missing.fault(format!("No {what} given: {expected}")))?;
+    if word.variable.is_none() && word.text.starts_with(['"', '\'']) {
+        *words = words.again(Rule::words, before)?;
+        let name = string(words, &format!("Error with {what}"))?;
+        return Ok((Column::Name(name), before..words.position()));
+    }
+    let column = match word.text.bytes().all(|byte| byte.is_ascii_digit()) {
+        false => Column::Name(word.text.to_owned()),
+        true => {
+            let number = word.text.parse().ok().filter(|number| *number > 0);
+            Column::Number(number.ok_or_else(|| word.fault(format!("Invalid {what} given: {expected}, from 1 on")))?)
+        }
+    };
+    Ok((column, word.range.clone()))
+}
+
+/// The string that comes next among words.
+fn string(words: &mut Arguments<'_>, outer: &str) -> Result<String, Fault> {
+    let (text, range) = words.again(Rule::csv_file, words.position())?.string().map_err(|fault| fault.inside(outer))?;
+    *words = words.again(Rule::words, range.end)?;
+    Ok(text)
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -1,9 +1,9 @@
 use super::*;
 use crate::config::{Severity, Span};
-use crate::ipmi::McAddress;
 use crate::ipmi::Privilege;
+use crate::ipmi::{Behind, Between, McAddress};
 use crate::settings::command::Device;
-use crate::settings::follow::{Decimal, Following, Random, Shape};
+use crate::settings::follow::{Column, Csv, CsvSource, Decimal, Following, Random, Shape, Times};
 use crate::settings::oem::{OemCommand, OemItem, OemResponse};
 
 fn resolve_with(line: &str, variables: &[(&str, &str)]) -> Result<Option<Instruction>, crate::config::Diagnostic> {
@@ -619,6 +619,15 @@ fn signals_are_read_with_their_options_in_any_order() {
     assert_eq!(following(all), Some(expected));
     let sine =
         Shape::Sine { mean: decimal(50.0), amplitude: decimal(5.0), period: decimal(60.0), phase: decimal(-3.0) };
+    let csv = |column: &str, times, between, behind| {
+        let source = CsvSource { path: "a b.csv".into(), column: Column::Name(column.into()), times, between, behind };
+        Shape::Csv(Box::new(Csv { source, recording: None }))
+    };
+    let every = csv("CPU 1", Times::Every(decimal(0.5)), Between::Hold, Behind::Stop);
+    assert_eq!(following("csv \"a b.csv\" every 0.5 column 'CPU 1'"), Some(alone(every)));
+    let timed = csv("t", Times::Column(Column::Number(2)), Between::Linear, Behind::Repeat);
+    let all = "csv \"a b.csv\" linear time 2 column t off 22 repeat";
+    assert_eq!(following(all), Some(Following { off: Some(decimal(22.0)), ..alone(timed) }));
     let load = "mc_load 0x20 sine mean 50 amplitude 5 period 60 phase -3";
     assert_eq!(resolve(load), Command::McLoad { mc: McAddress::BMC, shape: Some(sine) });
     assert_eq!(resolve("mc_load 0x20 none"), Command::McLoad { mc: McAddress::BMC, shape: None });
@@ -633,10 +642,10 @@ fn signals_are_read_with_their_options_in_any_order() {
 fn faults_in_signals_have_a_place() {
     let start = "sensor_follow 0x20 0 5 ";
     for (line, message, column, length) in [
-        ("", "No signal given: expected constant, line, sine, walk, noise, none", 0, 1),
+        ("", "No signal given: expected constant, line, sine, walk, noise, csv, none", 0, 1),
         (
             "sinus",
-            "Unknown signal: sinus, expected constant, line, sine, walk, noise, none; did you mean 'sine'?",
+            "Unknown signal: sinus, expected constant, line, sine, walk, noise, csv, none; did you mean 'sine'?",
             1,
             5,
         ),
@@ -656,6 +665,16 @@ fn faults_in_signals_have_a_place() {
         ("constant 1 add 0x20 0", "No sensor num given for add", 22, 1),
         ("constant 1 add 0x20 0 x 1", "Invalid sensor num given", 23, 1),
         ("constant 1 $t", "No option given: there is no variable 't'", 12, 2),
+        ("csv", "Error with the name of the table: missing string value", 4, 1),
+        ("csv a.csv column 1 every 1", "Error with the name of the table: string value must start with", 5, 5),
+        ("csv \"a.csv\" every 1", "No column given: csv has column, and time or every", 1, 3),
+        ("csv \"a.csv\" column 1", "No time given: expected time COLUMN or every SECONDS", 1, 3),
+        ("csv \"a.csv\" column 1 time t every 1", "time and every are given: expected one of them", 27, 1),
+        ("csv \"a.csv\" column 0 every 1", "Invalid column given: expected the number or the name", 20, 1),
+        ("csv \"a.csv\" column 1 every 0", "Invalid every given: expected at least 0.1 seconds", 28, 1),
+        ("csv \"a.csv\" column 1 column 2", "column is given twice", 22, 6),
+        ("csv \"a.csv\" linear linear", "linear is given twice", 20, 6),
+        ("csv \"a.csv\" column \"x every 1", "Error with column: End of line in string", 20, 1),
     ] {
         // What is missing is missing behind the last word.
         let (line, column) = match column {

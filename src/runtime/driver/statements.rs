@@ -3,6 +3,7 @@
 //! Owns which statement is due and what it waits for. Nothing else waits for a statement.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::door::is_caller;
@@ -198,9 +199,9 @@ impl Driver {
         }
         let (id, wall) = (run.system, self.wall);
         self.begun = Some(Begun { system: id, saves: Vec::new(), work: Vec::new() });
-        let Some(Driven { seat, .. }) = self.systems.here(id) else { return false };
+        let Some(Driven { seat, folders, .. }) = self.systems.here(id) else { return false };
         seat.look_at_the_wall_clock(wall, &mut self.effects);
-        let outcome = statement::execute(&mut seat.system, now, console, &statement, &mut self.effects);
+        let outcome = statement::execute(&mut seat.system, now, console, &statement, &**folders, &mut self.effects);
         self.carry_out(id);
         // What the next statement needs may be among what comes back.
         self.give_inputs();
@@ -217,8 +218,8 @@ impl Driver {
             StatementOutcome::Done => {}
             StatementOutcome::Failed(fault) => self.failed(id, console, &fault),
             StatementOutcome::Include(path) => {
-                let directories = self.systems.get(id).map_or(&[][..], |system| &system.directories);
-                if let Err(fault) = run.script.include(&path, &statement, directories) {
+                let folders = self.systems.get(id).map(|system| Arc::clone(&system.folders)).unwrap_or_default();
+                if let Err(fault) = run.script.include(&path, &statement, &*folders) {
                     self.failed(id, console, &fault);
                 }
             }

@@ -1,6 +1,5 @@
 //! The systems in the loop: each in its seat, with what the program knows about it. They come and go.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Driver;
@@ -11,7 +10,7 @@ use crate::host::jobs::{Helpers, StateWriter};
 use crate::host::{HostEvents, SystemId};
 use crate::runtime::clock;
 use crate::runtime::door::history::What;
-use crate::runtime::script::Script;
+use crate::runtime::script::{Folders, Script};
 use crate::runtime::seat::{Seat, Setup};
 use crate::sim::{Effect, Input, Simulator};
 
@@ -25,8 +24,8 @@ pub struct SystemPlan {
     pub script: Script,
     /// lan.conf, as the user named it, for messages.
     pub configuration: String,
-    /// Where included files are looked for.
-    pub directories: Arc<[PathBuf]>,
+    /// Where files that statements name are looked for.
+    pub folders: Arc<Folders>,
     /// How state files are written, if they are.
     pub state: Option<StateWriter>,
     /// How the configuration is read again.
@@ -64,7 +63,7 @@ pub enum Scope {
 /// A system in the loop.
 pub(super) struct Driven {
     pub(super) seat: Seat,
-    pub(super) directories: Arc<[PathBuf]>,
+    pub(super) folders: Arc<Folders>,
     pub(super) announcement: Announcement,
     pub(super) index: usize,
     pub(super) row: Arc<str>,
@@ -174,18 +173,8 @@ impl Systems {
 impl Driver {
     /// Takes in a system, which begins with the loop, or is told so by whoever adds it.
     pub(super) fn seat(&mut self, plan: SystemPlan) -> SystemId {
-        let SystemPlan {
-            index,
-            mut system,
-            script,
-            configuration,
-            directories,
-            state,
-            reader,
-            announcement,
-            row,
-            stage,
-        } = plan;
+        let SystemPlan { index, mut system, script, configuration, folders, state, reader, announcement, row, stage } =
+            plan;
         let is_started = matches!(stage, Stage::Started(_));
         let (programs, to_host_events) = (Arc::clone(&self.programs), &self.to_host_events);
         if self.callers.is_some() {
@@ -196,7 +185,7 @@ impl Driver {
             let setup = Setup { system, configuration, state, helpers };
             Driven {
                 seat: Seat::new(setup, &HostEvents::new(id, to_host_events.clone())),
-                directories,
+                folders,
                 announcement,
                 index,
                 row,

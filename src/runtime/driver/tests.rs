@@ -11,7 +11,8 @@ use crate::host::random::SystemRandom;
 use crate::runtime::console::GREETING;
 use crate::runtime::door::{Again, Create, Recipe, Unmade};
 use crate::runtime::log_text::printable;
-use crate::runtime::script::Script;
+use crate::runtime::script::{Folders, Script};
+use crate::runtime::tables::Tables;
 use crate::settings::model::Config;
 use crate::sim::{Effect, Persistence, SaveJob, Simulator, Work};
 use ipmi_sim_client::{outside, presence};
@@ -142,7 +143,7 @@ impl Bench {
             system: Box::new(Simulator::new(config, BTreeMap::new(), persistence, random)),
             script,
             configuration: "lan.conf".into(),
-            directories: directories.into(),
+            folders: Folders::new(directories, Tables::default()).into(),
             state,
             reader,
             announcement: Announcement::default(),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::addresses;
@@ -20,7 +20,7 @@ use crate::runtime::driver::announce::Announcement;
 use crate::runtime::driver::fleet::{Difference, FleetRead};
 use crate::runtime::driver::reload::{Fresh, Read, Reader};
 use crate::runtime::driver::{Stage as DrivenStage, SystemPlan};
-use crate::runtime::script::Script;
+use crate::runtime::script::{Folders, Includes, Script};
 use crate::store::base::{Base, Folder};
 use crate::store::format::read_all;
 
@@ -52,15 +52,15 @@ pub struct Again {
     known: Mutex<HashMap<Arc<str>, Known>>,
     /// One of a fleet is not read again by itself.
     reader: Reader,
-    directories: Arc<[PathBuf]>,
+    folders: Arc<Folders>,
 }
 
 impl Again {
     /// With nobody in it.
     pub fn new(fleet: Fleet) -> Self {
-        let directories = fleet.settings.places.configuration.clone().into();
+        let folders = Folders::new(fleet.settings.places.configuration.clone(), fleet.settings.tables.clone()).into();
         let reader: Reader = Arc::new(|| Err(Vec::new()));
-        Self { fleet, known: Mutex::default(), reader, directories }
+        Self { fleet, known: Mutex::default(), reader, folders }
     }
 
     /// The fleet.
@@ -119,13 +119,17 @@ impl Again {
             Stage::Waits(script) => (DrivenStage::Begun(effects), script),
         };
         let own = maker.directories(row);
-        let directories = if *own == *self.directories { Arc::clone(&self.directories) } else { own.into() };
+        let folders = if *own == *self.folders.directories() {
+            Arc::clone(&self.folders)
+        } else {
+            Folders::new(own, self.folders.tables().clone()).into()
+        };
         SystemPlan {
             index: row.index as usize,
             system,
             script,
             configuration: lan_conf.display().to_string(),
-            directories,
+            folders,
             state,
             reader: Arc::clone(&self.reader),
             announcement: Announcement { name, ..Announcement::default() },

@@ -23,6 +23,7 @@ use crate::runtime::driver::COMMAND_STRING;
 use crate::runtime::places::Places;
 use crate::runtime::script::Script;
 use crate::runtime::statement::{self, StatementOutcome};
+use crate::runtime::tables::Tables;
 use crate::settings::model::{Address, Config};
 use crate::sim::{Effect, Effects, Input, Persistence, Pool, Simulator, Work, WorkDone};
 use crate::state::{Files, GUID_FILE};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub debug: String,
     /// `--seed`
     pub seed: Option<u64>,
+    /// The tables that its sensors follow.
+    pub tables: Tables,
 }
 
 impl Settings {
@@ -103,7 +106,7 @@ pub struct Made {
 impl<'a> Maker<'a> {
     /// Nothing is read yet.
     pub fn new(settings: &'a Settings) -> Self {
-        Self { settings, texts: Texts::default(), pool: Mutex::default(), random: Mutex::default() }
+        Self { settings, texts: Texts::new(settings.tables.clone()), pool: Mutex::default(), random: Mutex::default() }
     }
 
     /// The texts that are read for it.
@@ -310,7 +313,7 @@ impl Start {
         let mut saves = Vec::new();
         let mut run = Run::Done;
         while let Some(next) = script.next_statement() {
-            let outcome = statement::execute(&mut self.system, now, None, &next, &mut self.out);
+            let outcome = statement::execute(&mut self.system, now, None, &next, folders, &mut self.out);
             let mut is_slow = false;
             for effect in self.out.list.drain(..) {
                 match effect {

@@ -19,6 +19,7 @@ use crate::runtime::options::Options;
 use crate::runtime::ping::{Target, targets};
 use crate::runtime::places::Places;
 use crate::runtime::start::{SEEDED, print};
+use crate::runtime::tables::Tables;
 use crate::store::base::Base;
 use crate::store::directory::message;
 
@@ -75,6 +76,7 @@ impl Fleet {
             command: options.command_string.clone(),
             debug: options.debug_words(),
             seed: options.seed,
+            tables: Tables::default(),
         };
         Ok(Some(Self { source, slice: options.slice()?, files, settings }))
     }

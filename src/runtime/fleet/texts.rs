@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::command::{Statement, statements};
 use crate::runtime::configuration::{LanConf, unreadable};
 use crate::runtime::script::{Includes, read_command_file, read_included};
+use crate::runtime::tables::Tables;
 use crate::store::directory::message;
 
 /// Texts that were read.
@@ -16,6 +17,7 @@ pub(super) struct Texts {
     configurations: Cache<PathBuf, LanConf>,
     commands: Cache<PathBuf, [Statement]>,
     included: Cache<(PathBuf, String), [Statement]>,
+    tables: Tables,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,11 @@ impl<K: Hash + Eq + Clone, T: ?Sized> Cache<K, T> {
 }
 
 impl Texts {
+    /// Where tables are known that others have read.
+    pub(super) fn new(tables: Tables) -> Self {
+        Self { tables, ..Self::default() }
+    }
+
     /// A lan.conf.
     pub(super) fn configuration(&self, path: &Path) -> Result<Arc<LanConf>, String> {
         let read = || match std::fs::read(path) {
@@ -81,5 +88,13 @@ impl Includes for Folders<'_> {
             let (name, text) = read_included(path, self.directories).map_err(|error| message(&error))?;
             Ok(statements(&name, &text).into())
         })
+    }
+
+    fn directories(&self) -> &[PathBuf] {
+        self.directories
+    }
+
+    fn tables(&self) -> &Tables {
+        &self.texts.tables
     }
 }

@@ -2,7 +2,7 @@
 //! system.
 
 use super::fault::FaultCommand;
-use super::follow::{Following, Shape};
+use super::follow::{Csv, Following, Shape};
 use super::oem::OemCommand;
 use crate::ipmi::McAddress;
 use std::collections::HashMap;
@@ -127,6 +127,28 @@ pub enum Command {
 }
 
 impl Command {
+    /// The table that it names.
+    pub fn table(&self) -> Option<&Csv> {
+        match self {
+            Self::SensorFollow { following: Some(following), .. } => following.shape.table(),
+            Self::McLoad { shape, .. } => shape.as_ref()?.table(),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn table_mut(&mut self) -> Option<&mut Csv> {
+        let shape = match self {
+            Self::SensorFollow { following: Some(following), .. } => &mut following.shape,
+            Self::McLoad { shape, .. } => shape.as_mut()?,
+            _ => return None,
+        };
+        match shape {
+            Shape::Csv(csv) => Some(csv),
+            _ => None,
+        }
+    }
+
     /// The MC a command is about, when the language checks that it exists
     /// (`emu.md` section 6, column MC).
     pub fn required_mc(&self) -> Option<McAddress> {

@@ -1,9 +1,13 @@
 //! What `sensor_follow` and `mc_load` say, as values.
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::command::SensorAddress;
+use crate::ipmi::{Behind, Between, Recording};
 
 /// A number with up to six decimals, exact as written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Decimal(i64);
 
 impl Decimal {
@@ -25,7 +29,7 @@ impl From<Decimal> for f64 {
 }
 
 /// How a value changes over time; times are in seconds, values in the unit of the sensor's record, or in percent of load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// `constant VALUE`
     Constant(Decimal),
@@ -53,6 +57,96 @@ pub enum Shape {
     Walk(Random),
     /// `noise mean VALUE amplitude VALUE [step SECONDS]`
     Noise(Random),
+    /// `csv "FILE" column COLUMN time COLUMN|every SECONDS [linear] [repeat]`
+    Csv(Box<Csv>),
+}
+
+impl Shape {
+    /// The table that it is in.
+    pub fn table(&self) -> Option<&Csv> {
+        match self {
+            Self::Csv(csv) => Some(csv),
+            _ => None,
+        }
+    }
+}
+
+/// A column of a table, which is in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Csv {
+    /// What is read of which file.
+    pub source: CsvSource,
+    /// What it says; `None` before the file has been read.
+    pub recording: Option<Arc<Recording>>,
+}
+
+/// What is read of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CsvSource {
+    /// Name of the file, as written.
+    pub path: String,
+    /// `column`: where the values are.
+    pub column: Column,
+    /// `time` or `every`: when they are.
+    pub times: Times,
+    /// Between two rows; [`Between::Linear`] is `linear`.
+    pub between: Between,
+    /// Behind the last row; [`Behind::Repeat`] is `repeat`.
+    pub behind: Behind,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Column {
+    /// By its number; the first is 1.
+    Number(u32),
+    /// By its name in the first row.
+    Name(String),
+}
+
+/// When the values of a table are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Times {
+    /// `time COLUMN`: in seconds, whatever the first one is.
+    Column(Column),
+    /// `every SECONDS`: so many between two rows; not below 0.1.
+    Every(Decimal),
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            // What is a word of one sort and has nothing in it that parts words needs no quotes.
+            Self::Name(name) if name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_') => {
+                f.write_str(name)
+            }
+            Self::Name(name) => f.write_str(&quoted(name)),
+        }
+    }
+}
+
+impl fmt::Display for CsvSource {
+    /// As in a statement.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "csv {} column {}", quoted(&self.path), self.column)?;
+        match &self.times {
+            Times::Column(column) => write!(f, " time {column}")?,
+            Times::Every(seconds) => write!(f, " every {}", f64::from(*seconds))?,
+        }
+        if self.between == Between::Linear {
+            f.write_str(" linear")?;
+        }
+        if self.behind == Behind::Repeat {
+            f.write_str(" repeat")?;
+        }
+        Ok(())
+    }
+}
+
+/// A text as a string of the command language: a quote in it is between quotes of the other kind.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"'\"'\""))
 }
 
 /// What a random shape has.
@@ -67,7 +161,7 @@ pub struct Random {
 }
 
 /// What a sensor is to follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Following {
     /// The signal.
     pub shape: Shape,

@@ -1,6 +1,7 @@
 //! The command language carried out: what each command does to the machine
 //! (`emu.md` section 7).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::effect::{ConsoleId, Effect, Effects};
@@ -149,9 +150,10 @@ impl Simulator {
                 self.oem_remove(mc, netfn, cmd, data).map_err(Refusal::error)?;
             }
             Command::SensorFollow { sensor, ref following } => self.sensor_follow(now, sensor, following.as_deref())?,
-            Command::McLoad { mc, shape } => {
+            Command::McLoad { mc, ref shape } => {
                 let seed = self.seed();
-                sensor::set_load(&mut self.named(mc)?, now, seed, shape.map(signal));
+                let load = shape.as_ref().map(signal).transpose()?;
+                sensor::set_load(&mut self.named(mc)?, now, seed, load);
             }
             Command::Seed { seed } => self.machine.seed = Some(seed),
             Command::AtcaEnable => self.machine.shelf.enabled = true,
@@ -195,9 +197,10 @@ impl Simulator {
         following: Option<&Following>,
     ) -> Result<(), Refusal> {
         let (seed, place) = (self.seed(), id(sensor).place());
+        let curve = following.map(curve).transpose()?;
         let at = &mut self.named(sensor.mc)?;
-        let done = match following {
-            Some(following) => sensor::follow(at, now, place, seed, curve(following)),
+        let done = match curve {
+            Some(curve) => sensor::follow(at, now, place, seed, curve),
             None => sensor::unfollow(at, now, place).map_err(|_| FollowFault::NoSensor),
         };
         let SensorAddress { mc, lun, number } = sensor;
@@ -359,9 +362,9 @@ fn change_sensor(at: &mut At<'_>, now: Moment, place: Place, command: &Command) 
     }
 }
 
-fn signal(shape: Shape) -> Signal {
+fn signal(shape: &Shape) -> Result<Signal, Refusal> {
     let random = |random: Random| (random.mean.into(), random.amplitude.into(), random.step.into());
-    match shape {
+    Ok(match *shape {
         Shape::Constant(value) => Signal::Constant(value.into()),
         Shape::Line { from, to, over } => Signal::Line { from: from.into(), to: to.into(), over: over.into() },
         Shape::Sine { mean, amplitude, period, phase } => {
@@ -375,19 +378,23 @@ fn signal(shape: Shape) -> Signal {
             let (mean, amplitude, step) = random(shape);
             Signal::Noise { mean, amplitude, step }
         }
-    }
+        Shape::Csv(ref csv) => match &csv.recording {
+            Some(recording) => Signal::Recording(Arc::clone(recording)),
+            None => return Err(Refusal::error(format!("{} has not been read", csv.source.path))),
+        },
+    })
 }
 
-fn curve(following: &Following) -> Curve {
-    let alone = Curve::new(signal(following.shape));
-    Curve {
+fn curve(following: &Following) -> Result<Curve, Refusal> {
+    let alone = Curve::new(signal(&following.shape)?);
+    Ok(Curve {
         load_gain: following.load_gain.into(),
         coupling: following.add.map(|(other, factor)| Coupling { sensor: id(other), factor: factor.into() }),
         lowest: following.lowest.map_or(alone.lowest, f64::from),
         highest: following.highest.map_or(alone.highest, f64::from),
         off: following.off.map(|value| Off { value: value.into(), tau: following.tau.into() }),
         ..alone
-    }
+    })
 }
 
 fn reporting(event: bool) -> Reporting {

@@ -5,6 +5,9 @@
 //! [`first_outside`] finds when it leaves a range. Knows no sensor.
 
 use std::f64::consts::TAU;
+use std::sync::Arc;
+
+use crate::ipmi::Recording;
 
 /// The values between two bounds, both included.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,7 +51,7 @@ impl Span {
 }
 
 /// How a value changes over time. Times are in seconds since the signal began; values have the unit of whoever uses it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Signal {
     /// Always this value.
     Constant(f64),
@@ -91,6 +94,8 @@ pub enum Signal {
         /// Seconds that a value holds; above 0.
         step: f64,
     },
+    /// What was written down somewhere else.
+    Recording(Arc<Recording>),
 }
 
 /// Lines that make a walk.
@@ -140,6 +145,7 @@ impl Signal {
             Self::Sine { .. } => "sine",
             Self::Walk { .. } => "walk",
             Self::Noise { .. } => "noise",
+            Self::Recording(_) => "csv",
         }
     }
 
@@ -160,6 +166,7 @@ impl Signal {
                 mean + amplitude * lines.sum::<f64>()
             }
             Self::Noise { mean, amplitude, step } => mean + amplitude * random(key, 0, (time / step).floor() as i64),
+            Self::Recording(ref recording) => recording.value(time),
         }
     }
 
@@ -195,6 +202,10 @@ impl Signal {
                 }
                 let values = (first as i64..=last as i64).map(|step| mean + amplitude * random(key, 0, step));
                 values.fold(Span::point(self.value(key, from)), Span::with)
+            }
+            Self::Recording(ref recording) => {
+                let (low, high) = recording.bounds(from, to);
+                Span { low, high }
             }
         }
     }
@@ -245,9 +256,21 @@ pub(super) fn first_outside(from: i64, to: i64, looks: &mut u32, inside: &impl F
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipmi::{Behind, Between};
+
+    /// A recording of some points at uneven times, whole milliseconds.
+    fn recording(case: u64, between: Between, behind: Behind) -> Signal {
+        let mut time = 0.0;
+        let point = |row: i64| {
+            time += 0.1 + (random(case, 107, row) + 1.0).floor() + 0.5;
+            (time, 30.0 * random(case, 108, row))
+        };
+        let points: Vec<_> = (0..3 + case as i64 % 40).map(point).collect();
+        Signal::Recording(Recording::new(String::new(), &points, between, behind).expect("points").into())
+    }
 
     /// Signals of each shape, with numbers that depend on `case`.
-    fn signals(case: u64) -> [Signal; 5] {
+    fn signals(case: u64) -> [Signal; 9] {
         let number = |stream, low: f64, high: f64| low + (high - low) * (random(case, stream, 7) + 1.0) / 2.0;
         let (mean, amplitude) = (number(100, -50.0, 50.0), number(101, -20.0, 20.0));
         [
@@ -256,6 +279,10 @@ mod tests {
             Signal::Sine { mean, amplitude, period: number(103, 0.2, 90.0), phase: number(104, -50.0, 50.0) },
             Signal::Walk { mean, amplitude, step: number(105, 0.05, 3.0) },
             Signal::Noise { mean, amplitude, step: number(106, 0.05, 3.0) },
+            recording(case, Between::Hold, Behind::Stop),
+            recording(case, Between::Hold, Behind::Repeat),
+            recording(case, Between::Linear, Behind::Stop),
+            recording(case, Between::Linear, Behind::Repeat),
         ]
     }
 
@@ -282,6 +309,8 @@ mod tests {
                 let Span { low, high } = signal.span(case, 5.0, 5.001);
                 let slope = match signal {
                     Signal::Noise { .. } => continue,
+                    // Where it holds, it jumps.
+                    Signal::Recording(_) => 60.0 / 0.6 + if high - low > 0.1 { f64::INFINITY } else { 0.0 },
                     Signal::Line { over, .. } => 20.0 / over,
                     _ => 20.0 * TAU / 0.05,
                 };
@@ -293,7 +322,7 @@ mod tests {
     /// The next crossing is the first of all milliseconds, each looked at, at which the value is outside.
     #[test]
     fn the_next_crossing_is_what_dense_sampling_finds() {
-        let mut found = [0; 5];
+        let mut found = [0; 9];
         for case in 0..120u64 {
             for (shape, signal) in signals(case).into_iter().enumerate() {
                 let time = |milliseconds: i64| milliseconds as f64 / 1000.0;
