@@ -5,9 +5,12 @@
 //! nothing of `runtime` or `control` is called here. `simctl` has the command line of it.
 
 pub mod bytes;
+pub mod compare;
+pub mod import;
 pub mod model;
 pub mod reads;
 pub mod records;
+pub mod scrub;
 pub mod write;
 
 pub use model::Machine;
