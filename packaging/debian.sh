@@ -52,28 +52,12 @@ packed() {
     chmod 0644 "$2"
 }
 
-for program in ipmi_sim ipmi_simctl sdrcomp; do
-    install -D -m 0755 "$PROGRAMS/$program" "$root/usr/bin/$program"
-    # Programs of another processor were stripped when they were built.
-    strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/$program" 2>/dev/null || :
+PROGRAMS=$PROGRAMS SERVICE=debian ZSH=/usr/share/zsh/vendor-completions LICENSES='' packaging/install.sh "$root"
+# Programs of another processor were stripped when they were built.
+for program in "$root"/usr/bin/*; do
+    strip --strip-unneeded --remove-section=.comment --remove-section=.note "$program" 2>/dev/null || :
 done
-for page in ipmi_sim.1 ipmi_simctl.1 sdrcomp.1 ipmi_lan.5 ipmi_sim_cmd.5; do
-    packed "packaging/man/$page" "$root/usr/share/man/man${page##*.}/$page.gz"
-done
-for program in ipmi_sim ipmi_simctl; do
-    file packaging/completions/$program "$root/usr/share/bash-completion/completions/$program"
-    file packaging/completions/_$program "$root/usr/share/zsh/vendor-completions/_$program"
-    file packaging/completions/$program.fish "$root/usr/share/fish/vendor_completions.d/$program.fish"
-done
-file $ours/lan.conf "$root/etc/ipmi/lan.conf"
-file $ours/bmc.emu "$root/etc/ipmi/bmc.emu"
-file $ours/default "$root/etc/default/ipmi_sim"
-install -D -m 0755 $ours/init "$root/etc/init.d/ipmi_sim"
-file $ours/ipmi_sim.service "$root/usr/lib/systemd/system/ipmi_sim.service"
-# The template differs in whose configuration it runs, and in nothing else.
-sed -e '/^Description=/s/$/, %i/' -e 's#/etc/ipmi/lan\.conf#/etc/ipmi/%i.conf#' $ours/ipmi_sim.service >"$work/template"
-file "$work/template" "$root/usr/lib/systemd/system/ipmi_sim@.service"
-install -d -m 0755 "$root/var/lib/ipmi_sim"
+gzip -9n "$root"/usr/share/man/man*/*
 packed $ours/changelog "$doc/changelog.gz"
 file $ours/README.md "$doc/README.Debian"
 file $ours/copyright "$doc/copyright"

@@ -3,8 +3,11 @@
 //! administrator would, with and without OpenIPMI's package.
 //!
 //! The root lives in namespaces of its own: its mounts and its port below 1024 end with the test.
-//! `package/systemd.rs` boots one, with systemd as its first process.
+//! `package/systemd.rs` boots one, with systemd as its first process. `package/recipes.rs` is about the
+//! packages of other distributions.
 
+#[path = "package/recipes.rs"]
+mod recipes;
 mod support;
 #[path = "package/systemd.rs"]
 mod systemd;
