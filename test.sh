@@ -29,6 +29,7 @@ for need in ipmi_sim:openipmi ipmitool:ipmitool ipmi-sensors:freeipmi-tools conm
 done
 # A command cannot tell.
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+/usr/bin/python3 -c 'import pytest' 2>/dev/null || missing="$missing python3-pytest"
 if [ -n "$missing" ]; then
     echo "test.sh: installing$missing"
     as_root=

@@ -4,13 +4,15 @@
 //!
 //! The root lives in namespaces of its own: its mounts and its port below 1024 end with the test.
 //! `package/systemd.rs` boots one, with systemd as its first process. `package/recipes.rs` is about the
-//! packages of other distributions.
+//! packages of other distributions, `package/wheel.rs` about the one for Python.
 
 #[path = "package/recipes.rs"]
 mod recipes;
 mod support;
 #[path = "package/systemd.rs"]
 mod systemd;
+#[path = "package/wheel.rs"]
+mod wheel;
 
 use std::collections::BTreeSet;
 use std::fs;
