@@ -23,7 +23,7 @@ for need in ipmi_sim:openipmi ipmitool:ipmitool ipmi-sensors:freeipmi-tools conm
     ipmiutil:ipmiutil nmap:nmap tshark:tshark groff:groff-base pyghmiutil:python3-pyghmi ipmitool.py:python3-pyipmi ip:iproute2 unshare:util-linux \
     qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap dpkg-shlibdeps:dpkg-dev strip:binutils lintian:lintian \
     systemd-analyze:systemd zsh:zsh fish:fish chromium:chromium chromedriver:chromium-driver \
-    promtool:prometheus snmptrapd:snmptrapd rpmbuild:rpm rpmlint:rpmlint make:make; do
+    promtool:prometheus snmptrapd:snmptrapd rpmbuild:rpm rpmlint:rpmlint skopeo:skopeo make:make; do
     # Administrators' folders are not in everybody's PATH.
     PATH=$PATH:/usr/sbin:/sbin command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
 done

@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ fn static_program() -> PathBuf {
 struct Image {
     /// From, to, owner.
     copies: Vec<(String, String, Option<u32>)>,
+    labels: BTreeMap<String, String>,
     user: String,
     entry: Vec<String>,
     health: Vec<String>,
@@ -70,11 +72,17 @@ fn image() -> Image {
                     Some(rest) => rest.split_once(' ').map(|(owner, rest)| (Some(owner), rest)).expect("an owner"),
                     None => (None, rest),
                 };
-                let (from, to) = rest.split_once(' ').expect("from and to");
-                let from = from.replace("${TARGET}", target.as_deref().expect("a target"));
+                let (from, to) = rest.rsplit_once(' ').expect("from and to");
                 let owner =
                     owner.map(|owner| owner.split(':').next().and_then(|id| id.parse().ok()).expect("a number"));
-                image.copies.push((from, to.to_owned(), owner));
+                for from in from.split(' ') {
+                    let from = from.replace("${TARGET}", target.as_deref().expect("a target"));
+                    image.copies.push((from, to.to_owned(), owner));
+                }
+            }
+            "LABEL" => {
+                let (name, text) = rest.split_once('=').expect("a name and its value");
+                image.labels.insert(name.to_owned(), text.trim_matches('"').to_owned());
             }
             // The one that ipmi_simctl reads: a socket that its user can make.
             "ENV" => assert_eq!(rest, "IPMI_SIM_CONTROL=/var/lib/ipmi_sim/control.sock"),
@@ -101,16 +109,125 @@ fn compose(image: &Image, root: &Path, program: &Path) {
             fs::copy(program.with_file_name(name), &to).expect("the program");
             continue;
         }
+        // A file, into a folder.
+        if let Some(file) = project(from).file_name().filter(|_| project(from).is_file()) {
+            fs::create_dir_all(&to).expect("a folder");
+            fs::copy(project(from), to.join(file)).expect("a copy");
+            continue;
+        }
         // A folder's content is copied.
         fs::create_dir_all(&to).expect("a folder");
         for entry in fs::read_dir(project(from)).expect("a folder of the project") {
             let entry = entry.expect("an entry");
-            fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
+            let copy = to.join(entry.file_name());
+            fs::copy(entry.path(), &copy).expect("a copy");
+            if let Some(owner) = owner {
+                chown(&copy, Some(*owner), Some(*owner)).expect("an owner, as root");
+            }
         }
         if let Some(owner) = owner {
             chown(&to, Some(*owner), Some(*owner)).expect("an owner, as root");
         }
     }
+}
+
+/// What is copied is not kept from the engine.
+#[test]
+fn the_engine_is_given_what_the_container_file_copies() {
+    let ignored = fs::read_to_string(project(".dockerignore")).expect("the file");
+    let given: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    for (from, ..) in image().copies {
+        let start = |given: &&str| given.strip_suffix('*').map_or(*given == from, |start| from.starts_with(start));
+        let inside = |given: &&str| from.starts_with(&format!("{given}/"));
+        assert!(given.iter().any(|given| start(given) || inside(given)), "{from} is in no line of .dockerignore");
+    }
+}
+
+/// `packaging/image.sh` makes what the file says, for several processors, with labels, and twice the same.
+#[test]
+fn the_image_without_an_engine_is_what_the_container_file_says() {
+    let bench = Bench::new();
+    for processor in ["x86_64", "armv7"] {
+        for program in ["ipmi_sim", "ipmi_simctl"] {
+            fs::copy("/bin/true", bench.write(&format!("programs/{processor}/{program}"), "")).expect("a program");
+        }
+    }
+    let make = |out: &str| {
+        let mut script = Command::new(project("packaging/image.sh"));
+        script.args(["x86_64", "armv7"]).env("PROGRAMS", bench.path("programs")).env("OUT", bench.path(out));
+        script.env("SOURCE_DATE_EPOCH", "1764489600").env("REVISION", "0123456789abcdef").env("LEVEL", "1");
+        Ran::run(&mut script, "python3", LIMIT).assert_ok();
+        bench.path(out).join(format!("ipmi_sim-{}-oci.tar", env!("CARGO_PKG_VERSION")))
+    };
+    let archive = make("one");
+    assert!(fs::read(&archive).expect("the image") == fs::read(make("two")).expect("the image"), "two that differ");
+    let skopeo = |options: &[&str]| -> serde_json::Value {
+        let mut command = Command::new("skopeo");
+        command.args(options).arg("inspect").args(["--config", &format!("oci-archive:{}", archive.display())]);
+        let ran = Ran::run(&mut command, "skopeo", LIMIT);
+        ran.assert_ok();
+        serde_json::from_str(&ran.stdout).expect("JSON")
+    };
+    let image = image();
+    for (options, architecture) in
+        [(&["--override-arch", "amd64"][..], "amd64"), (&["--override-arch", "arm", "--override-variant", "v7"], "arm")]
+    {
+        let told = skopeo(options);
+        assert_eq!((&told["architecture"], &told["os"]), (&architecture.into(), &"linux".into()));
+        assert_eq!(told["created"], "2025-11-30T08:00:00Z");
+        let config = &told["config"];
+        assert_eq!(config["User"], image.user);
+        assert_eq!(config["Entrypoint"], serde_json::json!(image.entry));
+        assert_eq!(config["Env"], serde_json::json!(["IPMI_SIM_CONTROL=/var/lib/ipmi_sim/control.sock"]));
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect()
+        };
+        assert_eq!(
+            (keys(&config["ExposedPorts"]), keys(&config["Volumes"])),
+            (image.ports.clone(), image.volumes.clone())
+        );
+        let mut labels = image.labels.clone();
+        labels.insert("org.opencontainers.image.created".into(), "2025-11-30T08:00:00Z".into());
+        labels.insert("org.opencontainers.image.revision".into(), "0123456789abcdef".into());
+        assert_eq!(config["Labels"], serde_json::json!(labels));
+    }
+    let manifest = fs::read_to_string(project("Cargo.toml")).expect("Cargo.toml");
+    let licence = manifest.lines().find_map(|line| line.strip_prefix("license = \"")).expect("a licence");
+    assert_eq!(image.labels["org.opencontainers.image.licenses"], licence.trim_end_matches('"'));
+    assert_eq!(image.labels["org.opencontainers.image.version"], env!("CARGO_PKG_VERSION"));
+    assert_layer_is(&image, &bench, &archive);
+}
+
+/// The layer for this machine has the files that the lines copy, with their owners and modes.
+fn assert_layer_is(image: &Image, bench: &Bench, archive: &Path) {
+    if !machine::has("the_image_without_an_engine_is_what_the_container_file_says: owners", Need::Root) {
+        return;
+    }
+    compose(image, &bench.path("composed"), &bench.path("programs/x86_64/ipmi_sim"));
+    let layout = format!("dir:{}", bench.path("layout").display());
+    let mut copy = Command::new("skopeo");
+    copy.args(["--override-arch", "amd64", "copy", "-q", &format!("oci-archive:{}", archive.display()), &layout]);
+    copy.arg("--insecure-policy");
+    Ran::run(&mut copy, "skopeo", LIMIT).assert_ok();
+    let manifest: serde_json::Value = serde_json::from_str(&bench.read("layout/manifest.json")).expect("JSON");
+    let layer = manifest["layers"][0]["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:"));
+    let layer = bench.path("layout").join(layer.expect("a layer"));
+    let root = bench.path("unpacked");
+    fs::create_dir(&root).expect("a folder");
+    run("tar", &["-xpf", layer.to_str().expect("a path"), "-C", root.to_str().expect("a path")], "tar");
+    let everything = |root: &str| {
+        let mut find = Command::new("find");
+        find.arg(bench.path(root)).args(["-mindepth", "1", "-printf", "%P %U:%G %m %s\\n"]);
+        let ran = Ran::run(&mut find, "findutils", LIMIT);
+        let mut lines: Vec<String> = ran.stdout.lines().map(str::to_owned).collect();
+        // How large a folder is is the file system's affair.
+        for line in lines.iter_mut().filter(|line| line.contains(" 755 ") && !line.contains("usr/bin/ipmi")) {
+            line.truncate(line.rfind(' ').expect("a size"));
+        }
+        lines.sort();
+        lines
+    };
+    assert_eq!(everything("unpacked"), everything("composed"));
 }
 
 /// Twenty of them, healthy by the same word, on as many ports.
