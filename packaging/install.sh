@@ -44,8 +44,11 @@ done
 put 644 debian/lan.conf /etc/ipmi/lan.conf
 put 644 debian/bmc.emu /etc/ipmi/bmc.emu
 if [ -n "$LICENSES" ]; then
-    for file in ../LICENSE-MIT ../LICENSE-APACHE debian/copyright debian/copyright.static; do
-        put 644 $file "$LICENSES/${file##*/}"
+    # Whoever built the programs knows what C library is in them.
+    library=$PROGRAMS/copyright.static
+    [ -e "$library" ] || library=debian/copyright.static
+    for file in ../LICENSE-MIT ../LICENSE-APACHE debian/copyright "$library"; do
+        put 644 "$file" "$LICENSES/${file##*/}"
     done
 fi
 

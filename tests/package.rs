@@ -35,12 +35,25 @@ const LIMIT: Duration = Duration::from_secs(300);
 const PORT: u16 = 987;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The package, made once from the programs under test. Nothing is dropped at the end of a process, so
-/// its folder is removed by the next one.
+/// The folder with the programs under test.
+fn built() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_ipmi_sim")).parent().expect("their folder")
+}
+
+/// The package, made once from the programs under test: a test that runs a second time in namespaces of
+/// its own takes that of the program it was started by, so it asks for it out here first. Nothing is
+/// dropped at the end of a process, so its folder is removed by the next one.
 fn package() -> &'static Path {
     static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
     PACKAGE.get_or_init(|| {
         let folders = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let made = |pid: u32| {
+            let entries = fs::read_dir(folders.join(format!("package-{pid}"))).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        };
+        if let Some(package) = made(std::os::unix::process::parent_id()) {
+            return package;
+        }
         for entry in fs::read_dir(folders).expect("the folder of the tests").flatten() {
             let name = entry.file_name().into_string().unwrap_or_default();
             let owner = name.strip_prefix("package-").and_then(|pid| pid.parse().ok());
@@ -49,17 +62,12 @@ fn package() -> &'static Path {
             }
         }
         let folder = folders.join(format!("package-{}", std::process::id()));
-        let programs = Path::new(env!("CARGO_BIN_EXE_ipmi_sim")).parent().expect("their folder");
         let mut command = Command::new(project("packaging/debian.sh"));
-        command.arg(&folder).env("PROGRAMS", programs).env("DPKG_DEB_COMPRESSOR_TYPE", "gzip");
+        command.arg(&folder).env("PROGRAMS", built()).env("DPKG_DEB_COMPRESSOR_TYPE", "gzip");
         // The package of a developer has his address.
         command.env("DEBFULLNAME", "ipmi_sim").env("DEBEMAIL", "ipmi_sim@example.org");
         Ran::run(&mut command, "dpkg-dev", LIMIT).assert_ok();
-        fs::read_dir(&folder)
-            .expect("the folder")
-            .map(|entry| entry.expect("an entry").path())
-            .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-            .expect("a package")
+        made(std::process::id()).expect("a package")
     })
 }
 
@@ -288,8 +296,9 @@ impl Debian {
 
 impl Drop for Debian {
     fn drop(&mut self) {
-        for entry in fs::read_dir(self.path("/run/ipmi_sim")).into_iter().flatten().flatten() {
-            let pid = fs::read_to_string(entry.path()).ok().and_then(|text| text.trim().parse().ok());
+        let files = fs::read_dir(self.path("/run/ipmi_sim")).into_iter().flatten().flatten().map(|entry| entry.path());
+        for file in files.chain([self.path("/run/ipmi_sim.pid")]) {
+            let pid = fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
             if let Some(pid) = pid.filter(|pid| alive(*pid)) {
                 signal(pid, Signal::SIGKILL);
             }
@@ -317,6 +326,7 @@ fn an_administrator_installs_configures_upgrades_and_removes_it() {
     if !machine::has("an_administrator_installs_configures_upgrades_and_removes_it", Need::Root) {
         return;
     }
+    package();
     alone("an_administrator_installs_configures_upgrades_and_removes_it", || {
         let debian = Debian::new();
         // What OpenIPMI's program left in its default places, and a name that is there twice.
@@ -452,6 +462,7 @@ fn the_package_and_openipmi_live_side_by_side() {
     if !machine::has("the_package_and_openipmi_live_side_by_side", Need::Root) {
         return;
     }
+    package();
     alone("the_package_and_openipmi_live_side_by_side", || {
         let debian = Debian::new();
         let pages = ["man1/ipmi_sim.1.gz", "man5/ipmi_lan.5.gz", "man5/ipmi_sim_cmd.5.gz"];

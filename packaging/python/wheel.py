@@ -60,7 +60,9 @@ def content(programs: pathlib.Path, tag: str, project: dict) -> list[tuple[str, 
     texts = {"METADATA": metadata(project), "WHEEL": wheel_file(tag), "entry_points.txt": entry_points(project)}
     files += [(f"{info}/{name}", text.encode(), 0o644) for name, text in texts.items()]
     for name in project["license-files"]:
-        files.append((f"{info}/licenses/{name}", (HERE / name).read_bytes(), 0o644))
+        # Whoever built the programs knows what C library is in them.
+        own = programs / name
+        files.append((f"{info}/licenses/{name}", (own if own.is_file() else HERE / name).read_bytes(), 0o644))
     return files
 
 

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::bench::project;
+use crate::support::machine::{self, Need};
+use crate::support::namespace::alone;
+use crate::support::process::{alive, eventually};
 use crate::support::{Bench, Ran};
-use crate::{LIMIT, VERSION, package, text};
+use crate::{Debian, LIMIT, VERSION, built, client, package, text};
 
 const PROGRAMS: [&str; 3] = ["ipmi_sim", "ipmi_simctl", "sdrcomp"];
 const SYSTEMD: [&str; 3] =
@@ -206,6 +209,44 @@ fn the_buildroot_recipe_installs_what_all_have() {
         make.arg(format!("TARGET_DIR={}", bench.path(&root).display()));
         assert_eq!(installed(&bench, &root, &mut make, "make"), wanted, "{init}");
     }
+}
+
+/// Buildroot's script for the init of BusyBox, with nothing but BusyBox to run it.
+#[test]
+fn the_busybox_script_starts_reloads_and_stops_the_program() {
+    let test = "recipes::the_busybox_script_starts_reloads_and_stops_the_program";
+    if !machine::has(test, Need::Root) {
+        return;
+    }
+    package();
+    alone(test, || {
+        let debian = Debian::new();
+        let mut install = Command::new(project("packaging/install.sh"));
+        install.arg(debian.path("/")).env("SERVICE", "busybox").env("PROGRAMS", built());
+        Ran::run(&mut install, "dash", LIMIT).assert_ok();
+        debian.configure();
+        let busybox = ["/usr/bin/busybox", "/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
+        let busybox = busybox.expect("busybox: apt-get install busybox-static");
+        fs::copy(busybox, debian.path("/usr/local/sbin/start-stop-daemon")).expect("a program");
+        let say = |word: &str| {
+            let path = "PATH=/usr/local/sbin:$PATH";
+            debian.shell(&format!("export {path}; start-stop-daemon --help 2>&1 | grep -q BusyBox || exit 9; /etc/init.d/S60ipmi_sim {word}"))
+        };
+        say("start").assert_ok().assert_says("OK");
+        let pid = || debian.read("/run/ipmi_sim.pid").trim().parse::<u32>().ok();
+        let up = eventually(LIMIT, || client().run("mc info").succeeded().then(pid).flatten());
+        let first = up.expect("it answers");
+        say("reload").assert_ok().assert_says("OK");
+        debian.ok("cp /etc/ipmi/lan.conf /srv/good; echo 'user two' >>/etc/ipmi/lan.conf");
+        say("reload").assert_failed().assert_says("/etc/ipmi/lan.conf:").assert_says("FAIL");
+        debian.ok("mv /srv/good /etc/ipmi/lan.conf");
+        say("restart").assert_ok();
+        let second = eventually(LIMIT, || client().run("mc info").succeeded().then(pid).flatten());
+        assert!(second.is_some_and(|second| second != first), "it was not restarted");
+        say("stop").assert_ok().assert_says("OK");
+        assert!(second.is_some_and(|second| !alive(second)), "stopped, but running");
+        say("stop").assert_failed();
+    });
 }
 
 /// Of the whole project, by Cargo.toml.

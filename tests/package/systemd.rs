@@ -11,7 +11,7 @@ use crate::support::machine::{self, Need, left_out};
 use crate::support::namespace::alone;
 use crate::support::process::{self, Guarded, eventually};
 use crate::support::{Ipmitool, Ran};
-use crate::{Debian, LIMIT, NEXT_VERSION, PORT, cached, client};
+use crate::{Debian, LIMIT, NEXT_VERSION, PORT, cached, client, package};
 
 /// Until something happens that takes systemd a second or two.
 const SOON: Duration = Duration::from_secs(60);
@@ -155,6 +155,7 @@ fn the_service_under_a_running_systemd() {
     }
     // Out here there is a network, should something be missing.
     cached();
+    package();
     alone(test, || {
         let mut machine = Booted::new();
         installed_it_does_nothing(&machine);

@@ -7,16 +7,15 @@ use std::process::Command;
 
 use crate::support::bench::project;
 use crate::support::{Bench, Ran};
-use crate::{LIMIT, VERSION, text};
+use crate::{LIMIT, VERSION, built, text};
 
 /// Debian's: the one that its pytest and pyghmi are for.
 const PYTHON: &str = "/usr/bin/python3";
 
 /// The wheel, made around the programs under test.
 fn wheel(bench: &Bench) -> PathBuf {
-    let programs = Path::new(env!("CARGO_BIN_EXE_ipmi_sim")).parent().expect("their folder");
     let mut script = Command::new(project("packaging/wheel.sh"));
-    script.arg(std::env::consts::ARCH).arg(bench.path("wheel")).env("PROGRAMS", programs).env("LEVEL", "1");
+    script.arg(std::env::consts::ARCH).arg(bench.path("wheel")).env("PROGRAMS", built()).env("LEVEL", "1");
     Ran::run(&mut script, "python3", LIMIT).assert_ok();
     let made: Vec<PathBuf> =
         fs::read_dir(bench.path("wheel")).expect("the folder").flatten().map(|entry| entry.path()).collect();
