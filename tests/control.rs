@@ -141,6 +141,35 @@ fn sensors_are_read_and_set_and_their_events_follow() {
     let cool = door.put(TEMPERATURE, &json!({ "raw": 40 })).assert(200).json();
     assert_eq!((&cool["value"], &cool["crossed"]), (&40.0.into(), &json!([])));
 
+    // What it follows is told in the words that it was said in.
+    let signal = "line from 50 to 50 over 0 max 60";
+    let follows = door.put(TEMPERATURE, &json!({ "follow": signal })).assert(200).json();
+    assert_eq!((&follows["value"], &follows["follows"]), (&50.0.into(), &signal.into()));
+    client.ok("sdr elist").assert_says("CPU1 Temp        | 01h | ok  |  3.1 | 50 degrees C");
+    let listed = door.json("/v1/bmcs/bmc00001/sensors");
+    let of = |number: u8| listed["sensors"].as_array().and_then(|all| all.iter().find(|one| one["number"] == number));
+    assert_eq!((&of(1).expect("it")["follows"], &of(2).expect("it")["follows"]), (&signal.into(), &Value::Null));
+    let detail = door.put(TEMPERATURE, &json!({ "follow": "sinus" })).detail(422);
+    assert!(detail.contains("did you mean 'sine'?"), "{detail}");
+    let still = door.put(TEMPERATURE, &json!({ "follow": "none" })).assert(200).json();
+    assert_eq!((&still["value"], &still["follows"]), (&50.0.into(), &Value::Null));
+    door.put("/v1/bmcs/bmc00001/sensors/32/0/200", &json!({ "follow": "none" })).problem(404);
+
+    // The power and its meter.
+    let line = "mc_power_model 0x20 idle 100 max 400 standby 10";
+    door.post("/v1/bmcs/bmc00001/statements", &json!({ "lines": ["mc_load 0x20 constant 50", line] })).assert(200);
+    let power = "/v1/bmcs/bmc00001/power";
+    let meter = door.json(power);
+    assert_eq!((&meter["power"], &meter["watts"]), (&"off".into(), &10.into()), "{meter}");
+    door.post(power, &json!({ "control": "on" })).assert(200);
+    let meter = door.json(power);
+    assert_eq!((&meter["watts"], &meter["lowest"], &meter["highest"]), (&250.into(), &10.into(), &250.into()));
+    let before = meter["energy_joules"].as_f64().expect("joules");
+    let risen = eventually(Duration::from_secs(15), || {
+        door.json(power)["energy_joules"].as_f64().filter(|joules| *joules > before + 50.0)
+    });
+    assert!(risen.is_some(), "{meter}");
+
     // One with states: power supply 1.
     let supply = "/v1/bmcs/bmc00001/sensors/32/0x0/20";
     assert_eq!(door.json(supply)["states"], json!([0]));
@@ -149,7 +178,7 @@ fn sensors_are_read_and_set_and_their_events_follow() {
     assert_eq!(door.put(supply, &json!({ "states": [] })).assert(200).json()["states"], json!([]));
 
     for (body, status, why) in [
-        (json!({}), 400, "expected one of value, raw and states"),
+        (json!({}), 400, "expected one of value, raw, states and follow"),
         (json!({ "raw": 1, "value": 1 }), 400, "expected one of"),
         (json!({ "raw": 256 }), 400, "expected 0 to 255"),
         (json!({ "hot": true }), 400, "unknown field `hot`"),

@@ -64,6 +64,11 @@ pub const COMMANDS: &[Entry] = &[
     entry("mc_dump_fru_data", "MC DEVICE", "print the content of a FRU device"),
     entry("mc_enable", "MC", "start a management controller and open its channels"),
     entry("mc_load", "MC none|SIGNAL", "set the load of a machine in percent, as a signal over time"),
+    entry(
+        "mc_power_model",
+        "MC none|idle WATTS max WATTS [standby WATTS]",
+        "have DCMI's power follow the load of a machine (mc_load), and be the standby power, by default 8, while it is off",
+    ),
     entry("mc_set_dcmi_power", "MC LUN SENSOR", "name the sensor whose reading is DCMI's power, in watts"),
     entry("mc_set_guid", "MC \"TEXT\"|HEX|UUID", "set the GUID of a management controller"),
     entry("mc_set_num_leds", "MC COUNT", "set the number of ATCA LEDs"),
@@ -73,7 +78,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         "oem_add",
         "MC NETFN COMMAND [data BYTE...] [privilege callback|user|operator|admin] response CODE [ITEM...]|run \"PROGRAM\"",
-        "answer an OEM's command; items: BYTE text \"TEXT\" sensor=[MC,]LUN,SENSOR count=FIRST[,BYTES] power=ON,OFF request=OFFSET[,COUNT] remember=SLOT,OFFSET recall=SLOT,BYTE",
+        "answer an OEM's command; items: BYTE text \"TEXT\" sensor=[MC,]LUN,SENSOR count=FIRST[,BYTES] power=ON,OFF energy=BYTES[,JOULES] request=OFFSET[,COUNT] remember=SLOT,OFFSET recall=SLOT,BYTE",
     ),
     entry(
         "oem_remove",

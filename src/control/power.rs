@@ -12,7 +12,7 @@ use super::query::{NoQuery, Path};
 use super::views::bmc::{Boot, power};
 use super::views::word::{self, BOOTS, CONTROLS, DEVICES};
 use crate::ipmi::McAddress;
-use crate::sim::{ControlFailed, Simulator};
+use crate::sim::{ControlFailed, Effects, Simulator};
 
 impl From<ControlFailed> for Problem {
     fn from(failed: ControlFailed) -> Self {
@@ -56,6 +56,41 @@ pub(super) async fn control(
     };
     let done = control.door.call_then(&name, begin).await??;
     Ok(Json(Power { control: word::of(&CONTROLS, &done.control), power: power(done.power) }))
+}
+
+/// The power, and what its meter tells.
+#[derive(Debug, Serialize)]
+pub(super) struct Metered {
+    power: &'static str,
+    watts: Option<u16>,
+    lowest: Option<u16>,
+    highest: Option<u16>,
+    average: Option<u16>,
+    period_ms: Option<u64>,
+    energy_joules: Option<f64>,
+}
+
+/// `GET .../power`.
+pub(super) async fn show(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    _: NoQuery,
+) -> Result<Json<Metered>, Problem> {
+    let look = |system: &mut Simulator, now, _: &mut Effects| {
+        let meter = system.power_meter(now, system.bmc_address())?;
+        Ok::<_, ControlFailed>((system.power_state(), meter))
+    };
+    let (state, meter) = control.door.call(&name, look).await?.value?;
+    let reading = meter.map(|meter| meter.reading);
+    Ok(Json(Metered {
+        power: power(state),
+        watts: reading.map(|it| it.current),
+        lowest: reading.map(|it| it.minimum),
+        highest: reading.map(|it| it.maximum),
+        average: reading.map(|it| it.average),
+        period_ms: reading.map(|it| u64::try_from(it.period.as_millis()).unwrap_or(u64::MAX)),
+        energy_joules: meter.map(|meter| meter.energy),
+    }))
 }
 
 /// What the machine is to boot from.

@@ -22,7 +22,7 @@ pub(super) fn router(control: Control) -> Router {
         .route("/v1/bmcs/{name}", get(bmcs::show).put(bmcs::put).delete(bmcs::delete))
         .route("/v1/bmcs/{name}/console", get(console::follow))
         .route("/v1/bmcs/{name}/statements", post(statements::run))
-        .route("/v1/bmcs/{name}/power", post(power::control))
+        .route("/v1/bmcs/{name}/power", get(power::show).post(power::control))
         .route("/v1/bmcs/{name}/boot", put(power::boot))
         .route("/v1/bmcs/{name}/sensors", get(sensors::list))
         .route("/v1/bmcs/{name}/sensors/{mc}/{lun}/{number}", get(sensors::show).put(sensors::set))

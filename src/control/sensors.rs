@@ -84,26 +84,42 @@ pub(super) struct Reading {
     value: Option<f64>,
     raw: Option<Byte>,
     states: Option<Vec<Byte>>,
+    follow: Option<String>,
 }
 
 enum Wanted {
     Value(f64),
     Raw(u8),
     States(u16),
+    Follow(String),
 }
 
 impl Reading {
     fn wanted(self) -> Result<Wanted, Problem> {
-        match (self.value, self.raw, self.states) {
-            (Some(value), None, None) => Ok(Wanted::Value(value)),
-            (None, Some(Byte(raw)), None) => Ok(Wanted::Raw(raw)),
-            (None, None, Some(states)) => {
+        match (self.value, self.raw, self.states, self.follow) {
+            (Some(value), None, None, None) => Ok(Wanted::Value(value)),
+            (None, Some(Byte(raw)), None, None) => Ok(Wanted::Raw(raw)),
+            (None, None, None, Some(signal)) => Ok(Wanted::Follow(signal)),
+            (None, None, Some(states), None) => {
                 let bit = |Byte(state): Byte| 1_u16.checked_shl(state.into()).ok_or(SensorFault::NoState);
                 let bits = states.into_iter().map(bit).try_fold(0, |bits, bit| bit.map(|bit| bits | bit));
                 Ok(Wanted::States(bits?))
             }
-            _ => Err(Problem::malformed("expected one of value, raw and states")),
+            _ => Err(Problem::malformed("expected one of value, raw, states and follow")),
         }
+    }
+}
+
+/// Has a sensor follow a signal, in the words of `sensor_follow`.
+async fn follow(control: &Control, place: &Place, signal: &str) -> Result<(), Problem> {
+    let id = place.id();
+    // That it is not there is told as for everything else.
+    control.door.call(&place.name, move |system: &mut Simulator, _, _: &mut Effects| system.sensor(id)).await?.value?;
+    let line = format!("sensor_follow {:#04x} {} {} {signal}", place.mc, place.lun, place.number);
+    let ran = control.door.run(&place.name, vec![line]).await?;
+    match ran.iter().flat_map(|ran| &ran.faults).next() {
+        None => Ok(()),
+        Some(fault) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, &fault.message)),
     }
 }
 
@@ -115,11 +131,15 @@ pub(super) async fn set(
     body::Json(reading): body::Json<Reading>,
 ) -> Result<Json<Sensor>, Problem> {
     let (id, wanted) = (place.id(), reading.wanted()?);
+    if let Wanted::Follow(signal) = &wanted {
+        follow(&control, &place, signal).await?;
+    }
     let set = move |system: &mut Simulator, now: Moment, out: &mut Effects| {
         match wanted {
             Wanted::Value(value) => system.set_sensor_value(now, id, value, out)?,
             Wanted::Raw(raw) => system.set_sensor_raw(now, id, raw, out)?,
             Wanted::States(states) => system.set_sensor_states(now, id, states, out)?,
+            Wanted::Follow(_) => system.refresh_sensors(now, out),
         }
         system.sensor(id)
     };

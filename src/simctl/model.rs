@@ -279,6 +279,8 @@ pub(super) struct Sensor {
     pub(super) present: bool,
     /// Whether it is scanned.
     pub(super) scanning: bool,
+    /// The signal that it follows.
+    pub(super) follows: Option<String>,
     /// State bits that hold.
     pub(super) states: Vec<u8>,
     /// Thresholds that are crossed.

@@ -82,6 +82,15 @@ impl Table {
         self
     }
 
+    /// Leaves out the last column if it says nothing.
+    pub(super) fn without_empty_last(mut self) -> Self {
+        let last = self.columns.len().saturating_sub(1);
+        if self.rows.iter().all(|row| row.get(last).is_none_or(|cell| cell.text.is_empty())) {
+            self.leave_out(last);
+        }
+        self
+    }
+
     /// Leaves out the first column, which says whose a row is.
     pub(super) fn of_one(mut self) -> Self {
         self.leave_out(0);

@@ -156,6 +156,11 @@ fn a_sensor_is_found_by_its_name_and_set() {
         "GET /v1/bmcs/n1/sensors/32/0/1" => ok(low.clone()),
         "PUT /v1/bmcs/n1/sensors/32/0/1 {\"value\":92.5}" => ok(high.clone()),
         "PUT /v1/bmcs/n1/sensors/32/0/1 {\"raw\":112}" => ok(high.clone()),
+        "PUT /v1/bmcs/n1/sensors/32/0/1 {\"follow\":\"constant 40 off 0\"}" => {
+            let mut follows = sensor(40.0, &[]);
+            follows["follows"] = "constant 40 off 0".into();
+            ok(follows)
+        }
         "PUT /v1/bmcs/n1/sensors/32/0/1 {\"states\":[0,3]}" => problem(409, "It is threshold-based"),
         other => problem(500, other),
     });
@@ -170,6 +175,10 @@ fn a_sensor_is_found_by_its_name_and_set() {
         "{ran:?}"
     );
     assert_eq!(door.run(&["sensor", "n1", "1", "--raw", "0x70"]).status, 0);
+    let ran = door.run(&["sensor", "n1", "1", "--follow", "constant 40 off 0"]);
+    let (titles, row) = ("  STATE  FOLLOWS\n", "  ok     constant 40 off 0\n");
+    assert!(ran.out.contains(titles) && ran.out.contains(row), "{ran:?}");
+    assert_eq!(door.run(&["sensor", "n1", "1", "--follow", "none", "--raw", "1"]).status, 2);
     assert_eq!(door.run(&["sensor", "n1", "0x20/0/1", "--states", "0,3"]).status, 1);
     assert_eq!(door.run(&["sensor", "n1", "1", "--mc", "32"]).status, 0);
     let ran = door.run(&["sensor", "n1", "CPU Tmp", "--value", "1"]);

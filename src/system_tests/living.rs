@@ -278,7 +278,33 @@ fn what_cannot_follow_is_said_and_what_does_is_shown() {
         Effect::Print { text, .. } => Some(text.clone()),
         _ => None,
     });
-    assert_eq!(shown.unwrap().lines().nth(1), Some("LUN 0 sensor 1: raw 0x31, ok, follows a sine"));
+    assert_eq!(
+        shown.unwrap().lines().nth(1),
+        Some("LUN 0 sensor 1: raw 0x31, ok, follows sine mean 45 amplitude 4 period 40")
+    );
+}
+
+/// What is shown of what a sensor follows is what makes it follow the same.
+#[test]
+fn what_a_sensor_follows_is_shown_as_it_is_said() {
+    let mut rig = rig(&[1, 2]);
+    let (_folder, path) = table("a b,c\n1,2\n3,4\n");
+    for text in [
+        "constant -4.5",
+        "line from 40 to 90.25 over 50 off 0",
+        "sine mean 45 amplitude 0.1 period 40 phase -3 min 31 max 59 load 30",
+        "walk mean 45 amplitude 22 step 1 add 0x20 0 2 -0.5",
+        "noise mean 45 amplitude 22 step 0.1 off 22 tau 120",
+        &format!("csv \"{path}\" column \"a b\" time c linear repeat"),
+        &format!("csv \"{path}\" column 2 every 0.5 off 3"),
+    ] {
+        rig.command(&format!("sensor_follow 0x20 0 1 {text}"));
+        let id = SensorId { mc: McAddress::BMC, lun: 0, number: 1 };
+        assert_eq!(
+            (rig.sim.sensor(id).unwrap().follows.as_deref(), rig.faults.as_slice()),
+            (Some(text), [].as_slice())
+        );
+    }
 }
 
 /// A table as a file.
@@ -371,4 +397,78 @@ fn the_power_meter_knows_what_was_between_two_looks() {
     assert_eq!((present, lowest, highest), (20, 20, 300));
     // A quarter at 200, a quarter at 300, the half at 20.
     assert!((133..=137).contains(&average), "{average}");
+}
+
+/// A model of the power follows the load and the power, and the energy is what it has drawn, whoever looks when.
+#[test]
+fn a_power_model_follows_the_load_and_energy_is_its_integral() {
+    const ENERGY: &str = "oem_add 0x20 0x30 0x45 response 0 energy=8";
+    let run = |looks: &[u64]| {
+        let mut rig = rig(&[1]);
+        rig.command(ENERGY);
+        rig.call(|sim, now, out| sim.control(now, Control::PowerUp, out).unwrap());
+        rig.command("mc_power_model 0x20 idle 100 max 400 standby 10");
+        rig.command("mc_load 0x20 line from 0 to 100 over 1000");
+        assert_eq!((rig.sim.deadline(), rig.faults.as_slice()), (None, [].as_slice()));
+        let mut client = administrator(&mut rig);
+        let begin = rig.now;
+        for look in looks {
+            rig.now = begin + Duration::from_secs(*look);
+            let response = client.ask(&mut rig, 0x2c, 2, &[0xdc, 1, 0, 0]);
+            let watts = u16::from_le_bytes([response[2], response[3]]);
+            assert_eq!(u64::from(watts), 100 + (look * 3 + 5) / 10, "at {look}");
+        }
+        rig.now = begin + Duration::from_secs(2000);
+        rig.call(|sim, now, out| sim.control(now, Control::PowerDown, out).unwrap());
+        rig.now = rig.now + Duration::from_secs(100);
+        // Sessions have ended meanwhile.
+        let mut client = administrator(&mut rig);
+        let power = client.ask(&mut rig, 0x2c, 2, &[0xdc, 1, 0, 0]);
+        let energy = client.ask(&mut rig, 0x30, 0x45, &[]);
+        (power[2..8].to_vec(), u64::from_le_bytes(energy[1..9].try_into().unwrap()))
+    };
+    let (power, energy) = run(&[]);
+    assert_eq!(power, [10, 0, 10, 0, 0x90, 1], "now, lowest, highest");
+    // 250 W for 1000 s, 400 W for 1000 s, 10 W for 100 s.
+    assert_eq!(energy, 651_000);
+    assert_eq!(run(&[5, 17, 23, 40]).1, energy);
+}
+
+/// The energy of each kind of signal is the sum of what it is at each moment.
+#[test]
+fn energy_is_what_dense_sampling_finds() {
+    let (_folder, path) = table("100\n250\n130\n");
+    for signal in [
+        "constant 200".to_owned(),
+        "sine mean 200 amplitude 50 period 7".into(),
+        "sine mean 200 amplitude 100 period 30 min 150 max 270".into(),
+        "walk mean 200 amplitude 80 step 2".into(),
+        "noise mean 200 amplitude 80 step 0.5".into(),
+        "noise mean 100 amplitude 20 load 100 add 0x20 0 2 0.5".into(),
+        format!("csv \"{path}\" column 1 every 3 repeat"),
+        format!("csv \"{path}\" column 1 every 3 repeat linear"),
+    ] {
+        let mut rig = rig(&[1, 2]);
+        rig.command("oem_add 0x20 0x30 0x45 response 0 energy=4");
+        rig.command("mc_load 0x20 walk mean 50 amplitude 60");
+        rig.command("sensor_follow 0x20 0 2 sine mean 50 amplitude 20 period 11");
+        rig.command(
+            "main_sdr_add 0x20 0 0 0x51 0x01 0x30 0x20 0 1 0x13 1 0x7f 0x68 0x0b 1 0 0 0 0 0 0 0 6 0 0 4 0 0 0 1 0 1 0 0 0 0xff 0 \
+             0 0 0 0 0 0 0 0 0 0 0 0xc5 'P 'o 'w 'e 'r",
+        );
+        rig.command("mc_set_dcmi_power 0x20 0 1");
+        rig.command(&format!("sensor_follow 0x20 0 1 {signal}"));
+        assert_eq!(rig.faults, Vec::<String>::new());
+        // Readings are whole watts times four: what they miss is as often above as below.
+        let samples: Vec<f64> = (0..3000)
+            .map(|_| {
+                rig.now = rig.now + Duration::from_millis(10);
+                f64::from(look(&mut rig, 1)) * 4.0
+            })
+            .collect();
+        let sampled = samples.iter().sum::<f64>() / 100.0;
+        let energy = administrator(&mut rig).ask(&mut rig, 0x30, 0x45, &[]);
+        let energy = f64::from(u32::from_le_bytes(energy[1..5].try_into().unwrap()));
+        assert!((energy - sampled).abs() < 0.01 * sampled, "{signal}: {energy} and {sampled}");
+    }
 }

@@ -49,9 +49,9 @@ pub use input::Input;
 pub use logins::{ControllerState, Login};
 pub use operations::{
     ControlFailed, ControllerView, Done, FruContent, FruDevice, IpmiVersion, LanAddress, LanView, LogEntry, LogFault,
-    LogPage, LogRecord, LogUse, Overview, Password, PowerDone, SdrPlace, SdrRecord, SensorEvent, SensorFault,
-    SensorState, SessionView, SolHeld, ThresholdState, UserAccount, UserChange, UserFault, UserLimit, View,
-    WatchdogView,
+    LogPage, LogRecord, LogUse, Overview, Password, PowerDone, PowerMeterState, SdrPlace, SdrRecord, SensorEvent,
+    SensorFault, SensorState, SessionView, SolHeld, ThresholdState, UserAccount, UserChange, UserFault, UserLimit,
+    View, WatchdogView,
 };
 pub use reload::{Change, OnDisk, Reach};
 pub use sol_taps::{NoSolPort, SolOutput, SolPortView, TAP_ROOM};

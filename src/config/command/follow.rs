@@ -11,7 +11,7 @@ use crate::config::grammar::Rule;
 use crate::config::suggest::nearest;
 use crate::config::text::clip;
 use crate::ipmi::{Behind, Between, McAddress};
-use crate::settings::follow::{Column, Csv, CsvSource, Decimal, Following, Random, Shape, Times};
+use crate::settings::follow::{Column, Csv, CsvSource, Decimal, Following, PowerModel, Random, Shape, Times};
 
 /// Each shape with the names that it needs, and those that it may have.
 const SHAPES: &[(&str, &[&str], &[&str])] = &[
@@ -26,6 +26,8 @@ const SHAPES: &[(&str, &[&str], &[&str])] = &[
 const CSV: &str = "csv";
 /// What a sensor may have beside.
 const OF_SENSORS: &[&str] = &["min", "max", "load", "add", "off", "tau"];
+/// What a machine that is off draws unless said, in watts.
+const STANDBY: f64 = 8.0;
 /// The shortest step of a random shape, in seconds.
 const SHORTEST_STEP: f64 = 0.1;
 
@@ -63,6 +65,34 @@ pub(super) fn mc_load(a: &mut Arguments<'_>) -> Result<Command, Fault> {
     let mc = mc_address(a)?;
     let shape = Options::default().shape(&mut a.inner(), &[])?;
     Ok(Command::McLoad { mc, shape })
+}
+
+/// `mc_power_model MC none|idle WATTS max WATTS [standby WATTS]`
+pub(super) fn mc_power_model(a: &mut Arguments<'_>) -> Result<Command, Fault> {
+    const NAMES: [&str; 3] = ["idle", "max", "standby"];
+    let mc = mc_address(a)?;
+    let mut words = a.inner();
+    let mut rest = words.again(Rule::words, words.position())?;
+    let first = words.next().map_err(|missing| missing.fault("No model given: expected none, or idle and max"))?;
+    if first.text == "none" {
+        return Ok(Command::McPowerModel { mc, model: None });
+    }
+    let mut options = Options::default();
+    options.take(&mut rest, &NAMES)?;
+    let given = |name: &str| match options.found(name) {
+        Some((watts, range)) if !(0.0..=f64::from(u16::MAX)).contains(&f64::from(watts)) => {
+            Err(Fault::new(range, format!("Invalid {name} given: expected 0 to {} watts", u16::MAX)))
+        }
+        found => Ok(found.map(|(watts, _)| watts)),
+    };
+    let needed =
+        |name: &str| given(name)?.ok_or_else(|| first.fault(format!("No {name} given: a model has idle and max")));
+    let (idle, highest) = (needed("idle")?, needed("max")?);
+    if let Some((_, range)) = options.found("max").filter(|_| highest < idle) {
+        return Err(Fault::new(range, "Invalid max given: it is below idle"));
+    }
+    let standby = given("standby")?.or(Decimal::new(STANDBY)).unwrap_or_default();
+    Ok(Command::McPowerModel { mc, model: Some(PowerModel { idle, highest, standby }) })
 }
 
 /// What has been given by name.

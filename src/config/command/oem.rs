@@ -213,10 +213,11 @@ impl Numbers<'_, '_> {
 }
 
 /// The forms of items that are made at each request: the name, how it is written, how many numbers it has.
-const ITEMS: [(&str, &str, std::ops::RangeInclusive<usize>); 6] = [
+const ITEMS: [(&str, &str, std::ops::RangeInclusive<usize>); 7] = [
     ("sensor", "sensor=[MC,]LUN,SENSOR", 2..=3),
     ("count", "count=FIRST[,BYTES]", 1..=2),
     ("power", "power=ON,OFF", 2..=2),
+    ("energy", "energy=BYTES[,JOULES]", 1..=2),
     ("request", "request=OFFSET[,COUNT]", 1..=2),
     ("remember", "remember=SLOT,OFFSET", 2..=2),
     ("recall", "recall=SLOT,BYTE", 2..=2),
@@ -259,6 +260,11 @@ fn made_item(name: &str, numbers: &Numbers<'_, '_>) -> Result<OemItem, Fault> {
             OemItem::Count { first: numbers.get(0, u32::MAX)?, bytes }
         }
         "power" => OemItem::Power { on: numbers.byte(0)?, off: numbers.byte(1)? },
+        "energy" => {
+            let unit = numbers.optional(1, 1, u32::MAX)?.unwrap_or(1);
+            let bytes = numbers.optional(0, 1, 8)?.ok_or_else(|| numbers.fault())? as u8;
+            OemItem::Energy { bytes, unit }
+        }
         "request" => {
             let count = numbers.optional(1, 0, u8::MAX.into())?.map(|count| count as u8);
             OemItem::Request { offset: numbers.byte(0)?, count }

@@ -2,7 +2,7 @@
 //! 4 and 7).
 
 use super::fault::fault;
-use super::follow::{mc_load, sensor_follow};
+use super::follow::{mc_load, mc_power_model, sensor_follow};
 use super::fru_text::{Field, Inventory};
 use super::oem::{oem_add, oem_remove};
 use super::sensor_add::sensor_add;
@@ -55,6 +55,7 @@ fn form(word: &str) -> Option<Rule> {
         "mc_enable" => Rule::mc_enable,
         "mc_disable_dcmi" => Rule::mc_disable_dcmi,
         "mc_load" => Rule::mc_load,
+        "mc_power_model" => Rule::mc_power_model,
         "mc_set_dcmi_power" => Rule::mc_set_dcmi_power,
         "mc_set_guid" => Rule::mc_set_guid,
         "mc_set_num_leds" => Rule::mc_set_num_leds,
@@ -242,6 +243,7 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
         Rule::oem_remove => oem_remove(a)?,
         Rule::sensor_follow => sensor_follow(a)?,
         Rule::mc_load => mc_load(a)?,
+        Rule::mc_power_model => mc_power_model(a)?,
         Rule::seed => {
             let word = a.next().map_err(|missing| missing.fault("No seed given"))?;
             let seed = word.number().ok_or_else(|| word.not_a_number("Invalid seed given"))?;

@@ -3,7 +3,7 @@ use crate::config::{Severity, Span};
 use crate::ipmi::Privilege;
 use crate::ipmi::{Behind, Between, McAddress};
 use crate::settings::command::Device;
-use crate::settings::follow::{Column, Csv, CsvSource, Decimal, Following, Random, Shape, Times};
+use crate::settings::follow::{Column, Csv, CsvSource, Decimal, Following, PowerModel, Random, Shape, Times};
 use crate::settings::oem::{OemCommand, OemItem, OemResponse};
 
 fn resolve_with(line: &str, variables: &[(&str, &str)]) -> Result<Option<Instruction>, crate::config::Diagnostic> {
@@ -467,8 +467,7 @@ fn oem_commands() {
         oem("oem_add 0x20 0x30 0x45 data 1 'a 0x102 privilege user response 0xc9 1 'b text \"c d\"'e' 9"),
         fixed(&[1, b'a', 2], Privilege::User, 0xc9, &[OemItem::Bytes(b"\x01bc de\x09".to_vec())])
     );
-    let items =
-        "sensor=2,3 sensor=0x2c,0,1 count=0x1ff,2 count=7 power=1,0 request=1 request=0,0 remember=4,1 recall=4,9";
+    let items = "sensor=2,3 sensor=0x2c,0,1 count=0x1ff,2 count=7 power=1,0 energy=4 energy=8,3600 request=1 request=0,0 remember=4,1 recall=4,9";
     let sensor = |mc, lun, number| OemItem::Sensor { mc, lun, number };
     assert_eq!(
         oem(&format!("oem_add 0x20 0x30 0x45 privilege operator data 0 response 0 {items}")),
@@ -482,6 +481,8 @@ fn oem_commands() {
                 OemItem::Count { first: 0x1ff, bytes: 2 },
                 OemItem::Count { first: 7, bytes: 1 },
                 OemItem::Power { on: 1, off: 0 },
+                OemItem::Energy { bytes: 4, unit: 1 },
+                OemItem::Energy { bytes: 8, unit: 3600 },
                 OemItem::Request { offset: 1, count: None },
                 OemItem::Request { offset: 0, count: Some(0) },
                 OemItem::Remember { slot: 4, offset: 1 },
@@ -529,6 +530,8 @@ fn faults_of_oem_commands() {
         ("0x30 1 response 0 sensor=4,1", "Invalid number of sensor=[MC,]LUN,SENSOR: '4' is not in 0 to 3", 39, 1),
         ("0x30 1 response 0 power=1,x", "Invalid number of power=ON,OFF: 'x' is not a number", 40, 1),
         ("0x30 1 response 0 count=0,5", "Invalid number of count=FIRST[,BYTES]: '5' is not in 1 to 4", 40, 1),
+        ("0x30 1 response 0 energy=9", "Invalid number of energy=BYTES[,JOULES]: '9' is not in 1 to 8", 39, 1),
+        ("0x30 1 response 0 energy=1,0", "Invalid number of energy=BYTES[,JOULES]: '0' is not in 1 to", 41, 1),
         ("0x30 1 response 0 recall=", "Invalid item", 32, 7),
         ("0x30 1 response 0 text", "Error with text: missing string value", 36, 1),
         ("0x30 1 response 0 $X", "there is no variable 'X'", 32, 2),
@@ -565,6 +568,7 @@ fn controllers_that_must_exist() {
             "sensor_add" => "sensor_add 0x42 1 1 1 1".to_string(),
             "sensor_follow" => "sensor_follow 0x42 1 1 none".to_string(),
             "mc_load" => "mc_load 0x42 none".to_string(),
+            "mc_power_model" => "mc_power_model 0x42 none".to_string(),
             name => format!("{name} 0x42{}", " 1".repeat(14)),
         };
         let with_mc = !["mc_add", "mc_setbmc"].contains(&entry.name)
@@ -578,9 +582,9 @@ fn controllers_that_must_exist() {
         };
         assert_eq!(required_mc, with_mc.then_some(McAddress(0x42)), "{line}");
     }
-    // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state, 2 of fleets, 2 of OEM commands, 3 of
+    // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state, 2 of fleets, 2 of OEM commands, 4 of
     // machines that live, 2 of faults on purpose.
-    assert_eq!(HELP.len(), 48);
+    assert_eq!(HELP.len(), 49);
 }
 
 #[test]
@@ -631,6 +635,12 @@ fn signals_are_read_with_their_options_in_any_order() {
     let load = "mc_load 0x20 sine mean 50 amplitude 5 period 60 phase -3";
     assert_eq!(resolve(load), Command::McLoad { mc: McAddress::BMC, shape: Some(sine) });
     assert_eq!(resolve("mc_load 0x20 none"), Command::McLoad { mc: McAddress::BMC, shape: None });
+    let model = PowerModel { idle: decimal(100.5), highest: decimal(450.0), standby: decimal(8.0) };
+    assert_eq!(
+        resolve("mc_power_model 0x20 max 450 idle 100.5"),
+        Command::McPowerModel { mc: McAddress::BMC, model: Some(model) }
+    );
+    assert_eq!(resolve("mc_power_model 0x20 none"), Command::McPowerModel { mc: McAddress::BMC, model: None });
     assert_eq!(resolve("seed 18446744073709551615"), Command::Seed { seed: u64::MAX });
     assert_eq!(
         resolve_with("sensor_follow 0x20 0 5 constant $t", &[("t", "45.5")]).map(|read| read.is_some()),
@@ -685,4 +695,14 @@ fn faults_in_signals_have_a_place() {
     }
     fails("mc_load 0x20 constant 1 off 3", "Unknown option: off, expected ", 25, 3);
     fails("seed x", "Invalid seed given", 6, 1);
+    fails("mc_power_model 0x20", "No model given: expected none, or idle and max", 20, 1);
+    fails("mc_power_model 0x20 idle 100", "No max given: a model has idle and max", 21, 4);
+    fails("mc_power_model 0x20 idle 100 max 90", "Invalid max given: it is below idle", 34, 2);
+    fails("mc_power_model 0x20 idle -1 max 90", "Invalid idle given: expected 0 to 65535 watts", 26, 2);
+    fails(
+        "mc_power_model 0x20 idel 1",
+        "Unknown option: idel, expected idle, max, standby; did you mean 'idle'?",
+        21,
+        4,
+    );
 }

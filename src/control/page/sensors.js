@@ -170,6 +170,7 @@ class Sheet {
     #look;
     #chart = null;
     #now = h("p", { class: "now" });
+    #follows = h("p", { class: "hint follows" });
     #wrong = h("p", { class: "wrong", role: "alert" });
     #nearest = h("p", { class: "hint nearest", role: "status" });
     #input = null;
@@ -184,7 +185,7 @@ class Sheet {
         const where = `${sensorType(sensor.sensor_type)}  ·  MC ${hex(sensor.mc)}  ·  LUN ${sensor.lun}  ·  sensor ${sensor.number}`;
         this.element = h("dialog", { class: "sheet", "aria-labelledby": "sheet-title" },
             h("div", { class: "row" }, h("h2", { id: "sheet-title", text: sensorName(sensor) }), close),
-            h("p", { class: "quiet-text", text: where }), this.#now,
+            h("p", { class: "quiet-text", text: where }), this.#now, this.#follows,
             isThreshold(sensor) ? this.#analog(sensor) : this.#discrete(sensor));
         this.element.addEventListener("close", () => {
             this.#chart?.close();
@@ -203,6 +204,8 @@ class Sheet {
         const raw = isThreshold(sensor) && sensor.raw !== null ? `  ·  raw ${hex(sensor.raw)}` : "";
         write(this.#now, `${reading}${text}${raw}`);
         mark(this.#now, "class", `now ${tone}`);
+        this.#follows.hidden = !sensor.follows;
+        write(this.#follows, sensor.follows ? `It follows ${sensor.follows}, until it is set.` : "");
         this.#chart?.draw(now, history.points, sensor.thresholds);
     }
 

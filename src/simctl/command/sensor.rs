@@ -21,7 +21,7 @@ use crate::simctl::table::{Cell, Table};
 /// The options of `sensor`.
 #[derive(Clone, Debug, Args)]
 #[command(
-    group = ArgGroup::new("new").args(["value", "raw", "states"]).requires("sensor"),
+    group = ArgGroup::new("new").args(["value", "raw", "states", "follow"]).requires("sensor"),
     after_help = "\
 A value beyond a threshold makes the events that the sensor is set up for.
 
@@ -30,7 +30,8 @@ Examples:
   ipmi_simctl sensor node1 'CPU Temp'
   ipmi_simctl sensor node1 'CPU Temp' --value 92.5
   ipmi_simctl sensor 'node*' 0x20/0/1 --raw 0x70
-  ipmi_simctl sensor node1 5 --states 0,3"
+  ipmi_simctl sensor node1 5 --states 0,3
+  ipmi_simctl sensor node1 'CPU Temp' --follow 'sine mean 50 amplitude 8 period 600 off 22 tau 90'"
 )]
 pub struct Sensor {
     #[command(flatten)]
@@ -51,6 +52,10 @@ pub struct Sensor {
     /// Have exactly these states hold, by bit number; '' for none
     #[arg(long, value_name = "BITS", value_parser = states)]
     states: Option<States>,
+
+    /// Have it follow a signal, as in the statement sensor_follow; none to end that
+    #[arg(long, value_name = "SIGNAL")]
+    follow: Option<String>,
 
     #[command(flatten)]
     mc: Mc,
@@ -90,11 +95,12 @@ impl Sensor {
     }
 
     fn body(&self) -> Option<Value> {
-        match (self.value, self.raw, &self.states) {
+        match (self.value, self.raw, &self.states, &self.follow) {
             (Some(value), ..) => Some(json!({"value": value})),
-            (_, Some(raw), _) => Some(json!({"raw": raw})),
-            (.., Some(States(bits))) => Some(json!({"states": bits})),
-            (None, None, None) => None,
+            (_, Some(raw), ..) => Some(json!({"raw": raw})),
+            (_, _, Some(States(bits)), _) => Some(json!({"states": bits})),
+            (.., Some(signal)) => Some(json!({"follow": signal})),
+            (None, None, None, None) => None,
         }
     }
 
@@ -111,13 +117,16 @@ impl Sensor {
     }
 }
 
+const TITLES: [&str; 8] = ["BMC", "SENSOR", "NAME", "#VALUE", "UNIT", "#RAW", "STATE", "FOLLOWS"];
+
 fn present_list(output: &mut Output<'_>, bmcs: &[(String, Value)]) -> Result<(), Failure> {
-    let mut table = Table::new(&["BMC", "SENSOR", "NAME", "#VALUE", "UNIT", "#RAW", "STATE"]);
+    let mut table = Table::new(&TITLES);
     for (bmc, value) in bmcs {
         for sensor in read::<Sensors>(value)?.sensors {
             row(&mut table, bmc, &read(&sensor)?);
         }
     }
+    let table = table.without_empty_last();
     output.table(&if bmcs.len() > 1 { table } else { table.of_one() })
 }
 
@@ -131,22 +140,23 @@ fn row(table: &mut Table, bmc: &str, sensor: &Told) {
         sensor.unit.clone().filter(|_| sensor.value.is_some()).unwrap_or_default().into(),
         sensor.raw.map(|raw| format!("{raw:#04x}")).unwrap_or_default().into(),
         Cell::styled(state, style),
+        sensor.follows.clone().unwrap_or_default().into(),
     ]);
 }
 
 fn present_one(output: &mut Output<'_>, bmcs: &[(String, Value)]) -> Result<(), Failure> {
     if bmcs.len() > 1 {
-        let mut table = Table::new(&["BMC", "SENSOR", "NAME", "#VALUE", "UNIT", "#RAW", "STATE"]);
+        let mut table = Table::new(&TITLES);
         for (bmc, value) in bmcs {
             row(&mut table, bmc, &read(value)?);
         }
-        return output.table(&table);
+        return output.table(&table.without_empty_last());
     }
     for (_, value) in bmcs {
         let sensor: Told = read(value)?;
-        let mut table = Table::new(&["", "SENSOR", "NAME", "#VALUE", "UNIT", "#RAW", "STATE"]);
+        let mut table = Table::new(&TITLES);
         row(&mut table, "", &sensor);
-        output.table(&table.of_one())?;
+        output.table(&table.of_one().without_empty_last())?;
         if let Some(thresholds) = &sensor.thresholds {
             output.section("Thresholds", table_of(thresholds, &sensor.crossed))?;
         }

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::chassis;
-use super::power_meter::{PowerMeter, Reading, Statistics};
-use super::sensor::{self, Place, SensorId};
+use super::power_meter::{Counter, PowerMeter, Reading, Statistics};
+use super::sensor::{self, Curve, Off, Place, SensorId, Signal};
 use super::unsaved::Unchanged;
 use super::{At, Controller, Machine, StateFile};
 use crate::ipmi::{McAddress, Moment};
@@ -107,8 +107,50 @@ pub fn change(at: &mut At<'_>, change: impl FnOnce(&mut Settings)) {
 
 /// `mc_set_dcmi_power`: this sensor tells the power from now on.
 pub fn set_sensor(at: &mut At<'_>, now: Moment, sensor: Place) {
-    at.power_meter = PowerMeter { sensor: Some(sensor), ..PowerMeter::default() };
     look(at, now);
+    let counter = at.power_meter.counter.clone();
+    at.power_meter = PowerMeter { sensor: Some(sensor), counter, ..PowerMeter::default() };
+    look(at, now);
+}
+
+/// The power of a machine that no sensor tells about, in watts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PowerModel {
+    /// Switched on, without load.
+    pub idle: f64,
+    /// With full load.
+    pub highest: f64,
+    /// Switched off.
+    pub standby: f64,
+}
+
+impl PowerModel {
+    fn curve(self) -> Curve {
+        let alone = Curve::new(Signal::Constant(self.idle));
+        Curve { load_gain: self.highest - self.idle, off: Some(Off { value: self.standby, tau: 0.0 }), ..alone }
+    }
+}
+
+/// `mc_power_model`: the power is that of a model which follows the load, from now on. `None`: it is [`MODELLED_ON`] and
+/// [`MODELLED_OFF`] again.
+pub fn set_model(at: &mut At<'_>, now: Moment, model: Option<PowerModel>) {
+    look(at, now);
+    sensor::set_model(at, now, model.map(PowerModel::curve));
+    let counter = at.power_meter.counter.clone();
+    at.power_meter = PowerMeter { counter, ..PowerMeter::default() };
+    look(at, now);
+}
+
+/// Whether something was said of the power: the sensor or the model that tells it.
+pub fn is_metered(controller: &Controller) -> bool {
+    controller.power_meter.sensor.is_some() || sensor::has_model(controller)
+}
+
+/// The energy that a controller's machine has drawn since the system began, in joules.
+pub fn energy(at: &mut At<'_>, now: Moment) -> f64 {
+    look(at, now);
+    at.power_meter.counter.pass(now);
+    at.power_meter.counter.joules()
 }
 
 /// The statistics of a controller begin anew (cold reset, another power limit).
@@ -122,42 +164,58 @@ pub fn look(at: &mut At<'_>, now: Moment) {
     sensor::meter(at, now);
     if let Some(place) = at.power_meter.sensor {
         sensor::look(at, now, place);
-        if let Some(watts) = sensor::reading(at.machine(), place.of(at.address)) {
-            at.power_meter.sensor_reads(now, watts);
-        }
+        sensor::tell_power_meter(at, now, place);
+        return;
+    }
+    if sensor::has_model(at) {
+        let limit = at.dcmi.settings.limit;
+        sensor::limit_model(at, now, limit.active.then_some(limit.watts.into()));
         return;
     }
     let on = chassis::last_power(at, now);
     let on_time = at.chassis.power_on_time(now);
     let limit = at.dcmi.settings.limit;
-    modelled(&mut at.power_meter.statistics, now, on, on_time, limit);
+    let PowerMeter { statistics, counter, .. } = &mut at.power_meter;
+    modelled(statistics, counter, now, on, on_time, limit);
 }
 
 /// The power of a machine that no sensor tells about. What happened since it was looked at last
 /// follows from how long it was on meanwhile: it changed at most as often as that needs.
-fn modelled(statistics: &mut Statistics, now: Moment, on: bool, on_time: Duration, limit: PowerLimit) {
+fn modelled(
+    statistics: &mut Statistics,
+    counter: &mut Counter,
+    now: Moment,
+    on: bool,
+    on_time: Duration,
+    limit: PowerLimit,
+) {
     let watts = |on: bool| {
         let most = if limit.active { limit.watts } else { u16::MAX };
         if on { MODELLED_ON.min(most) } else { MODELLED_OFF.min(most) }
     };
     let meanwhile = on_time.saturating_sub(statistics.on_time);
-    if let Some((then, was_on)) = statistics.seen {
+    let seen = statistics.seen;
+    let mut observe = |time, watts| {
+        statistics.observe(time, watts);
+        counter.change(time, watts.into());
+    };
+    if let Some((then, was_on)) = seen {
         let off = now.since(then).saturating_sub(meanwhile);
         match (was_on, on) {
-            (true, false) => statistics.observe(then + meanwhile, watts(false)),
-            (false, true) => statistics.observe(then + off, watts(true)),
+            (true, false) => observe(then + meanwhile, watts(false)),
+            (false, true) => observe(then + off, watts(true)),
             (true, true) if !off.is_zero() => {
-                statistics.observe(then, watts(false));
-                statistics.observe(then + off, watts(true));
+                observe(then, watts(false));
+                observe(then + off, watts(true));
             }
             (false, false) if !meanwhile.is_zero() => {
-                statistics.observe(then, watts(true));
-                statistics.observe(then + meanwhile, watts(false));
+                observe(then, watts(true));
+                observe(then + meanwhile, watts(false));
             }
             _ => {}
         }
     }
-    statistics.observe(now, watts(on));
+    observe(now, watts(on));
     (statistics.on_time, statistics.seen) = (on_time, Some((now, on)));
 }
 
@@ -210,9 +268,9 @@ mod tests {
     fn what_happened_between_two_looks_follows_from_the_time_on() {
         let limit = PowerLimit::default();
         let seconds = Duration::from_secs;
-        let mut statistics = Statistics::default();
+        let (mut statistics, mut counter) = (Statistics::default(), Counter::default());
         let mut look = |now: u64, on, on_time| {
-            modelled(&mut statistics, at(now * 1000), on, seconds(on_time), limit);
+            modelled(&mut statistics, &mut counter, at(now * 1000), on, seconds(on_time), limit);
             statistics.total(at(now * 1000)).expect("observed")
         };
         assert_eq!(look(0, false, 0).average, MODELLED_OFF);
@@ -226,15 +284,23 @@ mod tests {
         assert_eq!((off.current, off.average), (MODELLED_OFF, (MODELLED_ON + MODELLED_OFF) / 2));
         // On for all of 10 seconds and off again just now.
         assert_eq!(look(50, false, 30).average, (30 * MODELLED_ON + 20 * MODELLED_OFF + 25) / 50);
+        assert_eq!(counter.joules(), f64::from(30 * MODELLED_ON + 20 * MODELLED_OFF));
     }
 
     #[test]
     fn the_modelled_power_obeys_an_active_limit() {
         let mut statistics = Statistics::default();
         let limit = PowerLimit { watts: 50, active: true, ..PowerLimit::default() };
-        modelled(&mut statistics, at(0), true, Duration::ZERO, limit);
+        modelled(&mut statistics, &mut Counter::default(), at(0), true, Duration::ZERO, limit);
         assert_eq!(statistics.total(at(0)), reading(50, 50, 50, 50, 0));
-        modelled(&mut statistics, at(1000), true, Duration::from_secs(1), PowerLimit { active: false, ..limit });
+        modelled(
+            &mut statistics,
+            &mut Counter::default(),
+            at(1000),
+            true,
+            Duration::from_secs(1),
+            PowerLimit { active: false, ..limit },
+        );
         assert_eq!(statistics.total(at(1000)).map(|it| it.current), Some(MODELLED_ON));
     }
 

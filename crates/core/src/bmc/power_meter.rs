@@ -39,7 +39,7 @@ pub struct Statistics {
     sum: u64,
     /// Where the power is modelled, what was seen last of how long the machine was on.
     pub(super) on_time: Duration,
-    /// When that was seen, or a sensor that follows a signal was looked at, and whether the machine was on.
+    /// When that was seen, and whether the machine was on.
     pub(super) seen: Option<(Moment, bool)>,
 }
 
@@ -116,22 +116,59 @@ impl Statistics {
     }
 }
 
+/// A counter of energy. It never goes back.
+#[derive(Clone, Debug, Default)]
+pub struct Counter {
+    joules: f64,
+    /// Up to when they are counted.
+    until: Option<Moment>,
+    /// What is drawn from then on, where that is a number.
+    watts: f64,
+}
+
+impl Counter {
+    /// Up to when it has counted.
+    pub fn until(&self) -> Option<Moment> {
+        self.until
+    }
+
+    /// Joules so far.
+    pub fn joules(&self) -> f64 {
+        self.joules
+    }
+
+    /// The power was what it was.
+    pub fn pass(&mut self, now: Moment) {
+        let length = self.until.map_or(Duration::ZERO, |until| now.since(until));
+        self.add(now, self.watts * length.as_secs_f64());
+    }
+
+    /// From `now` on the power is `watts`.
+    pub fn change(&mut self, now: Moment, watts: f64) {
+        self.pass(now);
+        self.watts = watts;
+    }
+
+    /// So many joules were drawn up to `now`.
+    pub fn add(&mut self, now: Moment, joules: f64) {
+        self.until = self.until.max(Some(now));
+        // What gives power back is no consumer.
+        self.joules += joules.max(0.0);
+    }
+}
+
 /// The meter of one controller.
 #[derive(Debug, Default)]
 pub struct PowerMeter {
     /// `mc_set_dcmi_power`: the sensor that tells the power, in watts. Without one it is modelled.
     pub sensor: Option<Place>,
     pub(super) statistics: Statistics,
+    pub(super) counter: Counter,
 }
 
 impl PowerMeter {
-    /// When what the sensor tells was computed last, and from now on now.
-    pub(super) fn seen(&mut self, now: Moment) -> Moment {
-        self.statistics.seen.replace((now, true)).map_or(now, |(seen, _)| seen)
-    }
-
-    /// The sensor reads so many watts.
-    pub(super) fn sensor_reads(&mut self, now: Moment, watts: f64) {
+    /// So many watts are drawn from `now` on.
+    pub(super) fn reads(&mut self, now: Moment, watts: f64) {
         self.statistics.observe(now, watts.round().clamp(0.0, f64::from(u16::MAX)) as u16);
     }
 }
@@ -168,6 +205,19 @@ pub(super) mod tests {
         assert_eq!(statistics.total(at(9000)), reading(50, 50, 200, 88, 8000));
         statistics.reset(at(9000));
         assert_eq!(statistics.total(at(9500)), reading(50, 50, 50, 50, 500));
+    }
+
+    #[test]
+    fn the_counter_counts_what_was_drawn_meanwhile() {
+        let mut counter = Counter::default();
+        counter.change(at(1000), 100.0);
+        assert_eq!((counter.joules(), counter.until()), (0.0, Some(at(1000))));
+        counter.change(at(3500), 40.0);
+        counter.pass(at(4500));
+        assert_eq!(counter.joules(), 290.0);
+        counter.add(at(5000), 7.5);
+        counter.pass(at(5000));
+        assert_eq!((counter.joules(), counter.until()), (297.5, Some(at(5000))));
     }
 
     #[test]

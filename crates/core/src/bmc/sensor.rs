@@ -19,6 +19,7 @@ mod threshold;
 use std::collections::BTreeSet;
 
 pub use follow::{Coupling, Curve, FollowFault, Off, follow, look, look_at_all, meter, set_load, settle, unfollow};
+pub(super) use follow::{has_model, limit_model, set_model};
 pub use number::{Format, Scale};
 pub use poll::{Content, Dependency, PollSpec, begin_poll, finish_poll, timeout};
 pub use signal::Signal;
@@ -223,9 +224,9 @@ pub struct Sensor {
 }
 
 impl Sensor {
-    /// The signal that its reading follows, `sine`, if it follows one (`sensor_follow`).
-    pub fn follows(&self) -> Option<&'static str> {
-        self.follow.as_ref().map(|follow| follow.name())
+    /// What its reading follows, as it is said in `sensor_follow`: `constant 50 off 0`.
+    pub fn follows(&self) -> Option<String> {
+        self.follow.as_ref().map(|follow| follow.text())
     }
 
     /// Which assertion and deassertion events have happened and stand (Get Sensor Event
@@ -499,11 +500,14 @@ fn take_reading(at: &mut At<'_>, now: Moment, place: Place, value: u8, reporting
 }
 
 /// A sensor has another reading: it may be the one that tells the power.
-fn tell_power_meter(at: &mut At<'_>, now: Moment, place: Place) {
+pub(super) fn tell_power_meter(at: &mut At<'_>, now: Moment, place: Place) {
     if at.power_meter.sensor == Some(place)
         && let Some(watts) = reading(at.machine(), place.of(at.address))
     {
-        at.power_meter.sensor_reads(now, watts);
+        at.power_meter.reads(now, watts);
+        if at.sensors.get(place).is_some_and(|sensor| sensor.follow.is_none()) {
+            at.power_meter.counter.change(now, watts);
+        }
     }
 }
 

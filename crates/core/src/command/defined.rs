@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Context, Entry, Outcome};
 use crate::bmc::external::{Operation, ProgramCall, ProgramFailure, ProgramResult, Value};
-use crate::bmc::{chassis, sensor};
+use crate::bmc::{chassis, dcmi, sensor};
 use crate::ipmi::{CompletionCode, McAddress, Privilege, Request, Response, netfn};
 use crate::settings::oem::{OemCommand, OemItem, OemResponse};
 
@@ -224,6 +224,13 @@ fn put(
         OemItem::Power { on, off } => {
             let is_on = chassis::known_power(context.controller()?);
             response.put(&[if is_on { *on } else { *off }])
+        }
+        OemItem::Energy { bytes, unit } => {
+            let now = context.now;
+            let joules = dcmi::energy(&mut context.at()?, now);
+            let count = (joules / f64::from(*unit)) as u64;
+            let count = count.to_le_bytes();
+            response.put(count.get(..usize::from(*bytes)).unwrap_or(&count))
         }
         OemItem::Request { offset, count } => {
             let data = request.data.get(usize::from(*offset)..).unwrap_or_default();

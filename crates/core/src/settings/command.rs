@@ -2,7 +2,7 @@
 //! system.
 
 use super::fault::FaultCommand;
-use super::follow::{Csv, Following, Shape};
+use super::follow::{Csv, Following, PowerModel, Shape};
 use super::oem::OemCommand;
 use crate::ipmi::McAddress;
 use std::collections::HashMap;
@@ -118,6 +118,8 @@ pub enum Command {
     SensorFollow { sensor: SensorAddress, following: Option<Box<Following>> },
     /// `mc_load`: ours; `None` is no load.
     McLoad { mc: McAddress, shape: Option<Shape> },
+    /// `mc_power_model`: ours; `None` ends it.
+    McPowerModel { mc: McAddress, model: Option<PowerModel> },
     /// `seed`: ours, what is drawn by lot afterwards follows from this number.
     Seed { seed: u64 },
     /// `atca_enable`
@@ -182,7 +184,8 @@ impl Command {
             | Self::DeviceSdrAdd { mc, .. }
             | Self::OemAdd { mc, .. }
             | Self::OemRemove { mc, .. }
-            | Self::McLoad { mc, .. } => Some(*mc),
+            | Self::McLoad { mc, .. }
+            | Self::McPowerModel { mc, .. } => Some(*mc),
             Self::SensorAdd { .. }
             | Self::SensorSetBit { .. }
             | Self::SensorSetBitClearRest { .. }

@@ -160,6 +160,17 @@ pub struct Random {
     pub step: Decimal,
 }
 
+/// `mc_power_model`: watts, each from 0 to 65535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PowerModel {
+    /// `idle`: switched on, without load.
+    pub idle: Decimal,
+    /// `max`: with full load; not below `idle`.
+    pub highest: Decimal,
+    /// `standby`: switched off, by default 8.
+    pub standby: Decimal,
+}
+
 /// What a sensor is to follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Following {

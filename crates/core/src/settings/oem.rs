@@ -66,6 +66,14 @@ pub enum OemItem {
         /// Switched off, or not known.
         off: u8,
     },
+    /// `energy=BYTES[,JOULES]`: what the machine has drawn since the system began, counted in units of so many joules; the
+    /// lowest byte comes first, and what has no room is left out.
+    Energy {
+        /// How many bytes it has, 1 to 8.
+        bytes: u8,
+        /// Joules of a unit, not 0.
+        unit: u32,
+    },
     /// `request=OFFSET[,COUNT]`: data of the request itself, as far as it has them.
     Request {
         /// Which byte is the first, from 0.

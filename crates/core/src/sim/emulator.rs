@@ -18,7 +18,7 @@ use crate::bmc::sensor::{
 use crate::bmc::{At, Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
 use crate::ipmi::{McAddress, Moment};
 use crate::settings::command::{Command, Device, SensorAddress, SensorPoll, Variables};
-use crate::settings::follow::{Following, Random, Shape};
+use crate::settings::follow::{Following, PowerModel, Random, Shape};
 
 /// Why a command was not carried out.
 struct Refusal {
@@ -84,7 +84,19 @@ impl Simulator {
                 print(self.show_sensors(self.shown(Some(mc))?));
             }
             Command::Sel { mc } => print(show::event_log(self.shown(mc)?)),
-            Command::Power { mc } => print(show::power(self.shown(mc)?)),
+            Command::Power { mc } => {
+                let (mc, mut text) = {
+                    let controller = self.shown(mc)?;
+                    (controller.address, show::power(controller))
+                };
+                // What is the same for all that say nothing of it is not told.
+                if self.named(mc).is_ok_and(|at| dcmi::is_metered(&at))
+                    && let Ok(Some(meter)) = self.power_meter(now, mc)
+                {
+                    text.push_str(&show::power_meter(&meter));
+                }
+                print(text);
+            }
             Command::Faults => print(show::faults(&self.faults(now))),
             Command::Fault(ref fault) => {
                 let text = self.fault(now, fault, out).map_err(Refusal::error)?;
@@ -155,6 +167,7 @@ impl Simulator {
                 let load = shape.as_ref().map(signal).transpose()?;
                 sensor::set_load(&mut self.named(mc)?, now, seed, load);
             }
+            Command::McPowerModel { mc, model } => dcmi::set_model(&mut self.named(mc)?, now, model.map(power_model)),
             Command::Seed { seed } => self.machine.seed = Some(seed),
             Command::AtcaEnable => self.machine.shelf.enabled = true,
             Command::AtcaSetSite { hardware_address, site_type, site_number } => {
@@ -395,6 +408,11 @@ fn curve(following: &Following) -> Result<Curve, Refusal> {
         off: following.off.map(|value| Off { value: value.into(), tau: following.tau.into() }),
         ..alone
     })
+}
+
+fn power_model(model: PowerModel) -> dcmi::PowerModel {
+    let PowerModel { idle, highest, standby } = model;
+    dcmi::PowerModel { idle: idle.into(), highest: highest.into(), standby: standby.into() }
 }
 
 fn reporting(event: bool) -> Reporting {

@@ -19,7 +19,7 @@ pub use overview::{
     ControllerView, IpmiVersion, LanAddress, LanView, LogUse, Overview, SessionView, SolHeld, View, WatchdogView,
 };
 pub(super) use power::Starting;
-pub use power::{ControlFailed, PowerDone};
+pub use power::{ControlFailed, PowerDone, PowerMeterState};
 pub use repositories::{FruContent, FruDevice, SdrPlace, SdrRecord};
 pub use sensors::{SensorFault, SensorState, ThresholdState};
 

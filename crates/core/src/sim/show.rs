@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::Simulator;
 use super::faults::FaultView;
-use super::operations::{LanView, LogRecord, SensorState, SolHeld, WITHOUT_TIME};
+use super::operations::{LanView, LogRecord, PowerMeterState, SensorState, SolHeld, WITHOUT_TIME};
 use crate::bmc::chassis::PowerState;
 use crate::bmc::{Controller, boot, chassis};
 use crate::ipmi::Moment;
@@ -185,6 +185,18 @@ pub(super) fn power(controller: &Controller) -> String {
     text
 }
 
+/// What the power meter tells.
+pub(super) fn power_meter(meter: &PowerMeterState) -> String {
+    let PowerMeterState { reading, energy } = meter;
+    let (low, high, average) = (reading.minimum, reading.maximum, reading.average);
+    let period = reading.period.as_secs();
+    format!(
+        "    {} W now, {low} to {high} W and {average} W on average in {period} s, {} Wh since the start\n",
+        reading.current,
+        decimal(energy / 3600.0)
+    )
+}
+
 /// What a sensor reads and which states hold.
 fn reading(sensor: &SensorState) -> String {
     if !sensor.present {
@@ -201,8 +213,8 @@ fn reading(sensor: &SensorState) -> String {
     }
     parts.push(format!("raw {raw:#04x}"));
     parts.push(states(sensor));
-    if let Some(signal) = sensor.follows {
-        parts.push(format!("follows a {signal}"));
+    if let Some(signal) = &sensor.follows {
+        parts.push(format!("follows {signal}"));
     }
     if !sensor.scanning {
         parts.push("scanning is off".into());

@@ -5,6 +5,7 @@
 //! through [`AHEAD`] at a time, and a look ahead takes at most [`MOST_LOOKS`] steps, so a system whose sensors may cross
 //! something, but do not, is woken about once an hour.
 
+use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error as ErrorTexts;
@@ -26,6 +27,12 @@ const POWER_SAMPLES: u32 = 60;
 const MOST_LOOKS: u32 = 4096;
 /// The first part of the future that is looked at; each further one is twice as long.
 const FIRST_WINDOW: i64 = 1000;
+/// Parts in which energy is summed up at a time: two days of a signal that changes every second.
+const MOST_PIECES: u32 = 200_000;
+/// The shortest of them: times are not finer.
+const SHORTEST_PIECE: Duration = Duration::from_micros(1);
+/// How often one of them is halved at most.
+const DEEPEST: u32 = 16;
 /// Sensors that may be added to one another in a row.
 const LONGEST_CHAIN: usize = 4;
 
@@ -52,6 +59,28 @@ impl Curve {
     pub fn new(signal: Signal) -> Self {
         let (lowest, highest) = (f64::NEG_INFINITY, f64::INFINITY);
         Self { signal, load_gain: 0.0, coupling: None, lowest, highest, off: None }
+    }
+}
+
+impl fmt::Display for Curve {
+    /// As it is said in `sensor_follow`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.signal)?;
+        for (name, value) in [("min", self.lowest), ("max", self.highest)].into_iter().filter(|(_, it)| it.is_finite())
+        {
+            write!(f, " {name} {value}")?;
+        }
+        if self.load_gain != 0.0 {
+            write!(f, " load {}", self.load_gain)?;
+        }
+        if let Some(Coupling { sensor: SensorId { mc, lun, number }, factor }) = self.coupling {
+            write!(f, " add {mc:#04x} {lun} {number} {factor}")?;
+        }
+        match self.off {
+            Some(Off { value, tau: 0.0 }) => write!(f, " off {value}"),
+            Some(Off { value, tau }) => write!(f, " off {value} tau {tau}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -115,9 +144,9 @@ pub(super) struct Follow {
 }
 
 impl Follow {
-    /// The name of its signal, as in `sensor_follow`.
-    pub(super) fn name(&self) -> &'static str {
-        self.curve.signal.name()
+    /// What it follows, as it is said in `sensor_follow`.
+    pub(super) fn text(&self) -> String {
+        self.curve.to_string()
     }
 }
 
@@ -132,6 +161,8 @@ pub(super) struct Life {
     records: Records,
     /// `mc_load`, in percent.
     load: Option<Load>,
+    /// `mc_power_model`: what the power meter tells.
+    model: Option<Box<Follow>>,
 }
 
 #[derive(Clone, Debug)]
@@ -244,6 +275,65 @@ impl<'a> Ruler<'a> {
         let (one, other) = (self.raw((above - 1).max(0)), self.raw(above));
         if value - self.value(one) <= self.value(other) - value { one } else { other }
     }
+}
+
+/// When what something follows has its next corner or jump behind a time, as far as it is known.
+fn next_corner(machine: &Machine, at: &Controller, follow: &Follow, time: Moment, depth: usize) -> Moment {
+    let Follow { curve, start, gate, .. } = follow;
+    let later = |start: Moment, signal: &Signal| {
+        let next = signal.next_corner(seconds(start, time));
+        // What is further away than anybody looks is as good as never.
+        if next < FAR_AHEAD.as_secs_f64() * 100.0 { start + Duration::from_secs_f64(next) } else { time + FAR_AHEAD }
+    };
+    let mut next = later(*start, &curve.signal);
+    if curve.load_gain != 0.0
+        && let Some(load) = at.sensors.life.as_ref().and_then(|life| life.load.as_ref())
+    {
+        next = next.min(later(load.start, &load.signal));
+    }
+    let other = curve.coupling.filter(|_| depth < LONGEST_CHAIN).and_then(|coupling| {
+        let controller = machine.controller(coupling.sensor.mc)?;
+        Some((controller, controller.sensors.get(coupling.sensor.place())?.follow.as_ref()?))
+    });
+    if let Some((controller, other)) = other {
+        next = next.min(next_corner(machine, controller, other, time, depth + 1));
+    }
+    match curve.off {
+        // Behind 40 time constants nothing is left that a number could hold.
+        Some(Off { tau, .. }) if tau > 0.0 && time.since(gate.since).as_secs_f64() < 40.0 * tau => {
+            next.min(time + Duration::from_secs_f64(tau))
+        }
+        _ => next,
+    }
+}
+
+/// The sum over time of what something follows: in joules where it is watts. From corner to corner by Gauss's rule, in
+/// smaller parts where that is not enough, as where it is clipped.
+fn integral(machine: &Machine, at: &Controller, follow: &Follow, from: Moment, to: Moment) -> f64 {
+    let shortest = to.since(from) / MOST_PIECES;
+    let (mut begin, mut sum) = (from, 0.0);
+    while begin < to {
+        let end = next_corner(machine, at, follow, begin, 0).max(begin + shortest.max(SHORTEST_PIECE)).min(to);
+        let value = |time: f64| {
+            let time = begin + Duration::from_secs_f64(time);
+            span(machine, at, follow, time, Some(time), 0).low
+        };
+        sum += gauss(&value, 0.0, end.since(begin).as_secs_f64(), DEEPEST);
+        begin = end;
+    }
+    sum
+}
+
+/// The integral of a function by Gauss's rule with three points, where that with two says the same; else of its halves.
+fn gauss(value: &impl Fn(f64) -> f64, from: f64, to: f64, depth: u32) -> f64 {
+    let (middle, half) = ((from + to) / 2.0, (to - from) / 2.0);
+    let pair = |distance: f64| value(middle - half * distance) + value(middle + half * distance);
+    let two = half * pair((1.0f64 / 3.0).sqrt());
+    let three = half * (5.0 * pair(0.6f64.sqrt()) + 8.0 * value(middle)) / 9.0;
+    if depth == 0 || (two - three).abs() <= 1e-7 * three.abs().max(half) {
+        return three;
+    }
+    gauss(value, from, middle, depth - 1) + gauss(value, middle, to, depth - 1)
 }
 
 /// What a sensor that follows something reads at a time.
@@ -387,8 +477,10 @@ fn key(seed: u64, of: [u8; 4]) -> u64 {
 /// There is no such sensor.
 pub fn unfollow(at: &mut At<'_>, now: Moment, place: Place) -> Result<(), Error> {
     at.sensors.get(place).ok_or(Error::Invalid)?;
+    meter(at, now);
     look(at, now, place);
     end(at, place);
+    super::tell_power_meter(at, now, place);
     read_by_others(at, place);
     Ok(())
 }
@@ -409,7 +501,7 @@ fn live<'a>(at: &'a mut At<'_>, now: Moment) -> &'a mut Life {
     if at.sensors.life.as_ref().is_some_and(|life| life.on != on) {
         settle_at(at, now);
     }
-    at.sensors.life.get_or_insert_with(|| Box::new(Life { on, unplanned: true, records, load: None }))
+    at.sensors.life.get_or_insert_with(|| Box::new(Life { on, unplanned: true, records, load: None, model: None }))
 }
 
 /// `mc_load`: the load of a controller's machine in percent, clipped to 0 to 100. `None`: no load.
@@ -477,21 +569,60 @@ pub fn look_at_all(at: &mut At<'_>, now: Moment) {
     }
 }
 
-/// Brings what the power meter knows up to now, if the sensor that tells it follows something: what it read since it was
-/// looked at last is computed. To be called before that follows something else.
-pub fn meter(at: &mut At<'_>, now: Moment) {
-    let Some(place) = at.power_meter.sensor else { return };
-    if at.sensors.get(place).is_none_or(|sensor| sensor.follow.is_none()) {
-        return;
+/// `mc_power_model`: the power meter tells this, in watts. `None`: nothing that follows anything.
+pub(in crate::bmc) fn set_model(at: &mut At<'_>, now: Moment, curve: Option<Curve>) {
+    meter(at, now);
+    let on = live(at, now).on;
+    live(at, now).model =
+        curve.map(|curve| Box::new(Follow { curve, start: now, key: 0, gate: Gate::new(now, on), next: None }));
+}
+
+/// Has what [`set_model`] gave stay below a limit from now on. What was told up to now has been counted.
+pub(in crate::bmc) fn limit_model(at: &mut At<'_>, now: Moment, limit: Option<f64>) {
+    let highest = limit.unwrap_or(f64::INFINITY);
+    let model = at.sensors.life.as_mut().and_then(|life| life.model.as_deref_mut());
+    if let Some(model) = model.filter(|model| model.curve.highest != highest) {
+        model.curve.highest = highest;
+        meter(at, now);
     }
-    let since = at.power_meter.seen(now);
+}
+
+/// Whether the power meter tells what [`set_model`] gave it.
+pub(in crate::bmc) fn has_model(controller: &Controller) -> bool {
+    controller.power_meter.sensor.is_none() && metered(controller).is_some()
+}
+
+/// What the power meter tells, if that follows something.
+fn metered(controller: &Controller) -> Option<&Follow> {
+    match controller.power_meter.sensor {
+        Some(place) => controller.sensors.get(place)?.follow.as_deref(),
+        None => controller.sensors.life.as_ref()?.model.as_deref(),
+    }
+}
+
+/// What the power meter tells at a time, in watts.
+fn watts_at(at: &At<'_>, time: Moment) -> Option<f64> {
+    match at.power_meter.sensor {
+        Some(place) => {
+            super::value_of(at.machine(), place.of(at.address), raw_at(at.machine(), place.of(at.address), time)?)
+        }
+        None => Some(span(at.machine(), at, metered(at)?, time, Some(time), 0).low),
+    }
+}
+
+/// Brings what the power meter knows up to now: what it told since it was looked at last is computed, if that follows
+/// something. To be called before it is to tell something else.
+pub fn meter(at: &mut At<'_>, now: Moment) {
+    let Some(follow) = metered(at) else { return at.power_meter.counter.pass(now) };
+    let since = at.power_meter.counter.until().unwrap_or(now).min(now);
+    let joules = integral(at.machine(), at, follow, since, now);
+    at.power_meter.counter.add(now, joules);
     let length = now.since(since);
     let samples = u32::try_from(length.as_secs()).unwrap_or(u32::MAX).clamp(1, POWER_SAMPLES);
     for sample in 1..=samples {
         let time = if sample == samples { now } else { since + length * sample / samples };
-        let id = place.of(at.address);
-        if let Some(watts) = raw_at(at.machine(), id, time).and_then(|raw| super::value_of(at.machine(), id, raw)) {
-            at.power_meter.sensor_reads(time, watts);
+        if let Some(watts) = watts_at(at, time) {
+            at.power_meter.reads(time, watts);
         }
     }
 }
@@ -535,8 +666,11 @@ fn settle_at(at: &mut At<'_>, now: Moment) {
         life.on = on;
         meter(at, now);
         for place in &places {
-            switch(at, now, *place, on);
+            let follow = at.sensors.inner_mut(*place).and_then(|sensor| sensor.follow.as_deref_mut());
+            follow.into_iter().for_each(|follow| switch(follow, now, on));
         }
+        let model = at.sensors.life.as_mut().and_then(|life| life.model.as_deref_mut());
+        model.into_iter().for_each(|model| switch(model, now, on));
         changed_everywhere(at);
         if let Some(life) = &mut at.sensors.life {
             life.unplanned = false;
@@ -548,9 +682,8 @@ fn settle_at(at: &mut At<'_>, now: Moment) {
     }
 }
 
-/// The power of a sensor's machine went on or off.
-fn switch(at: &mut At<'_>, now: Moment, place: Place, on: bool) {
-    let Some(follow) = at.sensors.inner_mut(place).and_then(|sensor| sensor.follow.as_mut()) else { return };
+/// The power of the machine went on or off that something depends on.
+fn switch(follow: &mut Follow, now: Moment, on: bool) {
     let Some(Off { tau, .. }) = follow.curve.off else { return };
     follow.gate = Gate { since: now, from: follow.gate.at(tau, Some(now)), on };
 }

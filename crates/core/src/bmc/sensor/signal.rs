@@ -5,6 +5,7 @@
 //! [`first_outside`] finds when it leaves a range. Knows no sensor.
 
 use std::f64::consts::TAU;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::ipmi::Recording;
@@ -136,19 +137,24 @@ fn octaves(step: f64) -> impl Iterator<Item = (u32, f64, f64)> {
     })
 }
 
-impl Signal {
-    /// What it is called in statements.
-    pub const fn name(&self) -> &'static str {
+impl fmt::Display for Signal {
+    /// As it is said in a statement.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Constant(_) => "constant",
-            Self::Line { .. } => "line",
-            Self::Sine { .. } => "sine",
-            Self::Walk { .. } => "walk",
-            Self::Noise { .. } => "noise",
-            Self::Recording(_) => "csv",
+            Self::Constant(value) => write!(f, "constant {value}"),
+            Self::Line { from, to, over } => write!(f, "line from {from} to {to} over {over}"),
+            Self::Sine { mean, amplitude, period, phase } => {
+                write!(f, "sine mean {mean} amplitude {amplitude} period {period}")?;
+                if *phase == 0.0 { Ok(()) } else { write!(f, " phase {phase}") }
+            }
+            Self::Walk { mean, amplitude, step } => write!(f, "walk mean {mean} amplitude {amplitude} step {step}"),
+            Self::Noise { mean, amplitude, step } => write!(f, "noise mean {mean} amplitude {amplitude} step {step}"),
+            Self::Recording(recording) => recording.fmt(f),
         }
     }
+}
 
+impl Signal {
     /// Whether it is drawn by lot, so that its future can only be looked through.
     pub(super) fn is_random(&self) -> bool {
         matches!(self, Self::Walk { .. } | Self::Noise { .. })
@@ -167,6 +173,23 @@ impl Signal {
             }
             Self::Noise { mean, amplitude, step } => mean + amplitude * random(key, 0, (time / step).floor() as i64),
             Self::Recording(ref recording) => recording.value(time),
+        }
+    }
+
+    /// When it has its next corner or jump behind a time; infinite where it has none. Between two it is smooth, and no more
+    /// of a wave than an eighth.
+    pub(super) fn next_corner(&self, time: f64) -> f64 {
+        let next = |step: f64| {
+            let next = ((time / step).floor() + 1.0) * step;
+            if next > time { next } else { next + step }
+        };
+        match *self {
+            Self::Constant(_) => f64::INFINITY,
+            Self::Line { over, .. } if time < over => over,
+            Self::Line { .. } => f64::INFINITY,
+            Self::Sine { period, .. } => next(period / 8.0),
+            Self::Walk { step, .. } | Self::Noise { step, .. } => next(step),
+            Self::Recording(ref recording) => recording.next_point(time),
         }
     }
 

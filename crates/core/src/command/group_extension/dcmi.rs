@@ -247,6 +247,7 @@ fn activate_power_limit(
     let mut at = context.at()?;
     dcmi::look(&mut at, now);
     dcmi::change(&mut at, |settings| settings.limit.active = active);
+    dcmi::look(&mut at, now);
     response.put(&[GROUP])?;
     Ok(Outcome::Done)
 }

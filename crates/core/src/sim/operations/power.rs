@@ -9,7 +9,9 @@ use super::Done;
 use crate::bmc;
 use crate::bmc::boot::{self, Boots, Device};
 use crate::bmc::chassis::{self, Backend, Control, Controlled, NotSupported, PowerState};
+use crate::bmc::dcmi;
 use crate::bmc::external::ProgramCall;
+use crate::bmc::power_meter::Reading;
 use crate::ipmi::{ChannelNumber, McAddress, Moment};
 
 /// A change of the power that is done.
@@ -22,6 +24,15 @@ pub struct PowerDone {
     /// The power as far as is known now: a power cycle is off and goes on later, and a virtual machine that is told to end
     /// may take its time.
     pub power: PowerState,
+}
+
+/// What the power meter of a machine tells, since its statistics began.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PowerMeterState {
+    /// Present, lowest, highest and average power; it is DCMI's (DCMI 1.5 section 6.6.1).
+    pub reading: Reading,
+    /// What the machine has drawn since the system began, in joules.
+    pub energy: f64,
 }
 
 /// Why a chassis does not do what is asked of it.
@@ -65,6 +76,17 @@ impl Simulator {
     /// last.
     pub fn power(&self) -> bool {
         self.power_state() == PowerState::On
+    }
+
+    /// What the power meter of a controller's machine tells now; `None` when the sensor that tells the power has never had a
+    /// reading.
+    ///
+    /// # Errors
+    /// There is no such controller.
+    pub fn power_meter(&mut self, now: Moment, mc: McAddress) -> Result<Option<PowerMeterState>, ControlFailed> {
+        let at = &mut self.machine.at(mc).ok_or(ControlFailed::NoController)?;
+        let energy = dcmi::energy(at, now);
+        Ok(dcmi::power(at, now, None).map(|reading| PowerMeterState { reading, energy }))
     }
 
     /// The power of the BMC's machine as far as is known.

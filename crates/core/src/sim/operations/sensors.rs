@@ -33,8 +33,8 @@ pub struct SensorState {
     pub unit: Option<String>,
     /// Whether it is there; only a dependency of a polled sensor takes it away.
     pub present: bool,
-    /// The signal that it follows, `sine`, if it follows one.
-    pub follows: Option<&'static str>,
+    /// What its reading follows, as it is said in `sensor_follow`: `constant 50 off 0`.
+    pub follows: Option<String>,
     /// Whether it is scanned.
     pub scanning: bool,
     /// States that hold: a bit for each state, or for each threshold that is crossed (LNC, LC, LNR, UNC, UC, UNR from
