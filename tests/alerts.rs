@@ -7,6 +7,7 @@ use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use serde_json::json;
 use support::bench::{free_port, project};
 use support::client::{CLIENT_LIMIT, FREEIPMI_PACKAGE};
 use support::config::{SMALL_EMU, small_lan_conf};
@@ -250,4 +251,47 @@ fn each_bmc_of_a_fleet_sends_traps_from_its_own_address() {
             assert!(process::contains(&buffer[..length], &agent), "{of} of {host}: {:02x?}", &buffer[..length]);
         }
     }
+}
+
+/// A trap is a datagram: it is lost and comes twice as others, and one that is lost is sent again until it is acknowledged.
+#[test]
+fn faults_strike_traps() {
+    let (bench, port) = (Bench::new(), free_port());
+    door::write_one(&bench, port, "");
+    let traps = UdpSocket::bind("127.94.7.7:0").expect("a port for traps");
+    traps.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
+    let traps_port = traps.local_addr().expect("its address").port();
+    let with_port =
+        bench.read("lan.conf").replace("    priv_limit", &format!("    alert_port {traps_port}\n    priv_limit"));
+    bench.write("lan.conf", with_port);
+    let (_simulator, http) = door::start(&bench, &[]);
+    let client = Ipmitool::new(port, "admin", "admin");
+    for words in FILTERING {
+        client.ok(words);
+    }
+    for words in ["ipaddr 127.94.7.7", "ack on", "time 1", "retry 2"] {
+        client.ok(&format!("lan alert set 1 2 {words}"));
+    }
+    let statement = |line: &str| {
+        let done = http.post("/v1/bmcs/bmc00001/statements", &json!({ "lines": [line] })).json();
+        assert_eq!(done["lines"][0]["faults"], json!([]), "{done}");
+    };
+    let trap = || {
+        let mut buffer = [0; 512];
+        let (length, _) = traps.recv_from(&mut buffer).expect("a trap");
+        buffer[..length].to_vec()
+    };
+    statement("fault lose out from 127.94.7.7 count 1");
+    client.ok("event 1");
+    // It was to be sent three times.
+    let first = trap();
+    assert_eq!(trap(), first);
+    let metrics = http.get("/metrics").text();
+    assert!(metrics.contains("ipmi_sim_faults_struck_total{kind=\"lose\"} 1\n"), "{metrics}");
+    client.ok("lan alert set 1 2 ack off");
+    statement("fault duplicate out from 127.94.7.7 count 1");
+    client.ok("event 2");
+    let second = trap();
+    assert_ne!(second, first);
+    assert_eq!(trap(), second);
 }

@@ -3,13 +3,15 @@
 
 mod support;
 
-use std::path::Path;
+use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
 use support::bench::free_port;
 use support::config::{SMALL_EMU, small_lan_conf};
+use support::process::eventually;
+use support::sol::{Machine, Terminal};
 use support::{Bench, Freeipmi, Ipmitool, Ran, Simulator, Subject, Transport, door};
 
 /// How long a client may take that sends again and again.
@@ -23,10 +25,12 @@ struct Served {
 }
 
 impl Served {
-    /// With these faults from the start on.
+    /// With these faults from the start on, and the seed for them.
     fn new(faults: &[&str]) -> Self {
         let (bench, port) = (Bench::new(), free_port());
-        let lines: String = faults.iter().map(|fault| format!("fault {fault}\n")).collect();
+        let line =
+            |fault: &&str| if fault.starts_with("seed ") { format!("{fault}\n") } else { format!("fault {fault}\n") };
+        let lines: String = faults.iter().map(line).collect();
         bench.write("lan.conf", small_lan_conf(port, ""));
         bench.write("sim.emu", format!("{SMALL_EMU}\n{lines}"));
         let files = ["-p", "-c", "lan.conf", "-f", "sim.emu", "--pcap", "all.pcap"];
@@ -41,18 +45,13 @@ impl Served {
     fn passed(self) -> (usize, usize) {
         let Self { bench, port, simulator } = self;
         simulator.stop();
-        let count = |filter: String| datagrams(&bench.path("all.pcap"), &filter);
-        (count(format!("udp.dstport == {port}")), count(format!("udp.srcport == {port}")))
+        let mut command = Command::new("tshark");
+        command.arg("-r").arg(bench.path("all.pcap")).args(["-T", "fields", "-e", "udp.srcport"]);
+        let ran = Ran::run(&mut command, "tshark", PATIENT);
+        ran.assert_ok();
+        let answered = ran.stdout.lines().filter(|from| *from == port.to_string()).count();
+        (ran.stdout.lines().count() - answered, answered)
     }
-}
-
-/// How many datagrams of a capture are so.
-fn datagrams(capture: &Path, filter: &str) -> usize {
-    let mut command = Command::new("tshark");
-    command.arg("-r").arg(capture).args(["-Y", filter, "-T", "fields", "-e", "frame.number"]);
-    let ran = Ran::run(&mut command, "tshark", PATIENT);
-    ran.assert_ok();
-    ran.stdout.lines().count()
 }
 
 const PYGHMI: &str = "
@@ -240,6 +239,174 @@ fn lost_sessions_are_opened_again() {
     client.run("power status").assert_failed();
     client.ok("power status");
     assert_eq!((struck(&door, "refuse_session"), struck(&door, "drop_session")), (2, 1));
+}
+
+/// What is broken on its way is no response: clients send again, and what was executed is not executed once more.
+#[test]
+fn broken_datagrams_are_sent_again() {
+    for client in ["ipmitool", "freeipmi"] {
+        let plain = Served::new(&[]);
+        device_id(client, plain.port).assert_ok();
+        let (asked, answered) = plain.passed();
+        for fault in ["wrong_code", "truncate out"] {
+            let served = Served::new(&["seed 3", &format!("{fault} command 0x06/0x01 count 1")]);
+            device_id(client, served.port).assert_ok();
+            assert_eq!(served.passed(), (asked + 1, answered + 1), "{client}: {fault}");
+        }
+    }
+    // Whole listings, either way.
+    let served = Served::new(&["seed 4", "corrupt chance 3", "truncate chance 3", "wrong_code chance 3"]);
+    Ipmitool::new(served.port, "admin", "admin").with(&["-N", "1", "-R", "12"]).ok("sdr elist all");
+    Freeipmi::new(served.port, "admin", "admin", "LAN_2_0").ok("ipmi-sensors", "");
+}
+
+/// What a port says is lost, comes twice or waits, and what comes behind it is whole: as consoles show it.
+#[test]
+fn consoles_are_torn_and_whole_again() {
+    let (bench, port, machine) = (Bench::new(), free_port(), Machine::new());
+    let more = format!("sol \"tcp:127.0.0.1:{}\" 115200", machine.port);
+    bench.write("lan.conf", small_lan_conf(port, &more));
+    bench.write("sim.emu", SMALL_EMU);
+    let arguments = ["-n", "--ready-line", "-p", "-c", "lan.conf", "-f", "sim.emu", "--control", "control"];
+    let simulator = Simulator::spawn(Subject::under_test(), &bench, &arguments, support::Stdin::Null);
+    assert!(simulator.stdout.wait_for("is ready\n", PATIENT), "{}", simulator.report());
+    let door = support::http::Http::unix(&bench.path("control"));
+    let (mut serial, _) = machine.connected();
+    let mut say = |text: &str| serial.write_all(text.as_bytes()).expect("the simulator reads");
+    let set = |line: &str| {
+        door.post("/v1/bmcs/small/statements", &json!({ "lines": [line] })).assert(200);
+    };
+    let in_force = || door.json("/v1/bmcs/small")["faults"].as_u64();
+    let over = |what: &str| assert!(eventually(PATIENT, || (in_force() == Some(0)).then_some(())).is_some(), "{what}");
+    for client in ["ipmitool", "ipmiconsole"] {
+        let (command, package, ready, end) = match client {
+            "ipmitool" => {
+                let command = Ipmitool::new(port, "admin", "admin").command(&["sol", "activate"]);
+                (command, "ipmitool", "SOL Session operational", "\r~.")
+            }
+            _ => {
+                let command = Freeipmi::new(port, "admin", "admin", "LAN_2_0").command("ipmiconsole", &[]);
+                (command, "freeipmi-tools", "[SOL established]", "&.")
+            }
+        };
+        let console = Terminal::start(command, package, ready);
+        say("whole ");
+        console.sees("whole ");
+        set("fault sol_lose count 1");
+        say("LOST ");
+        over("sol_lose");
+        say("behind ");
+        console.sees("whole behind ");
+        set("fault sol_duplicate count 1");
+        say("twice ");
+        over("sol_duplicate");
+        say("once ");
+        console.sees("behind twice twice once ");
+        set("fault sol_stall");
+        say("stalled ");
+        // It waits while the client asks and is answered, however long that takes.
+        for _ in 0..3 {
+            Ipmitool::new(port, "admin", "admin").ok("mc info");
+        }
+        let shown = console.terminal.received.text();
+        assert!(shown.contains("once ") && !shown.contains("stalled"), "{client}: {shown:?}");
+        set("fault end all");
+        say("late ");
+        console.sees("once stalled late ");
+        assert!(!console.terminal.received.text().contains("LOST"), "{client}");
+        console.end_with(end);
+    }
+}
+
+/// What DCMI tells of a temperature is what the sensor reads, whatever is told of it as a sensor.
+#[test]
+fn an_unavailable_sensor_is_one_for_who_asks_the_sensor() {
+    let (_bench, port, _simulator, door) = example("full-log");
+    door.post(
+        "/v1/bmcs/minimal/statements",
+        &json!({ "lines": ["fault end all", "fault sensor_unavailable sensor 1"] }),
+    );
+    let client = Ipmitool::new(port, "admin", "admin");
+    client.ok("sdr elist all").assert_not_says("45 degrees C").assert_says("CPU Temp         | 01h | ns");
+    assert_eq!(door.json("/v1/bmcs/minimal/sensors/0x20/0/1")["value"], 45.0);
+}
+
+/// How each client goes on under a fault, with no option said: whether it has what it asked for at the end, how many datagrams
+/// more it sent than without the fault, and how many seconds longer it took.
+const CLIENTS: [&str; 5] = ["ipmitool", "ipmitool 1.5", "freeipmi", "freeipmi 1.5", "pyghmi"];
+const UNDER: [&str; 10] = [
+    "hang",
+    "hang command 0x06/0x01",
+    "lose out command 0x06/0x01 count 1",
+    "delay 1500 out command 0x06/0x01 count 1",
+    "duplicate out command 0x06/0x01 count 1",
+    "wrong_code command 0x06/0x01 count 1",
+    "truncate out command 0x06/0x01 count 1",
+    "code 0xc0 command 0x06/0x01 count 1",
+    "refuse_session count 1",
+    "drop_session command 0x06/0x01 count 1",
+];
+
+fn by_default(client: &str, port: u16) -> Ran {
+    let limit = Duration::from_secs(300);
+    match client {
+        "ipmitool" | "ipmitool 1.5" => {
+            let by = if client == "ipmitool" { Transport::Lanplus } else { Transport::Lan };
+            Ran::run(&mut Ipmitool::new(port, "admin", "admin").by(by).command(&["raw", "6", "1"]), "ipmitool", limit)
+        }
+        "freeipmi" | "freeipmi 1.5" => {
+            let driver = if client == "freeipmi" { "LAN_2_0" } else { "LAN" };
+            let tool = Freeipmi::new(port, "admin", "admin", driver).with(&["-l", "ADMIN"]);
+            Ran::run(&mut tool.command("ipmi-raw", &["0", "6", "1"]), "freeipmi-tools", limit)
+        }
+        _ => {
+            let mut command = Command::new("/usr/bin/python3");
+            Ran::run(command.args(["-c", PYGHMI, &port.to_string()]), "python3-pyghmi", limit)
+        }
+    }
+}
+
+fn cell(client: &str, fault: &str) -> String {
+    let measure = |faults: &[&str]| {
+        let served = Served::new(faults);
+        let begun = std::time::Instant::now();
+        let ran = by_default(client, served.port);
+        let (seconds, good) = (begun.elapsed().as_secs_f64(), ran.succeeded() && !ran.all().contains("C0"));
+        (good, served.passed().0, seconds)
+    };
+    let (good, plain, quick) = measure(&[]);
+    assert!(good, "{client} without a fault");
+    let (good, asked, seconds) = measure(&[fault]);
+    let end = if good { "has it" } else { "gives up" };
+    let datagrams = asked as i64 - plain as i64;
+    format!("{end}, {datagrams:+}, {:.0} s", (seconds - quick).max(0.0))
+}
+
+/// The table of `docs/FAULTS.md` is what happens. Takes minutes: clients wait long before they give up (`tests/long.sh clients`).
+#[test]
+#[ignore = "takes minutes; tests/long.sh runs it"]
+fn clients_go_on_as_the_table_says() {
+    const MARK: &str = "<!-- clients -->\n";
+    let path = support::bench::project("docs/FAULTS.md");
+    let page = std::fs::read_to_string(&path).expect("the page");
+    let [before, table, after] = page.splitn(3, MARK).collect::<Vec<_>>()[..] else { panic!("no table") };
+    let head = format!("| | {} |\n|---{}|\n", CLIENTS.join(" | "), "|---".repeat(CLIENTS.len()));
+    let rows: String = UNDER
+        .map(|fault| {
+            let cells = CLIENTS.map(|client| cell(client, fault));
+            format!("| `{fault}` | {} |\n", cells.join(" | "))
+        })
+        .concat();
+    if std::env::var_os("IPMI_SIM_WRITE").is_some() {
+        std::fs::write(&path, [before, MARK, &head, &rows, MARK, after].concat()).expect("the page is written");
+        return;
+    }
+    // How it ends is what the page says; how many seconds that takes depends on the machine.
+    let ends = |table: &str| {
+        let cells = table.lines().flat_map(|line| line.split('|').map(str::trim));
+        cells.map(|cell| cell.split(',').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ends(table), ends(&(head + &rows)), "{rows}");
 }
 
 /// A ping is tried again until it is answered: how often each number of tries happens is what chance says. The kernel's own

@@ -1,18 +1,19 @@
 #!/bin/sh
 # What takes too long for every change:
 #
-#   tests/long.sh [calendar] [soak] [crash] [fuzz] [door]      all five, if nothing is said; some four hours
+#   tests/long.sh [calendar] [soak] [crash] [fuzz] [door] [clients]      all six, if nothing is said; some four hours
 #
 #   calendar  all tests on another date and in another time zone, one after the other (Debian: faketime)
 #   soak      an hour of load with every answer checked
 #   crash     the program killed 600 times under changes
 #   door      twenty minutes of requests by schemathesis for the control door of a fleet and of one BMC
+#   clients   how clients go on under each fault, beside the table in docs/FAULTS.md; some ten minutes
 #   fuzz      ten minutes for each fuzz target (fuzz/README.md says what that needs)
 #
 # The first thing that fails ends it.
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- calendar soak crash fuzz door
+[ $# -gt 0 ] || set -- calendar soak crash fuzz door clients
 
 calendar() {
     library=$(dpkg -L libfaketime 2>/dev/null | grep '/libfaketime\.so\.1$') || {
@@ -35,6 +36,7 @@ for part in "$@"; do
     soak) IPMI_SIM_SOAK_SECONDS=3600 cargo test --test soak -- --nocapture ;;
     crash) IPMI_SIM_CRASH_ROUNDS=600 cargo test --test crash -- --nocapture ;;
     fuzz) fuzz/run.sh 600 ;;
+    clients) cargo test --test faults -- --ignored --nocapture ;;
     door) IPMI_SIM_SCHEMATHESIS_SECONDS=600 cargo test --test control_document -- --nocapture --test-threads=1 ;;
     *)
         echo "long.sh: there is no $part" >&2

@@ -337,6 +337,10 @@ fn faults_are_listed_told_and_bounded() {
     let listed = "1: lose out count 2 for 5000; struck 1 times, 3.0 s left\n2: code 0xc1 mc 0x30; struck 0 times\n";
     assert_eq!(rig.printed("faults"), listed);
     assert_eq!(rig.sim.overview().faults, 2);
+    // A number alone is milliseconds, and what is left of a second as well.
+    rig.now = rig.now + milliseconds(2500);
+    assert!(rig.printed("faults").contains("struck 1 times, 500 ms left\n"));
+    rig.now = Moment::new(rig.now.since_boot() - milliseconds(2500));
     rig.command("fault end 7");
     assert_eq!(rig.faults, ["there is no such fault; faults lists those in force"]);
     rig.faults.clear();
@@ -357,6 +361,102 @@ fn faults_are_listed_told_and_bounded() {
     (0..64).for_each(|_| rig.fault("hang"));
     rig.command("fault hang");
     assert_eq!(rig.faults, ["64 faults are in force, and there is no room for more"]);
+}
+
+/// Losses are as independent draws have them, which is what the kernel's network emulation does by its documentation: how many of ten are
+/// lost is distributed as the binomial says (Pearson's test), and one that is lost says nothing about the next.
+#[test]
+fn losses_are_distributed_as_independent_draws() {
+    const ROUNDS: usize = 2000;
+    const OF: usize = 10;
+    // What 1 of 1,000 samples exceeds, with seven degrees of freedom.
+    const LIMIT: f64 = 24.32;
+    let ping = [6, 0, 0xff, 6, 0, 0, 0x11, 0xbe, 0x80, 1, 0, 0];
+    for (way, percent) in [("in", 30), ("out", 30), ("in", 10), ("out", 55)] {
+        let (mut rig, _) = ready();
+        rig.command("seed 1");
+        rig.fault(&format!("lose {way} chance {percent}"));
+        let lost: Vec<bool> = (0..ROUNDS * OF).map(|_| rig.send(&ping).is_empty()).collect();
+        let chance = f64::from(percent) / 100.0;
+        let mut counts = [0.0; OF + 1];
+        lost.chunks(OF).for_each(|round| counts[round.iter().filter(|lost| **lost).count()] += 1.0);
+        let binomial = |count: usize| {
+            let ways = (0..count).fold(1.0, |ways, one| ways * (OF - one) as f64 / (one + 1) as f64);
+            ways * chance.powi(count as i32) * (1.0 - chance).powi((OF - count) as i32) * ROUNDS as f64
+        };
+        // Bins that are too small are one.
+        let (mut statistic, mut rest, mut bins) = (0.0, (0.0, 0.0), 0);
+        for (count, found) in counts.iter().enumerate() {
+            let expected = binomial(count);
+            if expected < 10.0 {
+                rest = (rest.0 + found, rest.1 + expected);
+            } else {
+                statistic += (found - expected).powi(2) / expected;
+                bins += 1;
+            }
+        }
+        statistic += (rest.0 - rest.1).powi(2) / rest.1;
+        assert!(
+            statistic < LIMIT && (5..=8).contains(&bins),
+            "{way} {percent}: {statistic} in {bins} bins: {counts:?}"
+        );
+        let pairs = lost.windows(2).filter(|pair| pair[0] && pair[1]).count() as f64;
+        let (expected, all) = (chance * chance, (ROUNDS * OF - 1) as f64);
+        // Pairs that overlap vary a little more than others.
+        let deviation = (all * expected * (1.0 - expected) * (1.0 + 2.0 * chance)).sqrt();
+        assert!((pairs - all * expected).abs() < 3.3 * deviation, "{way} {percent}: {pairs} of {}", all * expected);
+    }
+}
+
+/// What a LAN channel answers by itself in clear is a command for what happens to datagrams.
+#[test]
+fn commands_without_a_session_are_struck_on_their_way() {
+    // Get Channel Authentication Capabilities, IPMI 1.5 without a session.
+    let ask = |rig: &mut Rig| {
+        let message = [0x20, 0x18, 0xc8, 0x81, 0x04, 0x38, 0x0e, 0x04, 0x31];
+        let header = [6, 0, 0xff, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, message.len() as u8];
+        let sent = rig.send(&[&header[..], &message].concat());
+        sent.len()
+    };
+    let struck = |fault: &str| {
+        let (mut rig, mut client) = ready();
+        rig.fault(fault);
+        let answered = ask(&mut rig);
+        let request = device_id(&mut client);
+        assert_eq!(rig.send(&request).len(), 1, "{fault}: another command");
+        answered
+    };
+    assert_eq!(struck("lose mc 0x30"), 1);
+    for fault in ["lose", "lose in", "lose out", "hang", "delay 1000", "delay 1000 out"] {
+        assert_eq!(struck(&format!("{fault} command 0x06/0x38")), 0, "{fault}");
+    }
+    assert_eq!(struck("duplicate out command 0x06/0x38"), 2);
+    for fault in ["lose command 0x06/0x39", "code 0xc0 command 0x06/0x38", "lose command 0x04"] {
+        assert_eq!(struck(fault), 1, "{fault}");
+    }
+}
+
+/// A controller that is taken away and made anew is no way out of a fault.
+#[test]
+fn what_holds_all_the_time_holds_for_a_controller_that_is_made_anew() {
+    let (mut rig, _) = ready();
+    rig.fault("sel_full");
+    rig.fault("clock -3600");
+    let full = |rig: &mut Rig| {
+        let printed = rig.printed("sel_add 0x30 2 1 2 3 4 0x20 0 4 1 1 1 0x57 1 2");
+        (printed, std::mem::take(&mut rig.faults).len())
+    };
+    for line in ["mc_delete 0x30", "mc_add 0x30 0 no-device-sdrs 0 0 0 0x1f 0 0", "sel_enable 0x30 100 0"] {
+        rig.command(line);
+        assert_eq!(rig.faults, Vec::<String>::new(), "{line}");
+    }
+    assert_eq!(full(&mut rig).1, 1, "it has no room");
+    let time = |rig: &Rig, mc| rig.sim.machine().controller(McAddress(mc)).unwrap().sel.time(rig.now);
+    let wall = time(&rig, 0x20);
+    assert!(time(&rig, 0x30).abs_diff(wall) < 2, "{} and {wall}", time(&rig, 0x30));
+    rig.fault("end all");
+    assert_eq!(full(&mut rig).1, 0);
+    assert!(time(&rig, 0x30).abs_diff(time(&rig, 0x20)) < 2);
 }
 
 #[test]

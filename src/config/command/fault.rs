@@ -230,9 +230,21 @@ fn seconds(words: &mut Arguments<'_>) -> Result<i32, Wrong> {
         .map_err(|_| word.fault(format!("Invalid jump of the clocks given: {}, {expected}", word.quoted())))
 }
 
-/// A number of milliseconds.
+/// What may stand behind a number that is a duration, and how many milliseconds that is.
+const UNITS: [(&str, u32); 4] = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
+
+/// A number of milliseconds, or of another unit that is written behind it: `5000`, `5s`.
 fn milliseconds(words: &mut Arguments<'_>, what: &str) -> Result<Duration, Wrong> {
     let word = following(words, &format!("{what} in milliseconds"))?;
+    let end = word.text.find(|c: char| c.is_ascii_alphabetic()).filter(|end| *end > 0);
+    if let Some((number, unit)) = end.and_then(|end| word.text.split_at_checked(end))
+        && let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit)
+        && let Ok(number) = number.parse::<u32>()
+    {
+        let product = number.checked_mul(*factor).map(|milliseconds| Duration::from_millis(milliseconds.into()));
+        let most = u32::MAX / factor;
+        return product.ok_or_else(|| word.fault(format!("Invalid {what} given: expected at most {most}{unit}")));
+    }
     uint_of(&word.sorted_as(Rule::uint), &format!("{what} in milliseconds"))
         .map(|milliseconds| Duration::from_millis(milliseconds.into()))
 }

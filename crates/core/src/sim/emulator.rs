@@ -112,7 +112,7 @@ impl Simulator {
             Command::Persist { on: None } => {}
             Command::Persist { on: Some(true) } => self.saves.set_persistence(Persistence::On),
             Command::Persist { on: Some(false) } => self.saves.set_persistence(Persistence::Off),
-            Command::McAdd { mc, device } => self.mc_add(mc, device.into()).map_err(Refusal::error)?,
+            Command::McAdd { mc, device } => self.mc_add(now, mc, device.into()).map_err(Refusal::error)?,
             Command::McSetBmc { mc } => self.set_bmc(mc),
             Command::McDelete { mc } => self.mc_delete(now, mc, out),
             Command::McDisable { mc } => self.named(mc)?.enabled = false,
@@ -297,6 +297,7 @@ impl Simulator {
         if let Some(config) = self.configured.controller(mc).cloned() {
             self.configure_controller(&config);
             self.identify_lans(mc);
+            self.hold_for_new(now, mc);
         }
     }
 }

@@ -171,7 +171,8 @@ impl Faults {
 
     /// What becomes of a datagram on its way, whose bytes are changed in place.
     fn pass(&mut self, now: Moment, line: Line, bytes: &mut [u8]) -> Passage {
-        let command = self.responding.filter(|_| line.way == Way::Out);
+        let in_clear = device::without_session(bytes);
+        let command = self.responding.filter(|_| line.way == Way::Out).or(in_clear);
         let occasion = Occasion {
             mc: line.lan.mc,
             channel: Some(line.lan.channel),
@@ -185,7 +186,7 @@ impl Faults {
             Kind::Corrupt | Kind::Truncate => !bytes.is_empty(),
             Kind::WrongCode => code.is_some(),
             // Of a command it is the request that hangs.
-            Kind::Hang => fault.scope.command.is_none(),
+            Kind::Hang => fault.scope.command.is_none() || line.way == Way::In && in_clear.is_some(),
             _ => false,
         };
         let struck = self.strike(now, &occasion, may);

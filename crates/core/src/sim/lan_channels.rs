@@ -310,7 +310,7 @@ impl Simulator {
     }
 
     /// Sends a trap from a channel's socket.
-    pub(super) fn send_trap(&mut self, lan: LanId, to: SocketAddrV4, trap: &[u8], out: &mut Effects) {
+    pub(super) fn send_trap(&mut self, now: Moment, lan: LanId, to: SocketAddrV4, trap: &[u8], out: &mut Effects) {
         let to = Peer::from(SocketAddr::V4(to));
         self.count(lan, |statistics| statistics.count_sent(1));
         out.count(|tally| {
@@ -320,7 +320,10 @@ impl Simulator {
         self.trace_trap(lan, to, trap, out);
         let start = out.bytes.len();
         out.bytes.extend_from_slice(trap);
-        out.list.push(Effect::Send { lan, to, start, end: out.bytes.len() });
+        match self.faults.as_deref_mut() {
+            None => out.list.push(Effect::Send { lan, to, start, end: out.bytes.len() }),
+            Some(faults) => faults.send(now, lan, to, start, out),
+        }
     }
 
     fn lan_event(&mut self, now: Moment, lan: LanId, event: lan::Event, out: &mut Effects) {

@@ -340,7 +340,7 @@ impl Simulator {
                 self.machine.watch.tell(|| Event::ConsoleOpened { mc, instance });
                 self.sol_activated(now, mc, instance, session, auxiliary, out);
             }
-            Action::Trap { mc, channel, to, bytes } => self.send_trap(LanId { mc, channel }, to, &bytes, out),
+            Action::Trap { mc, channel, to, bytes } => self.send_trap(now, LanId { mc, channel }, to, &bytes, out),
             Action::SolDeactivated { mc, instance, by } => {
                 self.machine.watch.tell(|| Event::ConsoleClosed { mc, instance });
                 self.sol_deactivated(now, mc, instance, by, out);

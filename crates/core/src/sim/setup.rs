@@ -132,11 +132,15 @@ impl Simulator {
     }
 
     /// `mc_add`.
-    pub(super) fn mc_add(&mut self, mc: McAddress, device: DeviceId) -> Result<(), String> {
+    pub(super) fn mc_add(&mut self, now: Moment, mc: McAddress, device: DeviceId) -> Result<(), String> {
         if self.machine.controller(mc).is_some_and(|controller| controller.added) {
             return Err(format!("Unable to add the MC, error 0x10: MC {mc:#04x} specified twice"));
         }
+        let known = self.machine.controller(mc).is_some();
         self.machine.describe(mc, device);
+        if !known {
+            self.hold_for_new(now, mc);
+        }
         if self.machine.bmc == Some(mc) {
             self.load_persistent_sdrs(mc);
         }

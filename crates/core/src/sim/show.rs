@@ -5,6 +5,7 @@
 //! cursor of whoever reads them.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use super::Simulator;
 use super::faults::FaultView;
@@ -20,7 +21,11 @@ const NEWEST: usize = 50;
 /// `faults`: a line for each fault on purpose.
 pub(super) fn faults(faults: &[FaultView]) -> String {
     let line = |FaultView { number, fault, struck, left }: &FaultView| {
-        let left = left.map(|left| format!(", {:.1} s left", left.as_secs_f64())).unwrap_or_default();
+        let text = |left: Duration| match left.as_millis() {
+            short @ ..1000 => format!(", {short} ms left"),
+            _ => format!(", {:.1} s left", left.as_secs_f64()),
+        };
+        let left = left.map(text).unwrap_or_default();
         format!("{number}: {fault}; struck {struck} times{left}\n")
     };
     match faults {

@@ -60,6 +60,24 @@ fn what_is_read_is_written_the_same() {
     assert_eq!(one("fault hang command 6/1").to_string(), "hang command 0x06/0x01");
 }
 
+/// A number alone is milliseconds; what else it is stands behind it.
+#[test]
+fn durations_may_have_a_unit() {
+    for (written, milliseconds) in
+        [("5", 5), ("5ms", 5), ("5s", 5000), ("2min", 120_000), ("1h", 3_600_000), ("0x10", 16)]
+    {
+        let expected = Duration::from_millis(milliseconds);
+        assert_eq!(one(&format!("fault hang for {written}")).lasts, Some(expected), "{written}");
+        assert_eq!(one(&format!("fault hang for {written}")).to_string(), format!("hang for {milliseconds}"));
+        assert_eq!(one(&format!("fault slow {written}")).kind, Kind::Slow { by: expected, jitter: Duration::ZERO });
+    }
+    let fault = read("fault hang for 2000h").unwrap_err();
+    assert_eq!((fault.message.as_str(), fault.span.column), ("Invalid duration given: expected at most 1193h", 16));
+    assert!(
+        read("fault hang for 5m").is_err() && read("fault hang for s").is_err() && read("fault hang for -5s").is_err()
+    );
+}
+
 #[test]
 fn faults_end_by_number_or_all() {
     assert_eq!(read("fault end 3"), Ok(FaultCommand::End(3)));

@@ -90,6 +90,25 @@ fn opens_session(datagram: &[u8]) -> bool {
     }
 }
 
+/// The command of a message that a LAN channel answers by itself and that is in clear, a request or a response: Get Channel
+/// Authentication Capabilities, Get Session Challenge, and Activate Session of IPMI 1.5. `None`: it is something else.
+pub(super) fn without_session(datagram: &[u8]) -> Option<(u8, u8)> {
+    const ACTIVATE_SESSION: u8 = 0x3a;
+    let byte = |index: usize| datagram.get(index).copied();
+    // Header of RMCP, then that of the session (tables 13-8); the id of the session is 0 where there is none.
+    let (header, id) = match (byte(3)?, byte(4)?, byte(5)?) {
+        (7, 6, 0) => (16, 6),
+        (7, 6, _) => return None,
+        (7, 0, _) => (14, 9),
+        (7, ..) => (30, 9),
+        _ => return None,
+    };
+    let (netfn, cmd) = (byte(header + 1)? >> 2 & !1, byte(header + 5)?);
+    let outside = datagram.get(id..id + 4)?.iter().all(|byte| *byte == 0);
+    let is_one = netfn == netfn::APP && (0x38..=ACTIVATE_SESSION).contains(&cmd);
+    (is_one && (outside || cmd == ACTIVATE_SESSION)).then_some((netfn, cmd))
+}
+
 impl Faults {
     /// Whether a fault that holds all the time is in force for a controller.
     fn holds(&self, now: Moment, mc: McAddress, is: impl Fn(Kind) -> bool) -> bool {
@@ -146,6 +165,24 @@ impl Simulator {
                 _ => return,
             }
         }
+    }
+
+    /// A controller was made anew: what holds all the time holds for it, too.
+    pub(in super::super) fn hold_for_new(&mut self, now: Moment, mc: McAddress) {
+        let Self { machine, faults, .. } = self;
+        let (Some(faults), Some(controller)) = (faults.as_deref(), machine.controller_mut(mc)) else { return };
+        if faults.holds(now, mc, |kind| kind == Kind::SelFull) {
+            controller.sel.set_full(Fullness::OnPurpose);
+        }
+        let is_for = |scope: &Scope| scope.mc.is_none_or(|own| own == mc);
+        let jumps = faults.list.iter().filter(|one| is_for(&one.fault.scope) && !one.is_over(now));
+        let by = jumps.fold(0_i32, |sum, one| match one.fault.kind {
+            Kind::Clock { by } => sum.wrapping_add(by),
+            _ => sum,
+        });
+        let (log, records) = (controller.sel.time(now), controller.sdr.time(now));
+        controller.sel.set_time(now, log.wrapping_add_signed(by));
+        controller.sdr.set_time(now, records.wrapping_add_signed(by));
     }
 
     /// Bytes came from the SOL port of an MC, and are heard or not.
