@@ -2,12 +2,17 @@
 
 mod support;
 
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use support::bench::free_port;
 use support::config::{Places, adapt};
 use support::process::eventually;
-use support::{Bench, Ipmitool, Simulator, Stdin, Subject};
+use support::rmcp_client::{Response, RmcpClient};
+use support::{Bench, Ipmitool, Ran, Simulator, Stdin, Subject};
 
 /// The example with a port of its own.
 fn example() -> (Bench, u16) {
@@ -102,4 +107,65 @@ fn a_seed_repeats_a_run_and_is_warned_of() {
     let (first, again, other) = (run("5"), run("5"), run("6"));
     assert_eq!(first, again);
     assert_ne!(first, other);
+}
+
+/// The datagrams of a capture, in order: who sent each, the BMC or the client, and its bytes in hexadecimal.
+fn packets(capture: &Path, port: u16) -> Vec<(bool, String)> {
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(capture).args(["-T", "fields", "-e", "udp.srcport", "-e", "udp.payload"]);
+    let ran = Ran::run(&mut command, "tshark", Duration::from_secs(60));
+    ran.assert_ok();
+    let packet = |line: &str| line.split_once('\t').map(|(from, bytes)| (from == port.to_string(), bytes.to_owned()));
+    ran.stdout.lines().filter_map(packet).collect()
+}
+
+/// The same client says the same to two runs with one seed, and hears the same: session ids, challenges, what is encrypted, readings
+/// that are drawn by lot, and which datagrams come twice. Without a seed, or with another, it hears something else.
+#[test]
+fn two_runs_with_one_seed_give_the_same_packets() {
+    let (bench, port) = example();
+    let run = |more: &[&str]| {
+        let mut simulator =
+            start(&bench, port, &[more, &["--pcap", "run.pcap", "-x", "fault duplicate out chance 30"]].concat());
+        let mut client = RmcpClient::open_seeded(9, port, "admin", "admin", 4).expect("a session");
+        // Device id, power on, sensors whose signals hold for longer than the test takes, the SDR repository, the log.
+        simulator.type_in("sensor_follow 0x20 0 15 noise mean 12 amplitude 0.6 step 100000\n");
+        simulator.type_in("sensor_follow 0x20 0 16 walk mean 5 amplitude 0.3 step 100000\n");
+        simulator.type_in("sensor_follow 0x20 0 1 constant 40\n");
+        assert!(simulator.stdout.wait_for("sensor_follow 0x20 0 1 constant 40", Duration::from_secs(15)));
+        let asked: [(u8, u8, &[u8]); 8] = [
+            (0x18, 0x01, &[]),
+            (0x00, 0x02, &[1]),
+            (0x00, 0x01, &[]),
+            (0x10, 0x2d, &[15]),
+            (0x10, 0x2d, &[16]),
+            (0x10, 0x2d, &[1]),
+            (0x28, 0x23, &[0, 0, 0, 0, 0, 0xff]),
+            (0x18, 0x38, &[0x0e, 4]),
+        ];
+        for (netfn, command, data) in asked {
+            match client.request(netfn, command, data) {
+                Response::Answer(answer) => assert!(!answer.is_empty()),
+                other => panic!("{netfn:#x}/{command:#x}: {other:02x?}"),
+            }
+        }
+        client.leave();
+        simulator.signal(Signal::SIGTERM);
+        assert!(simulator.wait(Duration::from_secs(30)).is_some(), "{}", simulator.report());
+        // The ping that found that it serves is asked until it is answered.
+        let all = packets(&bench.path("run.pcap"), port).into_iter();
+        all.filter(|(_, bytes)| !bytes.starts_with("0600ff06") && !bytes.starts_with("06000006")).collect::<Vec<_>>()
+    };
+    let (first, again, other, none) = (run(&["--seed", "5"]), run(&["--seed", "5"]), run(&["--seed", "6"]), run(&[]));
+    let sent = |packets: &[(bool, String)]| packets.iter().filter(|(ours, _)| *ours).count();
+    // Three of the login, of the privilege level, of eight commands, of the end.
+    assert!(sent(&first) >= 13, "{first:?}");
+    assert_eq!(first, again);
+    for different in [other, none] {
+        // Open Session Response has the id of the session, and from then on nothing is the same.
+        let of_bmc = |packets: &[(bool, String)]| -> HashSet<String> {
+            packets.iter().filter(|(ours, _)| *ours).map(|(_, bytes)| bytes.clone()).collect()
+        };
+        assert_eq!(of_bmc(&first).intersection(&of_bmc(&different)).count(), 0);
+    }
 }

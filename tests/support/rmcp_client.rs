@@ -73,9 +73,23 @@ impl RmcpClient {
 
     /// The same from another address of this machine.
     pub fn open_from(address: Ipv4Addr, port: u16, user: &str, password: &str, privilege: u8) -> Result<Self, String> {
+        Self::open_with(StdRng::from_os_rng(), (address, port), user, password, privilege)
+    }
+
+    /// The same with what is drawn by lot from a seed, so that all it says is the same each time.
+    pub fn open_seeded(seed: u64, port: u16, user: &str, password: &str, privilege: u8) -> Result<Self, String> {
+        Self::open_with(StdRng::seed_from_u64(seed), (Ipv4Addr::LOCALHOST, port), user, password, privilege)
+    }
+
+    fn open_with(
+        mut random: StdRng,
+        (address, port): (Ipv4Addr, u16),
+        user: &str,
+        password: &str,
+        privilege: u8,
+    ) -> Result<Self, String> {
         let socket = UdpSocket::bind((address, 0)).map_err(|why| why.to_string())?;
         socket.connect((Ipv4Addr::LOCALHOST, port)).map_err(|why| why.to_string())?;
-        let mut random = StdRng::from_os_rng();
         let console_session: u32 = random.random::<u32>() | 1;
 
         let mut open = vec![1, privilege, 0, 0];
