@@ -16,6 +16,7 @@ pub(crate) mod grammar;
 pub mod help;
 pub mod lan_conf;
 pub(crate) mod number;
+pub(crate) mod play;
 mod script;
 pub(crate) mod suggest;
 pub mod text;

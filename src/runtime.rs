@@ -43,6 +43,7 @@ pub mod places;
 pub mod processes;
 #[cfg(feature = "program")]
 pub mod ready;
+pub(crate) mod recordings;
 #[cfg(feature = "program")]
 pub mod reports;
 #[cfg(feature = "program")]

@@ -11,6 +11,7 @@ mod hostile;
 mod ipmb_devices;
 mod living;
 mod operations;
+mod plays;
 mod reload;
 mod replay;
 mod resends;
@@ -37,6 +38,7 @@ use crate::config::lan_conf;
 use crate::crypto::SUITES;
 use crate::ipmi::{ChannelNumber, McAddress, Medium, Moment, Origin, Privilege, Request, SessionId, UserNumber};
 use crate::lan::testing::Dice;
+use crate::runtime::recordings::Recordings;
 use crate::runtime::script::Folders;
 use crate::runtime::statement::{self, StatementOutcome};
 use crate::sim::{
@@ -102,7 +104,8 @@ impl Rig {
 
     fn with_state(conf: &str, emu: &str, state: BTreeMap<String, Vec<u8>>) -> Self {
         let (config, diagnostics) = lan_conf::parse("lan.conf", conf.as_bytes());
-        let config = config.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let mut config = config.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        assert_eq!(Recordings::default().load(&mut config, "lan.conf", conf), []);
         let sim = Simulator::new(config, read_all(&state), Persistence::On, Box::new(Dice(7)));
         let now = Moment::new(Duration::from_secs(5000));
         let mut rig = Self { sim, now, effects: Vec::new(), sent: Vec::new(), faults: Vec::new(), tally: None };

@@ -249,6 +249,7 @@ fn every_example_is_tested() {
         .collect();
     // virtualbmc is run by tests/migration.rs, with the page that leads to it; faults, living, oem and profiles by tests
     // of their names.
-    let known = ["ci", "faults", "fleet", "living", "minimal", "nanokvm", "oem", "profiles", "qemu", "virtualbmc"];
+    let known =
+        ["ci", "console", "faults", "fleet", "living", "minimal", "nanokvm", "oem", "profiles", "qemu", "virtualbmc"];
     assert_eq!(folders, BTreeSet::from(known.map(str::to_owned)));
 }

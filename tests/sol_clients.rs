@@ -498,3 +498,63 @@ fn a_machine_that_comes_and_goes() {
     }
     assert_eq!(descriptors(&bmc.simulator), before);
 }
+
+/// `examples/console` with this device in its `sol` line, or its own.
+fn example(sol: Option<&str>) -> Bmc {
+    let (bench, port) = (Bench::new(), free_port());
+    bench.copy_tree("examples/console", ".");
+    let conf = bench.read("lan.conf").replace(" 9628", &format!(" {port}"));
+    let own = conf.lines().find(|line| line.starts_with("  sol ")).expect("a sol line").to_owned();
+    let line = sol.map_or(own.clone(), |sol| format!("  sol {sol}"));
+    bench.write("lan.conf", conf.replace(&own, &line));
+    let simulator = Simulator::start_default(Subject::under_test(), &bench, port);
+    Bmc { simulator, bench, port }
+}
+
+/// How often a client has shown a text.
+fn shown(terminal: &Terminal, text: &str) -> usize {
+    terminal.terminal.received.text().matches(text).count()
+}
+
+#[test]
+fn a_console_that_plays_answers_clients_and_begins_anew_with_the_power() {
+    let bmc = example(None);
+    let mut ipmitool = Terminal::start(bmc.ipmitool().command(&["sol", "activate"]), "ipmitool", "operational");
+    bmc.ipmitool().ok("power on");
+    ipmitool.sees("Reached target Multi-User System.");
+    ipmitool.sees("console login: ");
+    ipmitool.terminal.write("rot\x7fot\r");
+    ipmitool.sees("rot\x08 \x08ot\r\nconsole login: ");
+    assert_eq!((shown(&ipmitool, "Synthetic firmware"), shown(&ipmitool, "console login: ")), (1, 2));
+    bmc.ipmitool().ok("power cycle");
+    let again = eventually(LIMIT, || (shown(&ipmitool, "console login: ") == 3).then_some(()));
+    assert!(again.is_some() && shown(&ipmitool, "Synthetic firmware") == 2, "{}", bmc.simulator.report());
+    ipmitool.end_with("\r~.");
+    let mut ipmiconsole = bmc.ipmiconsole(&[]);
+    bmc.ipmitool().ok("power reset");
+    ipmiconsole.sees("Synthetic firmware");
+    ipmiconsole.sees("console login: ");
+    ipmiconsole.terminal.write("admin\r");
+    ipmiconsole.sees("admin\r\nconsole login: ");
+    bmc.ipmitool().ok("power off");
+    ipmiconsole.terminal.write("nobody");
+    bmc.ipmitool().ok("power on");
+    let again = eventually(LIMIT, || (shown(&ipmiconsole, "console login: ") == 3).then_some(()));
+    assert!(again.is_some() && shown(&ipmiconsole, "nobody") == 0, "{}", ipmiconsole.terminal.received.text());
+    ipmiconsole.end_with("&.");
+}
+
+#[test]
+fn recorded_sessions_are_played_with_every_byte() {
+    for (play, says) in [
+        ("typescript upgrade.typescript timing upgrade.timing speed 4, prompt '# '", "Rebooting.\r\n# "),
+        ("cast installer.cast speed 8", "\x1b[32mDone.\x1b[0m The machine can be switched off.\r\n"),
+    ] {
+        let bmc = example(Some(&format!("\"play:{play}\" 115200")));
+        let ipmitool = Terminal::start(bmc.ipmitool().command(&["sol", "activate"]), "ipmitool", "operational");
+        bmc.ipmitool().ok("power on");
+        ipmitool.sees(says);
+        assert_eq!(shown(&ipmitool, "Script started"), 0);
+        ipmitool.end_with("\r~.");
+    }
+}

@@ -219,6 +219,11 @@ impl<'a> Arguments<'a> {
         (self.source.text.get(range.clone()).unwrap_or_default(), range)
     }
 
+    /// What stands at this place of the statement.
+    pub(crate) fn source_text(&self, range: Range<usize>) -> &'a str {
+        self.source.text.get(range).unwrap_or_default()
+    }
+
     /// One past the last argument taken.
     pub(crate) fn position(&self) -> usize {
         self.after

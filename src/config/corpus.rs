@@ -226,6 +226,7 @@ const PIECES: &[&str] = &[
 const LINES: &[&str] = &[
     "user 2 true \"admin\" \"pass word\" admin 10 none md5",
     "serial kcs-3 localhost 9002 codec VM attn 1,2 ipmb 0x20 oem Radisys connect",
+    "sol \"play:log x rate 2, prompt 'a' banner 'b\\n'\" 9600 history=9",
     "sol \"telnet:h:1\" 9600 history=40,backupfile=/x historyfru=1 nortscts readclear",
     "startlan 1\naddr :: 623\nguid \"abc\"\nallowed_auths_admin none md2\nendlan",
     "define v \"a\"'b'",

@@ -1,5 +1,5 @@
 //! The parser of all languages a user writes, made from `grammar/words.pest`,
-//! `grammar/lan_conf.pest`, `grammar/command.pest` and `grammar/sdrs.pest`.
+//! `grammar/lan_conf.pest`, `grammar/command.pest`, `grammar/sdrs.pest` and `grammar/play.pest`.
 
 /// The grammar of single statements; [`Rule`] names its rules.
 #[derive(pest_derive::Parser)]
@@ -7,4 +7,5 @@
 #[grammar = "../grammar/lan_conf.pest"]
 #[grammar = "../grammar/command.pest"]
 #[grammar = "../grammar/sdrs.pest"]
+#[grammar = "../grammar/play.pest"]
 pub(crate) struct Grammar;

@@ -144,7 +144,7 @@ pub const STATEMENTS: &[Entry] = &[
     ),
     entry(
         "sol",
-        "\"DEVICE\"|\"tcp:HOST:PORT\"|\"telnet:HOST:PORT\" BITRATE [history=BYTES[,backupfile=FILE]] [historyfru=DEVICE] [nortscts] [readclear]",
+        "\"DEVICE\"|\"tcp:HOST:PORT\"|\"telnet:HOST:PORT\"|\"play:PART[, PART]...\" BITRATE [history=BYTES[,backupfile=FILE]] [historyfru=DEVICE] [nortscts] [readclear]",
         "the serial console that serial over LAN shows",
     ),
     entry("ipmb", "CHANNEL ipmb_dev_int DEVICE", "bridge a channel to an IPMB device"),

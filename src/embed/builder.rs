@@ -22,6 +22,7 @@ use crate::host::random::SystemRandom;
 use crate::host::{HostEvent, SystemId};
 use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege, Random, UserNumber};
 use crate::runtime::configuration::look_up_names;
+use crate::runtime::recordings::Recordings;
 use crate::runtime::script::{Folders, Script};
 use crate::runtime::seat;
 use crate::runtime::statement::execute;
@@ -115,7 +116,7 @@ impl Builder {
     }
 
     /// The text of a lan.conf: channels, users, helper programs, serial lines. Host names in it are looked up at the
-    /// start, which waits for them. Its `console` is not opened.
+    /// start, which waits for them; so are the files that its consoles play, from the working directory. Its `console` is not opened.
     #[must_use]
     pub fn lan_conf(mut self, text: impl Into<String>) -> Self {
         self.lan_conf = Some(text.into());
@@ -323,6 +324,7 @@ fn read(text: &str) -> Result<Config, StartError> {
     let (config, mut found) = lan_conf::parse(LAN_CONF, text.as_bytes());
     let config = config.map(|mut config| {
         found.extend(look_up_names(&mut config, LAN_CONF, text));
+        found.extend(Recordings::default().load(&mut config, LAN_CONF, text));
         config
     });
     let (faults, warnings): (Vec<Diagnostic>, Vec<_>) =

@@ -143,6 +143,8 @@ impl Port {
         let (host, service) = match &self.settings.target {
             SolTarget::Device(device) => return Some(self.open_tty(device).await),
             SolTarget::Tcp { host, port } | SolTarget::Telnet { host, port } => (host.clone(), port.clone()),
+            // Nothing outside plays; systems do not ask for it.
+            SolTarget::Play(_) => return None,
         };
         let connect = connect(&host, &service);
         tokio::pin!(connect);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::demo;
+use super::recordings::Recordings;
 use crate::config::lan_conf::{Given, Template};
 use crate::config::{Diagnostic, Severity};
 use crate::host::names::{Transport, resolve};
@@ -86,7 +87,7 @@ pub fn read(source: &Source, strictness: Strictness) -> Read {
         }
     };
     let lan_conf = LanConf::new(name, text);
-    let (config, findings) = lan_conf.read(Given::default(), strictness);
+    let (config, findings) = lan_conf.read(Given::default(), strictness, &Recordings::default());
     let findings = findings.into_iter().map(Finding::Fault).collect();
     Read { config, findings, text: lan_conf.text }
 }
@@ -119,11 +120,17 @@ impl LanConf {
         &self.text
     }
 
-    /// What it says for a system that something is known of, names looked up.
-    pub(super) fn read(&self, given: Given, strictness: Strictness) -> (Option<Config>, Vec<Diagnostic>) {
+    /// What it says for a system that something is known of, names looked up and files that are played read.
+    pub(super) fn read(
+        &self,
+        given: Given,
+        strictness: Strictness,
+        recordings: &Recordings,
+    ) -> (Option<Config>, Vec<Diagnostic>) {
         let (config, mut diagnostics) = self.template.config(given);
         let config = config.map(|mut config| {
             diagnostics.extend(look_up_names(&mut config, &self.name, &self.text));
+            diagnostics.extend(recordings.load(&mut config, &self.name, &self.text));
             if strictness == Strictness::Strict {
                 // C plug-ins cannot be loaded, which otherwise is a warning.
                 for library in &config.libraries {

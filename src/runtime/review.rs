@@ -132,6 +132,7 @@ impl Review<'_> {
                         self.warn(span, format!("no serial over LAN: {why}"));
                     }
                 }
+                SolTarget::Play(_) => {}
                 SolTarget::Tcp { port, .. } | SolTarget::Telnet { port, .. } => {
                     if port.parse::<u128>().is_ok_and(|port| port > u16::MAX.into() || port == 0) {
                         self.warn(
@@ -407,6 +408,8 @@ pub fn serves(facts: Facts<'_>, state: Option<&str>) -> Vec<String> {
             }
             Effect::OpenSol { mc, target, bit_rate, .. } => {
                 let place = match target {
+                    // Nothing is opened for it.
+                    SolTarget::Play(_) => continue,
                     SolTarget::Device(name) => format!("{name}, {bit_rate} bit/s"),
                     SolTarget::Tcp { host, port } => format!("TCP {host} port {port}"),
                     SolTarget::Telnet { host, port } => format!("telnet {host} port {port}"),
@@ -418,6 +421,9 @@ pub fn serves(facts: Facts<'_>, state: Option<&str>) -> Vec<String> {
     }
     for controller in &facts.config.controllers {
         let mc = controller.address;
+        if let Some(SolTarget::Play(play)) = controller.sol.as_ref().map(|sol| &sol.target) {
+            lines.push(format!("Serial over LAN of MC {mc:#04x}: plays {play}"));
+        }
         let power = match (&controller.chassis_control, &controller.start_command) {
             (Some(program), _) => format!("program {}", quote(program)),
             (None, Some(command)) => format!("start command {}", quote(command)),

@@ -274,12 +274,12 @@ fn tapped(rig: &mut Rig) -> Vec<u8> {
 fn who_looks_on_sees_what_the_port_says_with_and_without_a_client() {
     let mut rig = Rig::new(WITH_SOL, EMU);
     rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
-    assert_eq!(rig.sim.tap_sol(McAddress(0x30)), Err(NoSolPort));
+    assert_eq!(rig.sim.tap_sol(rig.now, McAddress(0x30)), Err(NoSolPort));
     let data = |rig: &mut Rig, text: &[u8]| {
         rig.call(|sim, now, out| sim.handle(now, Input::SolData(McAddress::BMC, text.into()), out));
     };
     data(&mut rig, b"before ");
-    rig.sim.tap_sol(McAddress::BMC).expect("a port");
+    rig.sim.tap_sol(rig.now, McAddress::BMC).expect("a port");
     data(&mut rig, b"boot ");
     data(&mut rig, b"loader ");
     assert_eq!(tapped(&mut rig), b"boot loader ");
@@ -287,7 +287,7 @@ fn who_looks_on_sees_what_the_port_says_with_and_without_a_client() {
     let mut client = console(&mut rig);
     assert_eq!(says(&mut rig, &mut client, b"login: "), [b"\x01\x00\x00\x00login: "]);
     // Another one begins to look on: nothing is lost for the first.
-    rig.sim.tap_sol(McAddress::BMC).expect("a port");
+    rig.sim.tap_sol(rig.now, McAddress::BMC).expect("a port");
     assert_eq!(tapped(&mut rig), b"login: ");
     rig.sim.untap_sol(McAddress::BMC);
     data(&mut rig, b"secret");
@@ -300,7 +300,7 @@ fn a_tap_makes_a_slow_client_no_faster_and_nobody_slower() {
         let mut rig = Rig::new(WITH_SOL, EMU);
         rig.call(|sim, now, out| sim.handle(now, Input::SolOpened(McAddress::BMC), out));
         if tap {
-            rig.sim.tap_sol(McAddress::BMC).expect("a port");
+            rig.sim.tap_sol(rig.now, McAddress::BMC).expect("a port");
         }
         let _client = console(&mut rig);
         rig.effects.clear();

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod follow;
 pub mod model;
 pub mod oem;
+pub mod play;
 mod span;
 pub mod text;
 

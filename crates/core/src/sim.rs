@@ -176,6 +176,7 @@ impl Simulator {
             Input::Started => self.started(now, out),
             Input::End => self.end(now, out),
         }
+        self.go_on_playing(now, out);
         if self.faults.is_some() {
             self.settle_faults(now, out);
         }
@@ -204,7 +205,7 @@ impl Simulator {
                 out.list.push(Effect::FindProcess { mc: controller.address, identity });
             }
         }
-        self.open_sol_ports(out);
+        self.open_sol_ports(now, out);
         self.carry_out_actions(now, out);
     }
 

@@ -5,6 +5,7 @@
 //! port but bytes; opens neither.
 
 mod outbox;
+mod player;
 mod port;
 mod receiver;
 mod sender;
@@ -22,6 +23,7 @@ use receiver::{Acknowledgement, Receiver, Verdict};
 use sender::{Acknowledged, Counting, Due, Sender, Sequence};
 
 pub use outbox::{Outbox, Output};
+pub use player::Player;
 
 /// Data bytes in a packet of history.
 const HISTORY_PACKET: usize = 64;
@@ -497,6 +499,14 @@ impl Engine {
     /// Whether the port should be read now.
     pub fn wants_port_data(&self) -> bool {
         self.settings.history || self.session.is_none() || self.to_console.len() < OUTPUT_CAPACITY
+    }
+
+    /// How many bytes from the port find room now, so that none is lost: any number while nobody holds it.
+    pub fn room(&self) -> usize {
+        match self.session {
+            Some(_) => OUTPUT_CAPACITY.saturating_sub(self.to_console.len()),
+            None => usize::MAX,
+        }
     }
 
     /// When [`timeout`](Self::timeout) wants to be called next.

@@ -8,6 +8,7 @@ use crate::config::Span;
 use crate::config::arguments::{Arguments, Fault, Found};
 use crate::config::grammar::Rule;
 use crate::config::number;
+use crate::config::play;
 use crate::config::suggest::nearest;
 use crate::config::text::quote;
 use crate::ipmi::{AuthTypes, ChannelNumber, Privilege};
@@ -267,6 +268,16 @@ pub(super) fn attention_bytes(word: &Found<'_>) -> Result<Vec<u8>, Fault> {
 pub(super) fn sol(span: Span, a: &mut Arguments<'_>) -> Result<(SolConfig, Range<usize>), Fault> {
     let (device, range) = a.string()?;
     let device_place = range.clone();
+    if let Some(text) = device.strip_prefix("play:") {
+        let play = play::play(text).map_err(|fault| {
+            // A text of one piece stands there as it is, between its quotes.
+            let first = range.start + 1 + "play:".len();
+            let whole = range.len() == device.len() + 2 && !a.source_text(range.clone()).contains('$');
+            let place = if whole { first + fault.range.start..first + fault.range.end } else { range.clone() };
+            Fault::new(place, fault.message)
+        })?;
+        return Ok((sol_line(SolTarget::Play(play.into()), span, a)?, device_place));
+    }
     let tcp = device.strip_prefix("tcp:").map(|rest| (rest, false));
     let telnet = device.strip_prefix("telnet:").map(|rest| (rest, true));
     let target = match tcp.or(telnet) {
@@ -283,6 +294,11 @@ pub(super) fn sol(span: Span, a: &mut Arguments<'_>) -> Result<(SolConfig, Range
             if escaped { SolTarget::Telnet { host, port } } else { SolTarget::Tcp { host, port } }
         }
     };
+    Ok((sol_line(target, span, a)?, device_place))
+}
+
+/// What follows the device of a `sol` line.
+fn sol_line(target: SolTarget, span: Span, a: &mut Arguments<'_>) -> Result<SolConfig, Fault> {
     let (bit_rate, word) = uint(a, "the bit rate")?;
     if ![9600, 19_200, 38_400, 57_600, 115_200].contains(&bit_rate) {
         return Err(word
@@ -326,7 +342,7 @@ pub(super) fn sol(span: Span, a: &mut Arguments<'_>) -> Result<(SolConfig, Range
             }
         }
     }
-    Ok((sol, device_place))
+    Ok(sol)
 }
 
 /// `history=N[,backupfile=PATH]`

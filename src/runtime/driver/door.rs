@@ -431,7 +431,7 @@ impl Turn<'_> {
         let Some(driven) = self.0.systems.here(id) else { return Err(NoSolPort) };
         let system = &mut driven.seat.system;
         let mc = mc.unwrap_or_else(|| system.bmc_address());
-        system.tap_sol(mc)?;
+        system.tap_sol(clock::now(), mc)?;
         if let Some(callers) = &mut self.0.callers {
             callers.onlookers.push(Onlooker { system: id, mc, lost: 0, to });
         }

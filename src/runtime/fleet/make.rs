@@ -138,7 +138,7 @@ impl<'a> Maker<'a> {
         let columns =
             row.variables().filter(|(name, _)| *name != NAME).map(|(name, value)| (name.into(), value.into()));
         let given = Given { name: Some(row.name.to_string()), variables: own.into_iter().chain(columns).collect() };
-        let (config, diagnostics) = text.read(given, self.settings.strictness);
+        let (config, diagnostics) = text.read(given, self.settings.strictness, self.texts.recordings());
         let findings = diagnostics.into_iter().map(Finding::Fault).collect();
         match config {
             Some(mut config) => {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::command::{Statement, statements};
 use crate::runtime::configuration::{LanConf, unreadable};
+use crate::runtime::recordings::Recordings;
 use crate::runtime::script::{Includes, read_command_file, read_included};
 use crate::runtime::tables::Tables;
 use crate::store::directory::message;
@@ -18,6 +19,7 @@ pub(super) struct Texts {
     commands: Cache<PathBuf, [Statement]>,
     included: Cache<(PathBuf, String), [Statement]>,
     tables: Tables,
+    recordings: Recordings,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,11 @@ impl Texts {
             Err(error) => Err(unreadable(&path.display().to_string(), &error)),
         };
         self.configurations.get(&path.to_owned(), read)
+    }
+
+    /// What consoles play.
+    pub(super) fn recordings(&self) -> &Recordings {
+        &self.recordings
     }
 
     /// What a lan.conf of this name says, which is no file.

@@ -140,6 +140,8 @@ pub struct Chassis {
     /// Counts the power commands, so that a cycle step that comes back late knows that it
     /// has been overtaken.
     generation: u64,
+    /// Counts how often the machine was reset or cycled, by whatever way.
+    resets: u64,
 }
 
 impl Chassis {
@@ -153,6 +155,11 @@ impl Chassis {
     /// Why and over which channel the system was last started.
     pub fn restart_cause(&self) -> (RestartCause, ChannelNumber) {
         self.restart
+    }
+
+    /// How often the machine was reset, or switched on by a power cycle.
+    pub fn resets(&self) -> u64 {
+        self.resets
     }
 
     /// How long the power was on, as far as it was seen.

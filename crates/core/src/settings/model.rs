@@ -3,8 +3,10 @@
 //! Defaults are those of `lan-conf.md` sections 3 and 4.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::Span;
+use super::play::Play;
 use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Privilege, UserNumber};
 
 /// A whole lan.conf.
@@ -293,6 +295,8 @@ pub enum SolTarget {
         /// Port number or service name.
         port: String,
     },
+    /// Nothing outside: a console that plays (`play:`).
+    Play(Arc<Play>),
 }
 
 /// A `sol` line.

@@ -21,7 +21,7 @@ use crate::bmc::channel::Lan;
 use crate::bmc::sol_parameters::{self, Sol};
 use crate::ipmi::{McAddress, Moment};
 use crate::settings::Span;
-use crate::settings::model::{Address, Config, ControllerConfig, SerialConfig, SolConfig};
+use crate::settings::model::{Address, Config, ControllerConfig, SerialConfig, SolConfig, SolTarget};
 use crate::state::{Files, Items, StoredFile};
 
 /// How far a change reaches.
@@ -213,6 +213,11 @@ impl Reload<'_> {
             (None, Some(_)) => return self.report.next_start(format!("sol of MC {mc:#04x} is new")),
             (Some(_), None) => return self.report.next_start(format!("sol of MC {mc:#04x} is gone")),
         };
+        if let (SolTarget::Play(playing), SolTarget::Play(play)) = (&mut running.target, &new.target)
+            && self.report.take(&format!("what plays at the sol line of MC {mc:#04x}"), playing, play)
+        {
+            self.simulator.sols.replace_play(self.now, mc, play);
+        }
         for (option, same) in [
             ("the port", running.target == new.target),
             ("history=", running.history == new.history),

@@ -1,6 +1,11 @@
 //! Serial over LAN: engines joined to sessions on one side and ports on the other.
 
+mod plays;
+
+use std::sync::Arc;
 use std::time::Duration;
+
+use plays::Stage;
 
 use super::Simulator;
 use super::effect::{Effect, Effects, LanId};
@@ -33,6 +38,8 @@ struct SolSlot {
     tell_at: Option<Moment>,
     /// What it says, for whoever looks on.
     tap: Option<Box<Tap>>,
+    /// What is behind it, where nothing is outside.
+    stage: Option<Box<Stage>>,
 }
 
 impl SolSlot {
@@ -41,6 +48,10 @@ impl SolSlot {
             telnet: matches!(config.target, SolTarget::Telnet { .. }),
             tty: matches!(config.target, SolTarget::Device(_)),
             history: config.history > 0,
+        };
+        let stage = match &config.target {
+            SolTarget::Play(play) => Some(Box::new(Stage::new(Arc::clone(play)))),
+            _ => None,
         };
         Self {
             mc,
@@ -52,11 +63,12 @@ impl SolSlot {
             trouble: None,
             tell_at: None,
             tap: None,
+            stage,
         }
     }
 
     fn deadline(&self) -> Option<Moment> {
-        self.engine.deadline().into_iter().chain(self.tell_at).min()
+        self.engine.deadline().into_iter().chain(self.tell_at).chain(self.play_due()).min()
     }
 }
 
@@ -137,8 +149,12 @@ fn remark(text: &str) -> String {
 
 impl Simulator {
     /// Has all ports opened.
-    pub(super) fn open_sol_ports(&mut self, out: &mut Effects) {
-        for slot in &self.sols.slots {
+    pub(super) fn open_sol_ports(&mut self, now: Moment, out: &mut Effects) {
+        for slot in &mut self.sols.slots {
+            if slot.stage.is_some() {
+                slot.engine.port_opened(now, &mut self.sols.outputs);
+                continue;
+            }
             let bit_rate = self
                 .machine
                 .controller(slot.mc)
@@ -419,7 +435,10 @@ impl Simulator {
                 }
                 sol::Output::Port(bytes) => {
                     out.count(|tally| tally.sol_to_ports += bytes.len() as u64);
-                    out.list.push(Effect::SolWrite { mc, bytes: bytes.to_vec() });
+                    match &mut self.sols.slots[index].stage {
+                        Some(stage) => stage.typed.extend_from_slice(bytes),
+                        None => out.list.push(Effect::SolWrite { mc, bytes: bytes.to_vec() }),
+                    }
                 }
                 sol::Output::Break => out.list.push(Effect::SolBreak { mc }),
                 sol::Output::ModemLines(lines) => out.list.push(Effect::SolModemLines { mc, lines }),
@@ -431,7 +450,9 @@ impl Simulator {
         let wanted = slot.engine.wants_port_data();
         if wanted != slot.reading {
             slot.reading = wanted;
-            out.list.push(Effect::SolRead { mc, enabled: wanted });
+            if slot.stage.is_none() {
+                out.list.push(Effect::SolRead { mc, enabled: wanted });
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use thiserror::Error;
 
 use super::Simulator;
-use crate::ipmi::McAddress;
+use crate::ipmi::{McAddress, Moment};
 
 /// How many bytes of a port are kept for whoever looks on; of more the newest.
 pub const TAP_ROOM: usize = 64 << 10;
@@ -61,14 +61,17 @@ impl Tap {
 
 impl Simulator {
     /// Begins to keep what the SOL port of a controller says, for [`take_sol_output`](Self::take_sol_output). A port has
-    /// one tap: for several who look on, it is begun once and ended when the last is gone.
+    /// one tap: for several who look on, it is begun once and ended when the last is gone. [`deadline`](Self::deadline) may
+    /// have changed then: a console that plays goes on while somebody looks.
     ///
     /// # Errors
     /// The controller has no SOL port.
-    pub fn tap_sol(&mut self, mc: McAddress) -> Result<(), NoSolPort> {
+    pub fn tap_sol(&mut self, now: Moment, mc: McAddress) -> Result<(), NoSolPort> {
         self.sols.tap(mc).map(|tap| {
             tap.get_or_insert_default();
-        })
+        })?;
+        self.sols.look_up(now);
+        Ok(())
     }
 
     /// Ends that; what was not taken is forgotten.
@@ -76,6 +79,7 @@ impl Simulator {
         if let Ok(tap) = self.sols.tap(mc) {
             *tap = None;
         }
+        self.sols.look_away();
     }
 
     /// What each tapped port has said since the last call; ports that have said nothing are left out. To be called after

@@ -147,6 +147,9 @@ pub fn program_done(at: &mut At<'_>, now: Moment, token: Token) {
 /// Tells whoever watches that the machine was reset or cycled.
 pub(super) fn tell_reset(at: &mut At<'_>, control: Control) {
     let mc = at.address;
+    if control != Control::DiagnosticInterrupt {
+        at.chassis.resets += 1;
+    }
     at.tell(|| Event::Reset { mc, control });
 }
 

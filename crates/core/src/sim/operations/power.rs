@@ -107,6 +107,7 @@ impl Simulator {
             self.end_control(now, (mc, control), controlled, Box::new(|_| ()), out);
         }
         self.carry_out_actions(now, out);
+        self.go_on_playing(now, out);
         result
     }
 
@@ -125,6 +126,7 @@ impl Simulator {
             Err(failed) => done(Err(failed)),
         }
         self.carry_out_actions(now, out);
+        self.go_on_playing(now, out);
     }
 
     fn begin_control(&mut self, now: Moment, mc: McAddress, control: Control) -> Result<Controlled, ControlFailed> {
