@@ -17,6 +17,7 @@ pub mod help;
 pub mod lan_conf;
 pub(crate) mod number;
 pub(crate) mod play;
+pub(crate) mod records;
 mod script;
 pub(crate) mod suggest;
 pub mod text;

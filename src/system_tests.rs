@@ -7,6 +7,7 @@ mod attacks;
 mod counting;
 mod disk;
 mod faults;
+mod fills;
 mod hostile;
 mod ipmb_devices;
 mod living;

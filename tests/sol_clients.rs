@@ -558,3 +558,19 @@ fn recorded_sessions_are_played_with_every_byte() {
         ipmitool.end_with("\r~.");
     }
 }
+
+/// What the example's event log fills with, as a client reads it.
+#[test]
+fn the_event_log_of_the_example_fills() {
+    let bmc = example(None);
+    let full = eventually(LIMIT, || {
+        let log = bmc.ipmitool().ok("sel elist").stdout;
+        (log.lines().count() >= 6).then_some(log)
+    });
+    let log = full.unwrap_or_else(|| panic!("{}", bmc.simulator.report()));
+    for text in
+        ["Temperature #0x30 | Upper Non-critical going high", "OEM record c0", "Power Supply #0x51 | Failure detected"]
+    {
+        assert!(log.contains(text), "{text} is not in {log}");
+    }
+}

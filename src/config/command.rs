@@ -4,6 +4,7 @@
 //! `grammar/command.pest`, how they become commands is in `command/read.rs`, how their words become values in `command/words.rs`.
 
 pub mod fault;
+mod fill;
 mod follow;
 mod fru_text;
 mod oem;
@@ -13,7 +14,9 @@ mod words;
 
 pub use super::help::COMMANDS as HELP;
 pub use super::script::{Statement, statements};
+use crate::ipmi::McAddress;
 pub use crate::settings::command::{Command, SensorAddress, SensorDependency, SensorPoll, Variables};
+use crate::settings::fill::Pace;
 pub(super) use read::read;
 
 /// What one statement asks for: something of the system, or of whoever reads the statements.
@@ -24,6 +27,15 @@ pub enum Instruction {
     /// `include STRING`, `read_cmds STRING`: read the statements of this file.
     Include {
         /// As written.
+        path: String,
+    },
+    /// `sel_fill ... file STRING`: have an event log fill from this file.
+    SelFillFile {
+        /// IPMB address of its controller.
+        mc: McAddress,
+        /// How fast.
+        pace: Pace,
+        /// The file, as written.
         path: String,
     },
     /// `sleep N`: wait before the next statement.

@@ -94,6 +94,12 @@ pub const COMMANDS: &[Entry] = &[
     entry("sel_add", "MC TYPE BYTE1 ... BYTE13", "add a record to the event log"),
     entry("sel_enable", "MC MAX_RECORDS FLAGS", "empty the event log and load the saved one"),
     entry(
+        "sel_fill",
+        "MC none|every SECONDS [jitter SECONDS] [count NUMBER] [repeat] file \"FILE\"|record BYTE... [record BYTE...]...",
+        "have the event log fill from a list, a record at a time, or no longer; a record has 7, 13, 14 or 16 bytes",
+    ),
+    entry("sel_fills", "", "list the event logs that fill, how far they have come, and when the next record comes"),
+    entry(
         "sensor_add",
         "MC LUN SENSOR TYPE CODE [event-only] [poll MILLISECONDS file \"FILE\" [OPTION...]]",
         "add a sensor; poll options: div= mult= sub= base= mask= offset= length= raw ascii depends=MC,LUN,SENSOR,BIT initstate=",

@@ -125,7 +125,8 @@ fn read(path: &str, folder: &Path) -> Result<(String, Vec<u8>), Trouble> {
     found.map_err(|error| Trouble::Unreadable(format!("{path} cannot be played: {}", message(&error))))
 }
 
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// What is in a file that is no pipe and no device, if that is not too much.
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     // Before it is opened: a pipe nobody writes to would wait for ever.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is no file"));

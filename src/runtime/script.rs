@@ -9,11 +9,14 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::recordings::read_file;
 use super::tables::{TableFault, Tables};
 use crate::config::command::{Statement, statements};
+use crate::config::records::records;
 use crate::config::text::os_string;
 use crate::config::{Diagnostic, Severity, Span};
 use crate::ipmi::Recording;
+use crate::settings::fill::Listed;
 use crate::settings::follow::CsvSource;
 use crate::store::directory::message;
 
@@ -59,6 +62,23 @@ pub trait Includes {
 
     /// The tables that were read.
     fn tables(&self) -> &Tables;
+
+    /// The records of the file at this place.
+    ///
+    /// # Errors
+    /// It cannot be read, or something is wrong in it.
+    fn records(&self, path: &Path) -> Result<Arc<[Listed]>, NoRecords> {
+        read_records(path)
+    }
+}
+
+/// Why there are no records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoRecords {
+    /// The file cannot be read, in the system's words.
+    Unreadable(String),
+    /// Something in it is wrong.
+    Content(Box<Diagnostic>),
 }
 
 /// Those of configuration directories, read whenever one is named.
@@ -148,6 +168,34 @@ impl Script {
         self.push_statements(text.map_err(fault)?);
         Ok(())
     }
+}
+
+/// The list of records that a statement names, which is looked for in the same places as an included file.
+///
+/// # Errors
+/// It cannot be read; what is wrong in it has its place there, all else that in the statement.
+pub fn listed(
+    path: &str,
+    by: &Statement,
+    includes: &(impl Includes + ?Sized),
+) -> Result<Arc<[Listed]>, Box<Diagnostic>> {
+    let beside = beside(&by.file, path).map(|beside| os_string(&beside).into());
+    let mut first = None;
+    for candidate in candidates(path, includes.directories()).chain(beside) {
+        match includes.records(&candidate) {
+            Ok(records) => return Ok(records),
+            Err(NoRecords::Content(fault)) => return Err(fault),
+            Err(NoRecords::Unreadable(why)) => first = first.or(Some(why)),
+        }
+    }
+    let why = first.unwrap_or_default();
+    Err(Box::new(fault(by, path, format!("Could not read the records of {path}: {why}"))))
+}
+
+/// Reads a list of records.
+pub(super) fn read_records(path: &Path) -> Result<Arc<[Listed]>, NoRecords> {
+    let text = read_file(path).map_err(|error| NoRecords::Unreadable(message(&error)))?;
+    records(&path.display().to_string(), &text).map(Into::into).map_err(NoRecords::Content)
 }
 
 /// The column of a table that a statement names, which is looked for in the same places as an included file.
@@ -306,6 +354,22 @@ mod tests {
         let by = statement(b"\ninclude $X\n");
         let diagnostic = Script::default().include("no.emu", &by, &nowhere()).unwrap_err();
         assert_eq!(diagnostic.span, Span { line: 2, column: 1, length: 1 });
+    }
+
+    #[test]
+    fn a_list_of_records_is_found_beside_the_statement_that_names_it() {
+        let root = tempfile::tempdir().unwrap();
+        let [by, list, bad] = ["main.emu", "list", "bad"].map(|name| root.path().join(name).display().to_string());
+        std::fs::write(&list, "4 1 0x30 1 9 0xff 0xff\n").unwrap();
+        std::fs::write(&bad, "4 1\n").unwrap();
+        let by = Statement::single(&by, b"sel_fill 0x20 every 1 file \"list\"");
+        assert_eq!(*listed("list", &by, &nowhere()).unwrap(), [Listed::Event([4, 1, 0x30, 1, 9, 0xff, 0xff])]);
+        let fault = listed("bad", &by, &nowhere()).unwrap_err();
+        assert_eq!((&*fault.file, fault.span.line, &*fault.source_line), (&*bad, 1, "4 1"));
+        let fault = listed("none", &by, &nowhere()).unwrap_err();
+        assert_eq!(fault.message, "Could not read the records of none: No such file or directory");
+        let fault = listed("/dev/zero", &by, &nowhere()).unwrap_err();
+        assert_eq!(fault.message, "Could not read the records of /dev/zero: it is no file");
     }
 
     #[test]

@@ -3,10 +3,11 @@
 
 use std::borrow::Cow;
 
-use super::script::{Includes, recording};
+use super::script::{Includes, listed, recording};
 use crate::config::command::{Command, Instruction, Statement};
 use crate::config::{Diagnostic, Severity, help};
 use crate::ipmi::Moment;
+use crate::settings::fill::Fill;
 use crate::sim::{ConsoleId, Effect, Effects, Input, Simulator};
 
 /// What is said of `bmc` and `bmcs` where there is no fleet, or no console.
@@ -58,7 +59,11 @@ pub fn execute(
         Err(diagnostic) => return StatementOutcome::Failed(diagnostic),
     };
     let command = match &*instruction {
-        Instruction::System(command) => command,
+        Instruction::System(command) => with_table(command, statement, includes),
+        Instruction::SelFillFile { mc, pace, path } => listed(path, statement, includes).map(|list| {
+            let fill = Some(Box::new(Fill { pace: *pace, list }));
+            Cow::Owned(Command::SelFill { mc: *mc, fill })
+        }),
         Instruction::Include { path } => return StatementOutcome::Include(path.clone()),
         Instruction::Sleep { milliseconds } => return StatementOutcome::Sleep(*milliseconds),
         Instruction::NoEcho => return StatementOutcome::NoEcho,
@@ -71,7 +76,7 @@ pub fn execute(
             return StatementOutcome::Done;
         }
     };
-    let command = match with_table(command, statement, includes) {
+    let command = match command {
         Ok(command) => command,
         Err(fault) => return StatementOutcome::Failed(*fault),
     };

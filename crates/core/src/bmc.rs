@@ -15,6 +15,7 @@ pub mod device_id;
 mod error;
 pub mod event;
 pub mod external;
+pub mod fill;
 pub mod fru;
 pub mod history;
 pub mod hot_swap;
@@ -145,7 +146,8 @@ pub fn deadline(machine: &Machine) -> Option<Moment> {
         let watchdog = controller.watchdog.as_ref().and_then(watchdog::Watchdog::deadline);
         let sensors = controller.sensors.deadline();
         let pef = pef::deadline(&controller.pef);
-        [messaging, watchdog, controller.chassis.deadline(), controller.vm.deadline(), sensors, pef]
+        let fill = controller.fill.as_ref().and_then(|filling| filling.deadline());
+        [messaging, watchdog, controller.chassis.deadline(), controller.vm.deadline(), sensors, pef, fill]
             .into_iter()
             .flatten()
             .min()
@@ -161,6 +163,7 @@ pub fn timeout(machine: &mut Machine, now: Moment) {
         vm_process::timeout(at, now);
         chassis::timeout(at, now);
         pef::timeout(at, now);
+        fill::timeout(at, now);
     });
     machine.at_each(|at| sensor::timeout(at, now));
 }
@@ -241,6 +244,8 @@ pub struct Controller {
     pub device_sdrs: sdr::DeviceSdrs,
     /// The system event log.
     pub sel: sel::Sel,
+    /// What it fills from by itself.
+    pub fill: Option<Box<fill::Filling>>,
     /// FRU inventory devices.
     pub frus: fru::Frus,
     /// Platform event filtering, and alerts.
@@ -297,6 +302,7 @@ impl Controller {
             sdr: Default::default(),
             device_sdrs: Default::default(),
             sel: Default::default(),
+            fill: None,
             frus: Default::default(),
             pef: Default::default(),
             oem: Default::default(),

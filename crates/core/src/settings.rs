@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod fault;
+pub mod fill;
 pub mod follow;
 pub mod model;
 pub mod oem;

@@ -2,6 +2,7 @@
 //! 4 and 7).
 
 use super::fault::fault;
+use super::fill::sel_fill;
 use super::follow::{mc_load, mc_power_model, sensor_follow};
 use super::fru_text::{Field, Inventory};
 use super::oem::{oem_add, oem_remove};
@@ -71,6 +72,8 @@ fn form(word: &str) -> Option<Rule> {
         "sel" => Rule::show_sel,
         "sel_add" => Rule::sel_add,
         "sel_enable" => Rule::sel_enable,
+        "sel_fill" => Rule::sel_fill,
+        "sel_fills" => Rule::show_fills,
         "sensor_add" => Rule::sensor_add,
         "sensor_follow" => Rule::sensor_follow,
         "sensor_set_bit" => Rule::sensor_set_bit,
@@ -128,6 +131,7 @@ fn instruction(form: Rule, a: &mut Arguments<'_>) -> Result<Instruction, Fault> 
             let (path, _) = a.string().map_err(|fault| fault.inside("Could not get include filename"))?;
             Instruction::Include { path }
         }
+        Rule::sel_fill => sel_fill(a)?,
         Rule::sleep => Instruction::Sleep { milliseconds: uint(a, "timeout")? },
         form => Instruction::System(command(form, a)?),
     })
@@ -145,6 +149,7 @@ fn command(form: Rule, a: &mut Arguments<'_>) -> Result<Command, Fault> {
         Rule::persist => persist(&mut a.inner())?,
         Rule::fault => fault(&mut a.inner())?,
         Rule::show_faults => Command::Faults,
+        Rule::show_fills => Command::SelFills,
         Rule::show_status => Command::Status,
         Rule::show_sessions => Command::Sessions { mc: optional_mc(&mut a.inner())? },
         Rule::show_sensors => Command::Sensors { mc: optional_mc(&mut a.inner())? },

@@ -569,9 +569,10 @@ fn controllers_that_must_exist() {
             "sensor_follow" => "sensor_follow 0x42 1 1 none".to_string(),
             "mc_load" => "mc_load 0x42 none".to_string(),
             "mc_power_model" => "mc_power_model 0x42 none".to_string(),
+            "sel_fill" => "sel_fill 0x42 none".to_string(),
             name => format!("{name} 0x42{}", " 1".repeat(14)),
         };
-        let with_mc = !["mc_add", "mc_setbmc"].contains(&entry.name)
+        let with_mc = !["mc_add", "mc_setbmc", "sel_fills"].contains(&entry.name)
             && ["mc_", "sel_", "main_sdr_", "device_sdr_", "sensor_", "oem_"]
                 .iter()
                 .any(|start| entry.name.starts_with(start));
@@ -583,8 +584,8 @@ fn controllers_that_must_exist() {
         assert_eq!(required_mc, with_mc.then_some(McAddress(0x42)), "{line}");
     }
     // 30 of the original, `help`, `noecho`, 2 of DCMI, 5 that show the live state, 2 of fleets, 2 of OEM commands, 4 of
-    // machines that live, 2 of faults on purpose.
-    assert_eq!(HELP.len(), 49);
+    // machines that live, 2 of faults on purpose, 2 of logs that fill.
+    assert_eq!(HELP.len(), 51);
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::command::{Statement, statements};
 use crate::runtime::configuration::{LanConf, unreadable};
 use crate::runtime::recordings::Recordings;
-use crate::runtime::script::{Includes, read_command_file, read_included};
+use crate::runtime::script::{Includes, NoRecords, read_command_file, read_included, read_records};
 use crate::runtime::tables::Tables;
+use crate::settings::fill::Listed;
 use crate::store::directory::message;
 
 /// Texts that were read.
@@ -19,21 +20,22 @@ pub(super) struct Texts {
     commands: Cache<PathBuf, [Statement]>,
     included: Cache<(PathBuf, String), [Statement]>,
     tables: Tables,
+    records: Cache<PathBuf, [Listed], NoRecords>,
     recordings: Recordings,
 }
 
 #[derive(Debug)]
-struct Cache<K, T: ?Sized>(Mutex<HashMap<K, Result<Arc<T>, String>>>);
+struct Cache<K, T: ?Sized, E = String>(Mutex<HashMap<K, Result<Arc<T>, E>>>);
 
-impl<K, T: ?Sized> Default for Cache<K, T> {
+impl<K, T: ?Sized, E> Default for Cache<K, T, E> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Hash + Eq + Clone, T: ?Sized> Cache<K, T> {
+impl<K: Hash + Eq + Clone, T: ?Sized, E: Clone> Cache<K, T, E> {
     /// What is known of a file, or else what comes of reading it; others wait meanwhile, for it is mostly the same file.
-    fn get(&self, key: &K, read: impl FnOnce() -> Result<Arc<T>, String>) -> Result<Arc<T>, String> {
+    fn get(&self, key: &K, read: impl FnOnce() -> Result<Arc<T>, E>) -> Result<Arc<T>, E> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get(key) {
             return known.clone();
@@ -103,5 +105,9 @@ impl Includes for Folders<'_> {
 
     fn tables(&self) -> &Tables {
         &self.texts.tables
+    }
+
+    fn records(&self, path: &Path) -> Result<Arc<[Listed]>, NoRecords> {
+        self.texts.records.get(&path.to_owned(), || read_records(path))
     }
 }

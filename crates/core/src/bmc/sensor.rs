@@ -23,6 +23,7 @@ pub(super) use follow::{has_model, limit_model, set_model};
 pub use number::{Format, Scale};
 pub use poll::{Content, Dependency, PollSpec, begin_poll, finish_poll, timeout};
 pub use signal::Signal;
+pub(super) use signal::mix;
 pub use threshold::Threshold;
 
 pub use super::sensor_id::{Place, SensorId};

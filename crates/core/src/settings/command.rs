@@ -2,6 +2,7 @@
 //! system.
 
 use super::fault::FaultCommand;
+use super::fill::Fill;
 use super::follow::{Csv, Following, PowerModel, Shape};
 use super::oem::OemCommand;
 use crate::ipmi::McAddress;
@@ -77,6 +78,10 @@ pub enum Command {
     SelEnable { mc: McAddress, max_records: u32, flags: u8 },
     /// `sel_add`
     SelAdd { mc: McAddress, record_type: u8, data: [u8; 13] },
+    /// `sel_fill`: ours, has an event log fill from a list; `None` ends it.
+    SelFill { mc: McAddress, fill: Option<Box<Fill>> },
+    /// `sel_fills`: ours, lists the event logs that fill.
+    SelFills,
     /// `main_sdr_add`; at most 256 bytes.
     MainSdrAdd { mc: McAddress, data: Vec<u8> },
     /// `device_sdr_add`; at most 256 bytes.
@@ -162,6 +167,7 @@ impl Command {
             | Self::Seed { .. }
             | Self::Fault(_)
             | Self::Faults
+            | Self::SelFills
             | Self::McAdd { .. }
             | Self::McSetBmc { .. }
             | Self::AtcaEnable
@@ -180,6 +186,7 @@ impl Command {
             | Self::McSetPower { mc, .. }
             | Self::SelEnable { mc, .. }
             | Self::SelAdd { mc, .. }
+            | Self::SelFill { mc, .. }
             | Self::MainSdrAdd { mc, .. }
             | Self::DeviceSdrAdd { mc, .. }
             | Self::OemAdd { mc, .. }

@@ -15,7 +15,7 @@ use crate::bmc::sensor::{
     self, Coupling, Curve, EventSettings, EventSupport, FollowFault, Hysteresis, Off, Place, Reporting, SensorId,
     Signal, Support, Thresholds,
 };
-use crate::bmc::{At, Controller, Error, StateFile, dcmi, fru, oem, picmg, sdr, sel};
+use crate::bmc::{At, Controller, Error, StateFile, dcmi, fill, fru, oem, picmg, sdr, sel};
 use crate::ipmi::{McAddress, Moment};
 use crate::settings::command::{Command, Device, SensorAddress, SensorPoll, Variables};
 use crate::settings::follow::{Following, PowerModel, Random, Shape};
@@ -144,6 +144,11 @@ impl Simulator {
                 let added = sel::add_entry(&mut self.named(mc)?, now, record_type, data);
                 print(format!("Added record {}\n", added.or_unable_to("add to sel")?));
             }
+            Command::SelFill { mc, ref fill } => {
+                let seed = self.seed();
+                fill::set(&mut self.named(mc)?, now, seed, fill.as_deref()).or_unable_to("fill sel")?;
+            }
+            Command::SelFills => print(show::fills(now, &self.machine)),
             Command::MainSdrAdd { mc, ref data } => {
                 sdr::add_main(&mut self.named(mc)?, now, data).or_unable_to("add to sdr")?;
             }

@@ -11,7 +11,8 @@ use super::Simulator;
 use super::faults::FaultView;
 use super::operations::{LanView, LogRecord, PowerMeterState, SensorState, SolHeld, WITHOUT_TIME};
 use crate::bmc::chassis::PowerState;
-use crate::bmc::{Controller, boot, chassis};
+use crate::bmc::fill::Progress;
+use crate::bmc::{Controller, Machine, boot, chassis};
 use crate::ipmi::Moment;
 use crate::settings::text::printable;
 
@@ -32,6 +33,21 @@ pub(super) fn faults(faults: &[FaultView]) -> String {
         [] => "No fault is in force\n".into(),
         some => some.iter().map(line).collect(),
     }
+}
+
+/// `sel_fills`: a line for each event log that fills, or has been filled.
+pub(super) fn fills(now: Moment, machine: &Machine) -> String {
+    let line = |controller: &Controller| {
+        let Progress { done, lost, total, next } = controller.fill.as_ref()?.progress(now);
+        let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+        let next = next.map_or("the last was that".into(), |next| format!("the next in {:.3} s", next.as_secs_f64()));
+        Some(format!(
+            "MC {:#04x}: {done}{of} records came, {lost} were lost to a full log; {next}\n",
+            controller.address
+        ))
+    };
+    let lines: String = machine.controllers().filter_map(line).collect();
+    if lines.is_empty() { "No event log fills\n".into() } else { lines }
 }
 
 /// A name that came from outside, on one line.

@@ -113,7 +113,7 @@ fn random(key: u64, stream: u32, counter: i64) -> f64 {
 }
 
 /// Spreads a change of any bit over all bits.
-pub(super) const fn mix(value: u64) -> u64 {
+pub(in crate::bmc) const fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
