@@ -34,8 +34,10 @@ maintainer="${name:-ipmi_sim} <${mail:-root@localhost}>"
 
 if [ -z "${PROGRAMS:-}" ]; then
     [ "$ARCH" = "$(dpkg --print-architecture)" ] || die "PROGRAMS has to say where the programs for $ARCH are"
-    cargo build --release --locked --bins
-    PROGRAMS=${CARGO_TARGET_DIR:-target}/release
+    # Folders of this machine are nobody's business. In a folder of its own, or a developer's programs would be built anew.
+    CARGO_ENCODED_RUSTFLAGS=$(packaging/rustflags.sh) cargo build --release --locked --bins \
+        --target-dir "${CARGO_TARGET_DIR:-target}/debian"
+    PROGRAMS=${CARGO_TARGET_DIR:-target}/debian/release
 fi
 
 mkdir -p "$out"
@@ -79,7 +81,10 @@ if LC_ALL=C readelf -l "$root/usr/bin/ipmi_sim" | grep -q INTERP; then
     depends="$depends, "
 else
     cat $ours/lintian-overrides.static >>"$root/usr/share/lintian/overrides/ipmi-sim"
-    cat $ours/copyright.static >>"$doc/copyright"
+    # Which C library is in them is known to who built them.
+    library=$PROGRAMS/copyright.static
+    [ -e "$library" ] || library=$ours/copyright.static
+    cat "$library" >>"$doc/copyright"
 fi
 sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$ARCH/" -e "s/@MAINTAINER@/$maintainer/" -e "s/@DEPENDS@/$depends/" \
     -e "s/@SIZE@/$(du -k -s --apparent-size --exclude=DEBIAN "$root" | cut -f 1)/" $ours/control >"$root/DEBIAN/control"

@@ -74,9 +74,13 @@ impl Device {
         if self.shell == Shell::BusyBox {
             command.arg("sh");
         }
+        command.arg(script).arg(word);
+        self.run(&mut command, package)
+    }
+
+    /// Runs a program with what the scripts of this device have in their environment.
+    fn run(&self, command: &mut Command, package: &str) -> Ran {
         command
-            .arg(script)
-            .arg(word)
             .current_dir("/")
             .env("PIDFILE", self.pidfile())
             .env("LOGFILE", self.bench.path("ipmi-sim.log"))
@@ -84,7 +88,7 @@ impl Device {
             .env("GPIO_DIR", self.bench.path("gpio"))
             .env("SHORT_PRESS", "60")
             .env("LONG_PRESS", "2000");
-        Ran::run(&mut command, package, CLIENT_LIMIT)
+        Ran::run(command, package, CLIENT_LIMIT)
     }
 
     #[track_caller]
@@ -198,6 +202,41 @@ fn starts_at_boot(shell: Shell) {
     assert!(!gone("etc/systemd/system/multi-user.target.wants/ipmi-sim.service"));
     device.script("disable").assert_ok();
     assert!(gone(unit));
+}
+
+/// The blocks of the page that are for a shell on the device, with its folder.
+fn steps_of_the_page(device: &Device) -> Vec<String> {
+    let page = fs::read_to_string(project("compat/nanokvm/README.md")).expect("the page");
+    let folder = device.bench.path("etc/ipmi").display().to_string();
+    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("its end"));
+    blocks.map(|block| block.replace("/etc/ipmi", &folder)).collect()
+}
+
+/// What runs on the device, by its process.
+fn running(device: &Device) -> PathBuf {
+    let pid = device.pid().expect("a process id");
+    fs::canonicalize(format!("/proc/{pid}/exe")).expect("its program")
+}
+
+#[test]
+fn exchanged_for_the_original_and_back_as_the_page_says() {
+    let device = Device::new(Subject::Original, Shell::Sh);
+    device.start();
+    let before = running(&device);
+    device.client().ok("sel clear");
+    fs::copy(Subject::under_test().program(), device.bench.path("etc/ipmi/ipmi_sim.new")).expect("a copy");
+    let steps = steps_of_the_page(&device);
+    assert_eq!(steps.len(), 2, "{steps:?}");
+    for (step, there) in steps.iter().zip([device.bench.path("etc/ipmi/ipmi_sim"), before]) {
+        device.run(Command::new("sh").arg("-c").arg(step), "dash").assert_ok();
+        let serves = eventually(TIMEOUT, || {
+            support::simulator::presence_ping(device.port, Duration::from_millis(20)).then_some(())
+        });
+        assert!(serves.is_some(), "no BMC after\n{step}");
+        assert_eq!(running(&device), there, "after\n{step}");
+        device.client().ok("mc info");
+    }
+    assert!(!device.bench.path("etc/ipmi/ipmi_sim.before").exists());
 }
 
 /// Every power command by one way, looking at what happens to the machine.

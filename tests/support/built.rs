@@ -1,7 +1,7 @@
 //! The programs that `packaging/build.sh` makes.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::bench::project;
@@ -10,7 +10,8 @@ use super::bench::project;
 /// its place: itself, or for another processor a script that runs it in QEMU's user emulation,
 /// by the name it has at home.
 pub fn static_program(processor: &str) -> PathBuf {
-    let folder = project("target/dist").join(processor);
+    // Not where releases are made: this is none.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("static").join(processor);
     let built = Command::new(project("packaging/build.sh"))
         .args([processor.as_ref(), folder.as_os_str()])
         // What cargo says to the programs it runs is not meant for the other build.
