@@ -9,7 +9,7 @@
 #   FUZZ_WORK    folder of the large corpora and of findings, fuzz/work if not set
 #   FUZZ_KEEP    bytes of each small corpus that is checked in, 130000 if not set
 set -u
-cd "$(dirname "$0")"
+cd "$(dirname "$0")" || exit 1
 seconds=${1:-60}
 shift
 targets=("$@")
@@ -40,6 +40,7 @@ for target in "${targets[@]}"; do
         "$work/seeds/$target" >>"$work/$target.log" 2>&1 || { failed=1; echo "FINDING while merging"; continue; }
     rm -f "corpus/$target"/*
     total=0
+    # shellcheck disable=SC2045 # by size, and their names are hexadecimal
     for file in $(ls -Sr "$work/least"); do
         size=$(stat -c %s "$work/least/$file")
         total=$((total + size))

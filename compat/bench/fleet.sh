@@ -18,6 +18,7 @@ command -v ipmipower >/dev/null || {
 [ -n "${OURS:-}" ] || { cargo build --release --quiet && OURS=$target/release/ipmi_sim; }
 [ -n "${BENCH:-}" ] || { cargo build --release --quiet -p ipmi_sim-bench && BENCH=$target/release/ipmi_sim-bench; }
 # ipmipower has two sockets for each host.
+# shellcheck disable=SC3045 # dash and busybox know it
 ulimit -n "$(ulimit -H -n)"
 
 date -u '+%Y-%m-%d %H:%M UTC'

@@ -1,0 +1,90 @@
+#!/bin/sh
+# What a release has to pass and takes too long for every change (.ci/run is for those).
+#
+#   packaging/verify.sh [STEP]...       default: all of them, as they stand below
+#
+# Each step is done even when an earlier one has failed. What cannot be done here is left out and says why. The last lines
+# are what passed and what did not; exit status 0: nothing failed. Needs what .ci/run needs, and shellcheck.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+CHECKERS=${CARGO_TARGET_DIR:-target}/tmp/checkers
+export CHECKERS
+summary=
+failed=0
+chosen=" $* "
+# NAME COMMAND...: status 3 is for what cannot be done here.
+step() {
+    title=$1
+    shift
+    case $chosen in
+    *" $title "* | '  ') ;;
+    *) return 0 ;;
+    esac
+    echo "== $title: $*"
+    "$@"
+    case $? in
+    0) word='ok      ' ;;
+    3) word='left out' ;;
+    *) word='FAILED  ' failed=1 ;;
+    esac
+    summary="$summary
+$word $title"
+}
+
+checker() {
+    packaging/checkers.sh "$CHECKERS" || return 3
+    program=$1
+    shift
+    "$CHECKERS/bin/$program" "$@"
+}
+# Every file has a licence and a holder, and every licence that is named is there.
+licences() { checker reuse lint --quiet || checker reuse lint; }
+workflows() {
+    git ls-files '*.yml' '*.yaml' | grep -v '^examples/' | xargs "$CHECKERS/bin/yamllint" --strict \
+        -d '{extends: default, rules: {line-length: {max: 140}, truthy: {check-keys: false}, document-start: disable, comments: disable,
+            indentation: {indent-sequences: whatever}}}' &&
+        checker check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml &&
+        checker check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
+}
+scripts() {
+    command -v shellcheck >/dev/null || {
+        echo "left out: shellcheck (apt-get install shellcheck)"
+        return 3
+    }
+    git ls-files '*.sh' .ci/run | xargs shellcheck --severity=warning
+}
+# Every program and every path of the project that a workflow names is there.
+named() {
+    grep -ohE '(\.ci|packaging|tests)/[a-z./_]+' .github/workflows/*.yml .gitlab-ci.yml | sort -u |
+        while read -r path; do
+            [ -x "${path%.}" ] || {
+                echo "a workflow names $path, which is not there" >&2
+                exit 1
+            }
+        done
+}
+# The static program of this machine with the deployment of compat/nanokvm.
+static() {
+    case $(uname -m) in
+    x86_64 | riscv64 | aarch64) packaging/test.sh "$(uname -m)" ;;
+    *) return 3 ;;
+    esac
+}
+
+step checkers checker reuse --version
+step licences licences
+step workflows workflows
+step names named
+step scripts scripts
+step materials packaging/sbom.sh target/verify
+step crates packaging/crates.sh target/verify
+step static static
+step reproduce packaging/reproduce.sh
+
+echo "== summary$summary"
+if [ "$failed" -eq 0 ]; then
+    echo "verify: passed"
+else
+    echo "verify: FAILED"
+fi
+exit "$failed"
