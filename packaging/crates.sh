@@ -4,8 +4,8 @@
 #   packaging/crates.sh [FOLDER]
 #
 # FOLDER (default: target/dist) gets ipmi_sim-VERSION.crate and those of its three libraries. Each is built from
-# its own content, and the tests beside the code of ipmi_sim run from it. Then the sources of the last
-# commit are built with a folder of all libraries (cargo vendor) and an empty CARGO_HOME: what a
+# its own content, and the tests beside the code of ipmi_sim run from it. Then what packaging/source.sh makes of the last
+# commit, sources and libraries, is built with an empty CARGO_HOME: what a
 # distribution does that has no network. Needs git and cargo; with --locked and, once the libraries have been downloaded, offline.
 #
 # Setting: QUICK=yes only makes the packages.
@@ -72,15 +72,14 @@ done
 }
 say "tests of ipmi_sim-$version.crate: $(grep '^test result' "$work/log")"
 
-# The vendored form.
+# The vendored form, as it is handed out.
 mkdir "$work/vendored" "$work/home"
-git archive HEAD | tar -x -C "$work/vendored"
-cargo vendor --quiet --locked --manifest-path "$work/vendored/Cargo.toml" "$work/vendored/vendor" >"$work/config" 2>"$work/log" || {
+packaging/source.sh "$work/sources" >"$work/log" || {
     cat "$work/log" >&2
     exit 1
 }
-mkdir "$work/vendored/.cargo"
-cp "$work/config" "$work/vendored/.cargo/config.toml"
+tar -xzf "$work/sources/ipmi_sim-$version.tar.gz" -C "$work/vendored" --strip-components 1
+tar -xzf "$work/sources/ipmi_sim-$version-vendor.tar.gz" -C "$work/vendored"
 (
     cd "$work/vendored"
     CARGO_HOME=$work/home cargo build --quiet --offline --locked --bins --target-dir "$built/vendored"

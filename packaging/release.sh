@@ -3,8 +3,8 @@
 #
 #   packaging/release.sh [PROCESSOR]...       default: x86_64 aarch64 riscv64 armv7
 #
-# target/dist gets it all, with SHA256SUMS; what was in there before is removed. Needs what packaging/build.sh,
-# debian.sh, crates.sh and sbom.sh need. What cannot be made here (another processor without network, say) is left out and
+# target/dist gets it all, with SHA256SUMS; what was in there before is removed. Needs what the scripts need
+# that it calls, and lintian. What cannot be made here (another processor without network, say) is left out and
 # listed. Exit status 0: nothing failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -59,8 +59,25 @@ archive() {
     rm -r "${out:?}/$folder"
     say "$out/$folder.tar.gz: $(stat -c %s "$out/$folder.tar.gz") bytes"
 }
-package() {
+debian_package() {
     PROGRAMS=$out/$1 ARCH=$(debian_name "$1") packaging/debian.sh "$out"
+}
+rpm_package() {
+    command -v rpmbuild >/dev/null || return 3
+    case $1 in
+    armv7) arch=armv7hl ;;
+    *) arch=$1 ;;
+    esac
+    PROGRAMS=$out/$1 ARCH=$arch packaging/rpm.sh "$out"
+}
+wheel() { PROGRAMS=$out/$1 packaging/wheel.sh "$1" "$out"; }
+image() {
+    made=
+    for processor in "$@"; do
+        [ ! -x "$out/$processor/ipmi_sim" ] || made="$made $processor"
+    done
+    # shellcheck disable=SC2086 # words on purpose
+    [ -n "$made" ] && packaging/image.sh $made
 }
 lint() {
     command -v lintian >/dev/null || return 3
@@ -90,9 +107,13 @@ for processor in "$@"; do
     step "static programs, $processor" packaging/build.sh "$processor"
     [ -x "$out/$processor/ipmi_sim" ] || continue
     step "archive, $processor" archive "$processor"
-    step "Debian package, $processor" package "$processor"
+    step "Debian package, $processor" debian_package "$processor"
+    step "RPM package, $processor" rpm_package "$processor"
+    step "Python wheel, $processor" wheel "$processor"
     step "programs without the control door, $processor" env DOOR=no packaging/build.sh "$processor"
 done
+step "container image" image "$@"
+step "sources, libraries and recipes" packaging/source.sh
 step "packages for Rust's registry" packaging/crates.sh
 step "bill of materials" packaging/sbom.sh
 step "check: lintian" lint

@@ -4,8 +4,8 @@
 #
 #   packaging/reproduce.sh [x86_64|riscv64|aarch64|armv7]...       default: x86_64
 #
-# Compared are the static programs (packaging/build.sh), the Debian package of them, the packages for
-# Rust's registry and the bill of materials. Exit status: 0 equal, 1 not, 3 a processor cannot be built for here.
+# Compared are the static programs (packaging/build.sh), the Debian package of them, sources with libraries and recipes, the
+# packages for Rust's registry and the bill of materials. Exit status: 0 equal, 1 not, 3 a processor cannot be built for here.
 set -eu
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- x86_64
@@ -27,6 +27,7 @@ make_all() (
         PROGRAMS=target/dist/$processor ARCH=$(debian_name "$processor") packaging/debian.sh || exit 1
     done
     CHECKERS=none packaging/sbom.sh || exit 1
+    packaging/source.sh || exit 1
     QUICK=yes packaging/crates.sh || exit 1
 )
 debian_name() {
