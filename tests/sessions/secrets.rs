@@ -15,6 +15,8 @@ use crate::support::{Bench, Simulator, Subject};
 const ADMIN_PASSWORD: &str = "Zz-hunter2-Qq";
 const NEW_PASSWORD: &str = "Yy-swordfish-9";
 const LONG_PASSWORD: &str = "Xx-correct-horse-123";
+/// What traps are sent with.
+const COMMUNITY: &str = "Ww-paperclip-4";
 
 fn bench(port: u16) -> Bench {
     let bench = Bench::new();
@@ -71,6 +73,8 @@ fn no_secret_is_in_the_log_however_much_is_logged() {
         run(&["user", "test", "3", "16", NEW_PASSWORD]).assert_ok();
         run(&["user", "set", "password", "3", LONG_PASSWORD, "20"]).assert_ok();
         run(&["-t", "0x30", "user", "set", "password", "3", NEW_PASSWORD]);
+        run(&["lan", "set", "1", "snmp", COMMUNITY]).assert_ok();
+        run(&["lan", "print", "1"]).assert_says(COMMUNITY);
         run(&["mc", "info"]).assert_ok();
     }
     // Passwords that are refused are secrets as well: they are often nearly right.
@@ -82,7 +86,7 @@ fn no_secret_is_in_the_log_however_much_is_logged() {
     let log = format!("{}{}", simulator.stdout.text(), simulator.stderr.text());
     assert!(log.contains("Set User Password") || log.contains("06 47"), "the log tells commands");
     assert!(log.contains("Raw LAN receive"), "the log shows raw bytes");
-    for secret in [ADMIN_PASSWORD, NEW_PASSWORD, LONG_PASSWORD] {
+    for secret in [ADMIN_PASSWORD, NEW_PASSWORD, LONG_PASSWORD, COMMUNITY] {
         for look in looks(secret.as_bytes()).into_iter().chain(looks(&secret.as_bytes()[..secret.len().min(16)])) {
             let line = log.lines().find(|line| line.contains(&look));
             assert_eq!(line, None, "{secret} is in the log");

@@ -41,7 +41,11 @@ const LOGIN: [(PayloadType, &str, &str); 6] = [
 
 /// The parameter that is a password of sorts: the community string of alerts, of Set LAN
 /// Configuration Parameters.
-const COMMUNITY: u8 = 16;
+pub const COMMUNITY: u8 = 16;
+/// Get LAN Configuration Parameters, network function Transport.
+pub const GET_LAN_PARAMETERS: u8 = 0x02;
+/// How many bytes the community string has, padded with zeros (section 23.2, parameter 16).
+const COMMUNITY_LENGTH: usize = 18;
 /// How deep a Send Message inside a Send Message is followed.
 const DEPTH: u8 = 4;
 
@@ -173,10 +177,22 @@ pub fn answer(commands: &Commands, mc: McAddress, function: u8, cmd: u8, bytes: 
     title(commands, mc, function | 1, cmd, bytes.get(1..).unwrap_or_default(), text);
     let [code, data @ ..] = bytes else { return };
     let _ = write!(text, ": {code:02x} {}", completion(function, cmd, *code));
+    if let (netfn::TRANSPORT, GET_LAN_PARAMETERS, [revision, value @ ..]) = (function & !1, cmd, data)
+        && may_be_community(value)
+    {
+        let _ = write!(text, " revision={revision:02x}");
+        return secret(value, text);
+    }
     match commands.row(mc, function & !1, cmd, data).and_then(|entry| entry.fields) {
         Some(layout) => fields(layout.response, data, text),
         None => hex(data, text),
     }
+}
+
+/// Whether what Get LAN Configuration Parameters gives can be the community string: a response does not say which
+/// parameter it is, so that another of this length is not shown either.
+pub fn may_be_community(value: &[u8]) -> bool {
+    value.len() == COMMUNITY_LENGTH
 }
 
 /// Appends a login message of RMCP+ in words; false if it is none.

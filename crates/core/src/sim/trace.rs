@@ -24,6 +24,8 @@ use crate::wire::{asf, rmcp, session15};
 const SET_USER_PASSWORD: u8 = 0x47;
 /// Set Channel Security Keys.
 const SET_CHANNEL_SECURITY_KEYS: u8 = 0x56;
+/// Set LAN Configuration Parameters, network function Transport.
+const SET_LAN_PARAMETERS: u8 = 0x01;
 /// Activate Session, network function App.
 const ACTIVATE_SESSION: u8 = 0x3a;
 
@@ -125,8 +127,9 @@ impl Simulator {
     }
 }
 
-/// Where in a datagram passwords stand in clear: the code of a straight password, and the data
-/// of Set User Password and Set Channel Security Keys, carried inside Send Message or not, when nothing encrypts them.
+/// Where in a datagram passwords stand in clear: the code of a straight password, the data of Set User Password and
+/// Set Channel Security Keys, and the community string of traps, carried inside Send Message or not, when nothing encrypts
+/// them.
 fn secrets(datagram: &[u8]) -> [Range<usize>; 2] {
     let mut found = [0..0, 0..0];
     let Some(packet) = datagram.get(rmcp::HEADER_LENGTH..) else { return found };
@@ -156,6 +159,16 @@ fn secrets(datagram: &[u8]) -> [Range<usize>; 2] {
                 break;
             }
             (netfn, SET_CHANNEL_SECURITY_KEYS, [_code, _lock, value @ ..]) if netfn == netfn::APP | 1 => {
+                found[1] = at + 8..at + 8 + value.len();
+                break;
+            }
+            (netfn::TRANSPORT, SET_LAN_PARAMETERS, [_channel, describe::COMMUNITY, value @ ..]) => {
+                found[1] = at + 8..at + 8 + value.len();
+                break;
+            }
+            (netfn, describe::GET_LAN_PARAMETERS, [_code, _revision, value @ ..])
+                if netfn == netfn::TRANSPORT | 1 && describe::may_be_community(value) =>
+            {
                 found[1] = at + 8..at + 8 + value.len();
                 break;
             }
