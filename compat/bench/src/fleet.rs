@@ -52,6 +52,9 @@ const PROGRAM: (f64, f64) = (4000.0, 24_000.0);
 /// Network function Storage and the commands of it that are used.
 const STORAGE: u8 = 0x0a;
 const GET_SDR: u8 = 0x23;
+/// Network function Sensor/Event and the command of it that is used.
+const SENSOR_EVENT: u8 = 0x04;
+const GET_SENSOR_READING: u8 = 0x2d;
 const ADD_SEL_ENTRY: u8 = 0x44;
 /// Get Chassis Status.
 const CHASSIS_STATUS: (u8, u8) = (0x00, 0x01);
@@ -64,6 +67,8 @@ pub struct Extent {
     pub count: usize,
     /// BMCs of a fleet that only starts and answers; 0 for none.
     pub many: usize,
+    /// BMCs with living sensors.
+    pub living: usize,
     /// Seconds of each load.
     pub seconds: f64,
     /// Seconds in which nobody asks.
@@ -74,9 +79,10 @@ pub struct Extent {
 
 impl Extent {
     /// The figures.
-    pub const FULL: Self = Self { count: 10_000, many: 100_000, seconds: 5.0, idle: 10.0, kills: (40, 1000) };
+    pub const FULL: Self =
+        Self { count: 10_000, many: 100_000, living: 10_000, seconds: 5.0, idle: 10.0, kills: (40, 1000) };
     /// To see that everything works, on any machine.
-    pub const QUICK: Self = Self { count: 1000, many: 0, seconds: 0.5, idle: 2.0, kills: (4, 1000) };
+    pub const QUICK: Self = Self { count: 1000, many: 0, living: 100, seconds: 0.5, idle: 2.0, kills: (4, 1000) };
 }
 
 /// How a figure is held against its bar.
@@ -101,6 +107,10 @@ pub enum Part {
     Changes,
     /// What others notice of one that is in trouble.
     Troubles,
+    /// Sensors that follow signals: memory, and wake-ups while nobody asks.
+    Living,
+    /// What others notice of some that hang, lose datagrams or are late on purpose.
+    Faults,
     /// Kills while all are changed.
     Kills,
     /// A fleet that only starts and answers.
@@ -444,6 +454,85 @@ impl Measurement<'_> {
         Ok(range.count - clients::ping(range, range.count, Duration::from_secs(1), end)?)
     }
 
+    /// BMCs with twenty sensors each that follow signals, and cross no threshold.
+    fn living(&mut self) -> Result<()> {
+        let (count, port) = (self.extent.living, self.places.port.to_string());
+        let range = self.range(count);
+        let mut server = Server::new(self.places)?;
+        let total = count.to_string();
+        let fleet = ["--count", &total, "--addresses", PREFIX, "--ports", &port];
+        server.start(&fleet, range)?;
+        let without = Memory::of(server.pid()?)?.resident as f64;
+        server.write("living.emu", LIVING)?;
+        let start = server.start(&[&fleet[..], &["-x", "include \"living.emu\""]].concat(), range)?;
+        self.report.put(
+            format!("start until all {count} with 20 living sensors answer, ms"),
+            milliseconds(start),
+            Bar::None,
+        );
+        let pid = server.pid()?;
+        let each = (Memory::of(pid)?.resident as f64 - without) / count as f64;
+        self.report.put("memory of 20 living sensors, KiB for each BMC", each, Bar::Exactly(20.0));
+        thread::sleep(Duration::from_secs(1));
+        let before = wake_ups(pid)?;
+        thread::sleep(Duration::from_secs_f64(self.extent.idle));
+        let woken = (wake_ups(pid)? - before) as f64;
+        let what = format!("wake-ups of living sensors in {} idle seconds", self.extent.idle);
+        self.report.put(what, woken, Bar::Exactly(0.0));
+        let mut clients = Clients::of(range.part(0, AT_ONCE.min(count)))?;
+        let mut readings = std::collections::HashSet::new();
+        clients.each(0..clients.count(), AT_ONCE, 3, |number, answer| {
+            let Some((_, data)) = answer else { return Ok(Some(Ask::new(SENSOR_EVENT, GET_SENSOR_READING, &[15]))) };
+            readings.insert(*data.first().ok_or_else(|| format!("{}: no reading", range.address(number)))?);
+            Ok(None)
+        })?;
+        clients.all_out(AT_ONCE)?;
+        // Each draws by its own lot.
+        let same = usize::from(readings.len() < 2);
+        self.report.put("living sensors that all read the same", same as f64, Bar::Exactly(0.0));
+        Ok(())
+    }
+
+    /// What others notice of BMCs that all are asked for their power, some at a time and again and again, and of which one in a
+    /// hundred hangs, one loses 30 % of its datagrams and one is two seconds late: beside a fleet where nothing is wrong and
+    /// nobody else asks. What an exporter that reads all makes of it is measured by `exporter.sh`.
+    fn faults(&mut self) -> Result<()> {
+        let count = self.extent.count;
+        let range = self.range(count);
+        let window = Duration::from_secs_f64(self.extent.seconds / 5.0);
+        let (mut p99s, mut lost) = (Vec::new(), 0);
+        for wrong in [false, true] {
+            let mut server = Server::new(self.places)?;
+            let sim_emu = server.example("sim.emu")?;
+            for (name, fault) in FAULTS {
+                server.write(name, &format!("{sim_emu}\n{fault}\n"))?;
+            }
+            server.write("nodes.csv", &faulty_list(range, wrong))?;
+            server.start(&["--fleet", "nodes.csv"], range.part(count / 2 + 3, OTHERS))?;
+            let stop = AtomicBool::new(false);
+            // Between two that are at fault.
+            let mut others = Clients::of(range.part(count / 2 + 3, OTHERS))?;
+            others.all_in(AT_ONCE, 3)?;
+            let value = thread::scope(|scope| -> Result<f64> {
+                let asking = scope.spawn(|| ask_power_again(range, || !wrong || stop.load(Ordering::Relaxed)));
+                let value = windows(&mut others, window);
+                stop.store(true, Ordering::Relaxed);
+                asking.join().map_err(|_| "who asks for the power has failed")??;
+                value
+            })?;
+            others.all_out(AT_ONCE)?;
+            p99s.push(value);
+            lost += others.lost;
+        }
+        let [before, with] = p99s[..] else { return Err("both were to be measured".into()) };
+        self.report.put(format!("p99 of {RATE} commands a second at {OTHERS} that are alone, ms"), before, Bar::None);
+        let what =
+            "p99 of the others while 1 % hang, 1 % lose 30 %, 1 % are 2 s late and all are asked for their power, ms";
+        self.report.put(what, with, Bar::InTime(before + 1.0));
+        self.report.put("requests of the others lost", lost as f64, Bar::Exactly(0.0));
+        Ok(())
+    }
+
     /// A fleet that only starts and answers.
     fn start_only(&mut self) -> Result<()> {
         let count = self.extent.many;
@@ -519,6 +608,88 @@ fn list(range: Range, count: usize) -> String {
     rows
 }
 
+/// Command files with what is wrong with who has them.
+const FAULTS: [(&str, &str); 3] =
+    [("hangs.emu", "fault hang"), ("loses.emu", "fault lose chance 30"), ("late.emu", "fault delay 2s out")];
+
+/// Twenty sensors of the example that follow something: what they read stays within their thresholds.
+const LIVING: &str = "mc_load 0x20 walk mean 50 amplitude 50 step 2
+sensor_follow 0x20 0 3 sine mean 24 amplitude 2 period 86400
+sensor_follow 0x20 0 1 walk mean 40 amplitude 2 load 20 max 75
+sensor_follow 0x20 0 2 walk mean 40 amplitude 2 load 20 max 75
+sensor_follow 0x20 0 4 constant 15 add 0x20 0 1 0.4 max 60
+sensor_follow 0x20 0 5 constant 10 load 10 add 0x20 0 3 1 max 60
+sensor_follow 0x20 0 6 constant 11 load 10 add 0x20 0 3 1 max 60
+sensor_follow 0x20 0 7 noise mean 40 amplitude 4
+sensor_follow 0x20 0 8 noise mean 40 amplitude 4
+sensor_follow 0x20 0 9 noise mean 5000 amplitude 600
+sensor_follow 0x20 0 10 noise mean 5000 amplitude 600
+sensor_follow 0x20 0 11 noise mean 5000 amplitude 600
+sensor_follow 0x20 0 12 noise mean 5000 amplitude 600
+sensor_follow 0x20 0 13 noise mean 5000 amplitude 600
+sensor_follow 0x20 0 14 noise mean 5000 amplitude 600
+sensor_follow 0x20 0 15 noise mean 12.1 amplitude 0.2
+sensor_follow 0x20 0 16 noise mean 5 amplitude 0.08
+sensor_follow 0x20 0 17 noise mean 3.3 amplitude 0.06
+sensor_follow 0x20 0 18 constant 3.02
+sensor_follow 0x20 0 19 noise mean 120 amplitude 8 load 120
+";
+
+/// The list of a fleet in which something may be wrong with three of each hundred.
+fn faulty_list(range: Range, wrong: bool) -> String {
+    let mut rows = String::from("name,addr,port,emu\n");
+    for number in 0..range.count {
+        let address = range.address(number);
+        let emu = FAULTS.get(number % 100).filter(|_| wrong).map_or("", |(name, _)| name);
+        rows += &format!("n{number},{},{},{emu}\n", address.ip(), address.port());
+    }
+    rows
+}
+
+/// Asks all for their power by some programs of freeipmi at a time, each some of them, again and again.
+fn ask_power_again(range: Range, over: impl Fn() -> bool) -> Result<()> {
+    const PROGRAMS: usize = 2;
+    const AT_A_TIME: usize = 10;
+    if over() {
+        return Ok(());
+    }
+    let mut next = 0;
+    let mut start = || -> Result<Child> {
+        let hosts = range.part(next, AT_A_TIME.min(range.count - next)).hosts();
+        next = if next + AT_A_TIME < range.count { next + AT_A_TIME } else { 0 };
+        let mut command = Command::new("ipmipower");
+        command.args([
+            "-D",
+            "LAN_2_0",
+            "-u",
+            "admin",
+            "-p",
+            "admin",
+            "-h",
+            &hosts,
+            "--stat",
+            "--session-timeout",
+            "5000",
+        ]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(command.spawn().map_err(|error| format!("ipmipower of freeipmi: {error}"))?)
+    };
+    let mut programs = (0..PROGRAMS).map(|_| start()).collect::<Result<Vec<_>>>()?;
+    while !over() {
+        thread::sleep(Duration::from_millis(20));
+        for program in &mut programs {
+            if program.try_wait()?.is_some() {
+                *program = start()?;
+            }
+        }
+    }
+    for program in &mut programs {
+        let _ = program.kill();
+        program.wait()?;
+    }
+    Ok(())
+}
+
 /// The files of those that are in trouble.
 fn write_files(server: &Server, serial: SocketAddr) -> Result<()> {
     let lan_conf = server.example("lan.conf")?;
@@ -573,6 +744,12 @@ pub fn measure(places: &Places, extent: Extent, parts: &[Part], slack: Option<f6
     }
     if all.measures(Part::Changes) || all.measures(Part::Troubles) {
         all.many_others()?;
+    }
+    if all.measures(Part::Living) {
+        all.living()?;
+    }
+    if all.measures(Part::Faults) {
+        all.faults()?;
     }
     if all.measures(Part::Kills) {
         all.killed()?;

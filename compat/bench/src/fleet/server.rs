@@ -62,7 +62,8 @@ impl Server {
         Ok(fs::read_to_string(self.places.example.join(name))?)
     }
 
-    /// Starts it with these options and asks all of `range` until they answer; gives how long that took.
+    /// Starts it with these options and asks all of `range`, which may be a part of it, until they answer; gives how long that
+    /// took.
     pub fn start(&mut self, options: &[&str], range: Range) -> Result<Duration> {
         self.running = None;
         let file = |name: &str| self.places.example.join(name).into_os_string();
