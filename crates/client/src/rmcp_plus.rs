@@ -83,6 +83,7 @@ impl Login {
     /// It is none, or refuses.
     pub fn take_open_session(&mut self, datagram: &[u8]) -> Result<(), Error> {
         let payload = open20(PayloadType::OpenSessionResponse, datagram)?;
+        status("Open Session", OPEN_TAG, payload)?;
         let response = OpenSessionResponse::parse(payload)?.map_err(refused("Open Session"))?;
         if (response.tag, response.console_id) != (OPEN_TAG, self.console_id) {
             return Err(Error::Unexpected);
@@ -110,6 +111,7 @@ impl Login {
     /// It is none, or refuses.
     pub fn take_rakp2(&mut self, datagram: &[u8]) -> Result<bool, Error> {
         let payload = open20(PayloadType::Rakp2, datagram)?;
+        status("RAKP Message 1", RAKP1_TAG, payload)?;
         let message = Rakp2::parse(payload)?.map_err(refused("RAKP Message 1"))?;
         if (message.tag, message.console_id) != (RAKP1_TAG, self.console_id) {
             return Err(Error::Unexpected);
@@ -150,6 +152,7 @@ impl Login {
     /// It is none, or refuses.
     pub fn take_rakp4(&self, datagram: &[u8]) -> Result<bool, Error> {
         let payload = open20(PayloadType::Rakp4, datagram)?;
+        status("RAKP Message 3", RAKP3_TAG, payload)?;
         let message = Rakp4::parse(payload)?.map_err(refused("RAKP Message 3"))?;
         if (message.tag, message.console_id) != (RAKP3_TAG, self.console_id) {
             return Err(Error::Unexpected);
@@ -175,6 +178,31 @@ impl Login {
     }
 }
 
+/// A refusal, which some BMCs cut off behind the status.
+fn status(message: &'static str, tag: u8, payload: &[u8]) -> Result<(), Error> {
+    match payload {
+        [told, status, ..] if *told == tag && *status != 0 => Err(Error::Refused { message, status: Status(*status) }),
+        _ => Ok(()),
+    }
+}
+
 fn refused(message: &'static str) -> impl FnOnce(Status) -> Error {
     move |status| Error::Refused { message, status }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_is_cut_off_is_one_all_the_same() {
+        let Some(suite) = Suite::from_id(3) else { panic!("suite 3") };
+        let mut login = Login::new(Account::new("admin", "secret"), suite, 4, 1, [0; 16]);
+        let response =
+            |payload: &[u8]| payload20(PayloadType::OpenSessionResponse, |out| out.extend_from_slice(payload));
+        let refused = Err(Error::Refused { message: "Open Session", status: Status(0x04) });
+        assert_eq!(login.take_open_session(&response(&[OPEN_TAG, 0x04])), refused);
+        assert_eq!(login.take_open_session(&response(&[OPEN_TAG, 0x04, 0, 0, 1, 0, 0, 0])), refused);
+        assert!(matches!(login.take_open_session(&response(&[OPEN_TAG, 0x00])), Err(Error::Format(_))));
+    }
 }
