@@ -166,6 +166,15 @@ impl fmt::Debug for User {
     }
 }
 
+/// How Get User Access tells of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Whether each account is enabled, IPMI 2.0 table 22-32 byte 3 bits 7-6; who has no level is told to have no access.
+    Told,
+    /// As of before 2.0 and as the original: neither.
+    Untold,
+}
+
 /// The users of a controller, by number.
 #[derive(Clone, Debug)]
 pub struct Users {
@@ -173,11 +182,20 @@ pub struct Users {
     users: Shared<Vec<User>>,
     /// lan.conf enables user 1, the one without a name. Only then may it log in.
     pub anonymous: bool,
+    /// The highest number that commands know: a board may have 10 or 16 users.
+    pub highest: UserNumber,
+    /// What Get User Access tells.
+    pub status: Status,
 }
 
 impl Default for Users {
     fn default() -> Self {
-        Self { users: vec![User::default(); usize::from(UserNumber::LAST.get()) + 1].into(), anonymous: false }
+        Self {
+            users: vec![User::default(); usize::from(UserNumber::LAST.get()) + 1].into(),
+            anonymous: false,
+            highest: UserNumber::LAST,
+            status: Status::Told,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::bmc::dcmi::Settings;
 use crate::bmc::sdr::Repository;
 use crate::bmc::sel::Sel;
 use crate::bmc::sol_parameters::{Access, Pace, Sol};
-use crate::bmc::user::{Limit, Users};
+use crate::bmc::user::{Limit, Status, Users};
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{Machine, StateFile};
 use crate::ipmi::UserNumber;
@@ -19,6 +19,11 @@ use crate::state::Items;
 /// log was written. The log's clock is an offset to the monotonic one, which starts anew with the
 /// machine.
 pub(super) const WALL_CLOCK: &str = "wall_clock";
+
+/// The highest number that a user of the controller can have, where it is not 63. Copies of machines have it.
+pub(super) const HIGHEST_USER: &str = "highest_user";
+/// 0 where Get User Access does not tell whether a user is enabled.
+pub(super) const USER_STATUS_TOLD: &str = "user_status_told";
 
 /// What a state file holds as it should be now; `None` when its owner is gone. `wall_clock` is how many seconds the
 /// wall clock is ahead of the monotonic one.
@@ -73,6 +78,12 @@ fn users(users: &Users, items: &mut Items) {
         if user.password == [0; 20] && (user.has_password || user.privilege != Limit::Unset || user.name != [0; 16]) {
             items.push_integer(format!("{number}.password_set"), i64::from(user.has_password));
         }
+    }
+    if users.highest != UserNumber::LAST {
+        items.push_integer(HIGHEST_USER, i64::from(users.highest.get()));
+    }
+    if users.status == Status::Untold {
+        items.push_integer(USER_STATUS_TOLD, 0);
     }
 }
 

@@ -5,12 +5,12 @@
 use subtle::ConstantTimeEq;
 
 use super::Simulator;
-use super::persist::WALL_CLOCK;
+use super::persist::{HIGHEST_USER, USER_STATUS_TOLD, WALL_CLOCK};
 use crate::bmc::chassis::{Kept, RestorePolicy};
 use crate::bmc::dcmi::MOST_TEXT;
 use crate::bmc::sel::Record;
 use crate::bmc::sol_parameters::{Access, Sol};
-use crate::bmc::user::{Limit, User};
+use crate::bmc::user::{Limit, Status, User};
 use crate::bmc::vm_process::Identity;
 use crate::bmc::{Action, LogLevel, StateFile};
 use crate::ipmi::{AuthTypes, ChannelNumber, McAddress, Moment, Privilege, UserNumber};
@@ -51,6 +51,13 @@ impl Simulator {
         let name = self.configured.file_name(StateFile::Users(mc));
         let Some(StoredFile { items, damaged, .. }) = self.stored(&name) else { return };
         let Some(controller) = self.machine.controller_mut(mc) else { return };
+        let highest = items.integer(HIGHEST_USER).and_then(|number| u8::try_from(number).ok());
+        if let Some(highest) = highest.and_then(UserNumber::new) {
+            controller.users.highest = highest;
+        }
+        if items.integer(USER_STATUS_TOLD) == Some(0) {
+            controller.users.status = Status::Untold;
+        }
         let mut closed = Vec::new();
         for number in UserNumber::all() {
             let Some(user) = controller.users.get_mut(number) else { continue };

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::bmc::user::{self, Access, AccessFlags, Limit, PasswordMismatch, PasswordSize};
+use crate::bmc::user::{self, Access, AccessFlags, Limit, PasswordMismatch, PasswordSize, Status};
 use crate::command::{Context, Outcome};
 use crate::ipmi::{CompletionCode, Request, Response, UserNumber};
 
@@ -18,14 +18,15 @@ const IPMI_MESSAGING: u8 = 0x10;
 const ENABLED: u8 = 0x40;
 const DISABLED: u8 = 0x80;
 
-/// User number 1 to 63 from the low six bits; 0 is CCh.
-fn number(byte: u8) -> Result<UserNumber, CompletionCode> {
-    UserNumber::from_wire(byte).ok_or(CompletionCode::INVALID_FIELD)
+/// User number from 1 to the highest, 63 or fewer, from the low six bits; others are CCh.
+fn number(context: &mut Context<'_>, byte: u8) -> Result<UserNumber, CompletionCode> {
+    let highest = context.controller()?.users.highest;
+    UserNumber::from_wire(byte).filter(|number| *number <= highest).ok_or(CompletionCode::INVALID_FIELD)
 }
 
 /// The number of a user whose name is not fixed.
-fn named(byte: u8) -> Result<UserNumber, CompletionCode> {
-    match number(byte)? {
+fn named(context: &mut Context<'_>, byte: u8) -> Result<UserNumber, CompletionCode> {
+    match number(context, byte)? {
         UserNumber::NULL => Err(CompletionCode::INVALID_FIELD),
         number => Ok(number),
     }
@@ -38,7 +39,7 @@ pub(super) fn set_access(
     _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [flags, user, limit] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let number = number(user)?;
+    let number = number(context, user)?;
     let privilege = match Limit::from_wire(limit & 0x0f) {
         Limit::Unset | Limit::Reserved(_) => return Err(CompletionCode::INVALID_FIELD),
         limit => limit,
@@ -61,20 +62,27 @@ pub(super) fn get_access(
     response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [_, user] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let number = number(user)?;
+    let number = number(context, user)?;
     let users = &context.controller()?.users;
     let user = users.get(number).ok_or(CompletionCode::INVALID_FIELD)?;
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
     // A user nobody has described has no level; the original says 0, which is reserved, and
     // freeipmi's ipmi-config cannot read what it wrote down itself.
-    let privilege = if user.privilege == Limit::Unset { Limit::NoAccess } else { user.privilege }.wire() & 0x0f;
+    let privilege = match (user.privilege, users.status) {
+        (Limit::Unset, Status::Told) => Limit::NoAccess,
+        (limit, _) => limit,
+    };
     let flags = flag(user.callback_only, CALLBACK_ONLY)
         | flag(user.link_auth, LINK_AUTH)
         | flag(user.messaging == Some(true), IPMI_MESSAGING)
-        | privilege;
-    let status = if user.enabled { ENABLED } else { DISABLED };
+        | privilege.wire() & 0x0f;
+    let status = match users.status {
+        Status::Told if user.enabled => ENABLED,
+        Status::Told => DISABLED,
+        Status::Untold => 0,
+    };
     response.put(&[
-        UserNumber::LAST.get(),
+        users.highest.get(),
         status | users.enabled(),
         u8::from(users.valid(UserNumber::NULL).is_some()),
         flags,
@@ -90,7 +98,7 @@ pub(super) fn set_name(
 ) -> Result<Outcome, CompletionCode> {
     let (user, name) = request.data.split_first().ok_or(CompletionCode::INVALID_LENGTH)?;
     let name = name.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let number = named(*user)?;
+    let number = named(context, *user)?;
     user::set_name(&mut context.at()?, number, *name);
     Ok(Outcome::Done)
 }
@@ -101,7 +109,7 @@ pub(super) fn get_name(
     request: &Request<'_>,
     response: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
-    let number = named(*request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?)?;
+    let number = named(context, *request.data.first().ok_or(CompletionCode::INVALID_LENGTH)?)?;
     response.put(&context.controller()?.users.get(number).ok_or(CompletionCode::INVALID_FIELD)?.name)?;
     Ok(Outcome::Done)
 }
@@ -115,7 +123,7 @@ pub(super) fn set_password(
     _: &mut Response,
 ) -> Result<Outcome, CompletionCode> {
     let [user, operation] = *request.data.first_chunk().ok_or(CompletionCode::INVALID_LENGTH)?;
-    let number = number(user)?;
+    let number = number(context, user)?;
     let size = if user & 0x80 != 0 { PasswordSize::Twenty } else { PasswordSize::Sixteen };
     match operation & 0x03 {
         0 => user::disable(&mut context.at()?, number),
@@ -149,7 +157,7 @@ fn password(request: &Request<'_>, size: PasswordSize) -> Result<Zeroizing<[u8; 
 
 #[cfg(test)]
 mod tests {
-    use crate::bmc::user::{Change, Limit};
+    use crate::bmc::user::{Change, Limit, Status};
     use crate::bmc::{Action, StateFile};
     use crate::command::testing::{BMC, Rig, SATELLITE};
     use crate::ipmi::{Privilege, UserNumber};
@@ -175,6 +183,25 @@ mod tests {
         );
         rig.mc = SATELLITE;
         rig.expect("06 44 0e 02 -> 00 3f 80 00 0f");
+    }
+
+    #[test]
+    fn a_board_may_have_fewer_users_and_tell_less_of_them() {
+        let mut rig = Rig::new();
+        rig.machine.ensure(BMC).users.highest = FIVE;
+        rig.expect(
+            "06 44 0e 01 -> 00 05 42 01 12
+             06 44 0e 05 -> 00 05 82 01 0f
+             06 44 0e 06 -> cc
+             06 46 06 -> cc
+             06 43 92 06 04 -> cc
+             06 47 06 00 -> cc",
+        );
+        rig.machine.ensure(BMC).users.status = Status::Untold;
+        rig.expect(
+            "06 44 0e 02 -> 00 05 02 01 14
+             06 44 0e 05 -> 00 05 02 01 00",
+        );
     }
 
     #[test]
