@@ -59,6 +59,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
 }
 
 async fn carry_out(options: &Options, output: &mut Output<'_>) -> Result<Status, failure::Failure> {
+    if let Some(done) = options.command.run_without_door(output, options.jobs.into()).await {
+        return done;
+    }
     let mut context = Context::new(options, output)?;
     options.command.run(&mut context).await
 }

@@ -236,6 +236,24 @@ impl Response {
     pub fn refused(code: u8) -> Self {
         Self { code, data: Bytes::default() }
     }
+
+    /// Without what is only so at the moment: who else has a session, and how much is left of the watchdog's time. What
+    /// stands behind the end is left out as well: OpenIPMI's ipmi_sim 2.0.33 sends memory there.
+    #[must_use]
+    pub fn settled(mut self, of: Option<Read>) -> Self {
+        const CHASSIS_CAPABILITIES: usize = 6;
+        const ACTIVE_SESSIONS: u8 = 0x3f;
+        match (of, self.data.0.as_mut_slice()) {
+            (Some(Read::ChassisCapabilities), _) => self.data.0.truncate(CHASSIS_CAPABILITIES),
+            (Some(Read::ChannelInfo), [_, _, _, sessions, ..]) => {
+                let own = u8::from(*sessions & ACTIVE_SESSIONS != 0);
+                *sessions = *sessions & !ACTIVE_SESSIONS | own;
+            }
+            (Some(Read::Watchdog), [_, _, _, _, i0, i1, p0, p1, ..]) => (*p0, *p1) = (*i0, *i1),
+            _ => {}
+        }
+        self
+    }
 }
 
 impl Machine {
@@ -310,6 +328,16 @@ mod tests {
         assert_eq!(id.emit(), data);
         let short = DeviceId::parse(&data[..11]).unwrap();
         assert_eq!((short.auxiliary, short.emit().len(), DeviceId::parse(&data[..10])), (None, 11, None));
+    }
+
+    #[test]
+    fn what_is_so_at_the_moment_is_left_out() {
+        let settled = |read, data: &[u8]| Response::done(data).settled(Some(read)).data.0;
+        assert_eq!(settled(Read::ChannelInfo, &[1, 4, 1, 0x85, 7]), [1, 4, 1, 0x81, 7]);
+        assert_eq!(settled(Read::ChannelInfo, &[0, 1, 1, 0x00, 7]), [0, 1, 1, 0x00, 7]);
+        assert_eq!(settled(Read::Watchdog, &[0x44, 0, 0, 0, 9, 1, 3, 0]), [0x44, 0, 0, 0, 9, 1, 9, 1]);
+        assert_eq!(settled(Read::ChassisCapabilities, &[0; 40]).len(), 6);
+        assert_eq!(settled(Read::DeviceId, &[1, 2, 3]), [1, 2, 3]);
     }
 
     #[test]

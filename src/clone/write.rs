@@ -6,14 +6,17 @@
 mod emu;
 mod lan_conf;
 mod readme;
+mod rows;
 mod state;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use super::check::Difference;
 use super::model::{Controller, Fru, Machine};
 pub use readme::start;
 
@@ -57,11 +60,16 @@ impl Settings {
 
 /// The files of a machine. The same machine and settings always make the same bytes.
 pub fn folder(machine: &Machine, settings: &Settings) -> Folder {
+    folder_with(machine, settings, &[], &[])
+}
+
+/// The same with rows of `oem_add` for some of what the copy would say otherwise; of the rest README tells.
+pub fn folder_with(machine: &Machine, settings: &Settings, rows: &[Difference], left: &[Difference]) -> Folder {
     let mut folder = Folder::default();
     let place = settings.place(machine);
     folder.put(place.join("lan.conf"), lan_conf::text(machine, settings));
-    folder.put(place.join(format!("{}.emu", machine.name)), emu::text(machine, settings));
-    folder.put(place.join("README"), readme::text(machine, settings));
+    folder.put(place.join(format!("{}.emu", machine.name)), emu::text(machine, settings, rows));
+    folder.put(place.join("README"), readme::text(machine, settings, left));
     for controller in &machine.controllers {
         for fru in &controller.frus {
             folder.put(place.join(fru_file(controller, fru)), fru.data.to_vec());
@@ -72,6 +80,66 @@ pub fn folder(machine: &Machine, settings: &Settings) -> Folder {
         folder.put(kept.join(name), items.emit());
     }
     folder
+}
+
+/// How many LAN channels there are.
+pub fn channels(machine: &Machine) -> usize {
+    lan_conf::channels(machine).len()
+}
+
+/// The name of a user who may do everything and has one.
+pub fn administrator(machine: &Machine) -> Option<Vec<u8>> {
+    const ADMINISTRATOR: u8 = 4;
+    let users = lan_conf::users(machine);
+    let found = users.iter().find(|user| user.may_log_in() && user.limit == ADMINISTRATOR && user.name != [0; 16])?;
+    Some(found.name.iter().copied().take_while(|byte| *byte != 0).collect())
+}
+
+/// How much there is of a machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Sensor data records, device SDRs among them.
+    pub records: usize,
+    /// Sensors that are there.
+    pub sensors: usize,
+    /// Inventories.
+    pub inventories: usize,
+    /// Records of event logs.
+    pub log: usize,
+}
+
+/// Counts.
+pub fn count(machine: &Machine) -> Count {
+    machine.controllers.iter().map(of_controller).fold(Count::default(), |sum, one| Count {
+        records: sum.records + one.records,
+        sensors: sum.sensors + one.sensors,
+        inventories: sum.inventories + one.inventories,
+        log: sum.log + one.log,
+    })
+}
+
+fn of_controller(controller: &Controller) -> Count {
+    let device_sdrs: usize = controller.device_sdrs.values().map(Vec::len).sum();
+    Count {
+        records: controller.repository.as_ref().map_or(0, Vec::len) + device_sdrs,
+        sensors: controller.sensors.len(),
+        inventories: controller.frus.len(),
+        log: controller.sel.as_ref().map_or(0, |sel| sel.records.len()),
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let many = |count: usize, one, many| format!("{count} {}", if count == 1 { one } else { many });
+        write!(
+            f,
+            "{}, {}, {}, {}",
+            many(self.records, "SDR", "SDRs"),
+            many(self.sensors, "sensor", "sensors"),
+            many(self.inventories, "inventory", "inventories"),
+            many(self.log, "log record", "log records"),
+        )
+    }
 }
 
 /// The file of an inventory.

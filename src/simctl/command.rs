@@ -1,6 +1,7 @@
 //! The subcommands: each one file, with its options, its help and what it does.
 
 mod boot;
+mod clone;
 mod console;
 mod create;
 mod delete;
@@ -25,6 +26,7 @@ use super::completion;
 use super::context::Context;
 use super::failure::{Failure, Status};
 use super::number;
+use super::output::Output;
 
 /// Which BMCs it is about.
 #[derive(Clone, Debug, Args)]
@@ -99,9 +101,23 @@ pub enum Command {
     Metrics(metrics::Metrics),
     /// Print the address of the page for browsers
     Open(open::Open),
+    /// Make a copy of a real BMC
+    Clone(Box<clone::Clone>),
 }
 
 impl Command {
+    /// Does it, if it has nothing to do with a control door.
+    pub(super) async fn run_without_door(
+        &self,
+        output: &mut Output<'_>,
+        jobs: usize,
+    ) -> Option<Result<Status, Failure>> {
+        match self {
+            Self::Clone(command) => Some(command.run(output, jobs).await),
+            _ => None,
+        }
+    }
+
     /// Does it.
     pub(super) async fn run(&self, context: &mut Context<'_, '_>) -> Result<Status, Failure> {
         match self {
@@ -122,6 +138,7 @@ impl Command {
             Self::Console(command) => command.run(context).await,
             Self::Metrics(command) => command.run(context).await,
             Self::Open(command) => command.run(context).await,
+            Self::Clone(command) => command.run(context.output, context.jobs).await,
         }
     }
 }

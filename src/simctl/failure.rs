@@ -15,13 +15,13 @@ pub enum Status {
     Refused = 1,
     /// The command line is wrong.
     Usage = 2,
-    /// Nobody is at the control door, or it is not ready.
+    /// Nobody is at the control door, or it is not ready; a BMC that is to be read does not answer.
     Unreachable = 3,
     /// It did not happen in time.
     TimedOut = 4,
     /// There is no such BMC, sensor, user or the like.
     NotFound = 5,
-    /// The token is missing or wrong, or the socket belongs to somebody else.
+    /// The token is missing or wrong, or the socket belongs to somebody else; a login is refused.
     NotAllowed = 6,
 }
 

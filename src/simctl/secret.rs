@@ -30,14 +30,34 @@ fn first_line(input: impl Read) -> io::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// Asks for one at the terminal of this process, twice.
+/// The terminal of this process.
+fn terminal() -> Result<File, Failure> {
+    let none = |_| Failure::Usage("There is no terminal to ask for the password: take --password-file".into());
+    File::options().read(true).write(true).open("/dev/tty").map_err(none)
+}
+
+fn failed(error: io::Error) -> Failure {
+    Failure::Local(format!("Unable to ask for the password: {error}"))
+}
+
+/// Asks for one that there is already, at the terminal of this process.
+///
+/// # Errors
+/// There is no terminal.
+pub(super) fn ask_once(prompt: &str) -> Result<String, Failure> {
+    let terminal = terminal()?;
+    let silent = Silent::begin(&terminal).map_err(failed)?;
+    let word = line_of(&terminal, prompt).map_err(failed);
+    drop(silent);
+    word
+}
+
+/// Asks for a new one at the terminal of this process, twice.
 ///
 /// # Errors
 /// There is no terminal, or the two are not the same.
 pub(super) fn ask(prompt: &str) -> Result<String, Failure> {
-    let none = |_| Failure::Usage("There is no terminal to ask for the password: take --password-file".into());
-    let terminal = File::options().read(true).write(true).open("/dev/tty").map_err(none)?;
-    let failed = |error: io::Error| Failure::Local(format!("Unable to ask for the password: {error}"));
+    let terminal = terminal()?;
     let silent = Silent::begin(&terminal).map_err(failed)?;
     let first = line_of(&terminal, prompt).map_err(failed)?;
     let second = line_of(&terminal, "Again: ").map_err(failed)?;

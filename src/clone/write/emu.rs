@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Settings, fru_file};
+use super::{Settings, fru_file, rows};
+use crate::clone::check::Difference;
 use crate::clone::model::{BMC, Controller, DeviceId, Machine, Sensor};
+use crate::clone::reads::Read;
 use crate::clone::records::{SensorRecord, sensors_of};
 
 /// Support of a device that tells nothing of itself: chassis, FRU, SEL, SDR repository, sensors.
@@ -26,13 +28,16 @@ const RECORD: u16 = 16;
 const MOST_FRU: usize = 8192;
 
 /// The text of the file.
-pub(super) fn text(machine: &Machine, settings: &Settings) -> String {
-    let mut out = String::from("# Made by ipmi_simctl; README says of what.\n\nmc_setbmc 0x20\n");
+pub(super) fn text(machine: &Machine, settings: &Settings, differences: &[Difference]) -> String {
+    let mut out = String::from("# Made by ipmi_simctl; README says of what.\n\n");
+    sites(machine, &mut out);
+    out.push_str("mc_setbmc 0x20\n");
     let bmc = machine.bmc();
     let records = || bmc.into_iter().flat_map(all_records);
     for controller in &machine.controllers {
         add(machine, controller, &mut out);
     }
+    out.push('\n');
     for controller in &machine.controllers {
         inventories(machine, controller, settings, &mut out);
     }
@@ -48,7 +53,24 @@ pub(super) fn text(machine: &Machine, settings: &Settings) -> String {
     for controller in machine.controllers.iter().rev() {
         let _ = writeln!(out, "mc_enable {:#04x}", controller.address);
     }
+    rows::text(machine, differences, &mut out);
     out
+}
+
+/// The sites of a shelf.
+fn sites(machine: &Machine, out: &mut String) {
+    const PICMG: u8 = 0x00;
+    if machine.told(BMC, Read::PicmgProperties, &[PICMG]).is_none() {
+        return;
+    }
+    out.push_str("atca_enable\n");
+    for controller in &machine.controllers {
+        // Group, hardware address, IPMB address, FFh, FRU device, site number, site type.
+        let told = machine.told(controller.address, Read::PicmgAddress, &[PICMG]);
+        if let Some([_, hardware, _, _, _, number, kind, ..]) = told {
+            let _ = writeln!(out, "atca_set_site {hardware:#04x} {kind:#04x} {number}");
+        }
+    }
 }
 
 fn all_records(controller: &Controller) -> impl Iterator<Item = &[u8]> {
@@ -114,7 +136,7 @@ fn inventories(machine: &Machine, controller: &Controller, settings: &Settings, 
         let path = settings.place(machine).join(fru_file(controller, fru));
         let size = fru.data.len().min(MOST_FRU);
         let (mc, device) = (controller.address, fru.device);
-        let _ = writeln!(out, "\nmc_add_fru_data {mc:#04x} {device} {size} file 0 \"{}\"", path.display());
+        let _ = writeln!(out, "mc_add_fru_data {mc:#04x} {device} {size} file 0 \"{}\"", path.display());
     }
 }
 
@@ -149,7 +171,12 @@ fn access(bits: u8) -> &'static str {
 }
 
 fn hysteresis(place: &str, sensor: &Sensor, record: Option<&SensorRecord>, out: &mut String) {
-    let Some([positive, negative, ..]) = sensor.hysteresis.as_deref() else { return };
+    let Some([positive, negative, ..]) = sensor.hysteresis.as_deref() else {
+        if record.is_some_and(|record| matches!(record.capabilities >> 4 & 0x03, 1 | 2)) {
+            let _ = writeln!(out, "sensor_set_hysteresis {place} none 0 0");
+        }
+        return;
+    };
     let access = access(record.map_or(0, |record| record.capabilities >> 4));
     let is_record = record.is_some_and(|record| {
         record.hysteresis == Some([*positive, *negative]) && matches!(record.capabilities >> 4 & 0x03, 1 | 2)
@@ -160,7 +187,13 @@ fn hysteresis(place: &str, sensor: &Sensor, record: Option<&SensorRecord>, out: 
 }
 
 fn thresholds(place: &str, sensor: &Sensor, record: Option<&SensorRecord>, out: &mut String) {
-    let Some([mask, values @ ..]) = sensor.thresholds.as_deref() else { return };
+    let Some([mask, values @ ..]) = sensor.thresholds.as_deref() else {
+        let has = record.is_some_and(|record| matches!(record.capabilities >> 2 & 0x03, 1 | 2));
+        if has && sensor.event_reading_code == THRESHOLD && !sensor.event_only {
+            let _ = writeln!(out, "sensor_set_threshold {place} none 000000 0 0 0 0 0 0");
+        }
+        return;
+    };
     let mask = mask & 0x3f;
     let values: [u8; 6] = std::array::from_fn(|index| values.get(index).copied().unwrap_or_default());
     let is_record = record.is_some_and(|record| {
@@ -181,6 +214,10 @@ fn thresholds(place: &str, sensor: &Sensor, record: Option<&SensorRecord>, out: 
 }
 
 fn events(place: &str, sensor: &Sensor, record: Option<&SensorRecord>, out: &mut String) {
+    let is_nothing = sensor.event_enable.as_deref().is_none_or(|data| data.iter().all(|byte| *byte == 0));
+    if sensor.event_only && is_nothing {
+        return;
+    }
     let byte = |at: usize| sensor.event_enable.as_deref().and_then(|data| data.get(at)).copied().unwrap_or_default();
     let flags = match (&sensor.event_enable, &sensor.reading) {
         (Some(_), _) => byte(0),
@@ -194,9 +231,9 @@ fn events(place: &str, sensor: &Sensor, record: Option<&SensorRecord>, out: &mut
     let supported = record.map_or(enabled, |record| record.events.map(|mask| mask & 0x7fff));
     let word = |bit: u8, yes, no| if flags & bit != 0 { yes } else { no };
     let support = match record.map_or(0, |record| record.capabilities & 0x03) {
+        _ if sensor.event_enable.is_none() => "none",
         1 => "entire-sensor",
         2 => "global",
-        3 if sensor.event_enable.is_none() => "none",
         _ => "per-state",
     };
     let [assert, deassert] = [0, 1].map(|i| supported[i] | enabled[i]);

@@ -40,7 +40,8 @@ pub(super) fn text(machine: &Machine, settings: &Settings) -> String {
     for (channel, port) in channels(machine).into_iter().zip(settings.listen.port()..) {
         lan(machine, settings, channel, port, &mut out);
     }
-    out.push_str("\n  #    number enabled name password privilege sessions\n");
+    // Whatever a channel allows, nobody gets into a copy without a password.
+    out.push_str("\n  #    number enabled name password privilege sessions authentication\n");
     for user in users(machine) {
         let _ = writeln!(out, "  {}", user.line(&settings.password));
     }
@@ -63,7 +64,7 @@ fn lan(machine: &Machine, settings: &Settings, channel: u8, port: u16, out: &mut
 }
 
 /// The privilege limit of a channel, 1 to 4.
-fn limit(machine: &Machine, channel: u8) -> u8 {
+pub(super) fn limit(machine: &Machine, channel: u8) -> u8 {
     const NONVOLATILE: u8 = 0x40;
     let access = machine.told(BMC, Read::ChannelAccess, &[channel, NONVOLATILE]);
     let limit = access.and_then(|access| access.get(1)).map(|byte| byte & 0x0f);
@@ -91,7 +92,9 @@ pub(super) struct User {
 
 /// The users that there is something to say of.
 pub(super) fn users(machine: &Machine) -> Vec<User> {
-    let channel = channels(machine).first().copied().unwrap_or(USUAL_CHANNEL);
+    // A BMC without channels was asked about the one that the session is on.
+    let asked = machine.all(BMC, Read::UserAccess).next().and_then(|(request, _)| request.data.first().copied());
+    let channel = asked.unwrap_or(USUAL_CHANNEL);
     (1..=0x3f).filter_map(|number| user(machine, channel, number)).collect()
 }
 
@@ -111,12 +114,18 @@ fn user(machine: &Machine, channel: u8, number: u8) -> Option<User> {
 }
 
 impl User {
+    /// Whether somebody with the password gets in.
+    pub(super) fn may_log_in(&self) -> bool {
+        const MESSAGING: u8 = 0x10;
+        self.enabled && self.flags & MESSAGING != 0
+    }
+
     fn line(&self, password: &str) -> String {
         let level = LEVELS.get(usize::from(self.limit).wrapping_sub(1)).unwrap_or(&"user");
         format!(
-            "user {} {} {} {} {level} 10 none md2 md5 straight",
+            "user {} {} {} {} {level} 10 md2 md5 straight",
             self.number,
-            self.enabled && self.flags & 0x10 != 0,
+            self.may_log_in(),
             word(&self.name, 16),
             word(password.as_bytes(), 20),
         )

@@ -1,0 +1,422 @@
+//! Copies of machines, `ipmi_simctl clone`: of the examples, of the original, over bad networks and of odd boards. What clients
+//! show of a copy is what they show of the machine, and a copy of a copy is the same folder.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use support::bench::{free_port, project};
+use support::client::{CLIENT_LIMIT, FREEIPMI_PACKAGE};
+use support::config::{SMALL_EMU, small_lan_conf};
+use support::corpus::collection;
+use support::{Bench, Freeipmi, Ipmitool, Ran, Simulator, Subject};
+
+/// How long a copy may take where responses are lost.
+const PATIENT: Duration = Duration::from_secs(120);
+/// The name of every copy here.
+const NAME: &str = "m";
+
+/// Who logs in to a machine.
+#[derive(Clone, Copy)]
+struct Login {
+    port: u16,
+    user: &'static str,
+    password: &'static str,
+}
+
+impl Login {
+    /// Runs `ipmi_simctl clone` in a bench.
+    fn try_clone(self, bench: &Bench, folder: &str, options: &[&str]) -> Ran {
+        let port = self.port.to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ipmi_simctl"));
+        command.current_dir(bench.folder()).args(["clone", "--json", "-H", "127.0.0.1", "-p", &port]);
+        command
+            .args(["-U", self.user, "-E", "--name", NAME, "--password", "secret"])
+            .env("IPMI_PASSWORD", self.password);
+        command.args(options).arg(folder);
+        Ran::run(&mut command, "ipmi_simctl", PATIENT)
+    }
+
+    /// The same, which has to go well; what it says comes back.
+    #[track_caller]
+    fn clone(self, bench: &Bench, folder: &str, options: &[&str]) -> Value {
+        let ran = self.try_clone(bench, folder, options);
+        ran.assert_ok();
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.report()))
+    }
+}
+
+/// A copy that is served.
+struct Served {
+    _simulator: Simulator,
+    _place: Bench,
+    login: Login,
+}
+
+/// Starts the copy in a folder as its README says, but for the port and for who can log in.
+fn serve(bench: &Bench, folder: &str, subject: Subject, user: &'static str) -> Served {
+    let (place, port) = (Bench::new(), free_port());
+    copy_tree(&bench.path(folder), place.folder());
+    place.write("lan.conf", place.read("lan.conf").replace("127.0.0.1 9623", &format!("127.0.0.1 {port}")));
+    let emu = format!("./{NAME}.emu");
+    let simulator = Simulator::start(subject, &place, port, &["-c", "./lan.conf", "-f", &emu, "-s", "./state"]);
+    Served { _simulator: simulator, _place: place, login: Login { port, user, password: "secret" } }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    for (name, content) in files(from) {
+        let path = to.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).unwrap_or_else(|error| panic!("{}: {error}", next.display())) {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.is_file() {
+                let name = path.strip_prefix(folder).expect("below").display().to_string();
+                all.insert(name, std::fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    all
+}
+
+/// Two folders are the same, byte for byte.
+#[track_caller]
+fn assert_same(bench: &Bench, one: &str, other: &str) {
+    let (one, other) = (files(&bench.path(one)), files(&bench.path(other)));
+    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    for (name, content) in &one {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert_eq!(text(content), text(&other[name]), "{name}");
+    }
+}
+
+/// What FreeIPMI shows of a BMC.
+const SHOWN: [(&str, &str); 11] = [
+    ("ipmi-sensors", "-v -v --output-sensor-state --output-event-bitmask --bridge-sensors --shared-sensors"),
+    ("ipmi-fru", "-v -v --bridge-fru"),
+    ("ipmi-sel", ""),
+    ("ipmi-sel", "--info"),
+    ("bmc-info", "--get-device-id"),
+    ("bmc-info", "--get-system-info"),
+    ("ipmi-config", "--checkout --category=core"),
+    ("ipmi-config", "--checkout --category=chassis"),
+    ("ipmi-config", "--checkout --category=sensors"),
+    ("ipmi-config", "--checkout --category=pef"),
+    ("ipmi-config", "--checkout --category=dcmi"),
+];
+
+/// What differs in a copy of the original 2.0.33 even so: it lets nobody below an administrator ask for what it does not have.
+const OF_ADMINISTRATORS: (&str, &str) = ("bmc-info", "--get-system-info");
+
+/// K_G, which ipmi-config reads by a command that sets it: the original does not have that.
+fn is_key(line: &str) -> bool {
+    line.trim_start().starts_with("K_G ") || line.contains("prefix with 0x to enter hex")
+}
+
+/// FreeIPMI shows the same of both.
+#[track_caller]
+fn assert_shown_alike(machine: Login, copy: Login, options: &[&str]) {
+    let client = |login: Login| {
+        Freeipmi::new(login.port, login.user, login.password, "LAN_2_0").with(&["-I", "3"]).with(options)
+    };
+    let (machine, copy) = (client(machine), client(copy));
+    let mut lines = 0;
+    for (tool, words) in SHOWN.into_iter().filter(|shown| options.is_empty() || *shown != OF_ADMINISTRATORS) {
+        let (one, other) = (machine.run(tool, words), copy.run(tool, words));
+        assert_eq!(one.stderr, other.stderr, "{tool} {words}");
+        let (one, other) =
+            [&one, &other].map(|ran| ran.stdout.lines().filter(|line| !is_key(line)).collect::<Vec<_>>()).into();
+        lines += one.len();
+        let differs = one.iter().zip(&other).find(|(one, other)| one != other);
+        assert!(differs.is_none() && one.len() == other.len(), "{tool} {words}: {differs:?}");
+    }
+    assert!(lines > 200, "they show something: {lines} lines");
+}
+
+/// A machine of `examples/profiles`.
+fn profile(name: &str) -> (Simulator, Bench, Login) {
+    let (bench, port) = (Bench::new(), free_port());
+    let (conf, emu) = (project("examples/profiles/lan.conf"), project(&format!("examples/profiles/{name}/sim.emu")));
+    let ports = port.to_string();
+    let arguments = ["-p", "--count", "1", "--addresses", "127.0.0.1", "--ports", &ports, "-c"];
+    let files = [conf.to_str().expect("a path"), "-f", emu.to_str().expect("a path")];
+    let simulator = Simulator::start(Subject::Ours, &bench, port, &[&arguments[..], &files].concat());
+    (simulator, bench, Login { port, user: "admin", password: "admin" })
+}
+
+#[test]
+fn a_server_is_copied_and_so_is_its_copy() {
+    let (_machine, bench, login) = profile("two-socket");
+    let said = login.clone(&bench, "first", &[]);
+    assert_eq!((&said["sdrs"], &said["sel"], &said["inventories"]), (&110.into(), &14.into(), &7.into()));
+    assert_eq!((&said["unread"], &said["differences"]), (&Value::Array(Vec::new()), &Value::Array(Vec::new())));
+    let copy = serve(&bench, "first", Subject::Ours, "admin");
+    assert_shown_alike(login, copy.login, &[]);
+    copy.login.clone(&bench, "second", &[]);
+    assert_same(&bench, "first", "second");
+}
+
+#[test]
+fn the_original_starts_from_a_copy() {
+    let (_machine, bench, login) = profile("one-socket");
+    login.clone(&bench, "first", &[]);
+    let copy = serve(&bench, "first", Subject::Original, "admin");
+    let shown = |login: Login, words: &str| {
+        let client = Ipmitool::new(login.port, login.user, login.password).with(&["-C", "3"]);
+        client.ok(words).stdout
+    };
+    for words in ["sdr elist full", "fru print 0", "mc info"] {
+        let (machine, copy) = (shown(login, words), shown(copy.login, words));
+        assert!(machine.lines().count() > 5, "{machine}");
+        assert_eq!(known(&machine), known(&copy), "{words}");
+    }
+}
+
+/// What the original can say as well: it compares readings below zero as if they were not, and has no auxiliary revision.
+fn known(text: &str) -> Vec<String> {
+    let kept = text.lines().filter(|line| !line.contains("Aux"));
+    kept.map(|line| line.split('|').enumerate().filter(|(at, _)| *at != 2).map(|(_, field)| field).collect()).collect()
+}
+
+/// The original with the files of a folder.
+fn original(conf: &str, emu: &str, state: &[(&str, &[u8])]) -> (Simulator, Bench, Login) {
+    let (bench, port) = (Bench::new(), free_port());
+    bench.write("lan.conf", conf.replace("$PORT", &port.to_string()));
+    bench.write("sim.emu", emu);
+    for (name, content) in state {
+        bench.write(name, content);
+    }
+    let simulator = Simulator::start_default(Subject::Original, &bench, port);
+    (simulator, bench, Login { port, user: "ipmiusr", password: "test" })
+}
+
+const ORIGINAL_CONF: &str = "name \"original\"
+set_working_mc 0x20
+  startlan 1
+    addr 127.0.0.1 $PORT
+    priv_limit admin
+    allowed_auths_callback none md2 md5 straight
+    allowed_auths_user none md2 md5 straight
+    allowed_auths_operator none md2 md5 straight
+    allowed_auths_admin none md2 md5 straight
+    guid a123456789abcdefa123456789abcdef
+  endlan
+  user 1 true  \"\"        \"test\" user     10       none md2 md5 straight
+  user 2 true  \"ipmiusr\" \"test\" admin    10       none md2 md5 straight
+";
+
+/// What is wrong with the original's RMCP+ for FreeIPMI.
+const WORKAROUND: [&str; 2] = ["-W", "opensesspriv"];
+
+#[test]
+fn the_originals_capture_of_a_real_server_is_copied() {
+    let Some(folder) = collection("wild/InfraSIM__infrasim-compute") else { return };
+    let emu = std::fs::read_to_string(folder.join("s2600wtt.emu")).expect("a command file");
+    let (_machine, bench, login) = original(ORIGINAL_CONF, &emu, &[]);
+    let said = login.clone(&bench, "first", &[]);
+    assert_eq!((&said["sdrs"], &said["inventories"]), (&198.into(), &9.into()));
+    let copy = serve(&bench, "first", Subject::Ours, "ipmiusr");
+    assert_shown_alike(login, copy.login, &WORKAROUND);
+    // README of the first one says what no statement can: the list of cipher suites, and a watchdog that is cut off.
+    copy.login.clone(&bench, "second", &[]);
+    for folder in ["first", "second"] {
+        std::fs::remove_file(bench.path(&format!("{folder}/README"))).expect("a file");
+    }
+    assert_same(&bench, "first", "second");
+}
+
+#[test]
+fn a_shelf_of_the_original_is_copied_with_the_controllers_that_are_named() {
+    let emu = std::fs::read_to_string(project("tests/data/raw/cfg/atca.emu")).expect("a command file");
+    let (_machine, bench, login) = original(ORIGINAL_CONF, &emu, &[]);
+    let named = ["--controller", "0x82", "--controller", "0x10"];
+    let said = login.clone(&bench, "first", &named);
+    assert_eq!((&said["controllers"], &said["inventories"]), (&3.into(), &2.into()), "{said}");
+    let copy = serve(&bench, "first", Subject::Ours, "ipmiusr");
+    for words in ["-t 0x82 raw 6 1", "-t 0x10 raw 6 1", "-t 0x82 raw 0x2c 1 0", "raw 0x2c 0 0", "-t 0x10 fru print 0"] {
+        let shown = |login: Login| Ipmitool::new(login.port, login.user, login.password).with(&["-C", "3"]).run(words);
+        assert_eq!(shown(login).stdout, shown(copy.login).stdout, "{words}");
+    }
+    let mut again = named.to_vec();
+    again.extend(["-C", "3"]);
+    copy.login.clone(&bench, "second", &again);
+}
+
+/// A temperature with its record, and two events.
+const MORE: &str = "main_sdr_add 0x20 0x00 0x00 0x51 0x01 0x34 0x20 0x00 0x21 0x03 0x01 0x7f 0x68 0x01 0x01 0x80 0x0a 0x80 0x7a 0x38 0x38 \\
+    0x00 0x01 0x00 0x00 0x01 0x00 0x00 0x00 0x01 0x00 0x01 0x2d 0x2d 0x2d 0xff 0x00 0x5f 0x5a 0x50 0x00 0x00 0x00 0x01 0x01 0x00 \\
+    0x00 0x00 0xc9 'C 'P 'U '1 0x20 'T 'e 'm 'p
+sensor_add 0x20 0 0x21 0x01 0x01
+sensor_set_value 0x20 0 0x21 45 0
+sel_add 0x20 0x02 0 0 0 0 0x20 0x00 0x04 0x01 0x21 0x01 0x59 0x5b 0x5a
+sel_add 0x20 0xe0 1 2 3 4 5 6 7 8 9 10 11 12 13
+";
+
+/// A small machine with a control door.
+fn small() -> (Simulator, Bench, Login) {
+    let (bench, port) = (Bench::new(), free_port());
+    bench.write("lan.conf", small_lan_conf(port, ""));
+    let fru = "mc_add_fru_data 0x20 0 128 text product_name \"Node\" product_serial \"SN-1\"\n";
+    bench.write("sim.emu", format!("{SMALL_EMU}\n{fru}{MORE}seed 7\n"));
+    // Few users, so that few requests are needed.
+    bench.write("state/ipmi_sim/small/users.mc20", "highest_user:i:3\n");
+    let files = ["-s", "state", "-c", "lan.conf", "-f", "sim.emu", "--pcap", "all.pcap", "--control", "door"];
+    let simulator = Simulator::start(Subject::Ours, &bench, port, &files);
+    (simulator, bench, Login { port, user: "admin", password: "admin" })
+}
+
+/// Has a small machine carry out statements.
+fn run(bench: &Bench, statements: &[String]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ipmi_simctl"));
+    command.current_dir(bench.folder()).args(["--socket", "door", "run", "small"]).args(statements);
+    Ran::run(&mut command, "ipmi_simctl", CLIENT_LIMIT).assert_ok();
+}
+
+#[test]
+fn bad_networks_and_odd_boards_give_the_same_copy() {
+    let (_machine, bench, login) = small();
+    login.clone(&bench, "sound", &[]);
+    for (number, faults) in [
+        &["lose in chance 30", "duplicate out chance 20"][..],
+        &["code 0xca command 0x0a/0x23 chance 20", "code 0xc8 command 0x0a/0x11 chance 20", "code 0xc0 chance 5"],
+        &["code 0xcb command 0x0a/0x23 chance 20", "code 0xc5 command 0x0a/0x23 chance 20", "drop_session count 1"],
+        &["code 0xc3 command 0x0a chance 10", "code 0xc7 command 0x0a/0x43 chance 30", "sdr_busy chance 20"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let statements: Vec<String> = faults.iter().map(|fault| format!("fault {fault}")).collect();
+        run(&bench, &statements);
+        let folder = format!("flawed{number}");
+        let ran = login.try_clone(&bench, &folder, &["--tries", "30"]);
+        assert!(ran.succeeded(), "{faults:?}: {}", ran.report());
+        assert_same(&bench, "sound", &folder);
+        run(&bench, &["fault end all".into()]);
+    }
+}
+
+/// Commands about sessions, beside the messages of RMCP+.
+const OF_SESSIONS: [(u8, u8); 5] = [(0x06, 0x38), (0x06, 0x3b), (0x06, 0x3c), (0x06, 0x54), (0x06, 0x34)];
+
+#[test]
+fn nothing_but_what_reads_is_ever_seen() {
+    let (machine, bench, login) = small();
+    let pcap = bench.path("all.pcap");
+    bench.write("record", "# an OEM's\n0x30 0x45 0x00\n");
+    // A suite that encrypts nothing.
+    let folder = Bench::new();
+    login.clone(&folder, "open", &["-C", "1", "--record", bench.path("record").to_str().expect("a path")]);
+    machine.stop();
+    let mut command = Command::new("tshark");
+    let fields = ["-T", "fields", "-e", "ipmi.header.netfn", "-e", "ipmi.header.command"];
+    command.arg("-r").arg(&pcap).args(["-d", &format!("udp.port=={},rmcp", login.port)]);
+    command.args(["-o", "ipmi.dissect_bus_commands:TRUE"]);
+    command.args(["-Y", &format!("udp.dstport == {}", login.port)]).args(fields);
+    let ran = Ran::run(&mut command, "tshark", CLIENT_LIMIT);
+    ran.assert_ok();
+    let mut seen = BTreeMap::new();
+    // Messages of RMCP+ are no commands.
+    for line in ran.stdout.lines().filter(|line| !line.trim().is_empty()) {
+        let number = |field: &str| u8::from_str_radix(field.trim_start_matches("0x"), 16).ok();
+        let numbers: Vec<u8> = line.split('\t').filter_map(number).collect();
+        let [netfn, cmd] = *numbers else { panic!("{line}: {}", ran.report()) };
+        *seen.entry((netfn, cmd)).or_insert(0) += 1;
+    }
+    let reads = ipmi_sim::clone::reads::Read::ALL.iter().map(|read| read.command());
+    let allowed: Vec<(u8, u8)> = reads.chain(OF_SESSIONS).chain([(0x30, 0x45)]).collect();
+    let others: Vec<_> = seen.keys().filter(|command| !allowed.contains(command)).collect();
+    assert!(others.is_empty(), "{others:?}");
+    for command in [(0x0a, 0x23), (0x0a, 0x11), (0x0a, 0x43), (0x04, 0x2d), (0x30, 0x45)] {
+        assert!(seen.contains_key(&command), "{command:?} is seen at all: {seen:?}");
+    }
+}
+
+#[test]
+fn several_machines_become_a_fleet() {
+    let (_one, bench, first) = profile("storage");
+    let (_two, _bench, second) = small();
+    let list = format!(
+        "name,host,port,user,password\nbig,127.0.0.1,{},,\nsmall,127.0.0.1,{},admin,admin\n",
+        first.port, second.port
+    );
+    bench.write("nodes.csv", list);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ipmi_simctl"));
+    command.current_dir(bench.folder()).args(["clone", "--hosts", "nodes.csv", "-U", "admin", "-E", "rack"]);
+    let port = free_port();
+    command.args(["--password", "secret", "--listen", &format!("127.67.1.1:{port}")]).env("IPMI_PASSWORD", "admin");
+    let ran = Ran::run(&mut command, "ipmi_simctl", PATIENT);
+    ran.assert_ok().assert_says("ipmi_sim -n --fleet . -s ./state");
+    let rack = Bench::new();
+    copy_tree(&bench.path("rack"), rack.folder());
+    let arguments = ["-n", "--ready-line", "--fleet", ".", "-s", "./state"];
+    let fleet = Simulator::spawn(Subject::Ours, &rack, &arguments, support::Stdin::Null);
+    assert!(fleet.stdout.wait_for("is ready", CLIENT_LIMIT), "{}", fleet.report());
+    for (host, words, says) in [("127.67.1.1", "sdr elist full", "Vibration"), ("127.67.1.2", "fru print 0", "SN-1")] {
+        let mut client = Ipmitool::new(port, "admin", "secret");
+        client.host = host.to_owned();
+        client.ok(words).assert_says(says);
+    }
+}
+
+#[test]
+fn what_cannot_be_done_leaves_nothing_behind() {
+    let (_machine, bench, login) = small();
+    let nobody = Login { port: free_port(), ..login };
+    let stranger = Login { password: "wrong", ..login };
+    for (login, options, status) in [
+        (nobody, &["--tries", "2"][..], 3),
+        (stranger, &[], 6),
+        (stranger, &["-C", "3"], 6),
+        (login, &["--budget", "1ms"], 4),
+        (login, &["--record", "absent"], 1),
+    ] {
+        let ran = login.try_clone(&bench, "none", options);
+        assert_eq!(ran.status.and_then(|ended| ended.code()), Some(status), "{}", ran.report());
+    }
+    let left: Vec<String> = files(bench.folder()).into_keys().filter(|name| name.contains("none")).collect();
+    assert_eq!(left, Vec::<String>::new());
+    std::fs::create_dir(bench.path("there")).expect("a folder");
+    let ran = login.try_clone(&bench, "there", &[]);
+    assert_eq!(ran.status.and_then(|ended| ended.code()), Some(2), "{}", ran.report());
+    ran.assert_says("exists already");
+}
+
+#[test]
+fn what_an_oem_says_is_recorded() {
+    let (_machine, bench, login) = {
+        let (bench, port) = (Bench::new(), free_port());
+        bench.write("lan.conf", small_lan_conf(port, ""));
+        bench.write("sim.emu", format!("{SMALL_EMU}\noem_add 0x20 0x30 0x45 data 0x00 response 0 0x12 0x34\n"));
+        let simulator = Simulator::start(Subject::Ours, &bench, port, &["-p", "-c", "lan.conf", "-f", "sim.emu"]);
+        (simulator, bench, Login { port, user: "admin", password: "admin" })
+    };
+    bench.write("record", "30 45 00\n30 45 01\n");
+    login.clone(&bench, "first", &["--record", "record"]);
+    let copy = serve(&bench, "first", Subject::Ours, "admin");
+    let client = Ipmitool::new(copy.login.port, "admin", "secret");
+    assert_eq!(client.ok("raw 0x30 0x45 0x00").stdout.trim(), "12 34");
+    client.run("raw 0x30 0x45 0x01").assert_failed().assert_says("rsp=0xcc");
+    bench.write("record", "00 02 01\n");
+    login.try_clone(&bench, "refused", &["--record", "record"]).assert_failed().assert_says("no command that reads");
+}
+
+/// The tools that these tests compare by are there.
+#[test]
+fn the_tools_are_there() {
+    Ran::run(Command::new("tshark").arg("--version"), "tshark", CLIENT_LIMIT).assert_ok();
+    Ran::run(Command::new("/usr/sbin/bmc-info").arg("--version"), FREEIPMI_PACKAGE, CLIENT_LIMIT).assert_ok();
+}
