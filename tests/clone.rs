@@ -240,6 +240,82 @@ fn the_originals_capture_of_a_real_server_is_copied() {
 }
 
 #[test]
+fn a_machine_that_knows_no_ipmi_2_0_is_copied_by_1_5() {
+    // Without a GUID the original has no RMCP+.
+    let conf: String =
+        ORIGINAL_CONF.lines().filter(|line| !line.contains("guid")).map(|line| format!("{line}\n")).collect();
+    let emu = std::fs::read_to_string(project("tests/data/raw/cfg/storage.emu")).expect("a command file");
+    let (_machine, bench, login) = original(&conf, &emu, &[]);
+    let said = login.clone(&bench, "first", &[]);
+    assert_eq!(said["session"], "IPMI 1.5, Md5");
+    let copy = serve(&bench, "first", Subject::Ours, "ipmiusr");
+    for words in ["sdr elist all", "mc info"] {
+        let shown = |login: Login| {
+            Ipmitool::new(login.port, login.user, login.password).by(support::Transport::Lan).ok(words).stdout
+        };
+        let machine = shown(login);
+        assert!(!machine.is_empty(), "{words}");
+        assert_eq!(machine, shown(copy.login), "{words}");
+    }
+}
+
+#[test]
+fn whoever_may_only_look_gets_what_he_sees() {
+    let (_machine, bench, login) = small();
+    let said = login.clone(&bench, "first", &["-L", "user"]);
+    assert_eq!(said["sdrs"], 1);
+    let unread = said["unread"].as_array().expect("a list");
+    assert!(
+        unread.iter().any(|one| one["what"] == "Get User Access" && one["why"] == "it needs a higher privilege level"),
+        "{said}"
+    );
+    let readme = bench.read("first/README");
+    assert!(readme.contains("Get User Access") && readme.contains("there is one called admin"), "{readme}");
+    let copy = serve(&bench, "first", Subject::Ours, "admin");
+    Ipmitool::new(copy.login.port, "admin", "secret").ok("sdr elist full").assert_says("CPU1 Temp");
+}
+
+/// Answers of odd boards, each by rows of `oem_add`: an inventory in words, a record that has no end, a log that bites its tail.
+const ODD: &str = "
+main_sdr_add 0x20 0x00 0x00 0x51 0x11 0x0e 0x20 0x07 0x80 0x00 0x00 0x10 0x00 0x0a 0x01 0x00 0xc3 'P 'S 'U
+oem_add 0x20 0x0a 0x10 data 7 response 0 0x0a 0x00 0x01
+oem_add 0x20 0x0a 0x11 data 7 0 0 5 response 0 5 0 1 2 3 4 5 6 7 8 9
+oem_add 0x20 0x0a 0x43 data 0 0 1 0 0 0xff response 0 0x02 0x00 1 0 2 1 0 0 0 0x20 0 4 1 0x21 1 0x59 0x5b 0x5a
+oem_add 0x20 0x0a 0x43 data 0 0 2 0 0 0xff response 0 0x01 0x00 2 0 2 2 0 0 0 0x20 0 4 1 0x21 1 0x59 0x5b 0x5a
+";
+
+#[test]
+fn boards_that_count_in_words_or_in_circles_are_read_to_an_end() {
+    let (_machine, bench, login) = small();
+    let rows: Vec<String> = ODD.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    run(&bench, &rows);
+    let said = login.clone(&bench, "first", &[]);
+    assert_eq!((&said["inventories"], &said["sel"]), (&2.into(), &2.into()), "{said}");
+    assert_eq!(bench.read_bytes("first/fru.20.7"), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert!(bench.read("first/README").contains("the records behind it begin anew"), "{said}");
+}
+
+#[test]
+fn whoever_interrupts_it_finds_no_half_folder() {
+    let (machine, bench, login) = small();
+    run(&bench, &["fault slow 1000".into()]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ipmi_simctl"));
+    let port = login.port.to_string();
+    command.current_dir(bench.folder()).args(["clone", "-H", "127.0.0.1", "-p", &port, "-U", "admin", "-E", "part"]);
+    command.env("IPMI_PASSWORD", "admin").stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+    let mut child = support::process::spawn(&mut command, "ipmi_simctl");
+    let stderr = support::process::Captured::from(child.0.stderr.take().expect("stderr"));
+    // The login through the door was no login.
+    assert!(machine.stderr.wait_for("logged in from", CLIENT_LIMIT), "{}", machine.report());
+    support::process::signal(child.0.id(), nix::sys::signal::Signal::SIGINT);
+    let ended = support::process::wait(&mut child.0, CLIENT_LIMIT).expect("it ends");
+    assert_eq!(ended.code(), Some(1));
+    assert!(stderr.wait_for("Interrupted", CLIENT_LIMIT), "{}", stderr.text());
+    let left: Vec<String> = files(bench.folder()).into_keys().filter(|name| name.contains("part")).collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
 fn a_shelf_of_the_original_is_copied_with_the_controllers_that_are_named() {
     let emu = std::fs::read_to_string(project("tests/data/raw/cfg/atca.emu")).expect("a command file");
     let (_machine, bench, login) = original(ORIGINAL_CONF, &emu, &[]);

@@ -65,6 +65,8 @@ pub async fn checked(machine: &Machine, settings: &Settings) -> Result<Checked, 
 fn becomes_row(difference: &Difference) -> bool {
     match difference.request.read() {
         Some(Read::AuthenticationCapabilities | Read::CipherSuites) => false,
+        // The row has a byte that goes with the power.
+        Some(Read::ChassisStatus) => true,
         Some(read) => read.purpose() == Use::Fact || difference.machine.code != 0,
         None => true,
     }

@@ -71,7 +71,7 @@ pub fn folder_with(machine: &Machine, settings: &Settings, rows: &[Difference], 
     folder.put(place.join(format!("{}.emu", machine.name)), emu::text(machine, settings, rows));
     folder.put(place.join("README"), readme::text(machine, settings, left));
     for controller in &machine.controllers {
-        for fru in &controller.frus {
+        for fru in inventories(controller) {
             folder.put(place.join(fru_file(controller, fru)), fru.data.to_vec());
         }
     }
@@ -140,6 +140,16 @@ impl fmt::Display for Count {
             many(self.log, "log record", "log records"),
         )
     }
+}
+
+/// The inventories that a copy has: of those with one number behind several LUNs the first, as numbers are all that tells
+/// them apart here.
+fn inventories(controller: &Controller) -> impl Iterator<Item = &Fru> {
+    let is_first = |fru: &&Fru| {
+        let first = controller.frus.iter().find(|other| other.device == fru.device);
+        first.is_some_and(|first| first.lun == fru.lun)
+    };
+    controller.frus.iter().filter(is_first)
 }
 
 /// The file of an inventory.

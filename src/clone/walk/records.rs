@@ -115,6 +115,8 @@ impl Walk<'_> {
             }
             match self.record(store, id, &mut reservation).await? {
                 Ok(found) => {
+                    // The first one was asked for by no id of its own.
+                    seen.extend(found.record.first_chunk().map(|own| u16::from_le_bytes(*own)).filter(|_| id == FIRST));
                     records.push(found.record);
                     (before, id) = (Some(id), found.next);
                 }

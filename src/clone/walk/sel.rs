@@ -72,6 +72,8 @@ impl Walk<'_> {
             }
             match self.entry(mc, id, &mut reservation, &mut size).await? {
                 Ok((next, record)) => {
+                    // The first one was asked for by no id of its own.
+                    seen.extend(record.first_chunk().map(|own| u16::from_le_bytes(*own)).filter(|_| id == FIRST));
                     records.push(record);
                     id = next;
                 }

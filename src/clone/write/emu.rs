@@ -132,7 +132,7 @@ fn bytes(bytes: &[u8]) -> String {
 }
 
 fn inventories(machine: &Machine, controller: &Controller, settings: &Settings, out: &mut String) {
-    for fru in &controller.frus {
+    for fru in super::inventories(controller) {
         let path = settings.place(machine).join(fru_file(controller, fru));
         let size = fru.data.len().min(MOST_FRU);
         let (mc, device) = (controller.address, fru.device);

@@ -90,8 +90,27 @@ pub(super) struct User {
     pub(super) flags: u8,
 }
 
-/// The users that there is something to say of.
+/// The users of the copy: those of the machine, or, where they are not known, one who may do everything.
 pub(super) fn users(machine: &Machine) -> Vec<User> {
+    match known_users(machine) {
+        users if users.iter().any(User::may_log_in) => users,
+        mut users => {
+            let mut name = [0; 16];
+            name[..5].copy_from_slice(b"admin");
+            users.retain(|user| user.number != 2);
+            users.push(User { number: 2, name, enabled: true, limit: 4, flags: User::MESSAGING });
+            users
+        }
+    }
+}
+
+/// Whether [`users`] had to make one.
+pub(super) fn is_user_made(machine: &Machine) -> bool {
+    !known_users(machine).iter().any(User::may_log_in)
+}
+
+/// The users that there is something to say of.
+fn known_users(machine: &Machine) -> Vec<User> {
     // A BMC without channels was asked about the one that the session is on.
     let asked = machine.all(BMC, Read::UserAccess).next().and_then(|(request, _)| request.data.first().copied());
     let channel = asked.unwrap_or(USUAL_CHANNEL);
@@ -114,10 +133,12 @@ fn user(machine: &Machine, channel: u8, number: u8) -> Option<User> {
 }
 
 impl User {
+    /// Of the flags: IPMI messaging.
+    const MESSAGING: u8 = 0x10;
+
     /// Whether somebody with the password gets in.
     pub(super) fn may_log_in(&self) -> bool {
-        const MESSAGING: u8 = 0x10;
-        self.enabled && self.flags & MESSAGING != 0
+        self.enabled && self.flags & Self::MESSAGING != 0
     }
 
     fn line(&self, password: &str) -> String {

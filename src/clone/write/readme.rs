@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Layout, Settings, of_controller};
+use super::{Layout, Settings, inventories, lan_conf, of_controller};
 use crate::clone::check::Difference;
 use crate::clone::model::{Machine, Response};
 
@@ -11,6 +11,9 @@ pub(super) fn text(machine: &Machine, settings: &Settings, differences: &[Differ
     let mut out = format!("{} is a copy of a machine, made by ipmi_simctl.\n\n", machine.name);
     let _ = writeln!(out, "Start it in this folder:\n\n  {}\n", start(&machine.name, settings.layout));
     let _ = writeln!(out, "Its users have the password {}; those of the machine are not known.\n", settings.password);
+    if lan_conf::is_user_made(machine) {
+        out.push_str("Nobody of the machine's users is known who can log in, so there is one called admin.\n\n");
+    }
     out.push_str("What was seen:\n\n");
     for controller in &machine.controllers {
         let behind =
@@ -18,6 +21,14 @@ pub(super) fn text(machine: &Machine, settings: &Settings, differences: &[Differ
         let _ = writeln!(out, "  controller {:#04x}{behind}: {}", controller.address, of_controller(controller));
     }
     let _ = writeln!(out, "  {} other responses", machine.exchanges.len());
+    let dropped = machine.controllers.iter().flat_map(|controller| {
+        let kept: Vec<_> = inventories(controller).map(|fru| (fru.lun, fru.device)).collect();
+        let left = controller.frus.iter().filter(move |fru| !kept.contains(&(fru.lun, fru.device)));
+        left.map(|fru| {
+            format!("inventory {} of controller {:#04x} behind LUN {}", fru.device, controller.address, fru.lun)
+        })
+    });
+    list("What has no place in the copy, as another one has its number", dropped, &mut out);
     list(
         "What could not be read",
         machine.unread.iter().map(|unread| format!("{}: {}", unread.what, unread.why)),

@@ -71,7 +71,14 @@ fn row(request: &Request, data: &[u8], code: u8, response: &[u8], out: &mut Stri
         let _ = write!(out, " privilege {level}");
     }
     let _ = write!(out, " response {code:#04x}");
-    put(response, out);
+    match (request.read(), response) {
+        (Some(Read::ChassisStatus), [power, rest @ ..]) => {
+            const ON: u8 = 0x01;
+            let _ = write!(out, " power={:#04x},{:#04x}", power | ON, power & !ON);
+            put(rest, out);
+        }
+        _ => put(response, out),
+    }
     out.push('\n');
 }
 

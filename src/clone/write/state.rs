@@ -214,8 +214,12 @@ fn users(machine: &Machine) -> Items {
 fn chassis(machine: &Machine) -> Items {
     let mut items = Items::new();
     let Some([power, _, _, rest @ ..]) = machine.told(BMC, Read::ChassisStatus, &[]) else { return items };
-    items.push_integer("restore_policy", (power >> 5 & 0x03).into());
-    items.push_integer("power", (power & 0x01).into());
+    const PREVIOUS: u8 = 1;
+    let (policy, on) = (power >> 5 & 0x03, power & 0x01);
+    // Always off, previous, always on. A machine whose power is otherwise is not to be switched at the start.
+    let keeps = matches!((policy, on), (0, 0) | (1, _) | (2, 1));
+    items.push_integer("restore_policy", if keeps { policy } else { PREVIOUS }.into());
+    items.push_integer("power", on.into());
     items.push_integer("cycle_interval", 0);
     items.push_integer("disabled_buttons", rest.first().map_or(0, |buttons| buttons & 0x0f).into());
     items
