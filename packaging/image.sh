@@ -28,7 +28,7 @@ for processor; do
         exit 2
         ;;
     esac
-    [ -x "$PROGRAMS/$processor/ipmi_simctl" ] || packaging/build.sh "$processor" "$PROGRAMS/$processor"
+    [ -e "$PROGRAMS/$processor/copyright.static" ] || packaging/build.sh "$processor" "$PROGRAMS/$processor"
     set -- "$@" "$processor=$PROGRAMS/$processor"
 done
 : "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || echo 0)}"

@@ -87,6 +87,10 @@ lint() {
         return 1
     }
 }
+lint_rpm() {
+    command -v rpmlint >/dev/null && ls "$out"/*.rpm >/dev/null 2>&1 || return 3
+    rpmlint -c packaging/rpm/rpmlint.toml "$out"/*.rpm
+}
 # The programs of this machine's processor say which version they are.
 runs() {
     [ -x "$out/$(uname -m)/ipmi_sim" ] || return 3
@@ -117,6 +121,7 @@ step "sources, libraries and recipes" packaging/source.sh
 step "packages for Rust's registry" packaging/crates.sh
 step "bill of materials" packaging/sbom.sh
 step "check: lintian" lint
+step "check: rpmlint" lint_rpm
 step "check: the programs run" runs
 step "checksums" sums
 

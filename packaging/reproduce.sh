@@ -4,7 +4,8 @@
 #
 #   packaging/reproduce.sh [x86_64|riscv64|aarch64|armv7]...       default: x86_64
 #
-# Compared are the static programs (packaging/build.sh), the Debian package of them, sources with libraries and recipes, the
+# Compared are the static programs (packaging/build.sh), the Debian package, the Python wheel, the container image and (where
+# rpmbuild is installed) the RPM package of them, sources with libraries and recipes, the
 # packages for Rust's registry and the bill of materials. Exit status: 0 equal, 1 not, 3 a processor cannot be built for here.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,11 +26,21 @@ make_all() (
     for processor in "$@"; do
         packaging/build.sh "$processor" || exit
         PROGRAMS=target/dist/$processor ARCH=$(debian_name "$processor") packaging/debian.sh || exit 1
+        PROGRAMS=target/dist/$processor packaging/wheel.sh "$processor" || exit 1
+        packaging/image.sh "$processor" || exit 1
+        command -v rpmbuild >/dev/null || continue
+        PROGRAMS=target/dist/$processor ARCH=$(rpm_name "$processor") packaging/rpm.sh || exit 1
     done
     CHECKERS=none packaging/sbom.sh || exit 1
     packaging/source.sh || exit 1
     QUICK=yes packaging/crates.sh || exit 1
 )
+rpm_name() {
+    case $1 in
+    armv7) echo armv7hl ;;
+    *) echo "$1" ;;
+    esac
+}
 debian_name() {
     case $1 in
     x86_64) echo amd64 ;;

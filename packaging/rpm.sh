@@ -24,19 +24,21 @@ if [ -z "${PROGRAMS:-}" ]; then
 fi
 out=${1:-target/dist}
 mkdir -p "$out"
-out=$(cd "$out" && pwd)
-work=$(mktemp -d "$out/rpm.XXXXXX")
+# rpmbuild cannot do with spaces in the names of folders.
+work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+ln -s "$(cd "$PROGRAMS" && pwd)" "$work/programs"
+ln -s "$PWD" "$work/project"
 # The same sources make the same package: its times are those of the last change.
 : "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
 export SOURCE_DATE_EPOCH
-rpmbuild -bb --quiet --target "$ARCH" --define "_topdir $work" --define "_rpmdir $out" \
-    --define "_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm" --define "programs $(cd "$PROGRAMS" && pwd)" \
-    --define "project $PWD" --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
+rpmbuild -bb --quiet --target "$ARCH" --define "_topdir $work" --define "_rpmdir $work/out" \
+    --define "_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm" --define "programs $work/programs" \
+    --define "project $work/project" --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
     --define "clamp_mtime_to_source_date_epoch 1" packaging/rpm/ipmi-sim.spec >"$work/log" 2>&1 || {
     cat "$work/log" >&2
     exit 1
 }
-version=$(sed -n 's/^Version: *//p' packaging/rpm/ipmi-sim.spec)
-package=$(ls "$out/ipmi-sim-$version"-*."$ARCH.rpm")
-echo "rpm.sh: $package: $(stat -c %s "$package") bytes"
+package=$(basename "$work"/out/*.rpm)
+mv "$work/out/$package" "$out/$package"
+echo "rpm.sh: $out/$package: $(stat -c %s "$out/$package") bytes"

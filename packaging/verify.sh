@@ -63,6 +63,14 @@ named() {
             }
         done
 }
+# Both ways to make the Python wheel, of the same programs; what is in it.
+wheel() {
+    rm -f target/verify/*.whl
+    checker maturin --version &&
+        MATURIN=$CHECKERS/bin/maturin PROFILE=dev TARGET_DIR=target/static-test packaging/wheel.sh --compare &&
+        PROGRAMS=target/static-test/$(rustc -vV | sed -n 's/^host: //p')/debug LEVEL=1 packaging/wheel.sh "$(uname -m)" target/verify &&
+        checker check-wheel-contents target/verify/ipmi_sim-*.whl
+}
 # The static program of this machine with the deployment of compat/nanokvm.
 static() {
     case $(uname -m) in
@@ -78,6 +86,7 @@ step names named
 step scripts scripts
 step materials packaging/sbom.sh target/verify
 step crates packaging/crates.sh target/verify
+step wheel wheel
 step static static
 step reproduce packaging/reproduce.sh
 

@@ -15,8 +15,8 @@
 #             Without it maturin builds, for this machine's processor and systems with the GNU C
 #             library: `pip install maturin`
 #   LEVEL     how hard to compress, 1 to 9; default: 9
-#   MATURIN   how to run maturin; default: maturin
-#   PROFILE   with maturin, Cargo's profile; default: release
+#   MATURIN   the program maturin; default: maturin
+#   PROFILE, TARGET_DIR  with maturin, Cargo's profile and folder; default: release, target/static
 set -eu
 umask 022
 cd "$(dirname "$0")/.."
@@ -55,16 +55,21 @@ if [ -n "${PROGRAMS:-}" ]; then
     exit 0
 fi
 [ "$machine" = "$own" ] || die "PROGRAMS has to say where the programs for $machine are"
-${MATURIN:=maturin} --version >/dev/null 2>&1 || die "maturin is missing: pip install maturin"
+case ${MATURIN:=maturin} in
+/*) ;;
+*/*) MATURIN=$PWD/$MATURIN ;;
+esac
+"$MATURIN" --version >/dev/null 2>&1 || die "maturin is missing: pip install maturin"
 # The programs are as packaging/build.sh makes them, without shared libraries.
 flags=$(sed -n "s/^flags='\(.*\)'\$/\1/p" packaging/build.sh)
 [ -n "$flags" ] || die "packaging/build.sh does not say how programs become static"
 out=$(cd "$out" && pwd)
-target=${TARGET_DIR:-$PWD/target/static}
+target=${TARGET_DIR:-target/static}
+case $target in /*) ;; *) target=$PWD/$target ;; esac
 triple=$(rustc -vV | sed -n 's/^host: //p')
 (
     cd packaging/python
-    RUSTFLAGS=$flags $MATURIN build --quiet --locked --profile "${PROFILE:-release}" --target-dir "$target" \
+    RUSTFLAGS=$flags "$MATURIN" build --quiet --locked --profile "${PROFILE:-release}" --target-dir "$target" \
         --target "$triple" --compatibility "$oldest" --out "$out"
 )
 wheel=$(ls "$out/ipmi_sim-"*"-py3-none-${everywhere%.musllinux*}.whl") || die "maturin made another wheel than that"
