@@ -73,15 +73,15 @@ done
 say "tests of ipmi_sim-$version.crate: $(grep '^test result' "$work/log")"
 
 # The vendored form, as it is handed out.
-mkdir "$work/vendored" "$work/home"
+mkdir "$work/unpacked" "$work/home"
 packaging/source.sh "$work/sources" >"$work/log" || {
     cat "$work/log" >&2
     exit 1
 }
-tar -xzf "$work/sources/ipmi_sim-$version.tar.gz" -C "$work/vendored" --strip-components 1
-tar -xzf "$work/sources/ipmi_sim-$version-vendor.tar.gz" -C "$work/vendored"
+tar -xzf "$work/sources/ipmi_sim-$version.tar.gz" -C "$work/unpacked"
+tar -xzf "$work/sources/ipmi_sim-$version-vendor.tar.gz" -C "$work/unpacked/ipmi_sim-$version"
 (
-    cd "$work/vendored"
+    cd "$work/unpacked/ipmi_sim-$version"
     CARGO_HOME=$work/home cargo build --quiet --offline --locked --bins --target-dir "$built/vendored"
 ) >"$work/log" 2>&1 || {
     tail -n 40 "$work/log" >&2
