@@ -338,6 +338,7 @@ const MORE: &str = "main_sdr_add 0x20 0x00 0x00 0x51 0x01 0x34 0x20 0x00 0x21 0x
     0x00 0x00 0xc9 'C 'P 'U '1 0x20 'T 'e 'm 'p
 sensor_add 0x20 0 0x21 0x01 0x01
 sensor_set_value 0x20 0 0x21 45 0
+sensor_set_bit 0x20 0 0x21 7 1 0
 sel_add 0x20 0x02 0 0 0 0 0x20 0x00 0x04 0x01 0x21 0x01 0x59 0x5b 0x5a
 sel_add 0x20 0xe0 1 2 3 4 5 6 7 8 9 10 11 12 13
 ";
@@ -366,6 +367,7 @@ fn run(bench: &Bench, statements: &[String]) {
 fn bad_networks_and_odd_boards_give_the_same_copy() {
     let (_machine, bench, login) = small();
     login.clone(&bench, "sound", &[]);
+    assert!(bench.read("sound/m.emu").contains("sensor_set_bit 0x20 0 33 7 1 0"), "a bit that is no threshold's");
     for (number, faults) in [
         &["lose in chance 30", "duplicate out chance 20"][..],
         &["code 0xca command 0x0a/0x23 chance 20", "code 0xc8 command 0x0a/0x11 chance 20", "code 0xc0 chance 5"],
@@ -439,6 +441,7 @@ fn several_machines_become_a_fleet() {
     let rack = Bench::new();
     copy_tree(&bench.path("rack"), rack.folder());
     let arguments = ["-n", "--ready-line", "--fleet", ".", "-s", "./state"];
+    assert!(rack.read("big/README").contains("in the folder above"));
     let fleet = Simulator::spawn(Subject::Ours, &rack, &arguments, support::Stdin::Null);
     assert!(fleet.stdout.wait_for("is ready", CLIENT_LIMIT), "{}", fleet.report());
     for (host, words, says) in [("127.67.1.1", "sdr elist full", "Vibration"), ("127.67.1.2", "fru print 0", "SN-1")] {

@@ -158,7 +158,7 @@ fn add_sensor(mc: u8, sensor: &Sensor, record: Option<&SensorRecord>, out: &mut 
     hysteresis(&place, sensor, record, out);
     thresholds(&place, sensor, record, out);
     events(&place, sensor, record, out);
-    reading(&place, sensor, out);
+    reading(&place, sensor, record, out);
 }
 
 /// How something of a sensor can be accessed, from two bits of its record.
@@ -247,18 +247,46 @@ fn events(place: &str, sensor: &Sensor, record: Option<&SensorRecord>, out: &mut
     );
 }
 
-fn reading(place: &str, sensor: &Sensor, out: &mut String) {
+fn reading(place: &str, sensor: &Sensor, record: Option<&SensorRecord>, out: &mut String) {
     let Some([value, flags, states @ ..]) = sensor.reading.as_deref() else { return };
     if flags & UNAVAILABLE != 0 {
         return;
     }
     let _ = writeln!(out, "sensor_set_value {place} {value} 0");
-    if sensor.event_reading_code == THRESHOLD {
-        return;
-    }
     let byte = |at: usize| states.get(at).copied().unwrap_or_default();
-    let states = u16::from_le_bytes([byte(0), byte(1)]) & 0x7fff;
+    // Of a threshold sensor the first byte: what is crossed, and two bits that some boards set.
+    let high = if sensor.event_reading_code == THRESHOLD { 0 } else { byte(1) };
+    let states = u16::from_le_bytes([byte(0), high]) & 0x7fff;
+    if sensor.event_reading_code == THRESHOLD {
+        for bit in crossed(*value, sensor, record).filter(|bit| states >> bit & 1 == 0) {
+            let _ = writeln!(out, "sensor_set_bit {place} {bit} 0 0");
+        }
+    }
     for bit in (0..15).filter(|bit| states >> bit & 1 != 0) {
         let _ = writeln!(out, "sensor_set_bit {place} {bit} 1 0");
     }
+}
+
+/// The thresholds that a reading may seem to have crossed, taken with a sign or without: the machine knows better than its
+/// records.
+fn crossed<'a>(
+    value: u8,
+    sensor: &'a Sensor,
+    record: Option<&'a SensorRecord>,
+) -> impl Iterator<Item = usize> + use<'a> {
+    let told = sensor.thresholds.as_deref().and_then(|data| data.split_first());
+    // Bits 12 to 14 of the two words say which lower and upper thresholds are compared.
+    let [lower, upper] = record.map_or([0; 2], |record| record.events.map(|word| (word >> 12 & 0x07) as u8));
+    let compared = lower | upper << 3;
+    (0..6).filter(move |bit| {
+        let readable = told.filter(|(mask, _)| **mask >> bit & 1 != 0);
+        let in_record = || record.filter(|_| compared >> bit & 1 != 0)?.thresholds?.1.get(*bit).copied();
+        let limit = readable.and_then(|(_, values)| values.get(*bit).copied()).or_else(in_record);
+        let sign = |byte: u8| byte ^ 0x80;
+        limit.is_some_and(|limit| {
+            let below = value <= limit || sign(value) <= sign(limit);
+            let above = value >= limit || sign(value) >= sign(limit);
+            if *bit < 3 { below } else { above }
+        })
+    })
 }

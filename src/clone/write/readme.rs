@@ -9,7 +9,11 @@ use crate::clone::model::{Machine, Response};
 /// The text of the file.
 pub(super) fn text(machine: &Machine, settings: &Settings, differences: &[Difference]) -> String {
     let mut out = format!("{} is a copy of a machine, made by ipmi_simctl.\n\n", machine.name);
-    let _ = writeln!(out, "Start it in this folder:\n\n  {}\n", start(&machine.name, settings.layout));
+    let place = match settings.layout {
+        Layout::Alone => "in this folder",
+        Layout::Fleet => "with the others, in the folder above",
+    };
+    let _ = writeln!(out, "Start it {place}:\n\n  {}\n", start(&machine.name, settings.layout));
     let _ = writeln!(out, "Its users have the password {}; those of the machine are not known.\n", settings.password);
     if lan_conf::is_user_made(machine) {
         out.push_str("Nobody of the machine's users is known who can log in, so there is one called admin.\n\n");
