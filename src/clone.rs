@@ -13,6 +13,7 @@ pub mod link;
 pub mod model;
 pub mod reads;
 pub mod records;
+pub mod replay;
 pub mod scrub;
 pub mod walk;
 pub mod write;

@@ -17,6 +17,7 @@ mod number;
 pub mod options;
 mod output;
 mod place;
+mod scrubbing;
 mod secret;
 mod sensor_choice;
 mod several;

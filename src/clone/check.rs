@@ -73,10 +73,10 @@ fn becomes_row(difference: &Difference) -> bool {
 }
 
 /// A folder that is gone with its value.
-struct Temporary(PathBuf);
+pub(super) struct Temporary(pub(super) PathBuf);
 
 impl Temporary {
-    fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let mut number = [0; 8];
         ipmi_sim_core::ipmi::Random::fill(&mut crate::host::random::SystemRandom::new()?, &mut number);
         let name = format!("ipmi_simctl.{}.{:016x}", std::process::id(), u64::from_le_bytes(number));

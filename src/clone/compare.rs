@@ -111,13 +111,6 @@ pub fn compare(a: &Machine, b: &Machine) -> Vec<Difference> {
 
 fn controllers(a: &Controller, b: &Controller, found: &mut Found) {
     let mc = a.address;
-    if a.channel != b.channel {
-        found.one(
-            &subject(mc, "controller"),
-            Value::new("channel", a.channel.to_string(), Class::Settings),
-            b.channel.to_string(),
-        );
-    }
     records::compare(&subject(mc, "SDR"), a.repository.as_deref(), b.repository.as_deref(), found);
     let luns: BTreeSet<&u8> = a.device_sdrs.keys().chain(b.device_sdrs.keys()).collect();
     for lun in luns {
@@ -144,6 +137,9 @@ fn exchanges(a: &Machine, b: &Machine, found: &mut Found) {
             (Some(Response { code: 0, data: a }), Some(Response { code: 0, data: b })) => {
                 found.values(&subject, fields::values(request, &a), fields::values(request, &b));
             }
+            // One has room for more users.
+            (Some(Response { code: 0, data }), None) | (None, Some(Response { code: 0, data }))
+                if fields::is_nobody(request, &data) => {}
             (a, b) => refused(&subject, request, [a, b], found),
         }
     }
@@ -159,10 +155,12 @@ fn refused(subject: &str, request: &Request, told: [Option<Response>; 2], found:
         }
         let values = fields::values(request, &response.data);
         class = values.iter().map(|value| value.class).find(|class| *class != Class::Settings).unwrap_or(class);
-        let shown: Vec<String> = values.into_iter().map(|value| format!("{} {}", value.what, value.shown)).collect();
-        Some(shown.join(", "))
+        Some(match values.as_slice() {
+            [only] => only.shown.clone(),
+            _ => values.iter().map(|value| format!("{} {}", value.what, value.shown)).collect::<Vec<_>>().join(", "),
+        })
     });
-    found.push(subject, "response", a, b, class);
+    found.push(subject, &fields::name(request), a, b, class);
 }
 
 /// Whether it asks for the UDP port that the BMC listens at, which is a matter of where it is.
@@ -308,8 +306,8 @@ mod tests {
         one(
             |it| it.keep(Request::new(BMC, Read::SystemGuid, []), Response::refused(0xc1)),
             "system",
-            "response",
-            "GUID 07 07 07 07 07 07 07 07 07 07 07 07 07 07 07 07",
+            "System GUID",
+            "07 07 07 07 07 07 07 07 07 07 07 07 07 07 07 07",
             "completion code c1h",
             Class::Guid,
         );

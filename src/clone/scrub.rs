@@ -73,8 +73,7 @@ impl Report {
     /// Sentences for a README.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let replaced: Vec<String> =
-            self.replaced.iter().map(|(kind, count)| format!("{count} {}", kind.plural())).collect();
+        let replaced: Vec<String> = self.replaced.iter().map(|(kind, count)| kind.counted(*count)).collect();
         let replaced = if replaced.is_empty() { "nothing".into() } else { replaced.join(", ") };
         lines.push(format!("Replaced: {replaced} (different originals, in all machines of the run)."));
         if self.found > 0 {
@@ -219,8 +218,12 @@ mod tests {
         let record = b"\x01\x00\x51\x12\x14\x20\x00\x80\xbf\x00\x00\x00\x2e\x01\x00\xc9on node17";
         bmc.repository = Some(vec![record.into()]);
         bmc.sensors.push(Sensor { name: "on node17".into(), ..Sensor::default() });
-        let logged =
-            [*b"\x01\x00\xc1\x00\x00\x00\x00\xd9\x7e\x00\x0c\xc4\x7a\x12\x34\x56", *b"\x02\x00\xf0by jdoe-ops\0\0"];
+        let logged = [
+            *b"\x01\x00\xc1\x00\x00\x00\x00\xd9\x7e\x00\x0c\xc4\x7a\x12\x34\x56",
+            *b"\x02\x00\xe0by jdoe-ops\0\0",
+            *b"\x03\x00\xf0\x20\x00panic on no",
+            *b"\x04\x00\xf0\x20\x01de17: x    ",
+        ];
         bmc.sel = Some(Sel { records: logged.iter().map(|record| record.into()).collect(), ..Sel::default() });
         machine.miss("the log of 10.1.2.3", "node17 was silent");
         machine
@@ -269,6 +272,9 @@ mod tests {
         }
         assert!(holds(&after, b"admin") && holds(&after, b"Acme") && holds(&after, &[255, 255, 255, 0]));
         assert_eq!(after.len(), before.len());
+        let records = &scrubbed.controllers[0].sel.as_ref().unwrap().records;
+        let last_words = [&records[2][5..], &records[3][5..]].concat();
+        assert!(last_words.starts_with(b"panic on ") && !holds(&last_words, b"node17"), "{last_words:?}");
         let areas = Areas::read(&scrubbed.controllers[0].frus[0].data);
         assert!(areas.chassis.is_some() && areas.board.is_some());
         assert_eq!(areas.product.unwrap().name.as_deref(), Some("Name"));
@@ -283,9 +289,9 @@ mod tests {
         let text = report.lines().join("\n");
         for expected in [
             "2 IP addresses",
-            "1 MAC addresses",
-            "1 GUIDs",
-            "1 user names",
+            "1 MAC address",
+            "1 GUID",
+            "1 user name",
             "3 serial numbers",
             "OEM records of the event log",
         ] {

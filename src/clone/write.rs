@@ -29,6 +29,8 @@ pub struct Settings {
     pub password: String,
     /// How the folder is used.
     pub layout: Layout,
+    /// What README says besides, a sentence or more each.
+    pub notes: Vec<String>,
 }
 
 /// How a folder is used.
@@ -206,7 +208,12 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings { listen: ([127, 0, 0, 1], 9623).into(), password: "secret".into(), layout: Layout::Alone }
+        Settings {
+            listen: ([127, 0, 0, 1], 9623).into(),
+            password: "secret".into(),
+            layout: Layout::Alone,
+            notes: Vec::new(),
+        }
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 mod boot;
 mod clone;
+mod compare;
 mod console;
 mod create;
 mod delete;
 mod events;
 mod fru;
+mod import;
 mod list;
 mod metrics;
 mod open;
@@ -103,6 +105,10 @@ pub enum Command {
     Open(open::Open),
     /// Make a copy of a real BMC
     Clone(Box<clone::Clone>),
+    /// Make a BMC of files of one
+    Import(Box<import::Import>),
+    /// Compare two BMCs, or copies of them
+    Compare(Box<compare::Compare>),
 }
 
 impl Command {
@@ -114,6 +120,8 @@ impl Command {
     ) -> Option<Result<Status, Failure>> {
         match self {
             Self::Clone(command) => Some(command.run(output, jobs).await),
+            Self::Import(command) => Some(command.run(output).await),
+            Self::Compare(command) => Some(command.run(output).await),
             _ => None,
         }
     }
@@ -139,6 +147,8 @@ impl Command {
             Self::Metrics(command) => command.run(context).await,
             Self::Open(command) => command.run(context).await,
             Self::Clone(command) => command.run(context.output, context.jobs).await,
+            Self::Import(command) => command.run(context.output).await,
+            Self::Compare(command) => command.run(context.output).await,
         }
     }
 }

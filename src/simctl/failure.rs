@@ -23,6 +23,8 @@ pub enum Status {
     NotFound = 5,
     /// The token is missing or wrong, or the socket belongs to somebody else; a login is refused.
     NotAllowed = 6,
+    /// It could not be done, where 1 has another meaning: `compare` could not compare.
+    Undone = 7,
 }
 
 impl Status {
@@ -52,6 +54,8 @@ pub(super) enum Failure {
     NotFound(String),
     /// The server said so.
     Problem(Problem),
+    /// The same where that has a status of its own.
+    Undone(String),
     /// It failed on this side: a file that cannot be read, or a response that makes no sense.
     Local(String),
     /// Nobody reads the output any more.
@@ -68,6 +72,7 @@ impl Failure {
             Self::TimedOut(_) => Status::TimedOut,
             Self::NotFound(_) => Status::NotFound,
             Self::Local(_) => Status::Refused,
+            Self::Undone(_) => Status::Undone,
             // Who reads no further, as `head`, has what he wanted.
             Self::OutputClosed => Status::Done,
             Self::Problem(problem) => match problem.status {
@@ -88,6 +93,7 @@ impl fmt::Display for Failure {
             | Self::NotAllowed(text)
             | Self::TimedOut(text)
             | Self::NotFound(text)
+            | Self::Undone(text)
             | Self::Local(text) => f.write_str(text),
             Self::Problem(problem) => problem.fmt(f),
             Self::OutputClosed => f.write_str("Nobody reads the output"),

@@ -17,7 +17,7 @@ Exit status:
   0  done                            4  it did not happen in time
   1  refused or failed               5  there is no such BMC, sensor, user ...
   2  the command line is wrong       6  not let in: token, or owner of the socket
-  3  nobody is at the control door
+  3  nobody is at the control door    7  it could not be compared
   Of several BMCs: what all failures have in common, else 1.
 
 Examples:

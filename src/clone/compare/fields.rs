@@ -43,7 +43,7 @@ pub(super) fn values(request: &Request, data: &[u8]) -> Vec<Value> {
         Read::DeviceId => device_id(data),
         Read::DeviceGuid | Read::SystemGuid => vec![Value::new("GUID", hexadecimal(data), Class::Guid)],
         Read::UserName => vec![Value::new("name", text(data), Class::Settings)],
-        Read::UserAccess => user_access(data),
+        Read::UserAccess => user_access(request, data),
         Read::ChassisStatus => chassis_status(data),
         Read::LanParameters => vec![lan_parameter(request, data)],
         Read::PefParameters => {
@@ -89,7 +89,11 @@ fn class(read: Read) -> Class {
     }
 }
 
-/// The name of a command without its verb, and what was asked for.
+/// What a response as a whole is: the name of the command without its verb, and what was asked for.
+pub(super) fn name(request: &Request) -> String {
+    request.read().map_or_else(|| "response".into(), |read| with_data(read, request))
+}
+
 fn with_data(read: Read, request: &Request) -> String {
     let name = read.name().trim_start_matches("Get ");
     if request.data.is_empty() { name.into() } else { format!("{name} {}", hexadecimal(&request.data)) }
@@ -133,22 +137,33 @@ fn device_id(data: &[u8]) -> Vec<Value> {
 }
 
 /// Most users, enabled users with the state of this one, users with fixed names, access (section 22.27).
-fn user_access(data: &[u8]) -> Vec<Value> {
+fn user_access(request: &Request, data: &[u8]) -> Vec<Value> {
     let byte = |at: usize| data.get(at).copied().unwrap_or_default();
     let level = usize::from(byte(3) & 0x0f);
     let level = LEVELS
         .get(level)
         .map_or_else(|| if level == 15 { "no access".into() } else { level.to_string() }, ToString::to_string);
     let state = ["not told", "enabled", "disabled", "reserved"][usize::from(byte(1) >> 6)];
-    let values = [
-        ("most users", byte(0).to_string()),
-        ("users enabled", (byte(1) & 0x3f).to_string()),
-        ("state", state.into()),
-        ("fixed names", byte(2).to_string()),
-        ("privilege limit", level),
-        ("access flags", format!("{:02x}h", byte(3) & 0xf0)),
-    ];
+    let mut values =
+        vec![("state", state.into()), ("privilege limit", level), ("access flags", format!("{:02x}h", byte(3) & 0xf0))];
+    // What is of the whole channel is compared once.
+    if request.data.get(1).is_some_and(|user| user & 0x3f == 1) {
+        values.push(("most users of the channel", byte(0).to_string()));
+        values.push(("enabled users of the channel", (byte(1) & 0x3f).to_string()));
+        values.push(("fixed names of the channel", (byte(2) & 0x3f).to_string()));
+    }
     values.into_iter().map(|(what, shown)| Value::new(what, shown, Class::Settings)).collect()
+}
+
+/// Whether a response is that of a user that nobody has set up.
+pub(super) fn is_nobody(request: &Request, data: &[u8]) -> bool {
+    match request.read() {
+        Some(Read::UserName) => data.iter().all(|byte| *byte == 0),
+        // It is not enabled.
+        Some(Read::UserAccess) => data.get(1).is_some_and(|state| state >> 6 != 1),
+        Some(Read::UserPayloadAccess) => true,
+        _ => false,
+    }
 }
 
 /// Power state, last power event, other state, front panel (section 28.2).

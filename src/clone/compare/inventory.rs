@@ -12,7 +12,7 @@ use crate::clone::scrub::fru::{Area, Part, visit};
 const CHASSIS: [&str; 2] = ["part number", "serial number"];
 const BOARD: [&str; 5] = ["manufacturer", "product name", "serial number", "part number", "FRU file id"];
 const PRODUCT: [&str; 7] =
-    ["manufacturer", "product name", "part number", "version", "serial number", "asset tag", "FRU file id"];
+    ["manufacturer", "name", "part number", "version", "serial number", "asset tag", "FRU file id"];
 
 pub(super) fn compare(mc: u8, a: &[Fru], b: &[Fru], found: &mut Found) {
     let by_place =

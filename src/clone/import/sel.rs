@@ -1,6 +1,7 @@
 //! Files of system event logs: what `ipmitool sel writeraw` writes, and what `ipmitool sel save` writes.
 //!
-//! The first is the records as they are, 16 bytes each (IPMI 2.0 section 32). The second is text: a line has the seven
+//! The first is records of 16 bytes each (IPMI 2.0 section 32), as they came but for the manufacturer of OEM records with a time
+//! (types C0h to DFh): ipmitool turns its three bytes round when it reads them, and writes them so. The second is text: a line has the seven
 //! bytes of an event behind its generator (event message revision, sensor type, sensor number, event direction and type,
 //! event data 1 to 3), and a remark behind `#`. Time, generator and record id are not in it.
 
@@ -64,7 +65,13 @@ fn records(file: &[u8]) -> Result<Log, Fault> {
         let text = format!("a record has {RECORD} bytes, and the file ends after {}", rest.len());
         return Err(Fault::at(file.len() - rest.len(), text));
     }
-    Ok(Log { form: Form::Records, records: records.to_vec(), left_out: Vec::new() })
+    let mut records = records.to_vec();
+    for [_, _, kind, _, _, _, _, first, _, last, ..] in &mut records {
+        if matches!(kind, 0xc0..=0xdf) {
+            std::mem::swap(first, last);
+        }
+    }
+    Ok(Log { form: Form::Records, records, left_out: Vec::new() })
 }
 
 fn text(file: &[u8]) -> Result<Log, Fault> {
@@ -126,10 +133,12 @@ mod tests {
                          # nothing\r\n4 12 138 111 48 255 10\r\n0xd9 0x01 0x04 0x27 0x00 0x00 0x00 # Temperature #0x04\n";
 
     #[test]
-    fn records_are_taken_as_they_are() {
-        let file = *b"\x01\x00\x02\x0b\x8f\x00\x00\x20\x00\x04\x10\xf5\x6f\x02\xff\xff\x02\x00\xc1\x0b\x8f\x00\x00\xd9\x7e\x00\x01\x04\x27\x00\x00\x00";
+    fn records_are_taken_with_their_manufacturer_put_right() {
+        let file = *b"\x01\x00\x02\x0b\x8f\x00\x00\x20\x00\x04\x10\xf5\x6f\x02\xff\xff\x02\x00\xc1\x0b\x8f\x00\x00\x00\x7e\xd9\x01\x04\x27\x00\x00\x00";
         let log = read(&file).unwrap();
-        assert_eq!((log.form, log.records.concat(), log.left_out.len()), (Form::Records, file.to_vec(), 0));
+        let mut expected = file;
+        (expected[23], expected[25]) = (0xd9, 0x00);
+        assert_eq!((log.form, log.records.concat(), log.left_out.len()), (Form::Records, expected.to_vec(), 0));
         let fault = read(&file[..20]).unwrap_err();
         assert_eq!(fault.to_string(), " at byte 16 (0x10): a record has 16 bytes, and the file ends after 4");
     }

@@ -42,19 +42,25 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What several of it are called.
-    pub fn plural(self) -> &'static str {
-        match self {
-            Self::Serial => "serial numbers",
-            Self::AssetTag => "asset tags",
-            Self::OwnField => "makers' own fields of inventories",
-            Self::Mac => "MAC addresses",
-            Self::Address => "IP addresses",
-            Self::Guid => "GUIDs",
-            Self::Name => "host and system names",
-            Self::User => "user names",
-            Self::Secret => "community strings",
-        }
+    /// So many of it, for people.
+    pub fn counted(self, count: usize) -> String {
+        let name = match self {
+            Self::Serial => "serial number",
+            Self::AssetTag => "asset tag",
+            Self::OwnField => "maker's own field",
+            Self::Mac => "MAC address",
+            Self::Address => "IP address",
+            Self::Guid => "GUID",
+            Self::Name => "host or system name",
+            Self::User => "user name",
+            Self::Secret => "community string",
+        };
+        let ending = match (count, name.ends_with('s')) {
+            (1, _) => "",
+            (_, true) => "es",
+            (_, false) => "s",
+        };
+        format!("{count} {name}{ending}")
     }
 }
 
@@ -321,6 +327,11 @@ impl Disguise {
     /// IPv4 addresses with what stands for them.
     pub fn addresses(&self) -> impl Iterator<Item = (&Ipv4Addr, &Ipv4Addr)> {
         self.addresses.iter()
+    }
+
+    /// IPv6 addresses with what stands for them.
+    pub fn addresses_6(&self) -> impl Iterator<Item = (&Ipv6Addr, &Ipv6Addr)> {
+        self.addresses_6.iter()
     }
 
     /// How many different originals of each kind there were.

@@ -49,6 +49,9 @@ impl Needles {
         for (original, new) in disguise.addresses() {
             needles.address(*original, *new);
         }
+        for (original, new) in disguise.addresses_6() {
+            needles.bytes.push((original.octets().to_vec(), new.octets().to_vec()));
+        }
         needles.texts.sort_by_key(|(original, _)| std::cmp::Reverse(original.len()));
         needles
     }

@@ -6,6 +6,7 @@ use super::disguise::Kind;
 use super::forms::Form;
 use super::fru::{Part, visit};
 use crate::bmc::lan_parameters::number;
+use crate::clone::bytes::Bytes;
 use crate::clone::model::{Machine, Request, Response};
 use crate::clone::reads::Read;
 
@@ -48,8 +49,9 @@ pub fn each(machine: &mut Machine, see: &mut dyn FnMut(Piece<'_>)) {
         for sensor in &mut controller.sensors {
             see(Piece::FreeText(&mut sensor.name));
         }
-        for record in controller.sel.iter_mut().flat_map(|sel| &mut sel.records) {
-            sel_record(mc, &mut record.0, see);
+        if let Some(sel) = &mut controller.sel {
+            sel.records.iter_mut().for_each(|record| sel_record(mc, &mut record.0, see));
+            last_words(mc, &mut sel.records, see);
         }
     }
     for unread in &mut machine.unread {
@@ -116,6 +118,19 @@ fn sel_record(mc: u8, record: &mut [u8], see: &mut dyn FnMut(Piece<'_>)) {
     };
     if let Some(bytes) = record.get_mut(from..) {
         see(Piece::Opaque(format!("OEM records of the event log at {mc:#04x}"), bytes));
+    }
+}
+
+/// What Linux writes into the log when it dies: records of type F0h with 11 characters each, behind address and number.
+fn last_words(mc: u8, records: &mut [Bytes], see: &mut dyn FnMut(Piece<'_>)) {
+    const TYPE: u8 = 0xf0;
+    const TEXT: usize = 5;
+    let is_one = |record: &Bytes| record.get(2) == Some(&TYPE) && record.len() > TEXT;
+    for row in records.chunk_by_mut(|one, next| is_one(one) && is_one(next)).filter(|row| row.len() > 1) {
+        let mut text: Vec<u8> = row.iter().flat_map(|record| record.iter().skip(TEXT)).copied().collect();
+        see(Piece::Opaque(format!("texts over several records of the event log at {mc:#04x}"), &mut text));
+        let places = row.iter_mut().flat_map(|record| record.0.iter_mut().skip(TEXT));
+        places.zip(text).for_each(|(to, from)| *to = from);
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) fn text(machine: &Machine, settings: &Settings, differences: &[Differ
         })
     });
     list("What has no place in the copy, as another one has its number", dropped, &mut out);
+    list("What else there is to say", settings.notes.iter().cloned(), &mut out);
     list(
         "What could not be read",
         machine.unread.iter().map(|unread| format!("{}: {}", unread.what, unread.why)),

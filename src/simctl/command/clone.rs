@@ -14,6 +14,7 @@ use crate::clone::check::{self, Checked};
 use crate::clone::link::{Fault, Link, Target};
 use crate::clone::model::{BMC, Machine, Request};
 use crate::clone::reads::refusal;
+use crate::clone::scrub::Report;
 use crate::clone::walk::{self, walk};
 use crate::clone::write::{self, Folder, Layout, Settings};
 use crate::fleet::slice::Slice;
@@ -22,6 +23,7 @@ use crate::progress::Progress;
 use crate::simctl::failure::{Failure, Status};
 use crate::simctl::number;
 use crate::simctl::output::{Form, Output};
+use crate::simctl::scrubbing::Scrub;
 use crate::simctl::secret;
 
 /// UDP port of RMCP.
@@ -81,6 +83,9 @@ pub struct Clone {
     /// How long a machine may take
     #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "15m")]
     budget: Duration,
+
+    #[command(flatten)]
+    scrub: Scrub,
 }
 
 /// Which BMC, who logs in, and how.
@@ -129,7 +134,7 @@ pub(super) struct Who {
 
 /// K_G, which nobody is shown.
 #[derive(Clone)]
-pub(super) struct Key([u8; 20]);
+pub(super) struct Key(pub(super) [u8; 20]);
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -137,7 +142,7 @@ impl std::fmt::Debug for Key {
     }
 }
 
-fn key(text: &str) -> Result<Key, String> {
+pub(super) fn key(text: &str) -> Result<Key, String> {
     let bytes = match text.strip_prefix("0x") {
         Some(digits) => hexadecimal(digits).ok_or("expected hexadecimal digits, two for each byte")?,
         None => text.as_bytes().to_vec(),
@@ -167,7 +172,7 @@ fn controller(text: &str) -> Result<(u8, u8), String> {
     }
 }
 
-fn level(text: &str) -> Result<u8, String> {
+pub(super) fn level(text: &str) -> Result<u8, String> {
     match text.to_ascii_lowercase().as_str() {
         "callback" => Ok(1),
         "user" => Ok(2),
@@ -177,7 +182,7 @@ fn level(text: &str) -> Result<u8, String> {
     }
 }
 
-fn password(text: &str) -> Result<String, String> {
+pub(super) fn password(text: &str) -> Result<String, String> {
     let fits = (1..=16).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'$');
     if fits {
@@ -272,10 +277,12 @@ impl Clone {
         if taken.is_empty() {
             return Ok(Status::of_all(statuses));
         }
+        let mut notes = self.scrubbed(&mut taken)?.into_iter();
         let mut folder = Folder::default();
         let mut listen = self.listen;
         for taken in &taken {
-            let settings = Settings { listen, password: made.clone(), layout };
+            let notes = notes.next().unwrap_or_default();
+            let settings = Settings { listen, password: made.clone(), layout, notes };
             let checked = check::checked(&taken.machine, &settings).await;
             let checked = checked
                 .map_err(|why| Failure::Local(format!("The copy of {} is no good: {why}", taken.machine.name)))?;
@@ -291,6 +298,16 @@ impl Clone {
             output.line(&format!("Start it: cd {} && {}", self.folder.display(), write::start(name, layout)))?;
         }
         Ok(Status::of_all(statuses))
+    }
+
+    /// Replaces what tells machines apart, if that is wanted. What README says of each.
+    fn scrubbed(&self, taken: &mut [Taken]) -> Result<Vec<Vec<String>>, Failure> {
+        let mut machines: Vec<&mut Machine> = taken.iter_mut().map(|taken| &mut taken.machine).collect();
+        let reports = self.scrub.apply(&mut machines)?.unwrap_or_default();
+        if let (Some(name), [machine]) = (&self.name, machines.as_mut_slice()) {
+            machine.name.clone_from(name);
+        }
+        Ok(reports.iter().map(Report::lines).collect())
     }
 
     async fn walk_over(&self, subject: &Subject, record: &[Request], alone: bool) -> Result<Taken, Failure> {
@@ -433,7 +450,7 @@ fn next(listen: SocketAddr, channels: usize) -> SocketAddr {
 }
 
 /// Whether a name can be that of a BMC in texts of every kind.
-fn fit(name: &str) -> Result<(), Failure> {
+pub(super) fn fit(name: &str) -> Result<(), Failure> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match name {
         "" | "." | ".." => Err(Failure::Usage("A copy needs a name: take --name".into())),
@@ -444,13 +461,13 @@ fn fit(name: &str) -> Result<(), Failure> {
     }
 }
 
-async fn resolve(host: &str, port: u16) -> Result<SocketAddr, Failure> {
+pub(super) async fn resolve(host: &str, port: u16) -> Result<SocketAddr, Failure> {
     let found = tokio::net::lookup_host((host, port)).await;
     let mut found = found.map_err(|error| Failure::Unreachable(format!("{host}: {error}")))?;
     found.next().ok_or_else(|| Failure::Unreachable(format!("{host} has no address")))
 }
 
-fn failure(fault: Fault) -> Failure {
+pub(super) fn failure(fault: Fault) -> Failure {
     match fault {
         Fault::Silent(_) => Failure::Unreachable(fault.to_string()),
         Fault::Refused(why) => Failure::NotAllowed(why),
@@ -458,7 +475,7 @@ fn failure(fault: Fault) -> Failure {
     }
 }
 
-fn made_password() -> Result<String, Failure> {
+pub(super) fn made_password() -> Result<String, Failure> {
     let mut bytes = [0; MADE];
     let mut random = crate::host::random::SystemRandom::new()
         .map_err(|error| Failure::Local(format!("Unable to make a password: {error}")))?;
@@ -500,18 +517,18 @@ fn byte(text: &str) -> Option<u8> {
 }
 
 /// A bar for each thing that is read of one machine.
-struct Shown {
+pub(super) struct Shown {
     wanted: bool,
     what: &'static str,
     bar: Progress,
 }
 
 impl Shown {
-    fn new(wanted: bool) -> Self {
+    pub(super) fn new(wanted: bool) -> Self {
         Self { wanted, what: "", bar: Progress::none() }
     }
 
-    fn show(&mut self, what: &'static str, done: usize, total: usize) {
+    pub(super) fn show(&mut self, what: &'static str, done: usize, total: usize) {
         if self.what != what {
             self.bar.end();
             self.what = what;
