@@ -6,9 +6,12 @@
 //! IPMI_SIM_WRITE=1 cargo test --test documents
 //! ```
 //!
-//! That what comments and pages cite is there: `documents/citations.rs`; that one version and one licence
+//! The language reference in `docs/reference` is made of the manual pages in the same way: `documents/book.rs`, which holds the
+//! book together. That what comments and pages cite is there: `documents/citations.rs`; that one version and one licence
 //! stand everywhere: `documents/release.rs`.
 
+#[path = "documents/book.rs"]
+mod book;
 #[path = "documents/citations.rs"]
 mod citations;
 #[path = "support/machine.rs"]
@@ -215,12 +218,16 @@ fn completion(shell: Shell) -> (String, String) {
 
 /// Holds a file in `packaging` to what it should say, or writes it.
 fn assert_current(name: &str, content: &str) {
-    let path = packaging(name);
+    hold(&packaging(name), content);
+}
+
+/// The same for any file.
+fn hold(path: &Path, content: &str) {
     if std::env::var_os("IPMI_SIM_WRITE").is_some() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(&path, content).expect("the file can be written");
+        fs::write(path, content).expect("the file can be written");
     }
-    let there = fs::read_to_string(&path).unwrap_or_default();
+    let there = fs::read_to_string(path).unwrap_or_default();
     assert!(
         there == content,
         "{} is not what its sources make of it: IPMI_SIM_WRITE=1 cargo test --test documents",

@@ -1,6 +1,8 @@
 //! Every configuration the project hands out: clean, and running as its text says, with
-//! ours and with the original.
+//! ours and with the original. Pages of the book that nobody else runs: `examples/book.rs`.
 
+#[path = "examples/book.rs"]
+mod book;
 mod support;
 
 use std::collections::BTreeSet;
