@@ -371,7 +371,7 @@ fn is_a_host(address: Ipv4Addr) -> bool {
 }
 
 /// Words that stand where nobody has entered anything, that everybody's users have, and parts of names that many share.
-const COMMON: [&str; 52] = [
+const COMMON: [&str; 53] = [
     "n/a",
     "na",
     "none",
@@ -382,6 +382,7 @@ const COMMON: [&str; 52] = [
     "not specified",
     "not available",
     "not present",
+    "field not present",
     "no asset tag",
     "no asset information",
     "default string",
@@ -518,6 +519,7 @@ mod tests {
             (disguise.text(Kind::Serial, "..-"), disguise.text(Kind::Serial, "")),
             ("..-".into(), String::new())
         );
+        assert_eq!(disguise.text(Kind::OwnField, "Field not present "), "Field not present ");
         assert_eq!(disguise.counts(), BTreeMap::from([(Kind::Serial, 1)]));
         let other = Disguise::new(b"another key").text(Kind::Serial, "BWC-4711x");
         assert_ne!(other, new);
