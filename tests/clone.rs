@@ -296,6 +296,21 @@ fn boards_that_count_in_words_or_in_circles_are_read_to_an_end() {
 }
 
 #[test]
+fn whoever_reads_no_further_has_the_folder_all_the_same() {
+    let (_machine, bench, login) = small();
+    let line = format!(
+        "IPMI_PASSWORD=admin {} clone -H 127.0.0.1 -p {} -U admin -E part | true",
+        env!("CARGO_BIN_EXE_ipmi_simctl"),
+        login.port
+    );
+    let mut command = Command::new("sh");
+    command.current_dir(bench.folder()).args(["-c", &line]);
+    Ran::run(&mut command, "sh", PATIENT).assert_ok();
+    // The shell waits for all of the pipe.
+    assert!(bench.path("part/lan.conf").is_file());
+}
+
+#[test]
 fn whoever_interrupts_it_finds_no_half_folder() {
     let (machine, bench, login) = small();
     run(&bench, &["fault slow 1000".into()]);

@@ -278,21 +278,24 @@ impl Clone {
             return Ok(Status::of_all(statuses));
         }
         let mut notes = self.scrubbed(&mut taken)?.into_iter();
-        let mut folder = Folder::default();
-        let mut listen = self.listen;
+        let (mut folder, mut listen, mut tried) = (Folder::default(), self.listen, Vec::new());
         for taken in &taken {
             let notes = notes.next().unwrap_or_default();
             let settings = Settings { listen, password: made.clone(), layout, notes };
             let checked = check::checked(&taken.machine, &settings).await;
-            let checked = checked
+            let mut checked = checked
                 .map_err(|why| Failure::Local(format!("The copy of {} is no good: {why}", taken.machine.name)))?;
-            self.report(taken, &checked, output)?;
-            folder.join(checked.folder);
+            folder.join(std::mem::take(&mut checked.folder));
+            tried.push(checked);
             listen = next(listen, write::channels(&taken.machine));
         }
+        // Before anything is said: whoever reads no further has the folder all the same.
         folder
             .save(&self.folder)
             .map_err(|error| Failure::Local(format!("Unable to write {}: {error}", self.folder.display())))?;
+        for (taken, checked) in taken.iter().zip(&tried) {
+            self.report(taken, checked, output)?;
+        }
         if output.form == Form::People {
             let name = taken.first().map(|taken| taken.machine.name.as_str()).unwrap_or_default();
             output.line(&format!("Start it: cd {} && {}", self.folder.display(), write::start(name, layout)))?;
