@@ -61,8 +61,8 @@ pub mod starter;
 pub mod statement;
 #[cfg(feature = "program")]
 pub mod syslog;
-#[cfg(feature = "program")]
 pub mod tables;
+#[cfg(feature = "program")]
 pub mod terminal;
 #[cfg(feature = "program")]
 pub mod timers;
