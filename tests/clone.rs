@@ -467,6 +467,18 @@ fn several_machines_become_a_fleet() {
 }
 
 #[test]
+fn whoever_reads_at_the_same_time_is_borne() {
+    let (_machine, bench, login) = profile("two-socket");
+    let rows: Vec<String> = ["one", "two", "three"].map(|name| format!("{name},127.0.0.1,{}\n", login.port)).into();
+    bench.write("nodes.csv", format!("name,host,port\n{}", rows.concat()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ipmi_simctl"));
+    command.current_dir(bench.folder()).args(["clone", "--hosts", "nodes.csv", "-U", "admin", "-E", "rack"]);
+    let ran = Ran::run(command.env("IPMI_PASSWORD", "admin"), "ipmi_simctl", PATIENT);
+    ran.assert_ok().assert_not_says("could not be read");
+    assert_eq!(ran.stdout.matches(": 110 SDRs,").count(), 3, "{}", ran.stdout);
+}
+
+#[test]
 fn what_cannot_be_done_leaves_nothing_behind() {
     let (_machine, bench, login) = small();
     let nobody = Login { port: free_port(), ..login };

@@ -1,6 +1,7 @@
 //! The SDR repository and device SDRs: by reservation and in parts (IPMI 2.0 sections 33.9 to 33.12, 35.2 to 35.4).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::super::bytes::Bytes;
 use super::super::link::Fault;
@@ -15,6 +16,8 @@ const LAST: u16 = 0xffff;
 const HEADER: u8 = 5;
 /// How often a record is begun when the reservation is lost.
 const BEGINNINGS: u32 = 24;
+/// How much longer is waited before each of them.
+const PAUSE: Duration = Duration::from_millis(2);
 /// How often all of it is read when it changes meanwhile.
 const WALKS: u32 = 3;
 /// Most records: ids are 16 bits.
@@ -163,21 +166,28 @@ impl Walk<'_> {
         format!("{which} {id:#06x} of controller {:#04x}", store.mc)
     }
 
-    /// One record, whole.
+    /// One record, whole. Where somebody else reserves as well, so that a reservation does not last for two parts, every
+    /// second time all of it is asked for at once, which needs none.
     async fn record(&mut self, store: Store, id: u16, reservation: &mut u16) -> Result<Result<Found, Gone>, Fault> {
-        'begin: for _ in 0..BEGINNINGS {
+        let mut at_once = HEADER;
+        'begin: for beginning in 0..BEGINNINGS {
             let mut record: Vec<u8> = Vec::new();
             let mut next = LAST;
             let mut whole = usize::from(HEADER);
             while record.len() < whole {
                 let at = u8::try_from(record.len()).unwrap_or(u8::MAX);
                 let left = u8::try_from(whole - record.len()).unwrap_or(u8::MAX);
-                let count = left.min(if at == 0 { HEADER } else { self.limits.record });
-                let [r0, r1] = reservation.to_le_bytes();
+                let count = if at == 0 { at_once } else { left.min(self.limits.record) };
+                let without = at == 0 && at_once > HEADER;
+                let [r0, r1] = if without { [0, 0] } else { reservation.to_le_bytes() };
                 let [i0, i1] = id.to_le_bytes();
                 let data = [r0, r1, i0, i1, at, count];
                 let response = match self.part((store.mc, store.lun), store.get, &data, count).await? {
                     Part::Done(response) => response,
+                    Part::Shorter if without => {
+                        at_once = fewer(count).max(HEADER);
+                        continue;
+                    }
                     Part::Shorter => {
                         self.limits.record = fewer(self.limits.record.min(count));
                         if at == 0 {
@@ -187,7 +197,11 @@ impl Walk<'_> {
                         continue;
                     }
                     Part::Refused(code::RESERVATION) => {
+                        // Not in step with whoever else reads.
+                        tokio::time::sleep(PAUSE * beginning).await;
                         *reservation = self.reserve(store).await?;
+                        let all = u8::try_from(whole).unwrap_or(u8::MAX);
+                        at_once = if beginning % 2 == 0 { all } else { HEADER };
                         continue 'begin;
                     }
                     Part::Refused(code::NOT_PRESENT) => return Ok(Err(Gone::Absent)),
@@ -210,6 +224,7 @@ impl Walk<'_> {
                     }
                 }
             }
+            record.truncate(whole);
             return Ok(Ok(Found { next, record: record.into() }));
         }
         Ok(Err(Gone::Refused(code::RESERVATION)))
