@@ -53,7 +53,7 @@ impl Login {
 /// A copy that is served.
 struct Served {
     _simulator: Simulator,
-    _place: Bench,
+    place: Bench,
     login: Login,
 }
 
@@ -64,7 +64,7 @@ fn serve(bench: &Bench, folder: &str, subject: Subject, user: &'static str) -> S
     place.write("lan.conf", place.read("lan.conf").replace("127.0.0.1 9623", &format!("127.0.0.1 {port}")));
     let emu = format!("./{NAME}.emu");
     let simulator = Simulator::start(subject, &place, port, &["-c", "./lan.conf", "-f", &emu, "-s", "./state"]);
-    Served { _simulator: simulator, _place: place, login: Login { port, user, password: "secret" } }
+    Served { _simulator: simulator, place, login: Login { port, user, password: "secret" } }
 }
 
 fn copy_tree(from: &Path, to: &Path) {
@@ -283,6 +283,51 @@ oem_add 0x20 0x0a 0x11 data 7 0 0 5 response 0 5 0 1 2 3 4 5 6 7 8 9
 oem_add 0x20 0x0a 0x43 data 0 0 1 0 0 0xff response 0 0x02 0x00 1 0 2 1 0 0 0 0x20 0 4 1 0x21 1 0x59 0x5b 0x5a
 oem_add 0x20 0x0a 0x43 data 0 0 2 0 0 0xff response 0 0x01 0x00 2 0 2 2 0 0 0 0x20 0 4 1 0x21 1 0x59 0x5b 0x5a
 ";
+
+#[test]
+fn boot_options_and_the_watchdog_are_copied_and_stay() {
+    let (_machine, bench, login) = small();
+    let client = Ipmitool::new(login.port, login.user, login.password);
+    // The valid bit outlives the minute, so that a slow test sees it.
+    for words in [
+        "power on",
+        "raw 0 8 1 1",
+        "raw 0 8 2 2",
+        "raw 0 8 3 0x08",
+        "raw 0 8 4 0x03 0x02",
+        "raw 0 8 5 0x80 0x14 0x20 0x03 0x01",
+        "raw 0 8 6 1 2 3 4 5 6 7 8 9",
+        "raw 6 0x24 0x84 0x31 0x02 0x10 0x2c 0x01",
+    ] {
+        client.ok(words);
+    }
+    login.clone(&bench, "first", &[]);
+    let copy = serve(&bench, "first", Subject::Ours, "admin");
+    let other = Ipmitool::new(copy.login.port, "admin", "secret");
+    for (words, says) in [
+        ("raw 0 9 1 0 0", "01 01 01"),
+        ("raw 0 9 2 0 0", "01 02 02"),
+        ("raw 0 9 3 0 0", "01 03 08"),
+        ("raw 0 9 4 0 0", "01 04 00 02"),
+        ("raw 0 9 5 0 0", "01 05 80 14 20 03 01"),
+        ("raw 0 9 6 0 0", "01 06 01 02 03 04 05 06 07 08 09"),
+        ("raw 6 0x25", "84 31 02 00 2c 01 2c 01"),
+    ] {
+        assert_eq!((client.ok(words).stdout.trim(), other.ok(words).stdout.trim()), (says, says), "{words}");
+    }
+    // Of all that, nothing is left to be said otherwise in a copy of the copy.
+    copy.login.clone(&bench, "second", &[]);
+    let file = format!("state/ipmi_sim/{NAME}/chassis.mc20");
+    assert_eq!(bench.read(&format!("first/{file}")), bench.read(&format!("second/{file}")));
+    assert!(!bench.read("first/README").contains("Get System Boot Options"));
+    // The file that keeps them is written anew, and the next start begins with them again.
+    other.ok("chassis policy always-off");
+    let kept = copy.place.read(&file);
+    assert!(
+        kept.contains("restore_policy:i:0") && kept.contains("boot_options:d:") && kept.contains("watchdog:d:"),
+        "{kept}"
+    );
+}
 
 #[test]
 fn boards_that_count_in_words_or_in_circles_are_read_to_an_end() {

@@ -217,6 +217,7 @@ impl Simulator {
             let reached = self.machine.bmc == Some(mc) || self.lans.of(mc).next().is_some();
             if let Some(mut at) = self.machine.at(mc) {
                 bmc::chassis::power_restored(&mut at, now);
+                bmc::chassis::begin(&mut at);
                 if reached {
                     bmc::sdr::provide_locator(&mut at);
                 }

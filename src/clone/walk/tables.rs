@@ -152,7 +152,7 @@ impl Walk<'_> {
         for read in [Read::ChassisCapabilities, Read::ChassisStatus, Read::RestartCause] {
             self.keep(BMC, read, []).await?;
         }
-        for number in [1, 2, 3, 5] {
+        for number in 1..=6 {
             let parameter = Parameter { read: Read::BootOptions, channel: None, number };
             self.keep(BMC, Read::BootOptions, parameter.data(0, 0)).await?;
         }

@@ -4,6 +4,7 @@
 //! a LAN channel, and skips the others.
 
 use super::lan_conf;
+use crate::bmc::boot::AT_START;
 use crate::clone::bytes::Bytes;
 use crate::clone::model::{BMC, Controller, Machine, Request, Response, Sel};
 use crate::clone::reads::Read;
@@ -213,7 +214,41 @@ fn users(machine: &Machine) -> Items {
 
 fn chassis(machine: &Machine) -> Items {
     let mut items = Items::new();
-    let Some([power, _, _, rest @ ..]) = machine.told(BMC, Read::ChassisStatus, &[]) else { return items };
+    power(machine, &mut items);
+    for (name, bytes) in [("boot_options", boot_options(machine).to_vec()), ("watchdog", watchdog(machine).to_vec())] {
+        if bytes.iter().any(|byte| *byte != 0) {
+            items.push_bytes(name, bytes);
+        }
+    }
+    items
+}
+
+/// Parameters 1 to 6 of the boot options: of 4 what follows the write mask. What is not told is 0.
+fn boot_options(machine: &Machine) -> [u8; AT_START] {
+    // Number, where it begins behind version and number, length, place.
+    const PARAMETERS: [(u8, usize, usize, usize); 6] =
+        [(1, 0, 1, 0), (2, 0, 1, 1), (3, 0, 1, 2), (4, 1, 1, 3), (5, 0, 5, 4), (6, 0, 9, 9)];
+    let mut options = [0; AT_START];
+    for (number, from, length, place) in PARAMETERS {
+        let told = machine.told(BMC, Read::BootOptions, &[number, 0, 0]).and_then(|told| told.get(2 + from..));
+        let room = options.get_mut(place..place + length).unwrap_or_default();
+        for (byte, told) in room.iter_mut().zip(told.unwrap_or_default()) {
+            *byte = *told;
+        }
+    }
+    options
+}
+
+/// The watchdog's setting: use without whether it runs, actions, pre-timeout, expired flags, initial countdown.
+fn watchdog(machine: &Machine) -> [u8; 6] {
+    const RUNNING: u8 = 0x40;
+    let told = machine.told(BMC, Read::Watchdog, &[]).and_then(|told| told.first_chunk().copied());
+    let [timer_use, actions, pretimeout, expired, i0, i1] = told.unwrap_or_default();
+    [timer_use & !RUNNING, actions, pretimeout, expired, i0, i1]
+}
+
+fn power(machine: &Machine, items: &mut Items) {
+    let Some([power, _, _, rest @ ..]) = machine.told(BMC, Read::ChassisStatus, &[]) else { return };
     const PREVIOUS: u8 = 1;
     let (policy, on) = (power >> 5 & 0x03, power & 0x01);
     // Always off, previous, always on. A machine whose power is otherwise is not to be switched at the start.
@@ -222,7 +257,6 @@ fn chassis(machine: &Machine) -> Items {
     items.push_integer("power", on.into());
     items.push_integer("cycle_interval", 0);
     items.push_integer("disabled_buttons", rest.first().map_or(0, |buttons| buttons & 0x0f).into());
-    items
 }
 
 fn system_info(machine: &Machine) -> Items {

@@ -82,6 +82,10 @@ pub enum BootCause {
     Watchdog,
 }
 
+/// Bytes of boot options that a state file has a machine begin with, as Get System Boot Options tells them: parameters 1, 2
+/// and 3 (a byte each), 4 without its write mask (1), 5 (5), 6 (9).
+pub const AT_START: usize = 18;
+
 /// The boot options, parameters 0 to 7.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BootOptions {
@@ -112,6 +116,16 @@ impl BootOptions {
     pub fn set_flags(&mut self, now: Moment, flags: [u8; 5]) {
         self.flags = flags;
         self.renew(now);
+    }
+
+    /// Begins with these instead of those of a machine that nobody has told anything. The 60 seconds of boot flags do not
+    /// run before somebody sets something.
+    pub fn begin_with(&mut self, told: &[u8; AT_START]) {
+        let [selector, scan, clearing, acknowledge, f0, f1, f2, f3, f4, initiator @ ..] = *told;
+        (self.service_partition, self.service_partition_scan) = (selector, scan);
+        (self.valid_bit_clearing, self.acknowledge) = (clearing, acknowledge);
+        self.flags = [f0, f1, f2, f3, f4];
+        self.initiator = initiator;
     }
 
     /// Sets the bits of parameter 4 that `mask` names.
@@ -212,6 +226,18 @@ mod tests {
         assert_eq!((boot.flags(), boot.deadline()), (USED, None));
         boot.control_received(at(100));
         assert_eq!(boot.deadline(), None, "nothing is valid that could run out");
+    }
+
+    #[test]
+    fn what_a_machine_begins_with_runs_out_once_somebody_uses_it() {
+        let mut boot = BootOptions::default();
+        boot.begin_with(&[1, 2, 0x03, 0x04, 0x80, 0x08, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+        assert_eq!((boot.service_partition, boot.service_partition_scan), (1, 2));
+        assert_eq!((boot.valid_bit_clearing, boot.acknowledge), (0x03, 0x04));
+        assert_eq!((boot.flags(), boot.initiator), ([0x80, 0x08, 5, 6, 7], [11, 12, 13, 14, 15, 16, 17, 18, 19]));
+        assert_eq!(boot.deadline(), None);
+        boot.control_received(at(30));
+        assert_eq!(boot.deadline(), Some(at(90)));
     }
 
     #[test]

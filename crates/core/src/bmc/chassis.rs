@@ -19,7 +19,7 @@ pub use control::{
     Controlled, NotSupported, Token, control, control_by_filter, disable_interface, enable_interface, program_done,
 };
 pub use cycle::timeout;
-pub use kept::{Kept, RestorePolicy, change_settings};
+pub use kept::{AtStart, Kept, RestorePolicy, begin, change_settings};
 pub use restore::power_restored;
 pub use switch::process_ended;
 pub use watchdog::{watchdog_can_reset, watchdog_power_cycle, watchdog_power_down, watchdog_reset};

@@ -109,6 +109,27 @@ impl Watchdog {
         [self.timer_use | running, self.actions, self.pretimeout, self.expired, i0, i1, p0, p1]
     }
 
+    /// Begins with a setting, stopped: use, actions, pre-timeout (s), expired flags, initial countdown (2), counts of 100 ms.
+    /// One of no time at all is no setting that Reset Watchdog Timer could start.
+    pub fn begin_with(&mut self, told: &[u8; 6]) {
+        let [timer_use, actions, pretimeout, expired, i0, i1] = *told;
+        let initial = u16::from_le_bytes([i0, i1]);
+        *self = Self {
+            timer_use: timer_use & (timer_use::USE | timer_use::DONT_LOG),
+            actions,
+            pretimeout,
+            expired,
+            initial,
+            initialised: initial != 0,
+            countdown: Countdown::Stopped(initial),
+        };
+    }
+
+    /// Nobody has set it.
+    pub(super) fn is_as_made(&self) -> bool {
+        !self.initialised
+    }
+
     /// How much time is left, while the timer counts.
     pub fn remaining(&self, now: Moment) -> Option<Duration> {
         match self.countdown {
@@ -355,6 +376,21 @@ mod tests {
         armed(&mut machine, [0x01, 0x21, 9, 0, 20, 0]);
         let (told, _) = run(&mut machine, 3000);
         assert_eq!(told, [(0, HostSignal::Nmi), (2000, HostSignal::Reset)]);
+    }
+
+    #[test]
+    fn a_setting_that_a_machine_begins_with_runs_when_it_is_kicked_and_not_before() {
+        let mut machine = machine();
+        let begin = |machine: &mut Machine, told| {
+            machine.ensure(MC).watchdog.as_mut().expect("the BMC has one").begin_with(&told);
+        };
+        begin(&mut machine, [0x44, 0x01, 0, 0x10, 5, 0]);
+        assert_eq!(run(&mut machine, 9000), (Vec::new(), Vec::new()));
+        assert_eq!(state(&mut machine, 9000), [0x04, 0x01, 0, 0x10, 5, 0, 5, 0]);
+        reset(&mut machine.found(MC), START).expect("it is set");
+        assert_eq!(run(&mut machine, 9000).0, [(500, HostSignal::Reset)]);
+        begin(&mut machine, [0x44, 0x01, 0, 0, 0, 0]);
+        assert_eq!(reset(&mut machine.found(MC), START), Err(NotInitialised));
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub(super) const WALL_CLOCK: &str = "wall_clock";
 
 /// The highest number that a user of the controller can have, where it is not 63. Copies of machines have it.
 pub(super) const HIGHEST_USER: &str = "highest_user";
+/// Boot options that every start begins with. Copies of machines have it.
+pub(super) const BOOT_OPTIONS: &str = "boot_options";
+/// The watchdog timer's setting that every start begins with.
+pub(super) const WATCHDOG: &str = "watchdog";
 /// 0 where Get User Access does not tell whether a user is enabled.
 pub(super) const USER_STATUS_TOLD: &str = "user_status_told";
 
@@ -112,6 +116,12 @@ fn chassis(kept: &Kept, items: &mut Items) {
     items.push_integer("power", i64::from(kept.power));
     items.push_integer("cycle_interval", i64::from(kept.cycle_interval));
     items.push_integer("disabled_buttons", i64::from(kept.disabled_buttons));
+    if let Some(told) = kept.at_start.boot_options {
+        items.push_bytes(BOOT_OPTIONS, told);
+    }
+    if let Some(told) = kept.at_start.watchdog {
+        items.push_bytes(WATCHDOG, told);
+    }
 }
 
 fn process(identity: Option<&Identity>, items: &mut Items) {

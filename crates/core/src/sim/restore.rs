@@ -5,8 +5,8 @@
 use subtle::ConstantTimeEq;
 
 use super::Simulator;
-use super::persist::{HIGHEST_USER, USER_STATUS_TOLD, WALL_CLOCK};
-use crate::bmc::chassis::{Kept, RestorePolicy};
+use super::persist::{BOOT_OPTIONS, HIGHEST_USER, USER_STATUS_TOLD, WALL_CLOCK, WATCHDOG};
+use crate::bmc::chassis::{AtStart, Kept, RestorePolicy};
 use crate::bmc::dcmi::MOST_TEXT;
 use crate::bmc::sel::Record;
 use crate::bmc::sol_parameters::{Access, Sol};
@@ -94,6 +94,10 @@ impl Simulator {
             power: byte("power").is_some_and(|on| on != 0),
             cycle_interval: byte("cycle_interval").unwrap_or_default(),
             disabled_buttons: byte("disabled_buttons").unwrap_or_default() & 0x0f,
+            at_start: AtStart {
+                boot_options: items.bytes(BOOT_OPTIONS).and_then(|told| told.try_into().ok()),
+                watchdog: items.bytes(WATCHDOG).and_then(|told| told.try_into().ok()),
+            },
         });
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{At, CYCLE_STEP, Chassis, modelled_power};
 use crate::bmc::StateFile;
+use crate::bmc::boot::{AT_START, BootOptions};
 use crate::bmc::unsaved::Unchanged;
 
 /// Power restore policies, IPMI 2.0 section 28.8.
@@ -43,6 +44,18 @@ pub struct Kept {
     /// Buttons that are disabled (IPMI 2.0 table 28-7), bits 3 to 0: standby, diagnostic
     /// interrupt, reset, power.
     pub disabled_buttons: u8,
+    /// What every start begins with.
+    pub at_start: AtStart,
+}
+
+/// Settings that the specification does not have outlive a restart, and that a state file has a machine begin with all the
+/// same: copies of machines have it. Nothing that is set later changes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AtStart {
+    /// Boot options, as [`BootOptions::begin_with`](crate::bmc::boot::BootOptions::begin_with) has them.
+    pub boot_options: Option<[u8; AT_START]>,
+    /// The watchdog timer, as [`Watchdog::begin_with`](crate::bmc::watchdog::Watchdog::begin_with) has it.
+    pub watchdog: Option<[u8; 6]>,
 }
 
 /// Buttons a client may disable: all.
@@ -98,6 +111,21 @@ pub fn change_settings(at: &mut At<'_>, change: impl FnOnce(&mut Kept)) {
         controller.chassis.kept = Some(kept);
         Ok(())
     });
+}
+
+/// The program starts: boot options and watchdog timer are those of the state file, unless something has set others by
+/// now. The power is restored before, which is not the boot that boot flags are for.
+pub fn begin(at: &mut At<'_>) {
+    let controller = &mut **at;
+    let AtStart { boot_options, watchdog } = controller.chassis.kept.unwrap_or_default().at_start;
+    if let Some(told) = boot_options.filter(|_| controller.chassis.boot == BootOptions::default()) {
+        controller.chassis.boot.begin_with(&told);
+    }
+    if let (Some(told), Some(timer)) = (watchdog, &mut controller.watchdog)
+        && timer.is_as_made()
+    {
+        timer.begin_with(&told);
+    }
 }
 
 /// Has the state of the power kept for [`RestorePolicy::Previous`]; under any other policy
