@@ -9,8 +9,25 @@ use super::super::records::{Locator, locator};
 use super::partial::{Part, fewer};
 use super::{Walk, code};
 
+/// The last id that is tried without a record that tells of it.
+const LAST_TRIED: u8 = 15;
+/// After how many in a row that are not there no more are tried.
+const MISSES: u32 = 4;
+/// The most bytes of one that no record tells of. A board that has something of the largest size under every number would
+/// take longer than all the rest.
+const LARGEST: u16 = 8192;
 /// In Get FRU Inventory Area Info: offsets and counts are in words.
 const WORDS: u8 = 0x01;
+
+/// What comes of trying a number.
+enum Tried {
+    /// An inventory.
+    There,
+    /// None.
+    Absent,
+    /// No more are to be tried.
+    Enough,
+}
 
 impl Walk<'_> {
     /// All inventories: number 0 of each controller, and those that records tell of.
@@ -34,7 +51,63 @@ impl Walk<'_> {
             (self.watch)("Inventories", done, places.len());
             self.fru(*mc, *lun, *device).await?;
         }
+        self.unnamed(&places).await
+    }
+
+    /// Inventories of the BMC that no record tells of: small ids are tried, as long as it answers and some are there.
+    async fn unnamed(&mut self, named: &BTreeSet<(u8, u8, u8)>) -> Result<(), Fault> {
+        let mut missed = 0;
+        for device in 1..=LAST_TRIED {
+            // Behind whatever LUN: a copy tells inventories apart by their numbers alone.
+            let is_named = named.iter().any(|(mc, _, known)| (*mc, *known) == (BMC, device));
+            let tried = if is_named { Tried::There } else { self.tried(device).await? };
+            missed = match tried {
+                Tried::There => 0,
+                Tried::Absent => missed + 1,
+                Tried::Enough => MISSES,
+            };
+            if missed >= MISSES {
+                break;
+            }
+        }
+        if let Some(bmc) = self.machine.controller_mut(BMC) {
+            bmc.frus.sort_by_key(|fru| (fru.lun, fru.device));
+        }
         Ok(())
+    }
+
+    /// Reads an inventory of the BMC, if there is one of this number. One that gives no bytes is none, and nothing to
+    /// complain of; the board is not asked for more then, as it may be slow to say so.
+    async fn tried(&mut self, device: u8) -> Result<Tried, Fault> {
+        let (unread, read) = (self.machine.unread.len(), self.inventories());
+        let Some(info) = self.ask((BMC, 0), Read::FruInfo, [device]).await? else {
+            self.machine.unread.truncate(unread);
+            return Ok(Tried::Enough);
+        };
+        let size = match (info.code, &*info.data) {
+            (0, [low, high, ..]) => u16::from_le_bytes([*low, *high]),
+            (code::INVALID_COMMAND | code::PRIVILEGE, _) => return Ok(Tried::Enough),
+            _ => 0,
+        };
+        match size {
+            0 => return Ok(Tried::Absent),
+            1..=LARGEST => self.fru(BMC, 0, device).await?,
+            _ => {
+                self.machine
+                    .miss(format!("inventory {device}"), format!("no record tells of it, and it has {size} bytes"));
+                return Ok(Tried::Absent);
+            }
+        }
+        if self.inventories() > read {
+            return Ok(Tried::There);
+        }
+        self.machine.unread.truncate(unread);
+        Ok(Tried::Enough)
+    }
+
+    /// How many inventories of the BMC are read.
+    fn inventories(&self) -> usize {
+        self.machine.bmc().map_or(0, |bmc| bmc.frus.len())
     }
 
     async fn fru(&mut self, mc: u8, lun: u8, device: u8) -> Result<(), Fault> {
