@@ -527,6 +527,27 @@ fn several_machines_become_a_fleet() {
 }
 
 #[test]
+fn a_copy_that_is_no_good_takes_no_others_along() {
+    let (_one, bench, good) = small();
+    let (_two, other, odd) = small();
+    // It says that nobody above a user gets in, so that an administrator does not get into its copy.
+    run(&other, &["oem_add 0x20 0x06 0x41 data 1 0x40 response 0 0x22 0x02".into()]);
+    let list = format!("name,host,port\nodd,127.0.0.1,{}\ngood,127.0.0.1,{}\n", odd.port, good.port);
+    bench.write("nodes.csv", list);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ipmi_simctl"));
+    command.current_dir(bench.folder()).args(["clone", "--hosts", "nodes.csv", "-U", "admin", "-E", "rack"]);
+    let ran = Ran::run(command.env("IPMI_PASSWORD", "admin"), "ipmi_simctl", PATIENT);
+    assert_eq!(ran.status.and_then(|ended| ended.code()), Some(1), "{}", ran.report());
+    ran.assert_says("The copy of odd is no good").assert_says("ipmi_sim -n --fleet . -s ./state");
+    let left: Vec<String> = files(&bench.path("rack")).into_keys().filter(|name| name.contains("odd")).collect();
+    assert_eq!(left, Vec::<String>::new());
+    assert!(bench.read("rack/good/lan.conf").contains("127.0.0.1 9623"), "it has the place of the other one");
+    let ran = odd.try_clone(&bench, "alone", &[]);
+    assert_eq!(ran.status.and_then(|ended| ended.code()), Some(1), "{}", ran.report());
+    assert!(!bench.path("alone").exists());
+}
+
+#[test]
 fn whoever_reads_at_the_same_time_is_borne() {
     let (_machine, bench, login) = profile("two-socket");
     let rows: Vec<String> = ["one", "two", "three"].map(|name| format!("{name},127.0.0.1,{}\n", login.port)).into();

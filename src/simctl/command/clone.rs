@@ -279,25 +279,35 @@ impl Clone {
         }
         let mut notes = self.scrubbed(&mut taken)?.into_iter();
         let (mut folder, mut listen, mut tried) = (Folder::default(), self.listen, Vec::new());
-        for taken in &taken {
+        for taken in taken {
             let notes = notes.next().unwrap_or_default();
             let settings = Settings { listen, password: made.clone(), layout, notes };
-            let checked = check::checked(&taken.machine, &settings).await;
-            let mut checked = checked
-                .map_err(|why| Failure::Local(format!("The copy of {} is no good: {why}", taken.machine.name)))?;
-            folder.join(std::mem::take(&mut checked.folder));
-            tried.push(checked);
-            listen = next(listen, write::channels(&taken.machine));
+            match check::checked(&taken.machine, &settings).await {
+                Ok(mut checked) => {
+                    folder.join(std::mem::take(&mut checked.folder));
+                    listen = next(listen, write::channels(&taken.machine));
+                    tried.push((taken, checked));
+                }
+                // The others are none the worse for it.
+                Err(why) => {
+                    let name = &taken.machine.name;
+                    let failure = Failure::Local(format!("The copy of {name} is no good: {why}"));
+                    statuses.push(output.complain(several.then_some(name), &failure));
+                }
+            }
+        }
+        if tried.is_empty() {
+            return Ok(Status::of_all(statuses));
         }
         // Before anything is said: whoever reads no further has the folder all the same.
         folder
             .save(&self.folder)
             .map_err(|error| Failure::Local(format!("Unable to write {}: {error}", self.folder.display())))?;
-        for (taken, checked) in taken.iter().zip(&tried) {
+        for (taken, checked) in &tried {
             self.report(taken, checked, output)?;
         }
         if output.form == Form::People {
-            let name = taken.first().map(|taken| taken.machine.name.as_str()).unwrap_or_default();
+            let name = tried.first().map(|(taken, _)| taken.machine.name.as_str()).unwrap_or_default();
             output.line(&format!("Start it: cd {} && {}", self.folder.display(), write::start(name, layout)))?;
         }
         Ok(Status::of_all(statuses))
