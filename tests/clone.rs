@@ -380,12 +380,16 @@ fn whoever_interrupts_it_finds_no_half_folder() {
     command.env("IPMI_PASSWORD", "admin").stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
     let mut child = support::process::spawn(&mut command, "ipmi_simctl");
     let stderr = support::process::Captured::from(child.0.stderr.take().expect("stderr"));
-    // The login through the door was no login.
     assert!(machine.stderr.wait_for("logged in from", CLIENT_LIMIT), "{}", machine.report());
+    // It is on its way: a request in the session has come.
+    let has_asked = || (!run(&bench, &["faults".into()]).contains("struck 0 times")).then_some(());
+    assert!(support::process::eventually(CLIENT_LIMIT, has_asked).is_some(), "{}", machine.report());
     support::process::signal(child.0.id(), nix::sys::signal::Signal::SIGINT);
     let ended = support::process::wait(&mut child.0, CLIENT_LIMIT).expect("it ends");
     assert_eq!(ended.code(), Some(1));
     assert!(stderr.wait_for("Interrupted", CLIENT_LIMIT), "{}", stderr.text());
+    // By itself the session would end a minute later.
+    assert!(machine.stderr.wait_for("was closed", CLIENT_LIMIT), "{}", machine.report());
     let left: Vec<String> = files(bench.folder()).into_keys().filter(|name| name.contains("part")).collect();
     assert_eq!(left, Vec::<String>::new());
 }
@@ -431,11 +435,13 @@ fn small() -> (Simulator, Bench, Login) {
     (simulator, bench, Login { port, user: "admin", password: "admin" })
 }
 
-/// Has a small machine carry out statements.
-fn run(bench: &Bench, statements: &[String]) {
+/// Has a small machine carry out statements. What they print comes back.
+fn run(bench: &Bench, statements: &[String]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ipmi_simctl"));
     command.current_dir(bench.folder()).args(["--socket", "door", "run", "small"]).args(statements);
-    Ran::run(&mut command, "ipmi_simctl", CLIENT_LIMIT).assert_ok();
+    let ran = Ran::run(&mut command, "ipmi_simctl", CLIENT_LIMIT);
+    ran.assert_ok();
+    ran.stdout
 }
 
 #[test]

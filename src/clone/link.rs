@@ -263,6 +263,40 @@ impl Link {
 
     /// Ends the session. The BMC is told once; if it does not hear it, the session times out there.
     pub async fn close(mut self) {
-        self.log_out().await;
+        if let Some(datagram) = self.farewell() {
+            // A session that is not closed times out.
+            let _ = self.send(&datagram, 0).await;
+        }
+    }
+}
+
+/// Who goes in the middle of something, by Ctrl-C or when the time is over, closes the session as well: what can be sent at once
+/// is sent, and nothing is waited for.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(datagram) = self.farewell() {
+            let _ = self.socket.try_send(&datagram);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::bmc::watch::Event;
+    use crate::embed::Bmc;
+
+    #[tokio::test]
+    async fn whoever_goes_without_a_word_closes_the_session_all_the_same() {
+        let bmc = Bmc::builder().user("admin", "secret").start().unwrap();
+        let account = Account::new("admin", "secret");
+        let target = Target { address: bmc.address(), account, suite: Some(3), level: ADMINISTRATOR, tries: 12 };
+        let mut events = bmc.events();
+        drop(Link::open(target).await.unwrap());
+        // A session that nobody closes is there for another minute.
+        let ended = async { while !matches!(events.recv().await.unwrap(), Event::LoggedOut { .. }) {} };
+        timeout(Duration::from_secs(30), ended).await.unwrap();
     }
 }

@@ -178,16 +178,14 @@ impl Link {
         Err(Fault::Silent(self.target.address))
     }
 
-    /// Closes the session, if there is one.
-    pub(super) async fn log_out(&mut self) {
-        let Some(session) = &mut self.session else { return };
+    /// The datagram that closes the session, if there is one, which there is no more then.
+    pub(super) fn farewell(&mut self) -> Option<Vec<u8>> {
+        let mut session = self.session.take()?;
         let id = session.id.0.to_le_bytes();
         let mut datagram = Vec::new();
         self.seq = (self.seq + 1) & 0x3f;
         session.request((self.seq, netfn::APP, CLOSE_SESSION), &id, &mut self.random, &mut datagram);
-        // A session that is not closed times out.
-        let _ = self.send(&datagram, 0).await;
-        self.session = None;
+        Some(datagram)
     }
 }
 
