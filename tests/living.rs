@@ -125,8 +125,10 @@ fn packets(capture: &Path, port: u16) -> Vec<(bool, String)> {
 fn two_runs_with_one_seed_give_the_same_packets() {
     let (bench, port) = example();
     let run = |more: &[&str]| {
-        let mut simulator =
-            start(&bench, port, &[more, &["--pcap", "run.pcap", "-x", "fault duplicate out chance 30"]].concat());
+        let mut simulator = start(&bench, port, &[more, &["--pcap", "run.pcap"]].concat());
+        // Drawn by lot from here on: how often it was asked whether it serves is another number each time.
+        simulator.type_in("fault duplicate out chance 30\n");
+        assert!(simulator.stdout.wait_for("Fault 1: duplicate out chance 30", Duration::from_secs(15)));
         let mut client = RmcpClient::open_seeded(9, port, "admin", "admin", 4).expect("a session");
         // Device id, power on, sensors whose signals hold for longer than the test takes, the SDR repository, the log.
         simulator.type_in("sensor_follow 0x20 0 15 noise mean 12 amplitude 0.6 step 100000\n");

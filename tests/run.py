@@ -19,9 +19,9 @@ import threading
 import time
 
 # What holds times against each other.
-ALONE = ["benchmark", "lossy", "matrix"]
+ALONE = ["benchmark", "matrix"]
 # What takes longest begins first.
-FIRST = ["nanokvm", "page", "sessions", "faults", "qemu_guest"]
+FIRST = ["nanokvm", "container", "page", "sessions", "faults", "qemu_guest", "package", "lossy", "serial_lines"]
 AT_ONCE = int(os.environ.get("IPMI_SIM_TEST_PROGRAMS", "3"))
 
 printing = threading.Lock()
