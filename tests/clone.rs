@@ -533,11 +533,20 @@ fn several_machines_become_a_fleet() {
 }
 
 #[test]
+fn a_channel_for_users_alone_is_copied() {
+    let (_machine, bench, login) = small();
+    run(&bench, &["oem_add 0x20 0x06 0x41 data 1 0x40 response 0 0x22 0x02".into()]);
+    let said = login.clone(&bench, "copy", &[]);
+    assert!(said["sdrs"].as_u64().is_some_and(|sdrs| sdrs > 0), "{said}");
+    assert!(bench.read("copy/lan.conf").contains("priv_limit user"), "{}", bench.read("copy/lan.conf"));
+}
+
+#[test]
 fn a_copy_that_is_no_good_takes_no_others_along() {
     let (_one, bench, good) = small();
     let (_two, other, odd) = small();
-    // It says that nobody above a user gets in, so that an administrator does not get into its copy.
-    run(&other, &["oem_add 0x20 0x06 0x41 data 1 0x40 response 0 0x22 0x02".into()]);
+    // It says that no cipher suite is for anybody, so that nobody gets into its copy.
+    run(&other, &["oem_add 0x20 0x0c 0x02 data 1 24 0 0 response 0 0x11 0 0 0 0 0 0 0 0 0".into()]);
     let list = format!("name,host,port\nodd,127.0.0.1,{}\ngood,127.0.0.1,{}\n", odd.port, good.port);
     bench.write("nodes.csv", list);
     let mut command = Command::new(env!("CARGO_BIN_EXE_ipmi_simctl"));

@@ -13,6 +13,10 @@ use super::reads::{Question, Read, Use};
 use super::write::{self, Folder, Layout, Settings};
 use crate::embed::Bmc;
 
+/// Highest and lowest privilege level of a session.
+const ADMINISTRATOR: u8 = 4;
+const CALLBACK: u8 = 1;
+
 /// Something that the clone says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -109,18 +113,27 @@ async fn differences(machine: &Machine, settings: &Settings) -> Result<Vec<Diffe
         .address((Ipv4Addr::LOCALHOST, 0).into())
         .start()
         .map_err(|error| CheckFault::Start(error.to_string()))?;
-    const ADMINISTRATOR: u8 = 4;
     let target = Target {
         address: bmc.address(),
         account: Account::new(user, password),
-        suite: Some(3),
+        suite: None,
         level: ADMINISTRATOR,
         tries: 12,
     };
-    let mut link = Link::open(target).await?;
+    let mut link = opened(target).await?;
     let found = ask_again(machine, &mut link).await;
     link.close().await;
     found
+}
+
+/// Logs in as high as the channel lets anybody.
+async fn opened(mut target: Target) -> Result<Link, Fault> {
+    loop {
+        match Link::open(target.clone()).await {
+            Err(Fault::Refused(_)) if target.level > CALLBACK => target.level -= 1,
+            opened => return opened,
+        }
+    }
 }
 
 async fn ask_again(machine: &Machine, link: &mut Link) -> Result<Vec<Difference>, CheckFault> {
