@@ -17,6 +17,7 @@ mod number;
 pub mod options;
 mod output;
 mod place;
+mod remote;
 mod scrubbing;
 mod secret;
 mod sensor_choice;

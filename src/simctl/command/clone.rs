@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use ipmi_sim_client::Account;
-use ipmi_sim_core::crypto::Secret;
 use serde_json::{Value, json};
 
 use crate::clone::check::{self, Checked};
-use crate::clone::link::{Fault, Link, Target};
+use crate::clone::link::Link;
 use crate::clone::model::{BMC, Machine, Request};
 use crate::clone::reads::refusal;
 use crate::clone::scrub::Report;
@@ -23,11 +22,10 @@ use crate::progress::Progress;
 use crate::simctl::failure::{Failure, Status};
 use crate::simctl::number;
 use crate::simctl::output::{Form, Output};
+use crate::simctl::remote::{Key, PORT, Session, failure, key, resolve};
 use crate::simctl::scrubbing::Scrub;
 use crate::simctl::secret;
 
-/// UDP port of RMCP.
-const PORT: u16 = 623;
 /// Characters of a password that is made: none that looks like another one.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// How many of them.
@@ -115,51 +113,8 @@ pub(super) struct Who {
     #[arg(short = 'E', long)]
     environment: bool,
 
-    /// Cipher suite [default: the best that works, or IPMI 1.5 where there is no 2.0]
-    #[arg(short = 'C', long, value_name = "NUMBER", value_parser = number::byte)]
-    suite: Option<u8>,
-
-    /// The key K_G: text, or hexadecimal with 0x
-    #[arg(short = 'k', long, value_name = "KEY", value_parser = key)]
-    key: Option<Key>,
-
-    /// Privilege level of the session: user, operator, administrator
-    #[arg(short = 'L', long, value_name = "LEVEL", value_parser = level, default_value = "administrator")]
-    level: u8,
-
-    /// How often a request is sent before it counts as lost
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), default_value_t = 16)]
-    tries: u32,
-}
-
-/// K_G, which nobody is shown.
-#[derive(Clone)]
-pub(super) struct Key(pub(super) [u8; 20]);
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Key(..)")
-    }
-}
-
-pub(super) fn key(text: &str) -> Result<Key, String> {
-    let bytes = match text.strip_prefix("0x") {
-        Some(digits) => hexadecimal(digits).ok_or("expected hexadecimal digits, two for each byte")?,
-        None => text.as_bytes().to_vec(),
-    };
-    let mut key = [0; 20];
-    let room = key.get_mut(..bytes.len()).ok_or("a key has at most 20 bytes")?;
-    room.copy_from_slice(&bytes);
-    Ok(Key(key))
-}
-
-fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
-    let digits = digits.as_bytes();
-    let pairs = digits.chunks(2).map(|pair| {
-        let text = std::str::from_utf8(pair).ok().filter(|text| text.len() == 2 && !text.starts_with('+'))?;
-        u8::from_str_radix(text, 16).ok()
-    });
-    pairs.collect()
+    #[command(flatten)]
+    session: Session,
 }
 
 fn controller(text: &str) -> Result<(u8, u8), String> {
@@ -169,16 +124,6 @@ fn controller(text: &str) -> Result<(u8, u8), String> {
         (0, 0..=0x0b) => Ok((address, channel)),
         (0, _) => Err("expected a channel of at most 11".into()),
         _ => Err("expected an even address".into()),
-    }
-}
-
-pub(super) fn level(text: &str) -> Result<u8, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "callback" => Ok(1),
-        "user" => Ok(2),
-        "operator" => Ok(3),
-        "admin" | "administrator" => Ok(4),
-        _ => Err("expected user, operator or administrator".into()),
     }
 }
 
@@ -198,6 +143,7 @@ struct Subject {
     host: String,
     port: u16,
     account: Account,
+    /// One of its own.
     suite: Option<u8>,
 }
 
@@ -219,14 +165,6 @@ impl Who {
                 .map_err(|_| Failure::Usage("There is no environment variable IPMI_PASSWORD".into())),
             (None, None) => secret::ask_once("Password of the BMC: "),
         }
-    }
-
-    fn account(&self, user: &str, password: &str, key: Option<&Key>) -> Account {
-        Account { key: key.or(self.key.as_ref()).map(|key| Secret::new(key.0)), ..Account::new(user, password) }
-    }
-
-    fn target(&self, address: SocketAddr, subject: &Subject) -> Target {
-        Target { address, account: subject.account.clone(), suite: subject.suite, level: self.level, tries: self.tries }
     }
 }
 
@@ -326,7 +264,9 @@ impl Clone {
     async fn walk_over(&self, subject: &Subject, record: &[Request], alone: bool) -> Result<Taken, Failure> {
         let address = resolve(&subject.host, subject.port).await?;
         let work = async {
-            let mut link = Link::open(self.who.target(address, subject)).await.map_err(failure)?;
+            let mut link = Link::open(self.who.session.target(address, subject.account.clone(), subject.suite))
+                .await
+                .map_err(failure)?;
             let options = walk::Options {
                 name: subject.name.clone(),
                 controllers: self.controllers.clone(),
@@ -356,9 +296,9 @@ impl Clone {
                 None => self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             };
             fit(&name)?;
-            let account = self.who.account(&self.who.user, &self.who.secret()?, None);
+            let account = Account::new(&self.who.user, self.who.secret()?);
             let host = self.who.host.clone().unwrap_or_default();
-            return Ok(vec![Subject { name, host, port: self.who.port, account, suite: self.who.suite }]);
+            return Ok(vec![Subject { name, host, port: self.who.port, account, suite: None }]);
         };
         self.listed(list)
     }
@@ -391,13 +331,14 @@ impl Clone {
         let suite = value("suite").map(number::byte).transpose().map_err(|why| wrong("suite", why))?;
         let key = value("key").map(key).transpose().map_err(|why| wrong("key", why))?;
         let user = value("user").unwrap_or(&self.who.user);
-        let account = self.who.account(user, value("password").unwrap_or(shared), key.as_ref());
+        let account =
+            Account { key: key.as_ref().map(Key::secret), ..Account::new(user, value("password").unwrap_or(shared)) };
         Ok(Subject {
             name: row.name.to_string(),
             host: host.to_owned(),
             port: port.unwrap_or(self.who.port),
             account,
-            suite: suite.or(self.who.suite),
+            suite,
         })
     }
 
@@ -471,20 +412,6 @@ pub(super) fn fit(name: &str) -> Result<(), Failure> {
         name => Err(Failure::Usage(format!(
             "'{name}' cannot be the name of a copy: expected at most 64 letters, digits, '-', '_' and '.'; take --name"
         ))),
-    }
-}
-
-pub(super) async fn resolve(host: &str, port: u16) -> Result<SocketAddr, Failure> {
-    let found = tokio::net::lookup_host((host, port)).await;
-    let mut found = found.map_err(|error| Failure::Unreachable(format!("{host}: {error}")))?;
-    found.next().ok_or_else(|| Failure::Unreachable(format!("{host} has no address")))
-}
-
-pub(super) fn failure(fault: Fault) -> Failure {
-    match fault {
-        Fault::Silent(_) => Failure::Unreachable(fault.to_string()),
-        Fault::Refused(why) => Failure::NotAllowed(why),
-        Fault::Lost(_) | Fault::NotReached(_) | Fault::Local(_) => Failure::Local(fault.to_string()),
     }
 }
 
@@ -578,14 +505,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_levels() {
-        assert_eq!(key("0x0102").unwrap().0[..3], [1, 2, 0]);
-        assert_eq!(&key("abc").unwrap().0[..4], b"abc\0");
-        assert!(key("0x1").is_err() && key(&"x".repeat(21)).is_err() && key("0x+1").is_err());
+    fn controllers_and_passwords() {
         assert_eq!((controller("0x2c@6"), controller("0x82")), (Ok((0x2c, 6)), Ok((0x82, 0))));
         assert!(controller("0x81").is_err() && controller("0x2c@15").is_err());
-        assert_eq!((level("ADMIN"), level("user")), (Ok(4), Ok(2)));
-        assert!(level("root").is_err() && password("a b").is_err() && password("").is_err());
+        assert!(password("a b").is_err() && password("").is_err());
     }
 
     #[test]

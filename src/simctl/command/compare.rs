@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use ipmi_sim_client::Account;
-use ipmi_sim_core::crypto::Secret;
 use serde_json::{Value, json};
 
-use super::clone::{Key, Shown, failure, key, level, resolve};
+use super::clone::Shown;
 use crate::clone::compare::{Class, Difference, compare};
 use crate::clone::link::{Link, Target};
 use crate::clone::model::Machine;
@@ -19,11 +18,10 @@ use crate::clone::walk::{self, walk};
 use crate::simctl::failure::{Failure, Status};
 use crate::simctl::number;
 use crate::simctl::output::{Form, Output};
+use crate::simctl::remote::{PORT, Session, failure, resolve};
 use crate::simctl::secret;
 use crate::simctl::table::Table;
 
-/// UDP port of RMCP.
-const PORT: u16 = 623;
 /// Characters of a value that are shown in a table.
 const WIDTH: usize = 40;
 
@@ -76,21 +74,8 @@ pub struct Compare {
     #[arg(short = 'E', long)]
     environment: bool,
 
-    /// Cipher suite [default: the best that works, or IPMI 1.5 where there is no 2.0]
-    #[arg(short = 'C', long, value_name = "NUMBER", value_parser = number::byte)]
-    suite: Option<u8>,
-
-    /// The key K_G of both: text, or hexadecimal with 0x
-    #[arg(short = 'k', long, value_name = "KEY", value_parser = key)]
-    key: Option<Key>,
-
-    /// Privilege level of the sessions: user, operator, administrator
-    #[arg(short = 'L', long, value_name = "LEVEL", value_parser = level, default_value = "administrator")]
-    level: u8,
-
-    /// How often a request is sent before it counts as lost
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), default_value_t = 16)]
-    tries: u32,
+    #[command(flatten)]
+    session: Session,
 
     /// How long each of the two may take
     #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "15m")]
@@ -284,8 +269,7 @@ impl Compare {
     fn target(&self, address: SocketAddr, written: &Address, password: Option<String>) -> Target {
         let user = written.user.as_deref().unwrap_or(&self.user);
         let account = Account::new(user, password.unwrap_or_default());
-        let account = Account { key: self.key.as_ref().map(|key| Secret::new(key.0)), ..account };
-        Target { address, account, suite: self.suite, level: self.level, tries: self.tries }
+        self.session.target(address, account, None)
     }
 }
 
