@@ -29,8 +29,10 @@ dirty=
 verify=
 [ "$QUICK" = no ] || verify=--no-verify
 # compat/bench measures, and is not handed out. Tests with real clients stay with the project, which cargo tells one by one.
+# In a folder of its own: cargo keeps what it has unpacked by the path of that, and takes it for a later package of the
+# same version.
 # shellcheck disable=SC2086 # words on purpose
-cargo package --quiet --workspace --exclude ipmi_sim-bench --locked --offline $dirty $verify 2>"$work/log" || {
+cargo package --quiet --workspace --exclude ipmi_sim-bench --locked --offline --target-dir "$work/target" $dirty $verify 2>"$work/log" || {
     grep -v '^warning: ignoring test' "$work/log" >&2
     exit 1
 }
@@ -38,7 +40,7 @@ grep -v -e '^warning: ignoring test' "$work/log" || :
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 for package in ipmi_sim_crypto ipmi_sim_core ipmi_sim_client ipmi_sim; do
     file=$package-$version.crate
-    cp "$built/package/$file" "$out/$file"
+    cp "$work/target/package/$file" "$out/$file"
     for licence in LICENSE-MIT LICENSE-APACHE; do
         tar -tzf "$out/$file" | grep -q "^$package-$version/$licence\$" || {
             say "$file has no $licence" >&2
