@@ -16,22 +16,7 @@ say() { echo "release.sh: $*"; }
     say "there are changes that are not committed" >&2
     exit 1
 }
-summary=
-failed=0
-# NAME COMMAND...: status 3 is for what cannot be done here.
-step() {
-    title=$1
-    shift
-    echo "== $title: $*"
-    "$@"
-    case $? in
-    0) word='ok      ' ;;
-    3) word='left out' ;;
-    *) word='FAILED  ' failed=1 ;;
-    esac
-    summary="$summary
-$word $title"
-}
+. packaging/steps.sh
 
 debian_name() {
     case $1 in

@@ -9,26 +9,13 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 CHECKERS=${CARGO_TARGET_DIR:-target}/tmp/checkers
 export CHECKERS
-summary=
-failed=0
+. packaging/steps.sh
 chosen=" $* "
-# NAME COMMAND...: status 3 is for what cannot be done here.
-step() {
-    title=$1
-    shift
+# A step, if it is among those that were asked for.
+chosen_step() {
     case $chosen in
-    *" $title "* | '  ') ;;
-    *) return 0 ;;
+    *" $1 "* | '  ') step "$@" ;;
     esac
-    echo "== $title: $*"
-    "$@"
-    case $? in
-    0) word='ok      ' ;;
-    3) word='left out' ;;
-    *) word='FAILED  ' failed=1 ;;
-    esac
-    summary="$summary
-$word $title"
 }
 
 checker() {
@@ -40,6 +27,7 @@ checker() {
 # Every file has a licence and a holder, and every licence that is named is there.
 licences() { checker reuse lint --quiet || checker reuse lint; }
 workflows() {
+    packaging/checkers.sh "$CHECKERS" || return 3
     git ls-files '*.yml' '*.yaml' | grep -v '^examples/' | xargs "$CHECKERS/bin/yamllint" --strict \
         -d '{extends: default, rules: {line-length: {max: 140}, truthy: {check-keys: false}, document-start: disable, comments: disable,
             indentation: {indent-sequences: whatever}}}' &&
@@ -79,16 +67,16 @@ static() {
     esac
 }
 
-step checkers checker reuse --version
-step licences licences
-step workflows workflows
-step names named
-step scripts scripts
-step materials packaging/sbom.sh target/verify
-step crates packaging/crates.sh target/verify
-step wheel wheel
-step static static
-step reproduce packaging/reproduce.sh
+chosen_step checkers checker reuse --version
+chosen_step licences licences
+chosen_step workflows workflows
+chosen_step names named
+chosen_step scripts scripts
+chosen_step materials packaging/sbom.sh target/verify
+chosen_step crates packaging/crates.sh target/verify
+chosen_step wheel wheel
+chosen_step static static
+chosen_step reproduce packaging/reproduce.sh
 
 echo "== summary$summary"
 if [ "$failed" -eq 0 ]; then
